@@ -1,0 +1,43 @@
+"""gdb for recurrent cells: record an RNN, LSTM or GRU, and walk through it timestep by timestep.
+
+Everything is imported when first used, so `import lstmtui` loads neither torch nor Textual.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lstmtui.capture.record import record
+    from lstmtui.capture.run import run
+    from lstmtui.errors import Cancelled, UserError
+    from lstmtui.models.recurrent import Recurrent
+    from lstmtui.trace import Trace, Traces, load
+    from lstmtui.tui.debug import debug
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Cancelled": "lstmtui.errors",
+    "Recurrent": "lstmtui.models.recurrent",
+    "Trace": "lstmtui.trace",
+    "Traces": "lstmtui.trace",
+    "UserError": "lstmtui.errors",
+    "debug": "lstmtui.tui.debug",
+    "load": "lstmtui.trace",
+    "record": "lstmtui.capture.record",
+    "run": "lstmtui.capture.run",
+}
+
+__all__ = ["Cancelled", "Recurrent", "Trace", "Traces", "UserError", "debug", "load", "record", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lstmtui' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

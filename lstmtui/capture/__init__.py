@@ -1,0 +1,1 @@
+"""Running: a model and an input become a trace."""

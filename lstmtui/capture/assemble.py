@@ -1,0 +1,147 @@
+"""From tensors on a device to a trace of numpy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lstmtui.capture.tap import ModuleRun
+from lstmtui.capture.unrolled import Recording
+from lstmtui.models.stock import parameters_of
+from lstmtui.trace import Header, Layer, Trace
+from lstmtui.trace.trace import Array, array_key
+
+
+def assemble(
+    name: str,
+    module: nn.Module,
+    runs: Sequence[ModuleRun],
+    loss: Tensor,
+    gradients: Mapping[str, Tensor],
+    output: Tensor | None,
+    d_output: Tensor | None,
+) -> Trace:
+    """Put everything that was recorded into one trace.
+
+    Args:
+        name: the model's name.
+        module: what was recorded.
+        runs: of each recurrent module, in the order they were called.
+        loss: the scalar the gradients are of.
+        gradients: ∂L/∂parameter by full name, for the parameters that require one.
+        output: the model's output for each timestep, or None.
+        d_output: its total derivative, or None.
+    """
+    arrays: dict[str, Array] = {}
+    layers: list[Layer] = []
+    paths = {id(m): path for path, m in reversed(list(module.named_modules()))}
+    for run in runs:
+        own = {id(p): n for n, p in parameters_of(run.module).items()}
+        full = {n: _join(paths[id(run.module)], p) for p, n in _named(run.module, own)}
+        for index in range(run.layout.num_layers):
+            for direction in run.layout.directions:
+                recording = run.recordings[index, direction]
+                _add_recording(arrays, recording, len(layers), direction)
+                for base, short in run.layout.names(index, direction).items():
+                    _add_gradient(arrays, full[short], recording.parameter_derivatives.get(base))
+            layers.append(_layer(run, index, full))
+    _add_parameters(arrays, module, gradients)
+    last = runs[-1]
+    if output is not None:
+        arrays["y"] = _time_first(output, last)
+        arrays["dy"] = _time_first(torch.zeros_like(output) if d_output is None else d_output, last)
+    if last.lengths is not None:
+        arrays["lengths"] = _numpy(last.lengths)
+    parities = [run.parity for run in runs if run.parity is not None]
+    header = Header(
+        name=name,
+        layers=tuple(layers),
+        steps=last.steps,
+        batch=last.batch,
+        dtype=str(loss.dtype if output is None else output.dtype).removeprefix("torch."),
+        device=str(loss.device),
+        module=type(module).__module__.split(".")[0] + "." + type(module).__name__,
+        loss=float(loss.detach()),
+        parity=max(parities, key=lambda p: (p != p, p)) if len(parities) == len(runs) else None,
+    )
+    return Trace(header, arrays)
+
+
+def _layer(run: ModuleRun, index: int, full: Mapping[str, str]) -> Layer:
+    layout = run.layout
+    names = {d: {b: full[n] for b, n in layout.names(index, d).items()} for d in layout.directions}
+    return Layer(
+        cell=layout.cell.name,
+        input_size=layout.layer_input_size(index),
+        hidden_size=layout.hidden_size,
+        proj_size=layout.proj_size,
+        bidirectional=layout.bidirectional,
+        bias=layout.bias,
+        path=run.path,
+        index=index,
+        parameters=names,
+    )
+
+
+def _add_recording(arrays: dict[str, Array], recording: Recording, layer: int, direction: str) -> None:
+    """The arrays of one layer and direction, turned back into the order of time."""
+
+    def put(quantity: str, tensor: Tensor) -> None:
+        ordered = tensor.flip(0) if direction == "backward" else tensor
+        arrays[array_key(quantity, layer, direction)] = _numpy(ordered)
+
+    for quantity, values in recording.values.items():
+        put(quantity, values)
+        # A layer that the loss does not depend on has no derivatives: they are 0.
+        put("d" + quantity, recording.derivatives.get(quantity, torch.zeros_like(values)))
+    for state in recording.cell.states:
+        value = recording.initial[state]
+        arrays[array_key("initial/" + state, layer, direction)] = _numpy(value)
+        derivative = recording.initial.get("d" + state, torch.zeros_like(value))
+        arrays[array_key("initial/d" + state, layer, direction)] = _numpy(derivative)
+
+
+def _add_gradient(arrays: dict[str, Array], name: str, gradient: Tensor | None) -> None:
+    """A recurrent parameter's own gradient; a module called twice adds up."""
+    if gradient is None:
+        return
+    key = "parameter_gradients/" + name
+    arrays[key] = arrays[key] + _numpy(gradient) if key in arrays else _numpy(gradient)
+
+
+def _add_parameters(arrays: dict[str, Array], module: nn.Module, gradients: Mapping[str, Tensor]) -> None:
+    for name, parameter in module.named_parameters():
+        value = _numpy(parameter)
+        arrays["parameters/" + name] = value.copy()
+        key = "parameter_gradients/" + name
+        if name in gradients:
+            arrays[key] = _numpy(gradients[name])
+        elif key not in arrays:
+            arrays[key] = np.zeros_like(value)
+
+
+def _named(module: nn.Module, names: Mapping[int, str]) -> list[tuple[str, str]]:
+    """(the module's own parameter name, the layout's name) pairs."""
+    return [(own, names[id(p)]) for own, p in module.named_parameters()]
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _time_first(tensor: Tensor, run: ModuleRun) -> Array:
+    if not run.batched:
+        tensor = tensor.unsqueeze(1)
+    return _numpy(tensor.transpose(0, 1) if run.batch_first else tensor)
+
+
+def _numpy(tensor: Tensor) -> Array:
+    """A CPU copy or view; half precision becomes float32, which holds it exactly."""
+    tensor = tensor.detach()
+    if tensor.dtype in (torch.bfloat16, torch.float16):
+        tensor = tensor.float()
+    array: Array = tensor.cpu().contiguous().numpy()
+    return array

@@ -1,0 +1,63 @@
+"""Which device and dtype a run uses, and whether the run fits the machine."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from lstmtui.errors import UserError
+
+DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device for "auto", "cpu", "cuda", "cuda:1" or "mps". "auto" takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        UserError: there is no such device on this machine; the message says which there are.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(f"device {name}: not a device; use auto, cpu, cuda, cuda:N or mps") from error
+    present = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    if (device.index or 0) >= present.get(device.type, 0):
+        found = ", ".join(kind for kind, count in present.items() if count)
+        raise UserError(f"device {name}: not on this machine; found {found}")
+    return device
+
+
+def check_memory(values: int, dtype: torch.dtype) -> None:
+    """Refuse a run whose trace would not fit into memory.
+
+    Args:
+        values: how many numbers the trace will hold.
+        dtype: of the run; half precision is kept as float32.
+
+    Raises:
+        UserError: with both sizes.
+    """
+    needed = values * max(4, dtype.itemsize)
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return
+    if needed > 0.8 * memory:
+        raise UserError(
+            f"the trace would take {needed / 2**30:.1f} GiB and this machine has {memory / 2**30:.1f} GiB; "
+            "record fewer timesteps or sequences"
+        )

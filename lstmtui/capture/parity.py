@@ -1,0 +1,53 @@
+"""Parity: how far the recorded outputs are from what the stock fused module gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from lstmtui.cells.layout import Layout
+from lstmtui.models.stock import stock_twin
+from lstmtui.models.unroll import States
+
+
+def parity(
+    layout: Layout,
+    parameters: Mapping[str, Tensor],
+    x: Tensor,
+    states: States,
+    lengths: Tensor | None,
+    output: Tensor,
+) -> float | None:
+    """max |Δ| between `output` and that of the stock fused module on the same input.
+
+    Args:
+        layout: the sizes.
+        parameters: by full name.
+        x: (T, B, input).
+        states: the initial h, or h and c, each (layers·directions, B, units).
+        lengths: int (B,), or None.
+        output: (T, B, directions·P).
+
+    Returns:
+        The largest difference; two NaN, or two equal infinities, differ by 0, and a number and a NaN by
+        NaN. None where PyTorch has no such module, or none for this dtype on this device.
+    """
+    twin = stock_twin(layout, parameters)
+    if twin is None:
+        return None
+    hx = states if len(states) > 1 else states[0]
+    try:
+        with torch.no_grad():
+            if lengths is None:
+                stock = twin(x, hx)[0]
+            else:
+                packed = pack_padded_sequence(x, lengths.cpu(), enforce_sorted=False)
+                stock, _ = pad_packed_sequence(twin(packed, hx)[0], total_length=len(x))
+    except (RuntimeError, NotImplementedError):
+        return None
+    ours, theirs = output.detach().double(), stock.double()
+    same = (ours == theirs) | (ours.isnan() & theirs.isnan())
+    return float(torch.where(same, 0.0, (ours - theirs).abs()).max())

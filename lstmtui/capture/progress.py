@@ -1,0 +1,28 @@
+"""How far a recording has come, told to whoever waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+ProgressCallback = Callable[[int, int], None]
+"""Called with (timesteps done, timesteps in all); raises `lstmtui.Cancelled` to stop the recording."""
+
+
+@dataclass
+class Progress:
+    """Counts timesteps, each once forward and once backward in every layer and direction."""
+
+    callback: ProgressCallback | None = None
+    total: int = 0
+    done: int = 0
+
+    def expect(self, timesteps: int) -> None:
+        """More timesteps are to come."""
+        self.total += timesteps
+
+    def advance(self, timesteps: int) -> None:
+        """So many timesteps are done; tells the callback, which may raise `Cancelled`."""
+        self.done += timesteps
+        if self.callback is not None:
+            self.callback(min(self.done, self.total), self.total)

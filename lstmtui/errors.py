@@ -1,0 +1,9 @@
+"""Mistakes of the user's input, each said in a sentence and never shown as a traceback."""
+
+
+class UserError(Exception):
+    """Bad input: the message says what is wrong and what to do. Commands exit with status 2."""
+
+
+class Cancelled(Exception):
+    """A long run was cancelled; a progress callback raises it to stop a recording."""

@@ -1,0 +1,1 @@
+"""Where weights come from: `Recurrent`, PyTorch's own modules, and the models of scenario files."""

@@ -1,0 +1,130 @@
+"""`Recurrent`: any cell as an `nn.Module` that is called, trained and loaded like `torch.nn.LSTM`."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from lstmtui.cells import CELLS
+from lstmtui.cells.layout import Layout
+from lstmtui.models.calls import Call
+from lstmtui.models.stack import run_stack, scan_with
+
+
+class Recurrent(nn.Module):
+    """Layers of one cell, in one or both directions.
+
+    Args:
+        cell: rnn_tanh, rnn_relu, lstm, lstm_peephole, lstm_coupled, gru or gru_reset_before.
+        input_size: the number of features of x.
+        hidden_size: the number of units.
+        num_layers: how many layers are stacked.
+        bidirectional: whether a second stack of cells reads the sequence backwards.
+        proj_size: the size h is projected to (LSTM family only); 0 for no projection.
+        bias: whether the cells have biases.
+        batch_first: whether x and the output are (B, T, ·) instead of (T, B, ·).
+        dropout: the share of h dropped between layers while training.
+        device: where the parameters live.
+        dtype: the parameters' dtype.
+
+    Parameters have PyTorch's names and shapes (`weight_ih_l0`, `weight_hh_l0_reverse` …), so the
+    `state_dict` of a stock module of the same sizes loads as it is; peepholes are `weight_ci_l0`,
+    `weight_cf_l0`, `weight_co_l0`.
+
+    Raises:
+        ValueError: an unknown cell, or sizes that do not fit together.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if cell not in CELLS:
+            raise ValueError(f"cell {cell!r}: must be one of {', '.join(CELLS)}")
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"dropout must lie between 0 and 1, is {dropout}")
+        self.layout = Layout(CELLS[cell], input_size, hidden_size, num_layers, bidirectional, proj_size, bias)
+        problems = self.layout.problems()
+        if problems:
+            raise ValueError("; ".join(f"{field} {wrong}" for field, wrong in problems))
+        self.batch_first = batch_first
+        self.dropout = dropout
+        for name, shape in self.layout.shapes().items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        self.reset_parameters()
+
+    @property
+    def cell(self) -> str:
+        """The cell's name."""
+        return self.layout.cell.name
+
+    def reset_parameters(self) -> None:
+        """Draw every parameter from U(−1/√hidden, 1/√hidden), as PyTorch does."""
+        bound = 1 / math.sqrt(self.layout.hidden_size)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.uniform_(-bound, bound)
+
+    def forward(
+        self,
+        x: Tensor | PackedSequence,
+        hx: Tensor | tuple[Tensor, Tensor] | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor | PackedSequence, Tensor | tuple[Tensor, ...]]:
+        """Run the sequence.
+
+        Args:
+            x: (T, B, input), (B, T, input) if batch_first, (T, input) unbatched, or packed.
+            hx: the initial h (layers·directions, B, P), or (h, c); zeros where left out.
+            lengths: int (B,), the number of timesteps of each sequence; the output past them is 0.
+
+        Returns:
+            The output (T, B, directions·P) and the last state, exactly as the stock modules do.
+        """
+        if isinstance(x, PackedSequence):
+            padded, counts = pad_packed_sequence(x, batch_first=self.batch_first)
+            output, state = self.forward(padded, hx, counts)
+            assert isinstance(output, Tensor)
+            packed = pack_padded_sequence(output, counts, self.batch_first, enforce_sorted=False)
+            return packed, state
+        call = Call(self.layout, x, hx, lengths, self.batch_first)
+        output, states = run_stack(
+            self.layout,
+            dict(self.named_parameters()),
+            call.x,
+            call.states,
+            scan_with(self.layout),
+            call.valid,
+            self.dropout if self.training else 0.0,
+        )
+        return call.result(output, states)
+
+    def extra_repr(self) -> str:
+        """The constructor's arguments, as `repr` shows them."""
+        sizes = self.layout
+        text = f"{self.cell!r}, {sizes.input_size}, {sizes.hidden_size}"
+        options = {
+            "num_layers": sizes.num_layers,
+            "bidirectional": sizes.bidirectional,
+            "proj_size": sizes.proj_size,
+            "bias": sizes.bias,
+            "batch_first": self.batch_first,
+            "dropout": self.dropout,
+        }
+        defaults = {"num_layers": 1, "bias": True}
+        changed = [f"{k}={v}" for k, v in options.items() if v != defaults.get(k, 0)]
+        return ", ".join([text, *changed])

@@ -1,0 +1,99 @@
+"""PyTorch's own recurrent modules, seen as a layout and parameters; and the stock twin of a layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from lstmtui.cells import CELLS, Cell
+from lstmtui.cells.layout import Layout
+from lstmtui.models.recurrent import Recurrent
+
+RECURRENT_MODULES = (nn.RNNBase, nn.RNNCellBase, Recurrent)
+"""The modules whose inside can be recorded."""
+
+
+def layout_of(module: nn.Module) -> Layout:
+    """The sizes of a recurrent module.
+
+    Raises:
+        TypeError: the module is not one of `RECURRENT_MODULES`.
+    """
+    if isinstance(module, Recurrent):
+        return module.layout
+    if isinstance(module, nn.RNNCellBase):
+        return Layout(_cell_of(module), module.input_size, module.hidden_size, bias=module.bias)
+    if isinstance(module, nn.RNNBase):
+        return Layout(
+            _cell_of(module),
+            module.input_size,
+            module.hidden_size,
+            module.num_layers,
+            module.bidirectional,
+            module.proj_size,
+            module.bias,
+        )
+    raise TypeError(f"{type(module).__name__} is not a recurrent module")
+
+
+def parameters_of(module: nn.Module) -> dict[str, Tensor]:
+    """The parameters of a recurrent module by the names of its layout (a Cell's are those of layer 0)."""
+    end = "_l0" if isinstance(module, nn.RNNCellBase) else ""
+    return {name + end: parameter for name, parameter in module.named_parameters()}
+
+
+def stock_twin(layout: Layout, parameters: Mapping[str, Tensor]) -> nn.RNNBase | None:
+    """The stock fused module with these parameters, or None where PyTorch has no such cell.
+
+    The coupled LSTM is a stock LSTM whose forget gate has the input gate's parameters negated, since
+    1 − σ(a) = σ(−a).
+    """
+    kinds = {"rnn_tanh": nn.RNN, "rnn_relu": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM, "lstm_coupled": nn.LSTM}
+    name = layout.cell.name
+    if name not in kinds:
+        return None
+    first = next(iter(parameters.values()))
+    options = {"nonlinearity": name.removeprefix("rnn_")} if name.startswith("rnn_") else {}
+    if layout.proj_size:
+        options["proj_size"] = layout.proj_size  # type: ignore[assignment]
+    with torch.device("meta"):
+        twin: nn.RNNBase = kinds[name](
+            layout.input_size,
+            layout.hidden_size,
+            layout.num_layers,
+            bidirectional=layout.bidirectional,
+            bias=layout.bias,
+            dtype=first.dtype,
+            **options,
+        )
+    twin.to_empty(device=first.device)
+    given = (
+        {key: _uncoupled(key, value) for key, value in parameters.items()}
+        if name == "lstm_coupled"
+        else parameters
+    )
+    with torch.no_grad():
+        for key, parameter in twin.named_parameters():
+            parameter.copy_(given[key])
+    twin.flatten_parameters()
+    return twin.eval()
+
+
+def _uncoupled(name: str, parameter: Tensor) -> Tensor:
+    """Rows i, g, o with the missing f put in: −i. The projection has no rows of gates."""
+    if name.startswith("weight_hr"):
+        return parameter
+    i, g, o = parameter.chunk(3)
+    return torch.cat([i, -i, g, o])
+
+
+def _cell_of(module: nn.RNNBase | nn.RNNCellBase) -> Cell:
+    if isinstance(module, (nn.LSTM, nn.LSTMCell)):
+        return CELLS["lstm"]
+    if isinstance(module, (nn.GRU, nn.GRUCell)):
+        return CELLS["gru"]
+    if isinstance(module, (nn.RNN, nn.RNNCell)):
+        return CELLS[f"rnn_{module.nonlinearity}"]
+    raise TypeError(f"{type(module).__name__} is not a recurrent module lstmtui knows")

@@ -1,0 +1,83 @@
+"""What a trace says about itself, as it stands in its JSON file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lstmtui.cells import CELLS
+from lstmtui.cells.layout import Layout
+
+SCHEMA = 1
+"""The version of the files on disk; a reader refuses a newer one."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One recurrent layer, in one or both directions."""
+
+    cell: str
+    """The cell's name, a key of `lstmtui.cells.CELLS`."""
+    input_size: int
+    hidden_size: int
+    proj_size: int = 0
+    bidirectional: bool = False
+    bias: bool = True
+    path: str = ""
+    """Where its module sits in the recorded module, as in `named_modules`; empty for the module itself."""
+    index: int = 0
+    """The layer's number within its module: the 1 of weight_ih_l1."""
+    parameters: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Per direction, full parameter names by base name: {"forward": {"weight_ih": "rnn.weight_ih_l0"}}."""
+
+    @property
+    def layout(self) -> Layout:
+        """The sizes of this layer alone."""
+        return Layout(
+            CELLS[self.cell],
+            self.input_size,
+            self.hidden_size,
+            bidirectional=self.bidirectional,
+            proj_size=self.proj_size,
+            bias=self.bias,
+        )
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """("forward",) or ("forward", "backward")."""
+        return self.layout.directions
+
+    def size(self, quantity: str) -> int:
+        """The number of units of a quantity of this layer, or of its derivative."""
+        name = quantity.removeprefix("d")
+        if name == "x":
+            return self.input_size
+        return self.layout.output_size if name == "h" else self.hidden_size
+
+
+@dataclass(frozen=True)
+class Header:
+    """Everything about a trace that is not an array."""
+
+    name: str
+    """The model's name."""
+    layers: tuple[Layer, ...]
+    steps: int
+    """T, the number of timesteps."""
+    batch: int
+    """B, the number of sequences."""
+    dtype: str = "float32"
+    device: str = "cpu"
+    module: str = ""
+    """The type of the recorded module, such as torch.nn.LSTM."""
+    loss: float = float("nan")
+    """What the gradients are taken of."""
+    loss_text: str = ""
+    """The loss in words: "mse of y, every timestep"."""
+    parity: float | None = None
+    """max |Δ| of the outputs against the stock fused module; None where there is no stock module."""
+    title: str = ""
+    notes: str = ""
+    script: str = ""
+    """The playback script of the scenario."""
+    labels: tuple[str, ...] = ()
+    """The names of the input channels, or the vocabulary where the input is tokens."""

@@ -1,0 +1,164 @@
+"""A trace: what one model did on one input, every quantity and its total derivative, as numpy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstmtui.cells import CELLS, Cell
+from lstmtui.errors import UserError
+from lstmtui.trace.header import Header, Layer
+
+Array = npt.NDArray[Any]
+_CHUNK = 1 << 14
+
+
+class Trace:
+    """One recorded run. Immutable; arrays may be memory maps that are read when looked at.
+
+    Arrays are (T, B, units) with time on axis 0, whatever the direction of the layer. Timesteps past the
+    end of a shorter sequence hold 0.
+    """
+
+    def __init__(self, header: Header, arrays: Mapping[str, Array]) -> None:
+        self.header = header
+        self.arrays = arrays
+        self._norms: dict[tuple[str, int, str], Array] = {}
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.header.name
+
+    @property
+    def steps(self) -> int:
+        """T, the number of timesteps."""
+        return self.header.steps
+
+    @property
+    def batch(self) -> int:
+        """B, the number of sequences."""
+        return self.header.batch
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The recurrent layers, from the input to the output."""
+        return self.header.layers
+
+    @property
+    def loss(self) -> float:
+        """What the gradients are taken of."""
+        return self.header.loss
+
+    @property
+    def parity(self) -> float | None:
+        """max |Δ| of the outputs against the stock fused module; None where there is no stock module."""
+        return self.header.parity
+
+    @property
+    def lengths(self) -> Array:
+        """The number of timesteps of each sequence, shape (B,)."""
+        given = self.arrays.get("lengths")
+        return np.full(self.batch, self.steps) if given is None else given
+
+    def cell(self, layer: int = 0) -> Cell:
+        """The cell of a layer."""
+        return CELLS[self._layer(layer).cell]
+
+    def quantities(self, layer: int = 0) -> tuple[str, ...]:
+        """The names `values` knows for a layer: x, then in order of evaluation, then y; `d` + each."""
+        names = ("x", *self.cell(layer).quantities, *(("y",) if "y" in self.arrays else ()))
+        derivatives = tuple("d" + n for n in names if self._key("d" + n, layer, "forward") in self.arrays)
+        return names + derivatives
+
+    def values(self, quantity: str, layer: int = 0, direction: str = "forward") -> Array:
+        """A quantity over all time, shape (T, B, units).
+
+        Args:
+            quantity: x h c f i g o r z n, `<gate>_pre`, y, or `d` + any of them (the total derivative).
+            layer: which recurrent layer; negative counts from the last.
+            direction: "forward" or "backward".
+
+        Raises:
+            UserError: there is no such quantity, layer or direction in this trace.
+        """
+        key = self._key(quantity, layer, direction)
+        if key not in self.arrays:
+            raise UserError(
+                f"{quantity}: not in this trace; layer {layer} has {', '.join(self.quantities(layer))}"
+            )
+        return self.arrays[key]
+
+    def initial(self, state: str, layer: int = 0, direction: str = "forward") -> Array:
+        """h or c at t = −1, or the total derivative dh or dc there; shape (B, units)."""
+        key = self._key("initial/" + state, layer, direction)
+        if key not in self.arrays:
+            raise UserError(
+                f"{state}: not an initial state; this cell has {', '.join(self.cell(layer).states)}"
+            )
+        return self.arrays[key]
+
+    def norms(self, quantity: str, layer: int = 0, direction: str = "forward") -> Array:
+        """The L2 norm over units at each timestep, shape (T, B), float64."""
+        key = (quantity, layer, direction)
+        if key not in self._norms:
+            values = self.values(quantity, layer, direction)
+            self._norms[key] = norms_of(values)
+        return self._norms[key]
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """The parameters by full name, as they were during the run."""
+        return self._named("parameters/")
+
+    @property
+    def parameter_gradients(self) -> dict[str, Array]:
+        """∂L/∂parameter by full name, shaped as the parameter."""
+        return self._named("parameter_gradients/")
+
+    def layer_parameters(self, layer: int, direction: str) -> dict[str, Array]:
+        """The parameters of one layer and direction, by base name: {"weight_ih": …}."""
+        names = self._layer(layer).parameters.get(direction, {})
+        keyed = {base: "parameters/" + name for base, name in names.items()}
+        return {base: self.arrays[key] for base, key in keyed.items() if key in self.arrays}
+
+    def save(self, path: str | Path) -> None:
+        """Write the trace to the directory `path`; a crash half-way leaves the old trace or the new one."""
+        from lstmtui.trace.storage import save
+
+        save(self, path)
+
+    def _named(self, prefix: str) -> dict[str, Array]:
+        return {key.removeprefix(prefix): self.arrays[key] for key in self.arrays if key.startswith(prefix)}
+
+    def _layer(self, layer: int) -> Layer:
+        if not -len(self.layers) <= layer < len(self.layers):
+            raise UserError(f"layer {layer}: this trace has layers 0 to {len(self.layers) - 1}")
+        return self.layers[layer]
+
+    def _key(self, quantity: str, layer: int, direction: str) -> str:
+        if quantity in ("y", "dy"):
+            return quantity
+        directions = self._layer(layer).directions
+        if direction not in directions:
+            raise UserError(f"direction {direction}: this layer has {' and '.join(directions)}")
+        return array_key(quantity, layer % len(self.layers), direction)
+
+
+def array_key(quantity: str, layer: int, direction: str) -> str:
+    """The key of a layer's array in `Trace.arrays`: "0/forward/f"."""
+    return f"{layer}/{direction}/{quantity}"
+
+
+def norms_of(values: Array) -> Array:
+    """The L2 norm over the last axis in float64, a block of timesteps at a time."""
+    result = np.empty(values.shape[:-1], dtype=np.float64)
+    with np.errstate(all="ignore"):
+        for start in range(0, len(values), _CHUNK):
+            block = np.asarray(values[start : start + _CHUNK], dtype=np.float64)
+            result[start : start + _CHUNK] = np.linalg.norm(block, axis=-1)
+    return result
