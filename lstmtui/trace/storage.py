@@ -87,10 +87,11 @@ def _is_replaceable(target: Path) -> bool:
 
 def _write_model(trace: Trace, folder: Path) -> dict[str, Any]:
     arrays = {}
-    for key in trace.arrays:
+    everything = {**trace.arrays, **trace.summaries()}
+    for key in everything:
         file = folder / f"{key}.npy"
         file.parent.mkdir(parents=True, exist_ok=True)
-        array = np.ascontiguousarray(trace.arrays[key])
+        array = np.ascontiguousarray(everything[key])
         with file.open("wb") as stream:
             np.save(stream, array, allow_pickle=False)
             stream.flush()

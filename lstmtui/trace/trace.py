@@ -14,6 +14,8 @@ from lstmtui.errors import UserError
 from lstmtui.trace.header import Header, Layer
 
 Array = npt.NDArray[Any]
+NORMS = "norms/"
+EXTENT = "extent/"
 _CHUNK = 1 << 14
 
 
@@ -27,7 +29,8 @@ class Trace:
     def __init__(self, header: Header, arrays: Mapping[str, Array]) -> None:
         self.header = header
         self.arrays = arrays
-        self._norms: dict[tuple[str, int, str], Array] = {}
+        self._norms: dict[str, Array] = {}
+        self._extents: dict[str, tuple[float, float]] = {}
 
     @property
     def name(self) -> str:
@@ -104,11 +107,36 @@ class Trace:
 
     def norms(self, quantity: str, layer: int = 0, direction: str = "forward") -> Array:
         """The L2 norm over units at each timestep, shape (T, B), float64."""
-        key = (quantity, layer, direction)
+        key = self._key(quantity, layer, direction)
+        kept = NORMS + key
+        if kept in self.arrays:
+            return self.arrays[kept]
         if key not in self._norms:
-            values = self.values(quantity, layer, direction)
-            self._norms[key] = norms_of(values)
+            self._norms[key] = norms_of(self.values(quantity, layer, direction))
         return self._norms[key]
+
+    def extent(self, quantity: str, layer: int = 0, direction: str = "forward") -> tuple[float, float]:
+        """The smallest and the largest finite value over the whole run; (0, 0) if none is finite."""
+        key = self._key(quantity, layer, direction)
+        kept = EXTENT + key
+        if kept in self.arrays:
+            low, high = self.arrays[kept]
+            return float(low), float(high)
+        if key not in self._extents:
+            self._extents[key] = extent_of(self.values(quantity, layer, direction))
+        return self._extents[key]
+
+    def summaries(self) -> dict[str, Array]:
+        """The norms of the states and of their derivatives, and every extent, to be saved with the arrays."""
+        kept: dict[str, Array] = {}
+        for index, layer in enumerate(self.layers):
+            for direction in layer.directions:
+                for quantity in self.quantities(index):
+                    key = self._key(quantity, index, direction)
+                    kept[EXTENT + key] = np.array(self.extent(quantity, index, direction))
+                    if quantity.removeprefix("d") in self.cell(index).states:
+                        kept[NORMS + key] = self.norms(quantity, index, direction)
+        return kept
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -162,3 +190,14 @@ def norms_of(values: Array) -> Array:
             block = np.asarray(values[start : start + _CHUNK], dtype=np.float64)
             result[start : start + _CHUNK] = np.linalg.norm(block, axis=-1)
     return result
+
+
+def extent_of(values: Array) -> tuple[float, float]:
+    """The smallest and the largest finite value, a block of timesteps at a time; (0, 0) if none is finite."""
+    low, high = np.inf, -np.inf
+    for start in range(0, len(values), _CHUNK):
+        block = np.asarray(values[start : start + _CHUNK])
+        finite = block[np.isfinite(block)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    return (low, high) if low <= high else (0.0, 0.0)

@@ -1,0 +1,139 @@
+"""`run`: every model of a scenario on its input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lstmtui.capture.devices import DTYPES, resolve_device
+from lstmtui.capture.progress import ProgressCallback
+from lstmtui.capture.record import record
+from lstmtui.models.model import Model, scenario_name
+from lstmtui.models.objective import describe, loss_of
+from lstmtui.scenario import Input, ModelSpec, Scenario, load_scenario
+from lstmtui.trace import Layer, Trace, Traces
+from lstmtui.trace.trace import Array
+
+
+def run(
+    scenario: str | Path | Scenario,
+    device: str | None = None,
+    dtype: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Traces:
+    """Run a scenario and record every model.
+
+    Args:
+        scenario: a scenario file, or one that has been loaded.
+        device: in place of the scenario's: auto, cpu, cuda, cuda:1 or mps.
+        dtype: in place of the scenario's: float32, float64, bfloat16 or float16.
+        progress: called with (model name, timesteps done, timesteps in all); raising `lstmtui.Cancelled`
+            there stops the run.
+
+    Returns:
+        {model name: Trace}, in the file's order.
+
+    Raises:
+        lstmtui.UserError: the scenario has problems (all are named), or the device or the memory for it
+            is not there.
+    """
+    if not isinstance(scenario, Scenario):
+        scenario = load_scenario(scenario)
+    changes = {k: v for k, v in (("device", device), ("dtype", dtype)) if v}
+    scenario = replace(scenario, run=replace(scenario.run, **changes))
+    traces = Traces()
+    for spec in scenario.models:
+        traces[spec.name] = _run_model(scenario, spec, _for_model(progress, spec.name))
+    return traces
+
+
+def build(spec: ModelSpec, source: Input) -> Model:
+    """The module a scenario describes, with its weights, on the CPU in the dtype of the weights."""
+    vocabulary = len(source.labels) if source.tokens is not None else 0
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(spec.seed or 0)
+        model = Model(spec.layout, vocabulary, spec.embedding, spec.head)
+    if spec.parameters is not None:
+        if any(p.dtype == np.float64 for p in spec.parameters.values()):
+            model.double()
+        model.load(spec.parameters)
+    return model.eval()
+
+
+def _run_model(scenario: Scenario, spec: ModelSpec, progress: ProgressCallback | None) -> Trace:
+    source, objective = scenario.input, scenario.objective
+    device, dtype = resolve_device(scenario.run.device), DTYPES[scenario.run.dtype]
+    if device.type == "mps" and dtype == torch.float64:
+        device = torch.device("cpu")
+    model = build(spec, source).to(device, dtype)
+    x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
+    if x.is_floating_point():
+        x = x.to(dtype)
+    trace = record(
+        model,
+        x,
+        hx=_initial(spec, device, dtype, source.batch),
+        loss=loss_of(objective, device, head=spec.head is not None),
+        lengths=None if source.lengths is None else torch.as_tensor(source.lengths, device=device),
+        name=spec.name,
+        progress=progress,
+    )
+    header = replace(
+        trace.header,
+        title=scenario.title,
+        notes=scenario.notes,
+        script=scenario.script,
+        labels=source.labels,
+        loss_text=describe(objective, head=spec.head is not None),
+        layers=tuple(_renamed(layer) for layer in trace.layers),
+        module=f"{spec.layout.cell.name} {spec.layout.num_layers}×{spec.layout.hidden_size}",
+    )
+    arrays = {scenario_key(key): array for key, array in trace.arrays.items()}
+    return Trace(header, arrays | _extras(source, objective.target, objective.mask))
+
+
+def _extras(source: Input, target: Array | None, mask: Array) -> dict[str, Array]:
+    """What panels show beside the run: tokens, target, where the loss is taken, and the scale of x."""
+    extras: dict[str, Array] = {"mask": mask}
+    if target is not None:
+        extras["target"] = target
+    if source.tokens is not None:
+        extras["tokens"] = source.tokens
+    else:
+        extras |= {"shift": source.shift, "scale": source.scale}
+    return extras
+
+
+def scenario_key(key: str) -> str:
+    """An array's key with its parameter named as scenario files name it."""
+    kind, slash, name = key.partition("/")
+    return kind + slash + scenario_name(name) if kind in ("parameters", "parameter_gradients") else key
+
+
+def _renamed(layer: Layer) -> Layer:
+    names = {d: {b: scenario_name(n) for b, n in own.items()} for d, own in layer.parameters.items()}
+    return replace(layer, parameters=names, path="")
+
+
+def _initial(spec: ModelSpec, device: torch.device, dtype: torch.dtype, batch: int) -> Any:
+    """The initial states as the module takes them; a state the file leaves out is zero."""
+    if not spec.initial:
+        return None
+    layout = spec.layout
+    count = layout.num_layers * len(layout.directions)
+    states = []
+    for name in layout.cell.states:
+        given = torch.zeros(count, batch, layout.state_size(name), device=device, dtype=dtype)
+        if name + "0" in spec.initial:
+            given = given + torch.as_tensor(spec.initial[name + "0"], device=device, dtype=dtype)
+        states.append(given)
+    return tuple(states) if len(states) > 1 else states[0]
+
+
+def _for_model(progress: Callable[[str, int, int], None] | None, name: str) -> ProgressCallback | None:
+    return None if progress is None else lambda done, total: progress(name, done, total)

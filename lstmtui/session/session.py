@@ -1,0 +1,152 @@
+"""The debugger over recorded traces: one cursor, moved by verbs, looked at through views."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from lstmtui.cells import Cell
+from lstmtui.errors import UserError
+from lstmtui.session.cursor import Cursor
+from lstmtui.session.stop import Kind, Stop
+from lstmtui.trace import Layer, Trace, Traces
+
+
+class Session:
+    """A walk through one or several traces of the same input.
+
+    Args:
+        traces: one trace, or several by model name; the first is selected.
+
+    Raises:
+        UserError: there is no trace.
+    """
+
+    def __init__(self, traces: Trace | Mapping[str, Trace]) -> None:
+        if isinstance(traces, Trace):
+            traces = Traces({traces.name: traces})
+        if not traces:
+            raise UserError("there is nothing to debug: the scenario has no model")
+        self.traces = dict(traces)
+        self.cursor = Cursor(next(iter(self.traces)))
+
+    @property
+    def trace(self) -> Trace:
+        """The selected model's trace."""
+        return self.traces[self.cursor.model]
+
+    @property
+    def layer(self) -> Layer:
+        """The selected layer."""
+        return self.trace.layers[self.cursor.layer]
+
+    @property
+    def cell(self) -> Cell:
+        """The selected layer's cell."""
+        return self.trace.cell(self.cursor.layer)
+
+    @property
+    def last_t(self) -> int:
+        """The last timestep of the selected sequence."""
+        return int(self.trace.lengths[self.cursor.batch]) - 1
+
+    def step(self, count: int = 1) -> Stop:
+        """Go `count` timesteps forward; stops at the end."""
+        return self._walk(count)
+
+    def back(self, count: int = 1) -> Stop:
+        """Go `count` timesteps back; stops at the start."""
+        return self._walk(-count)
+
+    def goto(self, t: int) -> Stop:
+        """Go to timestep t."""
+        if not 0 <= t <= self.last_t:
+            return Stop("refused", f"t={t}: this sequence has t=0 to t={self.last_t}")
+        return self._move("goto", f"at t={t}", t=t)
+
+    def first(self) -> Stop:
+        """Go to the first timestep."""
+        return self.goto(0)
+
+    def last(self) -> Stop:
+        """Go to the last timestep."""
+        return self.goto(self.last_t)
+
+    def into(self) -> Stop:
+        """Evaluate the next equation of this timestep; after the last one, the first of the next timestep."""
+        stages, cursor = self.cell.stages, self.cursor
+        stage = 0 if cursor.stage is None else cursor.stage + 1
+        if stage < len(stages):
+            return self._move("into", f"{stages[stage]} at t={cursor.t}", stage=stage)
+        if cursor.t == self.last_t:
+            return Stop("end", f"the end: t={cursor.t} is the last timestep")
+        return self._move("into", f"{stages[0]} at t={cursor.t + 1}", t=cursor.t + 1, stage=0)
+
+    def out(self) -> Stop:
+        """Back to whole timesteps."""
+        if self.cursor.stage is None:
+            return Stop("refused", "already at whole timesteps; `into` goes inside one")
+        return self._move("out", f"whole timesteps, t={self.cursor.t}", stage=None)
+
+    def select_model(self, name: str) -> Stop:
+        """Look at another model at the same place, as far as it has one."""
+        if name not in self.traces:
+            return Stop("refused", f"model {name}: there are {', '.join(self.traces)}")
+        return self._select(f"model {name}", model=name)
+
+    def select_layer(self, layer: int) -> Stop:
+        """Look at another layer."""
+        if not 0 <= layer < len(self.trace.layers):
+            return Stop("refused", f"layer {layer}: this model has layers 0 to {len(self.trace.layers) - 1}")
+        return self._select(f"layer {layer}", layer=layer)
+
+    def select_direction(self, direction: str) -> Stop:
+        """Look at the forward or the backward direction."""
+        if direction not in self.layer.directions:
+            return Stop(
+                "refused", f"direction {direction}: this layer has {' and '.join(self.layer.directions)}"
+            )
+        return self._select(f"direction {direction}", direction=direction)
+
+    def select_batch(self, batch: int) -> Stop:
+        """Look at another sequence of the batch."""
+        if not 0 <= batch < self.trace.batch:
+            return Stop("refused", f"batch {batch}: there are sequences 0 to {self.trace.batch - 1}")
+        return self._select(f"batch {batch}", batch=batch)
+
+    def select_unit(self, unit: int) -> Stop:
+        """Look at another unit."""
+        if not 0 <= unit < self.layer.hidden_size:
+            return Stop("refused", f"unit {unit}: this layer has units 0 to {self.layer.hidden_size - 1}")
+        return self._select(f"unit {unit}", unit=unit)
+
+    def _walk(self, count: int) -> Stop:
+        t = self.cursor.t + count
+        if t < 0:
+            return self._move("start", "the start: t=0 is the first timestep", t=0)
+        if t > self.last_t:
+            return self._move("end", f"the end: t={self.last_t} is the last timestep", t=self.last_t)
+        return self._move("step", f"t={t}", t=t)
+
+    def _move(self, kind: Kind, text: str, **changes: int | None) -> Stop:
+        self.cursor = replace(self.cursor, **changes)  # type: ignore[arg-type]
+        return Stop(kind, text)
+
+    def _select(self, text: str, **changes: int | str) -> Stop:
+        """Change what is looked at, and keep the rest of the cursor as far as it still fits."""
+        self.cursor = replace(self.cursor, **changes)  # type: ignore[arg-type]
+        trace, cursor = self.trace, self.cursor
+        layer = min(cursor.layer, len(trace.layers) - 1)
+        directions = trace.layers[layer].directions
+        batch = min(cursor.batch, trace.batch - 1)
+        stages = trace.cell(layer).stages
+        self.cursor = replace(
+            cursor,
+            layer=layer,
+            direction=cursor.direction if cursor.direction in directions else directions[0],
+            batch=batch,
+            unit=min(cursor.unit, trace.layers[layer].hidden_size - 1),
+            t=min(cursor.t, int(trace.lengths[batch]) - 1),
+            stage=None if cursor.stage is None else min(cursor.stage, len(stages) - 1),
+        )
+        return Stop("select", text)

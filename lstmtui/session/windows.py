@@ -1,0 +1,104 @@
+"""What a session shows: windows of quantities round the cursor, as small numpy arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstmtui.session.session import Session
+from lstmtui.trace.trace import Array, Trace
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A quantity of one sequence from `start` to before `stop`."""
+
+    quantity: str
+    start: int
+    stop: int
+    values: Array
+    """(timesteps, rows): a row is one unit, or the most extreme of `units_per_row` neighbouring units."""
+    units: int
+    """How many units there are in all."""
+    units_per_row: int
+    valid: Array
+    """bool (timesteps,): False past the end of a shorter sequence."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The timesteps that fit on a panel; pages follow one another without overlap."""
+
+    start: int
+    stop: int
+    number: int
+    count: int
+
+    @classmethod
+    def around(cls, t: int, width: int, steps: int) -> Page:
+        """The page of `width` timesteps that holds t."""
+        width = max(1, width)
+        number = t // width
+        return cls(number * width, min(steps, (number + 1) * width), number + 1, -(-steps // width))
+
+    @property
+    def text(self) -> str:
+        """ "t 0–57" and, where there are more pages, which one this is."""
+        end = f"t {self.start}–{self.stop - 1}"
+        return end if self.count == 1 else f"{end}  page {self.number}/{self.count}"
+
+
+def window(session: Session, quantity: str, start: int, stop: int, rows: int | None = None) -> Window:
+    """A quantity of the selected layer, direction and sequence.
+
+    Args:
+        session: whose cursor says what is selected.
+        quantity: any name `Trace.values` knows.
+        start: the first timestep.
+        stop: the timestep after the last.
+        rows: how many rows there is room for; more units than that share rows. None: a row for each unit.
+    """
+    cursor, trace = session.cursor, session.trace
+    every = trace.values(quantity, cursor.layer, cursor.direction)
+    values = np.asarray(every[start:stop, cursor.batch])
+    units = values.shape[1]
+    per_row = 1 if rows is None else -(-units // max(1, rows))
+    valid = np.arange(start, start + len(values)) <= session.last_t
+    return Window(quantity, start, stop, _extremes(values, per_row), units, per_row, valid)
+
+
+def vector(session: Session, quantity: str) -> Array:
+    """A quantity at the cursor, shape (units,)."""
+    cursor = session.cursor
+    return np.asarray(session.trace.values(quantity, cursor.layer, cursor.direction)[cursor.t, cursor.batch])
+
+
+def gradient_norms(session: Session, quantity: str, trace: Trace | None = None) -> Array:
+    """‖∂L/∂quantity_t‖ over units for every t of the selected sequence, shape (T,), of any of the traces."""
+    cursor, trace = session.cursor, trace or session.trace
+    layer = min(cursor.layer, len(trace.layers) - 1)
+    directions = trace.layers[layer].directions
+    direction = cursor.direction if cursor.direction in directions else directions[0]
+    return trace.norms("d" + quantity, layer, direction)[:, min(cursor.batch, trace.batch - 1)]
+
+
+def extent(session: Session, quantity: str) -> float:
+    """The largest finite |value| over the whole run, for a scale that stays the same on every page."""
+    low, high = session.trace.extent(quantity, session.cursor.layer, session.cursor.direction)
+    return max(abs(low), abs(high))
+
+
+def _extremes(values: Array, per_row: int) -> Array:
+    """For each group of `per_row` units the value furthest from 0; a NaN in a group wins."""
+    if per_row == 1:
+        return values
+    steps, units = values.shape
+    rows = -(-units // per_row)
+    padded = np.zeros((steps, rows * per_row), dtype=values.dtype)
+    padded[:, :units] = values
+    groups = padded.reshape(steps, rows, per_row)
+    size = np.where(np.isnan(groups), np.inf, np.abs(groups))
+    nan = np.isnan(groups).any(axis=-1)
+    chosen = np.take_along_axis(groups, size.argmax(axis=-1)[..., None], axis=-1)[..., 0]
+    return np.where(nan, np.nan, chosen)
