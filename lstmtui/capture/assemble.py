@@ -46,7 +46,10 @@ def assemble(
                 recording = run.recordings[index, direction]
                 _add_recording(arrays, recording, len(layers), direction)
                 for base, short in run.layout.names(index, direction).items():
-                    _add_gradient(arrays, full[short], recording.parameter_derivatives.get(base))
+                    parameter = recording.parameters[base]
+                    gradient = recording.parameter_derivatives.get(base, torch.zeros_like(parameter))
+                    _add_gradient(arrays, full[short], gradient)
+            _total_input_derivative(arrays, len(layers), run.layout.directions)
             layers.append(_layer(run, index, full))
     _add_parameters(arrays, module, gradients)
     last = runs[-1]
@@ -104,10 +107,15 @@ def _add_recording(arrays: dict[str, Array], recording: Recording, layer: int, d
         arrays[array_key("initial/d" + state, layer, direction)] = _numpy(derivative)
 
 
-def _add_gradient(arrays: dict[str, Array], name: str, gradient: Tensor | None) -> None:
+def _total_input_derivative(arrays: dict[str, Array], layer: int, directions: Sequence[str]) -> None:
+    """x is read by both directions: its total derivative is the sum of what each of them gives."""
+    keys = [array_key("dx", layer, direction) for direction in directions]
+    total = sum((arrays[key] for key in keys[1:]), arrays[keys[0]])
+    arrays.update(dict.fromkeys(keys, total))
+
+
+def _add_gradient(arrays: dict[str, Array], name: str, gradient: Tensor) -> None:
     """A recurrent parameter's own gradient; a module called twice adds up."""
-    if gradient is None:
-        return
     key = "parameter_gradients/" + name
     arrays[key] = arrays[key] + _numpy(gradient) if key in arrays else _numpy(gradient)
 
@@ -119,7 +127,7 @@ def _add_parameters(arrays: dict[str, Array], module: nn.Module, gradients: Mapp
         key = "parameter_gradients/" + name
         if name in gradients:
             arrays[key] = _numpy(gradients[name])
-        elif key not in arrays:
+        elif key not in arrays and parameter.requires_grad:
             arrays[key] = np.zeros_like(value)
 
 

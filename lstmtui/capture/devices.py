@@ -61,3 +61,21 @@ def check_memory(values: int, dtype: torch.dtype) -> None:
             f"the trace would take {needed / 2**30:.1f} GiB and this machine has {memory / 2**30:.1f} GiB; "
             "record fewer timesteps or sequences"
         )
+
+
+def found_devices() -> list[tuple[str, str]]:
+    """What torch can run on here, as (name, what was found) pairs."""
+    threads = f"{torch.get_num_threads()} threads"
+    found = [("cpu", threads)]
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            properties = torch.cuda.get_device_properties(index)
+            memory = properties.total_memory / 2**30
+            found.append((f"cuda:{index}", f"{properties.name}, {memory:.0f} GiB"))
+    else:
+        built = "no driver or device" if torch.version.cuda else "this torch is built without CUDA"
+        found.append(("cuda", f"no: {built}"))
+    mps = torch.backends.mps.is_available()
+    found.append(("mps", "yes" if mps else "no: not on this machine"))
+    found.append(("device = auto", str(resolve_device("auto"))))
+    return found

@@ -26,3 +26,8 @@ class Progress:
         self.done += timesteps
         if self.callback is not None:
             self.callback(min(self.done, self.total), self.total)
+
+    def finish(self) -> None:
+        """What is left was not needed: a layer that the loss does not depend on is not run backwards."""
+        if self.done < self.total:
+            self.advance(self.total - self.done)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.assemble import assemble
 from lstmtui.capture.devices import resolve_device
@@ -69,6 +70,7 @@ def record(
             raise TypeError("loss: must return a scalar tensor")
         output = _output_of(result, tap.runs[-1])
         gradients, d_output = _differentiate(scalar, module, tap, output)
+    tap.progress.finish()
     return assemble(name or type(module).__name__, module, tap.runs, scalar, gradients, output, d_output)
 
 
@@ -103,7 +105,7 @@ def _output_of(result: Any, run: ModuleRun) -> Tensor | None:
 
 
 def _moved(value: Any, device: torch.device) -> Any:
-    if isinstance(value, Tensor):
+    if isinstance(value, (Tensor, PackedSequence)):
         return value.to(device)
     if isinstance(value, (tuple, list)):
         return type(value)(_moved(v, device) for v in value)

@@ -10,17 +10,21 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from lstmtui.capture.devices import check_memory
 from lstmtui.capture.parity import parity
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.unrolled import Recording, record_scan
 from lstmtui.cells.layout import Layout
-from lstmtui.models.calls import Call
+from lstmtui.models.calls import Call, packed_like
+from lstmtui.models.recurrent import Recurrent
 from lstmtui.models.stack import run_stack
 from lstmtui.models.stock import RECURRENT_MODULES, layout_of, parameters_of
 from lstmtui.models.unroll import States
+
+
+_KINDS = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell, Recurrent)
 
 
 @dataclass
@@ -57,6 +61,8 @@ class Tap:
         """Within this context every recurrent module under `root` is recorded when called."""
         tapped = [(path, m) for path, m in root.named_modules() if _is_tapped(m, root)]
         for path, module in tapped:
+            _check_forward(path, module)
+        for path, module in tapped:
             object.__setattr__(module, "forward", partial(self._forward, path, module))
         try:
             yield
@@ -76,7 +82,9 @@ class Tap:
         if isinstance(x, PackedSequence):
             padded, counts = pad_packed_sequence(x, batch_first=batch_first)
             output, state = self._forward(path, module, padded, hx, counts)
-            return pack_padded_sequence(output, counts, batch_first, enforce_sorted=False), state
+            return packed_like(x, output, counts, batch_first), state
+        if isinstance(module, nn.RNNCellBase) and hx is not None:
+            hx = _with_layers(hx, x.dim())
         layout, parameters = layout_of(module), parameters_of(module)
         call = Call(layout, x, hx, self.lengths if lengths is None else lengths, batch_first)
         steps, batch = call.x.shape[:2]
@@ -114,11 +122,26 @@ class Tap:
         return scan
 
 
+def _with_layers(hx: Tensor | tuple[Tensor, ...], dimensions: int) -> Tensor | tuple[Tensor, ...]:
+    """A Cell's states, (B, units), with the axis of layers that a stack's have."""
+    if not isinstance(hx, Tensor):
+        return tuple(s if s.dim() == dimensions else s.unsqueeze(0) for s in hx)
+    return hx if hx.dim() == dimensions else hx.unsqueeze(0)
+
+
 def _is_tapped(module: nn.Module, root: nn.Module) -> bool:
     """Cells inside a model are called by the model's own loop; only a Cell on its own is run over time."""
     if isinstance(module, nn.RNNCellBase):
         return module is root
     return isinstance(module, RECURRENT_MODULES)
+
+
+def _check_forward(path: str, module: nn.Module) -> None:
+    """Refuse a module whose own `forward` would be left out, rather than show what it does not compute."""
+    known = [kind for kind in _KINDS if isinstance(module, kind)]
+    if "forward" in vars(module) or not any(type(module).forward is kind.forward for kind in known):
+        where = f"{path}: " if path else ""
+        raise TypeError(f"{where}{type(module).__name__} has a forward of its own and cannot be recorded")
 
 
 def _size(layout: Layout) -> int:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from lstmtui.session.session import Session
 from lstmtui.trace.trace import Array, Trace
+
+Binning = Literal["mean", "extreme"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +21,7 @@ class Window:
     start: int
     stop: int
     values: Array
-    """(timesteps, rows): a row is one unit, or the most extreme of `units_per_row` neighbouring units."""
+    """(timesteps, rows): a row is one unit, or what `units_per_row` neighbouring units come to."""
     units: int
     """How many units there are in all."""
     units_per_row: int
@@ -49,7 +52,14 @@ class Page:
         return end if self.count == 1 else f"{end}  page {self.number}/{self.count}"
 
 
-def window(session: Session, quantity: str, start: int, stop: int, rows: int | None = None) -> Window:
+def window(
+    session: Session,
+    quantity: str,
+    start: int,
+    stop: int,
+    rows: int | None = None,
+    binning: Binning = "extreme",
+) -> Window:
     """A quantity of the selected layer, direction and sequence.
 
     Args:
@@ -58,6 +68,7 @@ def window(session: Session, quantity: str, start: int, stop: int, rows: int | N
         start: the first timestep.
         stop: the timestep after the last.
         rows: how many rows there is room for; more units than that share rows. None: a row for each unit.
+        binning: what units that share a row come to: their mean, or the one furthest from 0. A NaN wins.
     """
     cursor, trace = session.cursor, session.trace
     every = trace.values(quantity, cursor.layer, cursor.direction)
@@ -65,7 +76,7 @@ def window(session: Session, quantity: str, start: int, stop: int, rows: int | N
     units = values.shape[1]
     per_row = 1 if rows is None else -(-units // max(1, rows))
     valid = np.arange(start, start + len(values)) <= session.last_t
-    return Window(quantity, start, stop, _extremes(values, per_row), units, per_row, valid)
+    return Window(quantity, start, stop, _binned(values, per_row, binning), units, per_row, valid)
 
 
 def vector(session: Session, quantity: str) -> Array:
@@ -89,16 +100,15 @@ def extent(session: Session, quantity: str) -> float:
     return max(abs(low), abs(high))
 
 
-def _extremes(values: Array, per_row: int) -> Array:
-    """For each group of `per_row` units the value furthest from 0; a NaN in a group wins."""
+def _binned(values: Array, per_row: int, binning: Binning) -> Array:
+    """(timesteps, rows) of (timesteps, units); the last row may have fewer units."""
     if per_row == 1:
         return values
-    steps, units = values.shape
-    rows = -(-units // per_row)
-    padded = np.zeros((steps, rows * per_row), dtype=values.dtype)
-    padded[:, :units] = values
-    groups = padded.reshape(steps, rows, per_row)
-    size = np.where(np.isnan(groups), np.inf, np.abs(groups))
-    nan = np.isnan(groups).any(axis=-1)
-    chosen = np.take_along_axis(groups, size.argmax(axis=-1)[..., None], axis=-1)[..., 0]
-    return np.where(nan, np.nan, chosen)
+    starts = np.arange(0, values.shape[1], per_row)
+    with np.errstate(all="ignore"):
+        if binning == "mean":
+            sizes = np.diff(starts, append=values.shape[1])
+            return np.asarray(np.add.reduceat(values.astype(np.float64), starts, axis=1) / sizes)
+        high = np.maximum.reduceat(values, starts, axis=1)
+        low = np.minimum.reduceat(values, starts, axis=1)
+        return np.asarray(np.where(-low > high, low, high))

@@ -1,0 +1,58 @@
+"""`lstmtui record SCENARIO -o DIR`: run a scenario and save the trace of every model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from time import monotonic
+
+from lstmtui.printable import printable
+
+SUMMARY = "run a scenario and save its trace"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The scenario, where to save, and how to run."""
+    parser.add_argument("scenario", metavar="SCENARIO", help="a scenario .toml")
+    parser.add_argument("-o", "--output", metavar="DIR", required=True, help="where to save the trace")
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps, in place of the scenario's")
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64", "bfloat16", "float16"), help="in place of the scenario's"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Record, with progress on stderr where that is a terminal, and say what was saved."""
+    from lstmtui.scenario import load_scenario
+
+    scenario = load_scenario(arguments.scenario)
+    from lstmtui.capture.run import run as run_scenario
+
+    report = _Report()
+    traces = run_scenario(scenario, arguments.device, arguments.dtype, report)
+    report.clear()
+    traces.save(arguments.output)
+    for name, trace in traces.items():
+        parity = "none" if trace.parity is None else f"{trace.parity:.1e}"
+        print(printable(f"{name}: T={trace.steps}, B={trace.batch}, loss {trace.loss:.6g}, parity {parity}"))
+    print(printable(f"saved to {arguments.output}"))
+    return 0
+
+
+class _Report:
+    """A line on stderr that counts, ten times a second."""
+
+    def __init__(self) -> None:
+        self.told = 0.0
+        self.shown = sys.stderr.isatty()
+
+    def __call__(self, model: str, done: int, total: int) -> None:
+        if self.shown and monotonic() - self.told > 0.1:
+            self.told = monotonic()
+            text = printable(f"{model}: {done:,} of {total:,} timesteps")
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Leave the line empty."""
+        if self.shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""The debugger in the terminal: the only package that knows Textual."""

@@ -1,0 +1,98 @@
+"""The Textual app: it composes screens, routes messages, and owns nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from rich.console import RenderableType
+from textual._compositor import CompositorUpdate
+from textual.app import App
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from lstmtui.session import Session
+from lstmtui.trace import Trace, Traces
+from lstmtui.tui.difference import Difference, Frame, enabled
+from lstmtui.tui.screens.debugger import DebuggerScreen
+from lstmtui.tui.screens.opening import OpeningScreen
+from lstmtui.tui.screens.picker import PickerScreen
+from lstmtui.tui.start import Opening, Start
+from lstmtui.tui.theme import THEMES, Look
+
+
+class LstmtuiApp(App[None]):
+    """The debugger in a terminal.
+
+    Args:
+        start: what to show first.
+        ascii: nothing but ASCII on screen.
+    """
+
+    CSS_PATH = "app.tcss"
+    TITLE = "lstmtui"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(self, start: Start, *, ascii: bool = False) -> None:
+        super().__init__()
+        self.start = start
+        self.frame = Frame() if enabled() else None
+        self.look = Look.detect(None if self.no_color else self.console.color_system, ascii)
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = self.look.theme
+
+    def on_mount(self) -> None:
+        """Show the first screen."""
+        if self.start.traces is not None:
+            self.walk(self.start.traces)
+        elif self.start.opening is not None:
+            self.open(self.start.opening)
+        else:
+            self.action_pick()
+
+    def walk(self, traces: Trace | Traces) -> None:
+        """Debug recorded traces, in place of what is on screen."""
+        self._replace(DebuggerScreen(Session(traces), self.look))
+
+    def open(self, opening: Opening) -> None:
+        """Record off the event loop, with progress, then debug."""
+
+        def opened(traces: Traces | Trace | None) -> None:
+            if traces is not None:
+                self.walk(traces)
+            elif not isinstance(self.screen, DebuggerScreen):
+                self.action_pick()
+
+        self.push_screen(OpeningScreen(opening, self.look), opened)
+
+    def action_pick(self) -> None:
+        """Pick a scenario from the list."""
+
+        def picked(path: Path | None) -> None:
+            if path is not None and self.start.opener is not None:
+                self.open(self.start.opener(path))
+            elif not isinstance(self.screen, DebuggerScreen):
+                self.exit()
+
+        if self.start.choices:
+            self.push_screen(PickerScreen(self.start.choices, self.look), picked)
+        elif not isinstance(self.screen, DebuggerScreen):
+            self.exit()
+
+    def action_redraw(self) -> None:
+        """Send the whole screen again, for a terminal that something else has written on."""
+        if self.frame is not None:
+            self.frame.forget()
+        self.refresh(layout=True)
+
+    def _replace(self, screen: Screen[None]) -> None:
+        while isinstance(self.screen, DebuggerScreen):
+            self.pop_screen()
+        self.push_screen(screen)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | CompositorUpdate | None) -> None:
+        if self.frame is not None and isinstance(renderable, CompositorUpdate) and not self.is_inline:
+            renderable = Difference(self.frame, renderable)
+        super()._display(screen, renderable)  # type: ignore[arg-type]

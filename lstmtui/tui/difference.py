@@ -1,0 +1,155 @@
+"""Only the characters that changed are sent to the terminal.
+
+Textual sends a changed region again as a whole, and with it everything in the same widget to its left
+(Textualize/textual#5625). On a slow link that is what a step costs, so the app keeps what the terminal
+shows and sends the difference. `LSTMTUI_DIFFERENCE=0` switches this off.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TypeAlias
+
+from rich.cells import cell_len
+from rich.color import ColorSystem
+from rich.console import Console
+from rich.style import Style
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.strip import Strip
+
+Character: TypeAlias = tuple[str, Style | None]
+"""What one cell of the terminal shows; "" after a character of two cells."""
+
+_SYSTEMS = {
+    "standard": ColorSystem.STANDARD,
+    "256": ColorSystem.EIGHT_BIT,
+    "truecolor": ColorSystem.TRUECOLOR,
+    "windows": ColorSystem.WINDOWS,
+}
+_GAP = 3
+"""Unchanged characters that are cheaper to send again than to jump over."""
+
+
+def enabled() -> bool:
+    """Whether the environment leaves the difference on."""
+    return os.environ.get("LSTMTUI_DIFFERENCE", "1") != "0"
+
+
+class Frame:
+    """What the terminal shows, as far as it is known."""
+
+    def __init__(self) -> None:
+        self._rows: list[list[Character | None]] = []
+
+    def forget(self) -> None:
+        """The terminal may show anything: the next update sends everything it has."""
+        self._rows = []
+
+    def encode(self, update: CompositorUpdate, console: Console) -> str:
+        """The terminal sequences for what an update changes; takes the update as shown."""
+        if isinstance(update, LayoutUpdate):
+            self._fit(update.region.width, update.region.height)
+        parts: list[str] = []
+        for y, x, characters in _pieces(update):
+            parts.extend(self._changes(y, x, characters, console))
+        return "".join(parts)
+
+    def _fit(self, width: int, height: int) -> None:
+        if len(self._rows) != height or (self._rows and len(self._rows[0]) != width):
+            self._rows = [[None] * width for _ in range(height)]
+
+    def _changes(self, y: int, x: int, characters: list[Character], console: Console) -> Iterator[str]:
+        if y >= len(self._rows):
+            self._rows += [[None] * (x + len(characters)) for _ in range(y + 1 - len(self._rows))]
+        row = self._rows[y]
+        row += [None] * (x + len(characters) - len(row))
+        old = row[x : x + len(characters)]
+        if old == characters:
+            return
+        changed = [at for at, (a, b) in enumerate(zip(old, characters, strict=True)) if a != b]
+        row[x : x + len(characters)] = characters
+        start = previous = changed[0]
+        for at in [*changed[1:], -1]:
+            if at != -1 and at - previous <= _GAP + 1:
+                previous = at
+                continue
+            yield _run(y, x, characters, start, previous + 1, console)
+            start = previous = at
+
+
+def _pieces(update: CompositorUpdate) -> Iterator[tuple[int, int, list[Character]]]:
+    """(y, x, characters) of everything an update wants shown."""
+    if isinstance(update, LayoutUpdate):
+        for y, line in enumerate(update.strips, update.region.y):
+            x = update.region.x
+            for strip in line:
+                characters = _characters(strip)
+                yield y, x, characters
+                x += len(characters)
+    elif isinstance(update, ChopsUpdate):
+        for y, x1, x2 in update.spans:
+            for end, (x, chop) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+                start, stop = max(x, x1), min(end, x2)
+                if chop is not None and start < stop:
+                    yield y, start, _characters(chop)[start - x : stop - x]
+
+
+def _characters(strip: Strip) -> list[Character]:
+    characters: list[Character] = []
+    for text, style, control in strip:
+        if control:
+            continue
+        if text.isascii() or cell_len(text) == len(text):
+            characters.extend((character, style) for character in text)
+            continue
+        for character in text:
+            size = cell_len(character)
+            if size == 0 and characters:
+                characters[-1] = (characters[-1][0] + character, characters[-1][1])
+            else:
+                characters.append((character, style))
+                characters.extend([("", style)] * (size - 1))
+    return characters
+
+
+def _run(y: int, x: int, characters: list[Character], start: int, stop: int, console: Console) -> str:
+    """A run of characters at its place, with as few changes of style as it has."""
+    while start > 0 and characters[start][0] == "":
+        start -= 1
+    system = _SYSTEMS.get(console.color_system or "", ColorSystem.TRUECOLOR)
+    parts = [f"\x1b[{y + 1};{x + start + 1}H"]
+    group, style = "", characters[start][1]
+    for character, its_style in characters[start:stop]:
+        if its_style is not style and its_style != style:
+            parts.append(_styled(group, style, system))
+            group, style = "", its_style
+        group += character
+    parts.append(_styled(group, style, system))
+    return "".join(parts)
+
+
+def _styled(text: str, style: Style | None, system: ColorSystem) -> str:
+    if style is None:
+        return text
+    before, after = _around(style, system)
+    return before + text + after
+
+
+@lru_cache(maxsize=4096)
+def _around(style: Style, system: ColorSystem) -> tuple[str, str]:
+    """What a terminal needs before and after text of a style."""
+    before, after = style.render("\0", color_system=system).split("\0")
+    return before, after
+
+
+class Difference(CompositorUpdate):
+    """An update of which only the changes reach the terminal."""
+
+    def __init__(self, frame: Frame, update: CompositorUpdate) -> None:
+        self._frame, self._update = frame, update
+
+    def render_segments(self, console: Console) -> str:
+        """Terminal sequences for what changed."""
+        return self._frame.encode(self._update, console)

@@ -1,0 +1,56 @@
+"""The line at the top: which model, where the cursor is, and whether the numbers can be trusted."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len, set_cell_size
+
+from lstmtui.cells.notation import UNICODE
+from lstmtui.session import Session
+from lstmtui.tui.widgets.spans import Spans
+
+_ARROWS = {"forward": "→", "backward": "←"}
+
+
+def header_spans(session: Session, width: int) -> Spans:
+    """Title and facts; where there is no room for all, the title and then the last facts give way."""
+    facts = _facts(session)
+    while facts and _length(facts) > width and len(facts) > 2:
+        facts.pop()
+    room = width - _length(facts) - 4
+    title = session.trace.header.title
+    if room < 8:
+        return tuple(span for fact in facts for span in (*fact, ("  ", "sign")))
+    if cell_len(title) > room:
+        title = set_cell_size(title, room - 1).rstrip() + "…"
+    spans: list[tuple[str, str]] = [(f" {title}   ", "title")] if title else [(" ", "title")]
+    return (*spans, *(span for fact in facts for span in (*fact, ("   ", "sign"))))
+
+
+def _facts(session: Session) -> list[Spans]:
+    """From the most important to the least."""
+    cursor, trace, layer = session.cursor, session.trace, session.layer
+    sizes = f"{len(trace.layers)}×{layer.hidden_size}"
+    facts: list[Spans] = [
+        ((cursor.model, "accent"), (f" {layer.cell} {sizes}", "muted")),
+        ((f"t={cursor.t}/{session.last_t}", "cursor"),),
+        ((f"unit {cursor.unit}", "text"),),
+        ((f"layer {cursor.layer} {_ARROWS[cursor.direction]}", "text"),),
+        ((f"batch {cursor.batch}", "text"),),
+        (("loss ", "muted"), (UNICODE.number(trace.loss), "number")),
+        ((f"{trace.header.device} {trace.header.dtype}", "muted"),),
+    ]
+    if trace.parity is None:
+        facts.append((("parity –", "muted"),))
+    else:
+        trusted = trace.parity < _TOLERANCE.get(trace.header.dtype, 1e-5)
+        role = "muted" if trusted else "warning"
+        facts.append((("parity ", "muted"), (UNICODE.number(trace.parity), role)))
+    return facts
+
+
+_TOLERANCE = {"float64": 1e-12, "float32": 1e-4, "bfloat16": 0.1, "float16": 0.02}
+"""A larger parity than this is shown as a warning."""
+
+
+def _length(facts: list[Spans]) -> int:
+    return sum(cell_len(text) for fact in facts for text, _ in fact) + 3 * len(facts)

@@ -1,0 +1,135 @@
+"""Every key, in one table: bindings, footer and help are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True)
+class Key:
+    """One thing the user can do from the keyboard."""
+
+    id: str
+    keys: tuple[str, ...]
+    """Textual's key names, the one to show first."""
+    action: str
+    """The method `action_…` of the debugger screen, with arguments."""
+    command: str
+    """The same in the command language."""
+    help: str
+    label: str = ""
+    """How the keys are shown; left out: the first key's own name."""
+    hint: str = ""
+    """One word for the footer; left out: not in the footer."""
+    group: str = "Walk"
+
+
+KEYS: tuple[Key, ...] = (
+    Key("step", ("right", "l", "n", "s"), "step(1)", "step", "the next timestep", "→ l n s", "step"),
+    Key("back", ("left", "h"), "step(-1)", "back", "the timestep before", "← h", "back"),
+    Key(
+        "into",
+        ("down", "enter", "j"),
+        "into",
+        "into",
+        "the next equation inside this timestep",
+        "↓ ↵ j",
+        "into",
+    ),
+    Key("out", ("up", "k"), "out", "out", "back to whole timesteps", "↑ k", "out"),
+    Key(
+        "step_10",
+        ("shift+right", "greater_than_sign"),
+        "step(10)",
+        "step 10",
+        "ten timesteps on",
+        "shift+→ >",
+    ),
+    Key(
+        "back_10", ("shift+left", "less_than_sign"), "step(-10)", "back 10", "ten timesteps back", "shift+← <"
+    ),
+    Key("page_on", ("pagedown",), "page(1)", "step N", "the next page of timesteps", "PgDn"),
+    Key("page_back", ("pageup",), "page(-1)", "back N", "the page of timesteps before", "PgUp"),
+    Key("first", ("home", "circumflex_accent"), "first", "first", "the first timestep", "Home ^"),
+    Key("last", ("end", "dollar_sign"), "last", "last", "the last timestep", "End $"),
+    Key("goto", ("g",), "goto", "goto T", "go to a timestep: type its number", "g", "goto"),
+    Key("play", ("space",), "play", "step, again and again", "play, and pause", "space", "play"),
+    Key("faster", ("plus", "equals_sign"), "faster(1)", "", "play faster", "+"),
+    Key("slower", ("minus",), "faster(-1)", "", "play slower", "-"),
+    Key("unit", ("u",), "unit(1)", "unit K", "the next unit", "u", "unit", "Look at"),
+    Key("unit_back", ("U", "shift+u"), "unit(-1)", "unit K", "the unit before", "U", "", "Look at"),
+    Key("model", ("m",), "model(1)", "model NAME", "the next model", "m", "model", "Look at"),
+    Key("model_back", ("M", "shift+m"), "model(-1)", "model NAME", "the model before", "M", "", "Look at"),
+    Key(
+        "layer",
+        ("L", "shift+l"),
+        "layer",
+        "layer L",
+        "the next layer, round to the first",
+        "L",
+        "",
+        "Look at",
+    ),
+    Key(
+        "direction",
+        ("d",),
+        "direction",
+        "direction forward|backward",
+        "the other direction",
+        "d",
+        "",
+        "Look at",
+    ),
+    Key(
+        "batch",
+        ("B", "shift+b"),
+        "batch",
+        "batch B",
+        "the next sequence of the batch, round",
+        "B",
+        "",
+        "Look at",
+    ),
+    Key(
+        "panel",
+        tuple("123456789"),
+        "",
+        "",
+        "jump to a panel (one that is hidden is zoomed)",
+        "1 … 9",
+        "",
+        "Panels",
+    ),
+    Key("zoom", ("z",), "zoom", "", "zoom the panel, and back", "z", "zoom", "Panels"),
+    Key("next_panel", ("tab",), "panel_by(1)", "", "the next panel", "tab", "", "Panels"),
+    Key("previous_panel", ("shift+tab",), "panel_by(-1)", "", "the panel before", "shift+tab", "", "Panels"),
+    Key("leave", ("escape",), "leave", "", "end zoom or play", "esc", "", "Panels"),
+    Key("open", ("p",), "pick", "", "pick another scenario", "p", "", "Program"),
+    Key("redraw", ("ctrl+l",), "redraw", "", "draw the whole screen again", "ctrl+l", "", "Program"),
+    Key("help", ("question_mark", "f1"), "help", "", "keys and glossary", "?", "help", "Program"),
+    Key("quit", ("q", "ctrl+c"), "quit", "quit", "quit", "q", "quit", "Program"),
+)
+"""The keys of the debugger screen, in the order of the help."""
+
+
+def bindings(keys: Iterable[Key] = KEYS) -> list[Binding]:
+    """The table as Textual bindings; the keys of a panel's number carry that number."""
+    made = []
+    for key in keys:
+        for name in key.keys:
+            action = key.action or f"panel({name})"
+            made.append(Binding(name, action, key.help, show=False, id=f"{key.id}.{name}"))
+    return made
+
+
+_WORDS = str.maketrans(
+    {"→": "right", "←": "left", "↓": "down", "↑": "up", "↵": "enter", "…": "to"},
+)
+
+
+def label(key: Key, *, ascii: bool = False) -> str:
+    """How a key is shown, as signs or, in ASCII, as words."""
+    return key.label.translate(_WORDS) if ascii else key.label

@@ -1,0 +1,50 @@
+"""Panel 8: the scenario's own words."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import Markdown
+
+from lstmtui.printable import printable
+from lstmtui.session import Session
+from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.theme import Look
+
+
+class _Page(VerticalScroll, can_focus=False):
+    """The scrolled text; the panel round it has the focus."""
+
+
+class NotesPanel(Panel):
+    """The notes of the scenario, as Markdown; links are not followed."""
+
+    NUMBER = 8
+    TITLE = "Notes"
+    HELP = "What the scenario's author says about it. Scrolls with [ and ]."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right_square_bracket", "scroll(1)", "scroll down", show=False),
+        Binding("left_square_bracket", "scroll(-1)", "scroll up", show=False),
+    ]
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look)
+        self.page = _Page()
+        self.text = Markdown("", open_links=False)
+
+    def compose(self) -> ComposeResult:
+        with self.page:
+            yield self.text
+
+    def show(self, session: Session) -> None:
+        notes = session.trace.header.notes or "This scenario has no notes."
+        if self.changed(notes):
+            shown = printable(notes, lines=True)
+            self.text.update(shown.encode("ascii", "replace").decode() if self.look.ascii else shown)
+
+    def action_scroll(self, pages: int) -> None:
+        """Scroll by most of a page."""
+        self.page.scroll_relative(y=pages * max(1, self.page.size.height - 2), animate=False)

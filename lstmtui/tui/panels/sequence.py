@@ -1,0 +1,105 @@
+"""Panel 1: the input sequence, the target and the output over it, and the ruler."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from lstmtui.session import Page, Session
+from lstmtui.session.signal import Line, Signal, TokenRow, signal
+from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.columns import ColumnMap
+from lstmtui.tui.widgets.line_plot import LinePlot, Series
+from lstmtui.tui.widgets.ruler import Ruler
+from lstmtui.tui.widgets.status import StatusLine
+from lstmtui.tui.widgets.tokens import TokenStrip
+
+GUTTER = 8
+MOST_ROWS = 3
+
+
+class _TokenLine(Horizontal):
+    """A row of tokens with its name."""
+
+    DEFAULT_CSS = f"""
+    _TokenLine {{ height: 1; }}
+    _TokenLine StatusLine {{ width: {GUTTER}; }}
+    """
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self.label, self.strip = StatusLine(look), TokenStrip(look)
+
+    def compose(self) -> ComposeResult:
+        yield self.label
+        yield self.strip
+
+    def show(self, row: TokenRow, wrong: tuple[bool, ...], columns: ColumnMap) -> None:
+        """Draw the tokens; those that are wrong in the colour of warnings."""
+        role = "muted" if row.name == "target" else row.name
+        self.label.set_spans([(row.name, role)])
+        roles = ["warning" if bad else role for bad in wrong]
+        self.strip.set_tokens(row.tokens, columns, roles)
+
+
+class SequencePanel(Panel):
+    """Lines for numbers, a row of characters for tokens, over the page that holds the cursor."""
+
+    DEFAULT_CSS = f"""
+    SequencePanel {{ layout: vertical; }}
+    SequencePanel Ruler {{ padding-left: {GUTTER}; }}
+    """
+
+    NUMBER = 1
+    TITLE = "Sequence"
+    HELP = "The input x, the target, and the model's output y. ▼ on the ruler is the timestep you are at."
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look)
+        self.tokens = [_TokenLine(look) for _ in range(MOST_ROWS)]
+        self.plot = LinePlot(look)
+        self.ruler = Ruler(look)
+        self.page = Page(0, 1, 1, 1)
+
+    def compose(self) -> ComposeResult:
+        yield from self.tokens
+        yield self.plot
+        yield self.ruler
+
+    def show(self, session: Session) -> None:
+        cursor, width = session.cursor, self.content_size.width - GUTTER - 2
+        if width <= 0:
+            return
+        self.page = Page.around(cursor.t, width, session.trace.steps)
+        columns = ColumnMap(self.page.stop - self.page.start, width)
+        if self.changed(cursor.model, cursor.batch, self.page, self.content_size):
+            self._draw(signal(session, self.page.start, self.page.stop), columns)
+            self.set_title(self.TITLE, self.page.text)
+        self.ruler.set(self.page.start, self.page.stop, columns, cursor.t)
+
+    def _draw(self, shown: Signal, columns: ColumnMap) -> None:
+        targets = next((row.tokens for row in shown.rows if row.name == "target"), ())
+        for at, line in enumerate(self.tokens):
+            line.display = at < len(shown.rows)
+            if line.display:
+                row = shown.rows[at]
+                checked = targets if row.name == "y" else ()
+                wrong = tuple(bool(t) and t != y for t, y in zip(checked, row.tokens, strict=False))
+                line.show(row, wrong or (False,) * len(row.tokens), columns)
+        self.plot.display = bool(shown.lines)
+        series = [_series(line, at) for at, line in enumerate(shown.lines)]
+        self.plot.set_series(series, self.page.stop - self.page.start, columns, gutter=GUTTER)
+
+    @on(Ruler.Clicked)
+    @on(LinePlot.Clicked)
+    @on(TokenStrip.Clicked)
+    def _pick_timestep(self, event: Ruler.Clicked | LinePlot.Clicked | TokenStrip.Clicked) -> None:
+        event.stop()
+        self.post_message(self.Picked(t=self.page.start + event.column))
+
+
+def _series(line: Line, at: int) -> Series:
+    roles = {"target": "muted", "y": "y"}
+    return Series(line.name, line.values, at, roles.get(line.quantity, f"series{at % 6}"), absent=line.absent)

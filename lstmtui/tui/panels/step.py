@@ -1,0 +1,103 @@
+"""Panel 5: the equations of this timestep, with the numbers of one unit."""
+
+from __future__ import annotations
+
+from lstmtui.cells.formula import Equation
+from lstmtui.cells.notation import ASCII, UNICODE, Notation
+from lstmtui.session import Session, equations_at
+from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.spans import Spans
+from lstmtui.tui.widgets.text_lines import TextLines
+
+_MUTED = {"sign": "muted", "number": "muted", "parameter": "muted"}
+
+
+class StepPanel(Panel):
+    """From x and the old state to the new one; inside a timestep, what is not evaluated yet stays grey."""
+
+    NUMBER = 5
+    TITLE = "Step"
+    HELP = "The equations of one timestep with the numbers of one unit. ↓ evaluates them one by one."
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look)
+        self.lines = TextLines(look, wraps=True)
+        self.notation = ASCII if look.ascii else UNICODE
+
+    def compose(self):  # type: ignore[no-untyped-def]
+        yield self.lines
+
+    def show(self, session: Session) -> None:
+        cursor, size = session.cursor, self.lines.size
+        if not self.changed(cursor, size):
+            return
+        equations = equations_at(session, self.notation)
+        stage = cursor.stage
+        lines, starts = step_lines(equations, stage, self.notation)
+        if stage is None and sum(-(-_width(line) // max(1, size.width)) for line in lines) > size.height:
+            lines, starts = [short_line(e, self.notation) for e in equations], []
+        self.lines.set_lines(lines)
+        if stage is not None and stage < len(starts):
+            self.lines.scroll_to_line(starts[stage])
+        else:
+            self.lines.scroll_to_row(0)
+        inside = (
+            ""
+            if stage is None
+            else f"  {session.cell.stages[stage]}: {stage + 1} of {len(session.cell.stages)}"
+        )
+        self.set_title(f"Step: unit {cursor.unit} at t={cursor.t}{inside}")
+
+
+def step_lines(
+    equations: tuple[Equation, ...], stage: int | None, notation: Notation
+) -> tuple[list[Spans], list[int]]:
+    """Every equation in symbols and in numbers, and the line each one ends on.
+
+    Args:
+        equations: in order of evaluation.
+        stage: the one evaluated last; later ones are muted and have no numbers. None: all are evaluated.
+        notation: Unicode or ASCII.
+    """
+    lines: list[Spans] = []
+    ends: list[int] = []
+    for at, equation in enumerate(equations):
+        pending = stage is not None and at > stage
+        mark = "▸ " if at == stage else "  "
+        left = (*_marked(mark), *equation.left, (" = ", "sign"), *equation.symbols)
+        if pending:
+            lines.append(tuple((text, "muted") for text, _ in left))
+        else:
+            lines.append(left)
+            lines += number_lines(equation, notation)
+        ends.append(len(lines) - 1)
+    return lines, ends
+
+
+def number_lines(equation: Equation, notation: Notation) -> list[Spans]:
+    """The equation in numbers, down to its value, and what a state keeps and what is written to it."""
+    spans: Spans = (("      ", "sign"),)
+    for numbers in equation.numbers:
+        spans = (*spans, ("= ", "sign"), *numbers, (" ", "sign"))
+    lines: list[Spans] = [(*spans, ("= ", "sign"), (notation.number(equation.value), equation.quantity))]
+    if equation.parts:
+        parts: Spans = (("      ", "sign"),)
+        for name, value in equation.parts:
+            parts = (*parts, (f"{name} ", "muted"), (notation.number(value), name), ("   ", "sign"))
+        lines.append(parts)
+    return lines
+
+
+def short_line(equation: Equation, notation: Notation) -> Spans:
+    """An equation on one line, for a panel that is too small for all of it."""
+    value = (notation.number(equation.value), equation.quantity)
+    return (*equation.left, (" = ", "sign"), *equation.numbers[-1], (" = ", "sign"), value)
+
+
+def _marked(mark: str) -> Spans:
+    return ((mark, "cursor"),)
+
+
+def _width(line: Spans) -> int:
+    return max(1, sum(len(text) for text, _ in line))

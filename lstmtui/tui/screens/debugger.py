@@ -1,0 +1,290 @@
+"""The screen of §6: every panel round one cursor, and the keys that move it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.events import Resize
+from textual.reactive import var
+from textual.screen import Screen
+from textual.timer import Timer
+
+from lstmtui.session import Session, Stop
+from lstmtui.tui.footer import footer_spans
+from lstmtui.tui.header import header_spans
+from lstmtui.tui.keys import bindings
+from lstmtui.tui.panels.gates import GatesPanel
+from lstmtui.tui.panels.gradients import GradientPanel
+from lstmtui.tui.panels.notes import NotesPanel
+from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.panels.sequence import SequencePanel
+from lstmtui.tui.panels.states import CellStatePanel, HiddenStatePanel
+from lstmtui.tui.panels.step import StepPanel
+from lstmtui.tui.panels.values import ValuesPanel
+from lstmtui.tui.screens.goto import GotoScreen
+from lstmtui.tui.screens.help import HelpScreen
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.status import StatusLine
+
+_T = TypeVar("_T")
+
+SPEEDS = (1, 2, 5, 10, 20, 50)
+"""Timesteps per second while playing."""
+
+
+class DebuggerScreen(Screen[None]):
+    """Walks a session. Every key is one verb of the session; every panel is shown its new cursor."""
+
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (70, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-short"), (34, "-high"), (50, "-tall")]  # noqa: RUF012
+
+    speed: var[int] = var(2)
+    """The position in `SPEEDS`."""
+
+    def __init__(self, session: Session, look: Look) -> None:
+        super().__init__()
+        self.session, self.look = session, look
+        self.header_line, self.footer_line = StatusLine(look, id="header"), StatusLine(look, id="footer")
+        self.panels: dict[int, Panel] = {
+            kind.NUMBER: kind(look)
+            for kind in (
+                SequencePanel,
+                GatesPanel,
+                CellStatePanel,
+                HiddenStatePanel,
+                StepPanel,
+                GradientPanel,
+                NotesPanel,
+                ValuesPanel,
+            )
+        }
+        self.message: Stop | None = None
+        self.zoomed: Panel | None = None
+        self.timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        panels = self.panels
+        yield self.header_line
+        yield panels[1]
+        with Horizontal(id="middle"):
+            with Vertical(id="maps"):
+                yield panels[2]
+                with Horizontal(id="states"):
+                    yield panels[3]
+                    yield panels[4]
+            yield panels[5]
+        with Horizontal(id="bottom"):
+            yield panels[6]
+            with Horizontal(id="texts"):
+                yield panels[9]
+                yield panels[8]
+        yield self.footer_line
+
+    def on_mount(self) -> None:
+        """Show everything once it has its place."""
+        self._arrange()
+        self.call_after_refresh(self.show_session)
+
+    @on(Resize)
+    def _resized(self) -> None:
+        self.call_after_refresh(self.show_session)
+
+    def show_session(self) -> None:
+        """Let every visible panel draw what changed."""
+        with self.app.batch_update():
+            width = self.size.width
+            self.header_line.set_spans(header_spans(self.session, width))
+            playing = SPEEDS[self.speed] if self.timer else None
+            self.footer_line.set_spans(footer_spans(self.message, playing, width, ascii=self.look.ascii))
+            for panel in self.panels.values():
+                if panel.on_screen:
+                    panel.show(self.session)
+
+    def _moved(self, stop: Stop) -> None:
+        """After a verb: say what is worth saying, and show the new place."""
+        self.message = None if stop.kind in ("step", "into", "out", "goto") else stop
+        if stop.kind == "select":
+            self._arrange()
+        self.show_session()
+
+    def _arrange(self) -> None:
+        """Give every panel that fits the cell its place, or the whole screen to the zoomed one."""
+        for panel in self.panels.values():
+            panel.set_class(not panel.fits(self.session) or self.zoomed not in (None, panel), "-gone")
+        for box in self.query("#middle, #maps, #states, #bottom, #texts"):
+            box.set_class(all(panel.has_class("-gone") for panel in box.query(Panel)), "-gone")
+        self.set_class(self.zoomed is not None, "-zoomed")
+        self.call_after_refresh(self.show_session)
+
+    # Walk
+
+    def action_step(self, count: int) -> None:
+        """step N, back N"""
+        self._moved(self.session.step(count))
+
+    def action_page(self, pages: int) -> None:
+        """A page of the gates on or back."""
+        page = self.panels[2].page if isinstance(self.panels[2], GatesPanel) else None
+        width = page.stop - page.start if page else 10
+        self._moved(self.session.step(pages * max(1, width)))
+
+    def action_first(self) -> None:
+        """first"""
+        self._moved(self.session.first())
+
+    def action_last(self) -> None:
+        """last"""
+        self._moved(self.session.last())
+
+    def action_into(self) -> None:
+        """into"""
+        self._moved(self.session.into())
+
+    def action_out(self) -> None:
+        """out"""
+        self._moved(self.session.out())
+
+    def action_goto(self) -> None:
+        """goto T, after asking for T"""
+
+        def go(t: int | None) -> None:
+            if t is not None:
+                self._moved(self.session.goto(t))
+
+        self.app.push_screen(GotoScreen(self.session.last_t, self.look), go)
+
+    # Play
+
+    def action_play(self) -> None:
+        """Play, or pause."""
+        if self.timer is None:
+            self._play()
+        else:
+            self._pause()
+        self.show_session()
+
+    def action_faster(self, by: int) -> None:
+        """Another speed of playing."""
+        self.speed = min(max(self.speed + by, 0), len(SPEEDS) - 1)
+        if self.timer is not None:
+            self._pause()
+            self._play()
+        self.message = Stop("select", f"{SPEEDS[self.speed]} timesteps a second")
+        self.show_session()
+
+    def _play(self) -> None:
+        self.message = None
+        self.timer = self.set_interval(1 / SPEEDS[self.speed], self._tick)
+
+    def _pause(self) -> None:
+        if self.timer is not None:
+            self.timer.stop()
+            self.timer = None
+
+    def _tick(self) -> None:
+        stop = self.session.step()
+        if stop.kind != "step":
+            self._pause()
+        self._moved(stop)
+
+    # Look at
+
+    def action_unit(self, by: int) -> None:
+        """unit K, the next or the one before, round"""
+        self._moved(
+            self.session.select_unit((self.session.cursor.unit + by) % self.session.layer.hidden_size)
+        )
+
+    def action_model(self, by: int) -> None:
+        """model NAME, the next or the one before, round"""
+        names = list(self.session.traces)
+        self._round("model", names, self.session.cursor.model, self.session.select_model, by)
+
+    def action_layer(self) -> None:
+        """layer L, the next, round"""
+        layers = list(range(len(self.session.trace.layers)))
+        self._round("layer", layers, self.session.cursor.layer, self.session.select_layer, 1)
+
+    def action_direction(self) -> None:
+        """direction forward or backward"""
+        directions = list(self.session.layer.directions)
+        self._round("direction", directions, self.session.cursor.direction, self.session.select_direction, 1)
+
+    def action_batch(self) -> None:
+        """batch B, the next, round"""
+        sequences = list(range(self.session.trace.batch))
+        self._round(
+            "sequence in the batch", sequences, self.session.cursor.batch, self.session.select_batch, 1
+        )
+
+    def _round(self, noun: str, among: list[_T], now: _T, select: Callable[[_T], Stop], by: int) -> None:
+        if len(among) == 1:
+            self._moved(Stop("refused", f"there is only one {noun}"))
+        else:
+            self._moved(select(among[(among.index(now) + by) % len(among)]))
+
+    @on(Panel.Picked)
+    def _picked(self, event: Panel.Picked) -> None:
+        """A click goes to its timestep and its unit."""
+        stop = None
+        if event.t is not None:
+            stop = self.session.goto(min(event.t, self.session.last_t))
+        if event.unit is not None:
+            stop = self.session.select_unit(min(event.unit, self.session.layer.hidden_size - 1))
+        if stop is not None:
+            self.message = None
+            self.show_session()
+
+    # Panels
+
+    def action_panel(self, number: int) -> None:
+        """Focus a panel by number; one that has no room on this screen takes all of it."""
+        panel = self.panels.get(number)
+        if panel is None or not panel.fits(self.session):
+            numbers = ", ".join(str(n) for n, p in sorted(self.panels.items()) if p.fits(self.session))
+            self._moved(Stop("refused", f"no panel {number} here; there are {numbers}"))
+            return
+        if self.zoomed not in (None, panel) or not panel.on_screen:
+            self.zoomed = panel
+            self._arrange()
+        panel.focus(scroll_visible=False)
+
+    def action_panel_by(self, by: int) -> None:
+        """Focus the next panel on screen, or the one before."""
+        shown = [n for n, p in sorted(self.panels.items()) if p.on_screen]
+        if self.zoomed is not None:
+            shown = [n for n, p in sorted(self.panels.items()) if p.fits(self.session)]
+        now = getattr(self.focused, "NUMBER", shown[-1] if by > 0 else shown[0])
+        at = shown.index(now) if now in shown else 0
+        self.action_panel(shown[(at + by) % len(shown)])
+
+    def action_zoom(self) -> None:
+        """Give the focused panel the whole screen, or all panels their places again."""
+        if self.zoomed is not None:
+            self.zoomed = None
+        else:
+            self.zoomed = self.focused if isinstance(self.focused, Panel) else self.panels[2]
+            self.zoomed.focus(scroll_visible=False)
+        self._arrange()
+
+    def action_leave(self) -> None:
+        """End what was begun last: play, then zoom, then focus."""
+        if self.timer is not None:
+            self.action_play()
+        elif self.zoomed is not None:
+            self.action_zoom()
+        else:
+            self.set_focus(None)
+
+    # Program
+
+    def action_help(self) -> None:
+        """Keys and glossary."""
+        self.app.push_screen(HelpScreen(self.look))

@@ -1,0 +1,94 @@
+"""Keys and glossary."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from lstmtui.cells import CELLS
+from lstmtui.cells.glossary import GLOSSARY
+from lstmtui.tui.keys import KEYS, label
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.spans import Spans
+from lstmtui.tui.widgets.text_lines import TextLines
+
+
+class HelpScreen(ModalScreen[None]):
+    """Everything there is to know, on one page that scrolls."""
+
+    DEFAULT_CSS = """
+    HelpScreen { align: center middle; }
+    HelpScreen > Vertical { width: 96%; max-width: 110; height: 94%; border: round $border; padding: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,f1,enter", "dismiss", "back"),
+        Binding("down,j,space", "scroll(1)", "down"),
+        Binding("up,k", "scroll(-1)", "up"),
+        Binding("pagedown,right,l", "page(1)", "page down"),
+        Binding("pageup,left,h", "page(-1)", "page up"),
+        Binding("home", "scroll(-10000)", "top"),
+        Binding("end", "scroll(10000)", "end"),
+    ]
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self.look = look
+        self.text = TextLines(look, wraps=True)
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            title = " Help: up and down to scroll, Esc to go back "
+            box.border_title = title
+            yield self.text
+
+    def on_mount(self) -> None:
+        """Write the page."""
+        self.text.set_lines(help_lines(self.look))
+
+    def action_scroll(self, rows: int) -> None:
+        """Scroll by rows."""
+        self.text.scroll_to_row(self.text.top + rows)
+
+    def action_page(self, pages: int) -> None:
+        """Scroll by most of the height."""
+        self.action_scroll(pages * max(1, self.text.size.height - 2))
+
+
+def help_lines(look: Look) -> list[Spans]:
+    """Every key by group, the mouse, the glossary, the cells, the marks."""
+    lines: list[Spans] = []
+    for group in dict.fromkeys(key.group for key in KEYS):
+        lines += [((group, "title"),)]
+        for key in KEYS:
+            if key.group == group:
+                command = f"  {key.command}" if key.command else ""
+                keys = label(key, ascii=look.ascii)
+                lines.append(((f"  {keys:<22}", "key"), (key.help, "text"), (command, "muted")))
+        lines.append(())
+    lines += [
+        (("Mouse", "title"),),
+        (("  a click on a map, a plot or a ruler goes to that timestep; on a unit, selects it", "text"),),
+        (),
+        (("Glossary", "title"),),
+    ]
+    for entry in GLOSSARY:
+        also = f"  (also: {entry.also})" if entry.also else ""
+        lines.append(((f"  {entry.name:<8}", entry.name), (entry.meaning, "text"), (also, "muted")))
+    lines += [(), (("Cells", "title"),)]
+    lines += [((f"  {cell.name:<18}", "text"), (cell.summary, "muted")) for cell in CELLS.values()]
+    lines += [
+        (),
+        (("Marks", "title"),),
+        (
+            (
+                "  N  NaN   ^  +inf   v  −inf   0  zero on a log scale; a line is never drawn across them",
+                "text",
+            ),
+        ),
+        (("  blank: past the end of a shorter sequence", "text"),),
+    ]
+    return lines

@@ -1,0 +1,41 @@
+"""What the app begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lstmtui.trace import Trace, Traces
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being recorded, timesteps done, timesteps in all)."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Something that becomes traces: a name to show, and the work, done off the event loop."""
+
+    name: str
+    work: Callable[[Progress], Trace | Traces]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One scenario to pick."""
+
+    path: Path
+    title: str
+    note: str = ""
+    """A line about it."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Traces that are there, something to open, or a list to pick from."""
+
+    traces: Trace | Traces | None = None
+    opening: Opening | None = None
+    choices: Sequence[Choice] = ()
+    opener: Callable[[Path], Opening] | None = None
+    """Makes something to open of a choice; raises `lstmtui.UserError` where it cannot be opened."""

@@ -1,0 +1,179 @@
+"""What colours mean: a role's style at every colour depth, and the Textual themes made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+from rich.color import Color
+from rich.style import Style
+from textual.theme import BUILTIN_THEMES, Theme
+
+Depth: TypeAlias = Literal["truecolor", "256", "16", "none"]
+
+_DEPTHS: dict[str | None, Depth] = {
+    "truecolor": "truecolor",
+    "256": "256",
+    "standard": "16",
+    "windows": "16",
+    "16": "16",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the terminal can show: how many colours, and whether anything beyond ASCII."""
+
+    depth: Depth = "truecolor"
+    ascii: bool = False
+
+    @classmethod
+    def detect(cls, color_system: str | None, ascii: bool = False) -> Look:
+        """The look for a Rich console's `color_system`; None and unknown names mean no colour."""
+        return cls(_DEPTHS.get(color_system, "none"), ascii)
+
+    @property
+    def theme(self) -> str:
+        """The name of the Textual theme that goes with this look."""
+        return {"truecolor": "lstmtui", "256": "lstmtui-256"}.get(self.depth, "lstmtui-16")
+
+    @property
+    def half_blocks(self) -> bool:
+        """Whether a character can show two colours, one above the other."""
+        return not self.ascii and self.depth in ("truecolor", "256")
+
+
+@dataclass(frozen=True)
+class _Paint:
+    """One role: its colour at each depth, and its attributes (those of `bare` where colour is missing)."""
+
+    hex: str
+    cube: int
+    ansi: str
+    attributes: str = ""
+    bare: str = ""
+
+
+_ROLES = {
+    "x": _Paint("#b9c6d3", 251, "white"),
+    "h": _Paint("#62b8f5", 75, "bright_cyan", bare="bold"),
+    "c": _Paint("#f2ab34", 214, "bright_yellow", bare="bold"),
+    "f": _Paint("#ec8052", 209, "red"),
+    "i": _Paint("#45c4a0", 79, "green"),
+    "g": _Paint("#d891c6", 176, "magenta"),
+    "o": _Paint("#e8d75e", 221, "yellow"),
+    "r": _Paint("#ec8052", 209, "red"),
+    "z": _Paint("#45c4a0", 79, "green"),
+    "n": _Paint("#d891c6", 176, "magenta"),
+    "y": _Paint("#a09bf2", 141, "bright_blue", bare="bold"),
+    "text": _Paint("#d6dae0", 253, "default"),
+    "parameter": _Paint("#93a4bd", 109, "cyan", bare="underline"),
+    "number": _Paint("#e9ecf1", 255, "default"),
+    "sign": _Paint("#8d95a1", 246, "default"),
+    "muted": _Paint("#7a828f", 243, "default"),
+    "rule": _Paint("#4a515d", 239, "default"),
+    "title": _Paint("#f4f6f9", 255, "default", "bold", "bold"),
+    "accent": _Paint("#f2ab34", 214, "bright_yellow", "bold", "bold"),
+    "key": _Paint("#f2ab34", 214, "yellow", bare="bold"),
+    "warning": _Paint("#f5c451", 221, "bright_yellow", "bold", "bold"),
+    "error": _Paint("#ff6f91", 204, "bright_red", "bold", "bold"),
+    "cursor": _Paint("#ffffff", 231, "bright_white", "bold", "bold"),
+    "selected": _Paint("#ffffff", 231, "bright_white", "bold", "bold"),
+    "breakpoint": _Paint("#ff6f6f", 203, "bright_red", "bold", "bold"),
+    "hit": _Paint("#ffb4a6", 217, "bright_red"),
+    "series0": _Paint("#62b8f5", 75, "bright_cyan"),
+    "series1": _Paint("#f2ab34", 214, "bright_yellow"),
+    "series2": _Paint("#45c4a0", 79, "green"),
+    "series3": _Paint("#d891c6", 176, "magenta"),
+    "series4": _Paint("#ec8052", 209, "red"),
+    "series5": _Paint("#c9ced6", 251, "white"),
+    "kept": _Paint("#62b8f5", 75, "bright_cyan", bare="underline"),
+    "written": _Paint("#f2ab34", 214, "bright_yellow", bare="underline"),
+}
+QUANTITIES = ("x", "h", "c", "f", "i", "g", "o", "r", "z", "n", "y")
+ROLES = tuple(_ROLES)
+
+
+def role_of(name: str) -> str:
+    """The role that colours a quantity: `df_pre` and `f_pre` look like `f`; an unknown name like text."""
+    name = name.removesuffix("_pre")
+    if name not in _ROLES and name.startswith("d") and name[1:] in QUANTITIES:
+        name = name[1:]
+    return name if name in _ROLES else "text"
+
+
+@lru_cache(maxsize=1024)
+def style_for(role: str, look: Look) -> Style:
+    """The style of a role; always the same object for roles that look the same."""
+    return _style(role_of(role), look)
+
+
+@lru_cache(maxsize=512)
+def _style(role: str, look: Look) -> Style:
+    paint = _ROLES[role]
+    if look.depth == "none":
+        return Style.parse(paint.bare or "none")
+    color = {
+        "truecolor": lambda: Color.parse(paint.hex),
+        "256": lambda: Color.from_ansi(paint.cube),
+        "16": lambda: Color.parse(paint.ansi),
+    }[look.depth]()
+    return Style.parse(paint.attributes or "none") + Style.from_color(color)
+
+
+_DARK = Theme(
+    name="lstmtui",
+    dark=True,
+    primary="#62b8f5",
+    secondary="#45c4a0",
+    accent="#f2ab34",
+    warning="#f5c451",
+    error="#ff6f91",
+    success="#45c4a0",
+    foreground="#d6dae0",
+    background="#12151a",
+    surface="#161a20",
+    panel="#1d222a",
+    variables={
+        "border": "#62b8f5",
+        "border-blurred": "#39414d",
+        "footer-background": "#161a20",
+        "footer-key-foreground": "#f2ab34",
+        "footer-description-foreground": "#a9b1bc",
+    },
+)
+_CUBE = Theme(
+    name="lstmtui-256",
+    dark=True,
+    primary="#5fafff",
+    secondary="#5fd7af",
+    accent="#ffaf00",
+    warning="#ffd75f",
+    error="#ff5f87",
+    success="#5fd7af",
+    foreground="#dadada",
+    background="#121212",
+    surface="#1c1c1c",
+    panel="#262626",
+    variables={
+        "border": "#5fafff",
+        "border-blurred": "#444444",
+        "footer-background": "#1c1c1c",
+        "footer-key-foreground": "#ffaf00",
+        "footer-description-foreground": "#a8a8a8",
+    },
+)
+_ANSI = replace(
+    BUILTIN_THEMES["ansi-dark"],
+    name="lstmtui-16",
+    accent="ansi_yellow",
+    variables={
+        **BUILTIN_THEMES["ansi-dark"].variables,
+        "border": "ansi_cyan",
+        "border-blurred": "ansi_default",
+        "footer-key-foreground": "ansi_yellow",
+    },
+)
+THEMES = (_DARK, _CUBE, _ANSI)
+"""The app registers all three and chooses by `Look.theme`."""

@@ -1,0 +1,163 @@
+"""Lines over time, in braille dots: several series on one linear or logarithmic axis."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.segment import Segment
+from textual.message import Message
+
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.axis import fit_axis
+from lstmtui.tui.widgets.columns import ColumnMap
+from lstmtui.tui.widgets.envelope import Envelope, classify, envelope, mark_cells
+from lstmtui.tui.widgets.line_widget import LineWidget
+from lstmtui.tui.widgets.plot_rows import Drawn, plot_rows
+from lstmtui.tui.widgets.spans import Spans, segments
+
+_DASHES = ((4, 4), (4, 2), (6, 1), (8, 6))
+"""(period, drawn) in pixel columns between values, by style."""
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """A line: its values (n,), one per timestep from the page's first on."""
+
+    name: str
+    values: NDArray[np.floating]
+    style: int = 0
+    """Chooses tag letter, dashes and ASCII sign."""
+    role: str = "h"
+    absent: NDArray[np.bool_] | None = None
+    """True where there is no value at all: drawn as nothing, where NaN is marked."""
+    tag: str = ""
+    """The letter at the line's right end and in the legend; left out, A, B, C … by style."""
+
+
+class LinePlot(LineWidget):
+    """Series over the timesteps of a page, each with colour, dashes and a letter at its right end.
+
+    A value that has no place on the axis breaks its line and is marked below the plot, at its column: N for
+    NaN, ^ and v for the infinities, and on a log axis 0 for zero and - for a negative value.
+    """
+
+    DEFAULT_CSS = "LinePlot { width: 1fr; height: 1fr; }"
+
+    class Clicked(Message):
+        """A column of the page was clicked."""
+
+        def __init__(self, line_plot: LinePlot, column: int) -> None:
+            super().__init__()
+            self.line_plot, self.column = line_plot, column
+
+        @property
+        def control(self) -> LinePlot:
+            return self.line_plot
+
+    def __init__(
+        self, look: Look | None = None, *, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(look, id=id, classes=classes)
+        self._plot = Plot()
+
+    def set_series(
+        self,
+        series: Sequence[Series],
+        timesteps: int | None = None,
+        columns: ColumnMap | None = None,
+        *,
+        gutter: int = 7,
+        log: bool = False,
+        step: bool = False,
+        low: float | None = None,
+        high: float | None = None,
+        legend: bool = True,
+    ) -> None:
+        """Show series over a page of `timesteps` (left out: the longest series).
+
+        `columns` places the timesteps right of `gutter` characters of axis labels; left out, they fill
+        the width but for the letters. `low` and `high` fix the axis; what lies beyond is drawn at its edge.
+        """
+        self._plot = Plot(tuple(series), timesteps, columns, gutter, log, step, low, high, legend)
+        self.update()
+
+    def line_keys(self, width: int, height: int) -> Sequence[Hashable]:
+        return plot_lines(self._plot, width, height, self.look)
+
+    def draw_line(self, key: Hashable, width: int) -> list[Segment]:
+        return segments(key, self.look)  # type: ignore[arg-type]
+
+    def clicked(self, x: int, y: int) -> Message | None:
+        column = self._plot.map(self._extent.width).column_at(x - self._plot.gutter)
+        return None if column is None else self.Clicked(self, column)
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """What a plot shows, see :meth:`LinePlot.set_series`."""
+
+    series: tuple[Series, ...] = ()
+    timesteps: int | None = None
+    columns: ColumnMap | None = None
+    gutter: int = 7
+    log: bool = False
+    step: bool = False
+    low: float | None = None
+    high: float | None = None
+    legend: bool = True
+
+    @property
+    def length(self) -> int:
+        """Timesteps on the page."""
+        longest = max((len(one.values) for one in self.series), default=0)
+        return longest if self.timesteps is None else self.timesteps
+
+    def map(self, width: int) -> ColumnMap:
+        """Where the timesteps are, right of the gutter."""
+        room = max(0, width - self.gutter - 2)
+        return self.columns or ColumnMap(min(self.length, room), room)
+
+
+def plot_lines(plot: Plot, width: int, height: int, look: Look) -> list[Spans]:
+    """Every line of the plot: legend, the plot itself, and below it the marks."""
+    cells = max(0, min(plot.map(width).used, width - plot.gutter))
+    if not plot.series or not cells or not plot.length:
+        return []
+    pixels = cells if look.ascii else 2 * cells
+    placed = [_placed(one, plot) for one in plot.series]
+    shapes = [envelope(values, plot.length, pixels, step=plot.step, log=plot.log) for values, _ in placed]
+    drawn = [
+        _drawn(one, shape, mark_cells(kinds, plot.length, cells))
+        for one, shape, (_, kinds) in zip(plot.series, shapes, placed, strict=True)
+    ]
+    ends = (end for shape in shapes for end in (shape.low, shape.high))
+    axis = fit_axis(ends, plot.log, plot.low, plot.high)
+    return plot_rows(drawn, axis, cells, width, height, plot.gutter, plot.legend, look)
+
+
+def _placed(one: Series, plot: Plot) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """The values of a series that have a place on the axis, and why the others have no place on it."""
+    values, kinds = classify(one.values[: plot.length], plot.log)
+    if one.absent is not None:
+        absent = np.asarray(one.absent[: plot.length], bool)
+        values, kinds = np.where(absent, np.nan, values), np.where(absent, 0, kinds).astype(np.uint8)
+    return values, kinds
+
+
+def _drawn(one: Series, shape: Envelope, marks: NDArray[np.uint8]) -> Drawn:
+    """A series reduced to pixel columns and marks, with the gaps of its dashes."""
+    period, kept = _DASHES[one.style % len(_DASHES)]
+    visible = shape.given | (np.arange(len(shape.given)) % period < kept)
+    return Drawn(
+        name=one.name,
+        tag=one.tag or chr(ord("A") + one.style % 26),
+        role=one.role,
+        style=one.style,
+        low=np.where(visible, shape.low, np.nan),
+        high=np.where(visible, shape.high, np.nan),
+        joined=shape.joined,
+        marks=marks,
+    )

@@ -1,0 +1,179 @@
+"""The rows of a plot as text: dots, axis labels, letters, legend and marks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len
+
+from lstmtui.tui.palette import MARKS, MIXED
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.axis import Axis
+from lstmtui.tui.widgets.envelope import NEGATIVE, SEVERAL, ZERO
+from lstmtui.tui.widgets.spans import Spans, crop
+
+_BRAILLE = np.array([[1, 8], [2, 16], [4, 32], [64, 128]], np.uint8)
+_ASCII_SIGNS = "*+xo#@%&"
+_SAMPLES = ("──", "╌╌", "┈┈", "╌─")
+_MARKS = {**MARKS, ZERO: "0", NEGATIVE: "-", SEVERAL: MIXED}
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """One series ready to draw: its extent per pixel column, and its mark per character."""
+
+    name: str
+    tag: str
+    role: str
+    style: int
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    joined: NDArray[np.bool_]
+    marks: NDArray[np.uint8]
+
+
+def plot_rows(
+    drawn: Sequence[Drawn],
+    axis: Axis,
+    cells: int,
+    width: int,
+    height: int,
+    gutter: int,
+    legend: bool,
+    look: Look,
+) -> list[Spans]:
+    """Every row: the legend where there is room, the dots between axis and letters, and the marks."""
+    named = legend and height >= 4 and any(one.name for one in drawn)
+    marked = _mark_rows([one for one in drawn if one.marks.any()], max(1, height // 3))
+    rows = max(0, height - named - len(marked))
+    texts, owners = (_signs if look.ascii else _dots)(drawn, axis, cells, rows)
+    labels = axis.labels(rows, look) if gutter > 1 else {}
+    tags = _tags(drawn, axis, rows)
+    lines = [_legend(drawn, gutter, width - gutter, look)] if named else []
+    for row in range(rows):
+        body = _owned(texts[row], owners[row], drawn)
+        lines.append(
+            (*_label(labels.get(row), gutter, look), *_tagged(body, tags.get(row), cells, width - gutter))
+        )
+    for role, tag, marks in marked:
+        lines.append(
+            (*_label(tag, gutter, look), ("".join(_MARKS.get(m, " ") for m in marks.tolist()), role))
+        )
+    return lines[:height]
+
+
+def _extents(one: Drawn, axis: Axis, rows: int) -> NDArray[np.bool_]:
+    """Which of `rows` dots of each pixel column are set (rows, pixels)."""
+    shown = np.isfinite(one.low)
+    top = np.where(shown, axis.row_of(np.nan_to_num(one.high), rows), rows)
+    bottom = np.where(shown, axis.row_of(np.nan_to_num(one.low), rows), -1)
+    left, right = np.arange(len(top) - 1), np.arange(1, len(top))
+    joined = one.joined[1:] & shown[1:] & shown[:-1]
+    # neighbours further apart than a row meet half way
+    for a, b in ((left, right), (right, left)):
+        gap = np.where(joined, np.maximum(top[b] - bottom[a] - 1, 0), 0)
+        bottom[a] += gap // 2
+        top[b] -= gap - gap // 2
+    row = np.arange(rows)[:, None]
+    return (row >= top) & (row <= bottom)
+
+
+def _dots(drawn: Sequence[Drawn], axis: Axis, cells: int, rows: int) -> tuple[list[str], NDArray[np.int64]]:
+    """Braille text per row, and the series with the most dots in each character (rows, cells)."""
+    codes = np.zeros((rows, cells), np.uint8)
+    counts = np.zeros((len(drawn), rows, cells), np.int64)
+    for index, one in enumerate(drawn):
+        dots = _extents(one, axis, rows * 4).reshape(rows, 4, cells, 2)
+        codes |= (dots * _BRAILLE[None, :, None, :]).sum(axis=(1, 3), dtype=np.uint8)
+        counts[index] = dots.sum(axis=(1, 3))
+    points = np.where(codes, codes.astype("<u4") + 0x2800, np.uint32(32)).astype("<u4")
+    return [row.tobytes().decode("utf-32-le") for row in points], np.where(codes, counts.argmax(axis=0), -1)
+
+
+def _signs(drawn: Sequence[Drawn], axis: Axis, cells: int, rows: int) -> tuple[list[str], NDArray[np.int64]]:
+    """One sign per character; where lines cross, the last series is on top."""
+    owners = np.full((rows, cells), -1, np.int64)
+    for index, one in enumerate(drawn):
+        owners[_extents(one, axis, rows)] = index
+    signs = [_ASCII_SIGNS[one.style % len(_ASCII_SIGNS)] for one in drawn] + [" "]
+    return ["".join(signs[owner] for owner in row) for row in owners.tolist()], owners
+
+
+def _owned(text: str, owners: NDArray[np.int64], drawn: Sequence[Drawn]) -> Spans:
+    """A row of dots as spans, one per run of an owner; blanks go with the run before them."""
+    at = np.maximum.accumulate(np.where(owners >= 0, np.arange(len(owners)), 0))
+    filled = owners[at] if len(owners) else owners
+    starts = [*np.flatnonzero(np.diff(filled, prepend=-2)).tolist(), len(text)]
+    return tuple(
+        (text[start:stop], drawn[filled[start]].role if filled[start] >= 0 else "text")
+        for start, stop in itertools.pairwise(starts)
+    )
+
+
+def _tags(drawn: Sequence[Drawn], axis: Axis, rows: int) -> dict[int, tuple[str, str]]:
+    """The letter of each series by row: where its line ends, or the nearest free row."""
+    found: dict[int, tuple[str, str]] = {}
+    for one in drawn:
+        ends = np.flatnonzero(np.isfinite(one.high))
+        if not ends.size or len(found) >= rows:
+            continue
+        wanted = int(axis.row_of(one.high[ends[-1:]], rows)[0])
+        row = min((r for r in range(rows) if r not in found), key=lambda r: abs(r - wanted))
+        found[row] = (one.tag, one.role)
+    return found
+
+
+def _tagged(body: Spans, tag: tuple[str, str] | None, cells: int, room: int) -> Spans:
+    """The row with its letter: right of the plot where there is room, else over its last character."""
+    if tag is None:
+        return body
+    if room > cells:
+        return (*body, tag)
+    kept = "".join(text for text, _ in body)[: cells - 1]
+    cut: list[tuple[str, str]] = []
+    for text, role in body:
+        cut.append((text[: len(kept)], role))
+        kept = kept[len(text) :]
+    return (*(span for span in cut if span[0]), tag)
+
+
+def _label(text: str | None, gutter: int, look: Look) -> Spans:
+    """The axis at the left of a row, with its label if it has one."""
+    if gutter <= 0:
+        return ()
+    tick, line = ("+", "|") if look.ascii else ("┤", "│")
+    if text is None:
+        return ((" " * (gutter - 1) + line, "rule"),)
+    return ((f"{text[: gutter - 1]:>{gutter - 1}}", "muted"), (tick, "rule"))
+
+
+def _legend(drawn: Sequence[Drawn], gutter: int, room: int, look: Look) -> Spans:
+    """Letter, sample and name of each series; without the samples where they do not fit."""
+
+    def written(sampled: bool) -> Spans:
+        spans: list[tuple[str, str]] = [(" " * gutter, "muted")]
+        for one in drawn:
+            sign = _ASCII_SIGNS[one.style % len(_ASCII_SIGNS)]
+            sample = sign * 2 if look.ascii else _SAMPLES[one.style % len(_SAMPLES)]
+            shown = f"{one.tag} {sample} " if sampled else f"{one.tag} "
+            spans += [(shown, one.role), (one.name + (3 if sampled else 2) * " ", "text")]
+        return tuple(spans)
+
+    full = written(True)
+    fits = sum(cell_len(text) for text, _ in full) - 3 <= gutter + room
+    return crop(full if fits else written(False), gutter + room, look)
+
+
+def _mark_rows(drawn: Sequence[Drawn], most: int) -> list[tuple[str, str, NDArray[np.uint8]]]:
+    """(role, letter, marks) per series that has any; beyond `most` rows the last ones share one."""
+    rows = [(one.role, one.tag, one.marks) for one in drawn]
+    if len(rows) <= most:
+        return rows
+    several = np.stack([marks for _, _, marks in rows[most - 1 :]])
+    shared = several.max(axis=0)
+    shared[((several != 0) & (several != shared)).any(axis=0)] = SEVERAL
+    return [*rows[: most - 1], ("error", "", shared)]

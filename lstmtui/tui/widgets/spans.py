@@ -1,0 +1,144 @@
+"""Pieces of text with a role each, as styled segments that are safe for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TypeAlias
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+
+from lstmtui.printable import printable
+from lstmtui.tui.theme import Look, style_for
+
+Spans: TypeAlias = tuple[tuple[str, str], ...]
+"""((text, role), …); a role is a quantity name or one of `theme.ROLES`."""
+
+_ASCII = str.maketrans(
+    {
+        **dict(zip("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹", "01234567890123456789", strict=True)),
+        **{"₋": "-", "⁻": "-", "−": "-", "–": "-", "—": "-", "·": "*", "⊙": "*", "×": "x", "…": "~"},
+        **{
+            "σ": "s",
+            "∂": "d",
+            "‖": "|",
+            "→": ">",
+            "←": "<",
+            "↑": "^",
+            "↓": "v",
+            "▸": ">",
+            "′": "'",
+            "│": "|",
+        },
+        **{
+            "─": "-",
+            "●": "*",
+            "○": "o",
+            "▼": "V",
+            "▁": "_",
+            "█": "#",
+            "Σ": "S",
+            "Δ": "D",
+            "≤": "<",
+            "≥": ">",
+        },
+    }
+)
+
+
+@lru_cache(maxsize=8192)
+def safe(text: str, look: Look) -> str:
+    """`text` without control characters, and in ASCII mode without anything beyond ASCII."""
+    if not text.isprintable():
+        text = printable(text)
+    if look.ascii and not text.isascii():
+        text = text.translate(_ASCII).encode("ascii", "replace").decode()
+    return text
+
+
+def segments(spans: Iterable[tuple[str, str]], look: Look) -> list[Segment]:
+    """Styled segments, neighbours of one style merged: each segment costs its style in bytes."""
+    merged: list[Segment] = []
+    for text, role in spans:
+        text = safe(text, look)
+        if not text:
+            continue
+        style = style_for(role, look)
+        if merged and (merged[-1].style is style or (text.isspace() and not _visible_blank(merged[-1]))):
+            merged[-1] = Segment(merged[-1].text + text, merged[-1].style)
+        else:
+            merged.append(Segment(text, style))
+    return merged
+
+
+def _visible_blank(segment: Segment) -> bool:
+    """Whether a space in this segment's style could be seen."""
+    style = segment.style
+    return style is not None and bool(style.bgcolor or style.underline or style.reverse)
+
+
+def crop(spans: Sequence[tuple[str, str]], width: int, look: Look) -> Spans:
+    """The spans within `width` cells, with … where something was cut."""
+    spans = tuple((safe(text, look), role) for text, role in spans)
+    if sum(cell_len(text) for text, _ in spans) <= width:
+        return spans
+    kept: list[tuple[str, str]] = []
+    room = width - 1
+    for text, role in spans:
+        size = cell_len(text)
+        if size > room:
+            kept.append((set_cell_size(text, room).rstrip() if room > 0 else "", role))
+            break
+        kept.append((text, role))
+        room -= size
+    if width > 0:
+        kept.append(("~" if look.ascii else "…", "muted"))
+    return tuple((text, role) for text, role in kept if text)
+
+
+def wrap(spans: Sequence[tuple[str, str]], width: int, look: Look) -> list[Spans]:
+    """The spans over as many lines of `width` cells as they need, broken at spaces where possible."""
+    if width <= 0:
+        return []
+    lines: list[list[tuple[str, str]]] = [[]]
+    room = width
+    for text, role in spans:
+        for word in _words(safe(text, look)):
+            size = cell_len(word)
+            if size > room and lines[-1]:
+                lines.append([])
+                room = width
+                word = word.lstrip()
+                size = cell_len(word)
+            while size > width:
+                head = _head(word, width)
+                lines[-1].append((head, role))
+                lines.append([])
+                word = word[len(head) :]
+                size, room = cell_len(word), width
+            if word:
+                lines[-1].append((word, role))
+                room -= size
+    return [tuple(line) for line in lines]
+
+
+def _words(text: str) -> Iterable[str]:
+    """Words, each with the spaces before it."""
+    start = 0
+    for at in range(1, len(text)):
+        if text[at] == " " and text[at - 1] != " ":
+            yield text[start:at]
+            start = at
+    if text[start:]:
+        yield text[start:]
+
+
+def _head(word: str, width: int) -> str:
+    """As much of a word as fits, at least one character."""
+    taken = 0
+    for at, character in enumerate(word):
+        taken += cell_len(character)
+        if taken > width:
+            return word[: max(1, at)]
+    return word

@@ -1,0 +1,101 @@
+"""Lines of text with roles: equations, values, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+
+from rich.segment import Segment
+from textual.geometry import Size
+from textual.message import Message
+
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.line_widget import LineWidget
+from lstmtui.tui.widgets.spans import Spans, crop, segments, wrap
+
+
+class TextLines(LineWidget):
+    """Lines of spans, cropped with … or wrapped, and scrolled by whole lines."""
+
+    DEFAULT_CSS = "TextLines { width: 1fr; height: 1fr; }"
+
+    class Clicked(Message):
+        """A line was clicked, counted in the lines that were set."""
+
+        def __init__(self, text_lines: TextLines, line: int) -> None:
+            super().__init__()
+            self.text_lines, self.line = text_lines, line
+
+        @property
+        def control(self) -> TextLines:
+            return self.text_lines
+
+    def __init__(
+        self,
+        look: Look | None = None,
+        *,
+        wraps: bool = False,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(look, id=id, classes=classes)
+        self._wraps = wraps
+        self._lines: tuple[Spans, ...] = ()
+        self._wrapped: list[tuple[int, Spans]] = []
+        self._top = 0
+
+    def set_lines(self, lines: Iterable[Sequence[tuple[str, str]]]) -> None:
+        """Show these lines, each ((text, role), …); the scroll position stays where it can."""
+        before = len(self._lines)
+        self._lines = tuple(tuple(line) for line in lines)
+        self.update()
+        if self.is_attached and self.styles.is_auto_height and (self._wraps or len(self._lines) != before):
+            self.refresh(layout=True)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows the lines take at the present width."""
+        return len(self._wrapped) if self._wraps else len(self._lines)
+
+    @property
+    def top(self) -> int:
+        """The first row on screen."""
+        return self._top
+
+    def scroll_to_row(self, top: int) -> None:
+        """Bring a row to the top, as far as there are rows to fill the height."""
+        self._top = max(0, top)
+        self.update()
+
+    def scroll_to_line(self, line: int) -> None:
+        """Scroll as little as shows all of a line; of one higher than the widget, its beginning."""
+        rows = [row for row in range(self.row_count) if self._line_of(row) == line] if self._wraps else [line]
+        if 0 <= line < len(self._lines) and rows:
+            self.scroll_to_row(min(max(self._top, rows[-1] + 1 - self._extent.height), rows[0]))
+
+    def line_keys(self, width: int, height: int) -> Sequence[Hashable]:
+        if self._wraps:
+            self._wrapped = [
+                (number, row)
+                for number, line in enumerate(self._lines)
+                for row in wrap(line, width, self.look)
+            ]
+        self._top = max(0, min(self._top, self.row_count - height))
+        window = slice(self._top, self._top + height)
+        if self._wraps:
+            return [row for _, row in self._wrapped[window]]
+        return [crop(line, width, self.look) for line in self._lines[window]]
+
+    def draw_line(self, key: Hashable, width: int) -> list[Segment]:
+        return segments(key, self.look)  # type: ignore[arg-type]
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """The height that shows every line, for `height: auto`."""
+        return sum(len(wrap(line, width, self.look)) if self._wraps else 1 for line in self._lines)
+
+    def clicked(self, x: int, y: int) -> Message | None:
+        row = self._top + y
+        return self.Clicked(self, self._line_of(row)) if row < self.row_count else None
+
+    def _line_of(self, row: int) -> int:
+        """The line that a row belongs to."""
+        return self._wrapped[row][0] if self._wraps else row

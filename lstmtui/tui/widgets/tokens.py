@@ -1,0 +1,84 @@
+"""Tokens or characters over time, each under its column."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from textual.message import Message
+
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.columns import ColumnMap
+from lstmtui.tui.widgets.line_widget import LineWidget
+from lstmtui.tui.widgets.spans import Spans, safe, segments
+
+
+class TokenStrip(LineWidget):
+    """One row of labels, one per column of the page."""
+
+    DEFAULT_CSS = "TokenStrip { width: 1fr; height: 1; }"
+
+    class Clicked(Message):
+        """A column of the page was clicked."""
+
+        def __init__(self, tokens: TokenStrip, column: int) -> None:
+            super().__init__()
+            self.tokens, self.column = tokens, column
+
+        @property
+        def control(self) -> TokenStrip:
+            return self.tokens
+
+    def __init__(
+        self, look: Look | None = None, *, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(look, id=id, classes=classes)
+        self._labels: tuple[str, ...] = ()
+        self._roles: tuple[str, ...] = ()
+        self._columns: ColumnMap | None = None
+
+    def set_tokens(
+        self, labels: Sequence[str], columns: ColumnMap | None = None, roles: Sequence[str] = ()
+    ) -> None:
+        """Show a label per column; `roles` has one per label, or one for all, or is empty for text."""
+        self._labels, self._columns, self._roles = tuple(labels), columns, tuple(roles)
+        self.update()
+
+    def line_keys(self, width: int, height: int) -> Sequence[Hashable]:
+        return [token_spans(self._labels, self._roles, self._map(width), self.look)]
+
+    def draw_line(self, key: Hashable, width: int) -> list[Segment]:
+        return segments(key, self.look)  # type: ignore[arg-type]
+
+    def clicked(self, x: int, y: int) -> Message | None:
+        column = self._map(self._extent.width).column_at(x)
+        return None if column is None else self.Clicked(self, column)
+
+    def _map(self, width: int) -> ColumnMap:
+        return self._columns or ColumnMap(len(self._labels), width)
+
+
+def token_spans(labels: Sequence[str], roles: Sequence[str], columns: ColumnMap, look: Look) -> Spans:
+    """The row of labels, every one in exactly the cells of its column."""
+    return tuple(
+        (fit_cell(label, columns.cell_width, look), roles[min(column, len(roles) - 1)] if roles else "text")
+        for column, label in enumerate(labels[: columns.shown])
+    )
+
+
+def fit_cell(label: str, width: int, look: Look) -> str:
+    """A label in exactly `width` cells: cut where it is too long, a dot where nothing of it fits.
+
+    From 3 cells on the last one separates it from the next. Characters that would join with their
+    neighbours are shown apart by the cells they leave.
+    """
+    label = safe(label, look)
+    room = width - 1 if width >= 3 else width
+    if cell_len(label) > room:
+        cut = set_cell_size(label, room)
+        whole = cut if cut.strip() or not label.strip() else ""
+        label = whole or ("." if look.ascii else "·")
+    if cell_len(label) == 0:
+        label = ""
+    return label + " " * (width - cell_len(label))
