@@ -13,9 +13,10 @@ import torch
 from lstmtui.capture.devices import DTYPES, resolve_device
 from lstmtui.capture.progress import ProgressCallback
 from lstmtui.capture.record import record
+from lstmtui.errors import UserError
 from lstmtui.models.model import Model, scenario_name
 from lstmtui.models.objective import describe, loss_of
-from lstmtui.scenario import Input, ModelSpec, Scenario, load_scenario
+from lstmtui.scenario import Input, ModelSpec, RunSpec, Scenario, load_scenario
 from lstmtui.trace import Layer, Trace, Traces
 from lstmtui.trace.trace import Array
 
@@ -67,9 +68,7 @@ def build(spec: ModelSpec, source: Input) -> Model:
 
 def _run_model(scenario: Scenario, spec: ModelSpec, progress: ProgressCallback | None) -> Trace:
     source, objective = scenario.input, scenario.objective
-    device, dtype = resolve_device(scenario.run.device), DTYPES[scenario.run.dtype]
-    if device.type == "mps" and dtype == torch.float64:
-        device = torch.device("cpu")
+    device, dtype = _place(scenario.run)
     model = build(spec, source).to(device, dtype)
     x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
     if x.is_floating_point():
@@ -95,6 +94,16 @@ def _run_model(scenario: Scenario, spec: ModelSpec, progress: ProgressCallback |
     )
     arrays = {scenario_key(key): array for key, array in trace.arrays.items()}
     return Trace(header, arrays | _extras(source, objective.target, objective.mask))
+
+
+def _place(wanted: RunSpec) -> tuple[torch.device, torch.dtype]:
+    """The device and dtype of a run; MPS has no float64, so "auto" then takes the CPU."""
+    device, dtype = resolve_device(wanted.device), DTYPES[wanted.dtype]
+    if device.type == "mps" and dtype == torch.float64:
+        if wanted.device != "auto":
+            raise UserError("device mps: has no float64; use float32, or the cpu")
+        device = torch.device("cpu")
+    return device, dtype
 
 
 def _extras(source: Input, target: Array | None, mask: Array) -> dict[str, Array]:

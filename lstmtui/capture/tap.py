@@ -23,7 +23,6 @@ from lstmtui.models.stack import run_stack
 from lstmtui.models.stock import RECURRENT_MODULES, layout_of, parameters_of
 from lstmtui.models.unroll import States
 
-
 _KINDS = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell, Recurrent)
 
 

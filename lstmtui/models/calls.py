@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from lstmtui.cells.layout import Layout
 from lstmtui.models.stack import valid_steps
@@ -78,3 +79,20 @@ class Call:
         if int(lengths.min()) < 1 or int(lengths.max()) > steps:
             raise ValueError(f"lengths: each must lie between 1 and {steps}")
         return lengths.to(self.x.device)
+
+
+def packed_like(packed: PackedSequence, output: Tensor, lengths: Tensor, batch_first: bool) -> PackedSequence:
+    """A padded output packed as its input was, sequence by sequence.
+
+    Args:
+        packed: the input.
+        output: (T, B, ·), or (B, T, ·) if batch_first.
+        lengths: int (B,), on the CPU.
+        batch_first: as in PyTorch.
+    """
+    order = packed.sorted_indices
+    if order is not None:
+        output = output.index_select(0 if batch_first else 1, order)
+        lengths = lengths[order.cpu()]
+    data = pack_padded_sequence(output, lengths, batch_first).data
+    return PackedSequence(data, packed.batch_sizes, order, packed.unsorted_indices)

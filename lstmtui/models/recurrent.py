@@ -6,11 +6,11 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
-from lstmtui.models.calls import Call
+from lstmtui.models.calls import Call, packed_like
 from lstmtui.models.stack import run_stack, scan_with
 
 
@@ -99,8 +99,7 @@ class Recurrent(nn.Module):
             padded, counts = pad_packed_sequence(x, batch_first=self.batch_first)
             output, state = self.forward(padded, hx, counts)
             assert isinstance(output, Tensor)
-            packed = pack_padded_sequence(output, counts, self.batch_first, enforce_sorted=False)
-            return packed, state
+            return packed_like(x, output, counts, self.batch_first), state
         call = Call(self.layout, x, hx, lengths, self.batch_first)
         output, states = run_stack(
             self.layout,

@@ -110,8 +110,10 @@ def unroll(
     outputs = []
     products = functional.linear(x, parameters["weight_ih"]).unbind(0)
     for t, product in enumerate(products):
-        p.begin(states[0])
-        running = cell.equations(p, product.chunk(len(cell.rows), -1), *states)
+        # A sequence that is over computes on zeros: an overflow in its last state must not become 0·inf.
+        before = states if valid is None else tuple(torch.where(valid[t], s, 0.0) for s in states)
+        p.begin(before[0])
+        running = cell.equations(p, product.chunk(len(cell.rows), -1), *before)
         values = {}
         name, value = next(running)
         while True:

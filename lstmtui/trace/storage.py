@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -24,8 +25,9 @@ from lstmtui.trace.trace import Array, Trace
 from lstmtui.trace.traces import Traces
 
 MANIFEST = "trace.json"
+_DRAFT = "trace.json.new"
 _FORMAT = "lstmtui-trace"
-_KEY = re.compile(r"[A-Za-z0-9_]+([./-][A-Za-z0-9_]+)*")
+_DATA = re.compile(r"data-[0-9a-f]{12}")
 _LARGEST_MANIFEST = 64 * 2**20
 
 
@@ -38,11 +40,14 @@ def save(trace: Trace | Traces, path: str | Path) -> None:
     target = Path(path)
     if target.exists() and not _is_replaceable(target):
         raise UserError(f"{target}: exists and is not a trace; choose another path")
-    models = list(trace.values()) if isinstance(trace, Traces) else [trace]
+    models = trace if isinstance(trace, Traces) else {trace.name: trace}
     data = f"data-{secrets.token_hex(6)}"
     try:
         target.mkdir(parents=True, exist_ok=True)
-        written = [_write_model(model, target / data / str(i)) for i, model in enumerate(models)]
+        written = [
+            {"name": name, **_write_model(model, target / data / str(i))}
+            for i, (name, model) in enumerate(models.items())
+        ]
         manifest = {
             "format": _FORMAT,
             "schema": SCHEMA,
@@ -54,8 +59,8 @@ def save(trace: Trace | Traces, path: str | Path) -> None:
     except OSError as error:
         shutil.rmtree(target / data, ignore_errors=True)
         raise UserError(f"{target}: cannot write the trace: {error.strerror}") from error
-    for old in target.glob("data-*"):
-        if old.name != data:
+    for old in target.iterdir():
+        if _DATA.fullmatch(old.name) and old.name != data:
             shutil.rmtree(old, ignore_errors=True)
 
 
@@ -69,10 +74,8 @@ def load(path: str | Path) -> Trace | Traces:
     manifest = _read_manifest(target)
     traces = Traces()
     for i, model in enumerate(manifest["models"]):
-        header = _header(model.get("header"), target)
-        traces[header.name] = Trace(
-            header, _LazyArrays(target / manifest["data"] / str(i), model["arrays"], target)
-        )
+        arrays = _LazyArrays(target / manifest["data"] / str(i), model["arrays"], target)
+        traces[model["name"]] = Trace(_header(model.get("header"), target), arrays)
     return traces if manifest["several"] else next(iter(traces.values()))
 
 
@@ -82,14 +85,17 @@ def is_trace(path: str | Path) -> bool:
 
 
 def _is_replaceable(target: Path) -> bool:
-    return target.is_dir() and (is_trace(target) or all(p.name.startswith("data-") for p in target.iterdir()))
+    """A trace, an empty directory, or what a crash left of the first save there."""
+    if not target.is_dir() or is_trace(target):
+        return target.is_dir()
+    return all(_DATA.fullmatch(p.name) or p.name == _DRAFT for p in target.iterdir())
 
 
 def _write_model(trace: Trace, folder: Path) -> dict[str, Any]:
     arrays = {}
     everything = {**trace.arrays, **trace.summaries()}
     for key in everything:
-        file = folder / f"{key}.npy"
+        file = folder / _file_of(key)
         file.parent.mkdir(parents=True, exist_ok=True)
         array = np.ascontiguousarray(everything[key])
         with file.open("wb") as stream:
@@ -104,7 +110,7 @@ def _write_model(trace: Trace, folder: Path) -> dict[str, Any]:
 
 
 def _replace(file: Path, text: str) -> None:
-    draft = file.with_suffix(".json.new")
+    draft = file.with_name(_DRAFT)
     with draft.open("w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
@@ -123,16 +129,32 @@ def _read_manifest(target: Path) -> dict[str, Any]:
         if manifest["format"] != _FORMAT:
             raise ValueError(f"its format is not {_FORMAT}")
         schema = manifest["schema"]
-        models_fit = isinstance(manifest["models"], list) and manifest["models"]
-        arrays_fit = models_fit and all(isinstance(m["arrays"], dict) for m in manifest["models"])
-        if not arrays_fit or not re.fullmatch(r"data-[0-9a-f]+", manifest["data"]):
+        if not _models_fit(manifest["models"]) or not _DATA.fullmatch(manifest["data"]):
             raise ValueError("its list of models is damaged")
         manifest["several"] = bool(manifest["several"])
+        if not isinstance(schema, int):
+            raise ValueError("its schema is not a number")
     except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
         raise UserError(f"{file}: damaged: {error}") from error
-    if not isinstance(schema, int) or schema > SCHEMA:
+    if schema > SCHEMA:
         raise UserError(f"{file}: written by a newer lstmtui (schema {schema}; this one reads {SCHEMA})")
     return manifest  # type: ignore[no-any-return]
+
+
+def _models_fit(models: Any) -> bool:
+    """Whether there are models, each with arrays and a name of its own."""
+    if not isinstance(models, list) or not all(isinstance(m["arrays"], dict) for m in models):
+        return False
+    names = [m["name"] for m in models]
+    return bool(names) and all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
+
+
+def _file_of(key: str) -> str:
+    """The path of an array below the folder of its model; a parameter's name may hold any character."""
+    kind, _, name = key.partition("/")
+    if kind in ("parameters", "parameter_gradients"):
+        return f"{kind}/{quote(name, safe='')}.npy"
+    return quote(key, safe="/") + ".npy"
 
 
 def _header(data: Any, target: Path) -> Header:
@@ -151,7 +173,7 @@ class _LazyArrays(Mapping[str, Array]):
     """The arrays of one model, each mapped into memory when first asked for."""
 
     def __init__(self, folder: Path, known: dict[str, Any], target: Path) -> None:
-        bad = [key for key in known if not _KEY.fullmatch(key)]
+        bad = [key for key in known if {"", ".", ".."} & set(_file_of(key).split("/"))]
         if bad:
             raise UserError(f"{target / MANIFEST}: damaged: an array is named {bad[0]!r}")
         self._folder, self._known, self._open = folder, known, dict[str, Array]()
@@ -171,12 +193,20 @@ class _LazyArrays(Mapping[str, Array]):
         return len(self._known)
 
     def _map(self, key: str, expected: Any) -> Array:
-        file = self._folder / f"{key}.npy"
+        file = self._folder / _file_of(key)
         try:
-            empty = 0 in expected["shape"]
-            array: Array = np.load(file, mmap_mode=None if empty else "r", allow_pickle=False)
-            if list(array.shape) != expected["shape"] or array.dtype.str != expected["dtype"]:
+            array = _open(file, empty=0 in expected["shape"])
+            fits = list(array.shape) == expected["shape"] and array.dtype.str == expected["dtype"]
+            if not fits or array.dtype.kind not in "biuf":
                 raise ValueError(f"it holds {array.dtype} {array.shape}, not what {MANIFEST} says")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, OverflowError) as error:
             raise UserError(f"{file}: damaged: {error}") from error
         return array
+
+
+def _open(file: Path, *, empty: bool) -> Array:
+    """An array of a `.npy` file, mapped into memory unless there is nothing to map."""
+    if not empty:
+        return np.lib.format.open_memmap(file, mode="r")
+    with file.open("rb") as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import ClassVar
 
-from rich.console import RenderableType
-from textual._compositor import CompositorUpdate
-from textual.app import App
 from textual.binding import BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 
 from lstmtui.session import Session
 from lstmtui.trace import Trace, Traces
-from lstmtui.tui.difference import Difference, Frame, enabled
+from lstmtui.tui.difference import DifferenceApp
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.opening import OpeningScreen
 from lstmtui.tui.screens.picker import PickerScreen
@@ -21,12 +20,13 @@ from lstmtui.tui.start import Opening, Start
 from lstmtui.tui.theme import THEMES, Look
 
 
-class LstmtuiApp(App[None]):
+class LstmtuiApp(DifferenceApp):
     """The debugger in a terminal.
 
     Args:
         start: what to show first.
         ascii: nothing but ASCII on screen.
+        driver_class: what writes to the terminal; left out: the one for this system.
     """
 
     CSS_PATH = "app.tcss"
@@ -34,10 +34,12 @@ class LstmtuiApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = []
 
-    def __init__(self, start: Start, *, ascii: bool = False) -> None:
-        super().__init__()
+    def __init__(
+        self, start: Start, *, ascii: bool = False, driver_class: type[Driver] | None = None
+    ) -> None:
+        # Without colour Textual is to leave styles alone; its monochrome filter would write greys.
+        super().__init__(driver_class, ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.start = start
-        self.frame = Frame() if enabled() else None
         self.look = Look.detect(None if self.no_color else self.console.color_system, ascii)
         for theme in THEMES:
             self.register_theme(theme)
@@ -81,18 +83,7 @@ class LstmtuiApp(App[None]):
         elif not isinstance(self.screen, DebuggerScreen):
             self.exit()
 
-    def action_redraw(self) -> None:
-        """Send the whole screen again, for a terminal that something else has written on."""
-        if self.frame is not None:
-            self.frame.forget()
-        self.refresh(layout=True)
-
     def _replace(self, screen: Screen[None]) -> None:
         while isinstance(self.screen, DebuggerScreen):
             self.pop_screen()
         self.push_screen(screen)
-
-    def _display(self, screen: Screen[object], renderable: RenderableType | CompositorUpdate | None) -> None:
-        if self.frame is not None and isinstance(renderable, CompositorUpdate) and not self.is_inline:
-            renderable = Difference(self.frame, renderable)
-        super()._display(screen, renderable)  # type: ignore[arg-type]

@@ -14,9 +14,12 @@ from typing import TypeAlias
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.app import App
+from textual.driver import Driver
+from textual.screen import Screen
 from textual.strip import Strip
 
 Character: TypeAlias = tuple[str, Style | None]
@@ -153,3 +156,22 @@ class Difference(CompositorUpdate):
     def render_segments(self, console: Console) -> str:
         """Terminal sequences for what changed."""
         return self._frame.encode(self._update, console)
+
+
+class DifferenceApp(App[None]):
+    """An app whose updates reach the terminal as differences."""
+
+    def __init__(self, driver_class: type[Driver] | None = None, *, ansi_color: bool | None = None) -> None:
+        super().__init__(driver_class, ansi_color=ansi_color)
+        self.frame = Frame() if enabled() else None
+
+    def action_redraw(self) -> None:
+        """Send the whole screen again, for a terminal that something else has written on."""
+        if self.frame is not None:
+            self.frame.forget()
+        self.refresh(layout=True)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | CompositorUpdate | None) -> None:
+        if self.frame is not None and isinstance(renderable, CompositorUpdate) and not self.is_inline:
+            renderable = Difference(self.frame, renderable)
+        super()._display(screen, renderable)  # type: ignore[arg-type]

@@ -19,7 +19,6 @@ class GotoScreen(ModalScreen[int | None]):
     DEFAULT_CSS = """
     GotoScreen { align: center middle; }
     GotoScreen > Vertical { width: 44; height: auto; border: round $border; padding: 0 1; }
-    GotoScreen Input { border: none; height: 1; padding: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "leave")]
 
@@ -31,7 +30,7 @@ class GotoScreen(ModalScreen[int | None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label(f"Go to timestep (0{self.arrow}{self.last_t})", markup=False)
-            yield Input(type="integer", placeholder="t", restrict=r"-?[0-9]*", max_length=12)
+            yield Input(type="integer", placeholder="t", restrict=r"-?[0-9]*", max_length=12, compact=True)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter: go there; a negative number counts from the end."""

@@ -65,9 +65,8 @@ def help_lines(look: Look) -> list[Spans]:
         lines += [((group, "title"),)]
         for key in KEYS:
             if key.group == group:
-                command = f"  {key.command}" if key.command else ""
                 keys = label(key, ascii=look.ascii)
-                lines.append(((f"  {keys:<22}", "key"), (key.help, "text"), (command, "muted")))
+                lines.append(((f"  {keys:<22}", "key"), (key.help, "text")))
         lines.append(())
     lines += [
         (("Mouse", "title"),),

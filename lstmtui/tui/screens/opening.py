@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.worker import get_current_worker
 
 from lstmtui.errors import Cancelled, UserError
+from lstmtui.session.preparation import prepare
 from lstmtui.trace import Trace, Traces
 from lstmtui.tui.start import Opening
 from lstmtui.tui.theme import Look
@@ -92,7 +93,9 @@ class OpeningScreen(ModalScreen[Traces | Trace | None]):
                 self.post_message(self.Progressed(what, done, total))
 
         try:
-            self.post_message(self.Finished(self.opening.work(progress)))
+            traces = self.opening.work(progress)
+            prepare(traces)
+            self.post_message(self.Finished(traces))
         except Cancelled:
             self.post_message(self.Finished(None))
         except (UserError, ValueError, TypeError) as error:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from textual.app import ComposeResult
 from textual.message import Message
 
 from lstmtui.tui.theme import Look
@@ -32,36 +31,10 @@ class Marks:
     """Shown at the right end, in the unused columns where they suffice: the page's place in the run."""
 
 
-_TILE_WIDTH = 24
-_TILES = 16
-
-
-class RulerTile(LineWidget):
-    """A stretch of a ruler: a widget of its own, because all of a widget left of a change is sent again."""
-
-    DEFAULT_CSS = f"RulerTile {{ width: {_TILE_WIDTH}; height: 1; }}"
-
-    _drawn: tuple[Segment, ...] = ()
-
-    def show(self, drawn: tuple[Segment, ...]) -> None:
-        """Show this part of the row."""
-        self._drawn = drawn
-        self.update()
-
-    def line_keys(self, width: int, height: int) -> Sequence[Hashable]:
-        return [self._drawn]
-
-    def draw_line(self, key: Hashable, width: int) -> list[Segment]:
-        return list(self._drawn)
-
-
 class Ruler(LineWidget):
     """The row above or below a map that carries the cursor, so that the map itself can stay still."""
 
-    DEFAULT_CSS = """
-    Ruler { width: 1fr; height: 1; layout: horizontal; overflow: hidden; }
-    Ruler > RulerTile:last-child { width: 1fr; }
-    """
+    DEFAULT_CSS = "Ruler { width: 1fr; height: 1; }"
 
     class Clicked(Message):
         """A column of the page was clicked."""
@@ -108,26 +81,6 @@ class Ruler(LineWidget):
         """Move the cursor to another timestep of the same page."""
         marks = self._marks
         self.set(marks.start, marks.stop, self._columns, cursor, marks.breakpoints, marks.hits, marks.text)
-
-    def compose(self) -> ComposeResult:
-        for _ in range(_TILES):
-            yield RulerTile(self.look)
-
-    def update(self) -> None:
-        tiles = self.query_children(RulerTile) if self.is_attached else ()
-        if not tiles:
-            super().update()
-            return
-        self._forget()
-        row = self._strip(0)
-        stops = [_TILE_WIDTH * n for n in range(1, _TILES)] + [None]
-        for number, tile in enumerate(tiles):
-            start = number * _TILE_WIDTH
-            tile.show(tuple(row.crop(min(start, row.cell_length), stops[number])))
-
-    def on_resize(self) -> None:
-        self.lay_out(*self.size)
-        self.update()
 
     def line_keys(self, width: int, height: int) -> Sequence[Hashable]:
         return [ruler_spans(self._marks, self._map(width), width, self.look)]

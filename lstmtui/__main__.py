@@ -1,0 +1,93 @@
+"""The command line: `lstmtui VERB …`, the same as `python -m lstmtui`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from lstmtui import __version__
+from lstmtui.commands import VERBS, verb
+from lstmtui.errors import UserError
+from lstmtui.printable import printable
+
+FINE, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb, and give the exit status: 0 fine, 2 bad input or usage.
+
+    Args:
+        argv: the arguments without the program's name; None: those of the process.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode gets ?, not a traceback
+    try:
+        status = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return status
+    except UserError as error:
+        print(printable(str(error), lines=True), file=sys.stderr)
+        return BAD_INPUT
+    except SystemExit as stop:  # argparse, after --help or wrong usage
+        return stop.code if isinstance(stop.code, int) else FINE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone; what is left must not be flushed into the pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are printable whatever was typed."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(BAD_INPUT, f"{self.prog}: {printable(message)}\n")
+
+
+def _run(argv: list[str]) -> int:
+    """Only the module of the verb that is asked for is imported; without a verb it is `open`."""
+    name = argv[0] if argv else "open"
+    if name in VERBS:
+        return _run_verb(name, argv[1:])
+    if name.startswith("-") and name not in ("-h", "--help", "--version"):
+        return _run_verb("open", argv)
+    if not name.startswith("-"):
+        from lstmtui.scenario.problem import closest
+
+        meant = closest(name, VERBS) or ("open " + name if name.endswith(".toml") else "")
+        _overview().error(f"there is no verb {name}" + (f"; did you mean lstmtui {meant}?" if meant else ""))
+    _overview().parse_args(argv[:1])
+    return FINE
+
+
+def _run_verb(name: str, argv: list[str]) -> int:
+    module = verb(name)
+    parser = _Parser(prog=f"lstmtui {name}", description=module.SUMMARY, allow_abbrev=False)
+    module.add_arguments(parser)
+    return module.run(parser.parse_args(argv))
+
+
+def _overview() -> argparse.ArgumentParser:
+    """The parser of `lstmtui --help`, and of words that are no verb."""
+    width = max(len(name) for name in VERBS)
+    verbs = "\n".join(f"  {name:{width}}  {verb(name).SUMMARY}" for name in VERBS)
+    parser = _Parser(
+        prog="lstmtui",
+        usage="lstmtui [VERB] …",
+        description="gdb for recurrent cells: walk an RNN, LSTM or GRU timestep by timestep.",
+        epilog=f"verbs:\n{verbs}\n\nWithout a verb: pick a scenario from a list, then debug it.\n"
+        "lstmtui VERB --help says more about one.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"lstmtui {__version__}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

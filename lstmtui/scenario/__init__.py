@@ -1,0 +1,19 @@
+"""What a scenario file may say, its inputs and objectives, and how its mistakes are shown. No torch."""
+
+from lstmtui.scenario.bundled import bundled_scenarios, scenario_title
+from lstmtui.scenario.load import load_scenario
+from lstmtui.scenario.problem import Problem, ScenarioError
+from lstmtui.scenario.scenario import Input, ModelSpec, Objective, RunSpec, Scenario
+
+__all__ = [
+    "Input",
+    "ModelSpec",
+    "Objective",
+    "Problem",
+    "RunSpec",
+    "Scenario",
+    "ScenarioError",
+    "bundled_scenarios",
+    "load_scenario",
+    "scenario_title",
+]

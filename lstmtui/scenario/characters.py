@@ -1,0 +1,55 @@
+"""Text as a sequence of character ids."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lstmtui.scenario.problem import counted, shown
+from lstmtui.scenario.report import DataError
+
+if TYPE_CHECKING:
+    from lstmtui.scenario.scenario import Array
+
+
+def to_ids(text: str, vocabulary: str | None) -> tuple[Array, str]:
+    """The ids of the characters, (T, 1) int64, and the vocabulary whose positions they are.
+
+    Args:
+        text: one sequence.
+        vocabulary: the characters in the order of their ids; None: those of the text, sorted.
+
+    Raises:
+        DataError: the text is empty, or has characters that the vocabulary lacks.
+    """
+    import numpy as np
+
+    if not text:
+        raise DataError("the text is empty")
+    codes = _codes(text)
+    known = np.unique(codes) if vocabulary is None else _codes(vocabulary)
+    order = np.argsort(known)
+    places = np.searchsorted(known, codes, sorter=order)
+    ids = order[np.minimum(places, len(known) - 1)]
+    unknown = np.flatnonzero(known[ids] != codes)
+    if unknown.size:
+        at = int(unknown[0])
+        wrong = f"character {at} of the text, {shown(text[at])}, is not in the vocabulary"
+        others = len(set(codes[unknown].tolist())) - 1
+        raise DataError(wrong + (f", nor are {counted(others, 'other')}" if others else ""))
+    return ids.astype(np.int64)[:, None], vocabulary or "".join(map(chr, known.tolist()))
+
+
+def repeated(vocabulary: str) -> str:
+    """The first character that a vocabulary holds twice, or an empty string."""
+    seen: set[str] = set()
+    for character in vocabulary:
+        if character in seen:
+            return character
+        seen.add(character)
+    return ""
+
+
+def _codes(text: str) -> Array:
+    import numpy as np
+
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")

@@ -1,0 +1,60 @@
+"""A data file of any kind we read, as an array with named channels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lstmtui.scenario.delimited import read_delimited
+from lstmtui.scenario.numpy_files import choose, read_npy, read_npz
+from lstmtui.scenario.problem import closest, one_of, short
+from lstmtui.scenario.report import DataError
+from lstmtui.scenario.tensors import TensorFile
+
+if TYPE_CHECKING:
+    from lstmtui.scenario.scenario import Array
+
+NUMERIC = (".csv", ".tsv", ".npy", ".npz", ".safetensors")
+KINDS = (*NUMERIC, ".txt")
+
+
+def read_data(
+    folder: Path, file: str, columns: list[Any] | None = None, array: str | None = None
+) -> tuple[Array, tuple[str, ...] | None]:
+    """Read numbers from a file.
+
+    Args:
+        folder: what `file` is relative to.
+        file: a .csv, .tsv, .npy, .npz or .safetensors file.
+        columns: of a .csv or .tsv file.
+        array: of a .npz or .safetensors file.
+
+    Returns:
+        the array as it is stored, and the columns' names where the file has columns.
+
+    Raises:
+        DataError: the file cannot be used.
+    """
+    path = folder / file
+    kind = file_kind(file, NUMERIC)
+    if kind in (".csv", ".tsv"):
+        return read_delimited(path, short(str(path)), columns)
+    if kind == ".npy":
+        return read_npy(path), None
+    if kind == ".npz":
+        return read_npz(path, array), None
+    tensors = TensorFile(path)
+    return tensors.read(choose(list(tensors.tensors), array)), None
+
+
+def file_kind(file: str, kinds: tuple[str, ...] = KINDS) -> str:
+    """The lower-case suffix of a file's name.
+
+    Raises:
+        DataError: it is not one of `kinds`.
+    """
+    kind = Path(file).suffix.lower()
+    if kind not in kinds:
+        wrong = f"{short(kind)} files are not read" if kind else "the file name has no suffix"
+        raise DataError(wrong, one_of(kinds), closest(kind, kinds))
+    return kind

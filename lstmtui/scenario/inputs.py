@@ -1,0 +1,247 @@
+"""[input]: one source of sequences, read, checked and brought into shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstmtui.printable import printable
+from lstmtui.scenario.characters import repeated, to_ids
+from lstmtui.scenario.data import file_kind, read_data
+from lstmtui.scenario.files import file_size, read_text
+from lstmtui.scenario.nested import depth_of, to_array, to_sequences
+from lstmtui.scenario.normalization import normalize
+from lstmtui.scenario.problem import one_of, shown
+from lstmtui.scenario.report import DataError, Report
+from lstmtui.scenario.scenario import Array, Input
+from lstmtui.scenario.schema import MAX_BATCH, MAX_ELEMENTS, MAX_VOCABULARY, InputTable
+from lstmtui.scenario.task_input import task_data
+from lstmtui.scenario.tasks import TASKS, TaskData
+from lstmtui.scenario.validation import unknown_key, validate
+
+SOURCES = ("file", "text", "tokens", "values", "task")
+_KEYS = {
+    "file": ("columns", "array", "as", "normalize", "vocabulary", "vocabulary_size"),
+    "text": ("vocabulary",),
+    "tokens": ("vocabulary_size",),
+    "values": ("normalize",),
+    "task": ("length", "batch", "seed"),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """The input, and the task it comes from, if any."""
+
+    input: Input
+    task: TaskData | None = None
+
+
+def read_input(raw: Mapping[str, Any], folder: Path, report: Report) -> Source | None:
+    """Read [input]; None where its problems leave nothing to go on with.
+
+    Args:
+        raw: the table.
+        folder: what file names are relative to.
+        report: gets every problem.
+    """
+    table, broken = validate(InputTable, raw, ("input",), report)
+    given = [source for source in SOURCES if source in raw]
+    if len(given) > 1:
+        report.add(
+            ("input", given[1]), f"there is {given[0]} already", "exactly one of " + ", ".join(SOURCES)
+        )
+    meant = _check_keys(raw, given[0] if given else "", report)
+    if not given and not (meant | broken).intersection(SOURCES):
+        report.add(("input",), "says nothing of what the input is", "exactly one of " + ", ".join(SOURCES))
+    if len(given) != 1 or given[0] in broken:
+        return None
+    try:
+        return _READERS[given[0]](table, folder, report)
+    except DataError as error:
+        # A position in what a file says is one of the chosen columns.
+        key = "columns" if given[0] == "file" and error.within else given[0]
+        report.add_error(("input", key), error)
+        return None
+
+
+def _check_keys(raw: Mapping[str, Any], source: str, report: Report) -> set[str]:
+    """Report keys that are unknown or belong to another source; gives what misspelt ones meant."""
+    own = _KEYS.get(source, ())
+    task = raw.get("task")
+    if source == "task" and isinstance(task, str) and task in TASKS:
+        own = (*own, *TASKS[task].options)
+    every = {key for keys in _KEYS.values() for key in keys}
+    every |= {option for task in TASKS.values() for option in task.options}
+    meant = set()
+    for key in raw:
+        if key in own or key in SOURCES:
+            continue
+        if key in every and source:
+            does_not = f"goes with {_owners(key)}, the input here is {source}"
+            report.add(("input", key), does_not, one_of(own))
+        elif key not in every:
+            meant.add(unknown_key(("input", key), (*SOURCES, *(own or sorted(every))), report))
+    return meant
+
+
+def _owners(key: str) -> str:
+    owners = [source for source, keys in _KEYS.items() if key in keys]
+    owners += [f'task = "{task.name}"' for task in TASKS.values() if key in task.options]
+    return " or ".join(owners)
+
+
+def _from_file(table: InputTable, folder: Path, report: Report) -> Source | None:
+    assert table.file is not None
+    kind = file_kind(table.file)
+    file_size(folder / table.file)
+    _check_file_keys(table, kind, report)
+    if kind == ".txt":
+        return _from_characters(read_text(folder / table.file).removesuffix("\n"), table, report)
+    array, names = read_data(folder, table.file, table.columns, table.array)
+    if array.dtype == bool:
+        array = array.astype(np.float64)
+    if table.as_ == "tokens":
+        return Source(_tokens(_whole(array), None, table.vocabulary_size))
+    return Source(_numbers(array, None, table.normalize or "none", names))
+
+
+def _check_file_keys(table: InputTable, kind: str, report: Report) -> None:
+    """Report keys that a file of this kind does not have."""
+    fitting = {
+        "columns": (".csv", ".tsv"),
+        "array": (".npz", ".safetensors"),
+        "vocabulary": (".txt",),
+        "as_": (".csv", ".tsv", ".npy", ".npz", ".safetensors"),
+        "normalize": (".csv", ".tsv", ".npy", ".npz", ".safetensors"),
+    }
+    for key, kinds in fitting.items():
+        if getattr(table, key) is not None and kind not in kinds:
+            report.add(
+                ("input", key.rstrip("_")), f"does not go with a {kind} file", f"goes with {', '.join(kinds)}"
+            )
+    if table.columns is not None and not table.columns:
+        report.add(("input", "columns"), "is empty", "names, or positions counted from 0")
+    if table.vocabulary_size is not None and table.as_ is None:
+        report.add(
+            ("input", "vocabulary_size"), "goes with tokens", 'say as = "tokens" for numbers that are ids'
+        )
+    if table.as_ is not None and table.normalize is not None:
+        report.add(("input", "normalize"), "does not go with tokens")
+
+
+def _from_text(table: InputTable, folder: Path, report: Report) -> Source | None:
+    assert table.text is not None
+    return _from_characters(table.text, table, report)
+
+
+def _from_characters(text: str, table: InputTable, report: Report) -> Source | None:
+    if table.vocabulary is not None:
+        twice = repeated(table.vocabulary)
+        if twice or not table.vocabulary:
+            wrong = f"holds {shown(twice)} twice" if twice else "is empty"
+            report.add(("input", "vocabulary"), wrong, "each character once")
+            return None
+        if len(table.vocabulary) > MAX_VOCABULARY:
+            report.add(("input", "vocabulary"), f"has more than {MAX_VOCABULARY:,} characters")
+            return None
+    ids, vocabulary = to_ids(text, table.vocabulary)
+    return Source(_token_input(ids, None, tuple(printable(character) for character in vocabulary)))
+
+
+def _from_tokens(table: InputTable, folder: Path, report: Report) -> Source | None:
+    assert table.tokens is not None
+    if not table.tokens:
+        raise DataError("there are no tokens")
+    if depth_of(table.tokens) > 1:
+        ids, lengths = to_sequences(table.tokens, whole=True)
+    else:
+        ids, lengths = to_array(table.tokens, whole=True)[:, None], None
+    return Source(_tokens(ids, lengths, table.vocabulary_size))
+
+
+def _from_values(table: InputTable, folder: Path, report: Report) -> Source | None:
+    assert table.values is not None
+    if not table.values:
+        raise DataError("there are no values")
+    method = table.normalize or "none"
+    if depth_of(table.values) > 2:
+        values, lengths = to_sequences(table.values)
+        return Source(_numbers(values, lengths, method, None))
+    return Source(_numbers(to_array(table.values), None, method, None))
+
+
+def _from_task(table: InputTable, folder: Path, report: Report) -> Source | None:
+    assert table.task is not None
+    data = task_data(table.task, table.model_extra or {}, report)
+    if data is None:
+        return None
+    if data.tokens is not None:
+        return Source(_token_input(data.tokens, None, data.labels), data)
+    assert data.values is not None
+    return Source(_numbers(data.values, None, "none", data.labels), data)
+
+
+_READERS: dict[str, Callable[[InputTable, Path, Report], Source | None]] = {
+    "file": _from_file,
+    "text": _from_text,
+    "tokens": _from_tokens,
+    "values": _from_values,
+    "task": _from_task,
+}
+
+
+def _numbers(array: Array, lengths: Array | None, method: str, names: tuple[str, ...] | None) -> Input:
+    """Numbers of shape (T,), (T, I) or (T, B, I) as an input."""
+    if not 1 <= array.ndim <= 3 or not array.size:
+        raise DataError(f"has shape {array.shape}", "allowed: (T,), (T, I) or (T, B, I), not empty")
+    if array.ndim < 3:
+        array = array.reshape(len(array), 1, -1)
+    _check_sizes(array.shape)
+    with np.errstate(over="ignore"):
+        values = np.ascontiguousarray(array, dtype=np.float64)
+    valid = None if lengths is None else np.arange(len(values))[:, None] < lengths
+    values, shift, scale = normalize(values, method, valid)
+    labels = names or tuple(f"x[{channel}]" for channel in range(values.shape[2]))
+    return Input(values, None, labels, lengths, shift, scale)
+
+
+def _tokens(ids: Array, lengths: Array | None, size: int | None) -> Input:
+    """Ids of shape (T,), (T, 1) or (T, B) as an input, with ids as labels."""
+    if not 1 <= ids.ndim <= 2 or not ids.size:
+        raise DataError(f"has shape {ids.shape}", "allowed for tokens: (T,) or (T, B), not empty")
+    if ids.ndim == 1:
+        ids = ids[:, None]
+    highest = int(ids.max())
+    if highest >= (size or MAX_VOCABULARY):
+        raise DataError(
+            f"token {highest} is outside the vocabulary", f"0 to {(size or MAX_VOCABULARY) - 1:,}"
+        )
+    return _token_input(ids, lengths, tuple(str(token) for token in range(size or highest + 1)))
+
+
+def _token_input(ids: Array, lengths: Array | None, labels: tuple[str, ...]) -> Input:
+    _check_sizes(ids.shape)
+    size = len(labels)
+    return Input(None, np.ascontiguousarray(ids), labels, lengths, np.zeros(size), np.ones(size))
+
+
+def _check_sizes(shape: tuple[int, ...]) -> None:
+    if shape[1] > MAX_BATCH:
+        raise DataError(f"has {shape[1]:,} sequences", f"at most {MAX_BATCH:,}")
+    if np.prod(shape, dtype=object) > MAX_ELEMENTS:
+        raise DataError(f"has shape {shape}", f"at most {MAX_ELEMENTS:,} numbers")
+
+
+def _whole(array: Array) -> Array:
+    """The array as token ids, where it holds nothing else."""
+    if array.dtype.kind == "f" and not (np.isfinite(array).all() and (array == np.floor(array)).all()):
+        raise DataError("tokens must be whole numbers, and the file holds others")
+    if array.size and (array.min() < 0 or array.max() >= MAX_VOCABULARY):
+        wrong = f"tokens lie between {array.min()} and {array.max()}"
+        raise DataError(wrong, f"allowed: 0 to {MAX_VOCABULARY - 1:,}")
+    return array.astype(np.int64)

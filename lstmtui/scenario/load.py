@@ -1,0 +1,128 @@
+"""From a scenario file to a scenario, or to all of the file's problems."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lstmtui.printable import printable
+from lstmtui.scenario.files import read_text
+from lstmtui.scenario.problem import Problem, ScenarioError, closest, shown
+from lstmtui.scenario.report import DataError, Report
+from lstmtui.scenario.scenario import RunSpec, Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lstmtui.scenario.schema import FileTable
+
+LARGEST = 8 << 20
+"""The most bytes a scenario file may have; longer sequences belong into files of their own."""
+
+_ENDLESS_KEY = re.compile(r"(?:[\w\-\"']+[ \t]*\.[ \t]*){100}")
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
+
+
+def load_scenario(path: str | Path) -> Scenario:
+    """Read and check a scenario file, its data and its weights.
+
+    Raises:
+        ScenarioError: with every problem that was found.
+    """
+    file = str(path)
+    path = Path(path)
+    try:
+        text = read_text(path, LARGEST)
+    except DataError as error:
+        raise ScenarioError([Problem(file, None, "", error.wrong, error.allowed)]) from None
+    report = Report(file, text)
+    scenario = _read(_parse(file, text), path, report)
+    report.raise_if_any()
+    assert scenario is not None
+    return scenario
+
+
+def _parse(file: str, text: str) -> dict[str, Any]:
+    """The TOML document as tables."""
+    endless = _ENDLESS_KEY.match(text) or re.search(r"\n[ \t\[]*" + _ENDLESS_KEY.pattern, text)
+    if endless:
+        place = text.count("\n", 0, endless.end()) + 1
+        raise ScenarioError([Problem(file, place, "", "the key has too many parts")])
+    line: int | None
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        line, sentence = None, "nested too deeply"
+    except ValueError as error:
+        found = re.search(r"\s*\(at line (\d+), column \d+\)|\s*\(at end of document\)", str(error))
+        line = int(found[1]) if found and found[1] else text.count("\n") + 1 if found else None
+        sentence = str(error)[: found.start()] if found else str(error)
+    sentence = sentence[:1].lower() + sentence[1:200]
+    raise ScenarioError([Problem(file, line, "", f"is not TOML: {sentence}")])
+
+
+def _read(raw: Mapping[str, Any], path: Path, report: Report) -> Scenario | None:
+    """Everything the file says; None where there are problems."""
+    from lstmtui.scenario.inputs import read_input
+    from lstmtui.scenario.models import read_models
+    from lstmtui.scenario.objectives import check_output, read_objective
+    from lstmtui.scenario.schema import FileTable
+    from lstmtui.scenario.validation import validate
+
+    raw = _with_model_list(raw, report)
+    table, broken = validate(FileTable, raw, (), report)
+    for key, allowed in (("input", "a table that says what the models see"), ("model", "[[model]] tables")):
+        if not getattr(table, key) and key not in broken:
+            report.add((key,), "missing", allowed)
+    folder = path.parent
+    source = None if table.input is None else read_input(table.input, folder, report)
+    objective = read_objective(table.objective or {}, source, folder, report)
+    models = read_models(table.model or [], source.input if source else None, folder, report)
+    run, script = _read_run(table, report), _read_script(table, report)
+    if source is None or objective is None:
+        return None
+    is_next = (table.objective or {}).get("target") == "next"
+    for position, model in models:
+        check_output(objective, source.input, is_next, model, position, report)
+    return Scenario(
+        path=path,
+        title=printable((table.title or "").strip() or path.stem),
+        notes=printable(table.notes or "", lines=True),
+        input=source.input,
+        objective=objective,
+        models=tuple(model for _, model in models),
+        run=run,
+        script=script,
+    )
+
+
+def _with_model_list(raw: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+    """A single [model] is reported, and read as if it were [[model]]."""
+    model = raw.get("model")
+    if not isinstance(model, dict):
+        return raw
+    report.add(("model",), "is one table", "write [[model]], with two brackets")
+    return {**raw, "model": [model]}
+
+
+def _read_run(table: FileTable, report: Report) -> RunSpec:
+    from lstmtui.scenario.schema import RunTable
+    from lstmtui.scenario.validation import validate
+
+    run, _ = validate(RunTable, table.run or {}, ("run",), report)
+    if not _DEVICE.fullmatch(run.device):
+        meant = "cuda" if run.device == "gpu" else closest(run.device, ("auto", "cpu", "cuda", "mps"))
+        report.add(
+            ("run", "device"), f"is {shown(run.device)}", "allowed: auto, cpu, cuda, cuda:N, mps", meant
+        )
+    return RunSpec(run.device, run.dtype)
+
+
+def _read_script(table: FileTable, report: Report) -> str:
+    from lstmtui.scenario.schema import PlaybackTable
+    from lstmtui.scenario.validation import validate
+
+    playback, _ = validate(PlaybackTable, table.playback or {}, ("playback",), report)
+    return playback.script

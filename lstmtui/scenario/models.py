@@ -1,0 +1,163 @@
+"""[[model]]: the models of a scenario, with their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lstmtui.cells import CELLS
+from lstmtui.cells.layout import Layout
+from lstmtui.printable import printable
+from lstmtui.scenario.initial_states import read_initial
+from lstmtui.scenario.lines import Location
+from lstmtui.scenario.parameters import count, expected_shapes, read_inline, read_weights
+from lstmtui.scenario.problem import closest, one_of, shown
+from lstmtui.scenario.report import Report
+from lstmtui.scenario.scenario import Array, Input, ModelSpec
+from lstmtui.scenario.schema import MAX_ELEMENTS, MAX_MODELS, ModelTable
+from lstmtui.scenario.validation import validate
+
+_REFUSED = {
+    "checkpoint": 'weights are read from .safetensors files: weights = "…"',
+    "module": 'weights are read from .safetensors files: weights = "…"',
+    "onnx": 'weights are read from .safetensors files: weights = "…"',
+    "factory": 'a scenario never runs code; weights are read from .safetensors files: weights = "…"',
+}
+
+
+def read_models(
+    raw: Sequence[Mapping[str, Any]], source: Input | None, folder: Path, report: Report
+) -> tuple[tuple[int, ModelSpec], ...]:
+    """Read every [[model]]: those without problems, each with its position in the file.
+
+    Args:
+        raw: the tables.
+        source: the input; None where it has problems, and what follows from it is not checked.
+        folder: what file names are relative to.
+        report: gets every problem.
+    """
+    if len(raw) > MAX_MODELS:
+        report.add(("model", MAX_MODELS), f"there are {len(raw):,} models", f"at most {MAX_MODELS}")
+    names: dict[str, int] = {}
+    models = []
+    for position, table in enumerate(raw[:MAX_MODELS]):
+        model = _Reader(table, position, source, folder, report).read(names)
+        if model is not None:
+            models.append((position, model))
+    return tuple(models)
+
+
+class _Reader:
+    """Reads one [[model]] table."""
+
+    def __init__(
+        self, raw: Mapping[str, Any], position: int, source: Input | None, folder: Path, report: Report
+    ) -> None:
+        self.place: Location = ("model", position)
+        self.source = source
+        self.folder = folder
+        self.report = report
+        for key in _REFUSED.keys() & raw.keys():
+            report.add((*self.place, key), "is not used", _REFUSED[key])
+        known = {key: value for key, value in raw.items() if key not in _REFUSED}
+        self.table, self.broken = validate(ModelTable, known, self.place, report)
+
+    def read(self, names: dict[str, int]) -> ModelSpec | None:
+        """The model, or None where it has problems."""
+        before = len(self.report)
+        table = self.table
+        name = self._name(names)
+        layout = self._layout()
+        shapes = self._shapes(layout)
+        parameters = self._parameters(shapes, layout)
+        batch = self.source.batch if self.source else None
+        place = (*self.place, "initial")
+        initial = read_initial(table.initial, layout, batch, self.folder, place, self.report)
+        if len(self.report) > before or self.broken or layout is None or self.source is None:
+            return None
+        seed = None if parameters is not None else table.seed or 0
+        return ModelSpec(name, layout, table.head, table.embedding, seed, parameters, initial)
+
+    def _name(self, names: dict[str, int]) -> str:
+        """The model's name, which no other has."""
+        name = printable((self.table.name or self.table.cell or "").strip())
+        if self.table.name is not None and not name:
+            self.report.add((*self.place, "name"), "is blank")
+        elif name in names:
+            key = "name" if self.table.name else "cell"
+            wrong = f"model {names[name]} is named {shown(name)} already"
+            self.report.add((*self.place, key), wrong, "give each model a name of its own")
+        names.setdefault(name, int(self.place[1]))
+        return name
+
+    def _layout(self) -> Layout | None:
+        """The sizes; None where they are not known or not possible."""
+        table, report = self.table, self.report
+        for key in ("cell", "hidden_size"):
+            if getattr(table, key) is None and key not in self.broken:
+                allowed = one_of(CELLS) if key == "cell" else "the number of units"
+                report.add((*self.place, key), "missing", allowed)
+        if table.cell is not None and table.cell not in CELLS:
+            wrong = f"is {shown(table.cell)}"
+            report.add((*self.place, "cell"), wrong, one_of(CELLS), closest(table.cell, CELLS))
+            return None
+        if table.cell is None or table.hidden_size is None:
+            return None
+        size = self._input_size()
+        layout = Layout(
+            CELLS[table.cell],
+            size or 1,
+            table.hidden_size,
+            table.num_layers,
+            table.bidirectional,
+            table.proj_size,
+            table.bias,
+        )
+        problems = layout.problems()
+        for field, sentence in problems:
+            report.add((*self.place, field), sentence)
+        return layout if size is not None and not problems else None
+
+    def _input_size(self) -> int | None:
+        """What the cells see: the embedding, the channels, or one value per word of the vocabulary."""
+        source, embedding = self.source, self.table.embedding
+        if source is None:
+            return None
+        if source.tokens is None:
+            if embedding is not None:
+                wrong = "the input is numbers"
+                self.report.add((*self.place, "embedding"), wrong, "an embedding is for tokens and text")
+            return source.size
+        if embedding is None and source.tokens.size * source.size > MAX_ELEMENTS:
+            wrong = f"missing: one-hot, the tokens would be more than {MAX_ELEMENTS:,} numbers"
+            self.report.add((*self.place, "embedding"), wrong)
+        return embedding or source.size
+
+    def _shapes(self, layout: Layout | None) -> dict[str, tuple[int, ...]] | None:
+        """The parameters the model needs; None where its sizes are not known or too large."""
+        if layout is None or self.source is None:
+            return None
+        shapes = expected_shapes(layout, self.source.size, self.table.embedding, self.table.head)
+        if count(shapes) > MAX_ELEMENTS:
+            wrong = f"the model would have {count(shapes):,} parameters"
+            self.report.add((*self.place, "hidden_size"), wrong, f"at most {MAX_ELEMENTS:,}")
+            return None
+        return shapes
+
+    def _parameters(
+        self, shapes: dict[str, tuple[int, ...]] | None, layout: Layout | None
+    ) -> dict[str, Array] | None:
+        """The parameters from the one place that gives them; None where they are drawn from the seed."""
+        table = self.table
+        given = [key for key in ("weights", "parameters", "seed") if getattr(table, key) is not None]
+        if len(given) > 1:
+            wrong = f"there are {given[0]} already"
+            self.report.add((*self.place, given[1]), wrong, "one of weights, parameters and seed")
+        if table.weights is not None:
+            place = (*self.place, "weights")
+            return read_weights(self.folder, table.weights, shapes, layout, place, self.report)
+        if table.parameters is not None:
+            place = (*self.place, "parameters")
+            return read_inline(table.parameters, shapes, layout, place, self.report)
+        return None

@@ -1,0 +1,135 @@
+"""[objective]: the loss, where it is taken, and of what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstmtui.scenario.inputs import Source
+from lstmtui.scenario.problem import closest, one_of, shown
+from lstmtui.scenario.report import Report
+from lstmtui.scenario.scenario import Array, Input, ModelSpec, Objective
+from lstmtui.scenario.schema import ObjectiveTable
+from lstmtui.scenario.targets import read_target, within_lengths
+from lstmtui.scenario.validation import validate
+
+_PLACES = ("last", "every")
+
+
+def read_objective(
+    raw: Mapping[str, Any], source: Source | None, folder: Path, report: Report
+) -> Objective | None:
+    """Read [objective]; None where its problems or those of the input leave nothing to go on with.
+
+    Args:
+        raw: the table, empty where the file has none.
+        source: the input.
+        folder: what file names are relative to.
+        report: gets every problem.
+    """
+    before = len(report)
+    table, _ = validate(ObjectiveTable, raw, ("objective",), report)
+    task = source.task if source else None
+    has_target = table.target is not None or (task is not None and table.loss != "sum")
+    loss = table.loss or (task.loss if task else None if has_target else "sum")
+    at = table.at if table.at is not None else task.at if task else "every" if has_target else "last"
+    _check_at(at, source, report)
+    if loss is None and len(report) == before:
+        report.add(
+            ("objective", "loss"), "missing, there is a target", one_of(("mse", "cross_entropy", "bce"))
+        )
+    elif loss == "sum" and table.target is not None:
+        report.add(("objective", "target"), "the sum is not compared with a target", "leave it out")
+    elif loss not in (None, "sum") and not has_target and source is not None and "target" not in raw:
+        report.add(("objective", "loss"), f"{loss} needs a target", 'say target = "next", values or a file')
+    if source is None or loss is None or len(report) > before:
+        return None
+    if loss == "sum":
+        mask = _mask(at, source.input) & within_lengths(source.input)
+        return _checked(Objective(loss, at, None, mask), report)
+    if table.target is None:
+        return _of_task(loss, at, source, report)
+    found = read_target(table.target, source.input, at != "every", loss == "cross_entropy", folder, report)
+    if found is None:
+        return None
+    return _checked(Objective(loss, at, found[0], _mask(at, source.input) & found[1]), report)
+
+
+def check_output(
+    objective: Objective, source: Input, next_token: bool, model: ModelSpec, place: int, report: Report
+) -> None:
+    """Report where a model's y does not have the size that the objective needs.
+
+    Args:
+        objective: what y is compared with.
+        source: the input.
+        next_token: the target is the next token, so that y must have a value for each one.
+        model: the model.
+        place: its position in the file.
+        report: gets the problem.
+    """
+    if objective.target is None:
+        return
+    size, key = model.output_size, "head" if model.head else "hidden_size"
+    if objective.loss == "cross_entropy":
+        highest = int(objective.target[objective.mask].max())
+        needed = source.size if next_token else highest + 1
+        if size < needed:
+            wrong = f"y has {size} values and the target has ids up to {highest}"
+            report.add(("model", place, key), wrong, f"say head = {needed} or more")
+        return
+    needed = objective.target.shape[2]
+    if size != needed:
+        wrong = f"y has {size} values and the target {needed}"
+        report.add(("model", place, key), wrong, f"say head = {needed}")
+
+
+def _check_at(at: Any, source: Source | None, report: Report) -> None:
+    place = ("objective", "at")
+    allowed = '"last", "every" or a timestep'
+    if isinstance(at, str):
+        if at not in _PLACES:
+            report.add(place, f"is {shown(at)}", "allowed: " + allowed, closest(at, _PLACES))
+    elif isinstance(at, bool) or not isinstance(at, int):
+        report.add(place, f"is {shown(at)}", "allowed: " + allowed)
+    elif at < 0 or (source is not None and at >= source.input.steps):
+        last = f"0 to {source.input.steps - 1}" if source else "0 or more"
+        report.add(place, f"there is no timestep {shown(at)}", f'allowed: {last}, "last" or "every"')
+
+
+def _mask(at: Any, source: Input) -> Array:
+    """(T, B) bool: the timesteps that `at` names; the last one is each sequence's own."""
+    steps = np.arange(source.steps)[:, None]
+    if at == "every":
+        return np.ones((source.steps, source.batch), dtype=bool)
+    lengths = source.steps if source.lengths is None else source.lengths
+    chosen = steps == (lengths - 1 if at == "last" else at)
+    return np.broadcast_to(chosen, (source.steps, source.batch)).copy()
+
+
+def _of_task(loss: str, at: Any, source: Source, report: Report) -> Objective | None:
+    """A task's own target, with the loss and place that the file may have given."""
+    task = source.task
+    assert task is not None
+    if (loss == "cross_entropy") != (task.loss == "cross_entropy"):
+        report.add(("objective", "loss"), f"is {loss}, and the task's target is made for {task.loss}")
+        return None
+    return _checked(Objective(loss, at, task.target, _mask(at, source.input) & task.defined), report)
+
+
+def _checked(objective: Objective, report: Report) -> Objective | None:
+    """The objective, unless it is taken nowhere or its target is out of range."""
+    if not objective.mask.any():
+        report.add(
+            ("objective", "at"), "no sequence has a target there", 'allowed: "every", or another timestep'
+        )
+        return None
+    if objective.loss == "bce" and objective.target is not None:
+        taken = objective.target[objective.mask]
+        if (taken < 0).any() or (taken > 1).any():
+            report.add(("objective", "target"), "bce compares with values from 0 to 1, the target has others")
+            return None
+    return objective

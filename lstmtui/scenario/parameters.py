@@ -1,0 +1,147 @@
+"""A model's parameters, from .safetensors or from the scenario itself, checked against its sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lstmtui.cells import CELLS
+from lstmtui.scenario.lines import Location
+from lstmtui.scenario.nested import to_array
+from lstmtui.scenario.problem import closest, counted, one_of, short, shown
+from lstmtui.scenario.report import DataError, Report
+from lstmtui.scenario.tensors import FLOATS, TensorFile
+
+if TYPE_CHECKING:
+    from lstmtui.cells.layout import Layout
+    from lstmtui.scenario.scenario import Array
+
+Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
+MOST = 5
+"""How many missing or unexpected parameters are named."""
+
+
+def expected_shapes(
+    layout: Layout, vocabulary: int, embedding: int | None, head: int | None
+) -> dict[str, tuple[int, ...]]:
+    """Every parameter of a scenario's model by name: PyTorch's, embedding.weight, head.weight, head.bias."""
+    shapes = dict(layout.shapes())
+    if embedding:
+        shapes = {"embedding.weight": (vocabulary, embedding), **shapes}
+    if head:
+        shapes["head.weight"] = (head, layout.output_size * len(layout.directions))
+        shapes["head.bias"] = (head,)
+    return shapes
+
+
+def count(shapes: Shapes) -> int:
+    """How many numbers there are in all parameters."""
+    return sum(math.prod(shape) for shape in shapes.values())
+
+
+def read_weights(
+    folder: Path, file: str, shapes: Shapes | None, layout: Layout | None, place: Location, report: Report
+) -> dict[str, Array] | None:
+    """Read weights = "….safetensors"; None where there are problems.
+
+    Args:
+        folder: what `file` is relative to.
+        file: the file's name.
+        shapes: what the model needs; None where that is not known, and only the file itself is checked.
+        layout: the model's sizes.
+        place: of the key in the scenario.
+        report: gets every problem.
+    """
+    if Path(file).suffix.lower() != ".safetensors":
+        report.add(place, f"is {shown(file)}", "weights are read from .safetensors files")
+        return None
+    try:
+        stored = TensorFile(folder / file)
+        if shapes is None or layout is None:
+            return None
+        before = len(report)
+        found = {name: tensor.shape for name, tensor in stored.tensors.items()}
+        _compare(found, shapes, layout, place, short(Path(file).name), report)
+        for name in shapes:
+            if name in found and stored.tensors[name].dtype not in FLOATS:
+                wrong = f"{short(Path(file).name)}: {name} is of dtype {stored.tensors[name].dtype}"
+                report.add(place, wrong, f"allowed: {', '.join(FLOATS)}")
+        if len(report) > before:
+            return None
+        return {name: stored.read(name) for name in shapes}
+    except DataError as error:
+        report.add_error(place, error)
+        return None
+
+
+def read_inline(
+    raw: Mapping[str, Any], shapes: Shapes | None, layout: Layout | None, place: Location, report: Report
+) -> dict[str, Array] | None:
+    """Read [model.parameters]; None where there are problems. The arguments are as in `read_weights`."""
+    before = len(report)
+    arrays: dict[str, Array] = {}
+    for name, value in _flat(raw):
+        try:
+            arrays[name] = to_array(value)
+        except DataError as error:
+            report.add_error((*place, *_parts(raw, name)), error)
+    if shapes is None or layout is None or len(report) > before:
+        return None
+    _compare({name: array.shape for name, array in arrays.items()}, shapes, layout, place, "", report)
+    return None if len(report) > before else {name: arrays[name] for name in shapes}
+
+
+def _flat(raw: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """The parameters by name; head.weight may be written with or without quotes."""
+    for name, value in raw.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{inner}", entry) for inner, entry in value.items())
+        else:
+            yield name, value
+
+
+def _parts(raw: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return (name,) if name in raw else tuple(name.split(".", 1))
+
+
+def _compare(
+    found: Shapes, expected: Shapes, layout: Layout, place: Location, file: str, report: Report
+) -> None:
+    """Report what is missing, what is not expected, and what has another shape."""
+    prefix = f"{file}: " if file else ""
+    missing = [name for name in expected if name not in found]
+    unexpected = [name for name in found if name not in expected]
+    for name in unexpected[:MOST]:
+        meant = closest(name, missing)
+        report.add(place, f"{prefix}{shown(name)} is not a parameter of this model", suggestion=meant)
+        missing = [other for other in missing if other != meant]
+    if len(unexpected) > MOST:
+        report.add(place, f"{prefix}and {counted(len(unexpected) - MOST, 'more parameter')} too many")
+    if missing:
+        more = f" and {len(missing) - MOST} more" if len(missing) > MOST else ""
+        report.add(place, f"{prefix}{', '.join(missing[:MOST])}{more} missing")
+    wrong = [name for name in expected if name in found and found[name] != expected[name]]
+    for name in wrong[:MOST]:
+        sentence = f"{prefix}{name} has shape {_shape(found[name])}, {_shape(expected[name])} is expected"
+        report.add(place, sentence, _hint(name, found[name], layout))
+    if len(wrong) > MOST:
+        report.add(place, f"{prefix}and {counted(len(wrong) - MOST, 'more parameter')} of another shape")
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+def _hint(name: str, shape: tuple[int, ...], layout: Layout) -> str:
+    """Where the rows are those of another cell, which."""
+    if not name.startswith(("weight_ih", "weight_hh", "bias_")) or not shape or shape[0] % layout.hidden_size:
+        return ""
+    blocks = shape[0] // layout.hidden_size
+    if blocks == len(layout.cell.rows):
+        return ""
+    cells = [cell.name for cell in CELLS.values() if len(cell.rows) == blocks]
+    if not cells:
+        return ""
+    return f"{counted(blocks, 'block')} of rows fit {one_of(cells).removeprefix('allowed: ')}"

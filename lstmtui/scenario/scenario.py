@@ -1,0 +1,117 @@
+"""A scenario that has been read and checked: plain data, from which a run can start at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from lstmtui.cells.layout import Layout
+
+Array: TypeAlias = "npt.NDArray[Any]"
+
+
+@dataclass(frozen=True)
+class Input:
+    """The sequences that every model of a scenario sees: numbers or tokens."""
+
+    values: Array | None
+    """(T, B, I) float64, normalised; None where the input is tokens."""
+    tokens: Array | None
+    """(T, B) int64; None where the input is numbers."""
+    labels: tuple[str, ...]
+    """The channels' names, length I; for tokens the vocabulary. Printable."""
+    lengths: Array | None
+    """(B,) int64 where sequences differ in length; padded with zeros."""
+    shift: Array
+    """(I,) float64: raw = values · scale + shift."""
+    scale: Array
+    """(I,) float64."""
+
+    @property
+    def steps(self) -> int:
+        """T, the number of timesteps of the longest sequence."""
+        return int(self._data.shape[0])
+
+    @property
+    def batch(self) -> int:
+        """B, the number of sequences."""
+        return int(self._data.shape[1])
+
+    @property
+    def size(self) -> int:
+        """I, or the size of the vocabulary where the input is tokens."""
+        return len(self.labels)
+
+    @property
+    def _data(self) -> Array:
+        data = self.tokens if self.values is None else self.values
+        assert data is not None
+        return data
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the gradients are taken of."""
+
+    loss: str
+    """mse, cross_entropy, bce or sum."""
+    at: str | int
+    """"last", "every" or a timestep."""
+    target: Array | None
+    """(T, B, O) float64, or ids (T, B) int64 for cross_entropy; None for sum."""
+    mask: Array
+    """(T, B) bool: where the loss is taken; `at`, lengths and missing targets are in it already."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model of a scenario."""
+
+    name: str
+    layout: Layout
+    """Its sizes; the input size is that of the input, of the embedding, or of the vocabulary (one-hot)."""
+    head: int | None
+    """The size of y, a linear layer on h; None: y is h."""
+    embedding: int | None
+    """The size of an embedding of tokens before the cells."""
+    seed: int | None
+    """What the weights are drawn from; None where `parameters` are given."""
+    parameters: dict[str, Array] | None
+    """float32 or float64 arrays by PyTorch's names, embedding.weight, head.weight and head.bias."""
+    initial: Mapping[str, Array] = field(default_factory=dict)
+    """{"h0": …, "c0": …}, each (num_layers · directions, B, size); what is left out is zero."""
+
+    @property
+    def output_size(self) -> int:
+        """O, the size of y: that of the head, or of h in all directions."""
+        return self.head or self.layout.output_size * len(self.layout.directions)
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Where and how precisely a scenario runs."""
+
+    device: str = "auto"
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One scenario file, checked, with its data and weights read."""
+
+    path: Path
+    title: str
+    """Printable, one line."""
+    notes: str
+    """Markdown; printable."""
+    input: Input
+    objective: Objective
+    models: tuple[ModelSpec, ...]
+    run: RunSpec
+    script: str
+    """The playback script as it stands in the file."""

@@ -1,0 +1,103 @@
+"""The shape of a scenario file: its tables and their keys, as pydantic models.
+
+Nothing is required here and nested lists are taken as they are: what is missing and what does not fit is
+found afterwards, so that one mistake does not hide another.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_HIDDEN = 16_384
+MAX_LAYERS = 64
+MAX_BATCH = 4_096
+MAX_MODELS = 64
+MAX_VOCABULARY = 1 << 20
+MAX_ELEMENTS = 1 << 28
+"""The most numbers an input (T·B·I) or the parameters of one model may have."""
+MAX_SEED = (1 << 63) - 1
+
+
+class Table(BaseModel):
+    """A table of the file; unknown keys and values of another type are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class FileTable(Table):
+    """The top of the file."""
+
+    title: str | None = None
+    notes: str | None = None
+    input: dict[str, Any] | None = None
+    objective: dict[str, Any] | None = None
+    model: list[dict[str, Any]] | None = None
+    run: dict[str, Any] | None = None
+    playback: dict[str, Any] | None = None
+
+
+class InputTable(Table):
+    """[input]; the other keys, of a task, are allowed here and checked with the task."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    file: str | None = None
+    text: str | None = None
+    tokens: list[Any] | None = None
+    values: list[Any] | None = None
+    task: str | None = None
+    columns: list[Any] | None = None
+    array: str | None = None
+    as_: Literal["tokens"] | None = Field(default=None, alias="as")
+    normalize: Literal["standard", "minmax", "none"] | None = None
+    vocabulary: str | None = None
+    vocabulary_size: int | None = Field(default=None, ge=1, le=MAX_VOCABULARY)
+
+
+class ObjectiveTable(Table):
+    """[objective]"""
+
+    loss: Literal["mse", "cross_entropy", "bce", "sum"] | None = None
+    at: Any = None
+    target: Any = None
+
+
+class TargetTable(Table):
+    """target = { file = … }"""
+
+    file: str | None = None
+    columns: list[Any] | None = None
+    array: str | None = None
+
+
+class ModelTable(Table):
+    """[[model]]"""
+
+    name: str | None = Field(default=None, min_length=1, max_length=60)
+    cell: str | None = None
+    hidden_size: int | None = Field(default=None, ge=1, le=MAX_HIDDEN)
+    num_layers: int = Field(default=1, ge=1, le=MAX_LAYERS)
+    bidirectional: bool = False
+    proj_size: int = Field(default=0, ge=0, le=MAX_HIDDEN)
+    bias: bool = True
+    head: int | None = Field(default=None, ge=1, le=MAX_VOCABULARY)
+    embedding: int | None = Field(default=None, ge=1, le=MAX_HIDDEN)
+    weights: str | None = None
+    seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
+    parameters: dict[str, Any] | None = None
+    initial: Any = None
+
+
+class RunTable(Table):
+    """[run]"""
+
+    device: str = "auto"
+    dtype: Literal["float32", "float64", "bfloat16", "float16"] = "float32"
+
+
+class PlaybackTable(Table):
+    """[playback]"""
+
+    script: str = ""

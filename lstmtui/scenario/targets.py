@@ -1,0 +1,130 @@
+"""target = …: what the output is compared with, as (T, B, O) numbers or (T, B) ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstmtui.scenario.data import read_data
+from lstmtui.scenario.nested import depth_of, to_array, to_sequences
+from lstmtui.scenario.problem import closest, shown
+from lstmtui.scenario.report import DataError, Report
+from lstmtui.scenario.scenario import Array, Input
+from lstmtui.scenario.schema import TargetTable
+from lstmtui.scenario.validation import validate
+
+_PLACE = ("objective", "target")
+_KINDS = '"next", values, or { file = … }'
+
+
+def read_target(
+    raw: Any, source: Input, single: bool, ids: bool, folder: Path, report: Report
+) -> tuple[Array, Array] | None:
+    """Read a target; None where it has problems.
+
+    Args:
+        raw: what the file says.
+        source: the input it belongs to.
+        single: the loss is taken at one timestep, for which alone the target may be given.
+        ids: the target is ids (cross_entropy).
+        folder: what file names are relative to.
+        report: gets every problem.
+
+    Returns:
+        the target, and (T, B) bool: the timesteps that have one.
+    """
+    try:
+        if isinstance(raw, str):
+            return _next(raw, source, ids)
+        given, lengths = _given(raw, ids, folder, report)
+        target = _fitted(given, source, single, ids)
+    except DataError as error:
+        inside = isinstance(raw, Mapping) and error.within
+        report.add_error((*_PLACE, "columns") if inside else _PLACE, error)
+        return None
+    if lengths is not None and not np.array_equal(lengths, _lengths(source)):
+        report.add(_PLACE, "its sequences are not as long as those of the input")
+        return None
+    return target, within_lengths(source)
+
+
+def within_lengths(source: Input) -> Array:
+    """(T, B) bool: the timesteps each sequence has."""
+    within: Array = np.arange(source.steps)[:, None] < _lengths(source)
+    return within
+
+
+def _lengths(source: Input) -> Array:
+    return np.full(source.batch, source.steps) if source.lengths is None else source.lengths
+
+
+def _next(word: str, source: Input, ids: bool) -> tuple[Array, Array]:
+    if word != "next":
+        raise DataError(f"is {shown(word)}", "allowed: " + _KINDS, closest(word, ("next",)))
+    if ids != (source.tokens is not None):
+        wrong = "the next value is not an id" if ids else "the next token is an id"
+        raise DataError(wrong, "use mse" if ids else "use cross_entropy")
+    data = source.tokens if source.values is None else source.values
+    assert data is not None
+    target = np.zeros_like(data)
+    target[:-1] = data[1:]
+    defined = np.arange(source.steps)[:, None] < _lengths(source) - 1
+    if not defined.any():
+        raise DataError("there is no next timestep: every sequence has only one")
+    return target, defined
+
+
+def _given(raw: Any, ids: bool, folder: Path, report: Report) -> tuple[Array, Array | None]:
+    """The target as an array of the shape it is given in, time first; lengths where they differ."""
+    if isinstance(raw, Mapping):
+        before = len(report)
+        table, broken = validate(TargetTable, raw, _PLACE, report)
+        if table.file is None:
+            if "file" not in broken:
+                raise DataError("names no file", "allowed: " + _KINDS)
+            raise DataError("is not usable")
+        array, _ = read_data(folder, table.file, table.columns, table.array)
+        if len(report) > before:
+            raise DataError("is not usable")
+        return (_ids(array) if ids else array.astype(np.float64)), None
+    if isinstance(raw, bool) or not isinstance(raw, list | int | float):
+        raise DataError(f"is {shown(raw)}", "allowed: " + _KINDS)
+    if raw == []:
+        raise DataError("is an empty list", "allowed: " + _KINDS)
+    if isinstance(raw, list) and depth_of(raw) == (2 if ids else 3):
+        return to_sequences(raw, whole=ids)
+    return to_array(raw, whole=ids), None
+
+
+def _ids(array: Array) -> Array:
+    whole = array.dtype.kind in "iub" or bool(np.isfinite(array).all() and (array == np.floor(array)).all())
+    if not whole or (array.size and (array.min() < 0 or array.max() >= 1 << 31)):
+        raise DataError("ids must be whole numbers, 0 or more, and the file holds others")
+    return array.astype(np.int64)
+
+
+def _fitted(given: Array, source: Input, single: bool, ids: bool) -> Array:
+    """The target for every timestep and sequence, from one of the shapes it may be given in."""
+    steps, batch = source.steps, source.batch
+    inner = () if ids else (-1,)
+    if not given.size:
+        raise DataError("is empty")
+    if given.ndim == 0:
+        one = given if ids else given[None]
+        return np.broadcast_to(one, (steps, batch, *one.shape)).copy()
+    if given.shape[:2] == (steps, batch) and given.ndim == (2 if ids else 3):
+        return given
+    if batch == 1 and len(given) == steps and given.ndim <= (1 if ids else 2):
+        return given.reshape(steps, 1, *inner)
+    if single and given.shape[0] == batch and given.ndim == (1 if ids else 2):
+        return np.broadcast_to(given, (steps, *given.shape)).copy()
+    if single and batch == 1 and not ids and given.ndim == 1:
+        return np.broadcast_to(given, (steps, 1, len(given))).copy()
+    outputs = "" if ids else ", O"
+    allowed = f"allowed: ({steps}, {batch}{outputs}), as (T, B{outputs})"
+    if single:
+        allowed += f", or ({batch}{outputs}) for the one timestep"
+    raise DataError(f"has shape {given.shape}", allowed)

@@ -1,0 +1,46 @@
+"""task = "…": the keys of a task, checked, and its sequences drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lstmtui.scenario.problem import closest, one_of, shown
+from lstmtui.scenario.report import Report
+from lstmtui.scenario.schema import MAX_BATCH, MAX_SEED
+from lstmtui.scenario.tasks import MAX_TIMESTEPS, TASKS, Option, TaskData, make_task, misfit
+
+
+def task_data(name: str, keys: Mapping[str, Any], report: Report) -> TaskData | None:
+    """Draw the sequences of a task; None where its keys have problems.
+
+    Args:
+        name: of the task.
+        keys: the keys of [input] that belong to a task; others have been reported.
+        report: gets every problem.
+    """
+    if name not in TASKS:
+        report.add(("input", "task"), f"there is no task {shown(name)}", one_of(TASKS), closest(name, TASKS))
+        return None
+    task = TASKS[name]
+    common = {
+        "length": Option(task.length, 1, MAX_TIMESTEPS, "timesteps"),
+        "batch": Option(1, 1, MAX_BATCH, "sequences"),
+        "seed": Option(0, 0, MAX_SEED, "of the random numbers"),
+    }
+    before = len(report)
+    for key, option in {**common, **task.options}.items():
+        if key in keys and (wrong := misfit(option, keys[key])):
+            report.add(("input", key), wrong)
+    if len(report) > before:
+        return None
+    sizes = {key: int(keys.get(key, option.default)) for key, option in common.items()}
+    options = {key: keys[key] for key in task.options if key in keys}
+    least = task.least_length(task.settings(options))
+    if sizes["length"] < least:
+        report.add(("input", "length"), f"must be {least} or more for this task, is {sizes['length']}")
+    elif sizes["length"] * sizes["batch"] > MAX_TIMESTEPS:
+        report.add(("input", "length"), f"length × batch must be {MAX_TIMESTEPS:,} or less")
+    else:
+        return make_task(name, **sizes, **options)
+    return None

@@ -1,0 +1,15 @@
+"""What the panels need of a whole run, computed before the screen opens rather than while it is drawn."""
+
+from __future__ import annotations
+
+from lstmtui.trace import Trace, Traces
+
+
+def prepare(traces: Trace | Traces) -> None:
+    """Work out the norms of the states' derivatives and the states' extents, which a trace then keeps."""
+    for trace in [traces] if isinstance(traces, Trace) else traces.values():
+        for index, layer in enumerate(trace.layers):
+            for direction in layer.directions:
+                for state in trace.cell(index).states:
+                    trace.norms("d" + state, index, direction)
+                    trace.extent(state, index, direction)

@@ -1,0 +1,235 @@
+"""Trains the weights of the bundled scenarios again: `python scenarios/train.py [NAME…]`.
+
+The input, the sizes and the file of the weights of every model are read from the scenario itself. Everything
+is drawn from seeds and computed by one thread on the CPU, so the same torch gives the same bytes every
+time. All models of a scenario get the same optimiser, the same batches and the same number of steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lstmtui import Recurrent
+from lstmtui.cells import CELLS
+from lstmtui.scenario.tasks import make_task
+
+HERE = Path(__file__).parent
+HELD_OUT = 24
+"""The last months of the airline series, which training never sees."""
+TRAINING, FRESH = 1_000_000, 2_000_000
+"""The seeds of the batches for training and for the final figures; the scenarios use small ones."""
+BATCH = 32
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": functional.mse_loss,
+    "bce": functional.binary_cross_entropy_with_logits,
+}
+
+Table = dict[str, Any]
+"""A table of a scenario file."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences with their answers."""
+
+    x: Tensor
+    """(T, B, I), or token ids (T, B)."""
+    target: Tensor
+    """(T, B, 1)"""
+    loss: Callable[[Tensor], Tensor]
+    """Of y (T, B, 1)."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the models of one scenario are trained, and what is measured in the end."""
+
+    steps: int
+    draw: Callable[[Table, int, int], Batch]
+    """([input] of the scenario, batch size, seed) -> sequences nobody has seen."""
+    figures: Callable[[Network, Batch], str]
+    """What the network achieves on sequences it has never seen."""
+    chrono: bool = False
+    """Whether the gates start with the biases of `chrono_init`."""
+
+
+class Network(nn.Module):
+    """A scenario's model, with PyTorch's fused layers wherever PyTorch has the cell.
+
+    Args:
+        model: a [[model]] table.
+        size: the number of channels, or of characters in the vocabulary.
+    """
+
+    def __init__(self, model: Table, size: int) -> None:
+        super().__init__()
+        cell, hidden, embedding = model["cell"], model["hidden_size"], model.get("embedding")
+        stock = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn_tanh": nn.RNN, "rnn_relu": nn.RNN}
+        build: Callable[..., nn.Module] = stock.get(cell) or partial(Recurrent, cell)
+        options: Table = {key: model[key] for key in ("num_layers", "bidirectional") if key in model}
+        if cell.startswith("rnn_"):
+            options["nonlinearity"] = cell.removeprefix("rnn_")
+        self.size = size
+        self.embedding = nn.Embedding(size, embedding) if embedding else None
+        self.recurrent = build(embedding or size, hidden, **options)
+        self.head = nn.Linear(hidden * (2 if model.get("bidirectional") else 1), 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """y (T, B, 1)"""
+        if not x.is_floating_point():
+            x = self.embedding(x) if self.embedding else functional.one_hot(x, self.size).float()
+        y: Tensor = self.head(self.recurrent(x)[0])
+        return y
+
+    def weights(self) -> dict[str, Tensor]:
+        """Every parameter by the name that scenario files know it by."""
+        return {name.removeprefix("recurrent."): p.detach() for name, p in self.named_parameters()}
+
+
+def chrono_init(network: Network, cell: str, steps: int) -> None:
+    """Let memories last from 1 to `steps` timesteps at the start (Tallec & Ollivier 2018).
+
+    The gate that keeps (f, or the z of a GRU) gets the bias log u, u ~ U(1, steps − 1), the one that writes
+    (i) its negative. A plain RNN has no gates and stays as PyTorch initialises it.
+    """
+    parameters, rows = network.weights(), CELLS[cell].rows
+    ih, hh = (parameters[f"bias_{kind}_l0"].view(len(rows), -1) for kind in ("ih", "hh"))
+    lasting = torch.empty(ih.shape[1]).uniform_(1, steps - 1).log()
+    for position, row in enumerate(rows):
+        if row in ("f", "z", "i"):
+            ih[position] = -lasting if row == "i" else lasting
+            hh[position] = 0
+
+
+def draw_airline(given: Table, size: int, seed: int) -> Batch:
+    """The months before those held out, as airlines of several sizes would have seen them, with some noise.
+
+    Each copy is multiplied by a factor between 1/2 and 2, and its errors count in proportion; so the
+    network has to learn the season and the growth instead of the twelve years by heart.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    factor = torch.exp(torch.empty(size, 1).uniform_(-0.7, 0.7, generator=generator))
+    values = standard(passengers()[:-HELD_OUT, None, None] * factor)
+    x = values + 0.03 * factor * torch.randn(values.shape, generator=generator)
+    return Batch(x[:-1], values[1:], lambda y: functional.mse_loss(y / factor, values[1:] / factor))
+
+
+def draw_task(given: Table, size: int, seed: int) -> Batch:
+    """The scenario's task, at the scenario's length and with its options."""
+    options = {key: value for key, value in given.items() if key not in ("task", "batch", "seed")}
+    data = make_task(given["task"], batch=size, seed=seed, **options)
+    target, mask = torch.as_tensor(data.target, dtype=torch.float32), torch.as_tensor(data.mask)
+    x = torch.as_tensor(data.tokens if data.values is None else data.values)
+    x = x.float() if x.is_floating_point() else x
+    return Batch(x, target, lambda y: LOSSES[data.loss](y[mask], target[mask]))
+
+
+def draw_brackets(given: Table, size: int, seed: int) -> Batch:
+    """Random text with brackets; the scenario itself shows a text made by hand."""
+    return draw_task({"task": "brackets", "length": 64}, size, seed)
+
+
+def forecast_error(network: Network, fresh: Batch) -> str:
+    """The root mean square error in thousands on the true series, and that of "this month again"."""
+    series = passengers()
+    y = network(standard(series)[:-1, None, None]).flatten() * series.std(correction=0) + series.mean()
+    errors = (torch.stack([y, series[:-1]]) - series[1:]).square()
+    figures = torch.cat([errors.mean(1), errors[:, -HELD_OUT:].mean(1)]).sqrt().tolist()
+    return "error {:.1f} (this month again: {:.1f}), held out {:.1f} ({:.1f})".format(*figures)
+
+
+def accuracy(network: Network, fresh: Batch) -> str:
+    """The share of new sequences whose last answer lies on the right side, and the loss."""
+    y = network(fresh.x)
+    right = (y[-1] > 0) == (fresh.target[-1] > 0.5)
+    return f"right {right.float().mean():.1%}, loss {fresh.loss(y):.4f}"
+
+
+def squared_error(network: Network, fresh: Batch) -> str:
+    """The loss on new sequences."""
+    return f"mean squared error {fresh.loss(network(fresh.x)):.5f}"
+
+
+RECIPES = {
+    "airline": Recipe(1200, draw_airline, forecast_error),
+    "brackets": Recipe(1600, draw_brackets, squared_error),
+    "latch": Recipe(500, draw_task, accuracy, chrono=True),
+    "adding": Recipe(1200, draw_task, squared_error, chrono=True),
+}
+
+
+def train(name: str, model: Table, steps: int | None = None) -> Network:
+    """Train a model of the scenario `name`, given as its [[model]] table; `steps` cuts the training short."""
+    recipe, given = RECIPES[name], read(name)["input"]
+    first = recipe.draw(given, 1, TRAINING).x
+    torch.manual_seed(0)
+    network = Network(model, first.shape[-1] if first.is_floating_point() else len(given["vocabulary"]))
+    if recipe.chrono:
+        chrono_init(network, model["cell"], len(first))
+    optimiser = torch.optim.Adam(network.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=0.01, total_steps=recipe.steps)
+    for step in range(recipe.steps if steps is None else steps):
+        batch = recipe.draw(given, BATCH, TRAINING + step)
+        loss = batch.loss(network(batch.x))
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        if (step + 1) % 200 == 0:
+            print(f"  {step + 1} of {recipe.steps}: loss {loss.item():.4f}", flush=True)
+    return network.eval()
+
+
+def read(name: str) -> Table:
+    """The scenario file as it stands; the weights it names need not be there."""
+    return tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def passengers() -> Tensor:
+    """The airline series in thousands, (144,)."""
+    numbers = np.loadtxt(HERE / "data" / "airline.csv", delimiter=",", skiprows=1, usecols=1)
+    return torch.as_tensor(numbers, dtype=torch.float32)
+
+
+def standard(values: Tensor) -> Tensor:
+    """Passengers as `normalize = "standard"` shows them to the network."""
+    series = passengers()
+    return (values - series.mean()) / series.std(correction=0)
+
+
+def main() -> None:
+    """Train every model of the scenarios named, or of all, and write its weights."""
+    parser = argparse.ArgumentParser(description="Train the weights of the bundled scenarios again.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(RECIPES))
+    names = parser.parse_args().names or list(RECIPES)
+    if unknown := set(names) - set(RECIPES):
+        parser.error(f"nothing to train for {', '.join(sorted(unknown))}; there are {', '.join(RECIPES)}")
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    for name in names:
+        for model in read(name)["model"]:
+            print(f"{name}: {model['name']}", flush=True)
+            start = time.perf_counter()
+            network = train(name, model)
+            save_file(network.weights(), HERE / model["weights"])
+            with torch.no_grad():
+                figures = RECIPES[name].figures(network, RECIPES[name].draw(read(name)["input"], 1000, FRESH))
+            print(f"  {figures}; {time.perf_counter() - start:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

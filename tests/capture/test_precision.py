@@ -1,0 +1,115 @@
+"""Dtypes, NaN and infinities: recorded as the model makes them, never an exception."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from oracles.recurrents import CELL_NAMES, gap, noise, random_recurrent, stock_of
+from torch import nn
+
+from lstmtui.capture.record import record
+
+KEPT_AS = {
+    torch.float64: np.float64,
+    torch.float32: np.float32,
+    torch.bfloat16: np.float32,
+    torch.float16: np.float32,
+}
+NEAR = {torch.float64: 0.0, torch.float32: 1e-5, torch.bfloat16: 0.3, torch.float16: 0.03}
+
+
+@pytest.mark.parametrize("dtype", KEPT_AS, ids=str)
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_every_dtype_is_recorded_near_the_run_in_float64(cell: str, dtype: torch.dtype) -> None:
+    module, x = random_recurrent(cell, num_layers=2), noise(4, 2, 3, seed=100)
+    exact = record(module, x)
+    trace = record(module.to(dtype), x.to(dtype))
+    assert trace.header.dtype == str(dtype).removeprefix("torch.")
+    for name in exact.quantities(1):
+        values = trace.values(name, 1)
+        assert values.dtype == KEPT_AS[dtype]
+        assert gap(values, exact.values(name, 1)) <= NEAR[dtype], name
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")], ids=str)
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_a_bad_input_is_recorded_and_nothing_before_it_is_touched(cell: str, bad: float) -> None:
+    module, x = random_recurrent(cell, num_layers=2), noise(6, 2, 3, seed=101)
+    clean = record(module, x)
+    x[3, 1, 0] = bad
+    trace = record(module, x)
+    for name in ("x", *module.layout.cell.quantities):
+        for layer in (0, 1):
+            values, wanted = trace.values(name, layer), clean.values(name, layer)
+            assert gap(values[:3], wanted[:3]) == 0, name
+            assert gap(values[:, 0], wanted[:, 0]) == 0, name
+    first = module.layout.cell.stages[0]
+    shown = trace.values(first + "_pre" if first + "_pre" in trace.quantities() else first)
+    assert not np.isfinite(shown[3, 1]).any()
+
+
+@pytest.mark.parametrize("cell", ["rnn_tanh", "lstm", "gru"])
+def test_values_after_a_nan_are_those_of_the_stock_module(cell: str) -> None:
+    module, x = random_recurrent(cell), noise(6, 2, 3, seed=102)
+    x[2, 0, 1] = float("nan")
+    trace = record(module, x)
+    assert gap(trace.values("h"), stock_of(module)(x)[0]) <= 1e-12
+    assert np.isnan(trace.values("h")[2:, 0]).all()
+    assert np.isfinite(trace.values("h")[:, 1]).all()
+    assert np.isnan(trace.loss)
+    assert trace.parity is not None
+    assert trace.parity <= 1e-12
+    assert np.isnan(trace.norms("h")[2:, 0]).all()
+
+
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_a_nan_weight_shows_first_where_the_model_uses_it(cell: str) -> None:
+    module, x = random_recurrent(cell), noise(5, 1, 3, seed=103)
+    clean = record(module, x)
+    with torch.no_grad():
+        module.get_parameter("weight_hh_l0")[-1, 0] = float("nan")
+    trace = record(module, x, hx=None)
+    last = module.layout.cell.rows[-1]
+    pre = f"{last}_pre" if last else "h_pre"
+    assert np.isnan(trace.values(pre)[0, 0]).tolist() == [False, False, False, True]
+    other = {"lstm": "f_pre", "gru": "r_pre"}.get(cell.split("_")[0])
+    if other and other in trace.quantities():
+        assert gap(trace.values(other)[0], clean.values(other)[0]) == 0
+    assert np.isnan(trace.loss)
+
+
+def test_infinite_weights_are_recorded() -> None:
+    module = nn.RNN(2, 2, nonlinearity="relu")
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.fill_(1.0)
+        module.get_parameter("weight_ih_l0")[0, 0] = float("inf")
+    trace = record(module, torch.ones(3, 1, 2))
+    assert np.isposinf(trace.values("h")[:, 0, 0]).all()
+    assert trace.parity == 0
+
+
+def test_an_overflow_at_the_end_of_a_short_sequence_stays_there() -> None:
+    """Its last state is infinite and meets no weight any more: 0·inf must not reach the gradients."""
+    module = nn.RNN(1, 1, nonlinearity="relu", bias=False)
+    with torch.no_grad():
+        module.get_parameter("weight_ih_l0").fill_(1.0)
+        module.get_parameter("weight_hh_l0").fill_(1e30)
+    x = torch.tensor([[1e20, 1.0], [0.0, 0.0], [0.0, 0.0]]).unsqueeze(-1)
+    lengths = torch.tensor([2, 3])
+    trace = record(module, x, lengths=lengths, loss=lambda result: result[0][0].sum())
+    assert np.isposinf(trace.values("h")[1, 0, 0])
+    assert trace.parameter_gradients["weight_ih_l0"].item() == pytest.approx(1e20, rel=1e-5)
+    assert trace.parameter_gradients["weight_hh_l0"].item() == 0
+    assert np.isfinite(trace.values("dh")[:, 0]).all()
+
+
+def test_half_precision_that_overflows_is_recorded_as_infinite() -> None:
+    module = nn.RNN(1, 1, nonlinearity="relu", bias=False).half()
+    with torch.no_grad():
+        module.get_parameter("weight_hh_l0").fill_(1e4)
+        module.get_parameter("weight_ih_l0").fill_(1.0)
+    trace = record(module, torch.ones(4, 1, 1, dtype=torch.float16))
+    assert np.isposinf(trace.values("h")[-1, 0, 0])
+    assert np.isfinite(trace.values("h")[0]).all()

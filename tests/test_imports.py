@@ -1,0 +1,170 @@
+"""Imports run one way: who may know torch, Textual and whom, seen in sources and in running processes."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import lstmtui
+from lstmtui.trace import Trace
+
+PACKAGE = Path(lstmtui.__file__).parent
+SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+
+LAYERS = (
+    "cells",
+    "models",
+    "scenario",
+    "capture",
+    "trace",
+    "session",
+    "playback",
+    "remote",
+    "tui",
+    "commands",
+)
+KNOWS: dict[str, set[str]] = {
+    "cells": set(),
+    "trace": {"cells"},
+    "models": {"cells", "scenario", "trace"},
+    "scenario": {"cells", "trace"},
+    "capture": {"cells", "models", "scenario", "trace"},
+    "session": {"cells", "trace"},
+    "playback": {"cells", "trace", "session"},
+    "remote": {"cells", "trace", "session", "playback"},
+    "tui": set(LAYERS) - {"commands"},
+    "commands": set(LAYERS),
+}
+"""Whom each folder may import; errors and printable are everybody's."""
+
+
+def imported(path: Path) -> Iterator[tuple[str, bool]]:
+    """(full name, whether only for type checking) of everything a source file imports."""
+    tree = ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
+    typing_only: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            typing_only |= {inner for part in node.body for inner in ast.walk(part)}
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            yield name, node in typing_only
+
+
+def outside_names(path: Path) -> set[str]:
+    return {name.split(".")[0] for name, typing_only in imported(path) if not typing_only}
+
+
+def test_there_are_sources_to_look_at() -> None:
+    assert len(SOURCES) > 30
+    assert "torch" in outside_names(Path("models/recurrent.py"))
+
+
+def test_only_models_and_capture_know_torch_and_only_the_tui_knows_textual() -> None:
+    for path in SOURCES:
+        names = outside_names(path)
+        if path.parts[0] not in ("models", "capture"):
+            assert "torch" not in names, path
+        if path.parts[0] != "tui":
+            assert not names & {"textual", "rich"}, path
+
+
+def test_a_folder_imports_only_what_lies_before_it() -> None:
+    for path in SOURCES:
+        own = path.parts[0]
+        allowed = {own, *KNOWS[own]} if own in KNOWS else set(LAYERS)
+        for name, typing_only in imported(path):
+            parts = [*name.split("."), ""]
+            if parts[0] == "lstmtui" and parts[1] in KNOWS and not typing_only:
+                assert parts[1] in allowed, f"{path} imports {name}"
+
+
+def loaded(code: str, *arguments: str) -> set[str]:
+    """The top-level modules a fresh process has loaded after `code`."""
+    report = "\nimport json, sys\nprint('\\n' + json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
+    done = subprocess.run(
+        [sys.executable, "-c", code + report, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+HEAVY = {"torch", "textual", "rich", "numpy", "pydantic", "safetensors"}
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    assert not loaded("import lstmtui") & HEAVY
+    assert not loaded("import lstmtui.printable, lstmtui.errors") & HEAVY
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["open", "--help"], ["record", "--help"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    code = f"""
+import runpy, sys
+sys.argv = ["lstmtui", *{arguments!r}]
+try:
+    runpy.run_module("lstmtui", run_name="__main__", alter_sys=True)
+except SystemExit as end:
+    assert not end.code, end.code
+"""
+    assert not loaded(code) & HEAVY
+
+
+def test_the_cells_and_their_formulas_load_no_torch() -> None:
+    assert not loaded("import lstmtui.cells.formula, lstmtui.cells.layout") & {"torch", "textual", "rich"}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> str:
+    import torch
+    from torch import nn
+
+    path = tmp_path / "run.trace"
+    trace = lstmtui.record(nn.LSTM(2, 3), torch.ones(5, 1, 2))
+    assert isinstance(trace, Trace)
+    trace.save(path)
+    return str(path)
+
+
+def test_opening_a_saved_trace_loads_no_torch(saved: str) -> None:
+    code = """
+import sys
+import lstmtui
+trace = lstmtui.load(sys.argv[1])
+trace.save(sys.argv[1])
+assert trace.values("dc").shape == trace.values("f").shape == (5, 1, 3)
+assert trace.norms("dh").shape == (5, 1)
+assert trace.quantities() and trace.layers[0].layout.shapes() and trace.parameter_gradients
+"""
+    assert not loaded(code, saved) & {"torch", "textual", "rich"}
+
+
+def test_a_session_over_a_saved_trace_loads_neither_torch_nor_textual(saved: str) -> None:
+    code = """
+import sys
+import lstmtui
+from lstmtui.session import Session, equations_at, gradient_norms, window
+session = Session(lstmtui.load(sys.argv[1]))
+session.step()
+session.into()
+assert session.cursor.t == 1
+assert [equation.quantity for equation in equations_at(session)] == list("figcoh")
+assert window(session, "f", 0, 5).values.shape == (5, 3)
+assert len(gradient_norms(session, "h")) == 5
+"""
+    assert not loaded(code, saved) & {"torch", "textual", "rich"}

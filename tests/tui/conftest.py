@@ -1,0 +1,74 @@
+"""What tests of the screen share: a driver that keeps the bytes a terminal would get, and an open debugger."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+from textual.drivers.headless_driver import HeadlessDriver
+from textual.pilot import Pilot
+
+from lstmtui.trace import Trace, Traces
+from lstmtui.tui.app import LstmtuiApp
+from lstmtui.tui.start import Start
+
+
+@pytest.fixture
+def capture_driver() -> type[HeadlessDriver]:
+    """A driver class whose `written` list holds all output; use with `run_test(headless=False)`."""
+
+    class CaptureDriver(HeadlessDriver):
+        written: list[str] = []  # noqa: RUF012 - one class per test
+
+        @property
+        def is_headless(self) -> bool:
+            return False
+
+        def write(self, data: str) -> None:
+            self.written.append(data)
+
+        @classmethod
+        def taken(cls) -> str:
+            """All output since the last call."""
+            text = "".join(cls.written)
+            cls.written.clear()
+            return text
+
+    return CaptureDriver
+
+
+@pytest.fixture
+def colours(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Choose a depth for the next app: truecolor, 256, 16 or none."""
+
+    def choose(depth: str) -> None:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        system = {"16": "standard"}.get(depth, depth)
+        if depth == "none":
+            monkeypatch.setenv("NO_COLOR", "1")
+            system = "truecolor"
+        monkeypatch.setattr("textual.constants.COLOR_SYSTEM", system)
+
+    choose("truecolor")
+    return choose
+
+
+@pytest.fixture
+def debugger(
+    colours: Callable[[str], None], capture_driver: type[HeadlessDriver]
+) -> Callable[..., AbstractAsyncContextManager[Pilot[None]]]:
+    """Open the debugger: `async with debugger(traces, (120, 40)) as pilot`; its bytes are in the driver."""
+
+    @asynccontextmanager
+    async def opened(
+        traces: Trace | Traces | Start, size: tuple[int, int] = (120, 40), **options: Any
+    ) -> AsyncIterator[Pilot[None]]:
+        start = traces if isinstance(traces, Start) else Start(traces=traces)
+        app = LstmtuiApp(start, driver_class=capture_driver, **options)
+        async with app.run_test(headless=False, size=size) as pilot:
+            await pilot.pause()
+            yield pilot
+
+    return opened

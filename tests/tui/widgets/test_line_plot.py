@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.columns import ColumnMap
+from lstmtui.tui.widgets.envelope import envelope
+from lstmtui.tui.widgets.line_plot import LinePlot, Series
+
+ASCII = Look("none", ascii=True)
+
+
+def plot(*series: Series, look: Look = ASCII, size=(20, 6), **options) -> LinePlot:
+    made = LinePlot(look)
+    made.lay_out(*size)
+    made.set_series(series, **options)
+    return made
+
+
+def test_a_ramp_rises_from_the_lowest_label_to_the_highest(text):
+    made = plot(Series("", np.arange(5.0)), size=(13, 5), gutter=6, columns=ColumnMap(5, 5))
+    assert text(made) == [
+        " 4.00+    *A ",
+        "     |   *   ",
+        " 2.00+  *    ",
+        "     | *     ",
+        "    0+*      ",
+    ]
+
+
+def test_braille_shows_the_same_ramp_in_dots(text):
+    made = plot(Series("", np.arange(4.0)), look=Look(), size=(4, 1), gutter=0, columns=ColumnMap(2, 2))
+    assert text(made) == ["⡠⠊A "]
+
+
+def test_a_jump_is_drawn_without_gaps(text):
+    made = plot(
+        Series("", np.array([0, 0, 1, 1])), size=(6, 5), gutter=0, columns=ColumnMap(4, 4), legend=False
+    )
+    assert text(made) == ["  **A ", "  *   ", " *    ", " *    ", "**    "]
+
+
+@pytest.mark.parametrize(("bad", "mark"), [(np.nan, "N"), (np.inf, "^"), (-np.inf, "v")])
+@pytest.mark.parametrize("look", [ASCII, Look(), Look("16")])
+def test_a_value_without_a_place_is_marked_at_its_column_and_never_bridged(bad, mark, look: Look, text):
+    values = np.ones(10)
+    values[4] = bad
+    made = plot(
+        Series("", values), look=look, size=(14, 5), gutter=0, columns=ColumnMap(10, 10), legend=False
+    )
+    *rows, marks = text(made)
+    assert marks.rstrip() == "    " + mark
+    assert all(row[4] == " " for row in rows)
+    assert any(row[3] != " " for row in rows)
+    assert any(row[5] != " " for row in rows)
+
+
+def test_absent_values_leave_a_gap_without_a_mark(text):
+    made = plot(Series("", np.ones(6), absent=np.arange(6) == 2), size=(8, 3), gutter=0, legend=False)
+    assert [row.rstrip() for row in text(made) if row.strip()] == ["** ***A"]
+
+
+def test_a_log_axis_has_powers_of_ten_and_marks_zero_and_negative_values(text):
+    values = np.array([1e-6, 1e-4, 0.0, 1e-2, -1.0, 1.0])
+    made = plot(Series("", values), size=(15, 8), gutter=6, log=True, columns=ColumnMap(6, 6), legend=False)
+    rows = text(made)
+    assert rows[0].startswith("  1e0+     *A")
+    assert rows[6].startswith(" 1e-6+*")
+    assert rows[7].startswith("    A+  0 -")
+    unicode = plot(Series("", values), look=Look(), size=(15, 8), gutter=6, log=True)
+    assert text(unicode)[0].startswith("  10⁰┤")
+
+
+def test_marks_that_share_a_character_say_so(text):
+    values = np.ones(20)
+    values[4], values[5] = np.nan, np.inf
+    made = plot(Series("", values), size=(12, 4), gutter=0, columns=ColumnMap(10, 10), legend=False)
+    assert text(made)[-1].rstrip() == "  !"
+
+
+def test_each_series_has_a_letter_at_its_end_and_in_the_legend(text):
+    made = plot(
+        Series("dh", np.zeros(4), 0),
+        Series("dc", np.ones(4), 1),
+        size=(30, 6),
+        gutter=4,
+        columns=ColumnMap(4, 4),
+    )
+    rows = text(made)
+    assert rows[0] == "    A ** dh   B ++ dc   ".ljust(30)
+    assert rows[1].rstrip().endswith("++++B")
+    assert rows[5].rstrip().endswith("****A")
+
+
+def test_the_colour_of_a_character_is_that_of_the_series_with_most_dots():
+    made = plot(
+        Series("", np.zeros(4), role="f"),
+        Series("", np.ones(4), role="c"),
+        look=Look(),
+        size=(6, 2),
+        gutter=0,
+    )
+    top, bottom = (made.render_line(y)._segments[0].style.color.name for y in (0, 1))
+    assert (top, bottom) == ("#f2ab34", "#ec8052")
+
+
+def test_decimation_keeps_every_extreme():
+    values = np.zeros(100_000)
+    values[77_777], values[3] = 5.0, -7.0
+    shape = envelope(values, 100_000, 200)
+    assert (np.nanmax(shape.high), np.nanmin(shape.low)) == (5.0, -7.0)
+    assert np.nanargmax(shape.high) == 77_777 * 200 // 100_000
+
+
+def test_one_bad_value_among_many_breaks_its_column_only():
+    values = np.tile([0.0, 1.0], 5000)
+    values[5000] = np.nan
+    shape = envelope(values, 10_000, 100)
+    assert np.isfinite(shape.low).all()
+    assert np.flatnonzero(~shape.joined).tolist() == [0, 50, 51]
+
+
+def test_a_step_line_holds_its_value_until_the_next():
+    held = envelope(np.array([0.0, 1.0]), 2, 8, step=True)
+    assert held.low[2:6].tolist() == [0, 0, 0, 0]
+    assert held.high[6] == 1
+    sloped = envelope(np.array([0.0, 1.0]), 2, 8)
+    assert 0 < sloped.high[4] < 1
+
+
+@pytest.mark.parametrize(
+    "values", [[], [np.nan] * 5, [np.inf, -np.inf], [1.7e308, -1.7e308], [5e-324, 0], [0.0]]
+)
+@pytest.mark.parametrize("log", [False, True])
+def test_odd_values_never_raise(values, log: bool, text):
+    for look in (ASCII, Look()):
+        text(plot(Series("s", np.array(values, float)), look=look, log=log))
+
+
+def test_an_unchanged_plot_sends_nothing(refreshed):
+    values = np.sin(np.arange(30))
+    made = plot(Series("s", values))
+    strips = [made.render_line(y) for y in range(6)]
+    regions = refreshed(made)
+    made.set_series([Series("s", values.copy())])
+    assert regions == []
+    assert all(made.render_line(y) is strips[y] for y in range(6))
