@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -225,7 +225,7 @@ def main() -> None:
             print(f"{name}: {model['name']}", flush=True)
             start = time.perf_counter()
             network = train(name, model)
-            save_file(network.weights(), HERE / model["weights"])
+            (HERE / model["weights"]).write_bytes(save(network.weights()))
             with torch.no_grad():
                 figures = RECIPES[name].figures(network, RECIPES[name].draw(read(name)["input"], 1000, FRESH))
             print(f"  {figures}; {time.perf_counter() - start:.0f} s", flush=True)

@@ -49,9 +49,7 @@ def synthetic(
     stack = []
     for index in range(layers):
         size = input_size if index == 0 else stack[-1].size("h") * (1 + bidirectional)
-        stack.append(
-            Layer(cell, size, hidden_size, proj_size, bidirectional, index=index, parameters={})
-        )
+        stack.append(Layer(cell, size, hidden_size, proj_size, bidirectional, index=index, parameters={}))
     random = np.random.default_rng(seed)
     arrays: dict[str, Array] = {}
     named = tuple(_with_parameters(layer, arrays, random) for layer in stack)

@@ -54,7 +54,9 @@ class Terminal:
 
 def visible(output: str) -> str:
     """The output without escape sequences."""
-    return re.sub(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[=>78cM]|P[^\x1b]*\x1b\\)", "", output)
+    return re.sub(
+        r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[=>78cM]|P[^\x1b]*\x1b\\)", "", output
+    )
 
 
 class Program:

@@ -106,7 +106,7 @@ def _output_of(result: Any, run: ModuleRun) -> Tensor | None:
 
 def _moved(value: Any, device: torch.device) -> Any:
     if isinstance(value, (Tensor, PackedSequence)):
-        return value.to(device)
+        return value.to(device)  # type: ignore[arg-type]
     if isinstance(value, (tuple, list)):
         return type(value)(_moved(v, device) for v in value)
     return value

@@ -87,6 +87,8 @@ class Tap:
         layout, parameters = layout_of(module), parameters_of(module)
         call = Call(layout, x, hx, self.lengths if lengths is None else lengths, batch_first)
         steps, batch = call.x.shape[:2]
+        if batch == 0:
+            raise ValueError("x: there is no sequence in it")
         earlier = sum(run.module is module for run in self.runs)
         called = f"{path}@{earlier + 1}" if earlier else path
         run = ModuleRun(called, module, layout, steps, batch, call.batched, call.batch_first)

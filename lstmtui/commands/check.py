@@ -16,17 +16,22 @@ SUMMARY = "validate scenario files, and say every problem at once"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The files."""
-    parser.add_argument("scenarios", metavar="SCENARIO", nargs="+", help="a scenario file (.toml)")
+    parser.add_argument(
+        "scenarios",
+        metavar="SCENARIO",
+        nargs="+",
+        help="a .toml, or the name of a bundled one",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Status 0 where every file is fine, 2 where one is not."""
-    from lstmtui.scenario import ScenarioError, load_scenario
+    from lstmtui.scenario import ScenarioError, find_scenario, load_scenario
 
     status = 0
     for file in arguments.scenarios:
         try:
-            scenario = load_scenario(file)
+            scenario = load_scenario(find_scenario(file))
         except ScenarioError as error:
             print(error, file=sys.stderr)
             status = 2

@@ -45,21 +45,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _start(arguments: argparse.Namespace) -> Start:
-    from lstmtui.scenario import bundled_scenarios
+    from lstmtui.scenario import bundled_scenarios, find_scenario
     from lstmtui.tui.start import Start
 
     opener = functools.partial(_opening, arguments=arguments)
     if arguments.target is None:
         return Start(choices=_choices(), opener=opener)
-    target = Path(arguments.target)
+    target = find_scenario(arguments.target)
     if not target.exists():
-        named = {path.stem: path for path in bundled_scenarios()}
-        if arguments.target not in named:
-            raise UserError(
-                f"{arguments.target}: there is no such file, trace or bundled scenario; "
-                f"bundled are {', '.join(named)}"
-            )
-        target = named[arguments.target]
+        bundled = ", ".join(path.stem for path in bundled_scenarios())
+        raise UserError(f"{target}: there is no such file, trace or bundled scenario; bundled are {bundled}")
     if target.is_dir():
         from lstmtui.trace import load
 

@@ -13,7 +13,7 @@ SUMMARY = "run a scenario and save its trace"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The scenario, where to save, and how to run."""
-    parser.add_argument("scenario", metavar="SCENARIO", help="a scenario .toml")
+    parser.add_argument("scenario", metavar="SCENARIO", help="a scenario .toml, or the name of a bundled one")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="where to save the trace")
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps, in place of the scenario's")
     parser.add_argument(
@@ -23,9 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record, with progress on stderr where that is a terminal, and say what was saved."""
-    from lstmtui.scenario import load_scenario
+    from lstmtui.scenario import find_scenario, load_scenario
 
-    scenario = load_scenario(arguments.scenario)
+    scenario = load_scenario(find_scenario(arguments.scenario))
     from lstmtui.capture.run import run as run_scenario
 
     report = _Report()

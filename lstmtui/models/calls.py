@@ -22,6 +22,7 @@ class Call:
         batch_first: as in PyTorch.
 
     Raises:
+        TypeError: x is not a tensor.
         ValueError: a shape does not fit; the message gives the one expected and the one found.
     """
 
@@ -33,6 +34,8 @@ class Call:
         lengths: Tensor | None,
         batch_first: bool,
     ) -> None:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"x: expected a tensor, found {type(x).__name__}")
         self.layout = layout
         self.batched = x.dim() == 3
         self.batch_first = batch_first and self.batched
@@ -78,7 +81,7 @@ class Call:
             raise ValueError(f"lengths: expected ({batch},), found {tuple(lengths.shape)}")
         if int(lengths.min()) < 1 or int(lengths.max()) > steps:
             raise ValueError(f"lengths: each must lie between 1 and {steps}")
-        return lengths.to(self.x.device)
+        return lengths.to(self.x.device, torch.int64)
 
 
 def packed_like(packed: PackedSequence, output: Tensor, lengths: Tensor, batch_first: bool) -> PackedSequence:

@@ -39,9 +39,17 @@ def layout_of(module: nn.Module) -> Layout:
 
 
 def parameters_of(module: nn.Module) -> dict[str, Tensor]:
-    """The parameters of a recurrent module by the names of its layout (a Cell's are those of layer 0)."""
+    """The parameters of a recurrent module by the names of its layout (a Cell's are those of layer 0).
+
+    Raises:
+        TypeError: some are not the module's own, as with weight normalisation.
+    """
     end = "_l0" if isinstance(module, nn.RNNCellBase) else ""
-    return {name + end: parameter for name, parameter in module.named_parameters()}
+    found: dict[str, Tensor] = {name + end: parameter for name, parameter in module.named_parameters()}
+    missing = [name for name in layout_of(module).shapes() if name not in found]
+    if missing:
+        raise TypeError(f"{type(module).__name__}: {missing[0]} is computed from others; cannot be recorded")
+    return found
 
 
 def stock_twin(layout: Layout, parameters: Mapping[str, Tensor]) -> nn.RNNBase | None:

@@ -1,6 +1,6 @@
 """What a scenario file may say, its inputs and objectives, and how its mistakes are shown. No torch."""
 
-from lstmtui.scenario.bundled import bundled_scenarios, scenario_title
+from lstmtui.scenario.bundled import bundled_scenarios, find_scenario, scenario_title
 from lstmtui.scenario.load import load_scenario
 from lstmtui.scenario.problem import Problem, ScenarioError
 from lstmtui.scenario.scenario import Input, ModelSpec, Objective, RunSpec, Scenario
@@ -14,6 +14,7 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "bundled_scenarios",
+    "find_scenario",
     "load_scenario",
     "scenario_title",
 ]

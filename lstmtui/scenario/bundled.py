@@ -25,6 +25,12 @@ def bundled_scenarios() -> tuple[Path, ...]:
     return ()
 
 
+def find_scenario(name: str) -> Path:
+    """The file `name` stands for: a path, or the name of a bundled scenario where there is no such file."""
+    bundled = {path.stem: path for path in bundled_scenarios()}
+    return bundled[name] if name in bundled and not Path(name).exists() else Path(name)
+
+
 def _place(path: Path) -> tuple[int, str]:
     return (COURSE.index(path.stem) if path.stem in COURSE else len(COURSE), path.stem)
 

@@ -38,7 +38,7 @@ def read_data(
     path = folder / file
     kind = file_kind(file, NUMERIC)
     if kind in (".csv", ".tsv"):
-        return read_delimited(path, short(str(path)), columns)
+        return read_delimited(path, str(path), columns)
     if kind == ".npy":
         return read_npy(path), None
     if kind == ".npz":

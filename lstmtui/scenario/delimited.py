@@ -91,7 +91,7 @@ def read_delimited(path: Path, file: str, columns: list[Any] | None) -> tuple[Ar
             raise DataError("cannot be read", problems=(problem,)) from None
     cells.raise_if_wrong()
     if not cells.numbers:
-        raise DataError(f"{file} has no rows of numbers")
+        raise DataError(f"{short(path.name)} has no rows of numbers")
     return np.array(cells.numbers).reshape(-1, len(cells.positions)), tuple(cells.names)
 
 
@@ -100,7 +100,7 @@ def _read(reader: Any, file: str, columns: list[Any] | None) -> _Cells:
     rows: Iterator[list[str]] = (row for row in reader if row)
     first = next(rows, None)
     if first is None:
-        raise DataError(f"{file} has no rows of numbers")
+        raise DataError(f"{short(Path(file).name)} has no rows of numbers")
     by_name = any(isinstance(column, str) for column in columns or ())
     positions = _positions(first, columns)
     has_header = by_name or any(_number(first[position]) is None for position in positions)
@@ -113,7 +113,10 @@ def _read(reader: Any, file: str, columns: list[Any] | None) -> _Cells:
     for row in rows:
         cells.take(row, reader.line_num)
         if len(cells.numbers) > MAX_ELEMENTS:
-            raise DataError(f"{file} has more than {MAX_ELEMENTS:,} numbers", "choose fewer columns or rows")
+            raise DataError(
+                f"{short(Path(file).name)} has more than {MAX_ELEMENTS:,} numbers",
+                "choose fewer columns or rows",
+            )
     return cells
 
 

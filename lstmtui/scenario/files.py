@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from lstmtui.printable import printable
 from lstmtui.scenario.problem import closest, short
 from lstmtui.scenario.report import DataError
 
@@ -23,15 +24,15 @@ def file_size(path: Path, limit: int | None = None) -> int:
     try:
         status = path.stat()
     except FileNotFoundError:
-        raise DataError(f"no such file: {short(str(path))}", "", _neighbour(path)) from None
+        raise DataError(f"no such file: {printable(str(path))}", "", _neighbour(path)) from None
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be opened: {_reason(error)}") from None
     if stat.S_ISDIR(status.st_mode):
-        raise DataError(f"is a folder, not a file: {short(str(path))}")
+        raise DataError(f"is a folder, not a file: {printable(str(path))}")
     if not stat.S_ISREG(status.st_mode):
-        raise DataError(f"is not a regular file: {short(str(path))}")
+        raise DataError(f"is not a regular file: {printable(str(path))}")
     if status.st_size == 0:
-        raise DataError(f"the file is empty: {short(str(path))}")
+        raise DataError(f"the file is empty: {printable(str(path))}")
     if limit is not None and status.st_size > limit:
         raise DataError(f"the file has {_size(status.st_size)}", f"at most {_size(limit)} are read")
     return status.st_size

@@ -102,7 +102,7 @@ def _from_file(table: InputTable, folder: Path, report: Report) -> Source | None
     _check_file_keys(table, kind, report)
     if kind == ".txt":
         return _from_characters(read_text(folder / table.file).removesuffix("\n"), table, report)
-    array, names = read_data(folder, table.file, table.columns, table.array)
+    array, names = read_data(folder, table.file, table.columns or None, table.array)
     if array.dtype == bool:
         array = array.astype(np.float64)
     if table.as_ == "tokens":
@@ -169,7 +169,7 @@ def _from_values(table: InputTable, folder: Path, report: Report) -> Source | No
     if not table.values:
         raise DataError("there are no values")
     method = table.normalize or "none"
-    if depth_of(table.values) > 2:
+    if depth_of(table.values) == 3:
         values, lengths = to_sequences(table.values)
         return Source(_numbers(values, lengths, method, None))
     return Source(_numbers(to_array(table.values), None, method, None))

@@ -74,7 +74,7 @@ def _read(raw: Mapping[str, Any], path: Path, report: Report) -> Scenario | None
     raw = _with_model_list(raw, report)
     table, broken = validate(FileTable, raw, (), report)
     for key, allowed in (("input", "a table that says what the models see"), ("model", "[[model]] tables")):
-        if not getattr(table, key) and key not in broken:
+        if getattr(table, key) in (None, []) and key not in broken:
             report.add((key,), "missing", allowed)
     folder = path.parent
     source = None if table.input is None else read_input(table.input, folder, report)

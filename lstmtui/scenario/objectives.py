@@ -46,6 +46,8 @@ def read_objective(
     elif loss not in (None, "sum") and not has_target and source is not None and "target" not in raw:
         report.add(("objective", "loss"), f"{loss} needs a target", 'say target = "next", values or a file')
     if source is None or loss is None or len(report) > before:
+        if table.target is not None and loss != "sum":
+            read_target(table.target, None, False, loss == "cross_entropy", folder, report)
         return None
     if loss == "sum":
         mask = _mask(at, source.input) & within_lengths(source.input)

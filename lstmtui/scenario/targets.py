@@ -21,13 +21,13 @@ _KINDS = '"next", values, or { file = … }'
 
 
 def read_target(
-    raw: Any, source: Input, single: bool, ids: bool, folder: Path, report: Report
+    raw: Any, source: Input | None, single: bool, ids: bool, folder: Path, report: Report
 ) -> tuple[Array, Array] | None:
     """Read a target; None where it has problems.
 
     Args:
         raw: what the file says.
-        source: the input it belongs to.
+        source: the input it belongs to; None where that has problems, and only the target itself is checked.
         single: the loss is taken at one timestep, for which alone the target may be given.
         ids: the target is ids (cross_entropy).
         folder: what file names are relative to.
@@ -38,8 +38,13 @@ def read_target(
     """
     try:
         if isinstance(raw, str):
-            return _next(raw, source, ids)
-        given, lengths = _given(raw, ids, folder, report)
+            if raw != "next":
+                raise DataError(f"is {shown(raw)}", "allowed: " + _KINDS, closest(raw, ("next",)))
+            return _next(source, ids) if source else None
+        found = _given(raw, ids, folder, report)
+        if found is None or source is None:
+            return None
+        given, lengths = found
         target = _fitted(given, source, single, ids)
     except DataError as error:
         inside = isinstance(raw, Mapping) and error.within
@@ -61,9 +66,7 @@ def _lengths(source: Input) -> Array:
     return np.full(source.batch, source.steps) if source.lengths is None else source.lengths
 
 
-def _next(word: str, source: Input, ids: bool) -> tuple[Array, Array]:
-    if word != "next":
-        raise DataError(f"is {shown(word)}", "allowed: " + _KINDS, closest(word, ("next",)))
+def _next(source: Input, ids: bool) -> tuple[Array, Array]:
     if ids != (source.tokens is not None):
         wrong = "the next value is not an id" if ids else "the next token is an id"
         raise DataError(wrong, "use mse" if ids else "use cross_entropy")
@@ -77,25 +80,24 @@ def _next(word: str, source: Input, ids: bool) -> tuple[Array, Array]:
     return target, defined
 
 
-def _given(raw: Any, ids: bool, folder: Path, report: Report) -> tuple[Array, Array | None]:
-    """The target as an array of the shape it is given in, time first; lengths where they differ."""
+def _given(raw: Any, ids: bool, folder: Path, report: Report) -> tuple[Array, Array | None] | None:
+    """The target in the shape it is given in, time first, with lengths where they differ; None where the
+    table's own mistakes have been reported."""
     if isinstance(raw, Mapping):
-        before = len(report)
         table, broken = validate(TargetTable, raw, _PLACE, report)
+        if table.file is None and "file" not in broken:
+            raise DataError("names no file", "allowed: " + _KINDS)
         if table.file is None:
-            if "file" not in broken:
-                raise DataError("names no file", "allowed: " + _KINDS)
-            raise DataError("is not usable")
+            return None
         array, _ = read_data(folder, table.file, table.columns, table.array)
-        if len(report) > before:
-            raise DataError("is not usable")
         return (_ids(array) if ids else array.astype(np.float64)), None
     if isinstance(raw, bool) or not isinstance(raw, list | int | float):
         raise DataError(f"is {shown(raw)}", "allowed: " + _KINDS)
     if raw == []:
         raise DataError("is an empty list", "allowed: " + _KINDS)
     if isinstance(raw, list) and depth_of(raw) == (2 if ids else 3):
-        return to_sequences(raw, whole=ids)
+        together, lengths = to_sequences(raw, whole=ids)
+        return together, np.full(len(raw), len(together)) if lengths is None else lengths
     return to_array(raw, whole=ids), None
 
 

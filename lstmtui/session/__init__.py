@@ -4,7 +4,7 @@ from lstmtui.session.cursor import Cursor
 from lstmtui.session.equations import equations_at
 from lstmtui.session.session import Session
 from lstmtui.session.stop import Stop
-from lstmtui.session.windows import Page, Window, extent, gradient_norms, vector, window
+from lstmtui.session.windows import Page, Window, color_limit, extent, gradient_norms, vector, window
 
 __all__ = [
     "Cursor",
@@ -12,6 +12,7 @@ __all__ = [
     "Session",
     "Stop",
     "Window",
+    "color_limit",
     "equations_at",
     "extent",
     "gradient_norms",

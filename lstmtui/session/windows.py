@@ -96,8 +96,17 @@ def gradient_norms(session: Session, quantity: str, trace: Trace | None = None) 
 
 def extent(session: Session, quantity: str) -> float:
     """The largest finite |value| over the whole run, for a scale that stays the same on every page."""
-    low, high = session.trace.extent(quantity, session.cursor.layer, session.cursor.direction)
-    return max(abs(low), abs(high))
+    reach = session.trace.extent(quantity, session.cursor.layer, session.cursor.direction)
+    return max(abs(reach.low), abs(reach.high))
+
+
+def color_limit(session: Session, quantity: str) -> float:
+    """Where a diverging map ends: three times the root mean square, or the largest |value| if that is less.
+
+    A single unit that has run away would otherwise leave every other one dark.
+    """
+    reach = session.trace.extent(quantity, session.cursor.layer, session.cursor.direction)
+    return min(extent(session, quantity), 3 * reach.rms) or 1.0
 
 
 def _binned(values: Array, per_row: int, binning: Binning) -> Array:

@@ -13,8 +13,9 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
@@ -23,6 +24,9 @@ from lstmtui.errors import UserError
 from lstmtui.trace.header import SCHEMA, Header
 from lstmtui.trace.trace import Array, Trace
 from lstmtui.trace.traces import Traces
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 MANIFEST = "trace.json"
 _DRAFT = "trace.json.new"
@@ -158,15 +162,22 @@ def _file_of(key: str) -> str:
 
 
 def _header(data: Any, target: Path) -> Header:
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        header = TypeAdapter(Header).validate_python(data)
+        header: Header = _header_type().validate_python(data)
         for layer in header.layers:
             _ = layer.layout
     except (ValidationError, KeyError) as error:
         raise UserError(f"{target / MANIFEST}: damaged header: {str(error).splitlines()[0]}") from error
     return header
+
+
+@cache
+def _header_type() -> TypeAdapter[Header]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Header)
 
 
 class _LazyArrays(Mapping[str, Array]):

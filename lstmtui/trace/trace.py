@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,14 @@ EXTENT = "extent/"
 _CHUNK = 1 << 14
 
 
+class Extent(NamedTuple):
+    """The smallest and the largest finite value, and the root mean square of them; 0 where none is finite."""
+
+    low: float
+    high: float
+    rms: float
+
+
 class Trace:
     """One recorded run. Immutable; arrays may be memory maps that are read when looked at.
 
@@ -30,7 +39,7 @@ class Trace:
         self.header = header
         self.arrays = arrays
         self._norms: dict[str, Array] = {}
-        self._extents: dict[str, tuple[float, float]] = {}
+        self._extents: dict[str, Extent] = {}
 
     @property
     def name(self) -> str:
@@ -115,13 +124,13 @@ class Trace:
             self._norms[key] = norms_of(self.values(quantity, layer, direction))
         return self._norms[key]
 
-    def extent(self, quantity: str, layer: int = 0, direction: str = "forward") -> tuple[float, float]:
-        """The smallest and the largest finite value over the whole run; (0, 0) if none is finite."""
+    def extent(self, quantity: str, layer: int = 0, direction: str = "forward") -> Extent:
+        """How far the finite values reach over the whole run."""
         key = self._key(quantity, layer, direction)
         kept = EXTENT + key
         if kept in self.arrays:
-            low, high = self.arrays[kept]
-            return float(low), float(high)
+            low, high, rms = self.arrays[kept]
+            return Extent(float(low), float(high), float(rms))
         if key not in self._extents:
             self._extents[key] = extent_of(self.values(quantity, layer, direction))
         return self._extents[key]
@@ -192,12 +201,13 @@ def norms_of(values: Array) -> Array:
     return result
 
 
-def extent_of(values: Array) -> tuple[float, float]:
-    """The smallest and the largest finite value, a block of timesteps at a time; (0, 0) if none is finite."""
-    low, high = np.inf, -np.inf
+def extent_of(values: Array) -> Extent:
+    """The extent of an array of shape (T, …), a block of timesteps at a time."""
+    low, high, squares, count = np.inf, -np.inf, 0.0, 0
     for start in range(0, len(values), _CHUNK):
         block = np.asarray(values[start : start + _CHUNK])
-        finite = block[np.isfinite(block)]
+        finite = block[np.isfinite(block)].astype(np.float64)
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    return (low, high) if low <= high else (0.0, 0.0)
+            squares, count = squares + float(finite @ finite), count + finite.size
+    return Extent(low, high, math.sqrt(squares / count)) if count else Extent(0.0, 0.0, 0.0)

@@ -16,7 +16,7 @@ class Key:
     keys: tuple[str, ...]
     """Textual's key names, the one to show first."""
     action: str
-    """The method `action_…` of the debugger screen, with arguments."""
+    """The method `action_…` of the debugger screen (after `app.`: of the app), with arguments."""
     command: str
     """The same in the command language."""
     help: str
@@ -107,10 +107,10 @@ KEYS: tuple[Key, ...] = (
     Key("next_panel", ("tab",), "panel_by(1)", "", "the next panel", "tab", "", "Panels"),
     Key("previous_panel", ("shift+tab",), "panel_by(-1)", "", "the panel before", "shift+tab", "", "Panels"),
     Key("leave", ("escape",), "leave", "", "end zoom or play", "esc", "", "Panels"),
-    Key("open", ("p",), "pick", "", "pick another scenario", "p", "", "Program"),
-    Key("redraw", ("ctrl+l",), "redraw", "", "draw the whole screen again", "ctrl+l", "", "Program"),
+    Key("open", ("p",), "app.pick", "", "pick another scenario", "p", "", "Program"),
+    Key("redraw", ("ctrl+l",), "app.redraw", "", "draw the whole screen again", "ctrl+l", "", "Program"),
     Key("help", ("question_mark", "f1"), "help", "", "keys and glossary", "?", "help", "Program"),
-    Key("quit", ("q", "ctrl+c"), "quit", "quit", "quit", "q", "quit", "Program"),
+    Key("quit", ("q", "ctrl+c"), "app.quit", "quit", "quit", "q", "quit", "Program"),
 )
 """The keys of the debugger screen, in the order of the help."""
 

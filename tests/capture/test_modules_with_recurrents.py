@@ -8,12 +8,14 @@ import pytest
 import torch
 from oracles.recurrents import gap, noise
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from lstmtui.capture.record import record
 from lstmtui.models.recurrent import Recurrent
 from lstmtui.trace import Trace
 
 EXACT = 1e-12
+LENGTHS = torch.tensor([2, 6, 3])
 
 
 class Tagger(nn.Module):
@@ -55,7 +57,30 @@ class Twice(nn.Module):
         return x + self.rnn(self.rnn(x)[0])[0]
 
 
-def squares(result: Any) -> Tensor:
+class Packing(nn.Module):
+    """Packs its input and unpacks the output, as models of sentences do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.LSTM(3, 4, num_layers=2, bidirectional=True, batch_first=True)
+
+    def forward(self, x: Tensor) -> Any:
+        packed = pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(self.rnn(packed)[0], batch_first=True)[0]
+
+
+class OwnLengths(nn.Module):
+    """Knows how long its sequences are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = Recurrent("gru_reset_before", 3, 4, bidirectional=True, batch_first=True)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.rnn(x, None, LENGTHS)
+
+
+def squares(result: Any) -> Any:
     output = result[0] if isinstance(result, tuple) else result
     return (output**2).sum()
 
@@ -64,6 +89,8 @@ CASES = [
     (Tagger, torch.tensor([[1, 2, 3, 1, 0], [6, 5, 1, 0, 2]])),
     (Translator, noise(5, 2, 3, seed=95)),
     (Twice, noise(5, 2, 4, seed=96)),
+    (Packing, noise(3, 6, 3, seed=99)),
+    (OwnLengths, noise(3, 6, 3, seed=99)),
 ]
 
 
@@ -72,7 +99,7 @@ def recorded_beside_autograd(kind: type[nn.Module], x: Tensor) -> tuple[Trace, n
     model = kind().double()
     trace = record(model, x, loss=squares)
     loss = squares(model(x))
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     return trace, model, loss.detach()
 
 
@@ -119,6 +146,16 @@ def test_a_module_called_twice_is_recorded_twice() -> None:
     assert gap(trace.values("dx", 1)[-1], trace.values("dh", 0)[-1]) <= EXACT
     assert trace.parity is not None
     assert trace.parity <= EXACT
+
+
+@pytest.mark.parametrize("case", CASES[3:], ids=["Packing", "OwnLengths"])
+def test_lengths_a_model_gives_its_module_are_kept(case: tuple[type[nn.Module], Tensor]) -> None:
+    trace, model, _ = recorded_beside_autograd(*case)
+    output = model(case[1])
+    output = output[0] if isinstance(output, tuple) else output
+    assert trace.lengths.tolist() == LENGTHS.tolist()
+    assert gap(trace.values("y"), output.detach().transpose(0, 1)) <= EXACT
+    assert not trace.values("h")[2:, 0].any()
 
 
 def test_gradients_of_a_frozen_module_called_twice_add_up() -> None:

@@ -81,7 +81,7 @@ def test_the_stock_twin_is_in_evaluation_mode_and_shares_nothing(cell: str) -> N
         return
     assert twin is not None
     assert not twin.training
-    before = module.get_parameter("weight_hh_l0").clone()  # type: ignore[operator]
+    before = module.get_parameter("weight_hh_l0").clone()
     with torch.no_grad():
         twin.get_parameter("weight_hh_l0").zero_()
-    assert torch.equal(module.get_parameter("weight_hh_l0"), before)  # type: ignore[arg-type]
+    assert torch.equal(module.get_parameter("weight_hh_l0"), before)

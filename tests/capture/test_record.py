@@ -28,7 +28,7 @@ def test_the_default_loss_is_the_sum_of_the_last_hidden_state(cell: str, bidirec
     state = module(x)[1]
     last = (state[0] if cell == "lstm" else state)[-1 - bidirectional :]
     assert trace.loss == pytest.approx(float(last.detach().sum()), abs=EXACT)
-    last.sum().backward()  # type: ignore[no-untyped-call]
+    last.sum().backward()
     for name, parameter in module.named_parameters():
         assert gap(trace.parameter_gradients[name], parameter.grad) <= EXACT
 
@@ -101,7 +101,7 @@ def test_the_initial_states_and_their_derivatives_are_kept() -> None:
     hx = random_states(module, 2)
     leaves = tuple(s.clone().requires_grad_() for s in hx)
     trace = record(module, noise(4, 2, 3, seed=78), hx=hx)
-    stock_of(module)(noise(4, 2, 3, seed=78), leaves)[1][0][-2:].sum().backward()  # type: ignore[no-untyped-call]
+    stock_of(module)(noise(4, 2, 3, seed=78), leaves)[1][0][-2:].sum().backward()
     for number, (layer, direction) in enumerate(
         ((0, "forward"), (0, "backward"), (1, "forward"), (1, "backward"))
     ):
@@ -251,10 +251,22 @@ def test_modules_without_anything_to_record_are_refused() -> None:
 
     with pytest.raises(TypeError, match=r"Linear holds no LSTM, GRU, RNN or lstmtui.Recurrent"):
         record(nn.Linear(3, 4), torch.ones(4, 2, 3))
+    normed = nn.utils.parametrizations.weight_norm(nn.LSTM(3, 4), "weight_hh_l0")
+    with pytest.raises(TypeError, match="weight_hh_l0 is computed from others; cannot be recorded"):
+        record(normed, torch.ones(4, 2, 3))
     with pytest.raises(TypeError, match="Loop: its recurrent layers were not called, or are Cells in a loop"):
         record(Loop(), torch.ones(4, 2, 3))
     with pytest.raises(TypeError, match="0: Own has a forward of its own and cannot be recorded"):
         record(nn.Sequential(Own(3, 4)), torch.ones(4, 2, 3))
+
+
+def test_inputs_that_are_no_sequence_are_refused() -> None:
+    with pytest.raises(TypeError, match="x: expected a tensor, found ndarray"):
+        record(nn.LSTM(3, 4), np.ones((4, 2, 3), np.float32))
+    with pytest.raises(ValueError, match="x: there is no sequence in it"):
+        record(nn.LSTM(3, 4), torch.ones(4, 0, 3))
+    with pytest.raises(ValueError, match=r"x: expected \(T, B, 3\), found \(4, 2, 5\)"):
+        record(nn.LSTM(3, 4), torch.ones(4, 2, 5))
 
 
 def test_what_the_trace_says_about_the_run() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from lstmtui.errors import UserError
-from lstmtui.trace import Header, Layer, Trace
+from lstmtui.trace import Header, Layer, Trace, load
 from lstmtui.trace.trace import array_key, norms_of
 
 
@@ -87,6 +89,33 @@ def test_norms_are_over_units_in_float64() -> None:
     assert np.isposinf(norms[2, 0])
     assert norms[3, 0] == 0
     assert trace.norms("h") is norms
+
+
+def test_the_extent_of_a_quantity_leaves_out_what_is_not_finite() -> None:
+    trace = small_trace()
+    values = np.array([[[3.0, -4.0]], [[np.nan, 1.0]], [[np.inf, -np.inf]]], np.float32)
+    trace.arrays["0/forward/h"] = values  # type: ignore[index]
+    assert trace.extent("h")[:2] == (-4, 3)
+    assert trace.extent("h").rms == pytest.approx(np.sqrt(26 / 3))
+    trace.arrays["0/forward/r"] = np.full((2, 1, 2), np.nan)  # type: ignore[index]
+    assert tuple(trace.extent("r")) == (0, 0, 0)
+    with pytest.raises(UserError, match="c: not in this trace"):
+        trace.extent("c")
+
+
+def test_norms_and_extents_come_back_from_disk_as_they_were(tmp_path: Path) -> None:
+    trace = small_trace()
+    trace.arrays["1/backward/dh"] = np.array([[[np.nan, 1.0]], [[3.0, 4.0]]], np.float32)  # type: ignore[index]
+    trace.save(tmp_path / "t")
+    (data,) = (tmp_path / "t").glob("data-*")
+    (data / "0" / "1" / "backward" / "dh.npy").unlink()
+    found = load(tmp_path / "t")
+    assert isinstance(found, Trace)
+    norms = found.norms("dh", 1, "backward")[:, 0]
+    assert np.isnan(norms[0])
+    assert norms[1] == 5
+    assert found.extent("dh", 1, "backward") == trace.extent("dh", 1, "backward")
+    assert found.extent("dh", 1, "backward")[:2] == (1, 4)
 
 
 def test_norms_of_float32_do_not_overflow() -> None:

@@ -1,4 +1,4 @@
-"""What tests of the screen share: a driver that keeps the bytes a terminal would get, and an open debugger."""
+"""What tests of the screen share: a driver that keeps what a terminal would get, and an open debugger."""
 
 from __future__ import annotations
 
@@ -72,3 +72,14 @@ def debugger(
             yield pilot
 
     return opened
+
+
+@pytest.fixture
+def shown() -> Callable[[Pilot[None]], str]:
+    """The text on the screen of a running app."""
+
+    def text(pilot: Pilot[None]) -> str:
+        strips = pilot.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in line) for line in strips)
+
+    return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from lstmtui.session import Page, Session, extent, vector, window
+from lstmtui.session import Page, Session, color_limit, vector, window
 from lstmtui.session.windows import Binning
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.bars import Bars
@@ -35,6 +35,8 @@ class HeatRow(Horizontal):
         self.bars = Bars(look) if bars else None
         self.quantity = ""
         self.units_per_row = 1
+        self.limit = 1.0
+        """Where the colours end: the map runs from 0 or −limit to limit."""
         self._drawn: object = None
 
     def compose(self) -> ComposeResult:
@@ -62,8 +64,9 @@ class HeatRow(Horizontal):
             return
         facts = (cursor.model, cursor.layer, cursor.direction, cursor.batch, quantity, page, size)
         kind = "sequential" if quantity in IN_UNIT_INTERVAL else "diverging"
-        most = 1.0 if kind == "sequential" or quantity in ("g", "n") else extent(session, quantity) or 1.0
+        most = 1.0 if kind == "sequential" else color_limit(session, quantity)
         low = 0.0 if kind == "sequential" else -most
+        self.limit = most
         if facts != self._drawn:
             self._drawn = facts
             binning: Binning = "mean" if kind == "sequential" else "extreme"

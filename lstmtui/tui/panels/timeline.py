@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual import on
 from textual.app import ComposeResult
 
+from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Page, Session
 from lstmtui.tui.panels.heat_row import HeatRow
 from lstmtui.tui.panels.panel import Panel
@@ -64,7 +65,8 @@ class TimelinePanel(Panel):
         units = f"{session.layer.size(shown[0])} units"
         how = "mean" if self.rows[0].sequential else "the most extreme"
         binned = f", {per_row} a row ({how})" if per_row > 1 else ""
-        self.set_title(self.name_of(session), f"{self.page.text}  {units}{binned}")
+        scale = "" if self.rows[0].sequential else f"  ±{UNICODE.number(self.rows[0].limit)}"
+        self.set_title(self.name_of(session) + scale, f"{self.page.text}  {units}{binned}")
 
     def forget(self) -> None:
         super().forget()

@@ -1,0 +1,32 @@
+"""Draws the README's picture with the program itself: `python tests/pictures/draw.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+os.environ.update(TEXTUAL_COLOR_SYSTEM="truecolor", TEXTUAL_ANIMATIONS="none")
+os.environ.pop("NO_COLOR", None)
+
+import lstmtui
+from lstmtui.scenario import find_scenario
+from lstmtui.tui.app import LstmtuiApp
+from lstmtui.tui.start import Start
+
+PICTURE = Path(__file__).parent / "airline.svg"
+
+
+async def draw() -> str:
+    """The debugger on the airline scenario, 30 timesteps in, as SVG."""
+    app = LstmtuiApp(Start(traces=lstmtui.run(find_scenario("airline"), device="cpu")))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        app.screen.action_step(30)
+        app.screen.action_panel(2)
+        await pilot.pause()
+        return app.export_screenshot(title="lstmtui open airline")
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(asyncio.run(draw()), encoding="utf-8")

@@ -1,0 +1,28 @@
+"""The session knows neither torch nor a front end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+_WALK = """
+import sys
+from synthetic import synthetic
+from lstmtui.session import Session, equations_at, gradient_norms, window
+from lstmtui.session.signal import signal
+session = Session(synthetic())
+session.step(); session.into(); session.select_unit(1)
+window(session, "f", 0, 5, 2), equations_at(session), gradient_norms(session, "h"), signal(session, 0, 5)
+print(sorted({"torch", "textual", "rich", "lstmtui.tui", "lstmtui.capture"} & set(sys.modules)))
+"""
+
+
+def test_walking_a_trace_loads_neither_torch_nor_textual() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", _WALK],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": ":".join(sys.path)},
+    )
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,260 @@
+"""Every key of the table does what help says, at every size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from keyboard import press, settle
+from synthetic import synthetic
+from textual.pilot import Pilot
+from textual.widgets import OptionList
+
+from lstmtui.session import Cursor
+from lstmtui.trace import Traces
+from lstmtui.tui.footer import footer_spans
+from lstmtui.tui.keys import KEYS, Key, bindings, label
+from lstmtui.tui.screens.debugger import SPEEDS, DebuggerScreen
+from lstmtui.tui.screens.goto import GotoScreen
+from lstmtui.tui.screens.help import HelpScreen, help_lines
+from lstmtui.tui.screens.picker import PickerScreen
+from lstmtui.tui.start import Choice, Start
+from lstmtui.tui.theme import Look
+
+START = Cursor("LSTM", t=150)
+
+
+def begin(tmp_path) -> Start:
+    """Two models; the first has layers, directions and sequences to choose from."""
+    lstm = synthetic("lstm", 300, 6, layers=2, bidirectional=True, batch=2, name="LSTM")
+    gru = synthetic("gru", 300, 4, name="GRU")
+    rnn = synthetic("rnn_tanh", 300, 4, name="RNN")
+    traces = Traces({"LSTM": lstm, "GRU": gru, "RNN": rnn})
+    return Start(traces=traces, choices=[Choice(tmp_path / "a.toml", "A scenario")])
+
+
+def debugging(pilot: Pilot[None]) -> DebuggerScreen:
+    """The debugger's screen."""
+    assert isinstance(pilot.app.screen, DebuggerScreen)
+    return pilot.app.screen
+
+
+async def reset(pilot: Pilot[None]) -> None:
+    """Everything as after the start, but in the middle of the run."""
+    screen = debugging(pilot)
+    screen._pause()
+    screen.session.cursor, screen.zoomed, screen.message, screen.speed = START, None, None, 2
+    screen.set_focus(None)
+    screen._arrange()
+    await settle()
+
+
+def moves(**expected: object) -> Callable[[Pilot[None], str], Awaitable[None]]:
+    """The key changes these fields of the cursor and no other."""
+
+    async def check(pilot: Pilot[None], key: str) -> None:
+        await press(pilot, key)
+        assert debugging(pilot).session.cursor == Cursor(**{**vars(START), **expected})  # type: ignore[arg-type]
+
+    return check
+
+
+async def out(pilot: Pilot[None], key: str) -> None:
+    debugging(pilot).action_into()
+    await press(pilot, key)
+    assert debugging(pilot).session.cursor == START
+
+
+def pages(by: int) -> Callable[[Pilot[None], str], Awaitable[None]]:
+    async def check(pilot: Pilot[None], key: str) -> None:
+        gates = debugging(pilot).panels[2]
+        before = gates.page  # type: ignore[attr-defined]
+        await press(pilot, key)
+        assert gates.page.number - before.number == by  # type: ignore[attr-defined]
+
+    return check
+
+
+async def goto(pilot: Pilot[None], key: str) -> None:
+    await press(pilot, key)
+    assert isinstance(pilot.app.screen, GotoScreen)
+    await press(pilot, "4", "2", "enter")
+    assert debugging(pilot).session.cursor.t == 42
+
+
+async def play(pilot: Pilot[None], key: str) -> None:
+    screen = debugging(pilot)
+    screen.speed = len(SPEEDS) - 1
+    await press(pilot, key)
+    await asyncio.sleep(0.1)
+    await press(pilot, key)
+    reached = screen.session.cursor.t
+    assert reached > START.t
+    await asyncio.sleep(0.06)
+    assert screen.session.cursor.t == reached
+
+
+def changes_speed(by: int) -> Callable[[Pilot[None], str], Awaitable[None]]:
+    async def check(pilot: Pilot[None], key: str) -> None:
+        before = debugging(pilot).speed
+        await press(pilot, key)
+        assert debugging(pilot).speed == before + by
+        assert debugging(pilot).message is not None
+
+    return check
+
+
+async def panel(pilot: Pilot[None], key: str) -> None:
+    screen = debugging(pilot)
+    await press(pilot, key)
+    if int(key) == 7:
+        assert screen.message is not None
+        assert screen.message.text == "no panel 7 here; there are 1, 2, 3, 4, 5, 6, 8, 9"
+        return
+    assert screen.focused is screen.panels[int(key)]
+    assert screen.panels[int(key)].on_screen
+
+
+async def zoom(pilot: Pilot[None], key: str) -> None:
+    screen = debugging(pilot)
+    for number, panel in screen.panels.items():
+        screen.action_panel(number)
+        screen.zoomed = None
+        await press(pilot, key)
+        assert [n for n, p in screen.panels.items() if p.on_screen] == [number]
+        assert panel.outer_size.width == screen.size.width
+        assert panel.outer_size.height == screen.size.height - 2
+        await press(pilot, key)
+        assert {1, 2, 5} <= {n for n, p in screen.panels.items() if p.on_screen}
+
+
+def next_panel(after_1: int, by: int) -> Callable[[Pilot[None], str], Awaitable[None]]:
+    async def check(pilot: Pilot[None], key: str) -> None:
+        screen = debugging(pilot)
+        visible = [n for n, p in sorted(screen.panels.items()) if p.on_screen]
+        screen.action_panel(1)
+        await press(pilot, key)
+        assert screen.focused is screen.panels[visible[by]]
+
+    return check
+
+
+async def leave(pilot: Pilot[None], key: str) -> None:
+    screen = debugging(pilot)
+    screen.action_panel(2)
+    screen.action_zoom()
+    screen.action_play()
+    await press(pilot, key)
+    assert screen.timer is None
+    assert screen.zoomed is not None
+    await press(pilot, key)
+    assert screen.zoomed is None
+
+
+async def pick(pilot: Pilot[None], key: str) -> None:
+    await press(pilot, key)
+    assert isinstance(pilot.app.screen, PickerScreen)
+    assert pilot.app.screen.query_one(OptionList).option_count == 1
+    await press(pilot, "escape")
+    assert debugging(pilot).session.cursor == START
+
+
+async def redraw(pilot: Pilot[None], key: str) -> None:
+    driver = type(pilot.app._driver)
+    driver.taken()  # type: ignore[union-attr, attr-defined]
+    await press(pilot, key)
+    assert len(driver.taken()) > pilot.app.size.area  # type: ignore[union-attr, attr-defined]
+
+
+async def help_(pilot: Pilot[None], key: str) -> None:
+    await press(pilot, key)
+    assert isinstance(pilot.app.screen, HelpScreen)
+    await press(pilot, key)
+    assert debugging(pilot).session.cursor == START
+
+
+async def quit_(pilot: Pilot[None], key: str) -> None:
+    await press(pilot, key)
+    assert pilot.app._exit
+
+
+DOES: dict[str, Callable[[Pilot[None], str], Awaitable[None]]] = {
+    "step": moves(t=151),
+    "back": moves(t=149),
+    "into": moves(stage=0),
+    "out": out,
+    "step_10": moves(t=160),
+    "back_10": moves(t=140),
+    "page_on": pages(1),
+    "page_back": pages(-1),
+    "first": moves(t=0),
+    "last": moves(t=299),
+    "goto": goto,
+    "play": play,
+    "faster": changes_speed(1),
+    "slower": changes_speed(-1),
+    "unit": moves(unit=1),
+    "unit_back": moves(unit=5),
+    "model": moves(model="GRU"),
+    "model_back": moves(model="RNN"),
+    "layer": moves(layer=1),
+    "direction": moves(direction="backward"),
+    "batch": moves(batch=1),
+    "panel": panel,
+    "zoom": zoom,
+    "next_panel": next_panel(2, 1),
+    "previous_panel": next_panel(9, -1),
+    "leave": leave,
+    "open": pick,
+    "redraw": redraw,
+    "help": help_,
+    "quit": quit_,
+}
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.id)
+async def test_every_key_does_what_help_says(key: Key, debugger, tmp_path) -> None:
+    async with debugger(begin(tmp_path)) as pilot:
+        for name in key.keys:
+            await reset(pilot)
+            await DOES[key.id](pilot, name)
+            if pilot.app._exit:
+                break
+
+
+async def test_ctrl_c_quits(debugger, tmp_path) -> None:
+    async with debugger(begin(tmp_path)) as pilot:
+        await quit_(pilot, "ctrl+c")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60), (60, 20)], ids=str)
+async def test_every_row_of_the_table_works_at_every_size(size: tuple[int, int], debugger, tmp_path) -> None:
+    async with debugger(begin(tmp_path), size) as pilot:
+        for key in KEYS:
+            for name in key.keys if key.id == "panel" else key.keys[:1]:
+                await reset(pilot)
+                await DOES[key.id](pilot, name)
+
+
+def test_no_key_is_bound_twice() -> None:
+    names = [binding.key for binding in bindings()]
+    assert len(names) == len(set(names))
+
+
+def test_help_names_every_key_and_what_it_does() -> None:
+    page = "\n".join("".join(text for text, _ in line) for line in help_lines(Look()))
+    for key in KEYS:
+        assert key.help in page
+        assert label(key) in page
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+@pytest.mark.parametrize("ascii", [False, True])
+def test_the_footer_fits_and_always_offers_help_and_quit(width: int, ascii: bool) -> None:
+    text = "".join(text for text, _ in footer_spans(None, None, width, ascii=ascii))
+    assert len(text.rstrip()) <= width
+    assert "help" in text
+    assert "quit" in text
+    assert "step" in text
+    assert not ascii or text.isascii()
