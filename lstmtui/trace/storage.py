@@ -11,19 +11,19 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import numpy as np
 
 from lstmtui.errors import UserError
 from lstmtui.trace.header import SCHEMA, Header
-from lstmtui.trace.trace import Array, Trace
+from lstmtui.trace.lazy_arrays import LazyArrays, file_of
+from lstmtui.trace.trace import Trace
 from lstmtui.trace.traces import Traces
+from lstmtui.trace.validation import shape_problems
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -78,8 +78,12 @@ def load(path: str | Path) -> Trace | Traces:
     manifest = _read_manifest(target)
     traces = Traces()
     for i, model in enumerate(manifest["models"]):
-        arrays = _LazyArrays(target / manifest["data"] / str(i), model["arrays"], target)
-        traces[model["name"]] = Trace(_header(model.get("header"), target), arrays)
+        header = _header(model.get("header"), target)
+        problems = shape_problems(header, model["arrays"])
+        if problems:
+            raise UserError(f"{target / MANIFEST}: damaged: " + "; ".join(problems[:5]))
+        arrays = LazyArrays(target / manifest["data"] / str(i), model["arrays"])
+        traces[model["name"]] = Trace(header, arrays)
     return traces if manifest["several"] else next(iter(traces.values()))
 
 
@@ -99,7 +103,7 @@ def _write_model(trace: Trace, folder: Path) -> dict[str, Any]:
     arrays = {}
     everything = {**trace.arrays, **trace.summaries()}
     for key in everything:
-        file = folder / _file_of(key)
+        file = folder / file_of(key)
         file.parent.mkdir(parents=True, exist_ok=True)
         array = np.ascontiguousarray(everything[key])
         with file.open("wb") as stream:
@@ -138,7 +142,9 @@ def _read_manifest(target: Path) -> dict[str, Any]:
         manifest["several"] = bool(manifest["several"])
         if not isinstance(schema, int):
             raise ValueError("its schema is not a number")
-    except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+    except KeyError as error:
+        raise UserError(f"{file}: damaged: it does not say its {error}") from error
+    except (ValueError, TypeError, RecursionError, OSError) as error:
         raise UserError(f"{file}: damaged: {error}") from error
     if schema > SCHEMA:
         raise UserError(f"{file}: written by a newer lstmtui (schema {schema}; this one reads {SCHEMA})")
@@ -151,14 +157,6 @@ def _models_fit(models: Any) -> bool:
         return False
     names = [m["name"] for m in models]
     return bool(names) and all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
-
-
-def _file_of(key: str) -> str:
-    """The path of an array below the folder of its model; a parameter's name may hold any character."""
-    kind, _, name = key.partition("/")
-    if kind in ("parameters", "parameter_gradients"):
-        return f"{kind}/{quote(name, safe='')}.npy"
-    return quote(key, safe="/") + ".npy"
 
 
 def _header(data: Any, target: Path) -> Header:
@@ -178,46 +176,3 @@ def _header_type() -> TypeAdapter[Header]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Header)
-
-
-class _LazyArrays(Mapping[str, Array]):
-    """The arrays of one model, each mapped into memory when first asked for."""
-
-    def __init__(self, folder: Path, known: dict[str, Any], target: Path) -> None:
-        bad = [key for key in known if {"", ".", ".."} & set(_file_of(key).split("/"))]
-        if bad:
-            raise UserError(f"{target / MANIFEST}: damaged: an array is named {bad[0]!r}")
-        self._folder, self._known, self._open = folder, known, dict[str, Array]()
-
-    def __getitem__(self, key: str) -> Array:
-        if key not in self._open:
-            self._open[key] = self._map(key, self._known[key])
-        return self._open[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._known
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def _map(self, key: str, expected: Any) -> Array:
-        file = self._folder / _file_of(key)
-        try:
-            array = _open(file, empty=0 in expected["shape"])
-            fits = list(array.shape) == expected["shape"] and array.dtype.str == expected["dtype"]
-            if not fits or array.dtype.kind not in "biuf":
-                raise ValueError(f"it holds {array.dtype} {array.shape}, not what {MANIFEST} says")
-        except (OSError, ValueError, KeyError, TypeError, EOFError, OverflowError) as error:
-            raise UserError(f"{file}: damaged: {error}") from error
-        return array
-
-
-def _open(file: Path, *, empty: bool) -> Array:
-    """An array of a `.npy` file, mapped into memory unless there is nothing to map."""
-    if not empty:
-        return np.lib.format.open_memmap(file, mode="r")
-    with file.open("rb") as stream:
-        return np.lib.format.read_array(stream, allow_pickle=False)

@@ -164,3 +164,21 @@ def test_a_killed_process_leaves_the_old_trace(tmp_path: Path) -> None:
     assert ended.returncode == -signal.SIGKILL
     assert len(list((tmp_path / "t").glob("data-*"))) == 2
     assert value_on_disk(tmp_path / "t") == 1
+
+
+def test_everything_is_on_disk_before_the_old_trace_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    real = pathlib.Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        events.append("replace")
+        return real(self, target)
+
+    monkeypatch.setattr(os, "fsync", lambda number: events.append("fsync"))
+    monkeypatch.setattr(pathlib.Path, "replace", replace)
+    make_traces(1.0).save(tmp_path / "t")
+    assert events[-1] == "replace"
+    assert events.count("replace") == 1
+    assert events.count("fsync") == len(list((tmp_path / "t").rglob("*.npy"))) + 1

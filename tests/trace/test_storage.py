@@ -27,8 +27,8 @@ def make_trace(name: str = "mine", **changes: Any) -> Trace:
         "parameters/rnn.weight_ih_l0": np.array([[0.25]], np.float32),
         "parameters/größe und/../so -- weiter.w": np.array([1.5]),
         "lengths": np.array([3, 2]),
-        "tokens": np.zeros((0, 2), np.int64),
-        "mask": np.array([True, False]),
+        "nothing": np.zeros((0, 2), np.int64),
+        "mask": np.array([[True, False], [False, True], [True, True]]),
     }
     layer = Layer("rnn_tanh", 1, 1, parameters={"forward": {"weight_ih": "rnn.weight_ih_l0"}})
     return Trace(replace(Header(name, (layer,), steps=3, batch=2, loss=0.1), **changes), arrays)
@@ -268,14 +268,14 @@ def spoil(file: Path, how: str) -> None:
         np.save(file, np.zeros((3, 2, 1), np.int8))
 
 
-@pytest.mark.parametrize("key", ["0/forward/h", "tokens"])
+@pytest.mark.parametrize("key", ["0/forward/h", "nothing"])
 @pytest.mark.parametrize(
     "how", ["cut 0", "cut 5", "cut 60", "cut 129", "zip", "text", "pickle", "huge", "shape", "dtype"]
 )
 def test_a_damaged_array_is_told_when_it_is_used(tmp_path: Path, how: str, key: str) -> None:
     make_trace().save(tmp_path)
     file = file_of(tmp_path, key)
-    if key == "tokens" and how in ("cut 129", "huge"):
+    if key == "nothing" and how in ("cut 129", "huge"):
         file.write_bytes(b"")
     spoil(file, how)
     found = load(tmp_path)
@@ -292,15 +292,26 @@ def test_a_damaged_entry_of_an_array_is_told(tmp_path: Path, entry: Any) -> None
     found = manifest(tmp_path)
     found["models"][0]["arrays"]["0/forward/h"] = entry
     (tmp_path / "trace.json").write_text(json.dumps(found))
-    trace = load(tmp_path)
-    assert isinstance(trace, Trace)
     with pytest.raises(UserError, match="damaged"):
-        trace.values("h")
+        load(tmp_path).values("h")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("key", "shape"), [("0/forward/h", [3, 2, 7]), ("mask", [2, 3]), ("y", [3])])
+def test_arrays_that_do_not_fit_the_header_are_refused_at_once(
+    tmp_path: Path, key: str, shape: list[int]
+) -> None:
+    make_trace().save(tmp_path)
+    found = manifest(tmp_path)
+    found["models"][0]["arrays"].setdefault(key, {"dtype": "<f8"})["shape"] = shape
+    (tmp_path / "trace.json").write_text(json.dumps(found))
+    with pytest.raises(UserError, match=f"damaged: {key} has shape") as caught:
+        load(tmp_path)
+    assert "not (3, 2" in str(caught.value)
 
 
 def test_an_array_of_text_is_refused(tmp_path: Path) -> None:
     trace = make_trace()
-    trace.arrays["mask"] = np.array(["a"])  # type: ignore[index]
+    trace.arrays["mask"] = np.full((3, 2), "a")  # type: ignore[index]
     trace.save(tmp_path)
     found = load(tmp_path)
     assert isinstance(found, Trace)

@@ -1,0 +1,61 @@
+"""Arrays on disk that are mapped into memory when they are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from lstmtui.errors import UserError
+from lstmtui.trace.trace import Array
+
+
+def file_of(key: str) -> str:
+    """The path of an array below the folder of its model; a parameter's name may hold any character."""
+    kind, _, name = key.partition("/")
+    if kind in ("parameters", "parameter_gradients"):
+        return f"{kind}/{quote(name, safe='')}.npy"
+    return quote(key, safe="/") + ".npy"
+
+
+class LazyArrays(Mapping[str, Array]):
+    """The arrays of one model, each mapped into memory when first asked for."""
+
+    def __init__(self, folder: Path, known: Mapping[str, Any]) -> None:
+        self._folder, self._known, self._open = folder, known, dict[str, Array]()
+
+    def __getitem__(self, key: str) -> Array:
+        if key not in self._open:
+            self._open[key] = self._map(key, self._known[key])
+        return self._open[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def _map(self, key: str, expected: Any) -> Array:
+        file = self._folder / file_of(key)
+        try:
+            array = _open(file, empty=0 in expected["shape"])
+            fits = list(array.shape) == expected["shape"] and array.dtype.str == expected["dtype"]
+            if not fits or array.dtype.kind not in "biuf":
+                raise ValueError(f"it holds {array.dtype} {array.shape}, not what the trace says")
+        except (OSError, ValueError, KeyError, TypeError, EOFError, OverflowError) as error:
+            raise UserError(f"{file}: damaged: {error}") from error
+        return array
+
+
+def _open(file: Path, *, empty: bool) -> Array:
+    """An array of a `.npy` file, mapped into memory unless there is nothing to map."""
+    if not empty:
+        return np.lib.format.open_memmap(file, mode="r")
+    with file.open("rb") as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)

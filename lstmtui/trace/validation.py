@@ -1,0 +1,90 @@
+"""Whether the arrays of a trace are those its header promises; asked before any of them is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lstmtui.trace.header import Header
+from lstmtui.trace.lazy_arrays import file_of
+from lstmtui.trace.trace import EXTENT, NORMS, array_key
+
+Shape = tuple[int | None, ...]
+"""None where any size will do."""
+
+
+def shape_problems(header: Header, arrays: Mapping[str, Any]) -> list[str]:
+    """What does not fit, in sentences; empty where all is well.
+
+    Args:
+        header: what the trace says of itself.
+        arrays: {key: {"shape": [...], "dtype": ...}}, as in `trace.json`.
+    """
+    if header.steps < 1 or header.batch < 1 or not header.layers:
+        return ["it has no timesteps, no sequences or no layers"]
+    found = {key: _shape_of(entry) for key, entry in arrays.items()}
+    problems = [
+        f"an array is named {key!r}" for key in found if {"", ".", ".."} & set(file_of(key).split("/"))
+    ]
+    for key, expected in {**_run_shapes(header), **_other_shapes(header)}.items():
+        if key in found and not _fits(found[key], expected):
+            problems.append(f"{key} has shape {found[key]}, not {_written(expected)}")
+    return problems
+
+
+def _run_shapes(header: Header) -> dict[str, Shape]:
+    """x and each quantity of each layer, and the initial states, with their derivatives."""
+    steps, batch = header.steps, header.batch
+    shapes: dict[str, Shape] = {}
+    for index, layer in enumerate(header.layers):
+        cell = layer.layout.cell
+        for direction in layer.directions:
+            for quantity in ("x", *cell.quantities):
+                for name in (quantity, "d" + quantity):
+                    shapes[array_key(name, index, direction)] = (steps, batch, layer.size(quantity))
+            for state in cell.states:
+                for name in (state, "d" + state):
+                    key = array_key("initial/" + name, index, direction)
+                    shapes[key] = (batch, layer.size(state))
+    return shapes
+
+
+def _other_shapes(header: Header) -> dict[str, Shape]:
+    """Outputs, inputs, summaries and parameters."""
+    steps, batch = header.steps, header.batch
+    shapes: dict[str, Shape] = {
+        "y": (steps, batch, None),
+        "dy": (steps, batch, None),
+        "mask": (steps, batch),
+        "tokens": (steps, batch),
+        "lengths": (batch,),
+    }
+    for key in _run_shapes(header):
+        shapes |= {NORMS + key: (steps, batch), EXTENT + key: (3,)}
+    for layer in header.layers:
+        sizes = layer.layout.shapes_of(0)
+        for direction in layer.directions:
+            for base, name in layer.parameters.get(direction, {}).items():
+                if base in sizes:
+                    shapes |= {f"parameters/{name}": sizes[base]}
+                    shapes |= {f"parameter_gradients/{name}": sizes[base]}
+    return shapes
+
+
+def _is_unsafe(key: str) -> bool:
+    """Whether the array's file would lie outside of the trace's folder."""
+    return bool({"", ".", ".."} & set(file_of(key).split("/")))
+
+
+def _shape_of(entry: Any) -> tuple[int, ...]:
+    shape = entry.get("shape") if isinstance(entry, dict) else None
+    sizes = shape if isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape) else [-1]
+    return tuple(sizes)
+
+
+def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
+    return len(shape) == len(expected) and all(e in (None, s) for s, e in zip(shape, expected, strict=True))
+
+
+def _written(expected: Shape) -> str:
+    return "(" + ", ".join("any" if size is None else str(size) for size in expected) + ")"
