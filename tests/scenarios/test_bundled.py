@@ -31,9 +31,7 @@ def test_runs_with_every_number_finite_and_close_to_the_stock_modules(name: str,
 def test_has_a_title_and_notes_whose_keys_exist(name: str) -> None:
     scenario = load_scenario(FOLDER / f"{name}.toml")
     labels = {sign for key in KEYS for sign in key.label.split()} | set("123456789")
-    named = set(re.findall(r"[Pp]ress (?:`(.)`|<)", scenario.notes)) | set(
-        re.findall(r"^\d\. `(.)` ", scenario.notes, re.M)
-    )
+    named = set(re.findall(r"(?:[Pp]ress |^\d\. )`(.)`", scenario.notes, re.MULTILINE))
     assert scenario.title != name
     assert len(scenario.notes.splitlines()) > 15
     assert named
