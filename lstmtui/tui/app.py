@@ -44,6 +44,7 @@ class LstmtuiApp(DifferenceApp):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = self.look.theme
+        self.set_class(ascii, "-ascii")
 
     def on_mount(self) -> None:
         """Show the first screen."""

@@ -19,6 +19,7 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.driver import Driver
+from textual.events import Resize
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -54,16 +55,18 @@ class Frame:
         """The terminal sequences for what an update changes; takes the update as shown."""
         if isinstance(update, LayoutUpdate):
             self._fit(update.region.width, update.region.height)
-        parts: list[str] = []
+        pen = Pen(_SYSTEMS.get(console.color_system or "", ColorSystem.TRUECOLOR))
         for y, x, characters in _pieces(update):
-            parts.extend(self._changes(y, x, characters, console))
-        return "".join(parts)
+            for start, stop in self._changes(y, x, characters):
+                _write(pen, y, x, characters, start, stop)
+        return pen.finish()
 
     def _fit(self, width: int, height: int) -> None:
         if len(self._rows) != height or (self._rows and len(self._rows[0]) != width):
             self._rows = [[None] * width for _ in range(height)]
 
-    def _changes(self, y: int, x: int, characters: list[Character], console: Console) -> Iterator[str]:
+    def _changes(self, y: int, x: int, characters: list[Character]) -> Iterator[tuple[int, int]]:
+        """The runs, from `start` to before `stop`, to send; takes the characters as shown."""
         if y >= len(self._rows):
             self._rows += [[None] * (x + len(characters)) for _ in range(y + 1 - len(self._rows))]
         row = self._rows[y]
@@ -78,7 +81,7 @@ class Frame:
             if at != -1 and at - previous <= _GAP + 1:
                 previous = at
                 continue
-            yield _run(y, x, characters, start, previous + 1, console)
+            yield start, previous + 1
             start = previous = at
 
 
@@ -117,34 +120,68 @@ def _characters(strip: Strip) -> list[Character]:
     return characters
 
 
-def _run(y: int, x: int, characters: list[Character], start: int, stop: int, console: Console) -> str:
+class Pen:
+    """Writes styled text; a change of style names only the colours and attributes that change."""
+
+    def __init__(self, system: ColorSystem) -> None:
+        self._system = system
+        self._style = Style.null()
+        self._parts: list[str] = []
+
+    def move(self, y: int, x: int) -> None:
+        """Go on at a row and a column, both from 0."""
+        self._parts.append(f"\x1b[{y + 1};{x + 1}H")
+
+    def write(self, text: str, style: Style | None) -> None:
+        """Write text."""
+        style = style or Style.null()
+        if style is not self._style:
+            self._parts.append(_transition(self._style, style, self._system))
+            self._style = style
+        self._parts.append(text)
+
+    def finish(self) -> str:
+        """Everything that was written; the terminal's style is the plain one again."""
+        self.write("", None)
+        return "".join(self._parts)
+
+
+def _write(pen: Pen, y: int, x: int, characters: list[Character], start: int, stop: int) -> None:
     """A run of characters at its place, with as few changes of style as it has."""
     while start > 0 and characters[start][0] == "":
         start -= 1
-    system = _SYSTEMS.get(console.color_system or "", ColorSystem.TRUECOLOR)
-    parts = [f"\x1b[{y + 1};{x + start + 1}H"]
+    pen.move(y, x + start)
     group, style = "", characters[start][1]
     for character, its_style in characters[start:stop]:
         if its_style is not style and its_style != style:
-            parts.append(_styled(group, style, system))
+            pen.write(group, style)
             group, style = "", its_style
         group += character
-    parts.append(_styled(group, style, system))
-    return "".join(parts)
+    pen.write(group, style)
 
 
-def _styled(text: str, style: Style | None, system: ColorSystem) -> str:
-    if style is None:
-        return text
-    before, after = _around(style, system)
-    return before + text + after
+@lru_cache(maxsize=16384)
+def _transition(before: Style, after: Style, system: ColorSystem) -> str:
+    """The sequence that changes one style into another."""
+    old, new = _codes(before, system), _codes(after, system)
+    codes = [code for was, code in zip(old, new, strict=True) if code != was]
+    if old[0] and old[0] != new[0]:
+        codes = ["0", *(code for code in new if code not in ("", "39", "49"))]
+    if new == _PLAIN and codes:
+        codes = ["0"]
+    return f"\x1b[{';'.join(codes)}m" if codes else ""
+
+
+_PLAIN = ("", "39", "49")
 
 
 @lru_cache(maxsize=4096)
-def _around(style: Style, system: ColorSystem) -> tuple[str, str]:
-    """What a terminal needs before and after text of a style."""
-    before, after = style.render("\0", color_system=system).split("\0")
-    return before, after
+def _codes(style: Style, system: ColorSystem) -> tuple[str, str, str]:
+    """The codes for the attributes, the colour and the background of a style."""
+    attributes = style.without_color.update_link(None)
+    paints = (attributes, Style.from_color(style.color), Style.from_color(None, style.bgcolor))
+    found = [s.render("\0", color_system=system).split("\0")[0].strip("\x1b[m") for s in paints]
+    return found[0], found[1] or "39", found[2] or "49"
 
 
 class Difference(CompositorUpdate):
@@ -164,6 +201,11 @@ class DifferenceApp(App[None]):
     def __init__(self, driver_class: type[Driver] | None = None, *, ansi_color: bool | None = None) -> None:
         super().__init__(driver_class, ansi_color=ansi_color)
         self.frame = Frame() if enabled() else None
+
+    def on_resize(self, event: Resize) -> None:
+        """A terminal that has changed its size may have lost what it showed, also back at the old size."""
+        if self.frame is not None and event.size == self.size:
+            self.action_redraw()
 
     def action_redraw(self) -> None:
         """Send the whole screen again, for a terminal that something else has written on."""

@@ -56,14 +56,13 @@ class GradientPanel(Panel):
 
 
 def _series(session: Session) -> list[Series]:
-    """The selected model's c first, then h of every model in the scenario's order."""
+    """The selected model's c and h first, then h of every other model, each in its own colour."""
     lines = []
     if "c" in session.cell.states:
         lines.append(Series("c", gradient_norms(session, "c"), 0, "c", tag="c"))
-    for at, (name, trace) in enumerate(session.traces.items()):
-        selected = name == session.cursor.model
-        of = f" {name}" if len(session.traces) > 1 else ""
-        role = "h" if selected else f"series{(at + 2) % 6}"
-        tag = "h" if selected else chr(ord("A") + at % 26)
-        lines.append(Series(f"h{of}", gradient_norms(session, "h", trace), at + 1, role, tag=tag))
+    selected, several = session.cursor.model, len(session.traces) > 1
+    for at, name in sorted(enumerate(session.traces), key=lambda item: item[1] != selected):
+        norms = gradient_norms(session, "h", session.traces[name])
+        role, tag = ("h", "h") if name == selected else (f"series{(at + 2) % 6}", chr(ord("A") + at % 26))
+        lines.append(Series(f"h {name}" if several else "h", norms, at + 1, role, tag=tag))
     return lines

@@ -7,12 +7,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Markdown
+from textual.widgets import Label, Markdown
 
 from lstmtui.printable import printable
 from lstmtui.session import Session
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.spans import safe
 
 
 class _Page(VerticalScroll, can_focus=False):
@@ -33,7 +34,8 @@ class NotesPanel(Panel):
     def __init__(self, look: Look) -> None:
         super().__init__(look)
         self.page = _Page()
-        self.text = Markdown("", open_links=False)
+        # Markdown draws bullets, rules and tables beyond ASCII; its source is readable as it is.
+        self.text = Label(markup=False) if look.ascii else Markdown("", open_links=False)
 
     def compose(self) -> ComposeResult:
         with self.page:
@@ -42,8 +44,8 @@ class NotesPanel(Panel):
     def show(self, session: Session) -> None:
         notes = session.trace.header.notes or "This scenario has no notes."
         if self.changed(notes):
-            shown = printable(notes, lines=True)
-            self.text.update(shown.encode("ascii", "replace").decode() if self.look.ascii else shown)
+            lines = printable(notes, lines=True).splitlines()
+            self.text.update("\n".join(safe(line, self.look) for line in lines))
 
     def action_scroll(self, pages: int) -> None:
         """Scroll by most of a page."""

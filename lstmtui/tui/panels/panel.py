@@ -10,7 +10,7 @@ from textual.message import Message
 
 from lstmtui.session import Session
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.spans import safe
+from lstmtui.tui.widgets.spans import crop, safe
 
 
 class Panel(Container, can_focus=True):
@@ -54,10 +54,18 @@ class Panel(Container, can_focus=True):
 
     def set_title(self, text: str, detail: str = "") -> None:
         """The title in the border, after the panel's number, and a detail in the lower border."""
-        if (text, detail) != self._titles:
-            self._titles = (text, detail)
-            self.border_title = Content(safe(f"{self.NUMBER} {text}", self.look))
-            self.border_subtitle = Content(safe(detail, self.look))
+        width = self.size.width - 6
+        title, subtitle = self._fitted(f"{self.NUMBER} {text}", width), self._fitted(detail, width)
+        if (title, subtitle) != self._titles:
+            self._titles = (title, subtitle)
+            self.border_title = Content(title)
+            self.border_subtitle = Content(subtitle)
+
+    def _fitted(self, text: str, width: int) -> str:
+        """Text that is safe to show, cropped; of any width while the panel has no place yet."""
+        if width <= 0:
+            return safe(text, self.look)
+        return "".join(piece for piece, _ in crop(((text, "title"),), width, self.look))
 
     def changed(self, *facts: Hashable) -> bool:
         """Whether these facts differ from those of the last call: what depends on them must be drawn."""

@@ -66,7 +66,9 @@ class TimelinePanel(Panel):
         how = "mean" if self.rows[0].sequential else "the most extreme"
         binned = f", {per_row} a row ({how})" if per_row > 1 else ""
         scale = "" if self.rows[0].sequential else f"  ±{UNICODE.number(self.rows[0].limit)}"
-        self.set_title(self.name_of(session) + scale, f"{self.page.text}  {units}{binned}")
+        name = self.name_of(session)
+        fits = len(f"{self.NUMBER} {name}{scale}") <= self.size.width - 6
+        self.set_title(name + scale if fits else name, f"{self.page.text}  {units}{binned}")
 
     def forget(self) -> None:
         super().forget()

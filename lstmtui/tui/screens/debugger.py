@@ -14,6 +14,7 @@ from textual.reactive import var
 from textual.screen import Screen
 from textual.timer import Timer
 
+from lstmtui.errors import UserError
 from lstmtui.session import Session, Stop
 from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.header import header_spans
@@ -101,11 +102,17 @@ class DebuggerScreen(Screen[None]):
         with self.app.batch_update():
             width = self.size.width
             self.header_line.set_spans(header_spans(self.session, width))
-            playing = SPEEDS[self.speed] if self.timer else None
-            self.footer_line.set_spans(footer_spans(self.message, playing, width, ascii=self.look.ascii))
             for panel in self.panels.values():
                 if panel.on_screen:
-                    panel.show(self.session)
+                    self._show(panel)
+            playing = SPEEDS[self.speed] if self.timer else None
+            self.footer_line.set_spans(footer_spans(self.message, playing, width, ascii=self.look.ascii))
+
+    def _show(self, panel: Panel) -> None:
+        try:
+            panel.show(self.session)
+        except UserError as error:  # a file of the trace is damaged, which shows when it is first read
+            self.message = Stop("refused", str(error))
 
     def _moved(self, stop: Stop) -> None:
         """After a verb: say what is worth saying, and show the new place."""
