@@ -35,6 +35,33 @@ def assemble(
         output: the model's output for each timestep, or None.
         d_output: its total derivative, or None.
     """
+    arrays, layers = _recorded(module, runs)
+    last = runs[-1]
+    steps, batch = max(run.steps for run in runs), max(run.batch for run in runs)
+    if output is not None:
+        arrays["y"] = _time_first(output, last)
+        arrays["dy"] = _time_first(torch.zeros_like(output) if d_output is None else d_output, last)
+    arrays = {key: _padded(array, _extent_of(key, steps, batch)) for key, array in arrays.items()}
+    if last.lengths is not None and (steps, batch) == (last.steps, last.batch):
+        arrays["lengths"] = _numpy(last.lengths)
+    _add_parameters(arrays, module, gradients)
+    parities = [run.parity for run in runs if run.parity is not None]
+    header = Header(
+        name=name,
+        layers=tuple(layers),
+        steps=steps,
+        batch=batch,
+        dtype=str(loss.dtype if output is None else output.dtype).removeprefix("torch."),
+        device=str(loss.device),
+        module=type(module).__module__.split(".")[0] + "." + type(module).__name__,
+        loss=float(loss.detach()),
+        parity=max(parities, key=lambda p: (p != p, p)) if len(parities) == len(runs) else None,
+    )
+    return Trace(header, arrays)
+
+
+def _recorded(module: nn.Module, runs: Sequence[ModuleRun]) -> tuple[dict[str, Array], list[Layer]]:
+    """What each layer and direction of each run did, and the gradients of their parameters."""
     arrays: dict[str, Array] = {}
     layers: list[Layer] = []
     paths = {id(m): path for path, m in reversed(list(module.named_modules()))}
@@ -51,26 +78,22 @@ def assemble(
                     _add_gradient(arrays, full[short], gradient)
             _total_input_derivative(arrays, len(layers), run.layout.directions)
             layers.append(_layer(run, index, full))
-    _add_parameters(arrays, module, gradients)
-    last = runs[-1]
-    if output is not None:
-        arrays["y"] = _time_first(output, last)
-        arrays["dy"] = _time_first(torch.zeros_like(output) if d_output is None else d_output, last)
-    if last.lengths is not None:
-        arrays["lengths"] = _numpy(last.lengths)
-    parities = [run.parity for run in runs if run.parity is not None]
-    header = Header(
-        name=name,
-        layers=tuple(layers),
-        steps=last.steps,
-        batch=last.batch,
-        dtype=str(loss.dtype if output is None else output.dtype).removeprefix("torch."),
-        device=str(loss.device),
-        module=type(module).__module__.split(".")[0] + "." + type(module).__name__,
-        loss=float(loss.detach()),
-        parity=max(parities, key=lambda p: (p != p, p)) if len(parities) == len(runs) else None,
-    )
-    return Trace(header, arrays)
+    return arrays, layers
+
+
+def _extent_of(key: str, steps: int, batch: int) -> tuple[int, ...]:
+    """The leading axes an array has in the trace: every run of a module has the same time and batch there."""
+    if key.startswith("parameter_gradients/"):
+        return ()
+    return (batch,) if "/initial/" in key else (steps, batch)
+
+
+def _padded(array: Array, leading: tuple[int, ...]) -> Array:
+    """The array with zeros past the end of a shorter run, as past the end of a shorter sequence."""
+    missing = [(0, size - have) for size, have in zip(leading, array.shape, strict=False)]
+    if not any(after for _, after in missing):
+        return array
+    return np.pad(array, missing + [(0, 0)] * (array.ndim - len(missing)))
 
 
 def _layer(run: ModuleRun, index: int, full: Mapping[str, str]) -> Layer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from lstmtui.capture.record import record
 from lstmtui.models.recurrent import Recurrent
-from lstmtui.trace import Trace
+from lstmtui.trace import Trace, load
 
 EXACT = 1e-12
 LENGTHS = torch.tensor([2, 6, 3])
@@ -136,6 +137,32 @@ def test_several_modules_are_layers_in_the_order_of_their_calls() -> None:
     assert gap(trace.initial("dh", 1), trace.values("dh", 0)[-1]) <= EXACT
     assert trace.initial("dc", 1).any()
     assert trace.parity is None
+
+
+@pytest.mark.parametrize("encoded", [2, 5])
+def test_runs_of_different_lengths_share_one_time(encoded: int, tmp_path: Path) -> None:
+    """Past the end of the shorter run stand zeros, so that one cursor fits every layer."""
+
+    class Unequal(Translator):
+        def forward(self, x: Tensor) -> Any:
+            _, state = self.encoder(x[:encoded])
+            return self.decoder(x[: 7 - encoded], state)
+
+    torch.manual_seed(4)
+    model, x = Unequal().double(), noise(5, 2, 3, seed=94)
+    trace = record(model, x, loss=squares)
+    assert trace.steps == 5
+    for layer, steps in ((0, encoded), (1, 7 - encoded)):
+        for name in trace.quantities(layer):
+            values = trace.values(name, layer)
+            assert values.shape[:2] == (5, 2)
+            assert name == "y" or name == "dy" or not values[steps:].any(), name
+    assert gap(trace.values("h", 0)[:encoded], model.encoder(x[:encoded])[0]) <= EXACT
+    assert gap(trace.values("y")[: 7 - encoded], model(x)[0]) <= EXACT
+    trace.save(tmp_path / "t")
+    found = load(tmp_path / "t")
+    assert isinstance(found, Trace)
+    assert found.values("dc", 0).tobytes() == trace.values("dc", 0).tobytes()
 
 
 def test_a_module_called_twice_is_recorded_twice() -> None:

@@ -1,9 +1,13 @@
-"""Draws the README's picture with the program itself: `python tests/pictures/draw.py`."""
+"""Draws the README's picture with the program itself.
+
+`python tests/pictures/draw.py` writes the picture, `python tests/pictures/draw.py -` prints it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 
 os.environ.update(TEXTUAL_COLOR_SYSTEM="truecolor", TEXTUAL_ANIMATIONS="none")
@@ -29,4 +33,8 @@ async def draw() -> str:
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(asyncio.run(draw()), encoding="utf-8")
+    drawn = asyncio.run(draw())
+    if "-" in sys.argv:
+        sys.stdout.buffer.write(drawn.encode())
+    else:
+        PICTURE.write_text(drawn, encoding="utf-8")
