@@ -12,7 +12,9 @@ from lstmtui.scenario.problem import closest, short
 from lstmtui.scenario.report import DataError
 
 TEXT_LIMIT = 512 << 20
-"""The most bytes a text file (.csv, .tsv, .txt) may have."""
+"""The most bytes a .csv or .tsv file may have; it is read line by line."""
+CHARACTERS_LIMIT = 64 << 20
+"""The most bytes a .txt file may have; it is read at once."""
 
 
 def file_size(path: Path, limit: int | None = None) -> int:
@@ -51,7 +53,7 @@ def open_file(path: Path, limit: int | None = None) -> tuple[BinaryIO, int]:
         raise DataError(f"cannot be opened: {_reason(error)}") from None
 
 
-def read_text(path: Path, limit: int = TEXT_LIMIT) -> str:
+def read_text(path: Path, limit: int = CHARACTERS_LIMIT) -> str:
     """The text of a UTF-8 file, without a byte order mark and with \\n at the end of lines.
 
     Raises:

@@ -14,11 +14,11 @@ from lstmtui.scenario.characters import repeated, to_ids
 from lstmtui.scenario.data import file_kind, read_data
 from lstmtui.scenario.files import file_size, read_text
 from lstmtui.scenario.nested import depth_of, to_array, to_sequences
-from lstmtui.scenario.normalization import normalize
 from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.report import DataError, Report
-from lstmtui.scenario.scenario import Array, Input
-from lstmtui.scenario.schema import MAX_BATCH, MAX_ELEMENTS, MAX_VOCABULARY, InputTable
+from lstmtui.scenario.scenario import Input
+from lstmtui.scenario.schema import MAX_VOCABULARY, InputTable
+from lstmtui.scenario.sequences import id_input, number_input, token_input, whole_numbers
 from lstmtui.scenario.task_input import task_data
 from lstmtui.scenario.tasks import TASKS, TaskData
 from lstmtui.scenario.validation import unknown_key, validate
@@ -106,8 +106,8 @@ def _from_file(table: InputTable, folder: Path, report: Report) -> Source | None
     if array.dtype == bool:
         array = array.astype(np.float64)
     if table.as_ == "tokens":
-        return Source(_tokens(_whole(array), None, table.vocabulary_size))
-    return Source(_numbers(array, None, table.normalize or "none", names))
+        return Source(id_input(whole_numbers(array), None, table.vocabulary_size))
+    return Source(number_input(array, None, table.normalize or "none", names))
 
 
 def _check_file_keys(table: InputTable, kind: str, report: Report) -> None:
@@ -150,7 +150,7 @@ def _from_characters(text: str, table: InputTable, report: Report) -> Source | N
             report.add(("input", "vocabulary"), f"has more than {MAX_VOCABULARY:,} characters")
             return None
     ids, vocabulary = to_ids(text, table.vocabulary)
-    return Source(_token_input(ids, None, tuple(printable(character) for character in vocabulary)))
+    return Source(token_input(ids, None, tuple(printable(character) for character in vocabulary)))
 
 
 def _from_tokens(table: InputTable, folder: Path, report: Report) -> Source | None:
@@ -161,7 +161,7 @@ def _from_tokens(table: InputTable, folder: Path, report: Report) -> Source | No
         ids, lengths = to_sequences(table.tokens, whole=True)
     else:
         ids, lengths = to_array(table.tokens, whole=True)[:, None], None
-    return Source(_tokens(ids, lengths, table.vocabulary_size))
+    return Source(id_input(ids, lengths, table.vocabulary_size))
 
 
 def _from_values(table: InputTable, folder: Path, report: Report) -> Source | None:
@@ -171,8 +171,8 @@ def _from_values(table: InputTable, folder: Path, report: Report) -> Source | No
     method = table.normalize or "none"
     if depth_of(table.values) == 3:
         values, lengths = to_sequences(table.values)
-        return Source(_numbers(values, lengths, method, None))
-    return Source(_numbers(to_array(table.values), None, method, None))
+        return Source(number_input(values, lengths, method, None))
+    return Source(number_input(to_array(table.values), None, method, None))
 
 
 def _from_task(table: InputTable, folder: Path, report: Report) -> Source | None:
@@ -181,9 +181,9 @@ def _from_task(table: InputTable, folder: Path, report: Report) -> Source | None
     if data is None:
         return None
     if data.tokens is not None:
-        return Source(_token_input(data.tokens, None, data.labels), data)
+        return Source(token_input(data.tokens, None, data.labels), data)
     assert data.values is not None
-    return Source(_numbers(data.values, None, "none", data.labels), data)
+    return Source(number_input(data.values, None, "none", data.labels), data)
 
 
 _READERS: dict[str, Callable[[InputTable, Path, Report], Source | None]] = {
@@ -193,55 +193,3 @@ _READERS: dict[str, Callable[[InputTable, Path, Report], Source | None]] = {
     "values": _from_values,
     "task": _from_task,
 }
-
-
-def _numbers(array: Array, lengths: Array | None, method: str, names: tuple[str, ...] | None) -> Input:
-    """Numbers of shape (T,), (T, I) or (T, B, I) as an input."""
-    if not 1 <= array.ndim <= 3 or not array.size:
-        raise DataError(f"has shape {array.shape}", "allowed: (T,), (T, I) or (T, B, I), not empty")
-    if array.ndim < 3:
-        array = array.reshape(len(array), 1, -1)
-    _check_sizes(array.shape)
-    with np.errstate(over="ignore"):
-        values = np.ascontiguousarray(array, dtype=np.float64)
-    valid = None if lengths is None else np.arange(len(values))[:, None] < lengths
-    values, shift, scale = normalize(values, method, valid)
-    labels = names or tuple(f"x[{channel}]" for channel in range(values.shape[2]))
-    return Input(values, None, labels, lengths, shift, scale)
-
-
-def _tokens(ids: Array, lengths: Array | None, size: int | None) -> Input:
-    """Ids of shape (T,), (T, 1) or (T, B) as an input, with ids as labels."""
-    if not 1 <= ids.ndim <= 2 or not ids.size:
-        raise DataError(f"has shape {ids.shape}", "allowed for tokens: (T,) or (T, B), not empty")
-    if ids.ndim == 1:
-        ids = ids[:, None]
-    highest = int(ids.max())
-    if highest >= (size or MAX_VOCABULARY):
-        raise DataError(
-            f"token {highest} is outside the vocabulary", f"0 to {(size or MAX_VOCABULARY) - 1:,}"
-        )
-    return _token_input(ids, lengths, tuple(str(token) for token in range(size or highest + 1)))
-
-
-def _token_input(ids: Array, lengths: Array | None, labels: tuple[str, ...]) -> Input:
-    _check_sizes(ids.shape)
-    size = len(labels)
-    return Input(None, np.ascontiguousarray(ids), labels, lengths, np.zeros(size), np.ones(size))
-
-
-def _check_sizes(shape: tuple[int, ...]) -> None:
-    if shape[1] > MAX_BATCH:
-        raise DataError(f"has {shape[1]:,} sequences", f"at most {MAX_BATCH:,}")
-    if np.prod(shape, dtype=object) > MAX_ELEMENTS:
-        raise DataError(f"has shape {shape}", f"at most {MAX_ELEMENTS:,} numbers")
-
-
-def _whole(array: Array) -> Array:
-    """The array as token ids, where it holds nothing else."""
-    if array.dtype.kind == "f" and not (np.isfinite(array).all() and (array == np.floor(array)).all()):
-        raise DataError("tokens must be whole numbers, and the file holds others")
-    if array.size and (array.min() < 0 or array.max() >= MAX_VOCABULARY):
-        wrong = f"tokens lie between {array.min()} and {array.max()}"
-        raise DataError(wrong, f"allowed: 0 to {MAX_VOCABULARY - 1:,}")
-    return array.astype(np.int64)

@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
     from lstmtui.scenario.schema import FileTable
 
-LARGEST = 8 << 20
+LARGEST = 2 << 20
 """The most bytes a scenario file may have; longer sequences belong into files of their own."""
 
-_ENDLESS_KEY = re.compile(r"(?:[\w\-\"']+[ \t]*\.[ \t]*){100}")
+_ENDLESS_KEY = re.compile(
+    r"""(?:^|[{,])[ \t\[]*(?:(?:[\w-]+|"(?:\\.|[^"\\\n]){0,200}"|'[^'\n]{0,200}')[ \t]*\.[ \t]*){100}""",
+    re.MULTILINE,
+)
+"""A key of so many parts that `tomllib` would take for ever."""
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 
 
@@ -38,7 +42,16 @@ def load_scenario(path: str | Path) -> Scenario:
     except DataError as error:
         raise ScenarioError([Problem(file, None, "", error.wrong, error.allowed)]) from None
     report = Report(file, text)
-    scenario = _read(_parse(file, text), path, report)
+    raw = _parse(file, text)
+
+    import numpy as np
+
+    with np.errstate(all="ignore"):  # NaN and inf in a file are data like any other
+        try:
+            scenario = _read(raw, path, report)
+        except MemoryError:
+            problem = Problem(file, None, "", "its data does not fit into this machine's memory")
+            raise ScenarioError([problem]) from None
     report.raise_if_any()
     assert scenario is not None
     return scenario
@@ -46,7 +59,7 @@ def load_scenario(path: str | Path) -> Scenario:
 
 def _parse(file: str, text: str) -> dict[str, Any]:
     """The TOML document as tables."""
-    endless = _ENDLESS_KEY.match(text) or re.search(r"\n[ \t\[]*" + _ENDLESS_KEY.pattern, text)
+    endless = _ENDLESS_KEY.search(text)
     if endless:
         place = text.count("\n", 0, endless.end()) + 1
         raise ScenarioError([Problem(file, place, "", "the key has too many parts")])

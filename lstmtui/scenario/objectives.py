@@ -31,20 +31,15 @@ def read_objective(
         report: gets every problem.
     """
     before = len(report)
-    table, _ = validate(ObjectiveTable, raw, ("objective",), report)
+    table, broken = validate(ObjectiveTable, raw, ("objective",), report)
+    if "loss" in broken or "target" in broken:
+        return None
     task = source.task if source else None
     has_target = table.target is not None or (task is not None and table.loss != "sum")
     loss = table.loss or (task.loss if task else None if has_target else "sum")
     at = table.at if table.at is not None else task.at if task else "every" if has_target else "last"
     _check_at(at, source, report)
-    if loss is None and len(report) == before:
-        report.add(
-            ("objective", "loss"), "missing, there is a target", one_of(("mse", "cross_entropy", "bce"))
-        )
-    elif loss == "sum" and table.target is not None:
-        report.add(("objective", "target"), "the sum is not compared with a target", "leave it out")
-    elif loss not in (None, "sum") and not has_target and source is not None and "target" not in raw:
-        report.add(("objective", "loss"), f"{loss} needs a target", 'say target = "next", values or a file')
+    _check_loss(loss, table, has_target or source is None or "target" in raw, report)
     if source is None or loss is None or len(report) > before:
         if table.target is not None and loss != "sum":
             read_target(table.target, None, False, loss == "cross_entropy", folder, report)
@@ -87,6 +82,18 @@ def check_output(
     if size != needed:
         wrong = f"y has {size} values and the target {needed}"
         report.add(("model", place, key), wrong, f"say head = {needed}")
+
+
+def _check_loss(loss: str | None, table: ObjectiveTable, has_target: bool, report: Report) -> None:
+    """Report a loss without a target, a target without a loss, and a sum with one."""
+    if loss is None:
+        report.add(
+            ("objective", "loss"), "missing, there is a target", one_of(("mse", "cross_entropy", "bce"))
+        )
+    elif loss == "sum" and table.target is not None:
+        report.add(("objective", "target"), "the sum is not compared with a target", "leave it out")
+    elif loss not in (None, "sum") and not has_target:
+        report.add(("objective", "loss"), f"{loss} needs a target", 'say target = "next", values or a file')
 
 
 def _check_at(at: Any, source: Source | None, report: Report) -> None:

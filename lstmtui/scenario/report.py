@@ -41,12 +41,24 @@ class Report:
         self._text = text
         self._own: list[tuple[Location, str, str, str]] = []
         self._elsewhere: list[Problem] = []
+        self._uncollected = 0
 
     def __len__(self) -> int:
-        return len(self._own) + len(self._elsewhere)
+        return len(self._own) + len(self._elsewhere) + self._uncollected
+
+    def is_full(self) -> bool:
+        """Whether there are far more problems than will be said; further ones need only be counted."""
+        return len(self._own) >= 10 * MOST
+
+    def count(self) -> None:
+        """One more problem, of which nothing but the number is kept."""
+        self._uncollected += 1
 
     def add(self, location: Location, wrong: str, allowed: str = "", suggestion: str = "") -> None:
         """A problem at a key of the scenario file."""
+        if self.is_full():
+            self.count()
+            return
         self._own.append((location, wrong, allowed, suggestion))
 
     def add_error(self, location: Location, error: DataError) -> None:
@@ -67,8 +79,8 @@ class Report:
         ]
         own.sort(key=lambda problem: problem.line or 0)
         problems = [*own, *self._elsewhere]
-        if len(problems) > MOST:
-            rest = Problem(self.file, None, "", f"and {len(problems) - MOST:,} more problems")
+        if len(self) > MOST:
+            rest = Problem(self.file, None, "", f"and {len(self) - MOST:,} more problems")
             problems = [*problems[:MOST], rest]
         raise ScenarioError(problems)
 

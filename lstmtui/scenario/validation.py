@@ -44,7 +44,11 @@ def validate(
         return kind.model_validate(raw), frozenset()
     except ValidationError as error:
         for details in error.errors(include_url=False):
-            broken |= _report(kind, details, location, report)
+            if report.is_full():
+                report.count()
+                broken.add(str(details["loc"][0]))
+            else:
+                broken |= _report(kind, details, location, report)
     return kind.model_validate({k: v for k, v in raw.items() if k not in broken}), frozenset(broken)
 
 

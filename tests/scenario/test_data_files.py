@@ -6,45 +6,52 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+
+from lstmtui.scenario import Problem
 
 
 def _file(name: str, more: str = "") -> str:
     return f'[input]\nfile = "{name}"\n{more}'
 
 
-def test_named_columns_are_read_by_their_names(load, tmp_path):
+def test_named_columns_are_read_by_their_names(load: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("month,up,down\n1949-01,1,2\n1949-02,3,\n1949-03,nan,-inf\n")
     source = load(_file("d.csv", 'columns = ["down", "up"]')).input
     np.testing.assert_array_equal(source.values[:, 0], [[2, 1], [np.nan, 3], [-np.inf, np.nan]])
     assert source.labels == ("down", "up")
 
 
-def test_columns_by_position_need_no_header(load, tmp_path):
+def test_columns_by_position_need_no_header(load: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("a,1\nb,2\n")
     source = load(_file("d.csv", "columns = [1]")).input
     np.testing.assert_array_equal(source.values[:, 0, 0], [1, 2])
     assert source.labels == ("column 1",)
 
 
-def test_header_is_found_without_columns(load, tmp_path):
+def test_header_is_found_without_columns(load: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "d.tsv").write_bytes(b"\xef\xbb\xbfa\tb\r\n1\t2\r\n\r\n3\t4\r\n")
     source = load(_file("d.tsv")).input
     np.testing.assert_array_equal(source.values[:, 0], [[1, 2], [3, 4]])
     assert source.labels == ("a", "b")
 
 
-def test_whole_numbers_of_a_csv_can_be_tokens(load, tmp_path):
+def test_whole_numbers_of_a_csv_can_be_tokens(load: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("3\n1\n")
     source = load(_file("d.csv", 'as = "tokens"\nvocabulary_size = 5')).input
     np.testing.assert_array_equal(source.tokens, [[3], [1]])
     assert source.size == 5
 
 
-def test_mistaken_cells_are_named_by_line_and_column(problems, tmp_path):
+def test_mistaken_cells_are_named_by_line_and_column(
+    problems: Callable[..., tuple[Problem, ...]], tmp_path: Path
+) -> None:
     (tmp_path / "d.csv").write_text("n,s\n1,x\n" + "abc,x\n" * 7 + "1\n")
     found = [str(problem).rpartition("/")[2] for problem in problems(_file("d.csv", 'columns = ["n"]'))]
     assert found[0] == "d.csv:3: column n: 'abc' is not a number"
@@ -62,19 +69,23 @@ def test_mistaken_cells_are_named_by_line_and_column(problems, tmp_path):
         ('array = "x"', "3: input.array: does not go with a .csv file; goes with .npz, .safetensors"),
     ],
 )
-def test_mistaken_columns(problems, tmp_path, more, said):
+def test_mistaken_columns(
+    problems: Callable[..., tuple[Problem, ...]], tmp_path: Path, more: str, said: str
+) -> None:
     (tmp_path / "d.csv").write_text("month,passengers\n1,2\n")
     assert str(problems(_file("d.csv", more))[0]).split("a.toml:")[1].startswith(said)
 
 
-def test_misspelt_column_is_suggested(problem, tmp_path):
+def test_misspelt_column_is_suggested(problem: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("month,passengers\n1,2\n")
     assert problem(_file("d.csv", 'columns = ["pasengers"]')).endswith('did you mean "passengers"?')
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 3), (4, 2, 3)])
 @pytest.mark.parametrize("dtype", ["f8", ">f4", "f2", "i2", "u1", "?"])
-def test_npy_of_every_shape_and_number_type(load, tmp_path, shape, dtype):
+def test_npy_of_every_shape_and_number_type(
+    load: Callable[..., Any], tmp_path: Path, shape: tuple[int, ...], dtype: Any
+) -> None:
     array = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
     np.save(tmp_path / "d.npy", np.asfortranarray(array))
     values = load(_file("d.npy")).input.values
@@ -82,14 +93,16 @@ def test_npy_of_every_shape_and_number_type(load, tmp_path, shape, dtype):
     assert values.dtype == np.float64
 
 
-def test_array_of_an_npz_is_chosen_by_name(load, problem, tmp_path):
+def test_array_of_an_npz_is_chosen_by_name(
+    load: Callable[..., Any], problem: Callable[..., str], tmp_path: Path
+) -> None:
     np.savez_compressed(tmp_path / "d.npz", one=np.ones(2), two=np.full(3, 2.0))
     assert load(_file("d.npz", 'array = "two"')).input.steps == 3
     assert problem(_file("d.npz")).startswith("2: input.file: the file holds 2 arrays; choose with array")
     assert problem(_file("d.npz", 'array = "tow"')).endswith('did you mean "two"?')
 
 
-def test_safetensors_half_precision_is_read_exactly(load, tmp_path):
+def test_safetensors_half_precision_is_read_exactly(load: Callable[..., Any], tmp_path: Path) -> None:
     halves = np.array([1.5, -2.25], dtype=np.float16)
     save_file({"x": halves}, tmp_path / "d.safetensors")
     np.testing.assert_array_equal(load(_file("d.safetensors")).input.values[:, 0, 0], halves)
@@ -98,14 +111,16 @@ def test_safetensors_half_precision_is_read_exactly(load, tmp_path):
     np.testing.assert_array_equal(load(_file("d.safetensors")).input.values[:, 0, 0], halves)
 
 
-def test_text_file_is_its_characters_without_the_last_line_break(load, tmp_path):
+def test_text_file_is_its_characters_without_the_last_line_break(
+    load: Callable[..., Any], tmp_path: Path
+) -> None:
     (tmp_path / "d.txt").write_bytes("aβ\r\na\n".encode())
     source = load(_file("d.txt")).input
     assert source.labels == ("␊", "a", "β")
     np.testing.assert_array_equal(source.tokens[:, 0], [1, 2, 0, 1])
 
 
-def test_tokens_of_an_npy_are_time_by_batch(load, tmp_path):
+def test_tokens_of_an_npy_are_time_by_batch(load: Callable[..., Any], tmp_path: Path) -> None:
     np.save(tmp_path / "d.npy", np.array([[0, 1], [2, 0], [1, 1]]))
     source = load(_file("d.npy", 'as = "tokens"')).input
     assert (source.steps, source.batch, source.size) == (3, 2, 3)
@@ -162,18 +177,22 @@ def _bomb() -> bytes:
         ("d.pkl", b"x", ".pkl files are not read; allowed: .csv, .tsv, .npy"),
     ],
 )
-def test_broken_files_are_one_clear_problem(problem, tmp_path, name, content, said):
+def test_broken_files_are_one_clear_problem(
+    problem: Callable[..., str], tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
     (tmp_path / name).write_bytes(content)
     assert said in problem(_file(name))
 
 
-def test_pickled_arrays_are_never_unpickled(problem, tmp_path):
+def test_pickled_arrays_are_never_unpickled(problem: Callable[..., str], tmp_path: Path) -> None:
     np.save(tmp_path / "d.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     assert "the array holds object" in problem(_file("d.npy"))
 
 
 @pytest.mark.parametrize("name", ["d.csv", "d.npy", "d.npz", "d.safetensors", "d.txt"])
-def test_missing_files_folders_and_pipes_are_refused(problem, tmp_path, name):
+def test_missing_files_folders_and_pipes_are_refused(
+    problem: Callable[..., str], tmp_path: Path, name: str
+) -> None:
     assert "no such file" in problem(_file(name))
     (tmp_path / name).mkdir()
     assert "is a folder, not a file" in problem(_file(name))
@@ -182,10 +201,10 @@ def test_missing_files_folders_and_pipes_are_refused(problem, tmp_path, name):
     assert "is not a regular file" in problem(_file(name))
 
 
-def test_device_files_are_refused(problem, tmp_path):
+def test_device_files_are_refused(problem: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "d.txt").symlink_to("/dev/zero")
     assert "is not a regular file" in problem(_file("d.txt"))
 
 
-def test_file_name_with_a_nul_is_refused(problem):
+def test_file_name_with_a_nul_is_refused(problem: Callable[..., str]) -> None:
     assert "its name is not a file name" in problem('[input]\nfile = "a\\u0000.csv"')

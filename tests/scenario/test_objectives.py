@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,23 +18,25 @@ def _model(outputs: int) -> str:
     return f'\n[[model]]\ncell = "lstm"\nhidden_size = 4\nhead = {outputs}\n'
 
 
-def test_without_an_objective_it_is_the_sum_at_the_last_timestep_of_each_sequence(load):
+def test_without_an_objective_it_is_the_sum_at_the_last_timestep_of_each_sequence(
+    load: Callable[..., Any],
+) -> None:
     objective = load(RAGGED).objective
     assert (objective.loss, objective.at, objective.target) == ("sum", "last", None)
     np.testing.assert_array_equal(objective.mask, [[False, False], [False, True], [True, False]])
 
 
-def test_sum_at_a_timestep(load):
+def test_sum_at_a_timestep(load: Callable[..., Any]) -> None:
     objective = load(RAGGED + "[objective]\nat = 2").objective
     np.testing.assert_array_equal(objective.mask, [[False, False], [False, False], [True, False]])
 
 
-def test_sum_at_every_timestep_leaves_out_padding(load):
+def test_sum_at_every_timestep_leaves_out_padding(load: Callable[..., Any]) -> None:
     objective = load(RAGGED + '[objective]\nloss = "sum"\nat = "every"').objective
     np.testing.assert_array_equal(objective.mask, [[True, True], [True, True], [True, False]])
 
 
-def test_next_value_is_the_target_of_all_but_the_last_timestep(load):
+def test_next_value_is_the_target_of_all_but_the_last_timestep(load: Callable[..., Any]) -> None:
     scenario = load(RAGGED + '[objective]\nloss = "mse"\ntarget = "next"', _model(1))
     objective = scenario.objective
     assert objective.at == "every"
@@ -40,12 +46,12 @@ def test_next_value_is_the_target_of_all_but_the_last_timestep(load):
     assert scenario.input.steps == 3
 
 
-def test_next_value_is_normalised_like_the_input(load):
+def test_next_value_is_normalised_like_the_input(load: Callable[..., Any]) -> None:
     text = '[input]\nvalues = [0, 5, 10]\nnormalize = "minmax"\n[objective]\nloss = "mse"\ntarget = "next"'
     np.testing.assert_array_equal(load(text, _model(1)).objective.target[:2, 0, 0], [0.5, 1])
 
 
-def test_next_token_is_an_id(load):
+def test_next_token_is_an_id(load: Callable[..., Any]) -> None:
     objective = load(TOKENS + '[objective]\nloss = "cross_entropy"\ntarget = "next"', _model(3)).objective
     assert objective.target.dtype == np.int64
     np.testing.assert_array_equal(objective.target[:2, 0], [2, 0])
@@ -65,7 +71,9 @@ def test_next_token_is_an_id(load):
         ("cross_entropy", "1", np.ones((4, 1))),
     ],
 )
-def test_inline_targets_at_every_timestep(load, loss, target, expected):
+def test_inline_targets_at_every_timestep(
+    load: Callable[..., Any], loss: str, target: str, expected: Any
+) -> None:
     outputs = 2 if loss == "cross_entropy" else expected.shape[-1]
     text = f'{VALUES}[objective]\nloss = "{loss}"\ntarget = {target}'
     objective = load(text, _model(outputs)).objective
@@ -78,21 +86,23 @@ def test_inline_targets_at_every_timestep(load, loss, target, expected):
     ("loss", "target", "outputs", "expected"),
     [("mse", "[1, 2]", 2, [1, 2]), ("mse", "[[1, 2]]", 2, [1, 2]), ("cross_entropy", "[1]", 2, 1)],
 )
-def test_targets_for_one_timestep_alone(load, loss, target, outputs, expected):
+def test_targets_for_one_timestep_alone(
+    load: Callable[..., Any], loss: str, target: str, outputs: int, expected: Any
+) -> None:
     text = f'{VALUES}[objective]\nloss = "{loss}"\nat = 2\ntarget = {target}'
     objective = load(text, _model(outputs)).objective
     np.testing.assert_array_equal(objective.target[2, 0], expected)
     np.testing.assert_array_equal(objective.mask[:, 0], [False, False, True, False])
 
 
-def test_target_with_the_lengths_of_the_input(load):
+def test_target_with_the_lengths_of_the_input(load: Callable[..., Any]) -> None:
     text = RAGGED + '[objective]\nloss = "mse"\ntarget = [[[7], [8], [9]], [[1], [2]]]'
     objective = load(text, _model(1)).objective
     np.testing.assert_array_equal(objective.target[:, 1, 0], [1, 2, 0])
     np.testing.assert_array_equal(objective.mask[:, 1], [True, True, False])
 
 
-def test_target_from_a_file(load, tmp_path):
+def test_target_from_a_file(load: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n5,6\n7,8\n")
     text = VALUES + '[objective]\nloss = "mse"\ntarget = { file = "t.csv", columns = ["b"] }'
     np.testing.assert_array_equal(load(text, _model(1)).objective.target[:, 0, 0], [2, 4, 6, 8])
@@ -101,13 +111,13 @@ def test_target_from_a_file(load, tmp_path):
     np.testing.assert_array_equal(load(text, _model(3)).objective.target[:, 0], [0, 1, 2, 1])
 
 
-def test_task_brings_its_own_objective(load):
+def test_task_brings_its_own_objective(load: Callable[..., Any]) -> None:
     objective = load('[input]\ntask = "latch"\nlength = 5\nbatch = 3', _model(1)).objective
     assert (objective.loss, objective.at) == ("bce", "last")
     np.testing.assert_array_equal(objective.mask, [[False] * 3] * 4 + [[True] * 3])
 
 
-def test_file_can_change_the_objective_of_a_task(load):
+def test_file_can_change_the_objective_of_a_task(load: Callable[..., Any]) -> None:
     text = '[input]\ntask = "latch"\nlength = 5\n[objective]\nloss = "mse"\nat = "every"'
     objective = load(text, _model(1)).objective
     assert (objective.loss, objective.at, objective.mask.all()) == ("mse", "every", True)
@@ -160,16 +170,18 @@ def test_file_can_change_the_objective_of_a_task(load):
         ),
     ],
 )
-def test_mistaken_objective_is_said_in_a_sentence(problem, objective, outputs, said):
+def test_mistaken_objective_is_said_in_a_sentence(
+    problem: Callable[..., str], objective: str, outputs: int, said: str
+) -> None:
     assert problem(f"{VALUES}[objective]\n{objective}", _model(outputs)).startswith(said)
 
 
-def test_next_token_needs_an_output_for_each_token(problem):
+def test_next_token_needs_an_output_for_each_token(problem: Callable[..., str]) -> None:
     text = TOKENS + 'vocabulary_size = 9\n[objective]\nloss = "cross_entropy"\ntarget = "next"'
     assert "model[0].head: y has 8 values" in problem(text, _model(8))
     assert "say head = 9 or more" in problem(text, _model(8))
 
 
-def test_targets_as_long_as_the_input(problem):
+def test_targets_as_long_as_the_input(problem: Callable[..., str]) -> None:
     text = RAGGED + '[objective]\nloss = "mse"\ntarget = [[[7], [8], [9]], [[1], [2], [3]]]'
-    assert "4: objective.target: its sequences are not as long" in problem(text, _model(1))
+    assert "5: objective.target: its sequences are not as long" in problem(text, _model(1))

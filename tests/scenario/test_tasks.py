@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,9 +11,13 @@ from lstmtui.errors import UserError
 from lstmtui.scenario.tasks import TASKS, make_task
 
 
+def _draw(name: str, **keys: Any) -> Any:
+    return make_task(name, **keys)
+
+
 @pytest.mark.parametrize("name", TASKS)
-def test_same_seed_gives_the_same_arrays_and_another_seed_others(name):
-    one, same, other = (make_task(name, length=40, batch=3, seed=seed) for seed in (4, 4, 5))
+def test_same_seed_gives_the_same_arrays_and_another_seed_others(name: str) -> None:
+    one, same, other = (_draw(name, length=40, batch=3, seed=seed) for seed in (4, 4, 5))
     data, again, different = (d.values if d.tokens is None else d.tokens for d in (one, same, other))
     np.testing.assert_array_equal(data, again)
     np.testing.assert_array_equal(one.target, same.target)
@@ -19,8 +25,8 @@ def test_same_seed_gives_the_same_arrays_and_another_seed_others(name):
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_every_task_fits_its_shapes(name):
-    data = make_task(name, length=40, batch=3, seed=0)
+def test_every_task_fits_its_shapes(name: str) -> None:
+    data = _draw(name, length=40, batch=3, seed=0)
     assert (data.values is None) != (data.tokens is None)
     assert data.target.shape[:2] == data.mask.shape == (40, 3)
     assert data.mask.any()
@@ -31,8 +37,8 @@ def test_every_task_fits_its_shapes(name):
         assert data.values.shape == (40, 3, len(data.labels))
 
 
-def test_latch_shows_the_bit_once_and_asks_for_it_at_the_end():
-    data = make_task("latch", length=30, batch=64, seed=1)
+def test_latch_shows_the_bit_once_and_asks_for_it_at_the_end() -> None:
+    data = _draw("latch", length=30, batch=64, seed=1)
     bit = data.values[0, :, 0]
     assert set(bit) == {-1.0, 1.0}
     assert not data.values[1:, :, 0].any()
@@ -42,16 +48,16 @@ def test_latch_shows_the_bit_once_and_asks_for_it_at_the_end():
     assert abs(np.corrcoef(data.values[1:, :, 1].mean(axis=0), bit)[0, 1]) < 0.4
 
 
-def test_latch_noise_has_the_deviation_asked_for():
-    data = make_task("latch", length=2000, batch=2, seed=1, noise=2.0, distractors=0.0)
+def test_latch_noise_has_the_deviation_asked_for() -> None:
+    data = _draw("latch", length=2000, batch=2, seed=1, noise=2.0, distractors=0.0)
     assert data.values[1:, :, 1].std() == pytest.approx(2.0, rel=0.05)
-    quiet = make_task("latch", length=2000, batch=2, seed=1, noise=0.0, distractors=0.25)
+    quiet = _draw("latch", length=2000, batch=2, seed=1, noise=0.0, distractors=0.25)
     assert set(np.unique(quiet.values[1:, :, 1])) == {-1.0, 0.0, 1.0}
     assert (quiet.values[1:, :, 1] != 0).mean() == pytest.approx(0.25, abs=0.03)
 
 
-def test_adding_asks_for_the_sum_of_the_two_marked_numbers():
-    data = make_task("adding", length=21, batch=50, seed=2)
+def test_adding_asks_for_the_sum_of_the_two_marked_numbers() -> None:
+    data = _draw("adding", length=21, batch=50, seed=2)
     for sequence in range(50):
         numbers, marker = data.values[:, sequence].T
         first, second = np.flatnonzero(marker)
@@ -60,8 +66,8 @@ def test_adding_asks_for_the_sum_of_the_two_marked_numbers():
     np.testing.assert_array_equal(np.flatnonzero(data.mask.any(axis=1)), [20])
 
 
-def test_copy_asks_for_the_symbols_after_the_go_marker():
-    data = make_task("copy", length=20, batch=4, seed=3, symbols=5, recall=3)
+def test_copy_asks_for_the_symbols_after_the_go_marker() -> None:
+    data = _draw("copy", length=20, batch=4, seed=3, symbols=5, recall=3)
     for sequence in range(4):
         text = "".join(data.labels[token] for token in data.tokens[:, sequence])
         assert text[3:] == "_" * 13 + ">" + "___"
@@ -70,8 +76,8 @@ def test_copy_asks_for_the_symbols_after_the_go_marker():
         assert set(asked) <= set("abcde")
 
 
-def test_brackets_are_well_nested_and_the_target_is_the_depth():
-    data = make_task("brackets", length=80, batch=20, seed=4, max_depth=4)
+def test_brackets_are_well_nested_and_the_target_is_the_depth() -> None:
+    data = _draw("brackets", length=80, batch=20, seed=4, max_depth=4)
     kinds = set()
     for sequence in range(20):
         opened: list[str] = []
@@ -88,8 +94,8 @@ def test_brackets_are_well_nested_and_the_target_is_the_depth():
     assert data.mask.all()
 
 
-def test_sine_asks_for_the_next_value():
-    data = make_task("sine", length=50, batch=2, seed=5, period=10.0)
+def test_sine_asks_for_the_next_value() -> None:
+    data = _draw("sine", length=50, batch=2, seed=5, period=10.0)
     np.testing.assert_allclose(data.target[:-1], data.values[1:], atol=1e-12)
     np.testing.assert_allclose(data.values[10:, :, 0], data.values[:-10, :, 0], atol=1e-12)
 
@@ -103,6 +109,6 @@ def test_sine_asks_for_the_next_value():
         ("copy", {"recall": 30}, "copy needs 61 timesteps or more"),
     ],
 )
-def test_impossible_task_is_said_in_a_sentence(name, options, said):
+def test_impossible_task_is_said_in_a_sentence(name: str, options: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         make_task(name, length=40, batch=1, seed=0, **options)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from lstmtui.errors import UserError
@@ -61,6 +59,6 @@ def misfit(option: Option, value: object) -> str:
     kinds = int if option.whole else int | float
     if isinstance(value, bool) or not isinstance(value, kinds):
         return f"must be a {'whole ' if option.whole else ''}number, is {shown(value)}"
-    if math.isnan(value) or not option.least <= value <= option.most:
+    if not option.least <= value <= option.most:
         return f"must lie between {option.least:g} and {option.most:g}, is {shown(value)}"
     return ""

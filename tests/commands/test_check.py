@@ -1,0 +1,63 @@
+"""`lstmtui check`: a verdict for each file, on the right stream, with the right status."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lstmtui.__main__ import main
+
+GOOD = '[input]\nvalues = [1, 2, 3]\n[[model]]\ncell = "lstm"\nhidden_size = 2\n'
+
+
+def test_good_file_is_described_on_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(GOOD)
+    assert main(["check", str(path)]) == 0
+    output = capsys.readouterr()
+    assert output.out == f"{path}: fine: 1 model, T=3, B=1, 1 channel, sum at last\n"
+    assert output.err == ""
+
+
+def test_every_file_is_checked_and_every_problem_said_on_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in (("a", GOOD.replace("lstm", "lstn") + "hed = 1\n"), ("b", GOOD), ("c", "x = = 1")):
+        (tmp_path / f"{name}.toml").write_text(text)
+    files = [str(tmp_path / f"{name}.toml") for name in "abcd"]
+    assert main(["check", *files]) == 2
+    output = capsys.readouterr()
+    assert output.out.count("\n") == output.out.count(f"{files[1]}: fine: ") == 1
+    lines = output.err.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [
+        f"{files[0]}:4",
+        f"{files[0]}:6",
+        f"{files[2]}:1",
+        files[3],
+    ]
+    assert lines[0].endswith('did you mean "lstm"?')
+    assert lines[3].endswith(f"no such file: {files[3]}")
+
+
+def test_escape_sequences_reach_neither_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "\\u001b]0;owned\\u0007\\u009b2J\\u202e"
+    texts = {
+        "fine\x1b[31m": f'title = "{evil}"\nnotes = "{evil}"\n[input]\ntext = "{evil}"\n'
+        f'[[model]]\nname = "{evil}"\ncell = "gru"\nhidden_size = 2\n[playback]\nscript = "{evil}"\n',
+        "bad\x1b[31m": f'"{evil}" = 1\n[input]\nfile = "{evil}.csv"\nnormalize = "{evil}"\n'
+        f'[objective]\nat = "{evil}"\n[[model]]\n"{evil}" = 1\nname = "{evil}"\ncell = "{evil}"\n'
+        f'[[model]]\nname = "{evil}"\n[run]\ndevice = "{evil}"\n',
+        "data\x1b[31m": '[input]\nfile = "\\u001b.csv"\n[[model]]\ncell = "gru"\nhidden_size = 2\n',
+    }
+    (tmp_path / "\x1b.csv").write_text("a\x1b[2J,b\n1,\x1b[2J\n")
+    files = []
+    for name, text in texts.items():
+        files.append(str(tmp_path / f"{name}.toml"))
+        (tmp_path / f"{name}.toml").write_text(text)
+    assert main(["check", *files]) == 2
+    output = capsys.readouterr()
+    assert output.out.count("fine: ") == 1
+    assert "␛[2J" in output.err
+    for text in (output.out, output.err):
+        assert all(character.isprintable() or character == "\n" for character in text)
