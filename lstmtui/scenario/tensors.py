@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lstmtui.scenario.files import open_file
 from lstmtui.scenario.problem import short, shown
@@ -17,7 +15,6 @@ from lstmtui.scenario.schema import MAX_ELEMENTS
 if TYPE_CHECKING:
     from lstmtui.scenario.scenario import Array
 
-_LARGEST_HEADER = 16 << 20
 _DTYPES = {
     "F64": "<f8",
     "F32": "<f4",
@@ -43,10 +40,6 @@ class StoredTensor:
     dtype: str
     """F32, BF16 …"""
     shape: tuple[int, ...]
-    start: int
-    """Its first byte, counted from the start of the file."""
-    size: int
-    """In bytes."""
 
 
 class TensorFile:
@@ -57,75 +50,56 @@ class TensorFile:
     """
 
     def __init__(self, path: Path) -> None:
+        from safetensors import SafetensorError, safe_open
+
         self._path = path
-        file, size = open_file(path)
+        self._data: dict[str, bytearray] | None = None
+        file, _ = open_file(path)
+        file.close()
         try:
-            with file:
-                header = file.read(8)
-                length = int.from_bytes(header, "little")
-                if len(header) < 8 or length > size - 8:
-                    raise self._broken(f"its header would take {length:,} bytes, the file has {size:,}")
-                if length > _LARGEST_HEADER:
-                    raise self._broken(f"its header takes {length:,} bytes")
-                entries = _parse(file.read(length))
-        except OSError:
-            raise self._broken("it cannot be read") from None
-        if entries is None:
-            raise self._broken("its header is not JSON")
-        entries.pop("__metadata__", None)
-        self.tensors = {name: self._stored(name, entry, length + 8, size) for name, entry in entries.items()}
+            with safe_open(path, framework="np") as opened:
+                slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
+                self.tensors = {
+                    name: StoredTensor(part.get_dtype(), tuple(part.get_shape()))
+                    for name, part in slices.items()
+                }
+        except (SafetensorError, OSError, ValueError) as error:
+            raise self._broken(short(str(error).removeprefix("Error while deserializing header: "))) from None
+        for name, tensor in self.tensors.items():
+            self._check(name, tensor)
 
     def read(self, name: str) -> Array:
         """One tensor: as it is stored, or float32 where it is stored in half precision."""
         import numpy as np
 
         stored = self.tensors[name]
-        array: Array
-        try:
-            array = np.fromfile(
-                self._path, dtype=_DTYPES[stored.dtype], count=math.prod(stored.shape), offset=stored.start
-            )
-        except OSError:
-            raise self._broken("it cannot be read") from None
-        if array.nbytes != stored.size:
-            raise self._broken(f"{shown(name)} is cut off")
+        array: Array = np.frombuffer(self._bytes()[name], dtype=_DTYPES[stored.dtype])
         if stored.dtype == "BF16":
             array = (array.astype(np.uint32) << 16).view(np.float32)
         elif stored.dtype == "F16":
             array = array.astype(np.float32)
         return array.reshape(stored.shape)
 
-    def _stored(self, name: str, entry: Any, data: int, size: int) -> StoredTensor:
-        """Check one entry of the header; `data` is where the numbers start."""
-        try:
-            dtype, shape, (start, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-            sizes = [*shape, start, end]
-            sound = isinstance(dtype, str) and all(type(n) is int and n >= 0 for n in sizes)
-        except (KeyError, TypeError, ValueError):
-            sound = False
-        if not sound:
-            raise self._broken(f"{shown(name)} has no dtype, shape and place in its header")
-        if dtype not in _DTYPES:
+    def _bytes(self) -> dict[str, bytearray]:
+        """The bytes of every tensor; numpy has no bfloat16, for which the library's own arrays fail."""
+        from safetensors import SafetensorError, deserialize
+
+        if self._data is None:
+            try:
+                entries = deserialize(self._path.read_bytes())  # type: ignore[no-untyped-call]
+                self._data = {name: entry["data"] for name, entry in entries}
+            except (SafetensorError, OSError, ValueError) as error:
+                raise self._broken(short(str(error))) from None
+        return self._data
+
+    def _check(self, name: str, tensor: StoredTensor) -> None:
+        if tensor.dtype not in _DTYPES:
             raise DataError(
-                f"{short(self._path.name)}: {shown(name)} is of dtype {short(dtype)}",
+                f"{short(self._path.name)}: {shown(name)} is of dtype {short(tensor.dtype)}",
                 f"allowed: {', '.join(_DTYPES)}",
             )
-        count = math.prod(shape)
-        if count > MAX_ELEMENTS:
+        if math.prod(tensor.shape) > MAX_ELEMENTS:
             raise self._broken(f"{shown(name)} has more than {MAX_ELEMENTS:,} numbers")
-        import numpy as np
-
-        if end - start != count * np.dtype(_DTYPES[dtype]).itemsize or data + end > size:
-            raise self._broken(f"{shown(name)} does not fit: the file is cut off or its header is wrong")
-        return StoredTensor(dtype, shape, data + start, end - start)
 
     def _broken(self, reason: str) -> DataError:
         return DataError(f"{short(self._path.name)} is not a readable .safetensors file: {reason}")
-
-
-def _parse(header: bytes) -> dict[str, Any] | None:
-    try:
-        entries = json.loads(header.decode("utf-8"))
-    except (ValueError, RecursionError):
-        return None
-    return dict(entries) if isinstance(entries, Mapping) else None
