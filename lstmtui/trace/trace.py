@@ -100,9 +100,10 @@ class Trace:
         """
         key = self._key(quantity, layer, direction)
         if key not in self.arrays:
-            raise UserError(
-                f"{quantity}: not in this trace; layer {layer} has {', '.join(self.quantities(layer))}"
-            )
+            known = quantity.removeprefix("d") in ("x", "y", *self.cell(layer).quantities)
+            why = self.header.absent if known else ""
+            why = why or f"layer {layer} has {', '.join(self.quantities(layer))}"
+            raise UserError(f"{quantity}: not in this trace; {why}")
         return self.arrays[key]
 
     def initial(self, state: str, layer: int = 0, direction: str = "forward") -> Array:
@@ -209,5 +210,6 @@ def extent_of(values: Array) -> Extent:
         finite = block[np.isfinite(block)].astype(np.float64)
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-            squares, count = squares + float(finite @ finite), count + finite.size
+            with np.errstate(over="ignore"):
+                squares, count = squares + float(finite @ finite), count + finite.size
     return Extent(low, high, math.sqrt(squares / count)) if count else Extent(0.0, 0.0, 0.0)

@@ -1,0 +1,16 @@
+"""Expressions over the quantities of a timestep: for breakpoints, watches, `print` and `expect`."""
+
+from lstmtui.session.expressions.error import ExpressionError
+from lstmtui.session.expressions.expression import Expression, compile_expression
+from lstmtui.session.expressions.scope import Scope, scope_of
+from lstmtui.session.expressions.vocabulary import FUNCTIONS, quantity_names
+
+__all__ = [
+    "FUNCTIONS",
+    "Expression",
+    "ExpressionError",
+    "Scope",
+    "compile_expression",
+    "quantity_names",
+    "scope_of",
+]

@@ -1,0 +1,116 @@
+"""What an expression is made of, once it has been parsed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of an expression."""
+
+    start: int
+    """Where it begins in the text."""
+    stop: int
+    """Where it ends."""
+
+
+@dataclass(frozen=True)
+class Number(Part):
+    """A constant."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Scalar(Part):
+    """`t` or `loss`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Quantity(Part):
+    """A quantity of the selected layer: a value for each unit."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Previous(Part):
+    """The operand at the timestep before, in the direction of the layer."""
+
+    operand: Node
+
+
+@dataclass(frozen=True)
+class Base(Part):
+    """The operand in the run without what-ifs."""
+
+    operand: Node
+
+
+@dataclass(frozen=True)
+class Unit(Part):
+    """One unit of the operand; negative numbers count from the last."""
+
+    operand: Node
+    index: int
+    column: int
+    """Where the number stands."""
+
+
+@dataclass(frozen=True)
+class Reduction(Part):
+    """One value made of all units of the operand."""
+
+    name: str
+    operand: Node
+
+
+@dataclass(frozen=True)
+class Elementwise(Part):
+    """An operator or a function of the operands, unit by unit."""
+
+    name: str
+    operands: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Comparison(Part):
+    """One comparison, or a chain of them: every neighbouring pair must compare so."""
+
+    signs: tuple[str, ...]
+    operands: tuple[Node, ...]
+
+
+Node: TypeAlias = Number | Scalar | Quantity | Previous | Base | Unit | Reduction | Elementwise | Comparison
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The operands of a node."""
+    match node:
+        case Elementwise() | Comparison():
+            return node.operands
+        case Previous() | Base() | Unit() | Reduction():
+            return (node.operand,)
+        case _:
+            return ()
+
+
+def is_vector(node: Node) -> bool:
+    """Whether the node has a value for each unit, whatever it is evaluated on."""
+    match node:
+        case Quantity():
+            return True
+        case Number() | Scalar() | Unit() | Reduction():
+            return False
+        case _:
+            return any(is_vector(child) for child in children(node))
+
+
+def quantities_of(node: Node) -> frozenset[str]:
+    """The names of the quantities that are read."""
+    own = {node.name} if isinstance(node, Quantity) else set()
+    return frozenset(own).union(*(quantities_of(child) for child in children(node)))

@@ -1,0 +1,98 @@
+"""What an expression may see of a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from lstmtui.session.session import Session
+from lstmtui.trace.trace import Array, Trace
+
+
+class Scope(Protocol):
+    """One sequence in one layer and direction of a run."""
+
+    @property
+    def steps(self) -> int:
+        """The number of timesteps of the sequence."""
+
+    @property
+    def loss(self) -> float:
+        """What the gradients are taken of."""
+
+    @property
+    def backward(self) -> bool:
+        """Whether the timestep before t is t + 1."""
+
+    @property
+    def base(self) -> Scope | None:
+        """The same place in the run without what-ifs; None where this is that run."""
+
+    def names(self) -> tuple[str, ...]:
+        """The quantities there are."""
+
+    def window(self, quantity: str, start: int, stop: int) -> Array:
+        """A quantity from `start` to before `stop`, shape (timesteps, units)."""
+
+    def initial(self, quantity: str) -> Array | None:
+        """h or c before the first timestep, shape (units,); None for every other quantity."""
+
+
+@dataclass(frozen=True, eq=False)
+class TraceScope:
+    """The scope of one sequence, layer and direction of a trace."""
+
+    trace: Trace
+    layer: int = 0
+    direction: str = "forward"
+    batch: int = 0
+    base: Scope | None = None
+
+    @property
+    def steps(self) -> int:
+        """The number of timesteps of the sequence."""
+        return int(self.trace.lengths[self.batch])
+
+    @property
+    def loss(self) -> float:
+        """What the gradients are taken of."""
+        return self.trace.loss
+
+    @property
+    def backward(self) -> bool:
+        """Whether the timestep before t is t + 1."""
+        return self.direction == "backward"
+
+    def names(self) -> tuple[str, ...]:
+        """The quantities there are."""
+        return self._names
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return self.trace.quantities(self.layer)
+
+    def window(self, quantity: str, start: int, stop: int) -> Array:
+        """A quantity from `start` to before `stop`, shape (timesteps, units)."""
+        return np.asarray(self.trace.values(quantity, self.layer, self.direction)[start:stop, self.batch])
+
+    def initial(self, quantity: str) -> Array | None:
+        """h or c before the first timestep, shape (units,); None for every other quantity."""
+        if quantity not in self.trace.cell(self.layer).states:
+            return None
+        return np.asarray(self.trace.initial(quantity, self.layer, self.direction)[self.batch])
+
+
+def scope_of(session: Session, baseline: Trace | None = None) -> Scope:
+    """What an expression sees at the cursor of a session.
+
+    Args:
+        session: whose cursor says which model, layer, direction and sequence is selected.
+        baseline: the run without what-ifs, of the same model; None where the selected one is that run.
+    """
+    cursor = session.cursor
+    place = (cursor.layer, cursor.direction, cursor.batch)
+    base = None if baseline is None else TraceScope(baseline, *place)
+    return TraceScope(session.trace, *place, base)

@@ -1,0 +1,42 @@
+"""Every word an expression may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import cache
+
+from lstmtui.cells import CELLS
+
+REDUCTIONS = ("norm", "mean", "min", "max", "sum", "any", "all", "argmax", "argmin", "len")
+"""From a value for each unit to one value."""
+
+ELEMENTWISE = ("abs", "isnan", "isfinite", "sqrt", "log", "exp")
+"""From a value for each unit to a value for each unit."""
+
+ELSEWHERE = ("prev", "base")
+"""The same expression at the timestep before, or in the run without what-ifs."""
+
+FUNCTIONS = REDUCTIONS + ELEMENTWISE + ELSEWHERE
+CONNECTIVES = ("and", "or", "not")
+SCALARS = ("t", "loss")
+
+
+@cache
+def quantity_names() -> tuple[str, ...]:
+    """The quantities of every cell, x and y, and the total derivative `d` + each."""
+    of_cells = dict.fromkeys(name for cell in CELLS.values() for name in cell.quantities)
+    names = ("x", *of_cells, "y")
+    return names + tuple("d" + name for name in names)
+
+
+@cache
+def words() -> frozenset[str]:
+    """Every word there is."""
+    return frozenset((*quantity_names(), *SCALARS, *FUNCTIONS, *CONNECTIVES))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that comes nearest to `word`; empty where none is near."""
+    found = get_close_matches(word[:40], sorted(known), n=1, cutoff=0.6)
+    return found[0] if found else ""
