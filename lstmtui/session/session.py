@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lstmtui.cells import Cell
 from lstmtui.errors import UserError
+from lstmtui.session.breakpoints import Breakpoints
 from lstmtui.session.cursor import Cursor
 from lstmtui.session.stop import Kind, Stop
+from lstmtui.session.watches import Watches
 from lstmtui.trace import Layer, Trace, Traces
+
+if TYPE_CHECKING:
+    from lstmtui.session.variants import Variants
 
 
 class Session:
@@ -27,8 +33,17 @@ class Session:
             traces = Traces({traces.name: traces})
         if not traces:
             raise UserError("there is nothing to debug: the scenario has no model")
+        for name, trace in traces.items():
+            if trace.lengths.min() < 1 or trace.lengths.max() > trace.steps:
+                raise UserError(f"{name}: a sequence is given a length outside of 1 to {trace.steps}")
         self.traces = dict(traces)
         self.cursor = Cursor(next(iter(self.traces)))
+        self.breakpoints = Breakpoints()
+        """Kept whatever is selected."""
+        self.watches = Watches()
+        """Kept whatever is selected."""
+        self.variants: Variants | None = None
+        """What runs the models again for what-ifs; None where there are traces only."""
 
     @property
     def trace(self) -> Trace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["step", "start", "end", "goto", "into", "out", "select", "refused"]
+Kind = Literal["step", "start", "end", "goto", "into", "out", "select", "breakpoint", "refused"]
 
 
 @dataclass(frozen=True)
@@ -14,9 +14,12 @@ class Stop:
 
     kind: Kind
     """step: a whole timestep; start, end: the run has no more; goto: a chosen t; into, out: inside a
-    timestep and back; select: another model, layer, direction, batch or unit; refused: nothing moved."""
+    timestep and back; select: another model, layer, direction, batch or unit; breakpoint: one was hit;
+    refused: nothing moved."""
     text: str
     """The same in a sentence."""
+    breakpoints: tuple[int, ...] = ()
+    """Which breakpoints were hit."""
 
     @property
     def ok(self) -> bool:

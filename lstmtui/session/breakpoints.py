@@ -1,0 +1,103 @@
+"""The breakpoints of a session: kept whatever is selected, numbered once and for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lstmtui.errors import UserError
+from lstmtui.session.hit_cache import HitCache
+
+if TYPE_CHECKING:
+    from lstmtui.session.expressions import Expression
+
+MOST_BREAKPOINTS = 1_000
+"""More than this are refused: nobody could tell them apart."""
+
+
+@dataclass(frozen=True)
+class Breakpoint:
+    """A timestep, or a condition, to stop at; with a note it speaks instead of stopping."""
+
+    id: int
+    t: int | None = None
+    """The timestep of a positional breakpoint."""
+    when: Expression | None = None
+    """The condition of a conditional one."""
+    note: str | None = None
+    """What is said at every hit, without stopping; None: stop."""
+    enabled: bool = True
+    hits: int = 0
+
+    @property
+    def place(self) -> str:
+        """ "min(f) < 0.1" or "at t=37"."""
+        return f"at t={self.t}" if self.when is None else self.when.text
+
+    def __str__(self) -> str:
+        note = "" if self.note is None else f', notes "{self.note}"'
+        state = "" if self.enabled else ", disabled"
+        return f"breakpoint {self.id}: {self.place}{note}{state} ({hit_count(self.hits)})"
+
+
+class Breakpoints:
+    """Every breakpoint by its number, which is never given again; adding too many raises UserError."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Breakpoint] = {}
+        self._last = 0
+        self.hit_cache = HitCache()
+
+    def __iter__(self) -> Iterator[Breakpoint]:
+        return iter(tuple(self._kept.values()))
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, number: int) -> Breakpoint | None:
+        """The breakpoint of this number, if there is one."""
+        return self._kept.get(number)
+
+    def add_at(self, t: int, *, enabled: bool = True) -> Breakpoint:
+        """Stop at timestep t."""
+        return self._add(Breakpoint(self._last + 1, t=t, enabled=enabled))
+
+    def add_when(self, when: Expression, note: str | None = None, *, enabled: bool = True) -> Breakpoint:
+        """Stop where the condition holds, or say the note there."""
+        return self._add(Breakpoint(self._last + 1, when=when, note=note, enabled=enabled))
+
+    def delete(self, number: int) -> Breakpoint | None:
+        """Forget a breakpoint; None where there is none of this number."""
+        return self._kept.pop(number, None)
+
+    def enable(self, number: int) -> Breakpoint | None:
+        """Let a breakpoint stop again; None where there is none of this number."""
+        return self._change(number, enabled=True)
+
+    def disable(self, number: int) -> Breakpoint | None:
+        """Keep a breakpoint without stopping; None where there is none of this number."""
+        return self._change(number, enabled=False)
+
+    def count_hits(self, number: int, hits: int = 1) -> Breakpoint:
+        """Count hits of a breakpoint that exists."""
+        self._kept[number] = replace(self._kept[number], hits=self._kept[number].hits + hits)
+        return self._kept[number]
+
+    def _add(self, added: Breakpoint) -> Breakpoint:
+        if len(self._kept) >= MOST_BREAKPOINTS:
+            raise UserError(f"there are {MOST_BREAKPOINTS:,} breakpoints; delete one first")
+        self._last = added.id
+        self._kept[added.id] = added
+        return added
+
+    def _change(self, number: int, *, enabled: bool) -> Breakpoint | None:
+        if number not in self._kept:
+            return None
+        self._kept[number] = replace(self._kept[number], enabled=enabled)
+        return self._kept[number]
+
+
+def hit_count(hits: int) -> str:
+    """ "hit 1 time"."""
+    return f"hit {hits} time{'' if hits == 1 else 's'}"

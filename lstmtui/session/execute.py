@@ -1,0 +1,200 @@
+"""Commands, executed on a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from lstmtui.errors import UserError
+from lstmtui.printable import printable
+from lstmtui.session.breakpoints import Breakpoint
+from lstmtui.session.continuation import MOST_NOTES, Continuation, run_back, run_on
+from lstmtui.session.expressions import Expression
+from lstmtui.session.hits import fits_somewhere, scope_at, unfit
+from lstmtui.session.language import Command
+from lstmtui.session.outcome import Outcome
+from lstmtui.session.sentences import operands_text, place_text, value_text
+from lstmtui.session.session import Session
+from lstmtui.session.stop import Stop
+from lstmtui.session.variants import Variants
+
+__all__ = ["Outcome", "execute"]
+
+
+def execute(session: Session, command: Command) -> Outcome:
+    """Do what a command says, as far as a session can, and say what came of it.
+
+    Nothing the command holds makes this raise: what cannot be done is an outcome that is not ok.
+    """
+    try:
+        if command.verb in _MOVEMENTS:
+            outcome = _moved(_MOVEMENTS[command.verb](session, *command.arguments))
+        elif command.verb in _VARIATIONS:
+            outcome = Outcome(True, _VARIATIONS[command.verb](_variants(session), *command.arguments))
+        elif command.verb in _REQUESTS:
+            text = _REQUESTS[command.verb].format(*command.arguments)
+            outcome = Outcome(True, text, request=(command.verb, *command.arguments))
+        else:
+            outcome = _ACTIONS[command.verb](session, *command.arguments)
+    except UserError as error:
+        outcome = Outcome(False, str(error), expect=False if command.verb == "expect" else None)
+        if command.verb in ("print", "expect"):
+            text = f"{command.arguments[0].text}: {error}, at {place_text(session)}"
+            outcome = replace(outcome, text=text)
+    return replace(outcome, text=printable(outcome.text))
+
+
+def _moved(stop: Stop) -> Outcome:
+    shown = replace(stop, text=printable(stop.text))
+    return Outcome(stop.ok, shown.text, stop=shown)
+
+
+def _goto(session: Session, t: int) -> Stop:
+    return session.goto(session.last_t + 1 + t if -session.last_t - 1 <= t < 0 else t)
+
+
+def _model(session: Session, name: str) -> Stop:
+    # A command holds only what is safe to show; a model's own name may hold more.
+    own = {printable(known): known for known in session.traces}
+    return session.select_model(own.get(name, name))
+
+
+def _continued(run: Continuation) -> Outcome:
+    outcome = _moved(run.stop)
+    if not run.notes:
+        return outcome
+    count = f"{len(run.notes)} note{'' if len(run.notes) == 1 else 's'} on the way"
+    if len(run.notes) == MOST_NOTES:
+        count = f"the first {MOST_NOTES:,} notes on the way"
+    notes = tuple((t, printable(text)) for t, text in run.notes)
+    return replace(outcome, text=f"{outcome.text}; {count}", notes=notes)
+
+
+def _break(session: Session, kind: str, where: int | Expression, note: str | None = None) -> Outcome:
+    if isinstance(where, int):
+        longest = max(int(trace.lengths.max()) for trace in session.traces.values())
+        if where >= longest:
+            return Outcome(False, f"t={where}: the longest sequence has t=0 to t={longest - 1}")
+        return Outcome(True, str(session.breakpoints.add_at(where)))
+    why = unfit(session, where, condition=True)
+    if why and not fits_somewhere(session, where, condition=True):
+        return Outcome(False, why)
+    added = session.breakpoints.add_when(where, note)
+    return Outcome(True, f"{added}{'; it cannot be hit here: ' + why if why else ''}")
+
+
+def _breaks(session: Session) -> Outcome:
+    listed = "; ".join(_listed(session, point) for point in session.breakpoints)
+    return Outcome(True, listed or "there are no breakpoints")
+
+
+def _listed(session: Session, point: Breakpoint) -> str:
+    idle = point.when is not None and unfit(session, point.when, condition=True)
+    return f"{point}, cannot be hit here" if idle else str(point)
+
+
+def _delete(session: Session, number: int) -> Outcome:
+    point = session.breakpoints.delete(number)
+    return _missing(session, number) if point is None else Outcome(True, f"deleted {point}")
+
+
+def _enable(session: Session, number: int) -> Outcome:
+    point = session.breakpoints.enable(number)
+    return _missing(session, number) if point is None else Outcome(True, f"enabled {point}")
+
+
+def _disable(session: Session, number: int) -> Outcome:
+    point = session.breakpoints.disable(number)
+    return _missing(session, number) if point is None else Outcome(True, str(point))
+
+
+def _missing(session: Session, number: int) -> Outcome:
+    there = ", ".join(str(point.id) for point in session.breakpoints) or "none"
+    return Outcome(False, f"breakpoint {number}: there is no such breakpoint; there are: {there}")
+
+
+def _watch(session: Session, expression: Expression) -> Outcome:
+    why = unfit(session, expression)
+    if why and not fits_somewhere(session, expression):
+        return Outcome(False, why)
+    watch = session.watches.add(expression)
+    if why:
+        return Outcome(True, f"watch {watch.id}: {watch.text}; it has no value here: {why}")
+    value = value_text(expression.evaluate(scope_at(session), session.cursor.t))
+    return Outcome(True, f"watch {watch.id}: {watch.text} = {value} at {place_text(session)}")
+
+
+def _unwatch(session: Session, number: int) -> Outcome:
+    removed = session.watches.remove(number)
+    if removed is not None:
+        return Outcome(True, f"removed watch {number}: {removed.text}")
+    there = ", ".join(str(watch.id) for watch in session.watches) or "none"
+    return Outcome(False, f"watch {number}: there is no such watch; there are: {there}")
+
+
+def _print(session: Session, expression: Expression) -> Outcome:
+    value = expression.evaluate(scope_at(session), session.cursor.t)
+    text = f"{expression.text} = {value_text(value)} at {place_text(session)}"
+    return Outcome(True, text, value=value)
+
+
+def _expect(session: Session, condition: Expression) -> Outcome:
+    scope, t = scope_at(session), session.cursor.t
+    held = condition.condition(scope, t)
+    values = operands_text(condition, scope, t)
+    verdict = "holds" if held else "does not hold"
+    text = f"{condition.text} {verdict}{': ' + values if values else ''} at {place_text(session)}"
+    return Outcome(held, text, expect=held)
+
+
+def _variants(session: Session) -> Variants:
+    if session.variants is None:
+        raise UserError("this session cannot run models again: it shows saved traces without their models")
+    return session.variants
+
+
+_MOVEMENTS: dict[str, Callable[..., Stop]] = {
+    "step": Session.step,
+    "back": Session.back,
+    "goto": _goto,
+    "first": Session.first,
+    "last": Session.last,
+    "into": Session.into,
+    "out": Session.out,
+    "layer": Session.select_layer,
+    "direction": Session.select_direction,
+    "batch": Session.select_batch,
+    "unit": Session.select_unit,
+    "model": _model,
+}
+
+_VARIATIONS: dict[str, Callable[..., str]] = {
+    "set": lambda variants, change: variants.set(change),
+    "unset": lambda variants, number: variants.unset(number),
+    "reset": lambda variants: variants.reset(),
+    "loss": lambda variants, t, unit: variants.loss(t, unit),
+    "compare": lambda variants, other: variants.compare(other),
+}
+
+_REQUESTS: dict[str, str] = {
+    "note": "{}",
+    "pause": "pause of {:g} s",
+    "screenshot": "screenshot to {}",
+    "export": "export to {}",
+    "quit": "quit",
+}
+"""What a front end has to do, and the sentence for it."""
+
+_ACTIONS: dict[str, Callable[..., Outcome]] = {
+    "break": _break,
+    "breaks": _breaks,
+    "delete": _delete,
+    "enable": _enable,
+    "disable": _disable,
+    "continue": lambda session: _continued(run_on(session)),
+    "rcontinue": lambda session: _continued(run_back(session)),
+    "watch": _watch,
+    "unwatch": _unwatch,
+    "print": _print,
+    "expect": _expect,
+}

@@ -1,0 +1,151 @@
+"""The arguments of each verb: functions from a line to what `Command.arguments` holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from lstmtui.session.expressions import quantity_names
+from lstmtui.session.language.command import Change
+from lstmtui.session.language.problem import closest, shown
+from lstmtui.session.language.reader import Reader
+
+Arguments = tuple[Any, ...]
+Parse = Callable[[Reader], Arguments]
+
+LONGEST_PAUSE = 3600.0
+
+_NOTE = re.compile(r"\bnote\b")
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_UNIT = re.compile(r"\[\s*([+-]?[0-9]{1,9})\s*\]")
+_OPENING = re.compile(r"\[")
+_EQUALS = re.compile(r"=")
+
+
+def nothing(line: Reader) -> Arguments:
+    """No arguments."""
+    return ()
+
+
+def count(line: Reader) -> Arguments:
+    """(how many timesteps,): 1 where it is left out."""
+    return (1,) if line.done else (line.whole("the number of timesteps", least=1),)
+
+
+def timestep(line: Reader) -> Arguments:
+    """(t,): a negative t counts from the end."""
+    return (line.whole("the timestep", least=None),)
+
+
+def index(name: str) -> Parse:
+    """(a number from 0,)."""
+    return lambda line: (line.whole(name),)
+
+
+def identity(name: str) -> Parse:
+    """(a number from 1,)."""
+    return lambda line: (line.whole(name, least=1),)
+
+
+def optional_identity(name: str) -> Parse:
+    """(a number from 1, or None,)."""
+    return lambda line: (None,) if line.done else (line.whole(name, least=1),)
+
+
+def direction(line: Reader) -> Arguments:
+    """("forward",) or ("backward",)."""
+    return (line.keyword("forward", "backward"),)
+
+
+def rest(name: str) -> Parse:
+    """(the rest of the line,)."""
+    return lambda line: (line.rest(f"{name} is missing"),)
+
+
+def expression(line: Reader) -> Arguments:
+    """(an Expression,)."""
+    return (line.expression("an expression is missing"),)
+
+
+def condition(line: Reader) -> Arguments:
+    """(an Expression with one value,)."""
+    return (line.condition("an expression is missing"),)
+
+
+def breakpoint_place(line: Reader) -> Arguments:
+    """("when", Expression, note or None) or ("at", t)."""
+    if line.keyword("when", "at") == "at":
+        return ("at", line.whole("the timestep"))
+    noted = _NOTE.search(line.text, line.at)
+    when = line.condition("an expression is missing after when", noted.start() if noted else None)
+    if noted is None:
+        return ("when", when, None)
+    line.keyword("note")
+    return ("when", when, line.rest("the text of the note is missing"))
+
+
+def change(line: Reader) -> Arguments:
+    """(a Change,)."""
+    quantity = _changed_quantity(line)
+    unit = line.take(_UNIT)
+    if unit is None and line.take(_OPENING):
+        line.fail("the unit is a whole number and ]")
+    if line.take(_EQUALS) is None:
+        line.fail("= is missing, as in set f[3] = 1.0")
+    value = line.number("the value")
+    start = stop = None
+    if not line.done:
+        line.keyword("from")
+        start = line.whole("the first timestep")
+    if start is not None and not line.done:
+        line.keyword("to")
+        at = line.at
+        stop = line.whole("the last timestep")
+        if stop < start:
+            line.fail(f"the last timestep, {stop}, is before the first, {start}", at)
+    return (Change(quantity, int(unit[1]) if unit else None, value, start, stop),)
+
+
+def loss_place(line: Reader) -> Arguments:
+    """(t, unit or None)."""
+    line.keyword("at")
+    t = line.whole("the timestep")
+    if line.done:
+        return (t, None)
+    line.keyword("unit")
+    return (t, line.whole("the unit"))
+
+
+def compared(line: Reader) -> Arguments:
+    """(a model's name or a trace's path,); None for none."""
+    name = line.rest("a model, a saved trace or none is missing")
+    return (None if name == "none" else name,)
+
+
+def seconds(line: Reader) -> Arguments:
+    """(a float from 0 to an hour,)."""
+    at = line.at
+    given = line.number("the pause")
+    if not 0 <= given <= LONGEST_PAUSE:
+        line.fail(f"a pause lasts 0 to {LONGEST_PAUSE:.0f} seconds", at)
+    return (given,)
+
+
+def _changed_quantity(line: Reader) -> str:
+    at = line.at
+    found = line.take(_NAME)
+    if found is None:
+        line.fail("a quantity is missing, as in set f[3] = 1.0")
+    name = found[0]
+    settable = [known for known in quantity_names() if not _is_derivative(known)]
+    if _is_derivative(name):
+        line.fail(f"{name} is a derivative; only what the cell computes can be set", at, name[1:])
+    if name not in settable:
+        line.fail(f"{shown(name)} is not a quantity", at, closest(name, settable))
+    return name
+
+
+def _is_derivative(name: str) -> bool:
+    """Whether this is `d` + the name of a quantity."""
+    return name.startswith("d") and name in quantity_names() and name[1:] in quantity_names()

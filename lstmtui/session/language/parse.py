@@ -1,0 +1,60 @@
+"""From text to commands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lstmtui.session.language.command import Command
+from lstmtui.session.language.problem import ScriptError, ScriptProblem, closest, shown
+from lstmtui.session.language.reader import Reader
+from lstmtui.session.language.verbs import ALIASES, ELSEWHERE, VERBS
+
+
+def parse_line(text: str, line: int = 1) -> Command | None:
+    """One command; None for a blank line or a comment.
+
+    Args:
+        text: the line, which may be anything at all.
+        line: its number in the script.
+
+    Raises:
+        ScriptError: with one problem, which says the column.
+    """
+    reader = Reader(text, line)
+    if reader.done:
+        return None
+    at = reader.at
+    written = reader.text[at:]
+    name = reader.word("a command is missing")
+    verb = VERBS.get(ALIASES.get(name, name))
+    if verb is None:
+        meant = ELSEWHERE.get(name.lower()) or closest(name, VERBS)
+        reader.fail(f"there is no command {shown(name)}", at, meant)
+    arguments = verb.parse(reader)
+    reader.end(verb.usage)
+    return Command(verb.name, arguments, written, line)
+
+
+def parse_script(text: str, file: str = "") -> tuple[Command, ...]:
+    """Every command of a script.
+
+    Args:
+        text: the script, one command to a line.
+        file: its name, for messages.
+
+    Raises:
+        ScriptError: with the problems of all its lines.
+    """
+    commands: list[Command] = []
+    problems: list[ScriptProblem] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            command = parse_line(line.removesuffix("\r"), number)
+        except ScriptError as error:
+            problems += (replace(problem, file=file) for problem in error.problems)
+        else:
+            if command is not None:
+                commands.append(command)
+    if problems:
+        raise ScriptError(problems)
+    return tuple(commands)

@@ -1,0 +1,145 @@
+"""One line of the language, read from left to right."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NoReturn
+
+from lstmtui.printable import printable
+from lstmtui.session.expressions import Expression, ExpressionError, compile_expression
+from lstmtui.session.language.problem import SHOWN, ScriptError, ScriptProblem, closest, shown
+
+LONGEST_LINE = 10_000
+LARGEST = 10**15
+"""Whole numbers beyond this are nobody's timestep."""
+
+_WORD = re.compile(r"\S+")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?|inf|nan)")
+
+
+class Reader:
+    """A place in a line, moved on by what is read.
+
+    Args:
+        text: the line; what a terminal would act on is replaced, character by character, before it is read.
+        line: its number in the script, for messages.
+    """
+
+    def __init__(self, text: str, line: int = 1) -> None:
+        self.line = line
+        self.at = 0
+        self.text = ""
+        if len(text) > LONGEST_LINE:
+            self.fail(f"a line has at most {LONGEST_LINE:,} characters", LONGEST_LINE)
+        self.text = printable(text).partition("#")[0].rstrip()
+        self._skip()
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left."""
+        return self.at >= len(self.text)
+
+    def fail(self, wrong: str, at: int | None = None, suggestion: str = "") -> NoReturn:
+        """Say what is wrong at character `at`, counted from 0; left out: at the next one."""
+        column = (self.at if at is None else at) + 1
+        raise ScriptError([ScriptProblem(self.line, column, wrong, suggestion)])
+
+    def word(self, missing: str) -> str:
+        """The next word; `missing` is the mistake where there is none."""
+        found = _WORD.match(self.text, self.at)
+        if found is None:
+            self.fail(missing)
+        self._move(found.end())
+        return found[0]
+
+    def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """What the pattern matches next, if it does."""
+        found = pattern.match(self.text, self.at)
+        if found:
+            self._move(found.end())
+        return found
+
+    def keyword(self, *words: str) -> str:
+        """One of the words, or a mistake with the nearest of them."""
+        at = self.at
+        either = " or ".join(words)
+        found = self.word(f"{either} is missing")
+        if found not in words:
+            self.fail(f"{shown(found)} instead of {either}", at, closest(found, words))
+        return found
+
+    def optional(self, word: str) -> bool:
+        """Whether the next word is this one, which is then read."""
+        found = _WORD.match(self.text, self.at)
+        if found is None or found[0] != word:
+            return False
+        self._move(found.end())
+        return True
+
+    def whole(self, name: str, least: int | None = 0) -> int:
+        """The next word as a whole number of at least `least`; None: of any sign."""
+        at = self.at
+        found = self.word(f"{name} is missing: a whole number")
+        if not _WHOLE.fullmatch(found):
+            self.fail(f"{name} is a whole number, not {shown(found)}", at)
+        if len(found) > 16 or abs(int(found)) > LARGEST:
+            self.fail(f"{name} is too large: {shown(found)}", at)
+        if least is not None and int(found) < least:
+            self.fail(f"{name} must be {least} or more, is {found}", at)
+        return int(found)
+
+    def number(self, name: str) -> float:
+        """The next word as a number, which may be inf or nan."""
+        at = self.at
+        found = self.word(f"{name} is missing: a number")
+        if not _NUMBER.fullmatch(found):
+            self.fail(f"{name} is a number, not {shown(found)}", at)
+        value = float(found)
+        if math.isinf(value) and "inf" not in found:
+            self.fail(f"{name} is too large: {shown(found)}", at)
+        return value
+
+    def rest(self, missing: str) -> str:
+        """Everything that is left."""
+        if self.done:
+            self.fail(missing)
+        found = self.text[self.at :]
+        self._move(len(self.text))
+        return found
+
+    def expression(self, missing: str, stop: int | None = None) -> Expression:
+        """What is left before character `stop`; `missing` is the mistake where that is nothing."""
+        start = self.at
+        end = len(self.text) if stop is None else stop
+        text = self.text[start:end].rstrip()
+        if not text:
+            self.fail(missing)
+        self._move(end)
+        try:
+            return compile_expression(text)
+        except ExpressionError as error:
+            self.fail(error.wrong, start + error.column, error.suggestion)
+
+    def condition(self, missing: str, stop: int | None = None) -> Expression:
+        """The same where one value is needed, not one for each unit."""
+        start = self.at
+        found = self.expression(missing, stop)
+        if found.vector:
+            meant = f"any({found.text})" if len(found.text) <= SHOWN else ""
+            self.fail("this is a value for each unit; write any(…) or all(…)", start, meant)
+        return found
+
+    def end(self, usage: str) -> None:
+        """Nothing may be left."""
+        if not self.done:
+            self.fail(f"{shown(self.text[self.at :])} is too much; the command is: {usage}")
+
+    def _move(self, at: int) -> None:
+        self.at = at
+        self._skip()
+
+    def _skip(self) -> None:
+        while self.at < len(self.text) and self.text[self.at].isspace():
+            self.at += 1

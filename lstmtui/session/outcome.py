@@ -1,0 +1,30 @@
+"""What came of a command, as data and in a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lstmtui.session.stop import Stop
+from lstmtui.trace.trace import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a front end shows, prints or acts on after one command."""
+
+    ok: bool
+    """Whether the command did what it asks; False: refused, or an `expect` that did not hold."""
+    text: str
+    """The same in one sentence, safe to show."""
+    stop: Stop | None = None
+    """Where a movement ended, and why."""
+    value: float | bool | Array | None = None
+    """What `print` found: one value, or (units,)."""
+    request: tuple[Any, ...] | None = None
+    """What only a front end can do: ("note", TEXT), ("pause", seconds), ("screenshot", FILE),
+    ("export", FILE) or ("quit",)."""
+    expect: bool | None = None
+    """Whether an `expect` held; None for every other command."""
+    notes: tuple[tuple[int, str], ...] = ()
+    """(t, text) of breakpoints with a note that were passed, in the order they were."""

@@ -1,0 +1,82 @@
+"""The watches of a session: expressions shown at every timestep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lstmtui.errors import UserError
+
+if TYPE_CHECKING:
+    from lstmtui.session.expressions import Expression, Scope
+    from lstmtui.session.session import Session
+    from lstmtui.trace.trace import Array
+
+MOST_WATCHES = 1_000
+"""More than this are refused."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One expression to keep an eye on."""
+
+    id: int
+    expression: Expression
+
+    @property
+    def text(self) -> str:
+        """The expression as it was written."""
+        return self.expression.text
+
+
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """A watch at the cursor."""
+
+    id: int
+    text: str
+    value: float | bool | Array | None
+    """One value, or (units,); None where it has none here."""
+    error: str = ""
+    """Why there is no value here; empty where there is one."""
+
+
+class Watches:
+    """Every watch by its number, which is never given again; adding too many raises UserError."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Watch] = {}
+        self._last = 0
+
+    def __iter__(self) -> Iterator[Watch]:
+        return iter(tuple(self._kept.values()))
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, expression: Expression) -> Watch:
+        """Watch an expression."""
+        if len(self._kept) >= MOST_WATCHES:
+            raise UserError(f"there are {MOST_WATCHES:,} watches; remove one first")
+        self._last += 1
+        self._kept[self._last] = Watch(self._last, expression)
+        return self._kept[self._last]
+
+    def remove(self, number: int) -> Watch | None:
+        """Forget a watch; None where there is none of this number."""
+        return self._kept.pop(number, None)
+
+    def at_cursor(self, session: Session) -> tuple[Watched, ...]:
+        """The value of each watch where the session stands."""
+        from lstmtui.session.hits import scope_at
+
+        scope, t = scope_at(session), session.cursor.t
+        return tuple(_watched(watch, scope, t) for watch in self)
+
+
+def _watched(watch: Watch, scope: Scope, t: int) -> Watched:
+    try:
+        return Watched(watch.id, watch.text, watch.expression.evaluate(scope, t))
+    except UserError as error:
+        return Watched(watch.id, watch.text, None, str(error))

@@ -1,0 +1,287 @@
+"""The command language: every sentence of it, and what is said about every mistake."""
+
+from __future__ import annotations
+
+import pytest
+from synthetic import synthetic
+
+from lstmtui.session import Session
+from lstmtui.session.expressions import compile_expression
+from lstmtui.session.language import (
+    ALIASES,
+    VERBS,
+    Change,
+    Command,
+    ScriptError,
+    complete,
+    parse_line,
+    parse_script,
+)
+from lstmtui.trace import Traces
+
+E = compile_expression
+
+SENTENCES: dict[str, tuple[object, ...]] = {
+    "step": (1,),
+    "step 12": (12,),
+    "back": (1,),
+    "back 3": (3,),
+    "goto 7": (7,),
+    "goto -1": (-1,),
+    "first": (),
+    "last": (),
+    "into": (),
+    "out": (),
+    "layer 1": (1,),
+    "direction forward": ("forward",),
+    "direction backward": ("backward",),
+    "batch 2": (2,),
+    "unit 5": (5,),
+    "model LSTM with gap 100": ("LSTM with gap 100",),
+    "break when min(f) < 0.1": ("when", E("min(f) < 0.1"), None),
+    "break when 0 < c[3] <= 1 note the note closes": ("when", E("0 < c[3] <= 1"), "the note closes"),
+    "break at 37": ("at", 37),
+    "breaks": (),
+    "delete 1": (1,),
+    "enable 2": (2,),
+    "disable 3": (3,),
+    "continue": (),
+    "rcontinue": (),
+    "watch norm(dh)": (E("norm(dh)"),),
+    "unwatch 1": (1,),
+    "print c": (E("c"),),
+    "set f[3] = 1.0 from 12 to 40": (Change("f", 3, 1.0, 12, 40),),
+    "set x[0] = 0 from 5 to 5": (Change("x", 0, 0.0, 5, 5),),
+    "set h[-1]=-2.5e-3 from 4": (Change("h", -1, -0.0025, 4, None),),
+    "set f_pre [ 2 ] = inf": (Change("f_pre", 2, float("inf"), None, None),),
+    "set f = 1": (Change("f", None, 1.0, None, None),),
+    "unset": (None,),
+    "unset 2": (2,),
+    "reset": (),
+    "loss at 9": (9, None),
+    "loss at 9 unit 4": (9, 4),
+    "compare GRU": ("GRU",),
+    "compare runs/before.trace": ("runs/before.trace",),
+    "compare none": (None,),
+    "note Now watch the forget gate.": ("Now watch the forget gate.",),
+    "pause 1.5": (1.5,),
+    "expect norm(c) < norm(prev(c))": (E("norm(c) < norm(prev(c))"),),
+    "screenshot my picture.svg": ("my picture.svg",),
+    "export run.npz": ("run.npz",),
+    "quit": (),
+}
+
+
+def parsed(text: str) -> Command:
+    """The command of a line that has one."""
+    command = parse_line(text)
+    assert command is not None
+    return command
+
+
+def mistake(text: str) -> tuple[int, str]:
+    """The column and the sentence of what is wrong with a line."""
+    with pytest.raises(ScriptError) as raised:
+        parse_line(text)
+    (problem,) = raised.value.problems
+    assert str(problem) == f"1:{problem.column}: {problem.sentence}"
+    return problem.column, problem.sentence
+
+
+@pytest.mark.parametrize(("text", "arguments"), SENTENCES.items())
+def test_every_sentence_of_the_language_is_understood(text: str, arguments: tuple[object, ...]) -> None:
+    assert parse_line(text, 4) == Command(text.split()[0], arguments, text, 4)
+
+
+def test_there_is_a_sentence_for_every_verb_and_each_verb_explains_itself() -> None:
+    assert {text.split()[0] for text in SENTENCES} == set(VERBS)
+    for name, verb in VERBS.items():
+        assert verb.name == name
+        assert verb.usage.split()[0] == name
+        assert verb.help
+
+
+@pytest.mark.parametrize(("letter", "verb"), ALIASES.items())
+def test_gdbs_letters_are_commands(letter: str, verb: str) -> None:
+    rest = {"break": " at 3", "print": " c"}.get(verb, "")
+    assert parsed(letter + rest).verb == verb
+    assert parsed(letter + rest).arguments == parsed(verb + rest).arguments
+
+
+@pytest.mark.parametrize("text", ["", "   \t ", "# step", "  # all of it", "#"])
+def test_blank_lines_and_comments_are_no_commands(text: str) -> None:
+    assert parse_line(text) is None
+
+
+def test_a_comment_may_follow_any_command() -> None:
+    assert parsed("step 2# two").arguments == (2,)
+    assert parsed("note said # not said") == Command("note", ("said",), "note said")
+    assert parsed("  print c  # here").text == "print c"
+
+
+def test_space_around_words_does_not_matter() -> None:
+    assert parsed("\t break   when   min(f)<0.1   note   closed  ").arguments == (
+        "when",
+        E("min(f)<0.1"),
+        "closed",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "sentence"),
+    [
+        ("stpe", 1, 'there is no command "stpe"; did you mean "step"?'),
+        ("  STEP", 3, 'there is no command "STEP"; did you mean "step"?'),
+        ("reverse-continue", 1, 'there is no command "reverse-continue"; did you mean "rcontinue"?'),
+        ("cont", 1, 'there is no command "cont"; did you mean "continue"?'),
+        ("step 0", 6, "the number of timesteps must be 1 or more, is 0"),
+        ("step 1.5", 6, 'the number of timesteps is a whole number, not "1.5"'),
+        ("step ٣", 6, 'the number of timesteps is a whole number, not "٣"'),
+        ("step 1_0", 6, 'the number of timesteps is a whole number, not "1_0"'),
+        ("step 2 3", 8, '"3" is too much; the command is: step [N]'),
+        ("goto", 5, "the timestep is missing: a whole number"),
+        ("goto " + "9" * 5000, 6, 'the timestep is too large: "' + "9" * 40 + '…"'),
+        ("layer -1", 7, "the layer must be 0 or more, is -1"),
+        ("quit now", 6, '"now" is too much; the command is: quit'),
+        ("direction backwards", 11, '"backwards" instead of forward or backward; did you mean "backward"?'),
+        ("direction", 10, "forward or backward is missing"),
+        ("model", 6, "the model's name is missing"),
+        ("break", 6, "when or at is missing"),
+        ("break wen f", 7, '"wen" instead of when or at; did you mean "when"?'),
+        ("break at", 9, "the timestep is missing: a whole number"),
+        ("break at -3", 10, "the timestep must be 0 or more, is -3"),
+        ("break when", 11, "an expression is missing after when"),
+        ("break when note x", 12, "an expression is missing after when"),
+        ("break when t > 3 note", 22, "the text of the note is missing"),
+        ("break when any(f) x note y", 19, "an operator is missing before x"),
+        (
+            "break when f < 0.1 note low",
+            12,
+            'this is a value for each unit; write any(…) or all(…); did you mean "any(f < 0.1)"?',
+        ),
+        ("expect c", 8, 'this is a value for each unit; write any(…) or all(…); did you mean "any(c)"?'),
+        ("delete 0", 8, "the breakpoint must be 1 or more, is 0"),
+        ("print", 6, "an expression is missing"),
+        ("print  nomr(c)", 8, 'nomr is neither a quantity nor a function; did you mean "norm"?'),
+        ("set", 4, "a quantity is missing, as in set f[3] = 1.0"),
+        ("set ff[3] = 1", 5, '"ff" is not a quantity; did you mean "f"?'),
+        ("set df[3] = 1", 5, 'df is a derivative; only what the cell computes can be set; did you mean "f"?'),
+        ("set f[3 = 1", 7, "the unit is a whole number and ]"),
+        ("set f[3] 1", 10, "= is missing, as in set f[3] = 1.0"),
+        ("set f[3] =", 11, "the value is missing: a number"),
+        ("set f[3] = high", 12, 'the value is a number, not "high"'),
+        ("set f[3] = 1e9999", 12, 'the value is too large: "1e9999"'),
+        ("set f[3] = 1 form 2", 14, '"form" instead of from; did you mean "from"?'),
+        ("set f[3] = 1 to 2", 14, '"to" instead of from'),
+        ("set f[3] = 1 from 5 to 3", 24, "the last timestep, 3, is before the first, 5"),
+        ("loss 3", 6, '"3" instead of at'),
+        ("loss at 3 of 4", 11, '"of" instead of unit'),
+        ("note", 5, "the text is missing"),
+        ("note # nothing", 5, "the text is missing"),
+        ("pause -1", 7, "a pause lasts 0 to 3600 seconds"),
+        ("pause nan", 7, "a pause lasts 0 to 3600 seconds"),
+        ("pause 2s", 7, 'the pause is a number, not "2s"'),
+        ("x" * 20_000, 10_001, "a line has at most 10,000 characters"),
+    ],
+)
+def test_a_mistake_has_its_column_and_what_was_meant(text: str, column: int, sentence: str) -> None:
+    assert mistake(text) == (column, sentence)
+
+
+def test_a_word_that_comes_near_nothing_has_no_suggestion() -> None:
+    assert mistake("zzzzqqq") == (1, 'there is no command "zzzzqqq"')
+    assert mistake("y" * 9_000) == (1, f'there is no command "{"y" * 40}…"')
+
+
+def test_all_problems_of_a_script_are_said_at_once() -> None:
+    script = "step\r\nstpe 2\n\n# comment\n  goto x\nprint c.shape\ncontinue"
+    with pytest.raises(ScriptError) as raised:
+        parse_script(script, "tour.txt")
+    assert [(p.file, p.line, p.column) for p in raised.value.problems] == [
+        ("tour.txt", 2, 1),
+        ("tour.txt", 5, 8),
+        ("tour.txt", 6, 8),
+    ]
+    assert str(raised.value).splitlines() == [
+        'tour.txt:2:1: there is no command "stpe"; did you mean "step"?',
+        'tour.txt:5:8: the timestep is a whole number, not "x"',
+        'tour.txt:6:8: there are no attributes; did you mean "len(c)"?',
+    ]
+
+
+def test_a_script_is_its_commands_with_their_lines() -> None:
+    commands = parse_script("# a tour\nstep 2\r\n\n  into # here\n")
+    assert commands == (Command("step", (2,), "step 2", 2), Command("into", (), "into", 4))
+    assert parse_script("") == ()
+
+
+def test_what_a_terminal_would_obey_is_never_passed_on() -> None:
+    command = parsed("note red \x1b[31m \x07\u202e end\x00")
+    assert command.arguments == ("red ␛[31m ␇� end␀",)
+    assert command.text == "note red ␛[31m ␇� end␀"
+    assert mistake("\x1b[2Jzzz")[1] == 'there is no command "␛[2Jzzz"'
+    with pytest.raises(ScriptError) as raised:
+        parse_script("print \x1b", "a\x1b\nb")
+    assert str(raised.value) == "a␛␊b:1:7: unknown sign ␛"
+
+
+@pytest.fixture
+def session() -> Session:
+    """An LSTM in both directions and a GRU."""
+    traces = {
+        "LSTM": synthetic("lstm", bidirectional=True, layers=2, name="LSTM"),
+        "LSTM gap": synthetic("gru", name="LSTM gap"),
+    }
+    return Session(Traces(traces))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", sorted(VERBS)),
+        ("st", ["step"]),
+        ("e", ["enable", "expect", "export"]),
+        ("zz", []),
+        ("model ", ["LSTM", "LSTM gap"]),
+        ("model LSTM g", ["LSTM gap"]),
+        ("compare n", ["none"]),
+        ("direction ", ["backward", "forward"]),
+        ("direction f", ["forward"]),
+        ("layer ", ["0", "1"]),
+        ("layer 1 ", []),
+        ("break ", ["at", "when"]),
+        ("break at ", []),
+        ("b when mi", ["min"]),
+        ("break when min(f) < 0.1 no", ["norm", "not", "note"]),
+        ("break when t > 1 note n", []),
+        ("print norm(dh", ["dh"]),
+        ("print f_", ["f_pre"]),
+        ("p isf", ["isfinite"]),
+        ("print c)", []),
+        ("expect lo", ["log", "loss"]),
+        ("set o", ["o", "o_pre"]),
+        ("set d", []),
+        ("set f[1] = 2 f", ["from"]),
+        ("set f[1] = ", []),
+        ("set f[1] = 2 from 3 ", ["to"]),
+        ("set f[1] = 2 from 3 to 4 ", []),
+        ("loss ", ["at"]),
+        ("loss at 3 ", ["unit"]),
+        ("delete ", ["1", "2"]),
+        ("unwatch ", ["1"]),
+        ("quit ", []),
+        ("nonsense ", []),
+    ],
+)
+def test_completion_offers_what_may_stand_there(session: Session, text: str, words: list[str]) -> None:
+    session.breakpoints.add_at(3)
+    session.breakpoints.add_when(E("t > 3"))
+    session.watches.add(E("c"))
+    assert complete(text, session) == words
+
+
+def test_completion_knows_the_quantities_of_what_is_selected(session: Session) -> None:
+    assert "z" not in complete("print ", session)
+    session.select_model("LSTM gap")
+    assert {"z", "dz", "norm", "prev", "t", "loss"} <= set(complete("print ", session))
+    assert "c" not in complete("print ", session)
