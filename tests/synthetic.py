@@ -58,7 +58,12 @@ def synthetic(
             arrays |= _layer_arrays(layer, index, direction, (steps, batch), random)
     if lengths is not None:
         arrays["lengths"] = np.asarray(lengths)
-    about = {"name": cell.upper(), "loss": 0.0123, "parity": 1.2e-7, "title": "Random numbers"} | header
+    about: dict[str, Any] = {
+        "name": cell.upper(),
+        "loss": 0.0123,
+        "parity": 1.2e-7,
+        "title": "Random numbers",
+    } | header
     return Trace(Header(layers=named, steps=steps, batch=batch, **about), arrays | (extras or {}))
 
 

@@ -79,7 +79,9 @@ class Program:
         self._decoded = 0
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-        changes = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "NO_COLOR": None} | (environment or {})
+        changes: dict[str, str | None] = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        changes |= dict.fromkeys(("NO_COLOR", "COLUMNS", "LINES", "TEXTUAL_COLOR_SYSTEM"))
+        changes |= environment or {}
         variables = {k: v for k, v in {**os.environ, **changes}.items() if v is not None}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "lstmtui", *arguments],
@@ -113,31 +115,29 @@ class Program:
 
     def read(self, quiet: float = 0.05, limit: float = 20.0) -> bytes:
         """What the program writes until it has been quiet for so many seconds, or has ended."""
-        taken = b""
+        before = len(self.written)
         end = monotonic() + limit
-        while monotonic() < end:
-            ready, _, _ = select.select([self._master], [], [], quiet)
-            if not ready:
-                break
-            try:
-                data = os.read(self._master, 1 << 16)
-            except OSError:
-                break
-            if not data:
-                break
-            taken += data
-        self.written += taken
-        self._draw()
-        return taken
+        while monotonic() < end and self._take(quiet):
+            pass
+        return self.written[before:]
 
-    def wait_for(self, text: str, limit: float = 30.0) -> str:
-        """Read until the text is on screen, and return the screen."""
+    def answer(self, quiet: float, limit: float = 5.0) -> tuple[int, float]:
+        """How many bytes come until it is quiet for so many seconds, and when the last came."""
+        before, last = len(self.written), monotonic()
+        end = last + limit
+        timeout = limit
+        while select.select([self._master], [], [], max(0.0, min(timeout, end - monotonic())))[0]:
+            self.written += os.read(self._master, 1 << 16)
+            last, timeout = monotonic(), quiet
+        return len(self.written) - before, last
+
+    def wait_for(self, pattern: str, *, gone: bool = False, limit: float = 30.0) -> str:
+        """Read until the screen matches (or, `gone`, no longer matches), and return the screen."""
         end = monotonic() + limit
-        while text not in self.terminal.text:
-            ended = self.process.poll() is not None
-            self.read(limit=limit)
-            if (ended or monotonic() > end) and text not in self.terminal.text:
-                raise AssertionError(f"{text!r} did not appear:\n{self.terminal.text}")
+        while bool(re.search(pattern, self.terminal.text)) == gone:
+            if monotonic() > end or not self._take(end - monotonic()):
+                said = "did not go away" if gone else "did not appear"
+                raise AssertionError(f"{pattern!r} {said}:\n{self.terminal.text}")
         return self.terminal.text
 
     def end(self, limit: float = 20.0) -> int:
@@ -147,6 +147,18 @@ class Program:
             self.read(limit=1)
         self.read()
         return self.process.wait(timeout=1)
+
+    def _take(self, timeout: float) -> bool:
+        """Read what is there, and draw it; False when nothing came, or the program has ended."""
+        if not select.select([self._master], [], [], max(0.0, timeout))[0]:
+            return False
+        try:
+            data = os.read(self._master, 1 << 16)
+        except OSError:
+            return False
+        self.written += data
+        self._draw()
+        return bool(data)
 
     def _draw(self) -> None:
         text = self.written[self._decoded :].decode("utf-8", "ignore")

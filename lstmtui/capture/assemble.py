@@ -43,7 +43,7 @@ def assemble(
         arrays["dy"] = _time_first(torch.zeros_like(output) if d_output is None else d_output, last)
     arrays = {key: _padded(array, _extent_of(key, steps, batch)) for key, array in arrays.items()}
     if last.lengths is not None and (steps, batch) == (last.steps, last.batch):
-        arrays["lengths"] = _numpy(last.lengths)
+        arrays["lengths"] = numpy_of(last.lengths)
     _add_parameters(arrays, module, gradients)
     parities = [run.parity for run in runs if run.parity is not None]
     header = Header(
@@ -117,7 +117,7 @@ def _add_recording(arrays: dict[str, Array], recording: Recording, layer: int, d
 
     def put(quantity: str, tensor: Tensor) -> None:
         ordered = tensor.flip(0) if direction == "backward" else tensor
-        arrays[array_key(quantity, layer, direction)] = _numpy(ordered)
+        arrays[array_key(quantity, layer, direction)] = numpy_of(ordered)
 
     for quantity, values in recording.values.items():
         put(quantity, values)
@@ -125,9 +125,9 @@ def _add_recording(arrays: dict[str, Array], recording: Recording, layer: int, d
         put("d" + quantity, recording.derivatives.get(quantity, torch.zeros_like(values)))
     for state in recording.cell.states:
         value = recording.initial[state]
-        arrays[array_key("initial/" + state, layer, direction)] = _numpy(value)
+        arrays[array_key("initial/" + state, layer, direction)] = numpy_of(value)
         derivative = recording.initial.get("d" + state, torch.zeros_like(value))
-        arrays[array_key("initial/d" + state, layer, direction)] = _numpy(derivative)
+        arrays[array_key("initial/d" + state, layer, direction)] = numpy_of(derivative)
 
 
 def _total_input_derivative(arrays: dict[str, Array], layer: int, directions: Sequence[str]) -> None:
@@ -140,16 +140,16 @@ def _total_input_derivative(arrays: dict[str, Array], layer: int, directions: Se
 def _add_gradient(arrays: dict[str, Array], name: str, gradient: Tensor) -> None:
     """A recurrent parameter's own gradient; a module called twice adds up."""
     key = "parameter_gradients/" + name
-    arrays[key] = arrays[key] + _numpy(gradient) if key in arrays else _numpy(gradient)
+    arrays[key] = arrays[key] + numpy_of(gradient) if key in arrays else numpy_of(gradient)
 
 
 def _add_parameters(arrays: dict[str, Array], module: nn.Module, gradients: Mapping[str, Tensor]) -> None:
     for name, parameter in module.named_parameters():
-        value = _numpy(parameter)
+        value = numpy_of(parameter)
         arrays["parameters/" + name] = value.copy()
         key = "parameter_gradients/" + name
         if name in gradients:
-            arrays[key] = _numpy(gradients[name])
+            arrays[key] = numpy_of(gradients[name])
         elif key not in arrays and parameter.requires_grad:
             arrays[key] = np.zeros_like(value)
 
@@ -166,10 +166,10 @@ def _join(path: str, name: str) -> str:
 def _time_first(tensor: Tensor, run: ModuleRun) -> Array:
     if not run.batched:
         tensor = tensor.unsqueeze(1)
-    return _numpy(tensor.transpose(0, 1) if run.batch_first else tensor)
+    return numpy_of(tensor.transpose(0, 1) if run.batch_first else tensor)
 
 
-def _numpy(tensor: Tensor) -> Array:
+def numpy_of(tensor: Tensor) -> Array:
     """A CPU copy or view; half precision becomes float32, which holds it exactly."""
     tensor = tensor.detach()
     if tensor.dtype in (torch.bfloat16, torch.float16):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -71,7 +72,13 @@ def record(
         output = _output_of(result, tap.runs[-1])
         gradients, d_output = _differentiate(scalar, module, tap, output)
     tap.progress.finish()
-    return assemble(name or type(module).__name__, module, tap.runs, scalar, gradients, output, d_output)
+    trace = assemble(name or type(module).__name__, module, tap.runs, scalar, gradients, output, d_output)
+    header = replace(
+        trace.header,
+        loss_kind="last_hidden" if loss is None else "custom",
+        output_kind="hidden" if isinstance(module, RECURRENT_MODULES) else "custom",
+    )
+    return Trace(header, trace.arrays)
 
 
 def _differentiate(

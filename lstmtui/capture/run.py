@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from lstmtui.models.model import Model, scenario_name
 from lstmtui.models.objective import describe, loss_of
 from lstmtui.scenario import Input, ModelSpec, RunSpec, Scenario, load_scenario
 from lstmtui.trace import Layer, Trace, Traces
+from lstmtui.trace.header import LossKind
 from lstmtui.trace.trace import Array
 
 
@@ -73,11 +74,12 @@ def _run_model(scenario: Scenario, spec: ModelSpec, progress: ProgressCallback |
     x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
     if x.is_floating_point():
         x = x.to(dtype)
+    loss = loss_of(objective, device, head=spec.head is not None)
     trace = record(
         model,
         x,
         hx=_initial(spec, device, dtype, source.batch),
-        loss=loss_of(objective, device, head=spec.head is not None),
+        loss=loss,
         lengths=None if source.lengths is None else torch.as_tensor(source.lengths, device=device),
         name=spec.name,
         progress=progress,
@@ -89,6 +91,8 @@ def _run_model(scenario: Scenario, spec: ModelSpec, progress: ProgressCallback |
         script=scenario.script,
         labels=source.labels,
         loss_text=describe(objective, head=spec.head is not None),
+        loss_kind="last_hidden" if loss is None else cast(LossKind, objective.loss),
+        output_kind="hidden" if spec.head is None else "head",
         layers=tuple(_renamed(layer) for layer in trace.layers),
         module=f"{spec.layout.cell.name} {spec.layout.num_layers}×{spec.layout.hidden_size}",
     )

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lstmtui.capture.progress import Progress
 from lstmtui.cells import Cell
-from lstmtui.models.unroll import States, unroll
+from lstmtui.models.unroll import Observer, States, unroll
 
 SEGMENT = 64
 """Timesteps that are run again together."""
@@ -39,6 +39,8 @@ class Recording:
     edges: list[States] = field(default_factory=list)
     """The states before each segment."""
     valid: Tensor | None = None
+    observe: Observer | None = None
+    """What takes the place of values; its timesteps are those of the whole run."""
 
 
 def record_scan(
@@ -100,12 +102,7 @@ class _Scan(torch.autograd.Function):
         x, *weights = ctx.saved_tensors
         recording: Recording = ctx.recording
         parameters = dict(zip(ctx.names, weights, strict=True))
-        for start in reversed(range(0, len(x), SEGMENT)):
-            part = slice(start, start + SEGMENT)
-            d_states = _backward_segment(recording, parameters, x, part, d_output[part], d_states)
-            recording.progress.advance(len(d_output[part]))
-        cell = recording.cell
-        recording.initial |= {"d" + s: d for s, d in zip(cell.states, d_states, strict=True)}
+        d_states = run_backwards(recording, parameters, x, d_output, d_states)
         return (
             None,
             None,
@@ -115,6 +112,38 @@ class _Scan(torch.autograd.Function):
             *d_states,
             *(recording.parameter_derivatives[n] for n in ctx.names),
         )
+
+
+def run_backwards(
+    recording: Recording,
+    parameters: Mapping[str, Tensor],
+    x: Tensor,
+    d_output: Tensor,
+    d_states: tuple[Tensor, ...],
+) -> tuple[Tensor, ...]:
+    """Fill in the total derivatives of a recording whose `edges` are known.
+
+    Args:
+        recording: gets the derivatives.
+        parameters: by base name.
+        x: (T, B, input), in the order the cell saw it.
+        d_output: ∂L/∂h of every timestep by what follows this layer, (T, B, units).
+        d_states: ∂L/∂ the last states, each (B, units).
+
+    Returns:
+        The derivatives by the states before the run.
+    """
+    for start in reversed(range(0, len(x), SEGMENT)):
+        part = slice(start, start + SEGMENT)
+        d_states = _backward_segment(recording, parameters, x, part, d_output[part], d_states)
+        recording.progress.advance(len(d_output[part]))
+    recording.initial |= {"d" + s: d for s, d in zip(recording.cell.states, d_states, strict=True)}
+    return d_states
+
+
+def shifted(observe: Observer | None, start: int) -> Observer | None:
+    """The observer for a segment, which counts its timesteps from 0."""
+    return None if observe is None else lambda t, name, value: observe(start + t, name, value)
 
 
 def _backward_segment(
@@ -131,7 +160,8 @@ def _backward_segment(
     leaf_states = tuple(s.detach().requires_grad_() for s in recording.edges[part.start // SEGMENT])
     leaves = {name: p.detach().requires_grad_() for name, p in parameters.items()}
     with torch.enable_grad():
-        seen, outputs, finals = unroll(recording.cell, leaves, leaf_x, leaf_states, valid)
+        observe = shifted(recording.observe, part.start)
+        seen, outputs, finals = unroll(recording.cell, leaves, leaf_x, leaf_states, valid, observe)
     wanted = [value for values in seen.values() for value in values]
     sources = [leaf_x, *leaf_states, *leaves.values(), *wanted]
     gradients = torch.autograd.grad([*outputs, *finals], sources, [*d_output, *d_states], allow_unused=True)

@@ -45,12 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _start(arguments: argparse.Namespace) -> Start:
+    from lstmtui.capture.engine import Engine
     from lstmtui.scenario import bundled_scenarios, find_scenario
     from lstmtui.tui.start import Start
 
     opener = functools.partial(_opening, arguments=arguments)
     if arguments.target is None:
-        return Start(choices=_choices(), opener=opener)
+        return Start(choices=_choices(), opener=opener, engine=Engine())
     target = find_scenario(arguments.target)
     if not target.exists():
         bundled = ", ".join(path.stem for path in bundled_scenarios())
@@ -58,8 +59,9 @@ def _start(arguments: argparse.Namespace) -> Start:
     if target.is_dir():
         from lstmtui.trace import load
 
-        return Start(traces=load(target), choices=_choices(), opener=opener)
-    return Start(opening=opener(target), choices=_choices(), opener=opener)
+        traces = load(target)
+        return Start(traces, target, Engine(), choices=_choices(), opener=opener)
+    return Start(opening=opener(target), choices=_choices(), opener=opener, engine=Engine())
 
 
 def _choices() -> list[Choice]:
@@ -75,7 +77,7 @@ def _opening(path: Path, arguments: argparse.Namespace) -> Opening:
     from lstmtui.tui.start import Opening
 
     scenario = load_scenario(path)
-    return Opening(scenario.title, functools.partial(_record, scenario, arguments))
+    return Opening(scenario.title, functools.partial(_record, scenario, arguments), path)
 
 
 def _record(scenario: Scenario, arguments: argparse.Namespace, progress: Progress) -> Trace | Traces:

@@ -90,6 +90,7 @@ def unroll(
     states: States,
     valid: Tensor | None = None,
     observe: Observer | None = None,
+    first: int = 0,
 ) -> tuple[dict[str, list[Tensor]], list[Tensor], States]:
     """Run a cell over time.
 
@@ -100,16 +101,18 @@ def unroll(
         states: h, or h and c, before the first timestep.
         valid: bool (T, B, 1); where False the state is carried over unchanged. None: all timesteps count.
         observe: sees every value as it is made, and may replace it.
+        first: the timestep to begin at, whose states before it are given. What x holds before that takes
+            part in W·x alone, so that the product has the same bits as in a run from the beginning.
 
     Returns:
-        Every quantity as a list over time, the output of each timestep (h, or 0 where not valid),
-        and the states after the last timestep.
+        Every quantity as a list over time from `first`, the output of each timestep (h, or 0 where not
+        valid), and the states after the last timestep.
     """
     p = TensorParameters(cell, parameters)
     seen: dict[str, list[Tensor]] = {name: [] for name in cell.quantities}
     outputs = []
     products = functional.linear(x, parameters["weight_ih"]).unbind(0)
-    for t, product in enumerate(products):
+    for t, product in enumerate(products[first:], first):
         # A sequence that is over computes on zeros: an overflow in its last state must not become 0·inf.
         before = states if valid is None else tuple(torch.where(valid[t], s, 0.0) for s in states)
         p.begin(before[0])

@@ -8,7 +8,7 @@ from lstmtui.session.language import Command, ScriptError, parse_line, parse_scr
 from lstmtui.session.outcome import Outcome
 from lstmtui.session.session import Session
 from lstmtui.session.stop import Stop
-from lstmtui.session.variants import Variants
+from lstmtui.session.variants import Engine, Variants
 from lstmtui.session.watches import Watch, Watched, Watches
 from lstmtui.session.windows import Page, Window, color_limit, extent, gradient_norms, vector, window
 
@@ -17,6 +17,7 @@ __all__ = [
     "Breakpoints",
     "Command",
     "Cursor",
+    "Engine",
     "Marks",
     "Outcome",
     "Page",

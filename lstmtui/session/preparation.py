@@ -11,5 +11,6 @@ def prepare(traces: Trace | Traces) -> None:
         for index, layer in enumerate(trace.layers):
             for direction in layer.directions:
                 for state in trace.cell(index).states:
-                    trace.norms("d" + state, index, direction)
+                    if "d" + state in trace.quantities(index):
+                        trace.norms("d" + state, index, direction)
                     trace.extent(state, index, direction)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from lstmtui.cells import Cell
 from lstmtui.errors import UserError
 from lstmtui.session.breakpoints import Breakpoints
 from lstmtui.session.cursor import Cursor
 from lstmtui.session.stop import Kind, Stop
+from lstmtui.session.variants import Engine, Variants
 from lstmtui.session.watches import Watches
 from lstmtui.trace import Layer, Trace, Traces
-
-if TYPE_CHECKING:
-    from lstmtui.session.variants import Variants
 
 
 class Session:
@@ -23,12 +20,13 @@ class Session:
 
     Args:
         traces: one trace, or several by model name; the first is selected.
+        engine: what runs the models again for what-ifs; None: there are traces only.
 
     Raises:
         UserError: there is no trace.
     """
 
-    def __init__(self, traces: Trace | Mapping[str, Trace]) -> None:
+    def __init__(self, traces: Trace | Mapping[str, Trace], engine: Engine | None = None) -> None:
         if isinstance(traces, Trace):
             traces = Traces({traces.name: traces})
         if not traces:
@@ -37,17 +35,25 @@ class Session:
             if trace.lengths.min() < 1 or trace.lengths.max() > trace.steps:
                 raise UserError(f"{name}: a sequence is given a length outside of 1 to {trace.steps}")
         self.traces = dict(traces)
+        """As they were recorded, without what-ifs."""
         self.cursor = Cursor(next(iter(self.traces)))
         self.breakpoints = Breakpoints()
         """Kept whatever is selected."""
         self.watches = Watches()
         """Kept whatever is selected."""
-        self.variants: Variants | None = None
-        """What runs the models again for what-ifs; None where there are traces only."""
+        self.changed: dict[str, Trace] = {}
+        """The runs with what-ifs, of the models that have any."""
+        self.variants = None if engine is None else Variants(self, engine)
+        """The what-ifs, kept whatever is selected; None where no model can be run again."""
 
     @property
     def trace(self) -> Trace:
-        """The selected model's trace."""
+        """The selected model's trace, with its what-ifs where it has any."""
+        return self.changed.get(self.cursor.model, self.baseline)
+
+    @property
+    def baseline(self) -> Trace:
+        """The selected model's trace as it was recorded."""
         return self.traces[self.cursor.model]
 
     @property

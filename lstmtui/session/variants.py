@@ -1,36 +1,158 @@
-"""What a session asks of whoever can run its models again."""
+"""The what-ifs of a session: runs with some values changed, beside those that were recorded."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from lstmtui.errors import UserError
+from lstmtui.session.edits import edit_of, loss_place
 from lstmtui.trace import Trace
+from lstmtui.trace.edits import Edit, LossAt
 
 if TYPE_CHECKING:
-    from lstmtui.session.language import Change
+    from lstmtui.session.language.command import Change
+    from lstmtui.session.session import Session
+
+Progress = Callable[[int, int], None]
+"""Called with (timesteps done, timesteps in all); raises `lstmtui.Cancelled` to stop."""
 
 
-class Variants(Protocol):
-    """The what-ifs of a session.
+class Engine(Protocol):
+    """What can run a recorded model again."""
 
-    Every method but `baseline` runs what has to be run, leaves the result in `Session.traces`, says in a
-    sentence what it did, and raises UserError where that cannot be done.
+    def rerun(
+        self,
+        trace: Trace,
+        edits: Sequence[Edit],
+        loss_at: LossAt | None = None,
+        progress: Progress | None = None,
+    ) -> Trace:
+        """The run of `trace` with its what-ifs, from the first changed timestep on.
+
+        Derivatives are worked out when they are first asked for.
+
+        Raises:
+            UserError: it cannot be run again; the message says why.
+        """
+
+
+class Variants:
+    """The what-ifs of every model of a session; the runs they make are in `Session.changed`.
+
+    Every verb runs what has to be run and says in a sentence what it did. Where that fails, with UserError
+    or because it was cancelled, everything is as it was.
+
+    Args:
+        session: whose cursor says what is changed.
+        engine: what runs the models again.
     """
 
+    def __init__(self, session: Session, engine: Engine) -> None:
+        self._session, self._engine = session, engine
+        self._edits: dict[int, Edit] = {}
+        self._losses: dict[str, LossAt] = {}
+        self._last = 0
+        self.progress: Progress | None = None
+        """Told how far a run has come, by every verb that runs."""
+        self.compared: str | None = None
+        """The word of `compare`: a model's name or the path of a saved trace; None: nothing is compared."""
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """Every what-if, of all models, in the order they were made."""
+        return tuple(self._edits.values())
+
+    def describe(self, edit: Edit) -> str:
+        """A what-if in words, with its place as far as there is more than one."""
+        traces = self._session.traces
+        trace, place = traces[edit.model], []
+        if edit.quantity not in ("x", "y"):
+            if len(trace.layers) > 1:
+                place.append(f"layer {edit.layer}")
+            if len(trace.layers[edit.layer].directions) > 1:
+                place.append(edit.direction)
+        if trace.batch > 1:
+            place.append(f"batch {edit.batch}")
+        if len(traces) > 1:
+            place.append(f"model {edit.model}")
+        return f"{edit} in {', '.join(place)}" if place else str(edit)
+
+    def loss_at(self, model: str) -> LossAt | None:
+        """What the gradients of a model are taken of in place of its loss."""
+        return self._losses.get(model)
+
+    def trace(self, model: str) -> Trace | None:
+        """The run of a model with its what-ifs; None where it has none."""
+        return self._session.changed.get(model)
+
     def baseline(self, model: str) -> Trace | None:
-        """The run of a model without what-ifs; None where that is the one in the session."""
+        """The run of a model without what-ifs; None where that is the one that is shown."""
+        return self._session.traces[model] if model in self._session.changed else None
 
     def set(self, change: Change) -> str:
         """Run with one more change."""
+        cursor = self._session.cursor
+        edit = edit_of(change, self._last + 1, self._session.traces[cursor.model], cursor)
+        self._change({**self._edits, edit.id: edit}, self._losses, (cursor.model,))
+        self._last = edit.id
+        return f"what-if {edit.id}: {self.describe(edit)}{self._effect(cursor.model)}"
 
-    def unset(self, number: int | None) -> str:
+    def unset(self, number: int | None = None) -> str:
         """Take back one change; None: the latest."""
+        if not self._edits:
+            raise UserError("there are no what-ifs")
+        number = max(self._edits) if number is None else number
+        if number not in self._edits:
+            there = ", ".join(map(str, self._edits))
+            raise UserError(f"what-if {number}: there is no such what-if; there are: {there}")
+        edit = self._edits[number]
+        self._change({n: e for n, e in self._edits.items() if n != number}, self._losses, (edit.model,))
+        return f"took back what-if {number}: {self.describe(edit)}{self._effect(edit.model)}"
 
     def reset(self) -> str:
-        """Take back every change."""
+        """Take back every change, and take the gradients of the recorded losses again."""
+        count = len(self._edits) + len(self._losses)
+        self._edits, self._losses, self._session.changed = {}, {}, {}
+        return "everything is as it was recorded" if count else "there are no what-ifs"
 
-    def loss(self, t: int, unit: int | None) -> str:
-        """Take the gradients of h at a timestep, of one unit or of their sum."""
+    def loss(self, t: int, unit: int | None = None) -> str:
+        """Take the gradients of the output at a timestep of the selected sequence: of one unit, or their sum.
+
+        The output is y where there is a head, else h of the last layer, both directions side by side.
+        """
+        cursor = self._session.cursor
+        place = loss_place(t, unit, self._session.traces[cursor.model], cursor)
+        self._change(self._edits, {**self._losses, cursor.model: place}, (cursor.model,))
+        trace = self._session.changed[cursor.model]
+        return f"the gradients are of {trace.header.loss_text}, which is {trace.loss:.6g}"
 
     def compare(self, other: str | None) -> str:
-        """Look at another model or saved trace on the same cursor; None: at one alone."""
+        """Look at another run on the same cursor: of a model, or a saved one; None: at one alone."""
+        from lstmtui.session.comparison import compared_with
+
+        compared_with(self._session, other)
+        self.compared = other
+        return "nothing is compared" if other is None else f"compared with {other}"
+
+    def _change(self, edits: Mapping[int, Edit], losses: Mapping[str, LossAt], models: Sequence[str]) -> None:
+        """Run the models whose what-ifs are others now, and keep everything only if that goes well."""
+        runs = dict(self._session.changed)
+        for model in models:
+            own = [edit for edit in edits.values() if edit.model == model]
+            runs.pop(model, None)
+            if own or model in losses:
+                recorded = self._session.traces[model]
+                runs[model] = self._engine.rerun(recorded, own, losses.get(model), self.progress)
+        self._edits, self._losses, self._session.changed = dict(edits), dict(losses), runs
+
+    def _effect(self, model: str) -> str:
+        """What became of the loss."""
+        recorded = self._session.traces[model]
+        now = self._session.changed.get(model, recorded)
+        if now is recorded:
+            return f"; the run is as it was recorded, loss {recorded.loss:.6g}"
+        if now.header.loss_kind == "custom" and model not in self._losses:
+            return f"; {now.header.absent}"
+        was = "" if model in self._losses else f", was {recorded.loss:.6g}"
+        return f"; loss {now.loss:.6g}{was}"

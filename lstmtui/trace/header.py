@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
 
 SCHEMA = 1
 """The version of the files on disk; a reader refuses a newer one."""
+
+LossKind = Literal["mse", "cross_entropy", "bce", "sum", "last_hidden", "custom"]
+"""A loss that can be taken again from `target` and `mask`; last_hidden: the sum of the last h of the last
+layer; custom: a function of the user's own, which no trace holds."""
+
+OutputKind = Literal["hidden", "head", "custom"]
+"""Where y comes from: h of the last layer, `head.weight` and `head.bias` on it, or the user's own code."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,12 @@ class Header:
     """What the gradients are taken of."""
     loss_text: str = ""
     """The loss in words: "mse of y, every timestep"."""
+    loss_kind: LossKind = "custom"
+    output_kind: OutputKind = "custom"
+    what_ifs: tuple[str, ...] = ()
+    """What was changed in this run, in words; empty for a run as the model makes it."""
+    absent: str = ""
+    """Why y or the derivatives are not there, in a sentence; empty where they are."""
     parity: float | None = None
     """max |Δ| of the outputs against the stock fused module; None where there is no stock module."""
     title: str = ""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
+from textual import on
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.screen import Screen
 
-from lstmtui.session import Session
+from lstmtui.session import Session, memory
 from lstmtui.trace import Trace, Traces
 from lstmtui.tui.difference import DifferenceApp
+from lstmtui.tui.screens.commanding import CommandingScreen
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.opening import OpeningScreen
 from lstmtui.tui.screens.picker import PickerScreen
@@ -49,22 +52,31 @@ class LstmtuiApp(DifferenceApp):
     def on_mount(self) -> None:
         """Show the first screen."""
         if self.start.traces is not None:
-            self.walk(self.start.traces)
+            self.walk(self.start.traces, self.start.place)
         elif self.start.opening is not None:
             self.open(self.start.opening)
         else:
             self.action_pick()
 
-    def walk(self, traces: Trace | Traces) -> None:
-        """Debug recorded traces, in place of what is on screen."""
-        self._replace(DebuggerScreen(Session(traces), self.look))
+    def walk(self, traces: Trace | Traces, place: Path | None = None) -> None:
+        """Debug recorded traces, in place of what is on screen, with what was kept for their place."""
+        session = Session(traces, self.start.engine)
+        if place is not None:
+            memory.load(session, place)
+        self._replace(DebuggerScreen(session, self.look, place))
+
+    @on(CommandingScreen.Kept)
+    def _keep(self, event: CommandingScreen.Kept) -> None:
+        """Keep breakpoints and watches for the next time the same place is opened."""
+        if event.place is not None:
+            memory.save(event.session, event.place)
 
     def open(self, opening: Opening) -> None:
         """Record off the event loop, with progress, then debug."""
 
         def opened(traces: Traces | Trace | None) -> None:
             if traces is not None:
-                self.walk(traces)
+                self.walk(traces, opening.place)
             elif not isinstance(self.screen, DebuggerScreen):
                 self.action_pick()
 
@@ -75,7 +87,7 @@ class LstmtuiApp(DifferenceApp):
 
         def picked(path: Path | None) -> None:
             if path is not None and self.start.opener is not None:
-                self.open(self.start.opener(path))
+                self.open(self._opening(path, self.start.opener))
             elif not isinstance(self.screen, DebuggerScreen):
                 self.exit()
 
@@ -83,6 +95,11 @@ class LstmtuiApp(DifferenceApp):
             self.push_screen(PickerScreen(self.start.choices, self.look), picked)
         elif not isinstance(self.screen, DebuggerScreen):
             self.exit()
+
+    def _opening(self, path: Path, opener: Callable[[Path], Opening]) -> Opening:
+        """The opening of a choice; reading its file is part of the work, and so are the file's mistakes."""
+        title = next((choice.title for choice in self.start.choices if choice.path == path), path.name)
+        return Opening(title, lambda progress: opener(path).work(progress), path)
 
     def _replace(self, screen: Screen[None]) -> None:
         while isinstance(self.screen, DebuggerScreen):

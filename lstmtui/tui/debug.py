@@ -14,7 +14,8 @@ def debug(trace: Trace | Traces) -> None:
     Raises:
         RuntimeError: the program has no terminal, or an event loop of its own is running.
     """
+    from lstmtui.capture.engine import Engine
     from lstmtui.tui.launch import launch
     from lstmtui.tui.start import Start
 
-    launch(Start(traces=trace))
+    launch(Start(traces=trace, engine=Engine()))

@@ -20,6 +20,7 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.driver import Driver
 from textual.events import Resize
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -201,11 +202,16 @@ class DifferenceApp(App[None]):
     def __init__(self, driver_class: type[Driver] | None = None, *, ansi_color: bool | None = None) -> None:
         super().__init__(driver_class, ansi_color=ansi_color)
         self.frame = Frame() if enabled() else None
+        self._told_size: Size | None = None
 
     def on_resize(self, event: Resize) -> None:
-        """A terminal that has changed its size may have lost what it showed, also back at the old size."""
-        if self.frame is not None and event.size == self.size:
+        """Draw everything again where the size is the old one: Textual would not.
+
+        The terminal was made smaller and larger again, or the program was stopped and continued.
+        """
+        if event.size == self._told_size:
             self.action_redraw()
+        self._told_size = event.size
 
     def action_redraw(self) -> None:
         """Send the whole screen again, for a terminal that something else has written on."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lstmtui.trace import Trace, Traces
+
+if TYPE_CHECKING:
+    from lstmtui.session.variants import Engine
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being recorded, timesteps done, timesteps in all)."""
@@ -18,6 +22,8 @@ class Opening:
 
     name: str
     work: Callable[[Progress], Trace | Traces]
+    place: Path | None = None
+    """The scenario's file, which its breakpoints and watches are kept for."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,10 @@ class Start:
     """Traces that are there, something to open, or a list to pick from."""
 
     traces: Trace | Traces | None = None
+    place: Path | None = None
+    """Where the traces come from, which their breakpoints and watches are kept for."""
+    engine: Engine | None = None
+    """What runs models again for what-ifs; without it there are none."""
     opening: Opening | None = None
     choices: Sequence[Choice] = ()
     opener: Callable[[Path], Opening] | None = None

@@ -26,7 +26,7 @@ async def draw() -> str:
     app = LstmtuiApp(Start(traces=lstmtui.run(find_scenario("airline"), device="cpu")))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        app.screen.action_step(30)
+        app.screen.run_text("step 30")
         app.screen.action_panel(2)
         await pilot.pause()
         return app.export_screenshot(title="lstmtui open airline")

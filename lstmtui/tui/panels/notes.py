@@ -34,6 +34,8 @@ class NotesPanel(Panel):
     def __init__(self, look: Look) -> None:
         super().__init__(look)
         self.page = _Page()
+        self.said: list[str] = []
+        """The notes of the tour, the latest last."""
         # Markdown draws bullets, rules and tables beyond ASCII; its source is readable as it is.
         self.text = Label(markup=False) if look.ascii else Markdown("", open_links=False)
 
@@ -43,9 +45,15 @@ class NotesPanel(Panel):
 
     def show(self, session: Session) -> None:
         notes = session.trace.header.notes or "This scenario has no notes."
-        if self.changed(notes):
-            lines = printable(notes, lines=True).splitlines()
-            self.text.update("\n".join(safe(line, self.look) for line in lines))
+        if self.changed(notes, len(self.said)):
+            text = printable("\n\n---\n\n".join([*self.said[::-1], notes]), lines=True)
+            self.text.update("\n".join(safe(line, self.look) for line in text.splitlines()))
+            self.page.scroll_home(animate=False)
+
+    def say(self, text: str, session: Session) -> None:
+        """Put a note of a tour above everything else."""
+        self.said.append(f"**t={session.cursor.t}**  {text}")
+        self.show(session)
 
     def action_scroll(self, pages: int) -> None:
         """Scroll by most of a page."""

@@ -10,7 +10,7 @@ from textual.message import Message
 
 from lstmtui.session import Session
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.spans import crop, safe
+from lstmtui.tui.widgets.spans import crop
 
 
 class Panel(Container, can_focus=True):
@@ -54,17 +54,22 @@ class Panel(Container, can_focus=True):
 
     def set_title(self, text: str, detail: str = "") -> None:
         """The title in the border, after the panel's number, and a detail in the lower border."""
-        width = self.size.width - 6
-        title, subtitle = self._fitted(f"{self.NUMBER} {text}", width), self._fitted(detail, width)
-        if (title, subtitle) != self._titles:
-            self._titles = (title, subtitle)
-            self.border_title = Content(title)
-            self.border_subtitle = Content(subtitle)
+        if (text, detail) != self._titles:
+            self._titles = (text, detail)
+            self._write_titles()
+
+    def on_resize(self) -> None:
+        """Crop the titles to the new width."""
+        self._write_titles()
+
+    def _write_titles(self) -> None:
+        text, detail = self._titles
+        width = self.outer_size.width - 6
+        self.border_title = Content(self._fitted(f"{self.NUMBER} {text}", width))
+        self.border_subtitle = Content(self._fitted(detail, width))
 
     def _fitted(self, text: str, width: int) -> str:
-        """Text that is safe to show, cropped; of any width while the panel has no place yet."""
-        if width <= 0:
-            return safe(text, self.look)
+        """Text that is safe to show, cropped."""
         return "".join(piece for piece, _ in crop(((text, "title"),), width, self.look))
 
     def changed(self, *facts: Hashable) -> bool:

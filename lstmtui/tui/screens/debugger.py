@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from textual import on
@@ -11,11 +11,14 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.reactive import var
-from textual.screen import Screen
 from textual.timer import Timer
 
 from lstmtui.errors import UserError
+from lstmtui.playback.export import export
+from lstmtui.printable import printable
 from lstmtui.session import Session, Stop
+from lstmtui.session.execute import Outcome
+from lstmtui.session.language import Command, ScriptError, parse_script
 from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.header import header_spans
 from lstmtui.tui.keys import bindings
@@ -27,9 +30,11 @@ from lstmtui.tui.panels.sequence import SequencePanel
 from lstmtui.tui.panels.states import CellStatePanel, HiddenStatePanel
 from lstmtui.tui.panels.step import StepPanel
 from lstmtui.tui.panels.values import ValuesPanel
-from lstmtui.tui.screens.goto import GotoScreen
+from lstmtui.tui.panels.watches import WatchesPanel
+from lstmtui.tui.screens.commanding import CommandingScreen
 from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.theme import Look
+from lstmtui.tui.tour import Tour
 from lstmtui.tui.widgets.status import StatusLine
 
 _T = TypeVar("_T")
@@ -38,10 +43,9 @@ SPEEDS = (1, 2, 5, 10, 20, 50)
 """Timesteps per second while playing."""
 
 
-class DebuggerScreen(Screen[None]):
-    """Walks a session. Every key is one verb of the session; every panel is shown its new cursor."""
+class DebuggerScreen(CommandingScreen):
+    """Walks a session. Every key is a command; every panel is shown what came of it."""
 
-    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (70, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-short"), (34, "-high"), (50, "-tall")]  # noqa: RUF012
@@ -49,9 +53,8 @@ class DebuggerScreen(Screen[None]):
     speed: var[int] = var(2)
     """The position in `SPEEDS`."""
 
-    def __init__(self, session: Session, look: Look) -> None:
-        super().__init__()
-        self.session, self.look = session, look
+    def __init__(self, session: Session, look: Look, place: Path | None = None) -> None:
+        super().__init__(session, look, place)
         self.header_line, self.footer_line = StatusLine(look, id="header"), StatusLine(look, id="footer")
         self.panels: dict[int, Panel] = {
             kind.NUMBER: kind(look)
@@ -62,11 +65,13 @@ class DebuggerScreen(Screen[None]):
                 HiddenStatePanel,
                 StepPanel,
                 GradientPanel,
+                WatchesPanel,
                 NotesPanel,
                 ValuesPanel,
             )
         }
-        self.message: Stop | None = None
+        self.tour: Tour | None = None
+        self.tour_timer: Timer | None = None
         self.zoomed: Panel | None = None
         self.timer: Timer | None = None
 
@@ -80,12 +85,15 @@ class DebuggerScreen(Screen[None]):
                 with Horizontal(id="states"):
                     yield panels[3]
                     yield panels[4]
-            yield panels[5]
+            with Vertical(id="numbers"):
+                yield panels[5]
+                yield panels[9]
         with Horizontal(id="bottom"):
             yield panels[6]
             with Horizontal(id="texts"):
-                yield panels[9]
+                yield panels[7]
                 yield panels[8]
+        yield self.command_line
         yield self.footer_line
 
     def on_mount(self) -> None:
@@ -114,58 +122,47 @@ class DebuggerScreen(Screen[None]):
         except UserError as error:  # a file of the trace is damaged, which shows when it is first read
             self.message = Stop("refused", str(error))
 
-    def _moved(self, stop: Stop) -> None:
-        """After a verb: say what is worth saying, and show the new place."""
-        self.message = None if stop.kind in ("step", "into", "out", "goto") else stop
-        if stop.kind == "select":
+    def finish_command(self, command: Command, outcome: Outcome) -> None:
+        """Show what came of a command; another selection may need other panels."""
+        super().finish_command(command, outcome)
+        if command.verb in ("model", "layer", "direction"):
             self._arrange()
-        self.show_session()
+
+    def refuse(self, text: str) -> None:
+        """Say that something cannot be done."""
+        self.tell(Outcome(False, text))
+
+    def handle_request(self, request: tuple[object, ...]) -> None:
+        """note, pause, screenshot, export and quit, as they are meant in front of a screen."""
+        verb, *arguments = request
+        notes = self.panels[8]
+        if verb == "note" and isinstance(notes, NotesPanel):
+            notes.say(str(arguments[0]), self.session)
+        elif verb == "screenshot":
+            Path(str(arguments[0])).write_text(self.app.export_screenshot(), encoding="utf-8")
+        elif verb == "export":
+            name = str(arguments[0])
+            with Path(name).open("wb") as file:
+                export(self.session, name, file)
+        elif verb == "quit":
+            self.app.exit()
 
     def _arrange(self) -> None:
         """Give every panel that fits the cell its place, or the whole screen to the zoomed one."""
         for panel in self.panels.values():
             panel.set_class(not panel.fits(self.session) or self.zoomed not in (None, panel), "-gone")
-        for box in self.query("#middle, #maps, #states, #bottom, #texts"):
+        for box in self.query("#middle, #maps, #states, #numbers, #bottom, #texts"):
             box.set_class(all(panel.has_class("-gone") for panel in box.query(Panel)), "-gone")
         self.set_class(self.zoomed is not None, "-zoomed")
         self.call_after_refresh(self.show_session)
 
     # Walk
 
-    def action_step(self, count: int) -> None:
-        """step N, back N"""
-        self._moved(self.session.step(count))
-
     def action_page(self, pages: int) -> None:
         """A page of the gates on or back."""
         page = self.panels[2].page if isinstance(self.panels[2], GatesPanel) else None
-        width = page.stop - page.start if page else 10
-        self._moved(self.session.step(pages * max(1, width)))
-
-    def action_first(self) -> None:
-        """first"""
-        self._moved(self.session.first())
-
-    def action_last(self) -> None:
-        """last"""
-        self._moved(self.session.last())
-
-    def action_into(self) -> None:
-        """into"""
-        self._moved(self.session.into())
-
-    def action_out(self) -> None:
-        """out"""
-        self._moved(self.session.out())
-
-    def action_goto(self) -> None:
-        """goto T, after asking for T"""
-
-        def go(t: int | None) -> None:
-            if t is not None:
-                self._moved(self.session.goto(t))
-
-        self.app.push_screen(GotoScreen(self.session.last_t, self.look), go)
+        count = max(1, page.stop - page.start) if page else 10
+        self.run_text(f"step {count}" if pages > 0 else f"back {count}")
 
     # Play
 
@@ -199,43 +196,84 @@ class DebuggerScreen(Screen[None]):
         stop = self.session.step()
         if stop.kind != "step":
             self._pause()
-        self._moved(stop)
+        self.tell(Outcome(stop.ok, stop.text, stop=stop))
+
+    # Tour
+
+    def action_tour(self) -> None:
+        """Play the scenario's script, go on with it, or hold it."""
+        if self.tour_timer is not None:
+            self._hold_tour()
+            return
+        if self.tour is None or self.tour.finished:
+            try:
+                self.tour = Tour(parse_script(self.session.trace.header.script, "script"))
+            except ScriptError as error:
+                self.refuse(str(error.problems[0]))
+                return
+        if self.tour.finished:
+            self.refuse("this scenario has no playback script")
+            return
+        self._tour_on()
+
+    def _tour_on(self) -> None:
+        self.tour_timer = None
+        if self.tour is None:
+            return
+        if self.running is not None:
+            self.tour_timer = self.set_timer(0.1, self._tour_on)
+        elif self.tour.finished:
+            self.tell(Outcome(True, "the tour is over"))
+        else:
+            command, wait = self.tour.next()
+            self.start_command(command)
+            self.tour_timer = self.set_timer(wait, self._tour_on)
+
+    def _hold_tour(self) -> None:
+        if self.tour_timer is not None and self.tour is not None:
+            self.tour_timer.stop()
+            self.tour_timer = None
+            self.tell(Outcome(True, f"the tour waits at {self.tour.progress}; t goes on with it"))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Any key takes over from a tour."""
+        if self.tour_timer is not None and action != "tour":
+            self._hold_tour()
+        return super().check_action(action, parameters)
 
     # Look at
 
     def action_unit(self, by: int) -> None:
         """unit K, the next or the one before, round"""
-        self._moved(
-            self.session.select_unit((self.session.cursor.unit + by) % self.session.layer.hidden_size)
-        )
+        self.run_text(f"unit {(self.session.cursor.unit + by) % self.session.layer.hidden_size}")
 
     def action_model(self, by: int) -> None:
         """model NAME, the next or the one before, round"""
-        names = list(self.session.traces)
-        self._round("model", names, self.session.cursor.model, self.session.select_model, by)
+        names = [printable(name) for name in self.session.traces]
+        self._round("model", names, printable(self.session.cursor.model), by)
 
     def action_layer(self) -> None:
         """layer L, the next, round"""
-        layers = list(range(len(self.session.trace.layers)))
-        self._round("layer", layers, self.session.cursor.layer, self.session.select_layer, 1)
+        self._round("layer", list(range(len(self.session.trace.layers))), self.session.cursor.layer)
 
     def action_direction(self) -> None:
         """direction forward or backward"""
-        directions = list(self.session.layer.directions)
-        self._round("direction", directions, self.session.cursor.direction, self.session.select_direction, 1)
+        self._round("direction", list(self.session.layer.directions), self.session.cursor.direction)
 
     def action_batch(self) -> None:
         """batch B, the next, round"""
-        sequences = list(range(self.session.trace.batch))
-        self._round(
-            "sequence in the batch", sequences, self.session.cursor.batch, self.session.select_batch, 1
-        )
+        self._round("batch", list(range(self.session.trace.batch)), self.session.cursor.batch)
 
-    def _round(self, noun: str, among: list[_T], now: _T, select: Callable[[_T], Stop], by: int) -> None:
+    def _round(self, verb: str, among: list[_T], now: _T, by: int = 1) -> None:
         if len(among) == 1:
-            self._moved(Stop("refused", f"there is only one {noun}"))
+            noun = "sequence in the batch" if verb == "batch" else verb
+            self.refuse(f"there is only one {noun}")
         else:
-            self._moved(select(among[(among.index(now) + by) % len(among)]))
+            self.run_text(f"{verb} {among[(among.index(now) + by) % len(among)]}")
+
+    @on(WatchesPanel.Asked)
+    def _asked(self, event: WatchesPanel.Asked) -> None:
+        self.run_text(event.command)
 
     @on(Panel.Picked)
     def _picked(self, event: Panel.Picked) -> None:
@@ -256,7 +294,7 @@ class DebuggerScreen(Screen[None]):
         panel = self.panels.get(number)
         if panel is None or not panel.fits(self.session):
             numbers = ", ".join(str(n) for n, p in sorted(self.panels.items()) if p.fits(self.session))
-            self._moved(Stop("refused", f"no panel {number} here; there are {numbers}"))
+            self.refuse(f"no panel {number} here; there are {numbers}")
             return
         if self.zoomed not in (None, panel) or not panel.on_screen:
             self.zoomed = panel
@@ -283,7 +321,9 @@ class DebuggerScreen(Screen[None]):
 
     def action_leave(self) -> None:
         """End what was begun last: play, then zoom, then focus."""
-        if self.timer is not None:
+        if self.running is not None:
+            self.workers.cancel_group(self, "run")
+        elif self.timer is not None:
             self.action_play()
         elif self.zoomed is not None:
             self.action_zoom()

@@ -99,29 +99,49 @@ def crop(spans: Sequence[tuple[str, str]], width: int, look: Look) -> Spans:
 
 
 def wrap(spans: Sequence[tuple[str, str]], width: int, look: Look) -> list[Spans]:
-    """The spans over as many lines of `width` cells as they need, broken at spaces where possible."""
+    """The spans over as many lines of `width` cells as they need, broken at spaces where possible.
+
+    Lines after the first are indented as the first one is, as far as that leaves them room.
+    """
     if width <= 0:
         return []
+    groups = _groups(spans, look)
+    first = groups[0][0][0] if groups else ""
+    indent = " " * min(len(first) - len(first.lstrip(" ")), width // 3)
     lines: list[list[tuple[str, str]]] = [[]]
     room = width
-    for text, role in spans:
-        for word in _words(safe(text, look)):
-            size = cell_len(word)
-            if size > room and lines[-1]:
-                lines.append([])
-                room = width
-                word = word.lstrip()
-                size = cell_len(word)
-            while size > width:
-                head = _head(word, width)
+    for group in groups:
+        if _size(group) > room and lines[-1]:
+            group = [(group[0][0].lstrip(" "), group[0][1]), *group[1:]]
+            lines.append([(indent, "sign")] if indent else [])
+            room = width - len(indent)
+        for text, role in group:
+            while cell_len(text) > room:
+                head = _head(text, room) if room > 0 else ""
                 lines[-1].append((head, role))
                 lines.append([])
-                word = word[len(head) :]
-                size, room = cell_len(word), width
-            if word:
-                lines[-1].append((word, role))
-                room -= size
+                text, room = text[len(head) :], width
+            if text:
+                lines[-1].append((text, role))
+                room -= cell_len(text)
     return [tuple(line) for line in lines]
+
+
+def _groups(spans: Sequence[tuple[str, str]], look: Look) -> list[list[tuple[str, str]]]:
+    """Pieces that belong together: a word may have several roles, and begins with its spaces."""
+    groups: list[list[tuple[str, str]]] = []
+    for text, role in spans:
+        for word in _words(safe(text, look)):
+            blank_before = bool(groups) and groups[-1][-1][0].endswith(" ")
+            if groups and not word.startswith(" ") and not blank_before:
+                groups[-1].append((word, role))
+            else:
+                groups.append([(word, role)])
+    return groups
+
+
+def _size(group: Sequence[tuple[str, str]]) -> int:
+    return sum(cell_len(text) for text, _ in group)
 
 
 def _words(text: str) -> Iterable[str]:

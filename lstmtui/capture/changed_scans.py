@@ -1,0 +1,146 @@
+"""The layers and directions that what-ifs reach, run again from the first timestep that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from lstmtui.capture.assemble import numpy_of
+from lstmtui.capture.clamp import Clamp, rounded
+from lstmtui.capture.devices import check_memory
+from lstmtui.capture.progress import Progress
+from lstmtui.capture.recorded_stack import RecordedStack, h_of, in_order
+from lstmtui.capture.unrolled import SEGMENT, shifted
+from lstmtui.models.unroll import unroll
+from lstmtui.trace.edits import Edit
+from lstmtui.trace.trace import Array, array_key
+
+
+class Span(NamedTuple):
+    """Timesteps that may differ from the recorded run."""
+
+    start: int
+    stop: int
+    """The last of them."""
+
+
+class Scan(NamedTuple):
+    """One layer and direction that has to be run again."""
+
+    layer: int
+    direction: str
+    first: int
+    """The first timestep that changes, in the order the cell sees time."""
+    clamp: Clamp
+
+
+def run_changed(
+    stack: RecordedStack, arrays: dict[str, Array], edits: Sequence[Edit], progress: Progress
+) -> None:
+    """Put the values that the edits change into `arrays`, as new arrays.
+
+    Args:
+        stack: the model, and what it recorded.
+        arrays: the recorded values by key; those that nothing reaches stay as they are.
+        edits: of x and of what the cells compute.
+        progress: counts the timesteps that are run.
+    """
+    scans = _planned(stack, edits)
+    progress.expect(sum(stack.steps - scan.first for scan in scans))
+    check_memory(sum(_size(stack, scan.layer) for scan in scans), stack.dtype)
+    sequences = sorted({edit.batch for edit in edits})
+    _change_x(stack, arrays, [edit for edit in edits if edit.quantity == "x"])
+    for position, scan in enumerate(scans):
+        if scan.layer and scan.layer != scans[position - 1].layer and _reached(scans, scan.layer - 1):
+            x = h_of(stack.trace, arrays, scan.layer - 1)
+            directions = stack.trace.layers[scan.layer].directions
+            arrays |= dict.fromkeys((array_key("x", scan.layer, d) for d in directions), x)
+        _run(stack, arrays, scan, sequences, progress)
+
+
+def _planned(stack: RecordedStack, edits: Sequence[Edit]) -> list[Scan]:
+    """What has to be run again, from the input to the output."""
+    scans = []
+    inputs = [edit for edit in edits if edit.quantity == "x"]
+    span = _union([Span(edit.start, edit.stop) for edit in inputs])
+    for layer in stack.layers:
+        spans = []
+        for direction in stack.trace.layers[layer].directions:
+            own = [e for e in edits if (e.layer, e.direction) == (layer, direction) and e.quantity != "x"]
+            clamp = Clamp(own, stack.steps, direction)
+            first = _first(clamp, span, stack.steps, direction)
+            if first is None:
+                continue
+            scans.append(Scan(layer, direction, first, clamp))
+            last = stack.steps - 1
+            spans.append(Span(first, last) if direction == "forward" else Span(0, last - first))
+        span = _union(spans)
+    return scans
+
+
+def _first(clamp: Clamp, span: Span | None, steps: int, direction: str) -> int | None:
+    """The first timestep that the scan's own edits or its x change, in the order the cell sees time."""
+    starts = [] if clamp.first is None else [clamp.first]
+    if span is not None:
+        starts.append(span.start if direction == "forward" else steps - 1 - span.stop)
+    return min(starts, default=None)
+
+
+def _union(spans: Sequence[Span]) -> Span | None:
+    if not spans:
+        return None
+    return Span(min(span.start for span in spans), max(span.stop for span in spans))
+
+
+def _reached(scans: Sequence[Scan], layer: int) -> bool:
+    return any(scan.layer == layer for scan in scans)
+
+
+def _change_x(stack: RecordedStack, arrays: dict[str, Array], edits: Sequence[Edit]) -> None:
+    """x of the first layer, which both directions read."""
+    if not edits:
+        return
+    keys = [array_key("x", 0, direction) for direction in stack.trace.layers[0].directions]
+    x = np.array(arrays[keys[0]])
+    like = torch.empty((), dtype=stack.dtype)
+    for edit in edits:
+        unit = slice(None) if edit.unit is None else edit.unit
+        x[edit.start : edit.stop + 1, edit.batch, unit] = float(rounded(edit.value, like))
+    arrays |= dict.fromkeys(keys, x)
+
+
+def _run(
+    stack: RecordedStack, arrays: dict[str, Array], scan: Scan, sequences: list[int], progress: Progress
+) -> None:
+    """Run one layer and direction; sequences without a change keep what was recorded."""
+    layer, direction, first, clamp = scan
+    cell, parameters = stack.trace.cell(layer), stack.parameters(layer, direction)
+    made = {name: np.array(arrays[array_key(name, layer, direction)]) for name in cell.quantities}
+    # Segments begin where those of the recording do, so that W·x comes out with the same bits.
+    begin = first - first % SEGMENT
+    x = stack.tensor(in_order(arrays[array_key("x", layer, direction)], direction)[begin:])
+    valid = stack.valid(direction)
+    states = stack.states_before(arrays, layer, direction, first)
+    for start in range(begin, stack.steps, SEGMENT):
+        part = slice(start, min(start + SEGMENT, stack.steps))
+        now = None if valid is None else valid[part]
+        skipped = max(0, first - start)
+        inside = x[start - begin : part.stop - begin]
+        observe = shifted(clamp, start)
+        seen, _, states = unroll(cell, parameters, inside, states, now, observe, skipped)
+        for name, values in seen.items():
+            new = torch.stack(values)
+            new = new if now is None else torch.where(now[skipped:], new, 0.0)
+            ordered = in_order(made[name], direction)
+            ordered[start + skipped : part.stop, sequences] = numpy_of(new)[:, sequences]
+        progress.advance(part.stop - start - skipped)
+    arrays |= {array_key(name, layer, direction): array for name, array in made.items()}
+
+
+def _size(stack: RecordedStack, layer: int) -> int:
+    """How many numbers the values of one direction of a layer are."""
+    units = sum(stack.trace.layers[layer].size(name) for name in stack.trace.cell(layer).quantities)
+    return units * stack.steps * stack.batch

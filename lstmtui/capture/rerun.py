@@ -1,0 +1,98 @@
+"""What-ifs: a recorded run again, with some of its values put in place, from the first of them on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from lstmtui.capture.assemble import numpy_of
+from lstmtui.capture.changed_scans import run_changed
+from lstmtui.capture.ending import Ending
+from lstmtui.capture.progress import Progress, ProgressCallback
+from lstmtui.capture.recorded_stack import RecordedStack
+from lstmtui.capture.variant_arrays import VariantArrays
+from lstmtui.capture.variant_derivatives import derivative_keys, derivatives, layer_derivative_keys
+from lstmtui.errors import UserError
+from lstmtui.trace import Header, Trace
+from lstmtui.trace.edits import Edit, LossAt
+from lstmtui.trace.trace import EXTENT, NORMS, Array
+
+
+def rerun(
+    trace: Trace,
+    edits: Sequence[Edit] = (),
+    loss_at: LossAt | None = None,
+    progress: ProgressCallback | None = None,
+) -> Trace:
+    """The run of a trace with values put in place of those the equations make.
+
+    Each layer and direction is run again from its first changed timestep; what lies before it, other
+    sequences, and layers that nothing reaches are the recorded arrays. Derivatives are worked out in full
+    when one of them is first asked for.
+
+    Args:
+        trace: as it was recorded.
+        edits: what is changed; where two meet, the later one counts.
+        loss_at: what the gradients are taken of; None: the recorded loss.
+        progress: called with (timesteps done, timesteps in all); raising `lstmtui.Cancelled` stops it.
+
+    Raises:
+        UserError: the trace does not hold what is needed, or the device or its memory is not there.
+    """
+    stack = RecordedStack(trace)
+    ending = Ending(stack, [e for e in edits if e.quantity == "y"], loss_at)
+    inner = [e for e in edits if e.quantity != "y"]
+    try:
+        with torch.no_grad():
+            arrays = _recorded_values(trace)
+            run_changed(stack, arrays, inner, Progress(progress))
+            header = _finish(stack, ending, arrays, edits, loss_at)
+    except (RuntimeError, IndexError, ValueError, TypeError) as error:
+        why = str(error).splitlines()[0]
+        raise UserError(f"{trace.name}: cannot be run again: {why}") from error
+    if ending.absent:
+        return Trace(header, arrays)
+    keys = derivative_keys(trace)
+    return Trace(header, VariantArrays(arrays, keys, lambda: derivatives(stack, arrays, inner, ending)))
+
+
+def _recorded_values(trace: Trace) -> dict[str, Array]:
+    """Everything that the equations make or that they are given; nothing that depends on the loss."""
+    left_out = {"y", "dy", *layer_derivative_keys(trace)}
+    kinds = (NORMS, EXTENT, "parameter_gradients/")
+    return {k: trace.arrays[k] for k in trace.arrays if k not in left_out and not k.startswith(kinds)}
+
+
+def _finish(
+    stack: RecordedStack,
+    ending: Ending,
+    arrays: dict[str, Array],
+    edits: Sequence[Edit],
+    loss_at: LossAt | None,
+) -> Header:
+    """Put y into `arrays`, and say in a header what this run is."""
+    h = stack.tensor(stack.last_h(arrays))
+    y = ending.y(h)
+    recorded = stack.trace.header
+    if y is not None and "y" in stack.trace.arrays:
+        arrays["y"] = numpy_of(y) if edits else stack.trace.arrays["y"]
+    loss = ending.loss(h, y)
+    why = ending.absent
+    if y is None and not why:
+        why = "y was made by code of the model's own, which the trace does not hold"
+    return replace(
+        recorded,
+        loss=float("nan") if loss is None else float(loss),
+        loss_text=recorded.loss_text if loss_at is None else _words(loss_at, "y" if ending.head else "h"),
+        loss_kind=recorded.loss_kind if loss_at is None else "custom",
+        parity=None if edits else recorded.parity,
+        what_ifs=tuple(str(edit) for edit in edits),
+        absent=why,
+    )
+
+
+def _words(loss_at: LossAt, of: str) -> str:
+    unit = "sum of " + of if loss_at.unit is None else f"{of}[{loss_at.unit}]"
+    return f"{unit} at t={loss_at.t}, sequence {loss_at.batch}"

@@ -1,0 +1,163 @@
+"""`lstmtui play TARGET`: run its playback script without a screen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from lstmtui.errors import UserError
+
+if TYPE_CHECKING:
+    from lstmtui.playback import OutputFolder, Played, Screen, Script
+    from lstmtui.scenario import Scenario
+    from lstmtui.session import Command
+    from lstmtui.trace import Trace, Traces
+
+SUMMARY = "run a playback script without a screen"
+
+LARGEST_SCRIPT = 1 << 20
+"""Bytes."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The target, the script, how to run, and what comes out."""
+    parser.add_argument(
+        "target", metavar="TARGET", help="a scenario .toml, the name of a bundled one, or a saved trace"
+    )
+    parser.add_argument("--script", metavar="FILE", help="in place of the target's own; -: standard input")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object for each command")
+    form.add_argument("--plain", action="store_true", help="one sentence for each command (the default)")
+    parser.add_argument("--out", metavar="DIR", help="where screenshot and export write; files are replaced")
+    parser.add_argument("--cast", metavar="FILE", help="record the screen as an asciicast; pauses last")
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps, in place of the scenario's")
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64", "bfloat16", "float16"), help="in place of the scenario's"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Status 0; 1 where an `expect` did not hold; 2 for a bad script, or a command that was refused."""
+    from lstmtui.playback import OutputFolder
+    from lstmtui.scenario import find_scenario
+
+    path = find_scenario(arguments.target)
+    folder = OutputFolder(arguments.out)
+    if arguments.cast is not None and not Path(arguments.cast).absolute().parent.is_dir():
+        raise UserError(f"{arguments.cast}: there is no such folder to record in")
+    if path.is_dir():
+        from lstmtui.trace import load
+
+        traces = load(path)
+        script = _given(arguments) or _of_traces(traces, arguments.target)
+        return _play(arguments, traces, script, script.parse(), folder)
+    from lstmtui.scenario import load_scenario
+
+    scenario = load_scenario(path)
+    script = _given(arguments) or _of_scenario(scenario, arguments.target)
+    commands = script.parse()
+    return _play(arguments, _record(scenario, arguments), script, commands, folder)
+
+
+def _given(arguments: argparse.Namespace) -> Script | None:
+    """The script of `--script`; None where the target's own is played."""
+    from lstmtui.playback import Script
+
+    name = arguments.script
+    if name is None:
+        return None
+    shown = "standard input" if name == "-" else name
+    try:
+        with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file:
+            data = file.read(LARGEST_SCRIPT + 1)
+    except (OSError, ValueError) as error:
+        reason = (error.strerror or "").lower() if isinstance(error, OSError) else "not a file name"
+        raise UserError(f"{shown}: the script cannot be read: {reason}") from None
+    if len(data) > LARGEST_SCRIPT:
+        raise UserError(f"{shown}: a script has at most {LARGEST_SCRIPT:,} bytes")
+    try:
+        return Script(data.decode("utf-8-sig"), shown)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{shown}:{line}: is not UTF-8 text") from None
+
+
+def _of_scenario(scenario: Scenario, target: str) -> Script:
+    """The scenario's own script, with the lines of its file."""
+    from lstmtui.playback import script_within
+    from lstmtui.scenario.files import read_text
+
+    if not scenario.script.strip():
+        raise _nothing_to_play(target, "[playback] script")
+    return script_within(read_text(scenario.path), scenario.script, str(scenario.path))
+
+
+def _of_traces(traces: Trace | Traces, target: str) -> Script:
+    """The script that was saved with a trace."""
+    from lstmtui.playback import Script
+
+    every = list(traces.values()) if isinstance(traces, dict) else [traces]
+    text = next((trace.header.script for trace in every if trace.header.script.strip()), "")
+    if not text:
+        raise _nothing_to_play(target, "script")
+    return Script(text, f"{target}: script")
+
+
+def _nothing_to_play(target: str, what: str) -> UserError:
+    return UserError(f"{target}: there is nothing to play: it has no {what}; give one with --script FILE")
+
+
+def _record(scenario: Scenario, arguments: argparse.Namespace) -> Traces:
+    from lstmtui.capture.run import run as run_scenario
+    from lstmtui.commands.progress import ProgressLine
+
+    progress = ProgressLine()
+    try:
+        return run_scenario(scenario, arguments.device, arguments.dtype, progress)
+    finally:
+        progress.clear()
+
+
+def _play(
+    arguments: argparse.Namespace,
+    traces: Trace | Traces,
+    script: Script,
+    commands: Sequence[Command],
+    folder: OutputFolder,
+) -> int:
+    """Play, print a line or more for each command, and say at the end what did not hold."""
+    from lstmtui.capture.engine import Engine
+    from lstmtui.playback import Cast, Verdict, play, record_cast, replace_file
+    from lstmtui.session import Session
+
+    session, verdict = Session(traces, Engine()), Verdict(script.file)
+    # An open screen puts its own streams in the place of these.
+    out, err = sys.stdout, sys.stderr
+    cast = Cast(session.trace.header.title or session.trace.name) if arguments.cast else None
+    with ExitStack() as stack:
+        screen: Screen | None = None
+        if cast or any(command.verb == "screenshot" for command in commands):
+            from lstmtui.tui.headless import HeadlessDebugger
+
+            screen = stack.enter_context(HeadlessDebugger(session))
+        played = verdict.watch(play(session, commands, folder, screen))
+        if cast and screen:
+            played = record_cast(cast, screen, played)
+        _print(played, out, json=arguments.json)
+    if cast:
+        replace_file(arguments.cast, cast.write)
+    for line in verdict.lines:
+        print(line, file=err)
+    return verdict.status
+
+
+def _print(played: Iterable[Played], out: TextIO, *, json: bool) -> None:
+    from lstmtui.playback import json_line, plain_lines
+
+    for one in played:
+        for line in [json_line(one)] if json else plain_lines(one):
+            print(line, file=out, flush=True)

@@ -1,0 +1,27 @@
+"""How far a run is, on standard error where that is a terminal."""
+
+from __future__ import annotations
+
+import sys
+from time import monotonic
+
+from lstmtui.printable import printable
+
+
+class ProgressLine:
+    """A line on stderr that counts, ten times a second; call it with (model, timesteps done, in all)."""
+
+    def __init__(self) -> None:
+        self.told = 0.0
+        self.shown = sys.stderr.isatty()
+
+    def __call__(self, model: str, done: int, total: int) -> None:
+        if self.shown and monotonic() - self.told > 0.1:
+            self.told = monotonic()
+            text = printable(f"{model}: {done:,} of {total:,} timesteps")
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Leave the line empty."""
+        if self.shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,70 @@
+"""The numbers of a run as files for other programs: tables and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from lstmtui.session import Session
+from lstmtui.trace.trace import Array
+
+_BLOCK = 4096
+"""Timesteps that are written at once."""
+
+
+def export(session: Session, name: str, file: BinaryIO) -> None:
+    """Write what is selected, as the end of the file's name says.
+
+    .csv: a row for each t of the selected sequence; of every quantity of the selected layer and direction
+    the norm over units, and the selected unit where there is one of that number: `t`, `norm(f)`, `f[3]`, ….
+
+    .npz: every quantity of the selected layer and direction, (T, B, units) by its name; `initial_h` and the
+    like, (B, units); `lengths`, (B,); `loss`.
+
+    Args:
+        session: whose cursor says what is selected.
+        name: ends in .csv or .npz.
+        file: open for writing.
+    """
+    if name.endswith(".npz"):
+        # savez puts one fixed date on everything, so the same run gives the same bytes.
+        np.savez(file, **_arrays(session))  # type: ignore[arg-type]
+        return
+    for line in _rows(session):
+        file.write(line.encode("ascii") + b"\n")
+
+
+def _arrays(session: Session) -> dict[str, Array]:
+    trace, cursor = session.trace, session.cursor
+    place = (cursor.layer, cursor.direction)
+    arrays = {name: np.asarray(trace.values(name, *place)) for name in trace.quantities(cursor.layer)}
+    for state in session.cell.states:
+        arrays[f"initial_{state}"] = np.asarray(trace.initial(state, *place))
+        if "d" + state in arrays:
+            arrays[f"initial_d{state}"] = np.asarray(trace.initial("d" + state, *place))
+    return arrays | {"lengths": np.asarray(trace.lengths), "loss": np.array(trace.loss)}
+
+
+def _rows(session: Session) -> Iterator[str]:
+    columns = _columns(session)
+    yield ",".join(["t", *columns])
+    steps = session.last_t + 1
+    for start in range(0, steps, _BLOCK):
+        stop = min(start + _BLOCK, steps)
+        texts = [[str(v) for v in column[start:stop]] for column in columns.values()]
+        for row in zip(map(str, range(start, stop)), *texts, strict=True):
+            yield ",".join(row)
+
+
+def _columns(session: Session) -> dict[str, Array]:
+    """By heading: (T,) arrays; numpy writes each number with as many digits as its type has."""
+    trace, cursor = session.trace, session.cursor
+    columns: dict[str, Array] = {}
+    for name in trace.quantities(cursor.layer):
+        values = trace.values(name, cursor.layer, cursor.direction)
+        columns[f"norm({name})"] = trace.norms(name, cursor.layer, cursor.direction)[:, cursor.batch]
+        if cursor.unit < values.shape[2]:
+            columns[f"{name}[{cursor.unit}]"] = values[:, cursor.batch, cursor.unit]
+    return columns

@@ -1,0 +1,105 @@
+"""A script, played: one command after another on a session, until the end or what cannot be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from lstmtui.errors import UserError
+from lstmtui.playback.cast import Cast
+from lstmtui.playback.export import export
+from lstmtui.playback.output import OutputFolder
+from lstmtui.printable import printable
+from lstmtui.session import Command, Cursor, Outcome, Session
+from lstmtui.session.execute import execute
+
+COMMAND_SECONDS = 0.5
+"""How long a recording stays on what a command did."""
+
+
+class Screen(Protocol):
+    """What a session can be seen on while it is played, though nobody may look."""
+
+    def run(self, command: Command) -> Outcome:
+        """Execute a command, and show what came of it."""
+
+    def picture(self) -> str:
+        """What is on screen, as SVG."""
+
+    def changes(self) -> str:
+        """What a terminal is sent so that it shows what is on screen, after what it was sent before."""
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """A command that was played."""
+
+    command: Command
+    outcome: Outcome
+    cursor: Cursor
+    """Where the session is after it."""
+    stage: str | None = None
+    """The quantity that was evaluated last, inside a timestep."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether it could not be done, which is not the same as an `expect` that did not hold."""
+        return not self.outcome.ok and self.outcome.expect is None
+
+    @property
+    def last(self) -> bool:
+        """Whether nothing is played after it."""
+        return self.refused or self.outcome.request == ("quit",)
+
+
+def play(
+    session: Session, commands: Iterable[Command], folder: OutputFolder, screen: Screen | None = None
+) -> Iterator[Played]:
+    """Execute commands until one is refused or says `quit`; a `pause` is not waited for.
+
+    Args:
+        session: is changed by it.
+        commands: of a script.
+        folder: where `screenshot` and `export` write.
+        screen: what pictures are taken of; None: they are refused.
+    """
+    run: Callable[[Command], Outcome] = screen.run if screen else lambda command: execute(session, command)
+    for command in commands:
+        outcome = run(command)
+        try:
+            _save(session, outcome, folder, screen)
+        except UserError as error:
+            outcome = replace(outcome, ok=False, text=printable(str(error)), request=None)
+        cursor = session.cursor
+        stage = None if cursor.stage is None else session.cell.stages[cursor.stage]
+        played = Played(command, outcome, cursor, stage)
+        yield played
+        if played.last:
+            return
+
+
+def record_cast(cast: Cast, screen: Screen, played: Iterable[Played]) -> Iterator[Played]:
+    """The same commands, each put on the recording as it is played."""
+    cast.output(screen.changes())
+    cast.wait(COMMAND_SECONDS)
+    for one in played:
+        cast.mark(one.command.text)
+        cast.output(screen.changes())
+        request = one.outcome.request or ("",)
+        cast.wait(COMMAND_SECONDS + (request[1] if request[0] == "pause" else 0))
+        yield one
+
+
+def _save(session: Session, outcome: Outcome, folder: OutputFolder, screen: Screen | None) -> None:
+    """Write the file that a command asks for."""
+    if outcome.request is None or outcome.request[0] not in ("screenshot", "export"):
+        return
+    verb, name = outcome.request
+    if verb == "export":
+        folder.save(verb, name, lambda file: export(session, name, file))
+        return
+    if screen is None:
+        raise UserError(f"{name}: there is no screen to take a picture of")
+    picture = screen.picture().encode()
+    folder.save(verb, name, lambda file: file.write(picture))

@@ -1,0 +1,70 @@
+"""What is said of every command that was played: in sentences, and in JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from lstmtui.playback.player import Played
+from lstmtui.printable import printable
+from lstmtui.session import Outcome
+
+
+def plain_lines(played: Played) -> list[str]:
+    """One sentence, and before it a line for each note of a breakpoint that was passed."""
+    notes = [f"note at t={t}: {text}" for t, text in played.outcome.notes]
+    return [printable(line) for line in (*notes, played.outcome.text)]
+
+
+def json_line(played: Played) -> str:
+    """One JSON object, in ASCII; values that JSON has no numbers for are "NaN", "+inf" and "-inf".
+
+    Always there: command, t, model, layer, direction, batch, unit (where the cursor is afterwards), ok, text
+    and line (of the script). Sometimes: stage (the quantity, inside a timestep), value (of `print`), expect
+    (whether it held), reason (what stopped a movement, or that the command was refused), notes.
+    """
+    cursor, outcome = played.cursor, played.outcome
+    record: dict[str, Any] = {
+        "command": printable(played.command.text),
+        "t": cursor.t,
+        "model": printable(cursor.model),
+        "layer": cursor.layer,
+        "direction": cursor.direction,
+        "batch": cursor.batch,
+        "unit": cursor.unit,
+        "ok": outcome.ok,
+        "text": printable(outcome.text),
+        "line": played.command.line,
+    }
+    if played.stage is not None:
+        record["stage"] = played.stage
+    if outcome.value is not None:
+        record["value"] = _value(outcome.value)
+    if outcome.expect is not None:
+        record["expect"] = outcome.expect
+    if outcome.stop is not None or played.refused:
+        record["reason"] = _reason(outcome)
+    if outcome.notes:
+        record["notes"] = [{"t": t, "text": printable(text)} for t, text in outcome.notes]
+    return json.dumps(record, allow_nan=False)
+
+
+def _reason(outcome: Outcome) -> dict[str, Any]:
+    if outcome.stop is None:
+        return {"kind": "refused", "text": printable(outcome.text)}
+    hit = outcome.stop.breakpoints
+    which = {"id": hit[0], "ids": list(hit)} if hit else {}
+    return {"kind": outcome.stop.kind, **which, "text": printable(outcome.stop.text)}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list):
+        return [_value(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "+inf" if value > 0 else "-inf"
+    return value

@@ -1,0 +1,64 @@
+"""A script before it is played: where it stands, what it says, and everything that is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lstmtui.playback.file_names import SUFFIXES, name_problem
+from lstmtui.session.language import Command, ScriptError, ScriptProblem, parse_script
+
+MOST_LINES_BEFORE = 100_000
+
+
+@dataclass(frozen=True)
+class Script:
+    """Commands as text."""
+
+    text: str
+    file: str
+    """What its messages begin with: the file it stands in."""
+
+    def parse(self) -> tuple[Command, ...]:
+        """Its commands.
+
+        Raises:
+            ScriptError: with the problems of all its lines, names of files included.
+        """
+        lines = self.text.split("\n")
+        problems: list[ScriptProblem] = []
+        try:
+            commands = parse_script(self.text, self.file)
+        except ScriptError as error:
+            problems += error.problems
+            for problem in problems:
+                lines[problem.line - 1] = ""
+            commands = parse_script("\n".join(lines), self.file)
+        problems += (found for c in commands if (found := self._name_problem(c, lines[c.line - 1])))
+        if problems:
+            raise ScriptError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+        return commands
+
+    def _name_problem(self, command: Command, line: str) -> ScriptProblem | None:
+        """What is wrong with the name of the file that a command writes."""
+        if command.verb not in SUFFIXES:
+            return None
+        name = command.arguments[0]
+        wrong = name_problem(command.verb, name)
+        # The name is the end of the command; what a comment holds may look the same.
+        column = len(line) - len(line.lstrip()) + len(command.text) - len(name) + 1
+        return ScriptProblem(command.line, column, wrong, file=self.file) if wrong else None
+
+
+def script_within(text: str, script: str, file: str) -> Script:
+    """A script that stands in a larger file, with the lines and columns of that file.
+
+    Args:
+        text: the whole file.
+        script: what was read from it.
+        file: its name.
+    """
+    at = text.find(script)
+    before = text[:at].count("\n") if at >= 0 else 0
+    if at < 0 or text.count(script) > 1 or before > MOST_LINES_BEFORE:
+        return Script(script, f"{file}: playback.script")
+    return Script("\n" * before + " " * (at - text.rfind("\n", 0, at) - 1) + script, file)

@@ -1,0 +1,52 @@
+"""What a script comes to: whether every expectation held and every command could be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from lstmtui.playback.player import Played
+from lstmtui.printable import printable
+
+HELD, NOT_HELD, REFUSED = 0, 1, 2
+
+
+@dataclass
+class Verdict:
+    """Collects commands as they are played."""
+
+    file: str
+    """What the script stands in."""
+    expected: int = 0
+    """How many `expect` there were."""
+    failures: list[str] = field(default_factory=list)
+    """Those that did not hold, and where in the script."""
+    refusal: str = ""
+    """The command that could not be done, where in the script, and why."""
+
+    def watch(self, played: Iterable[Played]) -> Iterator[Played]:
+        """The same commands, looked at on their way."""
+        for one in played:
+            place = f"{self.file}:{one.command.line}"
+            if one.outcome.expect is not None:
+                self.expected += 1
+                if not one.outcome.expect:
+                    self.failures.append(printable(f"{place}: expected {one.outcome.text}"))
+            elif one.refused:
+                self.refusal = printable(f"{place}: {one.command.text}: {one.outcome.text}")
+            yield one
+
+    @property
+    def status(self) -> int:
+        """0: everything held; 1: an `expect` did not; 2: a command was refused."""
+        return REFUSED if self.refusal else NOT_HELD if self.failures else HELD
+
+    @property
+    def lines(self) -> list[str]:
+        """What there is to complain of."""
+        count = f"{len(self.failures)} of {self.expected} expected did not hold"
+        return [
+            *self.failures,
+            *([count] if self.failures else []),
+            *([self.refusal] if self.refusal else []),
+        ]

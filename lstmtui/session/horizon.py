@@ -1,0 +1,107 @@
+"""How far memory and gradients reach: half-lives from the gate that keeps, and the distance to 1/e."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from lstmtui.errors import UserError
+from lstmtui.session.session import Session
+from lstmtui.trace.trace import Array
+
+_BLOCK = 1 << 14
+_KEEPERS = ("f", "z")
+"""The gates that say how much of a state is kept: f of c in an LSTM, z of h in a GRU."""
+
+
+class Reach(NamedTuple):
+    """How far back a gradient goes from one timestep."""
+
+    state: str
+    """c, or h in a cell without c."""
+    start: int
+    """The timestep it is measured from."""
+    steps: float
+    """Timesteps back to the first norm of at most 1/e of that at `start`; inf where it never falls so
+    far, NaN where the norm at `start` is 0 or not finite."""
+
+
+def half_lives(session: Session) -> Array | None:
+    """Timesteps in which half of each unit's memory is gone, (units,), or None in a cell without f and z.
+
+    ln ½ / ln m, where m is the mean of f (of z in a GRU) over the selected sequence: what a constant
+    gate of that mean would do. inf where m ≥ 1, 0 where m = 0, NaN where m is negative or NaN.
+    It reads the whole sequence, and does not depend on t.
+    """
+    gate = next((name for name in _KEEPERS if name in session.cell.quantities), None)
+    if gate is None:
+        return None
+    cursor = session.cursor
+    values = session.trace.values(gate, cursor.layer, cursor.direction)[: session.last_t + 1, cursor.batch]
+    with np.errstate(all="ignore"):
+        mean = values.mean(axis=0, dtype=np.float64)
+        return np.asarray(np.where(mean >= 1, np.inf, math.log(0.5) / np.log(mean)))
+
+
+def gradient_reach(session: Session, start: int | None = None) -> Reach:
+    """How far back ‖∂L/∂c_t‖ (‖∂L/∂h_t‖ without c) stays above 1/e of what it is at `start`.
+
+    Back is against the layer's own direction: towards t = 0 in the forward one.
+
+    Args:
+        session: whose selected layer, direction and sequence are meant.
+        start: a timestep of the sequence, such as the loss's; left out: where the norm is largest, the
+            latest such in the layer's direction.
+
+    Raises:
+        UserError: the trace has no gradients, or the sequence has no such timestep.
+    """
+    cursor, last = session.cursor, session.last_t
+    if start is not None and not 0 <= start <= last:
+        raise UserError(f"t={start}: this sequence has t=0 to t={last}")
+    state = "c" if "c" in session.cell.states else "h"
+    norms = session.trace.norms("d" + state, cursor.layer, cursor.direction)[: last + 1, cursor.batch]
+    is_backward = cursor.direction == "backward"
+    back = norms if is_backward else norms[::-1]
+    first = int(np.argmax(back)) if start is None else start if is_backward else last - start
+    fallen = np.flatnonzero(back[first:] <= back[first] / math.e)
+    steps = float(fallen[0]) if len(fallen) else math.inf
+    if not (math.isfinite(back[first]) and back[first] > 0):
+        steps = math.nan
+    return Reach(state, first if is_backward else last - first, steps)
+
+
+def unit_reaches(session: Session) -> Array:
+    """The same for each unit alone, from where its own |∂L/∂c_t| is largest: timesteps, (units,).
+
+    inf and NaN as in `Reach`. It reads the whole sequence, and does not depend on t.
+    """
+    cursor, last = session.cursor, session.last_t
+    state = "c" if "c" in session.cell.states else "h"
+    every = session.trace.values("d" + state, cursor.layer, cursor.direction)
+    if cursor.direction == "forward":
+        every = every[last::-1]
+    values = every[: last + 1, cursor.batch]
+    largest = np.full(values.shape[1], -1.0)
+    starts = np.zeros(values.shape[1], np.intp)
+    for block in range(0, len(values), _BLOCK):
+        sizes = _sizes(values[block : block + _BLOCK])
+        at = sizes.argmax(axis=0)
+        top = sizes[at, np.arange(sizes.shape[1])]
+        starts = np.where(top > largest, block + at, starts)
+        largest = np.maximum(top, largest)
+    reaches = np.full(values.shape[1], np.inf)
+    for block in range(0, len(values), _BLOCK):
+        sizes = _sizes(values[block : block + _BLOCK])
+        after = np.arange(block, block + len(sizes))[:, None] >= starts
+        fallen = after & (sizes <= largest / math.e)
+        here = np.where(fallen.any(axis=0), block + fallen.argmax(axis=0) - starts, np.inf)
+        reaches = np.minimum(reaches, here)
+    return np.where((largest > 0) & np.isfinite(largest), reaches, np.nan)
+
+
+def _sizes(block: Array) -> Array:
+    """|values| in float64; NaN counts as inf, so that it is never taken for a gradient that is gone."""
+    return np.nan_to_num(np.abs(np.asarray(block, np.float64)), nan=np.inf, posinf=np.inf)

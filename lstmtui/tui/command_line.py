@@ -1,0 +1,141 @@
+"""The `:` prompt at the bottom of the debugger: a line to type, and above it what came of the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Input, Label
+
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.spans import Spans
+from lstmtui.tui.widgets.text_lines import TextLines
+
+MOST_ANSWER_LINES = 6
+MOST_HISTORY = 200
+
+
+class CommandLine(Vertical):
+    """A prompt with completion (Tab) and history (up, down); Escape leaves it.
+
+    Args:
+        look: what the terminal can show.
+        complete: the words that may stand where the last word of a text is being typed.
+    """
+
+    DEFAULT_CSS = """
+    CommandLine { dock: bottom; layer: above; height: auto; margin-bottom: 1; background: $panel; }
+    CommandLine TextLines, CommandLine Horizontal { height: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("tab", "complete", "complete"),
+        Binding("up", "recall(-1)", "the command before"),
+        Binding("down", "recall(1)", "the next command"),
+    ]
+
+    class Entered(Message):
+        """A line was entered."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Left(Message):
+        """The prompt was left."""
+
+    def __init__(self, look: Look, complete: Callable[[str], list[str]]) -> None:
+        super().__init__(id="command-line")
+        self.look = look
+        self.answer = TextLines(look, wraps=True)
+        self.input = Input(compact=True, max_length=2000, select_on_focus=False)
+        self.answer.display = self.display = False
+        self._complete = complete
+        self._history: list[str] = []
+        self._at = 0
+
+    def compose(self) -> ComposeResult:
+        yield self.answer
+        with Horizontal():
+            yield Label(":", markup=False)
+            yield self.input
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the prompt is on screen."""
+        return bool(self.display)
+
+    def open(self, text: str = "") -> None:
+        """Show the prompt with something typed already."""
+        self.display = True
+        self.say([])
+        self.input.value = text
+        self.input.cursor_position = len(text)
+        # At once, not when the screen is drawn next: keys that were typed ahead are meant for the prompt.
+        self.screen.set_focus(self.input, scroll_visible=False)
+
+    def close(self) -> None:
+        """Take the prompt off the screen."""
+        self.display = False
+        self.say([])
+
+    def say(self, lines: list[Spans]) -> None:
+        """Show what came of a line, above it."""
+        self.answer.display = bool(lines)
+        self.answer.styles.height = min(MOST_ANSWER_LINES, max(1, len(lines)))
+        self.answer.set_lines(lines)
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        text = event.value.strip()
+        if not text:
+            self.post_message(self.Left())
+            return
+        self._history = [*[h for h in self._history if h != text], text][-MOST_HISTORY:]
+        self._at = len(self._history)
+        self.post_message(self.Entered(text))
+
+    def action_leave(self) -> None:
+        """Leave the prompt."""
+        self.post_message(self.Left())
+
+    def action_recall(self, by: int) -> None:
+        """An earlier or a later command."""
+        self._at = min(max(self._at + by, 0), len(self._history))
+        text = self._history[self._at] if self._at < len(self._history) else ""
+        self.input.value = text
+        self.input.cursor_position = len(text)
+
+    def action_complete(self) -> None:
+        """Complete the last word as far as it is certain, and list what it may become."""
+        text = self.input.value
+        words = self._complete(text)
+        if not words:
+            return
+        common = _common_start(words)
+        begun = _begun(text, common)
+        completed = text[: len(text) - len(begun)] + common + (" " if len(words) == 1 else "")
+        self.input.value = completed
+        self.input.cursor_position = len(completed)
+        self.say([(("  ".join(words), "muted"),)] if len(words) > 1 else [])
+
+
+def _begun(text: str, common: str) -> str:
+    """The longest end of `text` that `common` begins with: what has been typed of the word."""
+    for size in range(min(len(text), len(common)), 0, -1):
+        if common.startswith(text[len(text) - size :]):
+            return text[len(text) - size :]
+    return ""
+
+
+def _common_start(words: list[str]) -> str:
+    """What all words begin with."""
+    first, last = min(words), max(words)
+    same = (at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
+    return first[: next(same, min(len(first), len(last)))]

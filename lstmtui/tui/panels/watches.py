@@ -1,0 +1,130 @@
+"""Panel 7: watches with their values at this timestep, and the breakpoints."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from lstmtui.cells.notation import ASCII, UNICODE, Notation
+from lstmtui.session import Session
+from lstmtui.session.breakpoints import Breakpoint
+from lstmtui.session.watches import Watched
+from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.spans import Spans
+from lstmtui.tui.widgets.text_lines import TextLines
+
+MOST_UNITS = 6
+"""So many units of a vector are written out."""
+
+
+class WatchesPanel(Panel):
+    """What the user keeps an eye on. With the focus here, [ and ] choose a line, x deletes, e switches."""
+
+    NUMBER = 7
+    TITLE = "Watches and breakpoints"
+    HELP = "w watches an expression, b breaks. Here: [ and ] choose, x deletes, e enables and disables."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right_square_bracket", "choose(1)", "the next line", show=False),
+        Binding("left_square_bracket", "choose(-1)", "the line before", show=False),
+        Binding("x,delete", "remove", "delete", show=False),
+        Binding("e", "switch", "enable or disable", show=False),
+    ]
+
+    class Asked(Message):
+        """A command for what was chosen: "delete 1", "unwatch 2", "disable 1"."""
+
+        def __init__(self, command: str) -> None:
+            super().__init__()
+            self.command = command
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look)
+        self.lines = TextLines(look)
+        self.notation = ASCII if look.ascii else UNICODE
+        self.chosen = 0
+        self._entries: list[Watched | Breakpoint] = []
+
+    def compose(self) -> ComposeResult:
+        yield self.lines
+
+    def show(self, session: Session) -> None:
+        self._entries = [*session.watches.at_cursor(session), *session.breakpoints]
+        self.chosen = min(self.chosen, max(0, len(self._entries) - 1))
+        self._draw()
+
+    def _draw(self) -> None:
+        if not self._entries:
+            self.lines.set_lines(
+                [
+                    (
+                        ("none yet: ", "muted"),
+                        ("w", "key"),
+                        (" watch   ", "muted"),
+                        ("b", "key"),
+                        (" break", "muted"),
+                    )
+                ]
+            )
+            return
+        lines = []
+        for at, entry in enumerate(self._entries):
+            mark = ("▸ " if at == self.chosen and self.has_focus else "  ", "cursor")
+            spans = watch_line(entry, self.notation) if isinstance(entry, Watched) else breakpoint_line(entry)
+            lines.append((mark, *spans))
+        self.lines.set_lines(lines)
+        self.lines.scroll_to_line(self.chosen)
+
+    def on_focus(self) -> None:
+        """Show which line is chosen."""
+        self._draw()
+
+    def on_blur(self) -> None:
+        """No line is chosen."""
+        self._draw()
+
+    def action_choose(self, by: int) -> None:
+        """Choose another line."""
+        self.chosen = min(max(0, self.chosen + by), max(0, len(self._entries) - 1))
+        self._draw()
+
+    def action_remove(self) -> None:
+        """Delete what is chosen."""
+        if self._entries:
+            entry = self._entries[self.chosen]
+            verb = "unwatch" if isinstance(entry, Watched) else "delete"
+            self.post_message(self.Asked(f"{verb} {entry.id}"))
+
+    def action_switch(self) -> None:
+        """Enable or disable the chosen breakpoint."""
+        if self._entries and isinstance(entry := self._entries[self.chosen], Breakpoint):
+            self.post_message(self.Asked(f"{'disable' if entry.enabled else 'enable'} {entry.id}"))
+
+
+def watch_line(watched: Watched, notation: Notation) -> Spans:
+    """A watch with its value, or why it has none here."""
+    if watched.error:
+        return ((watched.text, "text"), (f"  {watched.error}", "warning"))
+    return ((watched.text, "text"), (" = ", "sign"), (short_value(watched.value, notation), "number"))
+
+
+def breakpoint_line(point: Breakpoint) -> Spans:
+    """A breakpoint: whether it is enabled, where or when it stops, and how often it did."""
+    sign = ("● ", "breakpoint") if point.enabled else ("○ ", "muted")
+    what = f"t = {point.t}" if point.when is None else point.when.text
+    note = f'  says "{point.note}"' if point.note else ""
+    return (sign, (f"{point.id} ", "muted"), (what, "text"), (f"{note}  {point.hits}×", "muted"))
+
+
+def short_value(value: object, notation: Notation) -> str:
+    """A value on one line; of a vector the first units."""
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, np.ndarray):
+        shown = ", ".join(short_value(v, notation) for v in value[:MOST_UNITS])
+        return f"[{shown}{', …' if len(value) > MOST_UNITS else ''}]"
+    return notation.number(float(value))  # type: ignore[arg-type]

@@ -1,0 +1,46 @@
+"""A scenario's script as a guided tour: one command after another, until the user takes over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lstmtui.session.language import Command
+
+BETWEEN = 0.7
+"""Seconds between two commands."""
+AFTER_NOTE = 3.0
+"""Seconds to read a note, where the script itself does not pause."""
+NOT_IN_A_TOUR = ("screenshot", "export", "quit")
+"""A scenario's script writes no files and ends nothing while somebody looks."""
+
+
+class Tour:
+    """Where a tour stands.
+
+    Args:
+        commands: of the script, in order.
+    """
+
+    def __init__(self, commands: Sequence[Command]) -> None:
+        self.commands = tuple(c for c in commands if c.verb not in NOT_IN_A_TOUR)
+        self.position = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left."""
+        return self.position >= len(self.commands)
+
+    @property
+    def progress(self) -> str:
+        """ "3 of 12"."""
+        return f"{self.position} of {len(self.commands)}"
+
+    def next(self) -> tuple[Command, float]:
+        """The next command, and the seconds to wait after it."""
+        command = self.commands[self.position]
+        self.position += 1
+        if command.verb == "pause":
+            return command, max(BETWEEN, float(command.arguments[0]))
+        following = self.commands[self.position].verb if not self.finished else ""
+        wait = AFTER_NOTE if command.verb == "note" and following != "pause" else BETWEEN
+        return command, wait

@@ -1,0 +1,121 @@
+"""How far memory and gradients reach."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from oracles.recurrents import noise, random_recurrent
+from synthetic import Array, synthetic
+
+from lstmtui.capture.record import record
+from lstmtui.errors import UserError
+from lstmtui.session import Session, horizon
+from lstmtui.session.horizon import Reach, gradient_reach, half_lives, unit_reaches
+
+
+def holding(
+    cell: str, quantity: str, values: Array, direction: str = "forward", **options: object
+) -> Session:
+    """A session on a run whose quantity is `values` (T, units) in one direction."""
+    steps, units = values.shape
+    trace = synthetic(cell, steps, units, bidirectional=True, **options)  # type: ignore[arg-type]
+    trace.arrays[f"0/{direction}/{quantity}"] = values[:, None]  # type: ignore[index]
+    session = Session(trace)
+    session.select_direction(direction)
+    return session
+
+
+@pytest.mark.parametrize(("cell", "gate"), [("lstm", "f"), ("lstm_coupled", "f"), ("gru", "z")])
+def test_a_constant_gate_halves_memory_in_its_half_life(cell: str, gate: str) -> None:
+    lives = half_lives(holding(cell, gate, np.tile([0.5, 0.25, 0.9, 1.0, 1.5, 0.0, -0.1, np.nan], (6, 1))))
+    assert lives is not None
+    assert lives[:2] == pytest.approx([1.0, 0.5])
+    assert 0.9 ** lives[2] == pytest.approx(0.5)
+    assert lives[3:6].tolist() == [np.inf, np.inf, 0.0]
+    assert np.isnan(lives[6:]).all()
+
+
+def test_the_half_life_is_that_of_the_mean_over_the_sequence_and_not_its_padding() -> None:
+    values = np.array([[0.4], [0.6], [0.0], [0.0]])
+    assert half_lives(holding("lstm", "f", values, lengths=(2,))) == pytest.approx([1.0])
+
+
+def test_a_plain_rnn_keeps_nothing_by_a_gate() -> None:
+    assert half_lives(Session(synthetic("rnn_tanh"))) is None
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_the_gradient_reaches_back_against_the_direction_of_its_layer(cell: str, direction: str) -> None:
+    state = "c" if cell == "lstm" else "h"
+    back = np.array([0.1, 4.0, 3.0, 1.5, 1.4, 9e-9, 1.0])  # 4/e = 1.47
+    values = back if direction == "backward" else back[::-1]
+    session = holding(cell, "d" + state, values[:, None], direction)
+    start = 1 if direction == "backward" else 5
+    assert gradient_reach(session) == Reach(state, start, 3.0)
+    assert unit_reaches(session).tolist() == [3.0]
+    assert gradient_reach(session, start=3) == Reach(state, 3, 2.0)
+
+
+def test_a_gradient_that_never_falls_so_far_reaches_for_ever() -> None:
+    session = holding("lstm", "dc", np.full((9, 2), 0.3))
+    assert gradient_reach(session) == Reach("c", 8, math.inf)
+    assert unit_reaches(session).tolist() == [math.inf, math.inf]
+
+
+def test_the_norm_is_over_units_and_each_unit_has_a_reach_of_its_own() -> None:
+    values = np.array([[0, 0, 1], [0, 1, 5], [4, 1, 5], [4, 9, 5]], float)
+    session = holding("lstm", "dc", values)
+    assert gradient_reach(session) == Reach("c", 3, 3.0)  # 1, 5.1, 6.5, 11.0, and 11.0/e = 4.1
+    assert unit_reaches(session).tolist() == [2.0, 1.0, 3.0]
+
+
+def test_no_gradient_and_one_that_is_not_finite_have_no_reach() -> None:
+    values = np.zeros((5, 3))
+    values[2, 1], values[2, 2] = np.nan, -np.inf
+    session = holding("lstm", "dc", values)
+    assert math.isnan(gradient_reach(session).steps)
+    assert np.isnan(unit_reaches(session)).all()
+    assert math.isnan(gradient_reach(session, start=4).steps)
+
+
+def test_units_are_followed_over_the_borders_of_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).lognormal(sigma=1.0, size=(50, 20)) ** np.linspace(0.02, 1, 20)
+    session = holding("lstm", "dc", values)
+    whole = unit_reaches(session)
+    assert len({*whole.tolist()}) > 3
+    monkeypatch.setattr(horizon, "_BLOCK", 3)
+    assert unit_reaches(session).tolist() == whole.tolist()
+    for unit, steps in enumerate(whole):
+        alone = holding("lstm", "dc", values[:, unit : unit + 1])
+        assert gradient_reach(alone).steps == steps
+
+
+def test_padding_is_no_gradient_that_has_gone() -> None:
+    values = np.array([[1.0], [1.0], [0.0], [0.0]])
+    session = holding("lstm", "dc", values, "backward", lengths=(2,))
+    assert gradient_reach(session) == Reach("c", 0, math.inf)
+    assert unit_reaches(session).tolist() == [math.inf]
+
+
+@pytest.mark.parametrize("start", [-1, 5])
+def test_a_timestep_outside_of_the_sequence_is_refused(start: int) -> None:
+    session = holding("lstm", "dc", np.ones((9, 1)), lengths=(5,))
+    with pytest.raises(UserError, match=f"t={start}: this sequence has t=0 to t=4"):
+        gradient_reach(session, start=start)
+
+
+def test_a_cell_that_only_forgets_loses_its_gradient_in_the_time_its_gate_says() -> None:
+    module = random_recurrent("lstm")
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.zero_()
+        module.get_parameter("bias_ih_l0")[4:8] = math.log(0.9 / 0.1)  # f = 0.9
+    session = Session(record(module, noise(80, 1, 3, seed=1)))
+    lives, reach = half_lives(session), gradient_reach(session)
+    assert lives == pytest.approx(np.full(4, math.log(0.5) / math.log(0.9)))
+    assert reach == Reach("c", 79, math.ceil(-1 / math.log(0.9)))
+    assert unit_reaches(session).tolist() == [reach.steps] * 4
