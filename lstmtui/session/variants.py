@@ -63,6 +63,18 @@ class Variants:
         """Every what-if, of all models, in the order they were made."""
         return tuple(self._edits.values())
 
+    def set_here(self) -> frozenset[str]:
+        """The quantities of the selected unit that a what-if sets at the cursor."""
+        cursor = self._session.cursor
+        place = (cursor.model, cursor.layer, cursor.direction, cursor.batch)
+        return frozenset(
+            edit.quantity
+            for edit in self._edits.values()
+            if (edit.model, edit.layer, edit.direction, edit.batch) == place
+            and edit.start <= cursor.t <= edit.stop
+            and edit.unit in (None, cursor.unit)
+        )
+
     def describe(self, edit: Edit) -> str:
         """A what-if in words, with its place as far as there is more than one."""
         traces = self._session.traces

@@ -10,10 +10,12 @@ from typing import ClassVar
 from textual import on
 from textual.binding import BindingType
 from textual.driver import Driver
+from textual.events import Event, Key
 from textual.screen import Screen
 
 from lstmtui.session import Session, memory
 from lstmtui.trace import Trace, Traces
+from lstmtui.tui.command_line import PromptInput
 from lstmtui.tui.difference import DifferenceApp
 from lstmtui.tui.screens.commanding import CommandingScreen
 from lstmtui.tui.screens.debugger import DebuggerScreen
@@ -48,6 +50,13 @@ class LstmtuiApp(DifferenceApp):
             self.register_theme(theme)
         self.theme = self.look.theme
         self.set_class(ascii, "-ascii")
+
+    async def on_event(self, event: Event) -> None:
+        """A key may close the prompt: the next one waits until it has been taken."""
+        typed = self.focused if isinstance(event, Key) and not event.is_forwarded else None
+        await super().on_event(event)
+        if isinstance(typed, PromptInput):
+            await typed.caught_up()
 
     def on_mount(self) -> None:
         """Show the first screen."""

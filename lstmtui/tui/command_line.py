@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
+from textual.events import Key
 from textual.widgets import Input, Label
 
 from lstmtui.tui.theme import Look
@@ -20,42 +18,65 @@ MOST_ANSWER_LINES = 6
 MOST_HISTORY = 200
 
 
+class PromptInput(Input):
+    """The typed line.
+
+    Its own keys act at once, not as bindings, which Textual looks up later than it inserts characters:
+    what is typed ahead then happens in order.
+    """
+
+    async def _on_key(self, event: Key) -> None:
+        keys = self.query_ancestor(CommandLine).keys
+        if event.key not in keys:
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+        keys[event.key]()
+
+    async def caught_up(self) -> None:
+        """Wait until every key that was sent here has been taken."""
+        taken = asyncio.Event()
+        self.call_later(taken.set)
+        await taken.wait()
+
+
 class CommandLine(Vertical):
     """A prompt with completion (Tab) and history (up, down); Escape leaves it.
 
     Args:
         look: what the terminal can show.
         complete: the words that may stand where the last word of a text is being typed.
+        entered: called with a line that was entered.
+        left: called when the prompt is left.
     """
 
     DEFAULT_CSS = """
     CommandLine { dock: bottom; layer: above; height: auto; margin-bottom: 1; background: $panel; }
     CommandLine TextLines, CommandLine Horizontal { height: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave"),
-        Binding("tab", "complete", "complete"),
-        Binding("up", "recall(-1)", "the command before"),
-        Binding("down", "recall(1)", "the next command"),
-    ]
 
-    class Entered(Message):
-        """A line was entered."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
-    class Left(Message):
-        """The prompt was left."""
-
-    def __init__(self, look: Look, complete: Callable[[str], list[str]]) -> None:
+    def __init__(
+        self,
+        look: Look,
+        complete: Callable[[str], list[str]],
+        entered: Callable[[str], None],
+        left: Callable[[], None],
+    ) -> None:
         super().__init__(id="command-line")
         self.look = look
         self.answer = TextLines(look, wraps=True)
-        self.input = Input(compact=True, max_length=2000, select_on_focus=False)
+        self.input = PromptInput(compact=True, max_length=2000, select_on_focus=False)
         self.answer.display = self.display = False
-        self._complete = complete
+        self._complete, self._run, self._left = complete, entered, left
+        self.keys: dict[str, Callable[[], None]] = {
+            "enter": self.enter,
+            "escape": left,
+            "tab": self.complete,
+            "up": lambda: self.recall(-1),
+            "down": lambda: self.recall(1),
+        }
+        """What the prompt's own keys do."""
         self._history: list[str] = []
         self._at = 0
 
@@ -90,29 +111,24 @@ class CommandLine(Vertical):
         self.answer.styles.height = min(MOST_ANSWER_LINES, max(1, len(lines)))
         self.answer.set_lines(lines)
 
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
-        text = event.value.strip()
+    def enter(self) -> None:
+        """Take the line; an empty one leaves the prompt."""
+        text = self.input.value.strip()
         if not text:
-            self.post_message(self.Left())
+            self._left()
             return
         self._history = [*[h for h in self._history if h != text], text][-MOST_HISTORY:]
         self._at = len(self._history)
-        self.post_message(self.Entered(text))
+        self._run(text)
 
-    def action_leave(self) -> None:
-        """Leave the prompt."""
-        self.post_message(self.Left())
-
-    def action_recall(self, by: int) -> None:
+    def recall(self, by: int) -> None:
         """An earlier or a later command."""
         self._at = min(max(self._at + by, 0), len(self._history))
         text = self._history[self._at] if self._at < len(self._history) else ""
         self.input.value = text
         self.input.cursor_position = len(text)
 
-    def action_complete(self) -> None:
+    def complete(self) -> None:
         """Complete the last word as far as it is certain, and list what it may become."""
         text = self.input.value
         words = self._complete(text)

@@ -33,6 +33,7 @@ def _facts(session: Session) -> list[Spans]:
     facts: list[Spans] = [
         ((cursor.model, "accent"), (f" {layer.cell} {sizes}", "muted")),
         ((f"t={cursor.t}/{session.last_t}", "cursor"),),
+        *([(("what-if", "warning"),)] if cursor.model in session.changed else []),
         ((f"unit {cursor.unit}", "text"),),
         ((f"layer {cursor.layer} {_ARROWS[cursor.direction]}", "text"),),
         ((f"batch {cursor.batch}", "text"),),

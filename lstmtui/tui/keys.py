@@ -78,10 +78,10 @@ KEYS: tuple[Key, ...] = (
     Key("next_panel", ("tab",), "panel_by(1)", "", "the next panel", "tab", "", "Panels"),
     Key("previous_panel", ("shift+tab",), "panel_by(-1)", "", "the panel before", "shift+tab", "", "Panels"),
     Key("leave", ("escape",), "leave", "", "end zoom, play or a run", "esc", "", "Panels"),
-    Key("open", ("p",), "app.pick", "", "pick another scenario", "p", "", "Program"),
-    Key("redraw", ("ctrl+l",), "app.redraw", "", "draw the whole screen again", "ctrl+l", "", "Program"),
+    Key("open", ("p",), "pick", "", "pick another scenario", "p", "", "Program"),
+    Key("redraw", ("ctrl+l",), "redraw", "", "draw the whole screen again", "ctrl+l", "", "Program"),
     Key("help", ("question_mark", "f1"), "help", "", "keys and glossary", "?", "help", "Program"),
-    Key("quit", ("q", "ctrl+c"), "app.quit", "quit", "quit", "q", "quit", "Program"),
+    Key("quit", ("q", "ctrl+c"), "quit", "quit", "quit", "q", "quit", "Program"),
 )
 """The keys of the debugger screen, in the order of the help."""
 
@@ -92,7 +92,8 @@ def bindings(keys: Iterable[Key] = KEYS) -> list[Binding]:
     for key in keys:
         for name in key.keys:
             action = key.action or f"panel({name})"
-            made.append(Binding(name, action, key.help, show=False, id=f"{key.id}.{name}"))
+            # With priority: keys typed ahead are then acted on in order, also round the prompt.
+            made.append(Binding(name, action, key.help, show=False, priority=True, id=f"{key.id}.{name}"))
     return made
 
 

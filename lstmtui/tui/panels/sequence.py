@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from lstmtui.session import Page, Session
+from lstmtui.session.hits import marks
 from lstmtui.session.signal import Line, Signal, TokenRow, signal
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
@@ -77,7 +78,8 @@ class SequencePanel(Panel):
         if self.changed(cursor.model, cursor.batch, self.page, self.content_size):
             self._draw(signal(session, self.page.start, self.page.stop), columns)
             self.set_title(self.TITLE, self.page.text)
-        self.ruler.set(self.page.start, self.page.stop, columns, cursor.t)
+        seen = marks(session, self.page.start, self.page.stop)
+        self.ruler.set(self.page.start, self.page.stop, columns, cursor.t, seen.breakpoints, seen.hits)
 
     def _draw(self, shown: Signal, columns: ColumnMap) -> None:
         targets = next((row.tokens for row in shown.rows if row.name == "target"), ())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from lstmtui.cells.formula import Equation
 from lstmtui.cells.notation import ASCII, UNICODE, Notation
 from lstmtui.session import Session, equations_at
@@ -34,7 +36,8 @@ class StepPanel(Panel):
             return
         equations = equations_at(session, self.notation)
         stage = cursor.stage
-        lines, starts = step_lines(equations, stage, self.notation)
+        changed = session.variants.set_here() if session.variants else frozenset()
+        lines, starts = step_lines(equations, stage, self.notation, changed)
         if stage is None and sum(-(-_width(line) // max(1, size.width)) for line in lines) > size.height:
             lines, starts = [short_line(e, self.notation) for e in equations], []
         self.lines.set_lines(lines)
@@ -51,7 +54,10 @@ class StepPanel(Panel):
 
 
 def step_lines(
-    equations: tuple[Equation, ...], stage: int | None, notation: Notation
+    equations: tuple[Equation, ...],
+    stage: int | None,
+    notation: Notation,
+    changed: Collection[str] = (),
 ) -> tuple[list[Spans], list[int]]:
     """Every equation in symbols and in numbers, and the line each one ends on.
 
@@ -59,6 +65,7 @@ def step_lines(
         equations: in order of evaluation.
         stage: the one evaluated last; later ones are muted and have no numbers. None: all are evaluated.
         notation: Unicode or ASCII.
+        changed: the quantities that a what-if has set here.
     """
     lines: list[Spans] = []
     ends: list[int] = []
@@ -70,17 +77,23 @@ def step_lines(
             lines.append(tuple((text, "muted") for text, _ in left))
         else:
             lines.append(left)
-            lines += number_lines(equation, notation)
+            lines += number_lines(equation, notation, equation.quantity in changed)
         ends.append(len(lines) - 1)
     return lines, ends
 
 
-def number_lines(equation: Equation, notation: Notation) -> list[Spans]:
-    """The equation in numbers, down to its value, and what a state keeps and what is written to it."""
+def number_lines(equation: Equation, notation: Notation, is_set: bool = False) -> list[Spans]:
+    """The equation in numbers, down to its value, and what a state keeps and what is written to it.
+
+    Where a what-if has set the value, what the equation would have given stands before it.
+    """
     spans: Spans = (("      ", "sign"),)
     for numbers in equation.numbers:
         spans = (*spans, ("= ", "sign"), *numbers, (" ", "sign"))
-    lines: list[Spans] = [(*spans, ("= ", "sign"), (notation.number(equation.value), equation.quantity))]
+    final = (notation.number(equation.value), equation.quantity)
+    computed = (notation.number(equation.computed), "muted")
+    result = (("= ", "sign"), computed, (" set to ", "warning"), final) if is_set else (("= ", "sign"), final)
+    lines: list[Spans] = [(*spans, *result)]
     if equation.parts:
         parts: Spans = (("      ", "sign"),)
         for name, value in equation.parts:

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Page, Session
+from lstmtui.session.hits import marks
 from lstmtui.tui.panels.heat_row import HeatRow
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
@@ -60,7 +61,10 @@ class TimelinePanel(Panel):
         for row, quantity in zip(self.rows, shown, strict=False):
             row.show(session, quantity, self.page)
         columns = ColumnMap(self.page.stop - self.page.start, width)
-        self.ruler.set(self.page.start, self.page.stop, columns, session.cursor.t)
+        seen = marks(session, self.page.start, self.page.stop)
+        self.ruler.set(
+            self.page.start, self.page.stop, columns, session.cursor.t, seen.breakpoints, seen.hits
+        )
         per_row = self.rows[0].units_per_row
         units = f"{session.layer.size(shown[0])} units"
         how = "mean" if self.rows[0].sequential else "the most extreme"

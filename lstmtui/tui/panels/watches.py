@@ -1,8 +1,8 @@
-"""Panel 7: watches with their values at this timestep, and the breakpoints."""
+"""Panel 7: watches with their values at this timestep, the what-ifs, and the breakpoints."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from textual.app import ComposeResult
@@ -13,10 +13,13 @@ from lstmtui.cells.notation import ASCII, UNICODE, Notation
 from lstmtui.session import Session
 from lstmtui.session.breakpoints import Breakpoint
 from lstmtui.session.watches import Watched
+from lstmtui.trace.edits import Edit
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
+
+Entry: TypeAlias = Watched | Edit | Breakpoint
 
 MOST_UNITS = 6
 """So many units of a vector are written out."""
@@ -47,13 +50,14 @@ class WatchesPanel(Panel):
         self.lines = TextLines(look)
         self.notation = ASCII if look.ascii else UNICODE
         self.chosen = 0
-        self._entries: list[Watched | Breakpoint] = []
+        self._entries: list[Entry] = []
 
     def compose(self) -> ComposeResult:
         yield self.lines
 
     def show(self, session: Session) -> None:
-        self._entries = [*session.watches.at_cursor(session), *session.breakpoints]
+        edits = session.variants.edits if session.variants else ()
+        self._entries = [*session.watches.at_cursor(session), *edits, *session.breakpoints]
         self.chosen = min(self.chosen, max(0, len(self._entries) - 1))
         self._draw()
 
@@ -74,8 +78,7 @@ class WatchesPanel(Panel):
         lines = []
         for at, entry in enumerate(self._entries):
             mark = ("▸ " if at == self.chosen and self.has_focus else "  ", "cursor")
-            spans = watch_line(entry, self.notation) if isinstance(entry, Watched) else breakpoint_line(entry)
-            lines.append((mark, *spans))
+            lines.append((mark, *entry_line(entry, self.notation)))
         self.lines.set_lines(lines)
         self.lines.scroll_to_line(self.chosen)
 
@@ -96,13 +99,22 @@ class WatchesPanel(Panel):
         """Delete what is chosen."""
         if self._entries:
             entry = self._entries[self.chosen]
-            verb = "unwatch" if isinstance(entry, Watched) else "delete"
-            self.post_message(self.Asked(f"{verb} {entry.id}"))
+            verbs = {Watched: "unwatch", Edit: "unset", Breakpoint: "delete"}
+            self.post_message(self.Asked(f"{verbs[type(entry)]} {entry.id}"))
 
     def action_switch(self) -> None:
         """Enable or disable the chosen breakpoint."""
         if self._entries and isinstance(entry := self._entries[self.chosen], Breakpoint):
             self.post_message(self.Asked(f"{'disable' if entry.enabled else 'enable'} {entry.id}"))
+
+
+def entry_line(entry: Entry, notation: Notation) -> Spans:
+    """A watch, a what-if or a breakpoint on one line."""
+    if isinstance(entry, Watched):
+        return watch_line(entry, notation)
+    if isinstance(entry, Edit):
+        return (("what if ", "warning"), (f"{entry.id} ", "muted"), (f"{entry}  {entry.model}", "text"))
+    return breakpoint_line(entry)
 
 
 def watch_line(watched: Watched, notation: Notation) -> Spans:

@@ -54,7 +54,9 @@ class CommandingScreen(Screen[None]):
         super().__init__()
         self.session, self.look, self.place = session, look, place
         self.message: Stop | None = None
-        self.command_line = CommandLine(look, lambda text: complete(text, session))
+        self.command_line = CommandLine(
+            look, lambda text: complete(text, session), self.run_text, self._close_prompt
+        )
         self.running: Command | None = None
 
     def show_session(self) -> None:
@@ -125,14 +127,6 @@ class CommandingScreen(Screen[None]):
     def _executed(self, event: Executed) -> None:
         self.running = None
         self.finish_command(event.command, event.outcome)
-
-    @on(CommandLine.Entered)
-    def _entered(self, event: CommandLine.Entered) -> None:
-        self.run_text(event.text)
-
-    @on(CommandLine.Left)
-    def _left(self) -> None:
-        self._close_prompt()
 
     def action_command(self, begun: str = "") -> None:
         """Open the prompt with something typed already."""

@@ -39,6 +39,9 @@ from lstmtui.tui.widgets.status import StatusLine
 
 _T = TypeVar("_T")
 
+CHANGES_RUNS = ("set", "unset", "reset", "loss")
+"""The verbs after which the same place holds other numbers."""
+
 SPEEDS = (1, 2, 5, 10, 20, 50)
 """Timesteps per second while playing."""
 
@@ -48,7 +51,7 @@ class DebuggerScreen(CommandingScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (70, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-short"), (34, "-high"), (50, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-short"), (34, "-high"), (56, "-tall")]  # noqa: RUF012
 
     speed: var[int] = var(2)
     """The position in `SPEEDS`."""
@@ -124,6 +127,9 @@ class DebuggerScreen(CommandingScreen):
 
     def finish_command(self, command: Command, outcome: Outcome) -> None:
         """Show what came of a command; another selection may need other panels."""
+        if command.verb in CHANGES_RUNS:
+            for panel in self.panels.values():
+                panel.forget()
         super().finish_command(command, outcome)
         if command.verb in ("model", "layer", "direction"):
             self._arrange()
@@ -236,7 +242,9 @@ class DebuggerScreen(CommandingScreen):
             self.tell(Outcome(True, f"the tour waits at {self.tour.progress}; t goes on with it"))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Any key takes over from a tour."""
+        """Any key takes over from a tour; while the prompt is open, all keys are typed there."""
+        if self.command_line.is_open:
+            return False
         if self.tour_timer is not None and action != "tour":
             self._hold_tour()
         return super().check_action(action, parameters)
@@ -331,6 +339,18 @@ class DebuggerScreen(CommandingScreen):
             self.set_focus(None)
 
     # Program
+
+    async def action_pick(self) -> None:
+        """Pick another scenario."""
+        await self.app.run_action("pick")
+
+    async def action_redraw(self) -> None:
+        """Send the whole screen again."""
+        await self.app.run_action("redraw")
+
+    async def action_quit(self) -> None:
+        """quit"""
+        await self.app.action_quit()
 
     def action_help(self) -> None:
         """Keys and glossary."""
