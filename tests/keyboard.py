@@ -35,7 +35,7 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
 
 async def settle() -> None:
     """Let every message that is under way arrive, and the screen be drawn."""
-    for _ in range(2):
+    for _ in range(4):
         for _ in range(40):
             await asyncio.sleep(0)
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0.004)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from time import monotonic
 
+from lstmtui.commands.progress import ProgressLine
 from lstmtui.printable import printable
 
 SUMMARY = "run a scenario and save its trace"
@@ -28,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     scenario = load_scenario(find_scenario(arguments.scenario))
     from lstmtui.capture.run import run as run_scenario
 
-    report = _Report()
+    report = ProgressLine()
     traces = run_scenario(scenario, arguments.device, arguments.dtype, report)
     report.clear()
     traces.save(arguments.output)
@@ -37,22 +36,3 @@ def run(arguments: argparse.Namespace) -> int:
         print(printable(f"{name}: T={trace.steps}, B={trace.batch}, loss {trace.loss:.6g}, parity {parity}"))
     print(printable(f"saved to {arguments.output}"))
     return 0
-
-
-class _Report:
-    """A line on stderr that counts, ten times a second."""
-
-    def __init__(self) -> None:
-        self.told = 0.0
-        self.shown = sys.stderr.isatty()
-
-    def __call__(self, model: str, done: int, total: int) -> None:
-        if self.shown and monotonic() - self.told > 0.1:
-            self.told = monotonic()
-            text = printable(f"{model}: {done:,} of {total:,} timesteps")
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Leave the line empty."""
-        if self.shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -9,7 +9,26 @@ from pathlib import Path
 
 from lstmtui.printable import printable
 
-COURSE = ("first-steps", "airline", "latch", "brackets", "adding", "copy", "sine")
+COURSE = (
+    "first-steps",
+    "airline",
+    "lesson-forget-gate",
+    "lesson-input-gate",
+    "lesson-output-gate",
+    "lesson-ranges",
+    "lesson-boundary",
+    "lesson-vanishing-gradient",
+    "lesson-exploding-gradient",
+    "lesson-gap-5",
+    "lesson-gap-20",
+    "lesson-gap-100",
+    "lesson-cousins",
+    "latch",
+    "brackets",
+    "adding",
+    "copy",
+    "sine",
+)
 """The order in which a newcomer best opens them; the others follow by name."""
 
 _LARGEST = 1 << 20

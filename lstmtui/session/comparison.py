@@ -10,7 +10,7 @@ import numpy as np
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.session.session import Session
-from lstmtui.session.windows import Binning, Window, _binned, window
+from lstmtui.session.windows import Binning, Window, binned, window
 from lstmtui.trace import Trace, Traces, is_trace, load
 from lstmtui.trace.trace import Array
 
@@ -116,8 +116,8 @@ def difference(
     valid[shared:] = False
     values[~valid] = 0.0
     per_row = 1 if rows is None else -(-here.units // max(1, rows))
-    binned = _binned(values, per_row, binning)
-    return Window(quantity, start, stop, binned, here.units, per_row, valid)
+    rows_of = binned(values, per_row, binning)
+    return Window(quantity, start, stop, rows_of, here.units, per_row, valid)
 
 
 def difference_limit(session: Session, other: Trace, quantity: str) -> float:

@@ -8,7 +8,9 @@ from dataclasses import replace
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.session.breakpoints import Breakpoint
+from lstmtui.session.comparison import compared_with
 from lstmtui.session.continuation import MOST_NOTES, Continuation, run_back, run_on
+from lstmtui.session.divergence import first_divergence
 from lstmtui.session.expressions import Expression
 from lstmtui.session.hits import fits_somewhere, scope_at, unfit
 from lstmtui.session.language import Command
@@ -147,6 +149,17 @@ def _expect(session: Session, condition: Expression) -> Outcome:
     return Outcome(held, text, expect=held)
 
 
+def _compare(session: Session, word: str | None) -> Outcome:
+    session.compared = compared_with(session, word)
+    if session.compared is None:
+        return Outcome(True, "nothing is compared")
+    try:
+        found = first_divergence(session.trace, session.compared)
+    except UserError as error:
+        return Outcome(True, f"compared with {word}; where they part cannot be said: {error}")
+    return Outcome(True, f"compared with {word}; {found or 'the two runs do not differ by more than 1e-06'}")
+
+
 def _variants(session: Session) -> Variants:
     if session.variants is None:
         raise UserError("this session cannot run models again: it shows saved traces without their models")
@@ -173,7 +186,6 @@ _VARIATIONS: dict[str, Callable[..., str]] = {
     "unset": lambda variants, number: variants.unset(number),
     "reset": lambda variants: variants.reset(),
     "loss": lambda variants, t, unit: variants.loss(t, unit),
-    "compare": lambda variants, other: variants.compare(other),
 }
 
 _REQUESTS: dict[str, str] = {
@@ -197,4 +209,5 @@ _ACTIONS: dict[str, Callable[..., Outcome]] = {
     "unwatch": _unwatch,
     "print": _print,
     "expect": _expect,
+    "compare": _compare,
 }

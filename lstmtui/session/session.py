@@ -41,6 +41,8 @@ class Session:
         """Kept whatever is selected."""
         self.watches = Watches()
         """Kept whatever is selected."""
+        self.compared: Trace | None = None
+        """The run that `compare` named."""
         self.changed: dict[str, Trace] = {}
         """The runs with what-ifs, of the models that have any."""
         self.variants = None if engine is None else Variants(self, engine)
@@ -55,6 +57,13 @@ class Session:
     def baseline(self) -> Trace:
         """The selected model's trace as it was recorded."""
         return self.traces[self.cursor.model]
+
+    @property
+    def other(self) -> Trace | None:
+        """What the selected run is held against: what `compare` named, else the run without what-ifs."""
+        if self.compared is not None and self.compared is not self.baseline:
+            return self.compared
+        return None if self.trace is self.baseline else self.baseline
 
     @property
     def layer(self) -> Layer:

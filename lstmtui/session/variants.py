@@ -55,8 +55,6 @@ class Variants:
         self._last = 0
         self.progress: Progress | None = None
         """Told how far a run has come, by every verb that runs."""
-        self.compared: str | None = None
-        """The word of `compare`: a model's name or the path of a saved trace; None: nothing is compared."""
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -138,14 +136,6 @@ class Variants:
         self._change(self._edits, {**self._losses, cursor.model: place}, (cursor.model,))
         trace = self._session.changed[cursor.model]
         return f"the gradients are of {trace.header.loss_text}, which is {trace.loss:.6g}"
-
-    def compare(self, other: str | None) -> str:
-        """Look at another run on the same cursor: of a model, or a saved one; None: at one alone."""
-        from lstmtui.session.comparison import compared_with
-
-        compared_with(self._session, other)
-        self.compared = other
-        return "nothing is compared" if other is None else f"compared with {other}"
 
     def _change(self, edits: Mapping[int, Edit], losses: Mapping[str, LossAt], models: Sequence[str]) -> None:
         """Run the models whose what-ifs are others now, and keep everything only if that goes well."""

@@ -76,7 +76,7 @@ def window(
     units = values.shape[1]
     per_row = 1 if rows is None else -(-units // max(1, rows))
     valid = np.arange(start, start + len(values)) <= session.last_t
-    return Window(quantity, start, stop, _binned(values, per_row, binning), units, per_row, valid)
+    return Window(quantity, start, stop, binned(values, per_row, binning), units, per_row, valid)
 
 
 def vector(session: Session, quantity: str) -> Array:
@@ -109,7 +109,7 @@ def color_limit(session: Session, quantity: str) -> float:
     return min(extent(session, quantity), 3 * reach.rms) or 1.0
 
 
-def _binned(values: Array, per_row: int, binning: Binning) -> Array:
+def binned(values: Array, per_row: int, binning: Binning) -> Array:
     """(timesteps, rows) of (timesteps, units); the last row may have fewer units."""
     if per_row == 1:
         return values

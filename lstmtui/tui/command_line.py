@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import Key
 from textual.widgets import Input, Label
 
+from lstmtui.printable import printable
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
 
+SIGN = ":"
+"""What stands before the typed line."""
 MOST_ANSWER_LINES = 6
 MOST_HISTORY = 200
 
@@ -67,6 +71,7 @@ class CommandLine(Vertical):
         self.look = look
         self.answer = TextLines(look, wraps=True)
         self.input = PromptInput(compact=True, max_length=2000, select_on_focus=False)
+        self.answer.styles.max_height = MOST_ANSWER_LINES
         self.answer.display = self.display = False
         self._complete, self._run, self._left = complete, entered, left
         self.keys: dict[str, Callable[[], None]] = {
@@ -83,7 +88,7 @@ class CommandLine(Vertical):
     def compose(self) -> ComposeResult:
         yield self.answer
         with Horizontal():
-            yield Label(":", markup=False)
+            yield Label(SIGN, markup=False)
             yield self.input
 
     @property
@@ -108,8 +113,13 @@ class CommandLine(Vertical):
     def say(self, lines: list[Spans]) -> None:
         """Show what came of a line, above it."""
         self.answer.display = bool(lines)
-        self.answer.styles.height = min(MOST_ANSWER_LINES, max(1, len(lines)))
         self.answer.set_lines(lines)
+
+    def refuse(self, sentence: str, column: int) -> None:
+        """Show a mistake, and a mark over the character of the line it is at, counted from 1."""
+        before = cell_len(printable(self.input.value[: column - 1]))
+        at = max(0, before - self.input.scroll_offset.x) + len(SIGN)
+        self.say([((sentence, "warning"),), ((" " * at + "^", "warning"),)])
 
     def enter(self) -> None:
         """Take the line; an empty one leaves the prompt."""
@@ -119,7 +129,8 @@ class CommandLine(Vertical):
             return
         self._history = [*[h for h in self._history if h != text], text][-MOST_HISTORY:]
         self._at = len(self._history)
-        self._run(text)
+        # With the blanks before it, so that a mistake's column is one of the line on screen.
+        self._run(self.input.value)
 
     def recall(self, by: int) -> None:
         """An earlier or a later command."""

@@ -65,6 +65,16 @@ KEYS: tuple[Key, ...] = (
     Key("direction", ("d",), "direction", "direction D", "the other direction", "d", "", "Look at"),
     Key("batch", ("B", "shift+b"), "batch", "batch B", "the next sequence of the batch", "B", "", "Look at"),
     Key(
+        "difference",
+        ("D", "shift+d"),
+        "difference",
+        "",
+        "maps of a difference, and back",
+        "D",
+        "",
+        "Look at",
+    ),
+    Key(
         "panel",
         tuple("123456789"),
         "",

@@ -95,7 +95,6 @@ def test_movements_move_and_say_why_they_stopped(
         ("unset", "this session cannot run models again"),
         ("reset", "this session cannot run models again"),
         ("loss at 3", "this session cannot run models again"),
-        ("compare small", "this session cannot run models again"),
     ],
 )
 def test_what_cannot_be_done_is_refused_and_nothing_moves(session: Session, line: str, text: str) -> None:
@@ -266,10 +265,6 @@ class Recorder:
         self.asked.append(("loss", t, unit))
         return "gradients of h"
 
-    def compare(self, other: str | None) -> str:
-        self.asked.append(("compare", other))
-        return f"beside {other}"
-
 
 def test_what_ifs_go_to_whoever_can_run_the_models(alone: Session) -> None:
     alone.variants = variants = Recorder(alone.trace)
@@ -281,8 +276,6 @@ def test_what_ifs_go_to_whoever_can_run_the_models(alone: Session) -> None:
         "reset",
         "loss at 3 unit 1",
         "loss at 2",
-        "compare none",
-        "compare other",
     )
     assert all(run(alone, line).ok for line in lines)
     assert variants.asked == [
@@ -293,8 +286,6 @@ def test_what_ifs_go_to_whoever_can_run_the_models(alone: Session) -> None:
         "reset",
         ("loss", 3, 1),
         ("loss", 2, None),
-        ("compare", None),
-        ("compare", "other"),
     ]
     refused = run(alone, "set h[0] = 1")
     assert (refused.ok, refused.text) == (False, "h␛ cannot be changed")

@@ -188,12 +188,22 @@ def test_the_output_can_be_set_where_it_is_known(session: Session) -> None:
 
 
 def test_compare_names_another_run_and_refuses_what_is_none(session: Session) -> None:
-    assert said(session, "compare b") == "compared with b"
-    assert variants(session).compared == "b"
+    assert said(session, "compare b").startswith("compared with b; ")
+    assert session.compared is session.traces["b"] is session.other
     assert said(session, "compare c", ok=False).startswith("c: no model and no saved trace")
-    assert variants(session).compared == "b"
+    assert session.compared is session.traces["b"]
     said(session, "compare none")
-    assert variants(session).compared is None
+    assert session.compared is session.other is None
+
+
+def test_a_run_with_what_ifs_is_held_against_the_recorded_one(session: Session) -> None:
+    said(session, "set h[0] = 2 from 1 to 1")
+    assert session.other is session.baseline
+    said(session, "compare b")
+    assert session.other is session.traces["b"]
+    said(session, "reset")
+    said(session, "compare none")
+    assert session.other is None
 
 
 class Failing:

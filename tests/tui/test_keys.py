@@ -120,6 +120,22 @@ def runs_to(t: int) -> Callable[[Pilot[None], str], Awaitable[None]]:
     return check
 
 
+async def difference(pilot: Pilot[None], key: str) -> None:
+    screen = debugging(pilot)
+    await press(pilot, key)
+    assert screen.message is not None
+    assert screen.message.text.startswith("there is nothing to subtract")
+    screen.run_text("model GRU")
+    screen.run_text("compare RNN")
+    await press(pilot, key)
+    assert str(screen.panels[4].border_title).startswith("4 Hidden state h − RNN")
+    assert str(screen.panels[2].border_title) == "2 Gates", "the RNN has no gates to subtract"
+    await press(pilot, key)
+    assert str(screen.panels[4].border_title).startswith("4 Hidden state h")
+    assert "RNN" not in str(screen.panels[4].border_title)
+    screen.run_text("compare none")
+
+
 async def tour(pilot: Pilot[None], key: str) -> None:
     screen = debugging(pilot)
     screen.tour = Tour(parse_script("step 2\nnote hello\nback"))
@@ -248,6 +264,7 @@ DOES: dict[str, Callable[[Pilot[None], str], Awaitable[None]]] = {
     "continue": runs_to(222),
     "rcontinue": runs_to(33),
     "tour": tour,
+    "difference": difference,
     "play": play,
     "faster": changes_speed(1),
     "slower": changes_speed(-1),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from textual import on
 from textual.app import ComposeResult
 
+from lstmtui.errors import UserError
 from lstmtui.session import Session, gradient_norms
+from lstmtui.trace import Trace
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.columns import ColumnMap
@@ -43,7 +45,8 @@ class GradientPanel(Panel):
             return
         self.steps = session.trace.steps
         columns = ColumnMap(min(self.steps, width), width)
-        if self.changed(cursor.model, cursor.layer, cursor.direction, cursor.batch, self.content_size):
+        runs = (id(session.trace), id(session.other))
+        if self.changed(cursor.model, cursor.layer, cursor.direction, cursor.batch, self.content_size, runs):
             self.plot.set_series(_series(session), self.steps, columns, gutter=GUTTER, log=True)
         self.ruler.set(0, self.steps, columns, cursor.t)
 
@@ -56,13 +59,29 @@ class GradientPanel(Panel):
 
 
 def _series(session: Session) -> list[Series]:
-    """The selected model's c and h first, then h of every other model, each in its own colour."""
+    """The selected run's c and h first, then h of what it is held against and of every other model."""
     lines = []
     if "c" in session.cell.states:
-        lines.append(Series("c", gradient_norms(session, "c"), 0, "c", tag="c"))
+        lines += _line(session, "c", session.trace, "c", 0, "c", "c")
     selected, several = session.cursor.model, len(session.traces) > 1
-    for at, name in sorted(enumerate(session.traces), key=lambda item: item[1] != selected):
-        norms = gradient_norms(session, "h", session.traces[name])
-        role, tag = ("h", "h") if name == selected else (f"series{(at + 2) % 6}", chr(ord("A") + at % 26))
-        lines.append(Series(f"h {name}" if several else "h", norms, at + 1, role, tag=tag))
+    lines += _line(session, f"h {selected}" if several else "h", session.trace, "h", 1, "h", "h")
+    other = session.other
+    if other is not None and other not in session.traces.values():
+        lines += _line(session, f"h {other.name}, saved", other, "h", 2, "series1", "H")
+    elif other is session.baseline:
+        lines += _line(session, "h as recorded", other, "h", 2, "series1", "H")
+    for at, (name, trace) in enumerate(session.traces.items()):
+        if name != selected:
+            role, tag = f"series{(at + 2) % 6}", chr(ord("A") + at % 26)
+            lines += _line(session, f"h {name}", trace, "h", at + 1, role, tag)
     return lines
+
+
+def _line(
+    session: Session, name: str, trace: Trace, state: str, style: int, role: str, tag: str
+) -> list[Series]:
+    """The norms of a run; none where its loss cannot be differentiated again."""
+    try:
+        return [Series(name, gradient_norms(session, state, trace), style, role, tag=tag)]
+    except UserError:
+        return []

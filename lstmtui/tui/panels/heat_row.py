@@ -6,7 +6,9 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from lstmtui.session import Page, Session, color_limit, vector, window
+from lstmtui.session.comparison import common_quantities, difference, difference_limit
 from lstmtui.session.windows import Binning
+from lstmtui.trace import Trace
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.bars import Bars
 from lstmtui.tui.widgets.columns import ColumnMap
@@ -34,6 +36,7 @@ class HeatRow(Horizontal):
         self.map = Heatmap(look)
         self.bars = Bars(look) if bars else None
         self.quantity = ""
+        self.difference = False
         self.units_per_row = 1
         self.limit = 1.0
         """Where the colours end: the map runs from 0 or −limit to limit."""
@@ -48,40 +51,58 @@ class HeatRow(Horizontal):
     @property
     def sequential(self) -> bool:
         """Whether the map runs from 0 to 1."""
-        return self.quantity in IN_UNIT_INTERVAL
+        return self.quantity in IN_UNIT_INTERVAL and not self.difference
 
     @property
     def columns_wide(self) -> int:
         """How many timesteps fit."""
         return self.map.size.width
 
-    def show(self, session: Session, quantity: str, page: Page) -> None:
-        """Draw the map if the page or the selection changed, and the bars of this timestep."""
-        cursor = session.cursor
-        self.quantity = quantity
-        size = self.map.size
+    def show(self, session: Session, quantity: str, page: Page, *, subtract: bool = False) -> None:
+        """Draw the map if the page or the selection changed, and the bars of this timestep.
+
+        Args:
+            session: whose cursor says what is selected.
+            quantity: what to show.
+            page: the timesteps.
+            subtract: show the selected run minus `session.other`, where there is one.
+        """
+        cursor, size = session.cursor, self.map.size
+        other = session.other if subtract else None
+        if other is not None and quantity not in common_quantities(session, other):
+            other = None  # the other run has no such quantity, or not as many units: its own values then
+        self.quantity, self.difference = quantity, other is not None
         if not size.width or not size.height:
             return
-        facts = (cursor.model, cursor.layer, cursor.direction, cursor.batch, quantity, page, size)
-        kind = "sequential" if quantity in IN_UNIT_INTERVAL else "diverging"
-        most = 1.0 if kind == "sequential" else color_limit(session, quantity)
-        low = 0.0 if kind == "sequential" else -most
-        self.limit = most
+        runs = (id(session.trace), id(other))
+        facts = (cursor.layer, cursor.direction, cursor.batch, quantity, page, size, *runs)
         if facts != self._drawn:
             self._drawn = facts
-            binning: Binning = "mean" if kind == "sequential" else "extreme"
-            shown = window(session, quantity, page.start, page.stop, self.map.capacity, binning)
-            self.units_per_row = shown.units_per_row
-            absent = (~shown.valid)[:, None].repeat(shown.values.shape[1], axis=1)
-            columns = ColumnMap(page.stop - page.start, size.width)
-            self.map.set_data(shown.values, low, most, kind, absent, columns)  # type: ignore[arg-type]
+            self._draw_map(session, quantity, page, other)
         units = session.layer.size(quantity)
         unit = min(cursor.unit, units - 1)
         self._show_label(quantity, self.map.line_of(unit // self.units_per_row), size.height)
         if self.bars is not None and self.bars.size.height:
+            most = 1.0 if quantity in IN_UNIT_INTERVAL else color_limit(session, quantity)
+            low, kind = (0.0, "sequential") if quantity in IN_UNIT_INTERVAL else (-most, "diverging")
             labels = [str(k) for k in range(units)]
             now = vector(session, quantity)
             self.bars.set_data(now, low, most, kind, labels, unit, (quantity,))  # type: ignore[arg-type]
+
+    def _draw_map(self, session: Session, quantity: str, page: Page, other: Trace | None) -> None:
+        binning: Binning = "mean" if self.sequential else "extreme"
+        rows = self.map.capacity
+        if other is not None:
+            shown = difference(session, other, quantity, page.start, page.stop, rows, binning)
+            self.limit = difference_limit(session, other, quantity)
+        else:
+            shown = window(session, quantity, page.start, page.stop, rows, binning)
+            self.limit = 1.0 if self.sequential else color_limit(session, quantity)
+        kind, low = ("sequential", 0.0) if self.sequential else ("diverging", -self.limit)
+        self.units_per_row = shown.units_per_row
+        absent = (~shown.valid)[:, None].repeat(shown.values.shape[1], axis=1)
+        columns = ColumnMap(page.stop - page.start, self.map.size.width)
+        self.map.set_data(shown.values, low, self.limit, kind, absent, columns)  # type: ignore[arg-type]
 
     def forget(self) -> None:
         """Draw everything the next time."""

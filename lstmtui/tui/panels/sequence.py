@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from lstmtui.session import Page, Session
+from lstmtui.session.comparison import beside
 from lstmtui.session.hits import marks
 from lstmtui.session.signal import Line, Signal, TokenRow, signal
 from lstmtui.tui.panels.panel import Panel
@@ -18,7 +21,7 @@ from lstmtui.tui.widgets.status import StatusLine
 from lstmtui.tui.widgets.tokens import TokenStrip
 
 GUTTER = 8
-MOST_ROWS = 3
+MOST_ROWS = 4
 
 
 class _TokenLine(Horizontal):
@@ -75,8 +78,9 @@ class SequencePanel(Panel):
             return
         self.page = Page.around(cursor.t, width, session.trace.steps)
         columns = ColumnMap(self.page.stop - self.page.start, width)
-        if self.changed(cursor.model, cursor.batch, self.page, self.content_size):
-            self._draw(signal(session, self.page.start, self.page.stop), columns)
+        runs = (id(session.trace), id(session.other))
+        if self.changed(cursor.model, cursor.batch, self.page, self.content_size, runs):
+            self._draw(overlaid(session, self.page), columns)
             self.set_title(self.TITLE, self.page.text)
         seen = marks(session, self.page.start, self.page.stop)
         self.ruler.set(self.page.start, self.page.stop, columns, cursor.t, seen.breakpoints, seen.hits)
@@ -102,6 +106,19 @@ class SequencePanel(Panel):
         self.post_message(self.Picked(t=self.page.start + event.column))
 
 
+def overlaid(session: Session, page: Page) -> Signal:
+    """The signal, with the output of what the run is held against over it."""
+    shown = signal(session, page.start, page.stop)
+    other = session.other
+    if other is None:
+        return shown
+    name = "y as recorded" if other is session.baseline else f"y {other.name}"
+    theirs = signal(beside(session, other), page.start, min(page.stop, other.steps))
+    lines = [replace(line, name=name, quantity="other") for line in theirs.lines if line.quantity == "y"]
+    rows = [replace(row, name=name) for row in theirs.rows if row.name == "y"]
+    return Signal((*shown.lines, *lines), (*shown.rows, *rows)[:MOST_ROWS])
+
+
 def _series(line: Line, at: int) -> Series:
-    roles = {"target": "muted", "y": "y"}
+    roles = {"target": "muted", "y": "y", "other": "series1"}
     return Series(line.name, line.values, at, roles.get(line.quantity, f"series{at % 6}"), absent=line.absent)

@@ -36,6 +36,8 @@ class TimelinePanel(Panel):
         self.rows = [HeatRow(look, bars=self.BARS) for _ in range(self.ROWS)]
         self.ruler = Ruler(look)
         self.page = Page(0, 1, 1, 1)
+        self.subtract = False
+        """Whether the maps show the difference to what the run is held against."""
         self.set_class(self.BARS, "-bars")
 
     def compose(self) -> ComposeResult:
@@ -59,7 +61,7 @@ class TimelinePanel(Panel):
             return
         self.page = Page.around(session.cursor.t, width, session.trace.steps)
         for row, quantity in zip(self.rows, shown, strict=False):
-            row.show(session, quantity, self.page)
+            row.show(session, quantity, self.page, subtract=self.subtract)
         columns = ColumnMap(self.page.stop - self.page.start, width)
         seen = marks(session, self.page.start, self.page.stop)
         self.ruler.set(
@@ -71,6 +73,9 @@ class TimelinePanel(Panel):
         binned = f", {per_row} a row ({how})" if per_row > 1 else ""
         scale = "" if self.rows[0].sequential else f"  ±{UNICODE.number(self.rows[0].limit)}"
         name = self.name_of(session)
+        if self.rows[0].difference and session.other is not None:
+            against = "as recorded" if session.other is session.baseline else session.other.name
+            name = f"{name} − {against}"
         fits = len(f"{self.NUMBER} {name}{scale}") <= self.size.width - 6
         self.set_title(name + scale if fits else name, f"{self.page.text}  {units}{binned}")
 

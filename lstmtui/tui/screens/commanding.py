@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.message import Message
 from textual.screen import Screen
+from textual.worker import get_current_worker
 
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.session import Session, Stop
@@ -15,7 +16,6 @@ from lstmtui.session.execute import Outcome, execute
 from lstmtui.session.language import Command, ScriptError, complete, parse_line
 from lstmtui.tui.command_line import CommandLine
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.spans import Spans
 
 RUNS_MODELS = ("set", "unset", "loss")
 """The verbs that run a model again, and therefore work off the event loop."""
@@ -55,9 +55,11 @@ class CommandingScreen(Screen[None]):
         self.session, self.look, self.place = session, look, place
         self.message: Stop | None = None
         self.command_line = CommandLine(
-            look, lambda text: complete(text, session), self.run_text, self._close_prompt
+            look, lambda text: complete(text, session), self._run_typed, self._close_prompt
         )
         self.running: Command | None = None
+        self._typed = False
+        """Whether what is told now answers the prompt, and not a key, a timer or a tour."""
 
     def show_session(self) -> None:
         """Draw what changed."""
@@ -74,6 +76,14 @@ class CommandingScreen(Screen[None]):
             return
         if command is not None:
             self.start_command(command)
+
+    def _run_typed(self, text: str) -> None:
+        """Execute a line that was entered at the prompt, and answer there."""
+        self._typed = True
+        try:
+            self.run_text(text)
+        finally:
+            self._typed = False
 
     def start_command(self, command: Command) -> None:
         """Execute a command; one that runs a model is done when `Executed` arrives."""
@@ -111,12 +121,20 @@ class CommandingScreen(Screen[None]):
             self.message = None if quiet else outcome.stop
         elif not says_itself:
             self.message = Stop("select" if outcome.ok else "refused", outcome.text)
-        if self.command_line.is_open:
+        if self._typed and self.command_line.is_open:
             self._answer(outcome, quiet=quiet)
         self.show_session()
 
     @work(thread=True, exclusive=True, group="run", exit_on_error=False)
     def _execute(self, command: Command) -> None:
+        worker = get_current_worker()
+
+        def progress(done: int, total: int) -> None:
+            if worker.is_cancelled:
+                raise Cancelled
+
+        if self.session.variants is not None:
+            self.session.variants.progress = progress
         try:
             outcome = execute(self.session, command)
         except Cancelled:
@@ -126,7 +144,12 @@ class CommandingScreen(Screen[None]):
     @on(Executed)
     def _executed(self, event: Executed) -> None:
         self.running = None
-        self.finish_command(event.command, event.outcome)
+        # Where something else is being typed by now, the footer says what came of it.
+        self._typed = not self.command_line.input.value
+        try:
+            self.finish_command(event.command, event.outcome)
+        finally:
+            self._typed = False
 
     def action_command(self, begun: str = "") -> None:
         """Open the prompt with something typed already."""
@@ -152,9 +175,8 @@ class CommandingScreen(Screen[None]):
     def _refuse(self, text: str, error: ScriptError) -> None:
         """Show a mistake under the place where it is."""
         problem = error.problems[0]
-        lines: list[Spans] = [((problem.sentence, "warning"),)]
-        if self.command_line.is_open:
-            self.command_line.say([((" " * (problem.column - 1) + "^", "warning"),), *lines][::-1])
+        if self._typed and self.command_line.is_open:
+            self.command_line.refuse(problem.sentence, problem.column)
         else:
             self.message = Stop("refused", f"{text}: {problem.sentence}")
             self.show_session()

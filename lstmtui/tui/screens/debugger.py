@@ -29,6 +29,7 @@ from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.panels.sequence import SequencePanel
 from lstmtui.tui.panels.states import CellStatePanel, HiddenStatePanel
 from lstmtui.tui.panels.step import StepPanel
+from lstmtui.tui.panels.timeline import TimelinePanel
 from lstmtui.tui.panels.values import ValuesPanel
 from lstmtui.tui.panels.watches import WatchesPanel
 from lstmtui.tui.screens.commanding import CommandingScreen
@@ -39,7 +40,7 @@ from lstmtui.tui.widgets.status import StatusLine
 
 _T = TypeVar("_T")
 
-CHANGES_RUNS = ("set", "unset", "reset", "loss")
+CHANGES_RUNS = ("set", "unset", "reset", "loss", "compare")
 """The verbs after which the same place holds other numbers."""
 
 SPEEDS = (1, 2, 5, 10, 20, 50)
@@ -278,6 +279,16 @@ class DebuggerScreen(CommandingScreen):
             self.refuse(f"there is only one {noun}")
         else:
             self.run_text(f"{verb} {among[(among.index(now) + by) % len(among)]}")
+
+    def action_difference(self) -> None:
+        """Show maps of the difference to what is compared, or to the run without what-ifs, and back."""
+        maps = [panel for panel in self.panels.values() if isinstance(panel, TimelinePanel)]
+        if self.session.other is None and not maps[0].subtract:
+            self.refuse("there is nothing to subtract: `compare` with another run, or `set` a what-if first")
+            return
+        for panel in maps:
+            panel.subtract = not panel.subtract
+        self.tell(Outcome(True, "maps of the difference" if maps[0].subtract else "maps of the values"))
 
     @on(WatchesPanel.Asked)
     def _asked(self, event: WatchesPanel.Asked) -> None:

