@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 _CHARACTERS = {
@@ -31,11 +32,34 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
         event.set_sender(pilot.app)
         driver.send_message(event)
         await settle()
+        await pilot.pause()
+        await settle()
+
+
+def send(pilot: Pilot[None], text: str) -> None:
+    """Send every character of a text at once, as a terminal does with what was typed ahead; \\n is Enter."""
+    driver = pilot.app._driver
+    assert driver is not None
+    for character in text:
+        name = {"\n": "enter", "\t": "tab", "\x1b": "escape"}.get(character)
+        event = Key(name or _character_to_key(character), None if name else character)
+        event.set_sender(pilot.app)
+        driver.send_message(event)
+
+
+async def type_text(pilot: Pilot[None], text: str) -> None:
+    """Type a text ahead, and wait until all of it has been taken."""
+    send(pilot, text)
+    await settle()
+    while not pilot.app._message_queue.empty():
+        await settle()
+    await pilot.pause()
+    await settle()
 
 
 async def settle() -> None:
     """Let every message that is under way arrive, and the screen be drawn."""
-    for _ in range(4):
+    for _ in range(2):
         for _ in range(40):
             await asyncio.sleep(0)
         await asyncio.sleep(0.004)

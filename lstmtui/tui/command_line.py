@@ -38,6 +38,10 @@ class PromptInput(Input):
         event.prevent_default()
         keys[event.key]()
 
+    def validate_value(self, value: str) -> str:
+        """What is pasted may hold what a terminal would act on."""
+        return printable(value)
+
     async def caught_up(self) -> None:
         """Wait until every key that was sent here has been taken."""
         taken = asyncio.Event()
@@ -99,6 +103,7 @@ class CommandLine(Vertical):
     def open(self, text: str = "") -> None:
         """Show the prompt with something typed already."""
         self.display = True
+        self._at = len(self._history)
         self.say([])
         self.input.value = text
         self.input.cursor_position = len(text)

@@ -10,15 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
-from textual.reactive import var
-from textual.timer import Timer
 
 from lstmtui.errors import UserError
 from lstmtui.playback.export import export
 from lstmtui.printable import printable
 from lstmtui.session import Session, Stop
 from lstmtui.session.execute import Outcome
-from lstmtui.session.language import Command, ScriptError, parse_script
+from lstmtui.session.language import Command
 from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.header import header_spans
 from lstmtui.tui.keys import bindings
@@ -32,10 +30,9 @@ from lstmtui.tui.panels.step import StepPanel
 from lstmtui.tui.panels.timeline import TimelinePanel
 from lstmtui.tui.panels.values import ValuesPanel
 from lstmtui.tui.panels.watches import WatchesPanel
-from lstmtui.tui.screens.commanding import CommandingScreen
 from lstmtui.tui.screens.help import HelpScreen
+from lstmtui.tui.screens.playing import SPEEDS, PlayingScreen
 from lstmtui.tui.theme import Look
-from lstmtui.tui.tour import Tour
 from lstmtui.tui.widgets.status import StatusLine
 
 _T = TypeVar("_T")
@@ -43,19 +40,13 @@ _T = TypeVar("_T")
 CHANGES_RUNS = ("set", "unset", "reset", "loss", "compare")
 """The verbs after which the same place holds other numbers."""
 
-SPEEDS = (1, 2, 5, 10, 20, 50)
-"""Timesteps per second while playing."""
 
-
-class DebuggerScreen(CommandingScreen):
+class DebuggerScreen(PlayingScreen):
     """Walks a session. Every key is a command; every panel is shown what came of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (70, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-short"), (34, "-high"), (56, "-tall")]  # noqa: RUF012
-
-    speed: var[int] = var(2)
-    """The position in `SPEEDS`."""
 
     def __init__(self, session: Session, look: Look, place: Path | None = None) -> None:
         super().__init__(session, look, place)
@@ -74,10 +65,7 @@ class DebuggerScreen(CommandingScreen):
                 ValuesPanel,
             )
         }
-        self.tour: Tour | None = None
-        self.tour_timer: Timer | None = None
         self.zoomed: Panel | None = None
-        self.timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         panels = self.panels
@@ -135,10 +123,6 @@ class DebuggerScreen(CommandingScreen):
         if command.verb in ("model", "layer", "direction"):
             self._arrange()
 
-    def refuse(self, text: str) -> None:
-        """Say that something cannot be done."""
-        self.tell(Outcome(False, text))
-
     def handle_request(self, request: tuple[object, ...]) -> None:
         """note, pause, screenshot, export and quit, as they are meant in front of a screen."""
         verb, *arguments = request
@@ -170,85 +154,6 @@ class DebuggerScreen(CommandingScreen):
         page = self.panels[2].page if isinstance(self.panels[2], GatesPanel) else None
         count = max(1, page.stop - page.start) if page else 10
         self.run_text(f"step {count}" if pages > 0 else f"back {count}")
-
-    # Play
-
-    def action_play(self) -> None:
-        """Play, or pause."""
-        if self.timer is None:
-            self._play()
-        else:
-            self._pause()
-        self.show_session()
-
-    def action_faster(self, by: int) -> None:
-        """Another speed of playing."""
-        self.speed = min(max(self.speed + by, 0), len(SPEEDS) - 1)
-        if self.timer is not None:
-            self._pause()
-            self._play()
-        self.message = Stop("select", f"{SPEEDS[self.speed]} timesteps a second")
-        self.show_session()
-
-    def _play(self) -> None:
-        self.message = None
-        self.timer = self.set_interval(1 / SPEEDS[self.speed], self._tick)
-
-    def _pause(self) -> None:
-        if self.timer is not None:
-            self.timer.stop()
-            self.timer = None
-
-    def _tick(self) -> None:
-        stop = self.session.step()
-        if stop.kind != "step":
-            self._pause()
-        self.tell(Outcome(stop.ok, stop.text, stop=stop))
-
-    # Tour
-
-    def action_tour(self) -> None:
-        """Play the scenario's script, go on with it, or hold it."""
-        if self.tour_timer is not None:
-            self._hold_tour()
-            return
-        if self.tour is None or self.tour.finished:
-            try:
-                self.tour = Tour(parse_script(self.session.trace.header.script, "script"))
-            except ScriptError as error:
-                self.refuse(str(error.problems[0]))
-                return
-        if self.tour.finished:
-            self.refuse("this scenario has no playback script")
-            return
-        self._tour_on()
-
-    def _tour_on(self) -> None:
-        self.tour_timer = None
-        if self.tour is None:
-            return
-        if self.running is not None:
-            self.tour_timer = self.set_timer(0.1, self._tour_on)
-        elif self.tour.finished:
-            self.tell(Outcome(True, "the tour is over"))
-        else:
-            command, wait = self.tour.next()
-            self.start_command(command)
-            self.tour_timer = self.set_timer(wait, self._tour_on)
-
-    def _hold_tour(self) -> None:
-        if self.tour_timer is not None and self.tour is not None:
-            self.tour_timer.stop()
-            self.tour_timer = None
-            self.tell(Outcome(True, f"the tour waits at {self.tour.progress}; t goes on with it"))
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Any key takes over from a tour; while the prompt is open, all keys are typed there."""
-        if self.command_line.is_open:
-            return False
-        if self.tour_timer is not None and action != "tour":
-            self._hold_tour()
-        return super().check_action(action, parameters)
 
     # Look at
 
