@@ -165,6 +165,8 @@ RECIPES = {
     "brackets": Recipe(1600, draw_brackets, squared_error),
     "latch": Recipe(500, draw_task, accuracy, chrono=True),
     "adding": Recipe(1200, draw_task, squared_error, chrono=True),
+    "lesson-gap-5": Recipe(500, draw_task, accuracy, chrono=True),
+    "lesson-gap-20": Recipe(500, draw_task, accuracy, chrono=True),
 }
 
 

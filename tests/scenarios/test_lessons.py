@@ -1,0 +1,138 @@
+"""What the bundled scripts say holds, and stops holding where a lesson's point is broken."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lstmtui.__main__ import main
+from lstmtui.capture.run import build
+from lstmtui.scenario import bundled_scenarios, load_scenario
+from lstmtui.scenario.tasks import make_task
+from lstmtui.session.language import parse_script
+
+FOLDER = Path(__file__).parents[2] / "scenarios"
+SCRIPTED = [path for path in bundled_scenarios() if load_scenario(path).script.strip()]
+LESSONS = [path for path in bundled_scenarios() if path.stem.startswith("lesson-")]
+
+POINTS = {
+    "forget-gate": ("set f = 1 from 1", "set f = 0.99 from 1", "c[0] == prev(c[0])"),
+    "input-gate": ("bias_ih_l0 = [-8,", "bias_ih_l0 = [8,", "i[0] < 0.001"),
+    "output-gate": ("bias_ih_l0 = [-6, 7, 0, -7]", "bias_ih_l0 = [-6, 7, 0, 7]", "abs(h[0]) < 0.001"),
+    "ranges": ("bias_ih_l0 = [8, 9,", "bias_ih_l0 = [8, 0,", "c[0] > 10"),
+    "boundary": ("[0, 0, 0, -10]", "[0, 0, 0, 0]", "x[3] == 1"),
+    "vanishing-gradient": ("latch-rnn_tanh", "gap-5-rnn_tanh", "0 < norm(dh) < 1e-22"),
+    "exploding-gradient": ("weight_hh_l0 = [[1.5]]", "weight_hh_l0 = [[0.9]]", "2e10 < norm(dh)"),
+    "gap-5": ("gap-5-rnn_tanh", "latch-rnn_tanh", "y[0] > 3"),
+    "gap-20": ("gap-20-rnn_tanh", "latch-rnn_tanh", "y[0] > 3"),
+    "gap-100": ("latch-rnn_tanh", "gap-20-rnn_tanh", "abs(y[0] - base(y[0])) < 0.000001"),
+}
+"""Of each lesson: what its point rests on, what breaks it, and an `expect` that then fails."""
+
+UNTRAINED = (
+    ("LSTM", "gap-100"),
+    ("GRU", "gap-100"),
+    ("LSTM with peepholes", "cousins"),
+    ("coupled LSTM", "cousins"),
+    ("GRU", "cousins"),
+)
+"""Networks that have to have learned their task, and the lesson that says so."""
+
+
+def play(capsys: pytest.CaptureFixture[str], path: Path) -> tuple[int, str, str]:
+    """Status, output and complaints."""
+    status = main(["play", str(path), "--plain", "--device", "cpu"])
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def changed(name: str, old: str, new: str, folder: Path) -> Path:
+    """A copy of a lesson with one thing changed wherever it is written."""
+    text = (FOLDER / f"lesson-{name}.toml").read_text(encoding="utf-8")
+    assert old in text
+    copy = folder / "changed.toml"
+    text = text.replace(old, new).replace('"weights/', f'"{(FOLDER / "weights").as_posix()}/')
+    copy.write_text(text, encoding="utf-8")
+    return copy
+
+
+def test_every_bundled_scenario_has_a_script() -> None:
+    assert list(bundled_scenarios()) == SCRIPTED
+
+
+@pytest.mark.parametrize("path", SCRIPTED, ids=lambda path: path.stem)
+def test_everything_expected_holds_and_is_said_in_the_same_bytes_again(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, said, complaints = play(capsys, path)
+    assert (status, complaints) == (0, "")
+    assert play(capsys, path) == (status, said, complaints)
+    assert " holds: " in said
+
+
+@pytest.mark.parametrize("path", SCRIPTED, ids=lambda path: path.stem)
+def test_a_tour_speaks_waits_and_expects_something_of_every_model_it_visits(path: Path) -> None:
+    commands = parse_script(load_scenario(path).script)
+    verbs = [command.verb for command in commands]
+    assert min(verbs.count("note"), verbs.count("pause")) >= 3
+    stations = "\n".join(verbs).split("model\n")
+    assert all("expect" in station for station in stations if station)
+    assert all(len(command.arguments[0]) <= 140 for command in commands if command.verb == "note")
+
+
+def test_lessons_are_numbered_in_the_order_in_which_they_are_listed() -> None:
+    titles = [load_scenario(path).title for path in LESSONS]
+    numbers = [int(re.match(r"Lesson (\d+): \S", title)[1]) for title in titles]  # type: ignore[index]
+    assert numbers == list(range(1, len(LESSONS) + 1))
+    places = [path.stem.startswith("lesson-") for path in bundled_scenarios()]
+    assert "".join("x" if lesson else " " for lesson in places).strip() == "x" * len(LESSONS)
+
+
+def test_every_lesson_has_a_point_to_break() -> None:
+    assert {path.stem.removeprefix("lesson-") for path in LESSONS} == {
+        *POINTS,
+        *(name for _, name in UNTRAINED),
+    }
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_a_lesson_fails_where_its_point_is_broken(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new, expected = POINTS[name]
+    status, _, complaints = play(capsys, changed(name, old, new, tmp_path))
+    assert status == 1
+    assert any(expected in line and "does not hold" in line for line in complaints.splitlines())
+
+
+@pytest.mark.parametrize(("model", "name"), UNTRAINED)
+def test_an_untrained_network_does_not_pass(
+    model: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (FOLDER / f"lesson-{name}.toml").read_text(encoding="utf-8")
+    table = next(part for part in text.split("[[model]]") if f'name = "{model}"\n' in part)
+    weights = re.search(r"^weights = .*$", table, re.MULTILINE)
+    assert weights
+    status, _, complaints = play(capsys, changed(name, weights.group(), "seed = 0", tmp_path))
+    assert status == 1
+    assert all(f"model {model}, batch" in line for line in complaints.splitlines()[:-1])
+
+
+@pytest.mark.parametrize(("name", "column"), [("gap-5", 2), ("gap-20", 3), ("gap-100", 4)])
+def test_the_gap_lessons_give_the_figures_of_their_weights(name: str, column: int) -> None:
+    scenario = load_scenario(FOLDER / f"lesson-{name}.toml")
+    data = make_task("latch", length=int(name.removeprefix("gap-")) + 1, batch=1000, seed=2_000_000)
+    assert data.values is not None
+    for spec in scenario.models:
+        with torch.no_grad():
+            y = build(spec, scenario.input)(torch.as_tensor(data.values.astype(np.float32)))[0].numpy()
+        right = 100 * ((y[-1] > 0) == (data.target[-1] > 0.5)).mean()
+        for path in LESSONS:
+            notes = load_scenario(path).notes
+            if "| gap 5 | gap 20 | gap 100 |" in notes:
+                row = next(line for line in notes.splitlines() if line.startswith(f"| {spec.name} |"))
+                assert float(row.split("|")[column].strip(" *%")) == pytest.approx(right, abs=0.3)
