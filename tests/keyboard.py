@@ -54,7 +54,6 @@ async def type_text(pilot: Pilot[None], text: str) -> None:
     while not pilot.app._message_queue.empty():
         await settle()
     await pilot.pause()
-    await settle()
 
 
 async def settle() -> None:

@@ -31,6 +31,11 @@ class PromptInput(Input):
 
     async def _on_key(self, event: Key) -> None:
         keys = self.query_ancestor(CommandLine).keys
+        if event.character == SIGN and not self.value:
+            # The prompt may still be open under an answer when its key is pressed for the next line.
+            event.stop()
+            event.prevent_default()
+            return
         if event.key not in keys:
             await super()._on_key(event)
             return
@@ -122,7 +127,9 @@ class CommandLine(Vertical):
 
     def refuse(self, sentence: str, column: int) -> None:
         """Show a mistake, and a mark over the character of the line it is at, counted from 1."""
-        before = cell_len(printable(self.input.value[: column - 1]))
+        before = cell_len(self.input.value[: column - 1])
+        if before < self.input.scroll_offset.x:
+            self.input.cursor_position = column - 1
         at = max(0, before - self.input.scroll_offset.x) + len(SIGN)
         self.say([((sentence, "warning"),), ((" " * at + "^", "warning"),)])
 

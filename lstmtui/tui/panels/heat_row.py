@@ -12,7 +12,7 @@ from lstmtui.trace import Trace
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.bars import Bars
 from lstmtui.tui.widgets.columns import ColumnMap
-from lstmtui.tui.widgets.heatmap import Heatmap
+from lstmtui.tui.widgets.heatmap import Heatmap, row_capacity
 from lstmtui.tui.widgets.text_lines import TextLines
 
 LABEL_WIDTH = 3
@@ -91,7 +91,8 @@ class HeatRow(Horizontal):
 
     def _draw_map(self, session: Session, quantity: str, page: Page, other: Trace | None) -> None:
         binning: Binning = "mean" if self.sequential else "extreme"
-        rows = self.map.capacity
+        # Of the size it has, which is not drawn yet: the map's own capacity is that of its last picture.
+        rows = row_capacity(self.map.size.height, self.look)
         if other is not None:
             shown = difference(session, other, quantity, page.start, page.stop, rows, binning)
             self.limit = difference_limit(session, other, quantity)

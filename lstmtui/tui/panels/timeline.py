@@ -68,7 +68,8 @@ class TimelinePanel(Panel):
             self.page.start, self.page.stop, columns, session.cursor.t, seen.breakpoints, seen.hits
         )
         per_row = self.rows[0].units_per_row
-        units = f"{session.layer.size(shown[0])} units"
+        count = session.layer.size(shown[0])
+        units = f"{count} unit{'' if count == 1 else 's'}"
         how = "mean" if self.rows[0].sequential else "the most extreme"
         binned = f", {per_row} a row ({how})" if per_row > 1 else ""
         scale = "" if self.rows[0].sequential else f"  ±{UNICODE.number(self.rows[0].limit)}"

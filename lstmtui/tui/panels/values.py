@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from lstmtui.cells.notation import ASCII, UNICODE, Notation
 from lstmtui.errors import UserError
 from lstmtui.session import Session, vector
-from lstmtui.session.horizon import half_lives
+from lstmtui.session.horizon import Reach, gradient_reach, half_lives
 from lstmtui.session.routes import routes_at
-from lstmtui.session.split import survival
+from lstmtui.session.split import Split, survival
 from lstmtui.trace.trace import Array
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
@@ -28,24 +30,23 @@ class ValuesPanel(Panel):
         super().__init__(look)
         self.lines = TextLines(look, wraps=True)
         self.notation = ASCII if look.ascii else UNICODE
-        self._half_lives: tuple[object, Array | None] | None = None
+        self._memory: tuple[object, Memory] | None = None
 
     def compose(self):  # type: ignore[no-untyped-def]
         yield self.lines
 
-    def _half_life(self, session: Session) -> float | None:
-        """Of the selected unit; those of all units are worked out once for each run and sequence."""
+    def _remembered(self, session: Session) -> Memory:
+        """How long this sequence is remembered; worked out once for each run, layer and sequence."""
         cursor = session.cursor
         run = (id(session.trace), cursor.layer, cursor.direction, cursor.batch)
-        if self._half_lives is None or self._half_lives[0] != run:
-            self._half_lives = (run, half_lives(session))
-        every = self._half_lives[1]
-        return None if every is None or cursor.unit >= len(every) else float(every[cursor.unit])
+        if self._memory is None or self._memory[0] != run:
+            self._memory = (run, memory_of(session))
+        return self._memory[1]
 
     def show(self, session: Session) -> None:
         if self.changed(session.cursor):
             lines = value_lines(session, self.notation)
-            self.lines.set_lines(lines + reason_lines(session, self._half_life(session), self.notation))
+            self.lines.set_lines(lines + reason_lines(session, self._remembered(session), self.notation))
             self.set_title(f"Values: unit {session.cursor.unit}")
 
 
@@ -69,17 +70,52 @@ def value_lines(session: Session, notation: Notation) -> list[Spans]:
     return lines
 
 
-def reason_lines(session: Session, half_life: float | None, notation: Notation) -> list[Spans]:
-    """Why the gradient survived or died on its way back to the timestep before, and the unit's memory."""
-    lines: list[Spans] = []
+@dataclass(frozen=True)
+class Memory:
+    """How long one sequence is remembered."""
+
+    half_lives: Array | None
+    """Timesteps, (units,); None in a cell without a gate that keeps."""
+    reach: Reach | None
+    """How far back the gradient goes; None for a run that has none."""
+
+
+def memory_of(session: Session) -> Memory:
+    """Of the selected run, layer, direction and sequence; reads all of it."""
     try:
-        lines += [((survival(split, notation), "text"),) for split in routes_at(session, notation)]
+        reach = gradient_reach(session)
+    except UserError:
+        reach = None
+    return Memory(half_lives(session), reach)
+
+
+def reason_lines(session: Session, memory: Memory, notation: Notation) -> list[Spans]:
+    """Why the gradient survived or died on its way back to the timestep before, and how far memory goes."""
+    lines: list[Spans] = []
+    unit, halves, reach = session.cursor.unit, memory.half_lives, memory.reach
+    try:
+        for split in routes_at(session, notation):
+            lines += [((survival(split, notation), "text"),), route_line(split, unit, notation)]
     except UserError as error:  # a run whose loss cannot be differentiated again has values only
         lines.append(((str(error), "muted"),))
-    if half_life is not None:
-        text = f"unit {session.cursor.unit} forgets half in {notation.number(half_life)} timesteps"
+    if halves is not None and unit < len(halves):
+        steps = notation.number(float(halves[unit]))
+        lines.append(((f"unit {unit} forgets half in {steps} timesteps", "text"),))
+    if reach is not None:
+        steps = notation.number(reach.steps)
+        text = f"‖∂L/∂{reach.state}‖ falls to 1/e within {steps} timesteps back from t={reach.start}"
         lines.append(((text, "text"),))
     return lines
+
+
+def route_line(split: Split, unit: int, notation: Notation) -> Spans:
+    """Every route of a derivative: its part at the unit, and its share of the whole vector."""
+    spans: Spans = ()
+    for route, share in zip(split.routes, split.shares, strict=True):
+        part = notation.number(float(route.values[unit])) if unit < len(route.values) else ""
+        percent = f" {share:.0%}" if np.isfinite(share) else ""
+        spans = (*spans, (f"  {route.name} ", "muted"), (part, "number"), (percent, "muted"))
+    return spans
 
 
 def _derivative(session: Session, quantity: str, notation: Notation) -> str:

@@ -59,9 +59,9 @@ class WatchesPanel(Panel):
         edits = session.variants.edits if session.variants else ()
         self._entries = [*session.watches.at_cursor(session), *edits, *session.breakpoints]
         self.chosen = min(self.chosen, max(0, len(self._entries) - 1))
-        self._draw()
+        self._draw(self.has_focus)
 
-    def _draw(self) -> None:
+    def _draw(self, focused: bool) -> None:
         if not self._entries:
             self.lines.set_lines(
                 [
@@ -77,23 +77,23 @@ class WatchesPanel(Panel):
             return
         lines = []
         for at, entry in enumerate(self._entries):
-            mark = ("▸ " if at == self.chosen and self.has_focus else "  ", "cursor")
+            mark = ("▸ " if at == self.chosen and focused else "  ", "cursor")
             lines.append((mark, *entry_line(entry, self.notation)))
         self.lines.set_lines(lines)
         self.lines.scroll_to_line(self.chosen)
 
     def on_focus(self) -> None:
-        """Show which line is chosen."""
-        self._draw()
+        """Show which line is chosen; `has_focus` is set only after this."""
+        self._draw(True)
 
     def on_blur(self) -> None:
         """No line is chosen."""
-        self._draw()
+        self._draw(False)
 
     def action_choose(self, by: int) -> None:
         """Choose another line."""
         self.chosen = min(max(0, self.chosen + by), max(0, len(self._entries) - 1))
-        self._draw()
+        self._draw(self.has_focus)
 
     def action_remove(self) -> None:
         """Delete what is chosen."""

@@ -14,6 +14,7 @@ from lstmtui.errors import Cancelled, UserError
 from lstmtui.session import Session, Stop
 from lstmtui.session.execute import Outcome, execute
 from lstmtui.session.language import Command, ScriptError, complete, parse_line
+from lstmtui.session.preparation import prepare
 from lstmtui.tui.command_line import CommandLine
 from lstmtui.tui.theme import Look
 
@@ -137,6 +138,8 @@ class CommandingScreen(Screen[None]):
             self.session.variants.progress = progress
         try:
             outcome = execute(self.session, command)
+            # The gradients of a changed run are worked out when first asked for: here, not in a panel.
+            prepare(self.session.trace)
         except Cancelled:
             outcome = Outcome(False, f"stopped: {command.text}")
         self.post_message(self.Executed(command, outcome))
