@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +74,9 @@ class LstmtuiApp(DifferenceApp):
         if place is not None:
             memory.load(session, place)
         self._replace(DebuggerScreen(session, self.look, place))
+        # What is there now stays: looking through all of it for garbage again and again would cost one
+        # step in twenty an extra 20 ms.
+        self.screen.call_after_refresh(gc.freeze)
 
     @on(CommandingScreen.Kept)
     def _keep(self, event: CommandingScreen.Kept) -> None:

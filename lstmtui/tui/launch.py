@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -38,6 +39,9 @@ def launch(start: Start, *, color: str = "auto", ascii: bool = False) -> None:
     from lstmtui.tui.app import LstmtuiApp
 
     app = LstmtuiApp(start, ascii=ascii)
-    app.run()
+    try:
+        app.run()
+    finally:
+        gc.unfreeze()  # what the app froze, see LstmtuiApp.walk
     if app.return_code:
         raise SystemExit(app.return_code)

@@ -63,8 +63,10 @@ class TextLines(LineWidget):
 
     def scroll_to_row(self, top: int) -> None:
         """Bring a row to the top, as far as there are rows to fill the height."""
-        self._top = max(0, top)
-        self.update()
+        top = max(0, top)
+        if top != self._top:
+            self._top = top
+            self.update()
 
     def scroll_to_line(self, line: int) -> None:
         """Scroll as little as shows all of a line; of one higher than the widget, its beginning."""
