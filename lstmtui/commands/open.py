@@ -7,6 +7,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lstmtui.commands.run_arguments import add_run_arguments
 from lstmtui.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,10 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TARGET",
         help="a scenario .toml, the name of a bundled one, or a saved trace",
     )
-    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps, in place of the scenario's")
-    parser.add_argument(
-        "--dtype", choices=("float32", "float64", "bfloat16", "float16"), help="in place of the scenario's"
-    )
+    add_run_arguments(parser)
     parser.add_argument(
         "--color", choices=("auto", "truecolor", "256", "16", "none"), default="auto", help="how many colours"
     )

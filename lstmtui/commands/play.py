@@ -9,6 +9,7 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from lstmtui.commands.run_arguments import add_run_arguments
 from lstmtui.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,10 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--plain", action="store_true", help="one sentence for each command (the default)")
     parser.add_argument("--out", metavar="DIR", help="where screenshot and export write; files are replaced")
     parser.add_argument("--cast", metavar="FILE", help="record the screen as an asciicast; pauses last")
-    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps, in place of the scenario's")
-    parser.add_argument(
-        "--dtype", choices=("float32", "float64", "bfloat16", "float16"), help="in place of the scenario's"
-    )
+    add_run_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

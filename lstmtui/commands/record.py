@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from lstmtui.commands.progress import ProgressLine
+from lstmtui.commands.run_arguments import add_run_arguments
 from lstmtui.printable import printable
 
 SUMMARY = "run a scenario and save its trace"
@@ -14,10 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The scenario, where to save, and how to run."""
     parser.add_argument("scenario", metavar="SCENARIO", help="a scenario .toml, or the name of a bundled one")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="where to save the trace")
-    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps, in place of the scenario's")
-    parser.add_argument(
-        "--dtype", choices=("float32", "float64", "bfloat16", "float16"), help="in place of the scenario's"
-    )
+    add_run_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

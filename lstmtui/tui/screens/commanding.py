@@ -97,12 +97,6 @@ class CommandingScreen(Screen[None]):
         else:
             self.finish_command(command, execute(self.session, command))
 
-    def run_command(self, command: Command) -> Outcome:
-        """Execute a command at once, whatever it takes, and show what came of it."""
-        outcome = execute(self.session, command)
-        self.finish_command(command, outcome)
-        return outcome
-
     def finish_command(self, command: Command, outcome: Outcome) -> None:
         """Show what came of a command."""
         if outcome.request is not None:
