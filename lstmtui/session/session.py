@@ -9,6 +9,7 @@ from lstmtui.cells import Cell
 from lstmtui.errors import UserError
 from lstmtui.session.breakpoints import Breakpoints
 from lstmtui.session.cursor import Cursor
+from lstmtui.session.readings import Elsewhere
 from lstmtui.session.stop import Kind, Stop
 from lstmtui.session.variants import Engine, Variants
 from lstmtui.session.watches import Watches
@@ -21,12 +22,18 @@ class Session:
     Args:
         traces: one trace, or several by model name; the first is selected.
         engine: what runs the models again for what-ifs; None: there are traces only.
+        elsewhere: where the arrays are; None: in this process.
 
     Raises:
         UserError: there is no trace.
     """
 
-    def __init__(self, traces: Trace | Mapping[str, Trace], engine: Engine | None = None) -> None:
+    def __init__(
+        self,
+        traces: Trace | Mapping[str, Trace],
+        engine: Engine | None = None,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
         if isinstance(traces, Trace):
             traces = Traces({traces.name: traces})
         if not traces:
@@ -34,6 +41,8 @@ class Session:
         for name, trace in traces.items():
             if trace.lengths.min() < 1 or trace.lengths.max() > trace.steps:
                 raise UserError(f"{name}: a sequence is given a length outside of 1 to {trace.steps}")
+        self.elsewhere = elsewhere
+        """Where the arrays are; None: in this process."""
         self.traces = dict(traces)
         """As they were recorded, without what-ifs."""
         self.cursor = Cursor(next(iter(self.traces)))
