@@ -32,8 +32,8 @@ LAYERS = (
 KNOWS: dict[str, set[str]] = {
     "cells": set(),
     "trace": {"cells"},
-    "models": {"cells", "scenario", "trace"},
-    "scenario": {"cells", "trace"},
+    "models": {"cells", "trace"},
+    "scenario": {"cells", "models", "trace"},
     "capture": {"cells", "models", "scenario", "trace"},
     "session": {"cells", "trace"},
     "playback": {"cells", "trace", "session"},

@@ -11,15 +11,21 @@ import numpy as np
 import torch
 
 from lstmtui.capture.devices import DTYPES, resolve_device
+from lstmtui.capture.known import known_arrays, known_header
 from lstmtui.capture.progress import ProgressCallback
 from lstmtui.capture.record import record
+from lstmtui.capture.run_factory import record_factory
+from lstmtui.capture.turned import turned
 from lstmtui.errors import UserError
 from lstmtui.models.model import Model, scenario_name
 from lstmtui.models.objective import describe, loss_of
-from lstmtui.scenario import Input, ModelSpec, RunSpec, Scenario, load_scenario
-from lstmtui.trace import Layer, Trace, Traces
+from lstmtui.scenario import FactorySpec, Input, ModelSpec, RunSpec, Scenario, load_scenario
+from lstmtui.trace import Header, Layer, Trace, Traces
+from lstmtui.trace.directory import TraceDirectory
 from lstmtui.trace.header import LossKind
+from lstmtui.trace.storage import write_trace
 from lstmtui.trace.trace import Array
+from lstmtui.trace.writing import TraceWriter
 
 
 def run(
@@ -27,6 +33,8 @@ def run(
     device: str | None = None,
     dtype: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    trust: bool = False,
+    path: str | Path | None = None,
 ) -> Traces:
     """Run a scenario and record every model.
 
@@ -36,6 +44,9 @@ def run(
         dtype: in place of the scenario's: float32, float64, bfloat16 or float16.
         progress: called with (model name, timesteps done, timesteps in all); raising `lstmtui.Cancelled`
             there stops the run.
+        trust: whether models may be built by Python code that the scenario names (`factory`).
+        path: where to write the traces while they are recorded, so that memory does not grow with T, and
+            others can look at what is there; an exception leaves nothing there. Left out: in memory.
 
     Returns:
         {model name: Trace}, in the file's order.
@@ -45,12 +56,32 @@ def run(
             is not there.
     """
     if not isinstance(scenario, Scenario):
-        scenario = load_scenario(scenario)
+        scenario = load_scenario(scenario, trust)
     changes = {k: v for k, v in (("device", device), ("dtype", dtype)) if v}
     scenario = replace(scenario, run=replace(scenario.run, **changes))
+    for spec in scenario.models:
+        if isinstance(spec, FactorySpec) and not trust:
+            raise UserError(f"{spec.name}: factory {spec.target} runs Python code; trust=True lets it")
+    if path is None:
+        return _run_models(scenario, progress, None)
+    with TraceDirectory(path, several=True) as directory:
+        traces = _run_models(scenario, progress, directory)
+        directory.finish()
+        return traces
+
+
+def _run_models(
+    scenario: Scenario, progress: Callable[[str, int, int], None] | None, directory: TraceDirectory | None
+) -> Traces:
     traces = Traces()
     for spec in scenario.models:
-        traces[spec.name] = _run_model(scenario, spec, _for_model(progress, spec.name))
+        told = _for_model(progress, spec.name)
+        if isinstance(spec, FactorySpec):
+            trace = _run_factory(scenario, spec, told)
+            traces[spec.name] = trace if directory is None else write_trace(directory, spec.name, trace)
+        else:
+            writer = None if directory is None else TraceWriter(directory, spec.name)
+            traces[spec.name] = _run_model(scenario, spec, told, writer)
     return traces
 
 
@@ -67,37 +98,61 @@ def build(spec: ModelSpec, source: Input) -> Model:
     return model.eval()
 
 
-def _run_model(scenario: Scenario, spec: ModelSpec, progress: ProgressCallback | None) -> Trace:
+def _run_factory(scenario: Scenario, spec: FactorySpec, progress: ProgressCallback | None) -> Trace:
+    source, objective = scenario.input, scenario.objective
+    trace = record_factory(scenario, spec, *_place(scenario.run), progress)
+    if (trace.steps, trace.batch) != (source.steps, source.batch):
+        return trace
+    return Trace(trace.header, {**trace.arrays, **_extras(source, objective.target, objective.mask)})
+
+
+def _run_model(
+    scenario: Scenario, spec: ModelSpec, progress: ProgressCallback | None, writer: TraceWriter | None
+) -> Trace:
     source, objective = scenario.input, scenario.objective
     device, dtype = _place(scenario.run)
+    if spec.reverse:
+        source, objective = turned(source, objective)
     model = build(spec, source).to(device, dtype)
     x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
-    if x.is_floating_point():
-        x = x.to(dtype)
+    hx = _initial(spec, device, dtype, source.batch)
+    extras = _extras(source, objective.target, objective.mask)
     loss = loss_of(objective, device, head=spec.head is not None)
+    if writer is not None:
+        known = _header(scenario, spec, known_header(spec, source, device, dtype), default=loss is None)
+        writer.describe(known, known_arrays(spec, source, model, hx) | extras)
     trace = record(
         model,
-        x,
-        hx=_initial(spec, device, dtype, source.batch),
+        x.to(dtype) if x.is_floating_point() else x,
+        hx=hx,
         loss=loss,
         lengths=None if source.lengths is None else torch.as_tensor(source.lengths, device=device),
         name=spec.name,
         progress=progress,
+        path=writer,
     )
-    header = replace(
-        trace.header,
+    header = _header(scenario, spec, trace.header, default=loss is None)
+    if writer is None:
+        return Trace(header, {scenario_key(key): array for key, array in trace.arrays.items()} | extras)
+    return writer.finish(header, {scenario_key(k): array for k, array in writer.given.items()} | extras)
+
+
+def _header(scenario: Scenario, spec: ModelSpec, header: Header, *, default: bool) -> Header:
+    """The header of a run with what the scenario says; `default`: it names no loss of y."""
+    layout, objective, head = spec.layout, scenario.objective, spec.head is not None
+    return replace(
+        header,
         title=scenario.title,
-        notes=scenario.notes,
+        notes="\n\n".join(part for part in (scenario.notes, *spec.notes) if part),
         script=scenario.script,
-        labels=source.labels,
-        loss_text=describe(objective, head=spec.head is not None),
-        loss_kind="last_hidden" if loss is None else cast(LossKind, objective.loss),
-        output_kind="hidden" if spec.head is None else "head",
-        layers=tuple(_renamed(layer) for layer in trace.layers),
-        module=f"{spec.layout.cell.name} {spec.layout.num_layers}×{spec.layout.hidden_size}",
+        labels=scenario.input.labels,
+        loss_text=describe(objective, head=head),
+        loss_kind="last_hidden" if default else cast(LossKind, objective.loss),
+        output_kind="head" if head else "hidden",
+        layers=tuple(_renamed(layer) for layer in header.layers),
+        module=f"{layout.cell.name} {layout.num_layers}×{layout.hidden_size}"
+        + (" reverse" if spec.reverse else ""),
     )
-    arrays = {scenario_key(key): array for key, array in trace.arrays.items()}
-    return Trace(header, arrays | _extras(source, objective.target, objective.mask))
 
 
 def _place(wanted: RunSpec) -> tuple[torch.device, torch.dtype]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from lstmtui.cells import CELLS
@@ -108,7 +110,7 @@ class Recurrent(nn.Module):
             call.states,
             scan_with(self.layout),
             call.valid,
-            self.dropout if self.training else 0.0,
+            partial(functional.dropout, p=self.dropout) if self.dropout and self.training else None,
         )
         return call.result(output, states)
 

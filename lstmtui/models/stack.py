@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from lstmtui.cells.layout import Layout
 from lstmtui.models.unroll import States, unroll
@@ -23,7 +22,7 @@ def run_stack(
     states: States,
     scan: Scan,
     valid: Tensor | None = None,
-    dropout: float = 0.0,
+    drop: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, States]:
     """Run every layer and direction.
 
@@ -34,7 +33,7 @@ def run_stack(
         states: h, or h and c, each (layers·directions, B, units) before the run.
         scan: what runs one layer in one direction.
         valid: bool (T, B, 1), or None where all sequences have the full length.
-        dropout: the share of h dropped between layers; 0 in evaluation.
+        drop: what drops a share of h (T, B, directions·P) between layers; None in evaluation.
 
     Returns:
         The output (T, B, directions·P) and the last states, as `torch.nn.LSTM` returns them.
@@ -55,8 +54,8 @@ def run_stack(
             outputs.append(output.flip(0) if backward else output)
             finals.append(final)
         x = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
-        if dropout and layer < layout.num_layers - 1:
-            x = functional.dropout(x, dropout)
+        if drop is not None and layer < layout.num_layers - 1:
+            x = drop(x)
     return x, tuple(torch.stack(group) for group in zip(*finals, strict=True))
 
 

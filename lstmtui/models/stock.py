@@ -38,20 +38,6 @@ def layout_of(module: nn.Module) -> Layout:
     raise TypeError(f"{type(module).__name__} is not a recurrent module")
 
 
-def parameters_of(module: nn.Module) -> dict[str, Tensor]:
-    """The parameters of a recurrent module by the names of its layout (a Cell's are those of layer 0).
-
-    Raises:
-        TypeError: some are not the module's own, as with weight normalisation.
-    """
-    end = "_l0" if isinstance(module, nn.RNNCellBase) else ""
-    found: dict[str, Tensor] = {name + end: parameter for name, parameter in module.named_parameters()}
-    missing = [name for name in layout_of(module).shapes() if name not in found]
-    if missing:
-        raise TypeError(f"{type(module).__name__}: {missing[0]} is computed from others; cannot be recorded")
-    return found
-
-
 def stock_twin(layout: Layout, parameters: Mapping[str, Tensor]) -> nn.RNNBase | None:
     """The stock fused module with these parameters, or None where PyTorch has no such cell.
 
@@ -78,7 +64,7 @@ def stock_twin(layout: Layout, parameters: Mapping[str, Tensor]) -> nn.RNNBase |
         )
     twin.to_empty(device=first.device)
     given = (
-        {key: _uncoupled(key, value) for key, value in parameters.items()}
+        {key: uncoupled(key, value) for key, value in parameters.items()}
         if name == "lstm_coupled"
         else parameters
     )
@@ -89,8 +75,13 @@ def stock_twin(layout: Layout, parameters: Mapping[str, Tensor]) -> nn.RNNBase |
     return twin.eval()
 
 
-def _uncoupled(name: str, parameter: Tensor) -> Tensor:
-    """Rows i, g, o with the missing f put in: −i. The projection has no rows of gates."""
+def uncoupled(name: str, parameter: Tensor) -> Tensor:
+    """A coupled LSTM's parameter for a stock one: rows i, g, o with the missing f put in as −i.
+
+    Args:
+        name: the parameter's, with or without the number of its layer; the projection has no rows of gates.
+        parameter: (3·hidden, …).
+    """
     if name.startswith("weight_hr"):
         return parameter
     i, g, o = parameter.chunk(3)

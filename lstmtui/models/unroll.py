@@ -6,6 +6,7 @@ Whatever does not depend on the step before (W·x of every timestep) is computed
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,6 +21,16 @@ Observer = Callable[[int, str, Tensor], Tensor]
 """Called with (t, quantity, value); what it returns takes the value's place in the run."""
 
 
+class Product(NamedTuple):
+    """A product of rows of R that the equations asked for."""
+
+    rows: slice
+    operand: Tensor
+    """(batch, units)."""
+    result: Tensor
+    """(batch, rows)."""
+
+
 class TensorParameters:
     """The parameters of one layer and direction, by the names the equations use.
 
@@ -27,9 +38,13 @@ class TensorParameters:
         cell: whose equations will be run.
         given: by PyTorch's base names: weight_ih (rows·hidden, input), weight_hh, bias_ih, bias_hh,
             weight_hr, weight_ci …; biases may be left out.
+        products: gets every product with R, in order; None: they are not kept.
     """
 
-    def __init__(self, cell: Cell, given: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, cell: Cell, given: Mapping[str, Tensor], products: list[Product] | None = None
+    ) -> None:
+        self._kept = products
         self._count = count = len(cell.rows)
         self._weight_hh = given["weight_hh"]
         self._weight_hr = given.get("weight_hr")
@@ -51,7 +66,7 @@ class TensorParameters:
     def begin(self, h: Tensor) -> None:
         """Start a timestep: the products of every row with h are computed as one."""
         self._state = h
-        self._products = functional.linear(h, self._weight_hh).chunk(self._count, -1)
+        self._products = self._product(slice(None), self._weight_hh, h).chunk(self._count, -1)
 
     def project(self, value: Tensor) -> Tensor:
         """W_hr · value, or value itself in a cell without projection."""
@@ -60,7 +75,14 @@ class TensorParameters:
     def _recurrent(self, position: int, block: Tensor, operand: Tensor) -> Tensor:
         if operand is self._state:
             return self._products[position]
-        return functional.linear(operand, block)
+        size = len(block)
+        return self._product(slice(position * size, (position + 1) * size), block, operand)
+
+    def _product(self, rows: slice, block: Tensor, operand: Tensor) -> Tensor:
+        result = functional.linear(operand, block)
+        if self._kept is not None:
+            self._kept.append(Product(rows, operand, result))
+        return result
 
 
 class _InputRows:
@@ -91,6 +113,7 @@ def unroll(
     valid: Tensor | None = None,
     observe: Observer | None = None,
     first: int = 0,
+    products: list[Product] | None = None,
 ) -> tuple[dict[str, list[Tensor]], list[Tensor], States]:
     """Run a cell over time.
 
@@ -103,16 +126,17 @@ def unroll(
         observe: sees every value as it is made, and may replace it.
         first: the timestep to begin at, whose states before it are given. What x holds before that takes
             part in W·x alone, so that the product has the same bits as in a run from the beginning.
+        products: gets every product with R, in order; None: they are not kept.
 
     Returns:
         Every quantity as a list over time from `first`, the output of each timestep (h, or 0 where not
         valid), and the states after the last timestep.
     """
-    p = TensorParameters(cell, parameters)
+    p = TensorParameters(cell, parameters, products)
     seen: dict[str, list[Tensor]] = {name: [] for name in cell.quantities}
     outputs = []
-    products = functional.linear(x, parameters["weight_ih"]).unbind(0)
-    for t, product in enumerate(products[first:], first):
+    from_x = functional.linear(x, parameters["weight_ih"]).unbind(0)
+    for t, product in enumerate(from_x[first:], first):
         # A sequence that is over computes on zeros: an overflow in its last state must not become 0·inf.
         before = states if valid is None else tuple(torch.where(valid[t], s, 0.0) for s in states)
         p.begin(before[0])

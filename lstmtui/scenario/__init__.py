@@ -3,9 +3,10 @@
 from lstmtui.scenario.bundled import bundled_scenarios, find_scenario, scenario_title
 from lstmtui.scenario.load import load_scenario
 from lstmtui.scenario.problem import Problem, ScenarioError
-from lstmtui.scenario.scenario import Input, ModelSpec, Objective, RunSpec, Scenario
+from lstmtui.scenario.scenario import FactorySpec, Input, ModelSpec, Objective, RunSpec, Scenario
 
 __all__ = [
+    "FactorySpec",
     "Input",
     "ModelSpec",
     "Objective",

@@ -50,7 +50,7 @@ def read_initial(
             report.add(inside, wrong, one_of(states), closest(name, states))
             continue
         try:
-            initial[name] = _broadcast(array, layout, states[name], batch)
+            initial[name] = spread(array, layout, states[name], batch)
         except DataError as error:
             report.add(inside, f"{name} {error.wrong}", error.allowed)
     return initial
@@ -84,8 +84,12 @@ def _inline(raw: Any, place: Location, report: Report) -> dict[str, Array]:
     return given
 
 
-def _broadcast(array: Array, layout: Layout, state: str, batch: int) -> Array:
-    """One state for every layer, direction and sequence."""
+def spread(array: Array, layout: Layout, state: str, batch: int) -> Array:
+    """One state for every layer, direction and sequence: (num_layers · directions, batch, size).
+
+    Raises:
+        DataError: it has none of the shapes that can be spread so.
+    """
     count, size = layout.num_layers * len(layout.directions), layout.state_size(state)
     full = (count, batch, size)
     if array.shape == (count, size):

@@ -11,7 +11,7 @@ from lstmtui.printable import printable
 from lstmtui.scenario.files import read_text
 from lstmtui.scenario.problem import Problem, ScenarioError, closest, shown
 from lstmtui.scenario.report import DataError, Report
-from lstmtui.scenario.scenario import RunSpec, Scenario
+from lstmtui.scenario.scenario import FactorySpec, RunSpec, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +29,12 @@ _ENDLESS_KEY = re.compile(
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 
 
-def load_scenario(path: str | Path) -> Scenario:
-    """Read and check a scenario file, its data and its weights.
+def load_scenario(path: str | Path, trust: bool = False) -> Scenario:
+    """Read and check a scenario file, its data and its weights. Nothing of it is run.
+
+    Args:
+        path: the file.
+        trust: whether it may have models that the maker's own Python code builds.
 
     Raises:
         ScenarioError: with every problem that was found.
@@ -48,7 +52,7 @@ def load_scenario(path: str | Path) -> Scenario:
 
     with np.errstate(all="ignore"):  # NaN and inf in a file are data like any other
         try:
-            scenario = _read(raw, path, report)
+            scenario = _read(raw, path, report, trust)
         except MemoryError:
             problem = Problem(file, None, "", "its data does not fit into this machine's memory")
             raise ScenarioError([problem]) from None
@@ -76,9 +80,10 @@ def _parse(file: str, text: str) -> dict[str, Any]:
     raise ScenarioError([Problem(file, line, "", f"is not TOML: {sentence}")])
 
 
-def _read(raw: Mapping[str, Any], path: Path, report: Report) -> Scenario | None:
+def _read(raw: Mapping[str, Any], path: Path, report: Report, trust: bool) -> Scenario | None:
     """Everything the file says; None where there are problems."""
     from lstmtui.scenario.inputs import read_input
+    from lstmtui.scenario.model_reader import Context
     from lstmtui.scenario.models import read_models
     from lstmtui.scenario.objectives import check_output, read_objective
     from lstmtui.scenario.schema import FileTable
@@ -92,12 +97,14 @@ def _read(raw: Mapping[str, Any], path: Path, report: Report) -> Scenario | None
     folder = path.parent
     source = None if table.input is None else read_input(table.input, folder, report)
     objective = read_objective(table.objective or {}, source, folder, report)
-    models = read_models(table.model or [], source.input if source else None, folder, report)
+    models = read_models(table.model or [], Context(source.input if source else None, folder, report, trust))
     run, script = _read_run(table, report), _read_script(table, report)
     if source is None or objective is None:
         return None
     is_next = (table.objective or {}).get("target") == "next"
     for position, model in models:
+        if isinstance(model, FactorySpec):
+            continue  # what it gives is known when it has run
         check_output(objective, source.input, is_next, model, position, report)
     return Scenario(
         path=path,

@@ -3,71 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
-from lstmtui.printable import printable
+from lstmtui.scenario.checkpoint_models import CheckpointReader
+from lstmtui.scenario.factory_models import FactoryReader
 from lstmtui.scenario.initial_states import read_initial
-from lstmtui.scenario.lines import Location
+from lstmtui.scenario.model_reader import Context, ModelReader, origin_of
+from lstmtui.scenario.onnx_models import OnnxReader
 from lstmtui.scenario.parameters import count, expected_shapes, read_inline, read_weights
 from lstmtui.scenario.problem import closest, one_of, shown
-from lstmtui.scenario.report import Report
-from lstmtui.scenario.scenario import Array, Input, ModelSpec
-from lstmtui.scenario.schema import MAX_ELEMENTS, MAX_MODELS, ModelTable
+from lstmtui.scenario.scenario import Array, FactorySpec, ModelSpec
+from lstmtui.scenario.schema import MAX_ELEMENTS, MAX_MODELS, OwnModelTable
 from lstmtui.scenario.validation import validate
-
-_REFUSED = {
-    "checkpoint": 'weights are read from .safetensors files: weights = "…"',
-    "module": 'weights are read from .safetensors files: weights = "…"',
-    "onnx": 'weights are read from .safetensors files: weights = "…"',
-    "factory": 'a scenario never runs code; weights are read from .safetensors files: weights = "…"',
-}
 
 
 def read_models(
-    raw: Sequence[Mapping[str, Any]], source: Input | None, folder: Path, report: Report
-) -> tuple[tuple[int, ModelSpec], ...]:
+    raw: Sequence[Mapping[str, Any]], context: Context
+) -> tuple[tuple[int, ModelSpec | FactorySpec], ...]:
     """Read every [[model]]: those without problems, each with its position in the file.
 
     Args:
         raw: the tables.
-        source: the input; None where it has problems, and what follows from it is not checked.
-        folder: what file names are relative to.
-        report: gets every problem.
+        context: what they are read beside.
     """
+    report = context.report
     if len(raw) > MAX_MODELS:
         report.add(("model", MAX_MODELS), f"there are {len(raw):,} models", f"at most {MAX_MODELS}")
-    names: dict[str, int] = {}
-    models = []
+    models: list[tuple[int, ModelSpec | FactorySpec]] = []
     for position, table in enumerate(raw[:MAX_MODELS]):
-        model = _Reader(table, position, source, folder, report).read(names)
+        model = _READERS[origin_of(table, position, report)](table, position, context).read()
         if model is not None:
             models.append((position, model))
     return tuple(models)
 
 
-class _Reader:
-    """Reads one [[model]] table."""
+class OwnReader(ModelReader):
+    """Reads a [[model]] that gives its own sizes."""
 
-    def __init__(
-        self, raw: Mapping[str, Any], position: int, source: Input | None, folder: Path, report: Report
-    ) -> None:
-        self.place: Location = ("model", position)
-        self.source = source
-        self.folder = folder
-        self.report = report
-        for key in _REFUSED.keys() & raw.keys():
-            report.add((*self.place, key), "is not used", _REFUSED[key])
-        known = {key: value for key, value in raw.items() if key not in _REFUSED}
-        self.table, self.broken = validate(ModelTable, known, self.place, report)
+    def __init__(self, raw: Mapping[str, Any], position: int, context: Context) -> None:
+        super().__init__(position, context)
+        self.table, self.broken = validate(OwnModelTable, raw, self.place, self.report)
 
-    def read(self, names: dict[str, int]) -> ModelSpec | None:
+    def read(self) -> ModelSpec | None:
         """The model, or None where it has problems."""
         before = len(self.report)
         table = self.table
-        name = self._name(names)
+        name = self.unique_name(table.name, table.cell or "", "cell")
         layout = self._layout()
         shapes = self._shapes(layout)
         parameters = self._parameters(shapes, layout)
@@ -78,18 +61,6 @@ class _Reader:
             return None
         seed = None if parameters is not None else table.seed or 0
         return ModelSpec(name, layout, table.head, table.embedding, seed, parameters, initial)
-
-    def _name(self, names: dict[str, int]) -> str:
-        """The model's name, which no other has."""
-        name = printable((self.table.name or self.table.cell or "").strip())
-        if self.table.name is not None and not name:
-            self.report.add((*self.place, "name"), "is blank")
-        elif name in names:
-            key = "name" if self.table.name else "cell"
-            wrong = f"model {names[name]} is named {shown(name)} already"
-            self.report.add((*self.place, key), wrong, "give each model a name of its own")
-        names.setdefault(name, int(self.place[1]))
-        return name
 
     def _layout(self) -> Layout | None:
         """The sizes; None where they are not known or not possible."""
@@ -109,10 +80,10 @@ class _Reader:
             CELLS[table.cell],
             size or 1,
             table.hidden_size,
-            table.num_layers,
-            table.bidirectional,
-            table.proj_size,
-            table.bias,
+            1 if table.num_layers is None else table.num_layers,
+            bool(table.bidirectional),
+            table.proj_size or 0,
+            table.bias is not False,
         )
         problems = layout.problems()
         for field, sentence in problems:
@@ -161,3 +132,11 @@ class _Reader:
             place = (*self.place, "parameters")
             return read_inline(table.parameters, shapes, layout, place, self.report)
         return None
+
+
+_READERS: dict[str, type[OwnReader | CheckpointReader | OnnxReader | FactoryReader]] = {
+    "": OwnReader,
+    "checkpoint": CheckpointReader,
+    "onnx": OnnxReader,
+    "factory": FactoryReader,
+}

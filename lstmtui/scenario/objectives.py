@@ -70,18 +70,21 @@ def check_output(
     """
     if objective.target is None:
         return
-    size, key = model.output_size, "head" if model.head else "hidden_size"
+    size, key = model.output_size, "head" if model.head else model.origin or "hidden_size"
+    advice = "say head = {} or more" if objective.loss == "cross_entropy" else "say head = {}"
+    if model.origin:
+        advice = "a head of {} is needed" + ("" if model.origin == "onnx" else ', by its path: head = "…"')
     if objective.loss == "cross_entropy":
         highest = int(objective.target[objective.mask].max())
         needed = source.size if next_token else highest + 1
         if size < needed:
             wrong = f"y has {size} values and the target has ids up to {highest}"
-            report.add(("model", place, key), wrong, f"say head = {needed} or more")
+            report.add(("model", place, key), wrong, advice.format(needed))
         return
     needed = objective.target.shape[2]
     if size != needed:
         wrong = f"y has {size} values and the target {needed}"
-        report.add(("model", place, key), wrong, f"say head = {needed}")
+        report.add(("model", place, key), wrong, advice.format(needed))
 
 
 def _check_loss(loss: str | None, table: ObjectiveTable, has_target: bool, report: Report) -> None:

@@ -55,7 +55,8 @@ def read_weights(
         report: gets every problem.
     """
     if Path(file).suffix.lower() != ".safetensors":
-        report.add(place, f"is {shown(file)}", "weights are read from .safetensors files")
+        allowed = "weights are read from .safetensors files; of others say checkpoint = …"
+        report.add(place, f"is {shown(file)}", allowed)
         return None
     try:
         stored = TensorFile(folder / file)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lstmtui.cells.layout import Layout
+    from lstmtui.scenario.checkpoints import Checkpoint
 
 Array: TypeAlias = "npt.NDArray[Any]"
 
@@ -85,11 +86,35 @@ class ModelSpec:
     """float32 or float64 arrays by PyTorch's names, embedding.weight, head.weight and head.bias."""
     initial: Mapping[str, Array] = field(default_factory=dict)
     """{"h0": …, "c0": …}, each (num_layers · directions, B, size); what is left out is zero."""
+    origin: str = ""
+    """"checkpoint" or "onnx" where the model comes from one."""
+    reverse: bool = False
+    """Whether its only direction reads the sequences from their ends."""
+    notes: tuple[str, ...] = ()
+    """What its file leaves open, and how it was taken. Printable."""
 
     @property
     def output_size(self) -> int:
         """O, the size of y: that of the head, or of h in all directions."""
         return self.head or self.layout.output_size * len(self.layout.directions)
+
+
+@dataclass(frozen=True)
+class FactorySpec:
+    """One model of a scenario that the user's own Python builds."""
+
+    name: str
+    target: str
+    """package.module:function"""
+    arguments: Mapping[str, Any]
+    """What the function is called with."""
+    folder: Path
+    """The scenario's, where the package is looked for first."""
+    weights: Checkpoint | None
+    """What is loaded into the model."""
+    batch_first: bool | None
+    """Whether it takes (B, T, …); None: as its recurrent layers do."""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,7 +136,7 @@ class Scenario:
     """Markdown; printable."""
     input: Input
     objective: Objective
-    models: tuple[ModelSpec, ...]
+    models: tuple[ModelSpec | FactorySpec, ...]
     run: RunSpec
     script: str
     """The playback script as it stands in the file."""

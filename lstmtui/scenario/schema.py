@@ -73,21 +73,39 @@ class TargetTable(Table):
 
 
 class ModelTable(Table):
-    """[[model]]"""
+    """[[model]] whose sizes the scenario gives, and what every other kind of model may say too."""
 
     name: str | None = Field(default=None, min_length=1, max_length=60)
     cell: str | None = None
     hidden_size: int | None = Field(default=None, ge=1, le=MAX_HIDDEN)
-    num_layers: int = Field(default=1, ge=1, le=MAX_LAYERS)
-    bidirectional: bool = False
-    proj_size: int = Field(default=0, ge=0, le=MAX_HIDDEN)
-    bias: bool = True
-    head: int | None = Field(default=None, ge=1, le=MAX_VOCABULARY)
-    embedding: int | None = Field(default=None, ge=1, le=MAX_HIDDEN)
+    num_layers: int | None = Field(default=None, ge=1, le=MAX_LAYERS)
+    bidirectional: bool | None = None
+    proj_size: int | None = Field(default=None, ge=0, le=MAX_HIDDEN)
+    bias: bool | None = None
     weights: str | None = None
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
     parameters: dict[str, Any] | None = None
+    checkpoint: str | None = None
+    onnx: str | None = None
+    module: str | None = Field(default=None, max_length=400)
+    factory: str | None = Field(default=None, min_length=1, max_length=400)
+    arguments: dict[str, Any] | None = None
+    batch_first: bool | None = None
     initial: Any = None
+
+
+class OwnModelTable(ModelTable):
+    """[[model]] with its own sizes: what stands around the cells is given by its size."""
+
+    head: int | None = Field(default=None, ge=1, le=MAX_VOCABULARY)
+    embedding: int | None = Field(default=None, ge=1, le=MAX_HIDDEN)
+
+
+class StoredModelTable(ModelTable):
+    """[[model]] from a checkpoint: what stands around the cells is given by its path in there."""
+
+    head: str | None = Field(default=None, min_length=1, max_length=400)
+    embedding: str | None = Field(default=None, min_length=1, max_length=400)
 
 
 class RunTable(Table):

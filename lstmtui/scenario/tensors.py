@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from lstmtui.scenario.files import open_file
 from lstmtui.scenario.problem import short, shown
@@ -14,6 +16,9 @@ from lstmtui.scenario.schema import MAX_ELEMENTS
 
 if TYPE_CHECKING:
     from lstmtui.scenario.scenario import Array
+
+LARGEST_HEADER = 32 << 20
+"""The most bytes a header may have; some ten bytes of memory are needed for each."""
 
 _DTYPES = {
     "F64": "<f8",
@@ -53,9 +58,9 @@ class TensorFile:
         from safetensors import SafetensorError, safe_open
 
         self._path = path
-        self._data: dict[str, bytearray] | None = None
-        file, _ = open_file(path)
-        file.close()
+        file, size = open_file(path)
+        with file:
+            self._start = self._header_end(file, size)
         try:
             with safe_open(path, framework="np") as opened:
                 slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
@@ -65,32 +70,55 @@ class TensorFile:
                 }
         except (SafetensorError, OSError, ValueError) as error:
             raise self._broken(short(str(error).removeprefix("Error while deserializing header: "))) from None
-        for name, tensor in self.tensors.items():
-            self._check(name, tensor)
 
     def read(self, name: str) -> Array:
-        """One tensor: as it is stored, or float32 where it is stored in half precision."""
+        """One tensor: as it is stored, or float32 where it is stored in half precision.
+
+        Raises:
+            DataError: it is of a dtype numpy has not, too large, or the file ends within it.
+        """
         import numpy as np
 
         stored = self.tensors[name]
-        array: Array = np.frombuffer(self._bytes()[name], dtype=_DTYPES[stored.dtype])
+        self._check(name, stored)
+        array: Array = np.frombuffer(self._bytes(name), dtype=_DTYPES[stored.dtype])
         if stored.dtype == "BF16":
             array = (array.astype(np.uint32) << 16).view(np.float32)
         elif stored.dtype == "F16":
             array = array.astype(np.float32)
         return array.reshape(stored.shape)
 
-    def _bytes(self) -> dict[str, bytearray]:
-        """The bytes of every tensor; numpy has no bfloat16, for which the library's own arrays fail."""
-        from safetensors import SafetensorError, deserialize
+    def _header_end(self, file: BinaryIO, size: int) -> int:
+        """Where the numbers begin; the header's own length is not believed before it is compared."""
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8:
+            raise self._broken("header too small")
+        if length > size - 8:
+            raise self._broken(f"its header claims {length:,} bytes, the file has {size:,}")
+        if length > LARGEST_HEADER:
+            raise self._broken(f"its header has {length:,} bytes, at most {LARGEST_HEADER:,} are read")
+        return 8 + length
 
-        if self._data is None:
-            try:
-                entries = deserialize(self._path.read_bytes())  # type: ignore[no-untyped-call]
-                self._data = {name: entry["data"] for name, entry in entries}
-            except (SafetensorError, OSError, ValueError) as error:
-                raise self._broken(short(str(error))) from None
-        return self._data
+    def _bytes(self, name: str) -> bytearray:
+        """The bytes of one tensor. The library's own reader has no bfloat16 for numpy."""
+        try:
+            first, last = self._offsets[name]
+            with self._path.open("rb") as file:
+                file.seek(self._start + first)
+                data = bytearray(file.read(last - first))  # an array on it can be written to
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise self._broken(short(str(error))) from None
+        if len(data) != last - first:
+            raise self._broken(f"it ends within {shown(name)}")
+        return data
+
+    @cached_property
+    def _offsets(self) -> dict[str, tuple[int, int]]:
+        """Where each tensor's bytes stand after the header, which has been found sound."""
+        with self._path.open("rb") as file:
+            file.seek(8)
+            header = json.loads(file.read(self._start - 8))
+        return {name: tuple(header[name]["data_offsets"]) for name in self.tensors}
 
     def _check(self, name: str, tensor: StoredTensor) -> None:
         if tensor.dtype not in _DTYPES:

@@ -61,3 +61,33 @@ def test_escape_sequences_reach_neither_stream(tmp_path: Path, capsys: pytest.Ca
     assert "␛[2J" in output.err
     for text in (output.out, output.err):
         assert all(character.isprintable() or character == "\n" for character in text)
+
+
+def test_checkpoints_are_listed_with_every_recurrent_layer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+    from torch import nn
+
+    path = tmp_path / "best.pt"
+    model = nn.ModuleDict({"encoder": nn.LSTM(8, 4, 2, bidirectional=True), "cell\x1b[2J": nn.GRUCell(3, 2)})
+    torch.save({"model": model.state_dict()}, path)
+    assert main(["check", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{path}: 2 recurrent layers",
+        "  encoder: lstm 8 → 4, 2 layers, bidirectional",
+        "  cell␛[2J: gru 3 → 2",
+    ]
+    path.write_bytes(path.read_bytes()[:300])
+    assert main(["check", str(path)]) == 2
+    assert "best.pt is not a readable PyTorch checkpoint: it is cut off" in capsys.readouterr().err
+
+
+def test_what_a_checkpoint_leaves_open_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+    from torch import nn
+
+    torch.save(nn.RNN(1, 2).state_dict(), tmp_path / "best.pt")
+    (tmp_path / "a.toml").write_text('[input]\nvalues = [1, 2]\n[[model]]\ncheckpoint = "best.pt"\n')
+    assert main(["check", str(tmp_path / "a.toml")]) == 0
+    assert "a.toml: note: best: a checkpoint does not tell tanh from relu" in capsys.readouterr().out

@@ -88,16 +88,17 @@ def mutants(folder: Path, count: int, seed: int) -> Iterator[Path]:
         data = rng.choice(list(SCENARIOS))
         text = SCENARIOS[data].encode()
         if not data or rng.random() < 0.6:
-            text = _spoilt(text, rng)
+            text = spoilt(text, rng)
         else:
-            (folder / data).write_bytes(_spoilt(sound[data], rng))
+            (folder / data).write_bytes(spoilt(sound[data], rng))
         path.write_bytes(text)
         yield path
         if data:
             (folder / data).write_bytes(sound[data])
 
 
-def _spoilt(content: bytes, rng: random.Random) -> bytes:
+def spoilt(content: bytes, rng: random.Random) -> bytes:
+    """A few random changes."""
     for _ in range(rng.choice((1, 1, 1, 2, 5))):
         content = rng.choice(MUTATIONS)(content, rng)
     return content

@@ -164,7 +164,7 @@ def _bomb() -> bytes:
         ("d.npz", b"PK nothing", "is not a readable .npz file"),
         ("d.npz", _bomb(), "the array has 4,294,967,280 bytes; at most"),
         ("d.safetensors", b"abc", "is not a readable .safetensors file: header too small"),
-        ("d.safetensors", (1 << 60).to_bytes(8, "little") + b"{}", "header too large"),
+        ("d.safetensors", (1 << 60).to_bytes(8, "little") + b"{}", "its header claims 1,152,9"),
         ("d.safetensors", (2).to_bytes(8, "little") + b"[]", "invalid JSON in header"),
         ("d.safetensors", _safetensors({"x": ("F32", [2], [0, 8])}), "not a readable .safetensors"),
         ("d.safetensors", _safetensors({"x": ("F32", [3], [0, 8])}, bytes(8)), "not a readable .safetensors"),

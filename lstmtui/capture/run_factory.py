@@ -1,0 +1,82 @@
+"""One model of a scenario that the user's own Python builds, run on the scenario's input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from lstmtui.capture.progress import ProgressCallback
+from lstmtui.capture.record import record
+from lstmtui.errors import UserError
+from lstmtui.models.factory import (
+    build_module,
+    load_weights,
+    takes_batch_first,
+    time_first,
+    users_code,
+)
+from lstmtui.models.objective import describe, loss_of
+from lstmtui.scenario import FactorySpec, Objective, Scenario
+from lstmtui.scenario.report import DataError
+from lstmtui.trace import Trace
+
+
+def record_factory(
+    scenario: Scenario,
+    spec: FactorySpec,
+    device: torch.device,
+    dtype: torch.dtype,
+    progress: ProgressCallback | None,
+) -> Trace:
+    """Build the model, load its weights, and record it.
+
+    Raises:
+        UserError: its code fails, or what it takes and gives does not fit the scenario.
+    """
+    module = build_module(spec.target, spec.arguments, spec.folder)
+    if spec.weights is not None:
+        try:
+            arrays = {name: spec.weights.read(name) for name in spec.weights.tensors}
+        except DataError as error:
+            raise UserError(f"{spec.name}: {error}") from None
+        load_weights(module, arrays, spec.weights.path.name)
+    module = module.to(device, dtype)
+    source, objective = scenario.input, scenario.objective
+    x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
+    x = x.to(dtype) if x.is_floating_point() else x
+    batch_first = takes_batch_first(module) if spec.batch_first is None else spec.batch_first
+    default = objective.loss == "sum" and objective.at == "last"
+    loss = loss_of(objective, device, head=True)
+    assert loss is not None
+    mask = torch.as_tensor(objective.mask, device=device)
+    with users_code(f"{spec.name}: factory {spec.target}"):
+        trace = record(
+            module,
+            x.transpose(0, 1) if batch_first else x,
+            loss=None if default else time_first(loss, mask, batch_first, _needed(objective)),
+            lengths=None if source.lengths is None else torch.as_tensor(source.lengths, device=device),
+            name=spec.name,
+            progress=progress,
+        )
+    header = replace(
+        trace.header,
+        title=scenario.title,
+        notes=scenario.notes,
+        script=scenario.script,
+        labels=source.labels,
+        loss_text=describe(objective, head=not default),
+        loss_kind="last_hidden" if default else "custom",
+        module=spec.target,
+    )
+    return Trace(header, trace.arrays)
+
+
+def _needed(objective: Objective) -> tuple[int, int | None]:
+    """The least and the greatest size that y may have; an id needs a value of its own."""
+    target = objective.target
+    if target is None:
+        return 1, None
+    if objective.loss == "cross_entropy":
+        return int(target[objective.mask].max()) + 1, None
+    return target.shape[2], target.shape[2]

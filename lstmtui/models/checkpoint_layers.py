@@ -1,0 +1,169 @@
+"""The recurrent layers of a checkpoint, found from the names and shapes of its tensors. No torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from lstmtui.cells import CELLS, Cell
+from lstmtui.cells.layout import Layout
+
+MOST_LAYERS = 64
+
+_PARAMETER = re.compile(
+    r"(?:(?P<path>.*)\.)?(?P<base>weight_(?:ih|hh|hr|c[ifo])|bias_(?:ih|hh))(?P<end>(?:_l\d{1,4}(?:_reverse)?)?)",
+    re.DOTALL,
+)
+_COMPUTED = re.compile(
+    r"(?:(?P<path>.*)\.)?(?:parametrizations\.(?P<new>weight_hh(?:_l\d{1,4})?(?:_reverse)?)\.original\d*"
+    r"|(?P<old>weight_hh(?:_l\d{1,4})?(?:_reverse)?)_(?:g|v|orig|raw))",
+    re.DOTALL,
+)
+_DEFAULTS = {1: "rnn_tanh", 3: "gru", 4: "lstm"}
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class FoundLayer:
+    """One recurrent module of a checkpoint."""
+
+    path: str
+    """Where the module sits; empty where the checkpoint is that module's own state dict."""
+    layout: Layout | None
+    """Its sizes; None where they do not fit together, and `wrong` says why."""
+    wrong: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The checkpoint's names by those of the layout: {"weight_ih_l0": "encoder.rnn.weight_ih_l0", …}."""
+    cells: tuple[str, ...] = ()
+    """The cells whose parameters have these shapes; the layout's is the first."""
+
+    def as_cell(self, name: str) -> FoundLayer:
+        """The same parameters taken as another of `cells`."""
+        assert self.layout is not None
+        sizes = self.layout
+        layout = Layout(
+            CELLS[name],
+            sizes.input_size,
+            sizes.hidden_size,
+            sizes.num_layers,
+            sizes.bidirectional,
+            sizes.proj_size,
+            sizes.bias,
+        )
+        return FoundLayer(self.path, layout, "", self.names, self.cells)
+
+    def __str__(self) -> str:
+        if self.layout is None:
+            return f"{self.path or 'the file itself'}: {self.wrong}"
+        return f"{self.path or 'the file itself'}: {sizes_of(self.layout)}"
+
+
+def sizes_of(layout: Layout) -> str:
+    """A layout in words: "lstm 128 → 256, 2 layers, bidirectional"."""
+    parts = [f"{layout.cell.name} {layout.input_size} → {layout.hidden_size}"]
+    if layout.num_layers > 1:
+        parts.append(f"{layout.num_layers} layers")
+    if layout.bidirectional:
+        parts.append("bidirectional")
+    if layout.proj_size:
+        parts.append(f"projected to {layout.proj_size}")
+    if not layout.bias:
+        parts.append("no bias")
+    return ", ".join(parts)
+
+
+def find_layers(shapes: Shapes) -> tuple[FoundLayer, ...]:
+    """Every recurrent module of a checkpoint, in the order of its tensors.
+
+    A module is recognised by its `weight_hh`: of `nn.LSTM`, `nn.GRU`, `nn.RNN` (`weight_hh_l0` …), of their
+    Cells (`weight_hh`) and of `lstmtui.Recurrent`. Three blocks of rows are a GRU's, four an LSTM's, one a
+    plain RNN's, whose tanh or relu no checkpoint tells.
+
+    Args:
+        shapes: of every tensor by name, without wrappers'.
+    """
+    modules: dict[str, dict[str, str]] = {}
+    computed: dict[str, str] = {}
+    for name in shapes:
+        if found := _PARAMETER.fullmatch(name):
+            own = modules.setdefault(found["path"] or "", {})
+            own.setdefault(found["base"] + (found["end"] or "_l0"), name)
+        elif found := _COMPUTED.fullmatch(name):
+            computed.setdefault(found["path"] or "", found["new"] or found["old"])
+    layers = []
+    for path in dict.fromkeys([*modules, *computed]):
+        own = modules.get(path, {})
+        if path in computed:
+            layers.append(FoundLayer(path, None, _reparametrized(computed[path])))
+        elif any(name.startswith("weight_hh") for name in own):
+            layers.append(_layer(path, own, {name: shapes[full] for name, full in own.items()}))
+    return tuple(layers)
+
+
+def _layer(path: str, names: Mapping[str, str], shapes: Shapes) -> FoundLayer:
+    """One module, from its parameters by the names of a layout."""
+    if "weight_hh_l0" not in shapes or "weight_ih_l0" not in shapes:
+        absent = "weight_ih_l0" if "weight_hh_l0" in shapes else "weight_hh_l0"
+        return FoundLayer(path, None, f"{absent} is missing")
+    matrices = [shape for name, shape in shapes.items() if name.startswith(("weight_ih", "weight_h"))]
+    if any(len(shape) != 2 or 0 in shape for shape in matrices):
+        return FoundLayer(path, None, "its weights are not matrices")
+    highest = max(int(number) for name in names for number in re.findall(r"_l(\d+)", name))
+    if highest >= MOST_LAYERS:
+        return FoundLayer(path, None, f"it has a layer {highest}, at most {MOST_LAYERS} layers are read")
+    rows, columns = shapes["weight_hh_l0"]
+    projected = "weight_hr_l0" in shapes
+    hidden = shapes["weight_hr_l0"][1] if projected else columns
+    cells = _cells(rows // hidden if rows % hidden == 0 else 0, names)
+    if not cells:
+        return FoundLayer(path, None, f"weight_hh_l0 {_said((rows, columns))} is that of no cell")
+    layout = Layout(
+        CELLS[cells[0]],
+        shapes["weight_ih_l0"][1],
+        hidden,
+        highest + 1,
+        any(name.endswith("_reverse") for name in names),
+        columns if projected else 0,
+        any(name.startswith("bias") for name in names),
+    )
+    wrong = _misfit(layout, shapes)
+    return FoundLayer(path, None if wrong else layout, wrong, names, cells)
+
+
+def _cells(blocks: int, names: Iterable[str]) -> tuple[str, ...]:
+    """The cells with this many blocks of rows, the usual one first."""
+    peepholes = any(name.startswith("weight_c") for name in names)
+
+    def fits(cell: Cell) -> bool:
+        return len(cell.rows) == blocks and bool(cell.peepholes) == peepholes
+
+    fitting = [cell.name for cell in CELLS.values() if fits(cell)]
+    return tuple(sorted(fitting, key=lambda name: name != _DEFAULTS.get(blocks)))
+
+
+def _misfit(layout: Layout, shapes: Shapes) -> str:
+    """The first parameter that is missing, too many or of another shape than the sizes ask for."""
+    problems = layout.problems()
+    if problems:
+        return f"{problems[0][0]} {problems[0][1]}"
+    expected = layout.shapes()
+    for name, shape in expected.items():
+        if name not in shapes:
+            return f"{name} is missing"
+        if shapes[name] != shape:
+            return f"{name} has shape {_said(shapes[name])}, {_said(shape)} is expected"
+    more = [name for name in shapes if name not in expected]
+    return f"{more[0]} does not belong to a {layout.cell.name}" if more else ""
+
+
+def _reparametrized(name: str) -> str:
+    return (
+        f"{name} is computed from other parameters (weight_norm, pruning, weight drop); remove that, as with "
+        "torch.nn.utils.parametrize.remove_parametrizations, and save again"
+    )
+
+
+def _said(shape: tuple[int, ...]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"

@@ -1,0 +1,66 @@
+"""The names of a checkpoint's tensors, without what training loops and wrappers put before them. No torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+CONTAINERS = frozenset(
+    (
+        "state_dict",
+        "model_state_dict",
+        "model_state",
+        "model",
+        "net",
+        "network",
+        "module",
+        "weights",
+        "params",
+    )
+)
+"""The keys under which training loops keep a state dict in a larger checkpoint."""
+
+_COMPILED = re.compile(r"(^|\.)_orig_mod(?=\.|$)")
+
+Entry = tuple[tuple[str, ...], str]
+"""The keys of the dicts around a state dict, and a name within it."""
+
+
+def plain_names(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """The entries by the names their modules have in the user's own code.
+
+    `state_dict`, `model` … around a state dict are left out, and so are the `module.` of `DataParallel`
+    where every name begins with it, and the `_orig_mod.` of `torch.compile`. Where two state dicts then
+    have the same names (a model and its moving average), those of the later keep their container's key.
+    """
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for containers, name in entries:
+        groups.setdefault(containers, []).append(name)
+    found: dict[str, Entry] = {}
+    for containers, names in groups.items():
+        outer = [key for key in containers if key not in CONTAINERS]
+        plain = _unwrapped(names)
+        for name in names:
+            full = ".".join((*outer, plain[name]))
+            if full in found:
+                full = ".".join((*containers, plain[name]))
+            found[full] = (containers, name)
+    return found
+
+
+def plain_path(path: str) -> str:
+    """A module's path as :func:`plain_names` would have it, for one that is written with its wrappers."""
+    return _without_dots(_COMPILED.sub(r"\1", path)).removeprefix("module.")
+
+
+def _unwrapped(names: Iterable[str]) -> Mapping[str, str]:
+    """The names of one state dict without its wrappers'."""
+    plain = {name: _without_dots(_COMPILED.sub(r"\1", name)) for name in names}
+    if all(name.startswith("module.") for name in plain.values()):
+        plain = {name: inner.removeprefix("module.") for name, inner in plain.items()}
+    return plain
+
+
+def _without_dots(name: str) -> str:
+    """A name without the dots that a part taken out of it leaves."""
+    return name.replace("..", ".").strip(".") if name.startswith(".") or ".." in name else name

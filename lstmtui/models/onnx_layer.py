@@ -1,0 +1,140 @@
+"""A recurrent layer of an ONNX model: a node, with those that are stacked on it. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lstmtui.cells import CELLS
+from lstmtui.cells.layout import Layout
+from lstmtui.models.checkpoint_layers import MOST_LAYERS, sizes_of
+from lstmtui.models.onnx_constants import Constants, attributes
+from lstmtui.models.onnx_node import OnnxNode
+from lstmtui.printable import printable
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class OnnxLayer:
+    """A recurrent node, with those that are stacked on it."""
+
+    path: str
+    """The first node's name."""
+    layout: Layout | None
+    """Its sizes; None where it is not supported, and `wrong` says why."""
+    wrong: str = ""
+    nodes: tuple[OnnxNode, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def reverse(self) -> bool:
+        """Whether the nodes read the sequence from its end only."""
+        return bool(self.nodes) and self.nodes[0].direction == "reverse"
+
+    @property
+    def lengths(self) -> Array | None:
+        """sequence_lens, where it is a constant."""
+        return next((node.lengths for node in self.nodes if node.lengths is not None), None)
+
+    def parameters(self) -> dict[str, Array]:
+        """The parameters by the layout's names; a bias that one of several nodes lacks is zero."""
+        assert self.layout is not None
+        found = {}
+        for layer, node in enumerate(self.nodes):
+            for direction, own in zip(self.layout.directions, node.parameters, strict=True):
+                shapes = self.layout.shapes_of(layer)
+                for base, name in self.layout.names(layer, direction).items():
+                    zero = np.zeros(shapes[base], own["weight_hh"].dtype)
+                    found[name] = np.array(own.get(base, zero))
+        return found
+
+    def initial(self) -> dict[str, Array]:
+        """h0 and c0 as the nodes' constants give them, each (layers · directions, batch or 1, hidden)."""
+        assert self.layout is not None
+        shape = (len(self.layout.directions), 1, self.layout.hidden_size)
+        found = {}
+        for state in ("h0", "c0"):
+            given = [node.initial.get(state, 0.0) for node in self.nodes]
+            if any(not isinstance(value, float) or value for value in given):
+                parts = [np.full(shape, v, np.float32) if isinstance(v, float) else v for v in given]
+                batch = max(part.shape[1] for part in parts)
+                found[state] = np.concatenate(
+                    [np.broadcast_to(p, (shape[0], batch, shape[2])) for p in parts]
+                )
+        return found
+
+    def __str__(self) -> str:
+        if self.layout is None:
+            return f"{printable(self.path)}: {self.wrong}"
+        return f"{printable(self.path)}: {sizes_of(self.layout)}" + (", reverse" if self.reverse else "")
+
+
+def source_of(name: str, constants: Constants) -> str:
+    """The Y that a node's X takes as it is: without its axis 1, or with both directions side by side."""
+    node = constants.makers.get(name)
+    if node is None:
+        return ""
+    if node.op_type in ("Identity", "Dropout"):
+        return _passed(node.input[0], constants)
+    if node.op_type == "Squeeze":
+        axes = constants.array(node.input[1]) if len(node.input) > 1 else attributes(node).get("axes")
+        return node.input[0] if axes is not None and list(axes) == [1] else ""
+    before = constants.makers.get(node.input[0]) if node.op_type == "Reshape" else None
+    if before is not None and before.op_type == "Transpose":
+        shape = constants.array(node.input[1])
+        merged = shape is not None and list(shape) == [0, 0, -1]
+        return before.input[0] if merged and attributes(before).get("perm") == [0, 2, 1, 3] else ""
+    return ""
+
+
+def _passed(name: str, constants: Constants) -> str:
+    node = constants.makers.get(name)
+    return "" if node is None or node.op_type in ("Identity", "Dropout") else source_of(name, constants)
+
+
+def stacked(read: Mapping[str, OnnxNode | str], below: Mapping[str, str]) -> list[OnnxLayer]:
+    """The nodes, those that are stacked on one another as one layer."""
+    found: list[OnnxLayer] = []
+    stacks: dict[str, list[OnnxNode]] = {}
+    for name, node in read.items():
+        if isinstance(node, str):
+            found.append(OnnxLayer(name, None, node))
+            continue
+        lower = stacks.get(below.get(name, ""))
+        if lower is not None and _fits_on(node, lower):
+            lower.append(node)
+            stacks[name] = lower
+        else:
+            stacks[name] = [node]
+    unique = {id(stack): stack for stack in stacks.values()}
+    return found + [_layer(stack) for stack in unique.values()]
+
+
+def _fits_on(node: OnnxNode, lower: Sequence[OnnxNode]) -> bool:
+    last = lower[-1]
+    same = (node.cell, node.direction, node.hidden_size) == (last.cell, last.direction, last.hidden_size)
+    width = last.hidden_size * len(last.parameters)
+    return same and not node.batch_first and node.input_size == width and len(lower) < MOST_LAYERS
+
+
+def _layer(nodes: Sequence[OnnxNode]) -> OnnxLayer:
+    first = nodes[0]
+    layout = Layout(
+        CELLS[first.cell],
+        first.input_size,
+        first.hidden_size,
+        len(nodes),
+        first.direction == "bidirectional",
+        bias=any("bias_ih" in own for node in nodes for own in node.parameters),
+    )
+    notes = [f"{printable(node.name)}: {note}" for node in nodes for note in node.notes]
+    if len(nodes) > 1:
+        notes.insert(0, "stacked nodes: " + ", ".join(printable(node.name) for node in nodes))
+    return OnnxLayer(first.name, layout, "", tuple(nodes), tuple(notes))

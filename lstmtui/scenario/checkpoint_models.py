@@ -1,0 +1,80 @@
+"""[[model]] with checkpoint = …: a recurrent layer of a .safetensors, .pt or .pth file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lstmtui.models.checkpoint_names import plain_path
+from lstmtui.scenario.checkpoints import Checkpoint
+from lstmtui.scenario.problem import closest, one_of, shown
+from lstmtui.scenario.report import DataError
+from lstmtui.scenario.scenario import ModelSpec
+from lstmtui.scenario.stored_reader import StoredReader
+from lstmtui.scenario.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from lstmtui.models.checkpoint_layers import FoundLayer
+
+
+class CheckpointReader(StoredReader):
+    """Reads a [[model]] of a recurrent layer in a .safetensors, .pt or .pth file."""
+
+    origin = "checkpoint"
+
+    def read(self) -> ModelSpec | None:
+        """The model, or None where it has problems."""
+        before = len(self.report)
+        try:
+            file = Checkpoint(self.folder / self.file)
+        except DataError as error:
+            self.report.add_error((*self.place, self.origin), error)
+            return None
+        module = self.table.module
+        paths = {one.path for one in file.layers}
+        layer = self.choose(file.layers, module if module in paths or not module else plain_path(module))
+        if layer is None:
+            return None
+        layer, notes = self._as_cell(layer)
+        layout = layer.layout
+        assert layout is not None
+        name = self.unique_name(self.table.name, self.default_name(layer), self.origin)
+        self.check_sizes(layout)
+        around = Surroundings(file, self.table, layout, self.source, self.place, self.report)
+        if around.embedding is None and not self.table.embedding:
+            self.check_input(layout, around.embedding_advice())
+        initial = self.initial(layout)
+        if len(self.report) > before or self.broken or self.source is None:
+            return None
+        try:
+            parameters = {name: file.read_floats(full) for name, full in layer.names.items()}
+            parameters |= around.parameters(self.source.size)
+        except DataError as error:
+            self.report.add_error((*self.place, self.origin), error)
+            return None
+        return ModelSpec(
+            name,
+            layout,
+            around.head,
+            around.embedding,
+            None,
+            parameters,
+            initial,
+            self.origin,
+            notes=notes,
+        )
+
+    def _as_cell(self, layer: FoundLayer) -> tuple[FoundLayer, tuple[str, ...]]:
+        """The layer as the cell that the scenario names, where its parameters fit that one."""
+        cell = self.table.cell
+        if cell is None:
+            plain = layer.cells[0] == "rnn_tanh"
+            note = (
+                f"{self.default_name(layer)}: a checkpoint does not tell tanh from relu; it was taken as "
+                'rnn_tanh, and cell = "rnn_relu" says otherwise'
+            )
+            return layer, (note,) if plain else ()
+        if cell not in layer.cells:
+            fits = f"is {shown(cell)}, the parameters are those of {' or '.join(layer.cells)}"
+            self.report.add((*self.place, "cell"), fits, one_of(layer.cells), closest(cell, layer.cells))
+            return layer, ()
+        return layer.as_cell(cell), ()

@@ -1,0 +1,82 @@
+"""Checkpoints of every kind we read: which tensors there are, and the recurrent layers among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lstmtui.errors import UserError
+from lstmtui.models.checkpoint_layers import FoundLayer, find_layers
+from lstmtui.models.checkpoint_names import Entry, plain_names
+from lstmtui.scenario.data import file_kind
+from lstmtui.scenario.files import file_size
+from lstmtui.scenario.problem import shown
+from lstmtui.scenario.report import DataError
+from lstmtui.scenario.tensors import FLOATS, StoredTensor, TensorFile
+
+if TYPE_CHECKING:
+    from lstmtui.scenario.scenario import Array
+
+PICKLED = (".pt", ".pth", ".ckpt", ".bin")
+KINDS = (".safetensors", *PICKLED)
+
+
+class Checkpoint:
+    """A checkpoint file: its tensors by the names their modules have in the user's code.
+
+    Args:
+        path: a .safetensors file, or one of `torch.save` (.pt .pth .ckpt .bin).
+
+    Raises:
+        DataError: it cannot be read, or is refused.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        kind = file_kind(path.name, KINDS)
+        stored: dict[Entry, StoredTensor]
+        if kind == ".safetensors":
+            file = TensorFile(path)
+            stored = {((), name): tensor for name, tensor in file.tensors.items()}
+            self._read: Callable[[Entry], Array] = lambda entry: file.read(entry[1])
+        else:
+            file_size(path)
+            from lstmtui.models.checkpoint_pickle import PickledTensors
+
+            try:
+                pickled = PickledTensors(path)
+            except UserError as error:
+                raise DataError(str(error)) from None
+            stored = {entry: StoredTensor(*what) for entry, what in pickled.tensors.items()}
+            self._read = pickled.read
+        self._entries = plain_names(stored)
+        self.tensors = {name: stored[entry] for name, entry in self._entries.items()}
+
+    @cached_property
+    def layers(self) -> tuple[FoundLayer, ...]:
+        """Every recurrent module, in the file's order."""
+        return find_layers({name: tensor.shape for name, tensor in self.tensors.items()})
+
+    def read(self, name: str) -> Array:
+        """One tensor; float32 where it is stored in half precision.
+
+        Raises:
+            DataError: its numbers cannot be read.
+        """
+        try:
+            return self._read(self._entries[name])
+        except UserError as error:
+            raise DataError(str(error)) from None
+
+    def read_floats(self, name: str) -> Array:
+        """One tensor of floating-point numbers.
+
+        Raises:
+            DataError: it holds others, or cannot be read.
+        """
+        if self.tensors[name].dtype not in FLOATS:
+            wrong = f"{shown(name)} is of dtype {self.tensors[name].dtype}"
+            raise DataError(wrong, f"allowed: {', '.join(FLOATS)}")
+        return self.read(name)

@@ -1,0 +1,54 @@
+"""[[model]] with factory = "package.module:function": a model that the user's own Python builds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lstmtui.scenario.checkpoints import Checkpoint
+from lstmtui.scenario.model_reader import Context, ModelReader
+from lstmtui.scenario.problem import shown
+from lstmtui.scenario.report import DataError
+from lstmtui.scenario.scenario import FactorySpec
+from lstmtui.scenario.schema import ModelTable
+from lstmtui.scenario.validation import validate
+
+_TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+class FactoryReader(ModelReader):
+    """Reads such a [[model]]; nothing is imported here."""
+
+    def __init__(self, raw: Mapping[str, Any], position: int, context: Context) -> None:
+        super().__init__(position, context)
+        self._trust = context.trust
+        self.table, self.broken = validate(ModelTable, raw, self.place, self.report)
+
+    def read(self) -> FactorySpec | None:
+        """The model, or None where it has problems, of which it is one that nobody said --trust."""
+        before, table, place = len(self.report), self.table, (*self.place, "factory")
+        target = table.factory or ""
+        name = self.unique_name(table.name, target.partition(":")[2] or "factory", "factory")
+        if not self._trust:
+            wrong = "runs Python code of the scenario's maker, and a scenario never does so by itself"
+            allowed = "where you trust it, say --trust, or lstmtui.run(…, trust=True)"
+            self.report.add(place, wrong, allowed)
+        if "factory" not in self.broken and not _TARGET.fullmatch(target):
+            self.report.add(place, f"is {shown(target)}", 'allowed: "package.module:function"')
+        weights = self._weights()
+        if len(self.report) > before or self.broken:
+            return None
+        return FactorySpec(name, target, dict(table.arguments or {}), self.folder, weights, table.batch_first)
+
+    def _weights(self) -> Checkpoint | None:
+        """The checkpoint whose tensors the model gets, opened; its numbers are read later."""
+        given = [key for key in ("weights", "checkpoint") if getattr(self.table, key) is not None]
+        if len(given) > 1:
+            self.report.add((*self.place, "checkpoint"), "there are weights already", "one of them")
+        for key in given[:1]:
+            try:
+                return Checkpoint(self.folder / getattr(self.table, key))
+            except DataError as error:
+                self.report.add_error((*self.place, key), error)
+        return None

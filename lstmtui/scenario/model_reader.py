@@ -1,0 +1,86 @@
+"""What reading a [[model]] table has in common, wherever its weights come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lstmtui.printable import printable
+from lstmtui.scenario.lines import Location
+from lstmtui.scenario.problem import one_of, shown
+from lstmtui.scenario.report import Report
+from lstmtui.scenario.scenario import Input
+
+COMMON = ("name", "cell", "hidden_size", "num_layers", "bidirectional", "proj_size", "bias", "initial")
+KEYS: dict[str, tuple[str, ...]] = {
+    "": (*COMMON, "head", "embedding", "weights", "seed", "parameters"),
+    "checkpoint": (*COMMON, "checkpoint", "module", "head", "embedding"),
+    "onnx": (*COMMON, "onnx", "module"),
+    "factory": ("name", "factory", "arguments", "weights", "checkpoint", "batch_first"),
+}
+"""The keys of a [[model]] by the one among them that says where it comes from; empty: from its own sizes."""
+
+
+@dataclass
+class Context:
+    """What every model of a scenario is read beside."""
+
+    source: Input | None
+    """The input; None where it has problems, and what follows from it is not checked."""
+    folder: Path
+    """What file names are relative to."""
+    report: Report
+    trust: bool = False
+    """Whether models may be built by the user's own Python code."""
+    names: dict[str, int] = field(default_factory=dict)
+    """The models' names so far, with their positions."""
+
+
+class ModelReader:
+    """Reads one [[model]] table."""
+
+    def __init__(self, position: int, context: Context) -> None:
+        self.place: Location = ("model", position)
+        self.source = context.source
+        self.folder = context.folder
+        self.report = context.report
+        self._names = context.names
+
+    def unique_name(self, given: str | None, default: str, key: str) -> str:
+        """The model's name, which no other has.
+
+        Args:
+            given: what the table says.
+            default: where it says nothing.
+            key: what the default comes from.
+        """
+        name = printable((given or default).strip())
+        if given is not None and not name:
+            self.report.add((*self.place, "name"), "is blank")
+        elif name in self._names:
+            wrong = f"model {self._names[name]} is named {shown(name)} already"
+            self.report.add(
+                (*self.place, "name" if given else key), wrong, "give each model a name of its own"
+            )
+        self._names.setdefault(name, int(self.place[1]))
+        return name
+
+
+def origin_of(raw: Mapping[str, Any], position: int, report: Report) -> str:
+    """Where a model comes from, a key of :data:`KEYS`; keys that do not go with it are reported."""
+    given = [key for key in ("factory", "onnx", "checkpoint") if key in raw]
+    origin = given[0] if given else ""
+    own = KEYS[origin]
+    for key in raw:
+        owners = [name for name, keys in KEYS.items() if key in keys]
+        if not owners or key in own:
+            continue
+        if key in given:
+            report.add(("model", position, key), f"there is {origin} already", "one of checkpoint and onnx")
+        elif origin:
+            report.add(("model", position, key), f"does not go with {origin}", one_of(own))
+        else:
+            report.add(("model", position, key), f"goes with {' or '.join(owners)}, which is not given")
+    return origin

@@ -1,0 +1,102 @@
+"""[[model]] with onnx = …: an LSTM, GRU or RNN node of an ONNX model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lstmtui.cells.layout import Layout
+from lstmtui.scenario.data import file_kind
+from lstmtui.scenario.initial_states import spread
+from lstmtui.scenario.problem import counted, short, shown
+from lstmtui.scenario.report import DataError
+from lstmtui.scenario.scenario import Array, ModelSpec
+from lstmtui.scenario.stored_layers import read_onnx
+from lstmtui.scenario.stored_reader import MOST, StoredReader
+
+if TYPE_CHECKING:
+    from lstmtui.models.onnx_layer import OnnxLayer
+
+
+class OnnxReader(StoredReader):
+    """Reads a [[model]] of an LSTM, GRU or RNN node in an ONNX model."""
+
+    origin = "onnx"
+
+    def read(self) -> ModelSpec | None:
+        """The model, or None where it has problems."""
+        before = len(self.report)
+        try:
+            file_kind(self.file, (".onnx",))
+            layers = read_onnx(self.folder / self.file)
+        except DataError as error:
+            self.report.add_error((*self.place, self.origin), error)
+            return None
+        layer = self.choose(layers, self.table.module)
+        if layer is None:
+            return None
+        layout = layer.layout
+        assert layout is not None
+        cell = self.table.cell
+        if cell is not None and cell != layout.cell.name:
+            wrong = f"is {shown(cell)}, the node is {layout.cell.name}"
+            self.report.add((*self.place, "cell"), wrong, "leave it out")
+        name = self.unique_name(self.table.name, self.default_name(layer), self.origin)
+        self.check_sizes(layout)
+        self.check_input(layout, "an ONNX model's embedding is not run: give the node's own input")
+        self._check_lengths(layer)
+        initial = self._initial(layer, layout)
+        if len(self.report) > before or self.broken or self.source is None:
+            return None
+        notes = layer.notes
+        if layer.reverse:
+            notes += (
+                f"{self.default_name(layer)} reads the sequence from its end: time is turned round here, "
+                "t = 0 is the last timestep of the input",
+            )
+        return ModelSpec(
+            name,
+            layout,
+            None,
+            None,
+            None,
+            layer.parameters(),
+            initial,
+            self.origin,
+            layer.reverse,
+            notes,
+        )
+
+    def _initial(self, layer: OnnxLayer, layout: Layout) -> dict[str, Array]:
+        """The scenario's initial states, and the model's own constants for those it leaves out."""
+        initial = self.initial(layout)
+        given = self.table.initial is not None
+        for state in {key[-1] + "0" for node in layer.nodes for key in node.computed}:
+            if not given:
+                wrong = f"initial_{state[0]} is worked out by other nodes of the graph, which are not run"
+                allowed = f"say initial = {{ {state} = … }}"
+                self.report.add((*self.place, self.origin), wrong, allowed)
+        if self.source is None:
+            return initial
+        try:
+            own = {
+                state: spread(array, layout, state[0], self.source.batch)
+                for state, array in layer.initial().items()
+                if state not in initial
+            }
+        except (DataError, ValueError) as error:
+            wrong = error.wrong if isinstance(error, DataError) else "does not fit the other nodes"
+            self.report.add((*self.place, self.origin), f"the model's initial state {wrong}")
+            return initial
+        return own | initial
+
+    def _check_lengths(self, layer: OnnxLayer) -> None:
+        """A constant sequence_lens must be that of the input, which has its own."""
+        if layer.lengths is None or self.source is None:
+            return
+        steps, batch = self.source.steps, self.source.batch
+        own = [steps] * batch if self.source.lengths is None else self.source.lengths.tolist()
+        if layer.lengths.reshape(-1).tolist() != own:
+            fixed = short(", ".join(map(str, layer.lengths.reshape(-1)[:MOST])))
+            wrong = f"sequence_lens is {fixed} for ever, the input has {counted(batch, 'sequence')}"
+            lengths = short(", ".join(map(str, own[:MOST])))
+            self.report.add((*self.place, self.origin), f"{wrong} of {lengths} timesteps")

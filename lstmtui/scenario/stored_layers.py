@@ -1,0 +1,41 @@
+"""The recurrent layers of a file, whatever kind of checkpoint it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lstmtui.errors import UserError
+from lstmtui.scenario.checkpoints import Checkpoint
+from lstmtui.scenario.files import file_size
+from lstmtui.scenario.report import DataError
+
+if TYPE_CHECKING:
+    from lstmtui.models.checkpoint_layers import FoundLayer
+    from lstmtui.models.onnx_layer import OnnxLayer
+
+
+def stored_layers(path: Path) -> tuple[FoundLayer | OnnxLayer, ...]:
+    """Every recurrent layer of a checkpoint or an ONNX model; `str` of one gives its path and sizes.
+
+    Raises:
+        DataError: the file cannot be read, or is refused.
+    """
+    if path.suffix.lower() != ".onnx":
+        return Checkpoint(path).layers
+    return read_onnx(path)
+
+
+def read_onnx(path: Path) -> tuple[OnnxLayer, ...]:
+    """Every recurrent layer of an ONNX model.
+
+    Raises:
+        DataError: the file cannot be read, or the `onnx` package is not installed.
+    """
+    file_size(path)
+    from lstmtui.models.onnx_file import onnx_layers
+
+    try:
+        return onnx_layers(path)
+    except UserError as error:
+        raise DataError(str(error)) from None

@@ -1,0 +1,144 @@
+"""Files of `torch.save`: every form of a checkpoint is read, and nothing in one is ever run."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lstmtui.errors import UserError
+from lstmtui.models.checkpoint_pickle import PickledTensors
+
+
+def save(path: Path, value: Any, **options: Any) -> Path:
+    torch.save(value, path, **options)
+    return path
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_tensors_of_a_whole_training_checkpoint_are_read(tmp_path: Path, zipped: bool) -> None:
+    model = nn.LSTM(3, 4)
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.ones(2, 1, 3))[0].sum().backward()
+    optimizer.step()
+    checkpoint = {
+        "epoch": 3,
+        "state_dict": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "lr": [0.1],
+    }
+    path = save(tmp_path / "c.pt", checkpoint, _use_new_zipfile_serialization=zipped)
+    stored = PickledTensors(path)
+    for name, tensor in model.state_dict().items():
+        assert stored.tensors[("state_dict",), name] == ("F32", tuple(tensor.shape))
+        np.testing.assert_array_equal(stored.read((("state_dict",), name)), tensor.numpy())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_half_precision_becomes_float32(tmp_path: Path, dtype: torch.dtype) -> None:
+    stored = PickledTensors(save(tmp_path / "c.pt", {"w": torch.tensor([0.5, -2.0], dtype=dtype)}))
+    array = stored.read(((), "w"))
+    assert array.dtype == (np.float64 if dtype == torch.float64 else np.float32)
+    assert array.tolist() == [0.5, -2.0]
+
+
+def test_dicts_that_hold_themselves_are_looked_into_once(tmp_path: Path) -> None:
+    loop: dict[str, Any] = {"w": torch.ones(2)}
+    loop["again"] = loop
+    for _ in range(40):
+        loop = {"a": loop, "b": loop}
+    assert len(PickledTensors(save(tmp_path / "c.pt", loop)).tensors) <= 1
+
+
+class Runs:
+    """Opened by a careless reader, it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_pickles_that_run_code_are_refused_and_not_run(tmp_path: Path, raw: bool) -> None:
+    path, owned = tmp_path / "c.pt", tmp_path / "owned"
+    if raw:
+        path.write_bytes(pickle.dumps({"w": Runs(owned)}, protocol=2))
+    else:
+        save(path, {"w": Runs(owned)})
+    with pytest.raises(
+        UserError, match=r"c\.pt is refused: opening it would call \w+\.mkdir, and only tensors"
+    ):
+        PickledTensors(path)
+    assert not owned.exists()
+
+
+def test_whole_modules_are_refused_with_advice(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"call torch\.nn\.modules\.rnn\.LSTM.*save model\.state_dict\(\)"):
+        PickledTensors(save(tmp_path / "c.pt", nn.LSTM(2, 3)))
+
+
+def test_bytes_of_any_claimed_length_are_not_made(tmp_path: Path) -> None:
+    bomb = b"\x80\x02cbuiltins\nbytearray\n\x8a\x05\x00\x00\x00\x00\x10\x85R."
+    (tmp_path / "c.pt").write_bytes(bomb)
+    with pytest.raises(UserError, match=r"opening it would call builtins\.bytearray"):
+        PickledTensors(tmp_path / "c.pt")
+    with zipfile.ZipFile(save(tmp_path / "d.pt", {"w": torch.ones(2)})) as sound:
+        parts = {name: sound.read(name) for name in sound.namelist()}
+    with zipfile.ZipFile(tmp_path / "d.pt", "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, bomb if name.endswith("data.pkl") else content)
+    with pytest.raises(UserError, match=r"opening it would call builtins\.bytearray"):
+        PickledTensors(tmp_path / "d.pt")
+
+
+def _cut(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "zipped", "said"),
+    [
+        (_cut, True, "it is cut off"),
+        (lambda data: data[:-40], True, "it is cut off"),
+        (lambda data: data[:-40], False, "unexpected EOF"),
+        (_cut, False, ""),
+        (lambda data: b"not a checkpoint", True, "it is a pickle of more than tensors"),
+        (lambda data: b"hello, world", True, "it is damaged or of another kind"),
+    ],
+)
+def test_damaged_files_are_refused_in_a_sentence(
+    tmp_path: Path, spoil: Callable[[bytes], bytes], zipped: bool, said: str
+) -> None:
+    path = save(tmp_path / "c.pt", nn.LSTM(3, 40).state_dict(), _use_new_zipfile_serialization=zipped)
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(UserError) as caught:
+        PickledTensors(path)
+    assert str(caught.value).startswith("c.pt is ")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_compressed_entries_are_refused_because_they_would_be_taken_as_numbers(tmp_path: Path) -> None:
+    with zipfile.ZipFile(save(tmp_path / "c.pt", {"w": torch.ones(200)})) as sound:
+        parts = {name: sound.read(name) for name in sound.namelist()}
+    with zipfile.ZipFile(tmp_path / "c.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    with pytest.raises(UserError, match="its entries are compressed"):
+        PickledTensors(tmp_path / "c.pt")
+
+
+def test_a_view_that_repeats_one_number_is_not_spread_out(tmp_path: Path) -> None:
+    stored = PickledTensors(save(tmp_path / "c.pt", {"w": torch.ones(1).expand(10**6, 10**6)}))
+    with pytest.raises(UserError, match="w is not stored as a whole tensor"):
+        stored.read(((), "w"))
