@@ -46,10 +46,21 @@ class Terminal:
         return "\n".join(self.screen.display)
 
     @property
+    def modes(self) -> set[int]:
+        """What is switched on: private modes by their numbers."""
+        return {mode >> 5 for mode in self.screen.mode if mode >= 32}
+
+    @property
     def picture(self) -> Picture:
-        """The screen with its colours."""
+        """The screen with its colours; of a space what can be seen."""
         size = range(self.screen.columns)
-        return [[tuple(self.screen.buffer[y][x]) for x in size] for y in range(self.screen.lines)]
+        return [[_seen(self.screen.buffer[y][x]) for x in size] for y in range(self.screen.lines)]
+
+
+def _seen(cell: pyte.screens.Char) -> tuple[object, ...]:
+    if cell.data == " " and not (cell.underscore or cell.strikethrough or cell.reverse or cell.blink):
+        cell = cell._replace(fg="default", bold=False, italics=False)
+    return tuple(cell)
 
 
 def visible(output: str) -> str:
@@ -66,6 +77,7 @@ class Program:
         arguments: of lstmtui.
         size: (width, height) of the terminal.
         environment: changes to this process's variables; None removes one.
+        program: what Python runs with the arguments.
     """
 
     def __init__(
@@ -73,6 +85,7 @@ class Program:
         arguments: Sequence[str],
         size: tuple[int, int] = (120, 40),
         environment: dict[str, str | None] | None = None,
+        program: Sequence[str] = ("-m", "lstmtui"),
     ) -> None:
         self.terminal = Terminal(*size)
         self.written = b""
@@ -84,7 +97,7 @@ class Program:
         changes |= environment or {}
         variables = {k: v for k, v in {**os.environ, **changes}.items() if v is not None}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "lstmtui", *arguments],
+            [sys.executable, *program, *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -101,7 +114,18 @@ class Program:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
-        os.close(self._master)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Take the terminal away, as a lost link does where no signal tells of it."""
+        if self._master >= 0:
+            os.close(self._master)
+            self._master = -1
+
+    @property
+    def attributes(self) -> list[object]:
+        """How the terminal treats what is typed and written (termios)."""
+        return termios.tcgetattr(self._master)
 
     def send(self, keys: str) -> None:
         """Type."""

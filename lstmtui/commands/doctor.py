@@ -18,13 +18,21 @@ _PACKAGES = ("lstmtui", "torch", "numpy", "textual", "rich", "pydantic", "safete
 _VARIABLES = (
     "TERM",
     "COLORTERM",
+    "TERM_PROGRAM",
+    "LC_TERMINAL",
+    "VTE_VERSION",
     "NO_COLOR",
+    "CLICOLOR",
     "TEXTUAL_COLOR_SYSTEM",
-    "SSH_CONNECTION",
+    "LSTMTUI_DIFFERENCE",
     "TMUX",
     "STY",
+    "LC_ALL",
+    "LC_CTYPE",
     "LANG",
 )
+_LEAST_SIZE = (60, 20)
+"""Columns and rows that the debugger needs to be of use."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,21 +63,59 @@ def _devices() -> Iterator[tuple[str, str]]:
 
 
 def _terminal() -> Iterator[tuple[str, str]]:
-    size = shutil.get_terminal_size()
-    yield (
-        "terminal",
-        f"{size.columns}×{size.lines}" + ("" if sys.stdout.isatty() else ", but stdout is not one"),
-    )
+    from lstmtui.tui.characters import shows_unicode
+    from lstmtui.tui.colors import detect
+
+    yield "terminal", _size()
     for name in _VARIABLES:
         if name in os.environ:
             yield name, os.environ[name]
-    from lstmtui.tui.colors import detect
-
+    yield "ssh", _ssh()
+    yield "multiplexer", _multiplexer()
     depth, why = detect()
     yield "colours", f"{depth}, because {why}; --color overrides"
     encoding = (sys.stdout.encoding or "").lower()
-    unicode = "yes" if encoding.startswith("utf") else f"no, the encoding is {encoding}: use --ascii"
-    yield "Unicode", unicode
+    shows, why = shows_unicode()
+    if not encoding.startswith("utf"):
+        yield "Unicode", f"no, the encoding is {encoding}: use --ascii"
+    else:
+        yield "Unicode", f"yes, because {why}" if shows else f"no, because {why}: --ascii is chosen"
+    yield "clipboard", _clipboard()
+
+
+def _size() -> str:
+    size = shutil.get_terminal_size()
+    found = f"{size.columns}×{size.lines}"
+    if size.columns < _LEAST_SIZE[0] or size.lines < _LEAST_SIZE[1]:
+        found += f", small: {_LEAST_SIZE[0]}×{_LEAST_SIZE[1]} and more is of use"
+    return found + ("" if sys.stdout.isatty() else ", but stdout is not one")
+
+
+def _ssh() -> str:
+    """Whether the terminal is at the other end of a link, which passes TERM on and little else."""
+    found = [name for name in ("SSH_CONNECTION", "SSH_TTY") if os.environ.get(name)]
+    return f"yes, because {found[0]} is set; it does not pass COLORTERM on" if found else "no"
+
+
+def _multiplexer() -> str:
+    term = os.environ.get("TERM", "").lower()
+    if os.environ.get("TMUX"):
+        return "tmux, because TMUX is set"
+    if os.environ.get("STY"):
+        return "GNU screen, because STY is set"
+    if term.startswith("tmux"):
+        return f"tmux, because TERM={term}"
+    return f"GNU screen or tmux, because TERM={term}" if term.startswith("screen") else "none"
+
+
+def _clipboard() -> str:
+    """How `y` reaches it; whether it does, no terminal tells."""
+    inside = _multiplexer()
+    if inside.startswith("tmux"):
+        return "OSC 52, if tmux has `set-clipboard on` or `allow-passthrough on`"
+    if inside != "none":
+        return "OSC 52 in a device control string, which screen hands on"
+    return "OSC 52, if the terminal obeys it (most do; Apple's Terminal and VTE before 0.76 do not)"
 
 
 def _scenarios() -> Iterator[tuple[str, str]]:

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 from rich.cells import cell_len
+from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import Key
+from textual.strip import Strip
 from textual.widgets import Input, Label
 
 from lstmtui.printable import printable
@@ -46,6 +48,13 @@ class PromptInput(Input):
     def validate_value(self, value: str) -> str:
         """What is pasted may hold what a terminal would act on."""
         return printable(value)
+
+    def render_line(self, y: int) -> Strip:
+        """The line as it is typed; in ASCII with a ? in each cell that it cannot show."""
+        strip = super().render_line(y)
+        if not self.query_ancestor(CommandLine).look.ascii:
+            return strip
+        return Strip([Segment(_ascii(text), style, control) for text, style, control in strip])
 
     async def caught_up(self) -> None:
         """Wait until every key that was sent here has been taken."""
@@ -163,6 +172,10 @@ class CommandLine(Vertical):
         self.input.value = completed
         self.input.cursor_position = len(completed)
         self.say([(("  ".join(words), "muted"),)] if len(words) > 1 else [])
+
+
+def _ascii(text: str) -> str:
+    return "".join(c if c.isascii() else "?" * cell_len(c) for c in text)
 
 
 def _begun(text: str, common: str) -> str:

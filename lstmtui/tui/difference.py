@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.console import Console, RenderableType
-from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.driver import Driver
@@ -24,8 +22,10 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.strip import Strip
 
-Character: TypeAlias = tuple[str, Style | None]
-"""What one cell of the terminal shows; "" after a character of two cells."""
+from lstmtui.tui.pen import Ink, Pen, ink_of
+
+Character: TypeAlias = tuple[str, Ink]
+"""One cell of the terminal: a character ("" after one of two cells), and what it is written with."""
 
 _SYSTEMS = {
     "standard": ColorSystem.STANDARD,
@@ -33,7 +33,8 @@ _SYSTEMS = {
     "truecolor": ColorSystem.TRUECOLOR,
     "windows": ColorSystem.WINDOWS,
 }
-_GAP = 3
+_MOST = ColorSystem.TRUECOLOR
+_GAP = 4
 """Unchanged characters that are cheaper to send again than to jump over."""
 
 
@@ -56,43 +57,74 @@ class Frame:
         """The terminal sequences for what an update changes; takes the update as shown."""
         if isinstance(update, LayoutUpdate):
             self._fit(update.region.width, update.region.height)
-        pen = Pen(_SYSTEMS.get(console.color_system or "", ColorSystem.TRUECOLOR))
-        for y, x, characters in _pieces(update):
-            for start, stop in self._changes(y, x, characters):
-                _write(pen, y, x, characters, start, stop)
+        runs: list[Run] = []
+        in_order: list[Run] = []
+        for y, x, characters in _pieces(update, _SYSTEMS.get(console.color_system or "", _MOST)):
+            found = _runs(y, x, characters, self._changes(y, x, characters))
+            # Terminals do not agree on the width of some characters. What follows them comes after them.
+            (runs if all(len(character) == 1 for character, _ in characters) else in_order).extend(found)
+        # By ink: a jump takes fewer bytes than another colour.
+        runs.sort(key=lambda run: (run.ink, run.y, run.x))
+        pen = Pen()
+        for run in (*runs, *in_order):
+            pen.write(*run)
         return pen.finish()
 
     def _fit(self, width: int, height: int) -> None:
         if len(self._rows) != height or (self._rows and len(self._rows[0]) != width):
             self._rows = [[None] * width for _ in range(height)]
 
-    def _changes(self, y: int, x: int, characters: list[Character]) -> Iterator[tuple[int, int]]:
-        """The runs, from `start` to before `stop`, to send; takes the characters as shown."""
+    def _changes(self, y: int, x: int, characters: list[Character]) -> list[int]:
+        """Which of these characters the terminal does not show yet; takes them as shown."""
         if y >= len(self._rows):
             self._rows += [[None] * (x + len(characters)) for _ in range(y + 1 - len(self._rows))]
         row = self._rows[y]
         row += [None] * (x + len(characters) - len(row))
         old = row[x : x + len(characters)]
         if old == characters:
-            return
-        changed = [at for at, (a, b) in enumerate(zip(old, characters, strict=True)) if a != b]
+            return []
         row[x : x + len(characters)] = characters
-        start = previous = changed[0]
-        for at in [*changed[1:], -1]:
-            if at != -1 and at - previous <= _GAP + 1:
-                previous = at
-                continue
-            yield start, previous + 1
-            start = previous = at
+        return [at for at, (a, b) in enumerate(zip(old, characters, strict=True)) if a != b]
 
 
-def _pieces(update: CompositorUpdate) -> Iterator[tuple[int, int, list[Character]]]:
+class Run(NamedTuple):
+    """Text in one ink at its place."""
+
+    y: int
+    x: int
+    text: str
+    ink: Ink
+
+
+def _runs(y: int, x: int, characters: list[Character], changed: list[int]) -> Iterator[Run]:
+    """The changed characters as runs; across a gap where that takes fewer bytes than a jump."""
+    if not changed:
+        return
+    start = changed[0]
+    while start > 0 and characters[start][0] == "":
+        start -= 1
+    stop, ink = start, characters[start][1]
+    for at in changed:
+        its_ink = characters[at][1]
+        if at == stop and (its_ink is ink or ink.shows(its_ink)):
+            stop = at + 1
+        elif at == stop and its_ink.shows(ink):
+            stop, ink = at + 1, its_ink
+        elif 0 <= at - stop <= _GAP and all(ink.shows(other) for _, other in characters[stop : at + 1]):
+            stop = at + 1
+        elif at >= stop:
+            yield Run(y, x + start, "".join(text for text, _ in characters[start:stop]), ink)
+            start, stop, ink = at, at + 1, its_ink
+    yield Run(y, x + start, "".join(text for text, _ in characters[start:stop]), ink)
+
+
+def _pieces(update: CompositorUpdate, system: ColorSystem) -> Iterator[tuple[int, int, list[Character]]]:
     """(y, x, characters) of everything an update wants shown."""
     if isinstance(update, LayoutUpdate):
         for y, line in enumerate(update.strips, update.region.y):
             x = update.region.x
             for strip in line:
-                characters = _characters(strip)
+                characters = _characters(strip, system)
                 yield y, x, characters
                 x += len(characters)
     elif isinstance(update, ChopsUpdate):
@@ -100,89 +132,26 @@ def _pieces(update: CompositorUpdate) -> Iterator[tuple[int, int, list[Character
             for end, (x, chop) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
                 start, stop = max(x, x1), min(end, x2)
                 if chop is not None and start < stop:
-                    yield y, start, _characters(chop)[start - x : stop - x]
+                    yield y, start, _characters(chop, system)[start - x : stop - x]
 
 
-def _characters(strip: Strip) -> list[Character]:
+def _characters(strip: Strip, system: ColorSystem) -> list[Character]:
     characters: list[Character] = []
     for text, style, control in strip:
         if control:
             continue
+        ink, space = ink_of(style, system), (" ", ink_of(style, system, True))
         if text.isascii() or cell_len(text) == len(text):
-            characters.extend((character, style) for character in text)
+            characters.extend(space if character == " " else (character, ink) for character in text)
             continue
         for character in text:
             size = cell_len(character)
             if size == 0 and characters:
                 characters[-1] = (characters[-1][0] + character, characters[-1][1])
             else:
-                characters.append((character, style))
-                characters.extend([("", style)] * (size - 1))
+                characters.append(space if character == " " else (character, ink))
+                characters.extend([("", ink)] * (size - 1))
     return characters
-
-
-class Pen:
-    """Writes styled text; a change of style names only the colours and attributes that change."""
-
-    def __init__(self, system: ColorSystem) -> None:
-        self._system = system
-        self._style = Style.null()
-        self._parts: list[str] = []
-
-    def move(self, y: int, x: int) -> None:
-        """Go on at a row and a column, both from 0."""
-        self._parts.append(f"\x1b[{y + 1};{x + 1}H")
-
-    def write(self, text: str, style: Style | None) -> None:
-        """Write text."""
-        style = style or Style.null()
-        if style is not self._style:
-            self._parts.append(_transition(self._style, style, self._system))
-            self._style = style
-        self._parts.append(text)
-
-    def finish(self) -> str:
-        """Everything that was written; the terminal's style is the plain one again."""
-        self.write("", None)
-        return "".join(self._parts)
-
-
-def _write(pen: Pen, y: int, x: int, characters: list[Character], start: int, stop: int) -> None:
-    """A run of characters at its place, with as few changes of style as it has."""
-    while start > 0 and characters[start][0] == "":
-        start -= 1
-    pen.move(y, x + start)
-    group, style = "", characters[start][1]
-    for character, its_style in characters[start:stop]:
-        if its_style is not style and its_style != style:
-            pen.write(group, style)
-            group, style = "", its_style
-        group += character
-    pen.write(group, style)
-
-
-@lru_cache(maxsize=16384)
-def _transition(before: Style, after: Style, system: ColorSystem) -> str:
-    """The sequence that changes one style into another."""
-    old, new = _codes(before, system), _codes(after, system)
-    codes = [code for was, code in zip(old, new, strict=True) if code != was]
-    if old[0] and old[0] != new[0]:
-        codes = ["0", *(code for code in new if code not in ("", "39", "49"))]
-    if new == _PLAIN and codes:
-        codes = ["0"]
-    return f"\x1b[{';'.join(codes)}m" if codes else ""
-
-
-_PLAIN = ("", "39", "49")
-
-
-@lru_cache(maxsize=4096)
-def _codes(style: Style, system: ColorSystem) -> tuple[str, str, str]:
-    """The codes for the attributes, the colour and the background of a style."""
-    attributes = style.without_color.update_link(None)
-    paints = (attributes, Style.from_color(style.color), Style.from_color(None, style.bgcolor))
-    found = [s.render("\0", color_system=system).split("\0")[0].strip("\x1b[m") for s in paints]
-    return found[0], found[1] or "39", found[2] or "49"
 
 
 class Difference(CompositorUpdate):

@@ -7,11 +7,15 @@ import os
 import sys
 
 from lstmtui.errors import UserError
-from lstmtui.tui.colors import detect
+from lstmtui.printable import printable
+from lstmtui.tui.characters import shows_unicode
+from lstmtui.tui.colors import CANNOT_DRAW, detect
 from lstmtui.tui.start import Start
 
 COLORS = {"truecolor": "truecolor", "256": "256", "16": "standard"}
 """The values of `--color` that name a depth, and what Textual calls them."""
+
+INSTEAD = "`lstmtui play --plain TARGET` works without one"
 
 
 def launch(start: Start, *, color: str = "auto", ascii: bool = False) -> None:
@@ -20,28 +24,43 @@ def launch(start: Start, *, color: str = "auto", ascii: bool = False) -> None:
     Args:
         start: what to show first.
         color: auto, truecolor, 256, 16 or none.
-        ascii: nothing but ASCII on screen.
+        ascii: nothing but ASCII on screen; also where the terminal shows nothing else.
 
     Raises:
         UserError: standard input or output is not a terminal, or a terminal that cannot be drawn on.
+        SystemExit: the app failed (1), or a signal ended it (128 and its number).
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UserError("the debugger needs a terminal; `lstmtui record` works without one")
-    if os.environ.get("TERM", "") in ("dumb", ""):
-        raise UserError("this terminal (TERM=dumb) cannot be drawn on; `lstmtui record` works without one")
+    refuse_what_cannot_be_drawn_on()
     depth = detect()[0] if color == "auto" else color
     if depth == "none":
         os.environ["NO_COLOR"] = "1"
     else:
         os.environ["TEXTUAL_COLOR_SYSTEM"] = COLORS[depth]
+        os.environ.pop("NO_COLOR", None)  # Textual would obey it where --color says otherwise
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
 
     from lstmtui.tui.app import LstmtuiApp
 
-    app = LstmtuiApp(start, ascii=ascii)
+    app = LstmtuiApp(start, ascii=ascii or not shows_unicode()[0])
     try:
-        app.run()
+        if sys.platform == "win32":  # Textual's driver there restores the console
+            app.run()
+        else:
+            from lstmtui.tui.leaving import leaving_cleanly
+
+            with leaving_cleanly(app):
+                app.run()
     finally:
         gc.unfreeze()  # what the app froze, see LstmtuiApp.walk
     if app.return_code:
         raise SystemExit(app.return_code)
+
+
+def refuse_what_cannot_be_drawn_on() -> None:
+    """See that there is a terminal, and one that obeys more than a typewriter."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError(f"the debugger needs a terminal; {INSTEAD}")
+    term = os.environ.get("TERM", "").strip()
+    if term.lower() in CANNOT_DRAW:
+        said = f"TERM={printable(term)}" if term else "TERM is not set"
+        raise UserError(f"this terminal ({said}) cannot be drawn on; {INSTEAD}")

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.color import Color
 
+from lstmtui.session.envelope import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY
 from lstmtui.tui.theme import Look
 
 Kind: TypeAlias = Literal["sequential", "diverging"]
 
-NAN, POSITIVE_INFINITY, NEGATIVE_INFINITY, BLANK = 252, 253, 254, 255
-"""Level indices for what has no level: not a number, the infinities, and no value at all."""
+BLANK = 255
+"""The level index for no value at all; what is not finite has its mark for a level."""
 
 MARKS = {NAN: "N", POSITIVE_INFINITY: "^", NEGATIVE_INFINITY: "v"}
 """The signs of non-finite values, the same in every widget and at every depth."""
@@ -53,11 +54,13 @@ _DIVERGING_ANCHORS = [
 ]
 _TRUECOLOR_LEVELS = {"sequential": 20, "diverging": 21}
 
-_SEQUENTIAL_256 = (17, 18, 24, 25, 31, 37, 73, 79, 115, 151, 157, 193, 229, 230)
-_DIVERGING_256 = (153, 75, 32, 25, 24, 235, 94, 130, 172, 214, 223)
+# Of the 240 colours that are the same everywhere, by hand: lightness rises by 3 or more a step (CIELAB).
+_SEQUENTIAL_256 = (17, 18, 19, 20, 25, 31, 37, 79, 151, 157, 230)
+_DIVERGING_256 = (153, 75, 32, 25, 19, 234, 52, 94, 172, 214, 223)
 
-_SEQUENTIAL_16 = ("default", "blue", "cyan", "bright_green", "bright_white")
-_DIVERGING_16 = ("bright_cyan", "bright_blue", "blue", "default", "yellow", "bright_yellow", "bright_white")
+# Colours that can be read on a dark and on a light background; how much is told by the glyph.
+_SEQUENTIAL_16 = ("default", "blue", "cyan", "green", "default")
+_DIVERGING_16 = ("cyan", "cyan", "cyan", "default", "red", "red", "red")
 
 _GLYPHS = {"sequential": " ░▒▓█", "diverging": "≡=- +*#"}
 _ASCII_GLYPHS = {"sequential": " .:*#", "diverging": "%=- +*#"}

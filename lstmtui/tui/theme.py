@@ -46,7 +46,10 @@ class Look:
 
 @dataclass(frozen=True)
 class _Paint:
-    """One role: its colour at each depth, and its attributes (those of `bare` where colour is missing)."""
+    """One role: its colour at each depth, and its attributes (those of `bare` where colour is missing).
+
+    Of the 16 colours those that can be read on a dark and on a light background.
+    """
 
     hex: str
     cube: int
@@ -56,13 +59,13 @@ class _Paint:
 
 
 _ROLES = {
-    "x": _Paint("#b9c6d3", 251, "white"),
-    "h": _Paint("#62b8f5", 75, "bright_cyan", bare="bold"),
-    "c": _Paint("#f2ab34", 214, "bright_yellow", bare="bold"),
+    "x": _Paint("#b9c6d3", 251, "default"),
+    "h": _Paint("#62b8f5", 75, "cyan", bare="bold"),
+    "c": _Paint("#f2ab34", 214, "yellow", bare="bold"),
     "f": _Paint("#ec8052", 209, "red"),
     "i": _Paint("#45c4a0", 79, "green"),
     "g": _Paint("#d891c6", 176, "magenta"),
-    "o": _Paint("#e8d75e", 221, "yellow"),
+    "o": _Paint("#e8d75e", 221, "bright_magenta"),
     "r": _Paint("#ec8052", 209, "red"),
     "z": _Paint("#45c4a0", 79, "green"),
     "n": _Paint("#d891c6", 176, "magenta"),
@@ -74,22 +77,22 @@ _ROLES = {
     "muted": _Paint("#7a828f", 243, "default"),
     "rule": _Paint("#4a515d", 239, "default"),
     "title": _Paint("#f4f6f9", 255, "default", "bold", "bold"),
-    "accent": _Paint("#f2ab34", 214, "bright_yellow", "bold", "bold"),
+    "accent": _Paint("#f2ab34", 214, "yellow", "bold", "bold"),
     "key": _Paint("#f2ab34", 214, "yellow", bare="bold"),
-    "warning": _Paint("#f5c451", 221, "bright_yellow", "bold", "bold"),
+    "warning": _Paint("#f5c451", 221, "yellow", "bold", "bold"),
     "error": _Paint("#ff6f91", 204, "bright_red", "bold", "bold"),
-    "cursor": _Paint("#ffffff", 231, "bright_white", "bold", "bold"),
-    "selected": _Paint("#ffffff", 231, "bright_white", "bold", "bold"),
+    "cursor": _Paint("#ffffff", 231, "default", "bold", "bold"),
+    "selected": _Paint("#ffffff", 231, "default", "bold", "bold"),
     "breakpoint": _Paint("#ff6f6f", 203, "bright_red", "bold", "bold"),
     "hit": _Paint("#ffb4a6", 217, "bright_red"),
-    "series0": _Paint("#62b8f5", 75, "bright_cyan"),
-    "series1": _Paint("#f2ab34", 214, "bright_yellow"),
+    "series0": _Paint("#62b8f5", 75, "cyan"),
+    "series1": _Paint("#f2ab34", 214, "yellow"),
     "series2": _Paint("#45c4a0", 79, "green"),
     "series3": _Paint("#d891c6", 176, "magenta"),
     "series4": _Paint("#ec8052", 209, "red"),
-    "series5": _Paint("#c9ced6", 251, "white"),
-    "kept": _Paint("#62b8f5", 75, "bright_cyan", bare="underline"),
-    "written": _Paint("#f2ab34", 214, "bright_yellow", bare="underline"),
+    "series5": _Paint("#c9ced6", 251, "default"),
+    "kept": _Paint("#62b8f5", 75, "cyan", bare="underline"),
+    "written": _Paint("#f2ab34", 214, "yellow", bare="underline"),
 }
 QUANTITIES = ("x", "h", "c", "f", "i", "g", "o", "r", "z", "n", "y")
 ROLES = tuple(_ROLES)
@@ -173,6 +176,9 @@ _ANSI = replace(
         "border": "ansi_cyan",
         "border-blurred": "ansi_default",
         "footer-key-foreground": "ansi_yellow",
+        "scrollbar-background": "ansi_default",
+        "scrollbar-background-hover": "ansi_default",
+        "scrollbar-background-active": "ansi_default",
     },
 )
 THEMES = (_DARK, _CUBE, _ANSI)

@@ -22,7 +22,10 @@ def test_everything_that_was_looked_at_has_a_line(capsys, monkeypatch: pytest.Mo
         "mps",
         "terminal",
         "colours",
+        "ssh",
+        "multiplexer",
         "Unicode",
+        "clipboard",
         "bundled",
     ):
         assert any(line.startswith(name) for line in said.out.splitlines()), name
@@ -36,3 +39,35 @@ def test_no_colour_is_explained(capsys, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("NO_COLOR", "1")
     assert main(["doctor"]) == 0
     assert "none, because NO_COLOR is set; --color overrides" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentences"),
+    [
+        (
+            {"TERM": "xterm-256color", "SSH_CONNECTION": "1.2.3.4 5 6.7.8.9 22"},
+            ["ssh yes, because SSH_CONNECTION is set", "colours 256, because TERM=xterm-256color says 256"],
+        ),
+        (
+            {"TERM": "tmux-256color", "TMUX": "/tmp/tmux-1/default,1,0"},
+            ["multiplexer tmux, because TMUX is set", "clipboard OSC 52, if tmux has `set-clipboard on`"],
+        ),
+        ({"TERM": "screen", "STY": "1.host"}, ["multiplexer GNU screen", "colours 16, because TERM=screen"]),
+        ({"TERM": "linux"}, ["Unicode no, because TERM=linux is a console", "colours 16"]),
+        ({"TERM": "xterm", "LC_ALL": "de_DE.ISO-8859-1"}, ["Unicode no, because LC_ALL=de_DE.ISO-8859-1"]),
+        ({"TERM": "xterm", "COLUMNS": "40", "LINES": "10"}, ["terminal 40×10, small: 60×20 and more"]),
+    ],
+)
+def test_each_fact_is_said_with_its_reason(
+    variables: dict[str, str], sentences: list[str], capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TERM", "COLORTERM", "NO_COLOR", "CLICOLOR", "TERM_PROGRAM", "LC_TERMINAL", "VTE_VERSION"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("TMUX", "STY", "SSH_CONNECTION", "SSH_TTY", "LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert main(["doctor"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    for sentence in sentences:
+        assert any(line.startswith(sentence) for line in lines), "\n".join(lines)

@@ -105,9 +105,11 @@ async def test_differences_draw_the_same_screen_as_everything(
     await walk(debugger, capture_driver, ["truecolor", "256", "16", "none"].index(depth))
 
 
+@pytest.mark.parametrize("depth", ["truecolor", "16"])
 async def test_switched_off_everything_is_sent_and_shows_the_same(
-    debugger, capture_driver, monkeypatch
+    depth: str, debugger, capture_driver, monkeypatch, colours
 ) -> None:
+    colours(depth)
     pictures, sizes = [], []
     for switch in ("0", "1"):
         monkeypatch.setenv("LSTMTUI_DIFFERENCE", switch)

@@ -16,9 +16,10 @@ from lstmtui.session.language import parse_script
 from lstmtui.trace import Traces
 from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.keys import KEYS, Key, bindings, label
-from lstmtui.tui.screens.debugger import SPEEDS, DebuggerScreen
+from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen, help_lines
 from lstmtui.tui.screens.picker import PickerScreen
+from lstmtui.tui.screens.playing import SPEEDS
 from lstmtui.tui.start import Choice, Start
 from lstmtui.tui.theme import Look
 from lstmtui.tui.tour import Tour
@@ -234,6 +235,15 @@ async def redraw(pilot: Pilot[None], key: str) -> None:
     assert len(driver.taken()) > pilot.app.size.area  # type: ignore[union-attr, attr-defined]
 
 
+async def copy(pilot: Pilot[None], key: str) -> None:
+    screen, driver = debugging(pilot), type(pilot.app._driver)
+    screen.action_panel(4)
+    await press(pilot, key)
+    assert "\x1b]52;c;" in driver.taken()  # type: ignore[union-attr, attr-defined]
+    assert screen.message is not None
+    assert screen.message.text.startswith("copied h at t=150, 6 numbers: [")
+
+
 async def help_(pilot: Pilot[None], key: str) -> None:
     await press(pilot, key)
     assert isinstance(pilot.app.screen, HelpScreen)
@@ -260,6 +270,7 @@ DOES: dict[str, Callable[[Pilot[None], str], Awaitable[None]]] = {
     "goto": goto,
     "break": opens_the_prompt("break when "),
     "watch": opens_the_prompt("watch "),
+    "copy": copy,
     "command": opens_the_prompt(""),
     "continue": runs_to(222),
     "rcontinue": runs_to(33),

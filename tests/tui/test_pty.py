@@ -182,8 +182,9 @@ def test_a_terminal_that_cannot_be_drawn_on_is_a_sentence(terminal: str, saved: 
     with Program(["open", saved], environment={"TERM": terminal}) as program:
         assert program.end() == 2
         assert "cannot be drawn on" in program.terminal.text
+        assert "`lstmtui play --plain TARGET`" in program.terminal.text
         assert "Traceback" not in program.terminal.text
-        assert b"\x1b[?1049h" not in program.written
+        assert b"\x1b" not in program.written
 
 
 def test_without_a_terminal_there_is_a_sentence(saved: str) -> None:
@@ -194,7 +195,7 @@ def test_without_a_terminal_there_is_a_sentence(saved: str) -> None:
         stdin=subprocess.DEVNULL,
     )
     assert ran.returncode == 2
-    assert "needs a terminal" in ran.stderr
+    assert "needs a terminal; `lstmtui play --plain TARGET`" in ran.stderr
     assert ran.stderr.count("\n") == 1
     assert ran.stdout == ""
 

@@ -5,7 +5,7 @@ import pytest
 
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.columns import ColumnMap
-from lstmtui.tui.widgets.envelope import envelope
+from lstmtui.session.envelope import envelope
 from lstmtui.tui.widgets.line_plot import LinePlot, Series
 
 ASCII = Look("none", ascii=True)

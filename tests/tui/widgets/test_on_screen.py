@@ -112,15 +112,15 @@ async def test_256_colours_pass_as_they_were_chosen(capture_driver):
     output = await written(Look("256"), capture_driver)
     assert ";2;" not in "".join(re.findall(r"\x1b\[([0-9;]+)m", output))
     chosen = {color.number for color in palette("sequential", Look("256")).colors}
-    shown = {int(n) for n in re.findall(r"48;5;(\d+)m▀", output)}
-    assert shown == chosen
+    shown = {int(n) for n in re.findall(r"48;5;(\d+)", output)}
+    assert chosen <= shown
 
 
 async def test_16_colours_use_the_terminals_own_palette_and_background(capture_driver):
     output = await written(Look("16"), capture_driver)
     codes = re.findall(r"\x1b\[([0-9;]+)m", output)
     assert not any("8;5;" in code or "8;2;" in code for code in codes)
-    assert {"34", "36", "92", "97"} <= {part for code in codes for part in code.split(";")}
+    assert {"34", "36", "32", "31"} <= {part for code in codes for part in code.split(";")}
 
 
 @pytest.mark.parametrize("ascii", [False, True])

@@ -1,0 +1,104 @@
+"""What `y` copies: the numbers under the cursor in the panel with the focus, in full precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from textual.app import App
+
+from lstmtui.printable import printable
+from lstmtui.session import Session, vector
+from lstmtui.session.breakpoints import Breakpoint
+from lstmtui.session.evaluated import evaluated
+from lstmtui.session.expressions import compile_expression
+from lstmtui.session.unit import Numbers, numbers_at
+from lstmtui.session.watches import Watched
+from lstmtui.trace.edits import Edit
+from lstmtui.tui.clipboard import clipboard_sequence
+
+Entry: TypeAlias = Watched | Edit | Breakpoint
+
+_VECTORS = {1: "x", 3: "c", 4: "h", 6: "dh"}
+"""The quantity that a panel is about, by the panel's number."""
+_SHOWN = 40
+"""Characters of what was copied that are shown."""
+
+
+def copy_value(app: App[None], session: Session, number: int | None, entry: Entry | None = None) -> str:
+    """Send a value to the terminal's clipboard, and say in a sentence what was sent.
+
+    Args:
+        app: what draws on the terminal.
+        session: and the others: see `value_in_focus`.
+
+    Raises:
+        UserError: there is no such value, or it is too long.
+        Absent: the numbers are not here yet.
+    """
+    what, text = value_in_focus(session, number, entry)
+    sequence = clipboard_sequence(text)
+    if app._driver is not None:
+        app._driver.write(sequence)
+        app._driver.flush()
+    first = text.partition("\n")[0]
+    shown = first if len(first) <= _SHOWN else first[: _SHOWN - 3] + "..."
+    return printable(f"copied {what}: {shown}")
+
+
+def value_in_focus(session: Session, number: int | None, entry: Entry | None = None) -> tuple[str, str]:
+    """What the value is, in words, and the value as text.
+
+    Args:
+        session: whose cursor says where.
+        number: of the panel with the focus, None where none has it.
+        entry: what is chosen in the panel of watches.
+
+    Raises:
+        UserError: the run has no such numbers.
+    """
+    cursor = session.cursor
+    if number == 7 and entry is not None:
+        return _entry(session, entry)
+    if number in (2, 5, 9):
+        numbers = numbers_at(session)
+        if number == 2 and session.cell.gates:
+            numbers = tuple(one for one in numbers if one.quantity in session.cell.gates)
+        return f"unit {cursor.unit} at t={cursor.t}", unit_text(numbers)
+    quantity = _VECTORS.get(number or 0, "h")
+    if quantity == "c" and "c" not in session.cell.states:
+        quantity = "h"
+    values = vector(session, quantity)
+    return f"{quantity} at t={cursor.t}, {len(values):,} numbers", exact(values)
+
+
+def unit_text(numbers: Sequence[Numbers]) -> str:
+    """A line for each quantity, `f = 0.87`, and for each derivative, `df = -0.01`."""
+    lines = []
+    for one in numbers:
+        lines.append(f"{one.quantity} = {exact(one.value)}")
+        if one.derivative is not None:
+            lines.append(f"d{one.quantity} = {exact(one.derivative)}")
+    return "\n".join(lines)
+
+
+def exact(value: object) -> str:
+    """A value as the shortest text that reads back as the same number; of a vector all of them."""
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, np.ndarray):
+        return "[" + ", ".join(exact(one) for one in value) + "]"
+    number = float(value)  # type: ignore[arg-type]
+    single = np.float32(number) if abs(number) < 3e38 else number
+    return str(single) if float(single) == number else repr(number)
+
+
+def _entry(session: Session, entry: Entry) -> tuple[str, str]:
+    if isinstance(entry, Watched):
+        # The panel has only the first units of a vector.
+        found = evaluated(session, (compile_expression(entry.text),))[0]
+        return entry.text, found.error or exact(found.value)
+    if isinstance(entry, Breakpoint):
+        return f"breakpoint {entry.id}", f"t == {entry.t}" if entry.when is None else entry.when.text
+    return f"what-if {entry.id}", str(entry)

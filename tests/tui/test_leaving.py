@@ -1,0 +1,100 @@
+"""However the program ends, the terminal is as it was before."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from synthetic import synthetic
+from terminal import Program, Terminal
+
+FAILS = """
+import sys
+from lstmtui.__main__ import main
+from lstmtui.tui.screens.debugger import DebuggerScreen
+def fail(self, pages):
+    raise RuntimeError("a mistake in the program")
+DebuggerScreen.action_page = fail
+sys.exit(main(sys.argv[1:]))
+"""
+COMPUTES = """
+import sys, threading, time
+from lstmtui.__main__ import main
+from lstmtui.tui.screens.debugger import DebuggerScreen
+def stuck(self, pages):
+    time.sleep(30)
+DebuggerScreen.action_page = stuck
+sys.exit(main(sys.argv[1:]))
+"""
+PAGE_DOWN = "\x1b[6~"
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("traces") / "run.trace"
+    synthetic("lstm", 30, 4).save(path)
+    return str(path)
+
+
+def opened(saved: str, **options: object) -> Program:
+    """The debugger with its first screen drawn."""
+    program = Program(["open", saved], (80, 24), **options)  # type: ignore[arg-type]
+    program.before = program.attributes  # type: ignore[attr-defined]
+    program.wait_for("t=0/29(.|\n)*quit")
+    assert 1049 in program.terminal.modes
+    return program
+
+
+def assert_clean(program: Program) -> None:
+    """The modes, the style, the keyboard and the line discipline are the usual ones."""
+    terminal = program.terminal
+    assert terminal.modes == Terminal(80, 24).modes
+    assert terminal.screen.cursor.attrs == terminal.screen.default_char
+    assert not terminal.screen.cursor.hidden
+    assert program.written.rfind(b"\x1b[<u") > program.written.rfind(b"\x1b[>")
+    assert program.attributes == program.before  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda s: s.name)
+def test_a_signal_leaves_the_terminal_clean(number: signal.Signals, saved: str) -> None:
+    with opened(saved) as program:
+        program.process.send_signal(number)
+        begun = monotonic()
+        assert program.end(limit=5) == 128 + number
+        assert monotonic() - begun < 2
+        assert_clean(program)
+        assert "Traceback" not in program.terminal.text
+
+
+def test_a_program_that_is_stuck_is_ended_within_two_seconds(saved: str) -> None:
+    with opened(saved, program=("-c", COMPUTES)) as program:
+        program.send(PAGE_DOWN)
+        program.read(quiet=0.2)
+        program.process.send_signal(signal.SIGTERM)
+        begun = monotonic()
+        assert program.end(limit=5) == 128 + signal.SIGTERM
+        assert monotonic() - begun < 2
+        assert_clean(program)
+
+
+def test_a_terminal_that_takes_nothing_does_not_hold_the_program(saved: str) -> None:
+    with opened(saved) as program:
+        program.send("l" * 2000 + "h" * 2000)
+        program.process.send_signal(signal.SIGHUP)
+        assert program.process.wait(timeout=3) == 128 + signal.SIGHUP
+
+
+def test_the_program_ends_when_its_terminal_goes(saved: str) -> None:
+    with opened(saved) as program:
+        program.hang_up()
+        assert program.process.wait(timeout=2) == 128 + signal.SIGHUP
+
+
+def test_a_mistake_in_the_program_leaves_the_terminal_clean(saved: str, tmp_path: Path) -> None:
+    with opened(saved, program=("-c", FAILS)) as program:
+        program.send(PAGE_DOWN)
+        assert program.end(limit=10) == 1
+        assert "a mistake in the program" in program.terminal.text
+        assert_clean(program)
