@@ -58,13 +58,13 @@ class Equation:
 
 def names(cell: Cell) -> tuple[str, ...]:
     """The quantities a cell defines, in order of evaluation."""
-    return tuple(name for name, _ in _run(cell, Operands(), UNICODE))
+    return tuple(name for name, _ in definitions(cell, Operands(), UNICODE))
 
 
 def equations(cell: Cell, operands: Operands, notation: Notation = UNICODE) -> tuple[Equation, ...]:
     """Every stage of one timestep as an :class:`Equation`, in order of evaluation."""
     written = []
-    for name, term in _run(cell, operands, notation):
+    for name, term in definitions(cell, operands, notation):
         if name.endswith("_pre"):
             continue
         recorded = operands.recorded.get(name)
@@ -87,8 +87,11 @@ def equations(cell: Cell, operands: Operands, notation: Notation = UNICODE) -> t
     return tuple(written)
 
 
-def _run(cell: Cell, operands: Operands, notation: Notation) -> Iterator[tuple[str, Term]]:
-    """Run the equations on terms; every quantity goes back in as a symbol that remembers its definition."""
+def definitions(cell: Cell, operands: Operands, notation: Notation = UNICODE) -> Iterator[tuple[str, Term]]:
+    """(quantity, the term it is defined by), in order of evaluation: the equations, run on terms.
+
+    Every quantity goes back in as a symbol that remembers its definition.
+    """
 
     def symbol(name: str, text: str, vector: Vector | None, definition: Term | None = None) -> Term:
         value = definition.value if vector is None and definition is not None else _at(vector, operands.unit)

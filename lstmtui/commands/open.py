@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import argparse
 import functools
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lstmtui.commands.far_end import add_remote_arguments, far_end, is_remote, wanted
 from lstmtui.commands.run_arguments import add_run_arguments
 from lstmtui.errors import UserError
+from lstmtui.printable import printable
 
 if TYPE_CHECKING:
     from lstmtui.scenario import Scenario
     from lstmtui.trace import Trace, Traces
     from lstmtui.tui.start import Choice, Opening, Progress, Start
+
+_EVERY = 0.5
+"""Seconds between two looks for a trace that is not there yet."""
 
 SUMMARY = "debug a scenario or a saved trace"
 
@@ -24,9 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "target",
         nargs="?",
         metavar="TARGET",
-        help="a scenario .toml, the name of a bundled one, or a saved trace",
+        help="a scenario .toml, the name of a bundled one, a saved trace, or ssh://[user@]host[:port]/path",
+    )
+    parser.add_argument(
+        "--follow", action="store_true", help="go along with a trace that is being recorded; wait for it"
     )
     add_run_arguments(parser)
+    add_remote_arguments(parser)
     parser.add_argument(
         "--color", choices=("auto", "truecolor", "256", "16", "none"), default="auto", help="how many colours"
     )
@@ -35,10 +47,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look at the target before the screen opens, so that its problems are said on stderr."""
+    if is_remote(arguments.target):
+        return _run_remote(arguments)
     start = _start(arguments)
     from lstmtui.tui.launch import launch
 
     launch(start, color=arguments.color, ascii=arguments.ascii)
+    return 0
+
+
+def _run_remote(arguments: argparse.Namespace) -> int:
+    """Connect before the screen opens, so that ssh can ask for passwords; what is opened comes after."""
+    from threading import get_ident
+
+    from lstmtui.tui.launch import launch, refuse_what_cannot_be_drawn_on
+    from lstmtui.tui.start import Opening, Start
+
+    target = wanted(arguments)
+    refuse_what_cannot_be_drawn_on()
+    with far_end(arguments) as client:
+        client.impatient = get_ident()
+        opening = Opening(target.path, functools.partial(client.open, target), arguments.target)
+        start = Start(
+            opening=opening, engine=client, elsewhere=client, follower=client, follow=arguments.follow
+        )
+        launch(start, color=arguments.color, ascii=arguments.ascii)
     return 0
 
 
@@ -51,15 +84,39 @@ def _start(arguments: argparse.Namespace) -> Start:
     if arguments.target is None:
         return Start(choices=_choices(), opener=opener, engine=Engine())
     target = find_scenario(arguments.target)
+    if target.is_dir() or (arguments.follow and not target.exists()):
+        return _saved(target, opener, follow=arguments.follow)
+    if arguments.follow:
+        raise UserError(f"{target}: --follow is for traces; a scenario is recorded before it opens")
     if not target.exists():
         bundled = ", ".join(path.stem for path in bundled_scenarios())
         raise UserError(f"{target}: there is no such file, trace or bundled scenario; bundled are {bundled}")
-    if target.is_dir():
-        from lstmtui.trace import load
-
-        traces = load(target)
-        return Start(traces, target, Engine(), choices=_choices(), opener=opener)
     return Start(opening=opener(target), choices=_choices(), opener=opener, engine=Engine())
+
+
+def _saved(target: Path, opener: Callable[[Path], Opening], *, follow: bool) -> Start:
+    """A trace that may still be growing; to follow one it need not be there yet."""
+    from lstmtui.capture.engine import Engine
+    from lstmtui.trace import load
+    from lstmtui.trace.growth import Growth
+    from lstmtui.tui.start import Start
+
+    growth = Growth(target)
+    traces = growth.poll()
+    if traces is None and follow:
+        print(printable(f"waiting for a trace at {target}; Ctrl-C gives up"), file=sys.stderr)
+        while traces is None:
+            time.sleep(_EVERY)
+            traces = growth.poll()
+    return Start(
+        traces=load(target) if traces is None else traces,
+        place=target,
+        engine=Engine(),
+        choices=_choices(),
+        opener=opener,
+        follower=growth,
+        follow=follow,
+    )
 
 
 def _choices() -> list[Choice]:
@@ -74,11 +131,11 @@ def _opening(path: Path, arguments: argparse.Namespace) -> Opening:
     from lstmtui.scenario import load_scenario
     from lstmtui.tui.start import Opening
 
-    scenario = load_scenario(path)
+    scenario = load_scenario(path, arguments.trust)
     return Opening(scenario.title, functools.partial(_record, scenario, arguments), path)
 
 
 def _record(scenario: Scenario, arguments: argparse.Namespace, progress: Progress) -> Trace | Traces:
     from lstmtui.capture.run import run
 
-    return run(scenario, arguments.device, arguments.dtype, progress)
+    return run(scenario, arguments.device, arguments.dtype, progress, arguments.trust)

@@ -9,11 +9,13 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from lstmtui.commands.far_end import add_remote_arguments, far_end, is_remote, wanted
 from lstmtui.commands.run_arguments import add_run_arguments
 from lstmtui.errors import UserError
 
 if TYPE_CHECKING:
     from lstmtui.playback import OutputFolder, Played, Screen, Script
+    from lstmtui.remote.client import Client
     from lstmtui.scenario import Scenario
     from lstmtui.session import Command
     from lstmtui.trace import Trace, Traces
@@ -27,7 +29,9 @@ LARGEST_SCRIPT = 1 << 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The target, the script, how to run, and what comes out."""
     parser.add_argument(
-        "target", metavar="TARGET", help="a scenario .toml, the name of a bundled one, or a saved trace"
+        "target",
+        metavar="TARGET",
+        help="a scenario .toml, the name of a bundled one, a saved trace, or ssh://[user@]host[:port]/path",
     )
     parser.add_argument("--script", metavar="FILE", help="in place of the target's own; -: standard input")
     form = parser.add_mutually_exclusive_group()
@@ -36,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="where screenshot and export write; files are replaced")
     parser.add_argument("--cast", metavar="FILE", help="record the screen as an asciicast; pauses last")
     add_run_arguments(parser)
+    add_remote_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,10 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
     from lstmtui.playback import OutputFolder
     from lstmtui.scenario import find_scenario
 
-    path = find_scenario(arguments.target)
     folder = OutputFolder(arguments.out)
     if arguments.cast is not None and not Path(arguments.cast).absolute().parent.is_dir():
         raise UserError(f"{arguments.cast}: there is no such folder to record in")
+    if is_remote(arguments.target):
+        return _run_remote(arguments, folder)
+    path = find_scenario(arguments.target)
     if path.is_dir():
         from lstmtui.trace import load
 
@@ -55,10 +62,26 @@ def run(arguments: argparse.Namespace) -> int:
         return _play(arguments, traces, script, script.parse(), folder)
     from lstmtui.scenario import load_scenario
 
-    scenario = load_scenario(path)
+    scenario = load_scenario(path, arguments.trust)
     script = _given(arguments) or _of_scenario(scenario, arguments.target)
     commands = script.parse()
     return _play(arguments, _record(scenario, arguments), script, commands, folder)
+
+
+def _run_remote(arguments: argparse.Namespace, folder: OutputFolder) -> int:
+    """Play on another machine; a script that was given is read before anything is connected."""
+    target, script = wanted(arguments), _given(arguments)
+    commands = None if script is None else script.parse()
+    with far_end(arguments) as client:
+        from lstmtui.commands.progress import ProgressLine
+
+        progress = ProgressLine()
+        try:
+            traces = client.open(target, progress)
+        finally:
+            progress.clear()
+        script = script or _of_traces(traces, arguments.target)
+        return _play(arguments, traces, script, commands or script.parse(), folder, client)
 
 
 def _given(arguments: argparse.Namespace) -> Script | None:
@@ -115,7 +138,7 @@ def _record(scenario: Scenario, arguments: argparse.Namespace) -> Traces:
 
     progress = ProgressLine()
     try:
-        return run_scenario(scenario, arguments.device, arguments.dtype, progress)
+        return run_scenario(scenario, arguments.device, arguments.dtype, progress, arguments.trust)
     finally:
         progress.clear()
 
@@ -126,13 +149,14 @@ def _play(
     script: Script,
     commands: Sequence[Command],
     folder: OutputFolder,
+    far: Client | None = None,
 ) -> int:
     """Play, print a line or more for each command, and say at the end what did not hold."""
     from lstmtui.capture.engine import Engine
     from lstmtui.playback import Cast, Verdict, play, record_cast, replace_file
     from lstmtui.session import Session
 
-    session, verdict = Session(traces, Engine()), Verdict(script.file)
+    session, verdict = Session(traces, far or Engine(), far), Verdict(script.file)
     # An open screen puts its own streams in the place of these.
     out, err = sys.stdout, sys.stderr
     cast = Cast(session.trace.header.title or session.trace.name) if arguments.cast else None

@@ -19,16 +19,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Record, with progress on stderr where that is a terminal, and say what was saved."""
+    """Record, with progress on stderr where that is a terminal, and say what was saved.
+
+    It is written as it goes: `open DIR --follow` shows it meanwhile, and Ctrl-C leaves nothing behind.
+    """
     from lstmtui.scenario import find_scenario, load_scenario
 
-    scenario = load_scenario(find_scenario(arguments.scenario))
+    scenario = load_scenario(find_scenario(arguments.scenario), arguments.trust)
     from lstmtui.capture.run import run as run_scenario
 
     report = ProgressLine()
-    traces = run_scenario(scenario, arguments.device, arguments.dtype, report)
+    place = (arguments.device, arguments.dtype)
+    traces = run_scenario(scenario, *place, report, arguments.trust, arguments.output)
     report.clear()
-    traces.save(arguments.output)
     for name, trace in traces.items():
         parity = "none" if trace.parity is None else f"{trace.parity:.1e}"
         print(printable(f"{name}: T={trace.steps}, B={trace.batch}, loss {trace.loss:.6g}, parity {parity}"))

@@ -28,6 +28,9 @@ def export(session: Session, name: str, file: BinaryIO) -> None:
         name: ends in .csv or .npz.
         file: open for writing.
     """
+    if session.elsewhere is not None:
+        session.elsewhere.export(session, name, file)
+        return
     if name.endswith(".npz"):
         # savez puts one fixed date on everything, so the same run gives the same bytes.
         np.savez(file, **_arrays(session))  # type: ignore[arg-type]

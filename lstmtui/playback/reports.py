@@ -42,7 +42,7 @@ def json_line(played: Played) -> str:
     if played.stage is not None:
         record["stage"] = played.stage
     if outcome.value is not None:
-        record["value"] = _value(outcome.value)
+        record["value"] = json_value(outcome.value)
     if outcome.expect is not None:
         record["expect"] = outcome.expect
     if outcome.stop is not None or played.refused:
@@ -60,11 +60,12 @@ def _reason(outcome: Outcome) -> dict[str, Any]:
     return {"kind": outcome.stop.kind, **which, "text": printable(outcome.stop.text)}
 
 
-def _value(value: Any) -> Any:
+def json_value(value: Any) -> Any:
+    """A value as JSON has it: arrays as lists, and "NaN", "+inf" and "-inf" for what it has no numbers for."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
-    if isinstance(value, list):
-        return [_value(one) for one in value]
+    if isinstance(value, list | tuple):
+        return [json_value(one) for one in value]
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "+inf" if value > 0 else "-inf"
     return value

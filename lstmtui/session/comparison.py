@@ -9,6 +9,8 @@ import numpy as np
 
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
+from lstmtui.session.divergence import Divergence, first_divergence
+from lstmtui.session.readings import reading
 from lstmtui.session.session import Session
 from lstmtui.session.windows import Binning, Window, binned, window
 from lstmtui.trace import Trace, Traces, is_trace, load
@@ -35,19 +37,34 @@ def compared_with(session: Session, word: str | None) -> Trace | None:
     if word in session.traces:
         variant = None if session.variants is None else session.variants.trace(word)
         return session.traces[word] if variant is None else variant
+    find = saved_run if session.elsewhere is None else session.elsewhere.load
+    found = find(word, session.cursor.model)
+    if found is None:
+        raise UserError(f"{printable(word)}: no model and no saved trace; compare with {_others(session)}")
+    return found
+
+
+def saved_run(word: str, model: str) -> Trace | None:
+    """A run that was saved in this file system; None where there is no trace.
+
+    Args:
+        word: the path of the trace.
+        model: which one is taken of a trace of several.
+
+    Raises:
+        UserError: the trace cannot be read, or there is no such model in it.
+    """
     try:
         path = Path(word).expanduser()
         found = is_trace(path)
     except (OSError, ValueError, RuntimeError):
         found = False
-    if not found:
-        raise UserError(f"{printable(word)}: no model and no saved trace; compare with {_others(session)}")
-    return _chosen(load(path), session.cursor.model, word)
+    return _chosen(load(path), model, word) if found else None
 
 
 def beside(session: Session, other: Trace) -> Session:
     """A session on the other run at the same cursor, or the nearest place it has: every view works on it."""
-    mirror, cursor = Session(other), session.cursor
+    mirror, cursor = Session(other, elsewhere=session.elsewhere), session.cursor
     layer = min(cursor.layer, len(other.layers) - 1)
     directions = other.layers[layer].directions
     batch = min(cursor.batch, other.batch - 1)
@@ -64,6 +81,16 @@ def beside(session: Session, other: Trace) -> Session:
     return mirror
 
 
+@reading()
+def parting(session: Session, other: Trace) -> Divergence | None:
+    """The first place where this run and the other one differ, see `divergence.first_divergence`.
+
+    Raises:
+        UserError: they cannot be compared.
+    """
+    return first_divergence(session.trace, other)
+
+
 def common_quantities(session: Session, other: Trace) -> tuple[str, ...]:
     """The quantities of the selected layer that both runs have with as many units, in order of evaluation."""
     here, there = session.cursor, beside(session, other).cursor
@@ -77,6 +104,7 @@ def common_quantities(session: Session, other: Trace) -> tuple[str, ...]:
     )
 
 
+@reading()
 def both_norms(session: Session, other: Trace, quantity: str) -> tuple[Array, Array]:
     """The L2 norm over units for every t of the selected sequence, (T,), of this run and of the other.
 
@@ -88,6 +116,7 @@ def both_norms(session: Session, other: Trace, quantity: str) -> tuple[Array, Ar
     return here, there
 
 
+@reading(picture=True)
 def difference(
     session: Session,
     other: Trace,
@@ -120,6 +149,7 @@ def difference(
     return Window(quantity, start, stop, rows_of, here.units, per_row, valid)
 
 
+@reading()
 def difference_limit(session: Session, other: Trace, quantity: str) -> float:
     """Where a diverging map of the difference ends on every page, by the rule of `windows.color_limit`.
 

@@ -8,14 +8,16 @@ from dataclasses import replace
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.session.breakpoints import Breakpoint
-from lstmtui.session.comparison import compared_with
+from lstmtui.session.comparison import compared_with, parting
 from lstmtui.session.continuation import MOST_NOTES, Continuation, run_back, run_on
-from lstmtui.session.divergence import first_divergence
+from lstmtui.session.diagnosis import FINE, diagnose
+from lstmtui.session.evaluated import evaluated, expectation
 from lstmtui.session.expressions import Expression
-from lstmtui.session.hits import fits_somewhere, scope_at, unfit
+from lstmtui.session.first_bad import go_to_first_bad
+from lstmtui.session.hits import fits_somewhere, unfit
 from lstmtui.session.language import Command
 from lstmtui.session.outcome import Outcome
-from lstmtui.session.sentences import operands_text, place_text, value_text
+from lstmtui.session.sentences import place_text, value_text
 from lstmtui.session.session import Session
 from lstmtui.session.stop import Stop
 from lstmtui.session.variants import Variants
@@ -39,10 +41,7 @@ def execute(session: Session, command: Command) -> Outcome:
         else:
             outcome = _ACTIONS[command.verb](session, *command.arguments)
     except UserError as error:
-        outcome = Outcome(False, str(error), expect=False if command.verb == "expect" else None)
-        if command.verb in ("print", "expect"):
-            text = f"{command.arguments[0].text}: {error}, at {place_text(session)}"
-            outcome = replace(outcome, text=text)
+        outcome = Outcome(False, str(error))
     return replace(outcome, text=printable(outcome.text))
 
 
@@ -122,8 +121,9 @@ def _watch(session: Session, expression: Expression) -> Outcome:
     watch = session.watches.add(expression)
     if why:
         return Outcome(True, f"watch {watch.id}: {watch.text}; it has no value here: {why}")
-    value = value_text(expression.evaluate(scope_at(session), session.cursor.t))
-    return Outcome(True, f"watch {watch.id}: {watch.text} = {value} at {place_text(session)}")
+    found = evaluated(session, (expression,))[0]
+    text = f": {found.error}" if found.value is None else f" = {value_text(found.value)}"
+    return Outcome(True, f"watch {watch.id}: {watch.text}{text} at {place_text(session)}")
 
 
 def _unwatch(session: Session, number: int) -> Outcome:
@@ -135,18 +135,34 @@ def _unwatch(session: Session, number: int) -> Outcome:
 
 
 def _print(session: Session, expression: Expression) -> Outcome:
-    value = expression.evaluate(scope_at(session), session.cursor.t)
-    text = f"{expression.text} = {value_text(value)} at {place_text(session)}"
-    return Outcome(True, text, value=value)
+    found = evaluated(session, (expression,))[0]
+    if found.value is None:
+        return Outcome(False, f"{expression.text}: {found.error}, at {place_text(session)}")
+    text = f"{expression.text} = {value_text(found.value)} at {place_text(session)}"
+    return Outcome(True, text, value=found.value)
 
 
 def _expect(session: Session, condition: Expression) -> Outcome:
-    scope, t = scope_at(session), session.cursor.t
-    held = condition.condition(scope, t)
-    values = operands_text(condition, scope, t)
-    verdict = "holds" if held else "does not hold"
-    text = f"{condition.text} {verdict}{': ' + values if values else ''} at {place_text(session)}"
-    return Outcome(held, text, expect=held)
+    found = expectation(session, condition)
+    if found.error:
+        text = f"{condition.text}: {found.error}, at {place_text(session)}"
+        return Outcome(False, text, expect=False)
+    verdict = "holds" if found.held else "does not hold"
+    values = f": {found.operands}" if found.operands else ""
+    text = f"{condition.text} {verdict}{values} at {place_text(session)}"
+    return Outcome(found.held, text, expect=found.held)
+
+
+def _first_bad(session: Session, which: str) -> Outcome:
+    stop = go_to_first_bad(session, which)
+    if stop is not None:
+        return _moved(stop)
+    return Outcome(True, f"every number of the {which} pass is finite")
+
+
+def _diagnose(session: Session) -> Outcome:
+    serious = [str(verdict) for verdict in diagnose(session) if verdict.severity != FINE]
+    return Outcome(True, "; ".join(serious) or "nothing is wrong: every verdict is fine")
 
 
 def _compare(session: Session, word: str | None) -> Outcome:
@@ -154,7 +170,7 @@ def _compare(session: Session, word: str | None) -> Outcome:
     if session.compared is None:
         return Outcome(True, "nothing is compared")
     try:
-        found = first_divergence(session.trace, session.compared)
+        found = parting(session, session.compared)
     except UserError as error:
         return Outcome(True, f"compared with {word}; where they part cannot be said: {error}")
     return Outcome(True, f"compared with {word}; {found or 'the two runs do not differ by more than 1e-06'}")
@@ -210,4 +226,6 @@ _ACTIONS: dict[str, Callable[..., Outcome]] = {
     "print": _print,
     "expect": _expect,
     "compare": _compare,
+    "first-bad": _first_bad,
+    "diagnose": _diagnose,
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 from lstmtui.errors import UserError
+from lstmtui.session.readings import reading
 from lstmtui.session.session import Session
 from lstmtui.trace.trace import Array
 
@@ -16,7 +17,8 @@ _KEEPERS = ("f", "z")
 """The gates that say how much of a state is kept: f of c in an LSTM, z of h in a GRU."""
 
 
-class Reach(NamedTuple):
+@dataclass(frozen=True)
+class Reach:
     """How far back a gradient goes from one timestep."""
 
     state: str
@@ -28,6 +30,27 @@ class Reach(NamedTuple):
     far, NaN where the norm at `start` is 0 or not finite."""
 
 
+@dataclass(frozen=True, eq=False)
+class Horizon:
+    """How long one sequence is remembered."""
+
+    half_lives: Array | None
+    """Timesteps, (units,); None in a cell without a gate that keeps."""
+    reach: Reach | None
+    """How far back the gradient goes; None for a run that has none."""
+
+
+@reading()
+def horizon(session: Session) -> Horizon:
+    """Of the selected run, layer, direction and sequence; reads all of it, and does not depend on t."""
+    try:
+        reach = gradient_reach(session)
+    except UserError:
+        reach = None
+    return Horizon(half_lives(session), reach)
+
+
+@reading()
 def half_lives(session: Session) -> Array | None:
     """Timesteps in which half of each unit's memory is gone, (units,), or None in a cell without f and z.
 
@@ -45,6 +68,7 @@ def half_lives(session: Session) -> Array | None:
         return np.asarray(np.where(mean >= 1, np.inf, math.log(0.5) / np.log(mean)))
 
 
+@reading()
 def gradient_reach(session: Session, start: int | None = None) -> Reach:
     """How far back ‖∂L/∂c_t‖ (‖∂L/∂h_t‖ without c) stays above 1/e of what it is at `start`.
 
@@ -73,6 +97,7 @@ def gradient_reach(session: Session, start: int | None = None) -> Reach:
     return Reach(state, first if is_backward else last - first, steps)
 
 
+@reading()
 def unit_reaches(session: Session) -> Array:
     """The same for each unit alone, from where its own |∂L/∂c_t| is largest: timesteps, (units,).
 

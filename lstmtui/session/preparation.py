@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from lstmtui.trace import Trace, Traces
 
 
 def prepare(traces: Trace | Traces) -> None:
-    """Work out the norms of the states' derivatives and the states' extents, which a trace then keeps."""
+    """Work out the norms of the states' derivatives and the states' extents, which a trace then keeps.
+
+    Nothing is done for a trace whose arrays are not in this process: it is prepared where they are.
+    """
     for trace in [traces] if isinstance(traces, Trace) else traces.values():
-        for index, layer in enumerate(trace.layers):
-            for direction in layer.directions:
-                for state in trace.cell(index).states:
-                    if "d" + state in trace.quantities(index):
-                        trace.norms("d" + state, index, direction)
-                    trace.extent(state, index, direction)
+        if all(isinstance(trace.values(state), np.ndarray) for state in trace.cell().states):
+            _prepare(trace)
+
+
+def _prepare(trace: Trace) -> None:
+    for index, layer in enumerate(trace.layers):
+        for direction in layer.directions:
+            for state in trace.cell(index).states:
+                if "d" + state in trace.quantities(index):
+                    trace.norms("d" + state, index, direction)
+                trace.extent(state, index, direction)

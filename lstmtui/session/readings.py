@@ -7,13 +7,16 @@ ordinary function; on one whose arrays are elsewhere the question travels there,
 from __future__ import annotations
 
 import inspect
+import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, BinaryIO, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     from lstmtui.session.session import Session
+    from lstmtui.trace import Trace
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,13 +32,38 @@ class Absent(Exception):
 class Elsewhere(Protocol):
     """Where the arrays of a session are, if they are not in this process."""
 
+    on_news: Callable[[], None] | None
+    """Called from any thread when an answer has come, or `trouble` is another."""
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the way there, in words that fit a header; empty where all is well."""
+
     def answer(self, session: Session, reading: Reading, arguments: Mapping[str, Any]) -> Any:
         """What the reading gives there.
 
         Raises:
             Absent: the answer has been asked for, and this thread may not wait for it.
             UserError: what the reading raised, or why there can be no answer.
+            Cancelled: `cancel` was called while this thread waited.
         """
+
+    def load(self, path: str, model: str) -> Trace | None:
+        """What `comparison.saved_run` gives there: a run that was saved there; None where there is no trace.
+
+        Raises:
+            UserError: it cannot be read, or there is no such model in it.
+        """
+
+    def export(self, session: Session, name: str, file: BinaryIO) -> None:
+        """Write here what `playback.export` writes there.
+
+        Raises:
+            UserError: there can be no answer.
+        """
+
+    def cancel(self) -> None:
+        """Every thread that waits for an answer now gives it up, with `lstmtui.Cancelled`."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +98,8 @@ def reading(
 
     def made(function: Callable[Concatenate[Session, P], R]) -> Callable[Concatenate[Session, P], R]:
         known = Reading(function.__name__, function, frozenset((*PLACE, *depends)), picture)
-        READINGS[known.name] = known
+        if READINGS.setdefault(known.name, known) is not known:
+            raise ValueError(f"{known.name}: there are two readings of this name")
         signature = inspect.signature(function)
 
         @wraps(function)
@@ -86,3 +115,30 @@ def reading(
         return cast("Callable[Concatenate[Session, P], R]", answered)
 
     return made
+
+
+def every_reading() -> Mapping[str, Reading]:
+    """All readings by name, whether their modules have been imported before or not."""
+    import lstmtui.session
+
+    for module in pkgutil.walk_packages(lstmtui.session.__path__, "lstmtui.session."):
+        import_module(module.name)
+    return READINGS
+
+
+def together(*questions: Callable[[], Any]) -> tuple[Any, ...]:
+    """The answers to some questions, all of which are asked before one is waited for.
+
+    Raises:
+        Absent: at least one of the answers is not here yet.
+        UserError: what the first question that raised it did.
+    """
+    answers, absent = [], None
+    for question in questions:
+        try:
+            answers.append(question())
+        except Absent as error:
+            absent = error
+    if absent is not None:
+        raise absent
+    return tuple(answers)

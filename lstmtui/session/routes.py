@@ -8,22 +8,28 @@ import numpy as np
 
 from lstmtui.cells.notation import UNICODE, Notation
 from lstmtui.errors import UserError
+from lstmtui.session.lengths import lengths_of
+from lstmtui.session.readings import reading
 from lstmtui.session.session import Session
 from lstmtui.session.split import FROM_ABOVE, Route, Split, Vector, norm, total
+from lstmtui.trace.trace import array_key
 
 _STEPS_OF_ROUNDING = 64
 _EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 
+@reading("t")
 def routes_at(session: Session, notation: Notation = UNICODE) -> tuple[Split, ...]:
     """The split of dh, and of dc where there is one, at the timestep before the cursor.
 
     Of the selected layer, direction and sequence, in float64, from what was recorded.
 
     Raises:
-        UserError: the trace has no gradients, or not the layer's parameters.
+        UserError: the trace has no gradients, or not the layer's parameters; or the model's own loop
+            changed the state between the two timesteps, so that there are routes the trace does not hold.
     """
     step = _Step(session, notation)
+    step.check()
     with np.errstate(all="ignore"):
         return tuple(_split(step, state) for state in session.cell.states)
 
@@ -37,9 +43,22 @@ class _Step:
         self.place, self.batch, self.t = (cursor.layer, cursor.direction), cursor.batch, cursor.t
         self.hidden_size = session.layer.hidden_size
         self.previous = cursor.t + (1 if cursor.direction == "backward" else -1)
-        self.is_first = not 0 <= self.previous <= session.last_t
+        self.length = int(lengths_of(self.trace, cursor.layer)[cursor.batch])
+        self.is_first = not 0 <= self.previous < self.length
         """The state before is the initial one, which no equation made."""
         self._parameters = self.trace.layer_parameters(*self.place)
+
+    def check(self) -> None:
+        """Refuse a timestep whose routes do not end in the states of the timestep before."""
+        if self.t >= self.length:
+            raise UserError(f"t={self.t}: this layer has t=0 to t={self.length - 1} of this sequence")
+        for state in () if self.is_first else self.cell.states:
+            given = self.trace.arrays.get(array_key("before/" + state, *self.place))
+            if given is not None and (given[self.t, self.batch] != self.before(state)).any():
+                raise UserError(
+                    f"the model's own loop changed {state} between t={self.previous} and t={self.t}: "
+                    "what of the gradient comes back through that is not in the trace"
+                )
 
     def now(self, quantity: str) -> Vector:
         """A quantity at the cursor, (units,)."""

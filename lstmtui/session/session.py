@@ -34,16 +34,9 @@ class Session:
         engine: Engine | None = None,
         elsewhere: Elsewhere | None = None,
     ) -> None:
-        if isinstance(traces, Trace):
-            traces = Traces({traces.name: traces})
-        if not traces:
-            raise UserError("there is nothing to debug: the scenario has no model")
-        for name, trace in traces.items():
-            if trace.lengths.min() < 1 or trace.lengths.max() > trace.steps:
-                raise UserError(f"{name}: a sequence is given a length outside of 1 to {trace.steps}")
         self.elsewhere = elsewhere
         """Where the arrays are; None: in this process."""
-        self.traces = dict(traces)
+        self.traces = _by_name(traces)
         """As they were recorded, without what-ifs."""
         self.cursor = Cursor(next(iter(self.traces)))
         self.breakpoints = Breakpoints()
@@ -56,6 +49,23 @@ class Session:
         """The runs with what-ifs, of the models that have any."""
         self.variants = None if engine is None else Variants(self, engine)
         """The what-ifs, kept whatever is selected; None where no model can be run again."""
+
+    def renew(self, traces: Trace | Mapping[str, Trace]) -> None:
+        """Go on with other traces of these models, such as a recording that has grown.
+
+        The cursor stays where it is as far as that is there; breakpoints and watches are kept. What-ifs are
+        of the runs there were: take them back first.
+
+        Raises:
+            UserError: there is no trace; everything is as it was.
+        """
+        new = _by_name(traces)
+        name = next((n for n, trace in self.traces.items() if trace is self.compared), None)
+        if name is not None:
+            self.compared = new.get(name)
+        self.traces = new
+        model = self.cursor.model
+        self._select("", model=model if model in new else next(iter(new)))
 
     @property
     def trace(self) -> Trace:
@@ -189,3 +199,19 @@ class Session:
             stage=None if cursor.stage is None else min(cursor.stage, len(stages) - 1),
         )
         return Stop("select", text)
+
+
+def _by_name(traces: Trace | Mapping[str, Trace]) -> dict[str, Trace]:
+    """The traces of a session.
+
+    Raises:
+        UserError: there is none, or the lengths of its sequences are none.
+    """
+    if isinstance(traces, Trace):
+        traces = Traces({traces.name: traces})
+    if not traces:
+        raise UserError("there is nothing to debug: the scenario has no model")
+    for name, trace in traces.items():
+        if trace.lengths.min() < 1 or trace.lengths.max() > trace.steps:
+            raise UserError(f"{name}: a sequence is given a length outside of 1 to {trace.steps}")
+    return dict(traces)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lstmtui.session.readings import reading
 from lstmtui.session.session import Session
 from lstmtui.trace import Trace
 from lstmtui.trace.trace import Array
@@ -43,6 +44,7 @@ class Signal:
     rows: tuple[TokenRow, ...]
 
 
+@reading()
 def signal(session: Session, start: int, stop: int) -> Signal:
     """The input, the target and the output of the selected sequence, from `start` to before `stop`."""
     trace, batch = session.trace, session.cursor.batch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lstmtui.errors import UserError
 
 if TYPE_CHECKING:
-    from lstmtui.session.expressions import Expression, Scope
+    from lstmtui.session.expressions import Expression
     from lstmtui.session.session import Session
     from lstmtui.trace.trace import Array
 
@@ -67,16 +67,15 @@ class Watches:
         """Forget a watch; None where there is none of this number."""
         return self._kept.pop(number, None)
 
-    def at_cursor(self, session: Session) -> tuple[Watched, ...]:
-        """The value of each watch where the session stands."""
-        from lstmtui.session.hits import scope_at
+    def at_cursor(self, session: Session, most: int | None = None) -> tuple[Watched, ...]:
+        """The value of each watch where the session stands, of longer vectors the first `most` units."""
+        from lstmtui.session.evaluated import evaluated
 
-        scope, t = scope_at(session), session.cursor.t
-        return tuple(_watched(watch, scope, t) for watch in self)
-
-
-def _watched(watch: Watch, scope: Scope, t: int) -> Watched:
-    try:
-        return Watched(watch.id, watch.text, watch.expression.evaluate(scope, t))
-    except UserError as error:
-        return Watched(watch.id, watch.text, None, str(error))
+        if not self._kept:
+            return ()
+        watches = tuple(self)
+        found = evaluated(session, tuple(watch.expression for watch in watches), most)
+        return tuple(
+            Watched(watch.id, watch.text, one.value, one.error)
+            for watch, one in zip(watches, found, strict=True)
+        )

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from lstmtui.session.readings import reading
 from lstmtui.session.session import Session
 from lstmtui.trace.trace import Array, Trace
 
@@ -52,6 +53,7 @@ class Page:
         return end if self.count == 1 else f"{end}  page {self.number}/{self.count}"
 
 
+@reading(picture=True)
 def window(
     session: Session,
     quantity: str,
@@ -79,12 +81,14 @@ def window(
     return Window(quantity, start, stop, binned(values, per_row, binning), units, per_row, valid)
 
 
+@reading("t")
 def vector(session: Session, quantity: str) -> Array:
     """A quantity at the cursor, shape (units,)."""
     cursor = session.cursor
     return np.asarray(session.trace.values(quantity, cursor.layer, cursor.direction)[cursor.t, cursor.batch])
 
 
+@reading()
 def gradient_norms(session: Session, quantity: str, trace: Trace | None = None) -> Array:
     """‖∂L/∂quantity_t‖ over units for every t of the selected sequence, shape (T,), of any of the traces."""
     cursor, trace = session.cursor, trace or session.trace
@@ -94,12 +98,14 @@ def gradient_norms(session: Session, quantity: str, trace: Trace | None = None) 
     return trace.norms("d" + quantity, layer, direction)[:, min(cursor.batch, trace.batch - 1)]
 
 
+@reading()
 def extent(session: Session, quantity: str) -> float:
     """The largest finite |value| over the whole run, for a scale that stays the same on every page."""
     reach = session.trace.extent(quantity, session.cursor.layer, session.cursor.direction)
     return max(abs(reach.low), abs(reach.high))
 
 
+@reading()
 def color_limit(session: Session, quantity: str) -> float:
     """Where a diverging map ends: three times the root mean square, or the largest |value| if that is less.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,12 +13,15 @@ from textual import on
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.events import Event, Key
+from textual.message import Message
 from textual.screen import Screen
 
 from lstmtui.session import Session, memory
 from lstmtui.trace import Trace, Traces
+from lstmtui.trace.growth import LIVE_STATE
 from lstmtui.tui.command_line import PromptInput
 from lstmtui.tui.difference import DifferenceApp
+from lstmtui.tui.following import Following
 from lstmtui.tui.screens.commanding import CommandingScreen
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.opening import OpeningScreen
@@ -40,12 +44,20 @@ class LstmtuiApp(DifferenceApp):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = []
 
+    class News(Message):
+        """From where the arrays are: an answer has come, or something is wrong with the way."""
+
+        def can_replace(self, message: Message) -> bool:
+            """One is enough for all that has happened."""
+            return isinstance(message, type(self))
+
     def __init__(
         self, start: Start, *, ascii: bool = False, driver_class: type[Driver] | None = None
     ) -> None:
         # Without colour Textual is to leave styles alone; its monochrome filter would write greys.
         super().__init__(driver_class, ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.start = start
+        self._follower = start.follower
         self.look = Look.detect(None if self.no_color else self.console.color_system, ascii)
         for theme in THEMES:
             self.register_theme(theme)
@@ -68,15 +80,37 @@ class LstmtuiApp(DifferenceApp):
         else:
             self.action_pick()
 
-    def walk(self, traces: Trace | Traces, place: Path | None = None) -> None:
+    def walk(self, traces: Trace | Traces, place: Path | str | None = None) -> None:
         """Debug recorded traces, in place of what is on screen, with what was kept for their place."""
-        session = Session(traces, self.start.engine)
+        session = Session(traces, self.start.engine, self.start.elsewhere)
+        if self.start.elsewhere is not None:
+            self.start.elsewhere.on_news = self._tell_news
         if place is not None:
             memory.load(session, place)
-        self._replace(DebuggerScreen(session, self.look, place))
+        screen = DebuggerScreen(session, self.look, place)
+        if self._follower is not None and (self.start.follow or self._follower.state == LIVE_STATE):
+            screen.following = Following(screen, self._follower, follow=self.start.follow)
+        self._follower = None  # it is that of the first traces, not of others picked later
+        self._replace(screen)
         # What is there now stays: looking through all of it for garbage again and again would cost one
         # step in twenty an extra 20 ms.
         self.screen.call_after_refresh(gc.freeze)
+
+    def _tell_news(self) -> None:
+        """Called from any thread, also when the app is about to end."""
+        with suppress(RuntimeError):  # its event loop is closed
+            self.post_message(self.News())
+
+    @on(News)
+    def _draw_news(self) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, DebuggerScreen):
+                screen.answers_came()
+
+    def on_unmount(self) -> None:
+        """Nobody looks any more."""
+        if self.start.elsewhere is not None:
+            self.start.elsewhere.on_news = None
 
     @on(CommandingScreen.Kept)
     def _keep(self, event: CommandingScreen.Kept) -> None:

@@ -11,10 +11,16 @@ from lstmtui.tui.widgets.spans import Spans
 _ARROWS = {"forward": "→", "backward": "←"}
 
 
-def header_spans(session: Session, width: int) -> Spans:
-    """Title and facts; where there is no room for all, the title and then the last facts give way."""
-    facts = _facts(session)
-    while facts and _length(facts) > width and len(facts) > 2:
+def header_spans(session: Session, width: int, growth: str = "") -> Spans:
+    """Title and facts; where there is no room for all, the title and then the last facts give way.
+
+    Args:
+        session: what it is about.
+        width: in cells.
+        growth: how a trace stands that is being recorded.
+    """
+    facts = _facts(session, growth)
+    while _length(facts) > width and len(facts) > 2:
         facts.pop()
     room = width - _length(facts) - 4
     title = session.trace.header.title
@@ -26,13 +32,16 @@ def header_spans(session: Session, width: int) -> Spans:
     return (*spans, *(span for fact in facts for span in (*fact, ("   ", "sign"))))
 
 
-def _facts(session: Session) -> list[Spans]:
+def _facts(session: Session, growth: str) -> list[Spans]:
     """From the most important to the least."""
     cursor, trace, layer = session.cursor, session.trace, session.layer
     sizes = f"{len(trace.layers)}×{layer.hidden_size}"
+    trouble = "" if session.elsewhere is None else session.elsewhere.trouble
     facts: list[Spans] = [
+        *([((trouble, "warning"),)] if trouble else []),
         ((cursor.model, "accent"), (f" {layer.cell} {sizes}", "muted")),
         ((f"t={cursor.t}/{session.last_t}", "cursor"),),
+        *([((growth, "accent"),)] if growth else []),
         *([(("what-if", "warning"),)] if cursor.model in session.changed else []),
         ((f"unit {cursor.unit}", "text"),),
         ((f"layer {cursor.layer} {_ARROWS[cursor.direction]}", "text"),),

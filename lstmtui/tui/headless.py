@@ -6,6 +6,7 @@ import asyncio
 import os
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from time import monotonic
 from types import TracebackType
 
 # Textual reads these when it is imported; a picture does not depend on the terminal it is made in.
@@ -35,6 +36,8 @@ _TURNS = 40
 """Turns of the event loop in which messages find their way through the widgets."""
 _FRAME = 0.02
 """Seconds."""
+_LONGEST_WAIT = 60.0
+"""Seconds for what has to come from elsewhere; after that the screen is taken as it is."""
 
 
 class HeadlessDebugger:
@@ -53,7 +56,7 @@ class HeadlessDebugger:
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> HeadlessDebugger:
-        self._app = LstmtuiApp(Start(traces=Traces(self._session.traces)))
+        self._app = LstmtuiApp(Start(traces=Traces(self._session.traces), elsewhere=self._session.elsewhere))
         # Each call runs the app's event loop for as long as it needs, in one context.
         self._running: AbstractAsyncContextManager[Pilot[None]] = self._app.run_test(size=self._size)
         self._pilot = self._runner.run(self._running.__aenter__())
@@ -70,7 +73,10 @@ class HeadlessDebugger:
 
     def run(self, command: Command) -> Outcome:
         """Execute a command, and show what came of it; files are left to be written."""
-        return self._runner.run(self._run(command))
+        # Not on the event loop, which may not wait for arrays that are elsewhere.
+        outcome = execute(self._session, command)
+        self._runner.run(self._take(command, outcome))
+        return outcome
 
     def picture(self) -> str:
         """What is on screen, as SVG with the title of what is debugged."""
@@ -93,22 +99,24 @@ class HeadlessDebugger:
         self._screen.session = self._session
         self._screen.show_session()
 
-    async def _run(self, command: Command) -> Outcome:
-        outcome = execute(self._session, command)
+    async def _take(self, command: Command, outcome: Outcome) -> None:
         if command.verb != "screenshot":  # a picture does not show that it was taken
             # Whoever plays writes the files, and the screen stays until it is closed.
             shows = outcome.request is None or command.verb in ("note", "pause")
             self._screen.finish_command(command, outcome if shows else replace(outcome, request=None))
-        return outcome
 
     async def _settle(self) -> LayoutUpdate:
         """Wait until everything that is under way has been drawn, and return the whole screen."""
-        shown, same = self._drawn(), 0
-        for _ in range(_MOST_ROUNDS):
+        shown, same, rounds = self._drawn(), 0, 0
+        latest = monotonic() + _LONGEST_WAIT
+        while rounds < _MOST_ROUNDS:
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
             # The app draws by timers of 1/60 s; sleeping longer lets them go first, however slow all is.
             await asyncio.sleep(_FRAME)
+            if self._screen.is_behind and monotonic() < latest:
+                continue
+            rounds += 1
             before, shown = shown, self._drawn()
             same = same + 1 if _strips(shown) == _strips(before) else 0
             if same == _SAME_ROUNDS:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from lstmtui.trace import Trace, Traces
 
 if TYPE_CHECKING:
+    from lstmtui.session.readings import Elsewhere
     from lstmtui.session.variants import Engine
+    from lstmtui.trace.growth import Follower
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being recorded, timesteps done, timesteps in all)."""
@@ -22,8 +24,8 @@ class Opening:
 
     name: str
     work: Callable[[Progress], Trace | Traces]
-    place: Path | None = None
-    """The scenario's file, which its breakpoints and watches are kept for."""
+    place: Path | str | None = None
+    """The scenario's file or address, which its breakpoints and watches are kept for."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Start:
     """Traces that are there, something to open, or a list to pick from."""
 
     traces: Trace | Traces | None = None
-    place: Path | None = None
+    place: Path | str | None = None
     """Where the traces come from, which their breakpoints and watches are kept for."""
     engine: Engine | None = None
     """What runs models again for what-ifs; without it there are none."""
@@ -49,3 +51,9 @@ class Start:
     choices: Sequence[Choice] = ()
     opener: Callable[[Path], Opening] | None = None
     """Makes something to open of a choice; raises `lstmtui.UserError` where it cannot be opened."""
+    elsewhere: Elsewhere | None = None
+    """Where the arrays of the traces are, if they are not in this process."""
+    follower: Follower | None = None
+    """What the traces are asked of again, where they may grow."""
+    follow: bool = False
+    """Whether the cursor goes along with them from the start."""

@@ -237,15 +237,10 @@ def test_what_only_a_front_end_can_do_is_asked_of_it(
 
 
 class Recorder:
-    """Variants that only note what they are asked, with half of the baseline's forget gate."""
+    """Variants that only note what they are asked."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self) -> None:
         self.asked: list[object] = []
-        f = trace.values("f") * np.float32(0.5)
-        self.trace = Trace(trace.header, {**trace.arrays, "0/forward/f": f})
-
-    def baseline(self, model: str) -> Trace | None:
-        return self.trace
 
     def set(self, change: Change) -> str:
         if change.quantity == "h":
@@ -267,7 +262,7 @@ class Recorder:
 
 
 def test_what_ifs_go_to_whoever_can_run_the_models(alone: Session) -> None:
-    alone.variants = variants = Recorder(alone.trace)
+    alone.variants = variants = Recorder()
     assert said(alone, "set f[2] = 1 from 1 to 4") == "what-if 1: f[2] = 1 from 1 to 4"
     assert said(alone, "unset 1") == "taken back"
     lines = (
@@ -293,7 +288,10 @@ def test_what_ifs_go_to_whoever_can_run_the_models(alone: Session) -> None:
 
 def test_base_is_the_run_without_what_ifs(alone: Session) -> None:
     assert said(alone, "print base(f[0]) == f[0]") == "base(f[0]) == f[0] = true at t=0"
-    alone.variants = Recorder(alone.trace)
+    recorded = alone.trace
+    f = recorded.values("f") * np.float32(0.5)
+    alone.traces["alone"] = Trace(recorded.header, {**recorded.arrays, "0/forward/f": f})
+    alone.changed["alone"] = recorded
     assert said(alone, "print base(f[0])") == "base(f[0]) = 0.25 at t=0"
     assert said(alone, "break when base(f[0]) < 0.1", "c").startswith("breakpoint 1: base(f[0]) < 0.1 at t=2")
     assert said(alone, "watch base(f[0])").startswith("watch 1: base(f[0]) = 0.0625")

@@ -3,10 +3,11 @@
 from lstmtui.session.expressions.error import ExpressionError
 from lstmtui.session.expressions.expression import Expression, compile_expression
 from lstmtui.session.expressions.scope import Scope, scope_of
-from lstmtui.session.expressions.vocabulary import FUNCTIONS, quantity_names
+from lstmtui.session.expressions.vocabulary import FUNCTIONS, SCALARS, quantity_names
 
 __all__ = [
     "FUNCTIONS",
+    "SCALARS",
     "Expression",
     "ExpressionError",
     "Scope",

@@ -79,6 +79,8 @@ class _Block:
     def _scalar(self, name: str) -> Array:
         if name == "loss":
             return np.full((1, 1), float(self._scope.loss))
+        if name == "firstbad":
+            return np.full((1, 1), float(self._scope.first_bad))
         return (np.arange(self._times.start, self._times.stop, self._times.step) + float(self._shift))[
             :, None
         ]

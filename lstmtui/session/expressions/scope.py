@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from lstmtui.session.bad_values import first_bad_timestep
 from lstmtui.session.session import Session
 from lstmtui.trace.trace import Array, Trace
 
@@ -22,6 +23,10 @@ class Scope(Protocol):
     @property
     def loss(self) -> float:
         """What the gradients are taken of."""
+
+    @property
+    def first_bad(self) -> int:
+        """The timestep of the first NaN or inf of the sequence in the run; −1 where there is none."""
 
     @property
     def backward(self) -> bool:
@@ -62,6 +67,11 @@ class TraceScope:
         return self.trace.loss
 
     @property
+    def first_bad(self) -> int:
+        """The timestep of the first NaN or inf of the sequence in the run; −1 where there is none."""
+        return first_bad_timestep(self.trace, self.batch)
+
+    @property
     def backward(self) -> bool:
         """Whether the timestep before t is t + 1."""
         return self.direction == "backward"
@@ -76,7 +86,10 @@ class TraceScope:
 
     def window(self, quantity: str, start: int, stop: int) -> Array:
         """A quantity from `start` to before `stop`, shape (timesteps, units)."""
-        return np.asarray(self.trace.values(quantity, self.layer, self.direction)[start:stop, self.batch])
+        every = self.trace.values(quantity, self.layer, self.direction)
+        if start >= stop:  # how many units there are is known also where the arrays are not
+            return np.empty((0, every.shape[2]), every.dtype)
+        return np.asarray(every[start:stop, self.batch])
 
     def initial(self, quantity: str) -> Array | None:
         """h or c before the first timestep, shape (units,); None for every other quantity."""

@@ -19,7 +19,9 @@ ELSEWHERE = ("prev", "base")
 
 FUNCTIONS = REDUCTIONS + ELEMENTWISE + ELSEWHERE
 CONNECTIVES = ("and", "or", "not")
-SCALARS = ("t", "loss")
+SCALARS = ("t", "loss", "firstbad")
+"""One value: the timestep, what the gradients are taken of, and the timestep of the first NaN or inf of the
+sequence in the forward pass, −1 where there is none."""
 
 
 @cache

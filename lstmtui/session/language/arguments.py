@@ -85,6 +85,11 @@ def breakpoint_place(line: Reader) -> Arguments:
     return ("when", when, line.rest("the text of the note is missing"))
 
 
+def optional_pass(line: Reader) -> Arguments:
+    """("forward",) or ("backward",): the run, or its derivatives; the run where it is left out."""
+    return ("forward",) if line.done else (line.keyword("forward", "backward"),)
+
+
 def change(line: Reader) -> Arguments:
     """(a Change,)."""
     quantity = _changed_quantity(line)

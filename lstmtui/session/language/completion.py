@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from lstmtui.printable import printable
-from lstmtui.session.expressions import FUNCTIONS
+from lstmtui.session.expressions import FUNCTIONS, SCALARS
 from lstmtui.session.language.verbs import ALIASES, VERBS
 from lstmtui.session.session import Session
 
@@ -55,6 +55,8 @@ def _arguments(verb: str, before: list[str], last: str, session: Session) -> lis
 def _single(verb: str, session: Session) -> Iterable[str]:
     """The only argument of a verb, where what there is can be listed."""
     match verb:
+        case "first-bad":
+            return ("forward", "backward")
         case "direction":
             return session.layer.directions
         case "layer":
@@ -81,7 +83,7 @@ def _in_expression(last: str, session: Session, others: Iterable[str] = ()) -> l
     found = _NAME.search(last)
     if found is None and last[-1:] in (")", "]", *"0123456789"):
         return []
-    names = (*_quantities(session), *FUNCTIONS, "t", "loss", "and", "or", "not", *others)
+    names = (*_quantities(session), *FUNCTIONS, *SCALARS, "and", "or", "not", *others)
     return _beginning(found[0] if found else "", names)
 
 

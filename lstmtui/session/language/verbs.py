@@ -48,6 +48,15 @@ _ALL = (
     Verb("disable", "disable N", "keep breakpoint N without stopping", arguments.identity("the breakpoint")),
     Verb("continue", "continue", "go to the next breakpoint hit, or the end", arguments.nothing),
     Verb("rcontinue", "rcontinue", "go back to the previous breakpoint hit, or the start", arguments.nothing),
+    Verb(
+        "first-bad",
+        "first-bad [forward|backward]",
+        "go to where NaN or inf first appears, in the run or among its derivatives",
+        arguments.optional_pass,
+    ),
+    Verb(
+        "diagnose", "diagnose", "say what is wrong with the run: gates, units, gradients", arguments.nothing
+    ),
     Verb("watch", "watch EXPR", "show an expression at every timestep", arguments.expression),
     Verb("unwatch", "unwatch N", "remove watch N", arguments.identity("the watch")),
     Verb("print", "print EXPR", "evaluate an expression here", arguments.expression),

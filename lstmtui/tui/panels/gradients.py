@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 from textual import on
 from textual.app import ComposeResult
 
-from lstmtui.errors import UserError
-from lstmtui.session import Session, gradient_norms
+from lstmtui.session import Session
+from lstmtui.session.outline import gradient_outline
+from lstmtui.session.readings import together
 from lstmtui.trace import Trace
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
@@ -43,12 +47,16 @@ class GradientPanel(Panel):
         width = self.content_size.width - GUTTER - 2
         if width <= 0:
             return
-        self.steps = session.trace.steps
-        columns = ColumnMap(min(self.steps, width), width)
+        steps = session.trace.steps
+        columns = ColumnMap(min(steps, width), width)
         runs = (id(session.trace), id(session.other))
         if self.changed(cursor.model, cursor.layer, cursor.direction, cursor.batch, self.content_size, runs):
-            self.plot.set_series(_series(session), self.steps, columns, gutter=GUTTER, log=True)
-        self.ruler.set(0, self.steps, columns, cursor.t)
+            pixels = columns.used if self.look.ascii else 2 * columns.used
+            series = _series(session, pixels, columns.used)
+            self.plot.set_series(series, steps, columns, gutter=GUTTER, log=True)
+            self.drawn()
+        self.steps = steps
+        self.ruler.set(0, steps, columns, cursor.t)
 
     @on(Ruler.Clicked)
     @on(LinePlot.Clicked)
@@ -58,30 +66,33 @@ class GradientPanel(Panel):
         self.post_message(self.Picked(t=event.column * self.steps // max(1, columns)))
 
 
-def _series(session: Session) -> list[Series]:
-    """The selected run's c and h first, then h of what it is held against and of every other model."""
-    lines = []
+def _runs(session: Session) -> Iterator[tuple[str, Trace, str, int, str, str]]:
+    """(name, run, state, style, role, tag) of each line.
+
+    The selected run's c and h come first, then h of what it is held against and of every other model.
+    """
     if "c" in session.cell.states:
-        lines += _line(session, "c", session.trace, "c", 0, "c", "c")
+        yield "c", session.trace, "c", 0, "c", "c"
     selected, several = session.cursor.model, len(session.traces) > 1
-    lines += _line(session, f"h {selected}" if several else "h", session.trace, "h", 1, "h", "h")
+    yield f"h {selected}" if several else "h", session.trace, "h", 1, "h", "h"
     other = session.other
     if other is not None and other not in session.traces.values():
-        lines += _line(session, f"h {other.name}, saved", other, "h", 2, "series1", "H")
-    elif other is session.baseline:
-        lines += _line(session, "h as recorded", other, "h", 2, "series1", "H")
+        yield f"h {other.name}, saved", other, "h", 2, "series1", "H"
+    elif other is not None and other is session.baseline:
+        yield "h as recorded", other, "h", 2, "series1", "H"
     for at, (name, trace) in enumerate(session.traces.items()):
         if name != selected:
-            role, tag = f"series{(at + 2) % 6}", chr(ord("A") + at % 26)
-            lines += _line(session, f"h {name}", trace, "h", at + 1, role, tag)
-    return lines
+            yield f"h {name}", trace, "h", at + 1, f"series{(at + 2) % 6}", chr(ord("A") + at % 26)
 
 
-def _line(
-    session: Session, name: str, trace: Trace, state: str, style: int, role: str, tag: str
-) -> list[Series]:
-    """The norms of a run; none where its loss cannot be differentiated again."""
-    try:
-        return [Series(name, gradient_norms(session, state, trace), style, role, tag=tag)]
-    except UserError:
-        return []
+def _series(session: Session, pixels: int, cells: int) -> list[Series]:
+    """A line for each run, but none for one whose loss cannot be differentiated again."""
+    runs, steps = list(_runs(session)), session.trace.steps
+    outlines = together(
+        *(partial(gradient_outline, session, run[2], run[1], steps, pixels, cells) for run in runs)
+    )
+    return [
+        Series(name, outline, style, role, tag=tag)
+        for (name, _, _, style, role, tag), outline in zip(runs, outlines, strict=True)
+        if outline is not None
+    ]

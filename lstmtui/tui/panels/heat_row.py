@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from lstmtui.session import Page, Session, color_limit, vector, window
+from lstmtui.session import Page, Session, Window, color_limit, vector, window
 from lstmtui.session.comparison import common_quantities, difference, difference_limit
+from lstmtui.session.readings import together
 from lstmtui.session.windows import Binning
 from lstmtui.trace import Trace
+from lstmtui.trace.trace import Array
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.bars import Bars
 from lstmtui.tui.widgets.columns import ColumnMap
@@ -18,6 +22,24 @@ from lstmtui.tui.widgets.text_lines import TextLines
 LABEL_WIDTH = 3
 IN_UNIT_INTERVAL = ("f", "i", "o", "r", "z")
 """The gates a logistic function makes; their maps run from 0 to 1, all others round 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What a row is about to show."""
+
+    facts: object
+    """What the map depends on."""
+    quantity: str
+    page: Page
+    map: tuple[Window, float] | None
+    """The numbers, and where the colours end; None: the map that is there stays."""
+    unit: int
+    """The selected one."""
+    now: Array | None
+    """The bars of this timestep; None without bars."""
+    most: float
+    """Where the bars end."""
 
 
 class HeatRow(Horizontal):
@@ -58,14 +80,17 @@ class HeatRow(Horizontal):
         """How many timesteps fit."""
         return self.map.size.width
 
-    def show(self, session: Session, quantity: str, page: Page, *, subtract: bool = False) -> None:
-        """Draw the map if the page or the selection changed, and the bars of this timestep.
+    def view(self, session: Session, quantity: str, page: Page, *, subtract: bool = False) -> View | None:
+        """What is to be drawn: the map if the page or the selection changed, and the bars of this timestep.
 
         Args:
             session: whose cursor says what is selected.
             quantity: what to show.
             page: the timesteps.
             subtract: show the selected run minus `session.other`, where there is one.
+
+        Raises:
+            Absent: not all of it is here yet.
         """
         cursor, size = session.cursor, self.map.size
         other = session.other if subtract else None
@@ -73,37 +98,59 @@ class HeatRow(Horizontal):
             other = None  # the other run has no such quantity, or not as many units: its own values then
         self.quantity, self.difference = quantity, other is not None
         if not size.width or not size.height:
-            return
+            return None
         runs = (id(session.trace), id(other))
         facts = (cursor.layer, cursor.direction, cursor.batch, quantity, page, size, *runs)
-        if facts != self._drawn:
-            self._drawn = facts
-            self._draw_map(session, quantity, page, other)
-        units = session.layer.size(quantity)
-        unit = min(cursor.unit, units - 1)
-        self._show_label(quantity, self.map.line_of(unit // self.units_per_row), size.height)
-        if self.bars is not None and self.bars.size.height:
-            most = 1.0 if quantity in IN_UNIT_INTERVAL else color_limit(session, quantity)
-            low, kind = (0.0, "sequential") if quantity in IN_UNIT_INTERVAL else (-most, "diverging")
-            labels = [str(k) for k in range(units)]
-            now = vector(session, quantity)
-            self.bars.set_data(now, low, most, kind, labels, unit, (quantity,))  # type: ignore[arg-type]
+        has_bars = self.bars is not None and bool(self.bars.size.height)
+        signed = quantity not in IN_UNIT_INTERVAL
+        map_, now, most = together(
+            lambda: None if facts == self._drawn else self._map(session, quantity, page, other),
+            lambda: vector(session, quantity) if has_bars else None,
+            lambda: color_limit(session, quantity) if has_bars and signed else 1.0,
+        )
+        unit = min(cursor.unit, session.layer.size(quantity) - 1)
+        return View(facts, quantity, page, map_, unit, now, most)
 
-    def _draw_map(self, session: Session, quantity: str, page: Page, other: Trace | None) -> None:
-        binning: Binning = "mean" if self.sequential else "extreme"
+    def _map(self, session: Session, quantity: str, page: Page, other: Trace | None) -> tuple[Window, float]:
+        """The numbers of the map, and where its colours end."""
         # Of the size it has, which is not drawn yet: the map's own capacity is that of its last picture.
         rows = row_capacity(self.map.size.height, self.look)
         if other is not None:
-            shown = difference(session, other, quantity, page.start, page.stop, rows, binning)
-            self.limit = difference_limit(session, other, quantity)
-        else:
-            shown = window(session, quantity, page.start, page.stop, rows, binning)
-            self.limit = 1.0 if self.sequential else color_limit(session, quantity)
-        kind, low = ("sequential", 0.0) if self.sequential else ("diverging", -self.limit)
-        self.units_per_row = shown.units_per_row
+            window_, limit = together(
+                lambda: difference(session, other, quantity, page.start, page.stop, rows, "extreme"),
+                lambda: difference_limit(session, other, quantity),
+            )
+            return window_, limit
+        binning: Binning = "mean" if self.sequential else "extreme"
+        window_, limit = together(
+            lambda: window(session, quantity, page.start, page.stop, rows, binning),
+            lambda: 1.0 if self.sequential else color_limit(session, quantity),
+        )
+        return window_, limit
+
+    def draw(self, view: View | None) -> None:
+        """Draw what `view` has found; None: there is no room."""
+        if view is None:
+            return
+        if view.map is not None:
+            self._draw_map(*view.map, view.page)
+            self._drawn = view.facts
+        self._show_label(
+            view.quantity, self.map.line_of(view.unit // self.units_per_row), self.map.size.height
+        )
+        if self.bars is not None and view.now is not None:
+            signed = view.quantity not in IN_UNIT_INTERVAL
+            low, kind = (-view.most, "diverging") if signed else (0.0, "sequential")
+            labels = [str(k) for k in range(len(view.now))]
+            roles = (view.quantity,)
+            self.bars.set_data(view.now, low, view.most, kind, labels, view.unit, roles)  # type: ignore[arg-type]
+
+    def _draw_map(self, shown: Window, limit: float, page: Page) -> None:
+        self.limit, self.units_per_row = limit, shown.units_per_row
+        kind, low = ("sequential", 0.0) if self.sequential else ("diverging", -limit)
         absent = (~shown.valid)[:, None].repeat(shown.values.shape[1], axis=1)
         columns = ColumnMap(page.stop - page.start, self.map.size.width)
-        self.map.set_data(shown.values, low, self.limit, kind, absent, columns)  # type: ignore[arg-type]
+        self.map.set_data(shown.values, low, limit, kind, absent, columns)  # type: ignore[arg-type]
 
     def forget(self) -> None:
         """Draw everything the next time."""

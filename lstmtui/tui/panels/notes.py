@@ -49,6 +49,7 @@ class NotesPanel(Panel):
             text = printable("\n\n---\n\n".join([*self.said[::-1], notes]), lines=True)
             self.text.update("\n".join(safe(line, self.look) for line in text.splitlines()))
             self.page.scroll_home(animate=False)
+            self.drawn()
 
     def say(self, text: str, session: Session) -> None:
         """Put a note of a tour above everything else."""

@@ -25,6 +25,8 @@ class Panel(Container, can_focus=True):
 
     NUMBER = 0
     TITLE = ""
+    ALONE = False
+    """Whether it is on screen only when it has all of it."""
 
     class Picked(Message):
         """A timestep or a unit was clicked."""
@@ -37,11 +39,19 @@ class Panel(Container, can_focus=True):
         super().__init__(id=f"panel-{self.NUMBER}")
         self.look = look
         self._shown: Hashable = None
+        self._next: Hashable = None
         self._titles = ("", "")
+        self._waits = False
         self.set_title(self.TITLE)
 
     def show(self, session: Session) -> None:
-        """Draw what the session's cursor is on; called after every move and resize."""
+        """Draw what the session's cursor is on; called after every move and resize.
+
+        Everything is asked before anything is drawn, so that a panel shows one place and never parts of two.
+
+        Raises:
+            Absent: not all of it is here yet. What was drawn before stays.
+        """
 
     @property
     def on_screen(self) -> bool:
@@ -58,6 +68,17 @@ class Panel(Container, can_focus=True):
             self._titles = (text, detail)
             self._write_titles()
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is marked that this is not what the cursor is on, which has been asked for."""
+        return self._waits
+
+    @waits.setter
+    def waits(self, waits: bool) -> None:
+        if waits != self._waits:
+            self._waits = waits
+            self._write_titles()
+
     def on_resize(self) -> None:
         """Crop the titles to the new width."""
         self._write_titles()
@@ -65,7 +86,8 @@ class Panel(Container, can_focus=True):
     def _write_titles(self) -> None:
         text, detail = self._titles
         width = self.outer_size.width - 6
-        self.border_title = Content(self._fitted(f"{self.NUMBER} {text}", width))
+        mark = "…" if self._waits else ""
+        self.border_title = Content(self._fitted(f"{self.NUMBER}{mark} {text}", width))
         self.border_subtitle = Content(self._fitted(detail, width))
 
     def _fitted(self, text: str, width: int) -> str:
@@ -73,11 +95,13 @@ class Panel(Container, can_focus=True):
         return "".join(piece for piece, _ in crop(((text, "title"),), width, self.look))
 
     def changed(self, *facts: Hashable) -> bool:
-        """Whether these facts differ from those of the last call: what depends on them must be drawn."""
-        if facts == self._shown:
-            return False
-        self._shown = facts
-        return True
+        """Whether these facts differ from those that are on screen: what depends on them must be drawn."""
+        self._next = facts
+        return facts != self._shown
+
+    def drawn(self) -> None:
+        """What depends on the facts that `changed` was last given is on screen now."""
+        self._shown = self._next
 
     def forget(self) -> None:
         """Draw everything the next time."""

@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 from lstmtui.session import Page, Session
 from lstmtui.session.comparison import beside
 from lstmtui.session.hits import marks
+from lstmtui.session.readings import together
 from lstmtui.session.signal import Line, Signal, TokenRow, signal
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
@@ -76,14 +77,20 @@ class SequencePanel(Panel):
         cursor, width = session.cursor, self.content_size.width - GUTTER - 2
         if width <= 0:
             return
-        self.page = Page.around(cursor.t, width, session.trace.steps)
-        columns = ColumnMap(self.page.stop - self.page.start, width)
+        page = Page.around(cursor.t, width, session.trace.steps)
+        columns = ColumnMap(page.stop - page.start, width)
         runs = (id(session.trace), id(session.other))
-        if self.changed(cursor.model, cursor.batch, self.page, self.content_size, runs):
-            self._draw(overlaid(session, self.page), columns)
-            self.set_title(self.TITLE, self.page.text)
-        seen = marks(session, self.page.start, self.page.stop)
-        self.ruler.set(self.page.start, self.page.stop, columns, cursor.t, seen.breakpoints, seen.hits)
+        changed = self.changed(cursor.model, cursor.batch, page, self.content_size, runs)
+        shown, seen = together(
+            lambda: overlaid(session, page) if changed else None,
+            lambda: marks(session, page.start, page.stop),
+        )
+        self.page = page
+        if changed:
+            self._draw(shown, columns)
+            self.set_title(self.TITLE, page.text)
+            self.drawn()
+        self.ruler.set(page.start, page.stop, columns, cursor.t, seen.breakpoints, seen.hits)
 
     def _draw(self, shown: Signal, columns: ColumnMap) -> None:
         targets = next((row.tokens for row in shown.rows if row.name == "target"), ())
@@ -108,12 +115,15 @@ class SequencePanel(Panel):
 
 def overlaid(session: Session, page: Page) -> Signal:
     """The signal, with the output of what the run is held against over it."""
-    shown = signal(session, page.start, page.stop)
     other = session.other
     if other is None:
-        return shown
+        return signal(session, page.start, page.stop)
+    mirror = beside(session, other)
+    shown, theirs = together(
+        lambda: signal(session, page.start, page.stop),
+        lambda: signal(mirror, page.start, min(page.stop, other.steps)),
+    )
     name = "y as recorded" if other is session.baseline else f"y {other.name}"
-    theirs = signal(beside(session, other), page.start, min(page.stop, other.steps))
     lines = [replace(line, name=name, quantity="other") for line in theirs.lines if line.quantity == "y"]
     rows = [replace(row, name=name) for row in theirs.rows if row.name == "y"]
     return Signal((*shown.lines, *lines), (*shown.rows, *rows)[:MOST_ROWS])

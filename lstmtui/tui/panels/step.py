@@ -51,6 +51,7 @@ class StepPanel(Panel):
             else f"  {session.cell.stages[stage]}: {stage + 1} of {len(session.cell.stages)}"
         )
         self.set_title(f"Step: unit {cursor.unit} at t={cursor.t}{inside}")
+        self.drawn()
 
 
 def step_lines(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from textual import on
 from textual.app import ComposeResult
@@ -10,6 +11,7 @@ from textual.app import ComposeResult
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Page, Session
 from lstmtui.session.hits import marks
+from lstmtui.session.readings import together
 from lstmtui.tui.panels.heat_row import HeatRow
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
@@ -59,16 +61,25 @@ class TimelinePanel(Panel):
         width = self.rows[0].columns_wide
         if not shown or not width:
             return
-        self.page = Page.around(session.cursor.t, width, session.trace.steps)
-        for row, quantity in zip(self.rows, shown, strict=False):
-            row.show(session, quantity, self.page, subtract=self.subtract)
-        columns = ColumnMap(self.page.stop - self.page.start, width)
-        seen = marks(session, self.page.start, self.page.stop)
-        self.ruler.set(
-            self.page.start, self.page.stop, columns, session.cursor.t, seen.breakpoints, seen.hits
+        page = Page.around(session.cursor.t, width, session.trace.steps)
+        *views, seen = together(
+            *(
+                partial(row.view, session, quantity, page, subtract=self.subtract)
+                for row, quantity in zip(self.rows, shown, strict=False)
+            ),
+            lambda: marks(session, page.start, page.stop),
         )
+        self.page = page
+        for row, view in zip(self.rows, views, strict=False):
+            row.draw(view)
+        columns = ColumnMap(page.stop - page.start, width)
+        self.ruler.set(page.start, page.stop, columns, session.cursor.t, seen.breakpoints, seen.hits)
+        self._say(session, shown[0])
+
+    def _say(self, session: Session, quantity: str) -> None:
+        """The title: what is shown, on which scale, and how units share rows."""
         per_row = self.rows[0].units_per_row
-        count = session.layer.size(shown[0])
+        count = session.layer.size(quantity)
         units = f"{count} unit{'' if count == 1 else 's'}"
         how = "mean" if self.rows[0].sequential else "the most extreme"
         binned = f", {per_row} a row ({how})" if per_row > 1 else ""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
+import math
+from collections.abc import Sequence
 
 from lstmtui.cells.notation import ASCII, UNICODE, Notation
-from lstmtui.errors import UserError
-from lstmtui.session import Session, vector
-from lstmtui.session.horizon import Reach, gradient_reach, half_lives
-from lstmtui.session.routes import routes_at
-from lstmtui.session.split import Split, survival
-from lstmtui.trace.trace import Array
+from lstmtui.session import Session
+from lstmtui.session.horizon import Horizon, horizon
+from lstmtui.session.readings import together
+from lstmtui.session.unit import Numbers, Part, Survivals, numbers_at, survivals_at
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
@@ -30,74 +27,65 @@ class ValuesPanel(Panel):
         super().__init__(look)
         self.lines = TextLines(look, wraps=True)
         self.notation = ASCII if look.ascii else UNICODE
-        self._memory: tuple[object, Memory] | None = None
+        self._horizon: tuple[object, Horizon] | None = None
 
     def compose(self):  # type: ignore[no-untyped-def]
         yield self.lines
 
-    def _remembered(self, session: Session) -> Memory:
+    def show(self, session: Session) -> None:
+        if not self.changed(session.cursor):
+            return
+        numbers, survivals, reach = together(
+            lambda: numbers_at(session),
+            lambda: survivals_at(session, self.notation),
+            lambda: self._remembered(session),
+        )
+        changed = session.trace is not session.baseline
+        lines = value_lines(numbers, self.notation, changed=changed)
+        lines += [
+            *route_lines(survivals, self.notation),
+            *reach_lines(reach, session.cursor.unit, self.notation),
+        ]
+        self.lines.set_lines(lines)
+        self.set_title(f"Values: unit {session.cursor.unit}")
+        self.drawn()
+
+    def _remembered(self, session: Session) -> Horizon:
         """How long this sequence is remembered; worked out once for each run, layer and sequence."""
         cursor = session.cursor
         run = (id(session.trace), cursor.layer, cursor.direction, cursor.batch)
-        if self._memory is None or self._memory[0] != run:
-            self._memory = (run, memory_of(session))
-        return self._memory[1]
-
-    def show(self, session: Session) -> None:
-        if self.changed(session.cursor):
-            lines = value_lines(session, self.notation)
-            self.lines.set_lines(lines + reason_lines(session, self._remembered(session), self.notation))
-            self.set_title(f"Values: unit {session.cursor.unit}")
+        if self._horizon is None or self._horizon[0] != run:
+            self._horizon = (run, horizon(session))
+        return self._horizon[1]
 
 
-def value_lines(session: Session, notation: Notation) -> list[Spans]:
-    """The header, then a line for each quantity in order of evaluation, states first."""
-    cell, unit = session.cell, session.cursor.unit
-    ordered = [*cell.states, *(q for q in cell.quantities if q not in cell.states)]
-    changed = session.trace is not session.baseline
+def value_lines(numbers: Sequence[Numbers], notation: Notation, *, changed: bool) -> list[Spans]:
+    """The header, then a line for each quantity; of a changed run with what was recorded."""
     was = f" {'was':>8}" if changed else ""
     lines: list[Spans] = [((f"{'':5} {'value':>8}{was} {'∂L total':>8} {'‖·‖':>8}", "muted"),)]
-    for quantity in ordered:
-        values = vector(session, quantity)
-        if unit >= len(values):
-            continue
-        with np.errstate(all="ignore"):
-            norm = float(np.linalg.norm(values.astype(np.float64)))
-        value, derivative = notation.number(float(values[unit])), _derivative(session, quantity, notation)
-        recorded = f" {notation.number(_recorded(session, quantity)):>8}" if changed else ""
-        numbers = f" {value:>8}{recorded} {derivative:>8} {notation.number(norm):>8}"
-        lines.append(((f"{quantity:5}", quantity), (numbers, "number")))
+    for one in numbers:
+        recorded = "" if one.recorded is None else f" {notation.number(one.recorded):>8}"
+        none = "-" if notation.ascii else "–"
+        derivative = none if one.derivative is None else notation.number(one.derivative)
+        text = f" {notation.number(one.value):>8}{recorded} {derivative:>8} {notation.number(one.norm):>8}"
+        lines.append(((f"{one.quantity:5}", one.quantity), (text, "number")))
     return lines
 
 
-@dataclass(frozen=True)
-class Memory:
-    """How long one sequence is remembered."""
-
-    half_lives: Array | None
-    """Timesteps, (units,); None in a cell without a gate that keeps."""
-    reach: Reach | None
-    """How far back the gradient goes; None for a run that has none."""
-
-
-def memory_of(session: Session) -> Memory:
-    """Of the selected run, layer, direction and sequence; reads all of it."""
-    try:
-        reach = gradient_reach(session)
-    except UserError:
-        reach = None
-    return Memory(half_lives(session), reach)
-
-
-def reason_lines(session: Session, memory: Memory, notation: Notation) -> list[Spans]:
-    """Why the gradient survived or died on its way back to the timestep before, and how far memory goes."""
+def route_lines(survivals: Survivals, notation: Notation) -> list[Spans]:
+    """Why the gradient survived or died on its way back to the timestep before."""
+    if survivals.refusal:  # a run whose loss cannot be differentiated again has values only
+        return [((survivals.refusal, "muted"),)]
     lines: list[Spans] = []
-    unit, halves, reach = session.cursor.unit, memory.half_lives, memory.reach
-    try:
-        for split in routes_at(session, notation):
-            lines += [((survival(split, notation), "text"),), route_line(split, unit, notation)]
-    except UserError as error:  # a run whose loss cannot be differentiated again has values only
-        lines.append(((str(error), "muted"),))
+    for state in survivals.states:
+        lines += [((state.sentence, "text"),), _route_line(state.parts, notation)]
+    return lines
+
+
+def reach_lines(found: Horizon, unit: int, notation: Notation) -> list[Spans]:
+    """How far memory goes: of the unit, and of the gradient."""
+    lines: list[Spans] = []
+    halves, reach = found.half_lives, found.reach
     if halves is not None and unit < len(halves):
         steps = notation.number(float(halves[unit]))
         lines.append(((f"unit {unit} forgets half in {steps} timesteps", "text"),))
@@ -108,25 +96,11 @@ def reason_lines(session: Session, memory: Memory, notation: Notation) -> list[S
     return lines
 
 
-def route_line(split: Split, unit: int, notation: Notation) -> Spans:
+def _route_line(parts: Sequence[Part], notation: Notation) -> Spans:
     """Every route of a derivative: its part at the unit, and its share of the whole vector."""
     spans: Spans = ()
-    for route, share in zip(split.routes, split.shares, strict=True):
-        part = notation.number(float(route.values[unit])) if unit < len(route.values) else ""
-        percent = f" {share:.0%}" if np.isfinite(share) else ""
-        spans = (*spans, (f"  {route.name} ", "muted"), (part, "number"), (percent, "muted"))
+    for part in parts:
+        value = "" if part.value is None else notation.number(part.value)
+        percent = f" {part.share:.0%}" if math.isfinite(part.share) else ""
+        spans = (*spans, (f"  {part.name} ", "muted"), (value, "number"), (percent, "muted"))
     return spans
-
-
-def _derivative(session: Session, quantity: str, notation: Notation) -> str:
-    """The total derivative, or a dash where the run has none."""
-    try:
-        return notation.number(float(vector(session, "d" + quantity)[session.cursor.unit]))
-    except UserError:
-        return "-" if notation.ascii else "–"
-
-
-def _recorded(session: Session, quantity: str) -> float:
-    cursor = session.cursor
-    every = session.baseline.values(quantity, cursor.layer, cursor.direction)
-    return float(every[cursor.t, cursor.batch, cursor.unit])

@@ -22,7 +22,7 @@ from lstmtui.tui.widgets.text_lines import TextLines
 Entry: TypeAlias = Watched | Edit | Breakpoint
 
 MOST_UNITS = 6
-"""So many units of a vector are written out."""
+"""So many units of a vector are written out; one more says that there are more."""
 
 
 class WatchesPanel(Panel):
@@ -57,7 +57,7 @@ class WatchesPanel(Panel):
 
     def show(self, session: Session) -> None:
         edits = session.variants.edits if session.variants else ()
-        self._entries = [*session.watches.at_cursor(session), *edits, *session.breakpoints]
+        self._entries = [*session.watches.at_cursor(session, MOST_UNITS + 1), *edits, *session.breakpoints]
         self.chosen = min(self.chosen, max(0, len(self._entries) - 1))
         self._draw(self.has_focus)
 
@@ -81,6 +81,11 @@ class WatchesPanel(Panel):
             lines.append((mark, *entry_line(entry, self.notation)))
         self.lines.set_lines(lines)
         self.lines.scroll_to_line(self.chosen)
+
+    @property
+    def chosen_entry(self) -> Entry | None:
+        """What is on the chosen line."""
+        return self._entries[self.chosen] if self._entries else None
 
     def on_focus(self) -> None:
         """Show which line is chosen; `has_focus` is set only after this."""

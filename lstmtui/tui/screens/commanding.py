@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import ClassVar
 
 from textual import on, work
@@ -17,11 +21,23 @@ from lstmtui.session.language import Command, ScriptError, complete, parse_line
 from lstmtui.session.preparation import prepare
 from lstmtui.tui.command_line import CommandLine
 from lstmtui.tui.theme import Look
+from lstmtui.tui.whole_run import is_small
 
 RUNS_MODELS = ("set", "unset", "loss")
 """The verbs that run a model again, and therefore work off the event loop."""
 KEEPS = ("break", "delete", "enable", "disable", "watch", "unwatch")
 """The verbs after which breakpoints and watches are kept for the next time."""
+LOCAL = (
+    *("step", "back", "goto", "first", "last", "into", "out", "layer", "direction", "batch", "unit", "model"),
+    *("note", "pause", "quit", "screenshot", "breaks", "delete", "enable", "disable"),
+)
+"""The verbs that read no arrays; where these are elsewhere, all others work off the event loop as well."""
+READS_ALL = ("first-bad", "diagnose")
+"""The verbs that may have to read a whole run, which is done off the event loop unless it is small."""
+SLOW = 0.3
+"""Seconds after which it is said that an answer is waited for."""
+MOST_WAITING = 100
+"""So many commands wait for the one that runs; more are refused."""
 QUIET = ("step", "into", "out", "goto")
 """Movements that the panels show well enough without a sentence."""
 
@@ -32,7 +48,7 @@ class CommandingScreen(Screen[None]):
     Args:
         session: what commands are executed on.
         look: what the terminal can show.
-        place: the file the session comes from, which breakpoints and watches are kept for.
+        place: the file or address the session comes from, which breakpoints and watches are kept for.
     """
 
     AUTO_FOCUS: ClassVar[str | None] = ""
@@ -47,11 +63,11 @@ class CommandingScreen(Screen[None]):
     class Kept(Message):
         """Breakpoints or watches changed."""
 
-        def __init__(self, session: Session, place: Path | None) -> None:
+        def __init__(self, session: Session, place: Path | str | None) -> None:
             super().__init__()
             self.session, self.place = session, place
 
-    def __init__(self, session: Session, look: Look, place: Path | None = None) -> None:
+    def __init__(self, session: Session, look: Look, place: Path | str | None = None) -> None:
         super().__init__()
         self.session, self.look, self.place = session, look, place
         self.message: Stop | None = None
@@ -59,8 +75,14 @@ class CommandingScreen(Screen[None]):
             look, lambda text: complete(text, session), self._run_typed, self._close_prompt
         )
         self.running: Command | None = None
+        self._waiting: deque[Command] = deque()
+        """Commands that came while another ran which reads arrays elsewhere."""
         self._typed = False
         """Whether what is told now answers the prompt, and not a key, a timer or a tour."""
+        self._given_up = Event()
+        """Set when the command that runs is not wanted any more."""
+        self._line: str | None = None
+        """What was typed of the command that runs, where its answer is elsewhere."""
 
     def show_session(self) -> None:
         """Draw what changed."""
@@ -89,21 +111,54 @@ class CommandingScreen(Screen[None]):
     def start_command(self, command: Command) -> None:
         """Execute a command; one that runs a model is done when `Executed` arrives."""
         if self.running is not None:
-            self.tell(Outcome(False, f"still running: {self.running.text}"))
+            self._wait(command, self.running)
         elif command.verb in RUNS_MODELS and self.session.variants is not None:
             self.running = command
             self.tell(Outcome(True, f"running the model again: {command.text}"))
-            self._execute(command)
+            self._given_up = Event()
+            self._execute(command, self._given_up)
+        elif self._is_long(command):
+            self.running = command
+            if self._typed:
+                # What is typed ahead is the next line, as it is after an answer that comes at once.
+                self._line = self.command_line.input.value
+                self._close_prompt()
+            self.set_timer(SLOW, partial(self._say_that_it_is_slow, command))
+            self._given_up = Event()
+            self._execute(command, self._given_up)
         else:
             self.finish_command(command, execute(self.session, command))
 
+    def _is_long(self, command: Command) -> bool:
+        """Whether nobody can say how long it takes: arrays are elsewhere, or all of them are read."""
+        if command.verb in READS_ALL and not is_small(self.session):
+            return True
+        return self.session.elsewhere is not None and command.verb not in LOCAL
+
+    def _wait(self, command: Command, running: Command) -> None:
+        """Execute a command after the one that runs, unless that may take long."""
+        if running.verb in RUNS_MODELS or len(self._waiting) >= MOST_WAITING:
+            self.tell(Outcome(False, f"still running: {running.text}"))
+        else:
+            self._waiting.append(command)
+            if self._typed:
+                self._close_prompt()
+
+    def _say_that_it_is_slow(self, command: Command) -> None:
+        if self.running is command:
+            self.tell(Outcome(True, f"waiting for the answer: {command.text}"))
+
+    def stop_running(self) -> None:
+        """Give up the command that runs, and those that wait for it."""
+        self._waiting.clear()
+        # Not by cancelling the worker: one that has not begun would never say that it is done.
+        self._given_up.set()
+        if self.session.elsewhere is not None:
+            self.session.elsewhere.cancel()
+
     def finish_command(self, command: Command, outcome: Outcome) -> None:
         """Show what came of a command."""
-        if outcome.request is not None:
-            try:
-                self.handle_request(outcome.request)
-            except (OSError, UserError) as error:
-                outcome = Outcome(False, f"{command.text}: {error}")
+        outcome = self._carried_out(command, outcome)
         if command.verb in KEEPS:
             self.post_message(self.Kept(self.session, self.place))
         self.tell(outcome)
@@ -120,33 +175,54 @@ class CommandingScreen(Screen[None]):
             self._answer(outcome, quiet=quiet)
         self.show_session()
 
+    def _carried_out(self, command: Command, outcome: Outcome) -> Outcome:
+        """What came of a command after what only a front end can do."""
+        if outcome.request is None:
+            return outcome
+        try:
+            self.handle_request(outcome.request)
+        except (OSError, UserError) as error:
+            return Outcome(False, f"{command.text}: {error}")
+        return outcome
+
     @work(thread=True, exclusive=True, group="run", exit_on_error=False)
-    def _execute(self, command: Command) -> None:
+    def _execute(self, command: Command, given_up: Event) -> None:
         worker = get_current_worker()
 
         def progress(done: int, total: int) -> None:
-            if worker.is_cancelled:
+            if worker.is_cancelled or given_up.is_set():
                 raise Cancelled
 
         if self.session.variants is not None:
             self.session.variants.progress = progress
         try:
-            outcome = execute(self.session, command)
+            progress(0, 1)
+            # An export fetches what it writes, and is done here as well.
+            outcome = replace(self._carried_out(command, execute(self.session, command)), request=None)
             # The gradients of a changed run are worked out when first asked for: here, not in a panel.
             prepare(self.session.trace)
         except Cancelled:
             outcome = Outcome(False, f"stopped: {command.text}")
+        except UserError as error:
+            outcome = Outcome(False, f"{command.text}: {error}")
         self.post_message(self.Executed(command, outcome))
 
     @on(Executed)
     def _executed(self, event: Executed) -> None:
         self.running = None
         # Where something else is being typed by now, the footer says what came of it.
-        self._typed = not self.command_line.input.value
+        line, self._line = self._line, None
+        asks = line is not None and not self.command_line.is_open and not self._is_told(event.outcome)
+        if asks:
+            self.command_line.open(line or "")
+        stayed = event.command.verb in RUNS_MODELS and not self.command_line.input.value
+        self._typed = asks or stayed
         try:
             self.finish_command(event.command, event.outcome)
         finally:
             self._typed = False
+        while self._waiting and self.running is None:
+            self.start_command(self._waiting.popleft())
 
     def action_command(self, begun: str = "") -> None:
         """Open the prompt with something typed already."""
@@ -158,12 +234,15 @@ class CommandingScreen(Screen[None]):
 
     def _answer(self, outcome: Outcome, *, quiet: bool) -> None:
         """Close the prompt where the footer says enough; else leave it open under the answer."""
-        fits = len(outcome.text) < self.size.width - 2
-        if outcome.ok and (quiet or fits) and self.running is None:
+        if self._is_told(outcome, quiet=quiet) and self.running is None:
             self._close_prompt()
             return
         self.command_line.input.value = "" if outcome.ok else self.command_line.input.value
         self.command_line.say([((outcome.text, "text" if outcome.ok else "warning"),)])
+
+    def _is_told(self, outcome: Outcome, *, quiet: bool = False) -> bool:
+        """Whether the footer says enough of what came of a line."""
+        return outcome.ok and (quiet or len(outcome.text) < self.size.width - 2)
 
     def _close_prompt(self) -> None:
         self.command_line.close()

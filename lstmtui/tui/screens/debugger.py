@@ -13,13 +13,16 @@ from textual.events import Resize
 
 from lstmtui.errors import UserError
 from lstmtui.playback.export import export
+from lstmtui.playback.output import replace_file
 from lstmtui.printable import printable
-from lstmtui.session import Session, Stop
+from lstmtui.session import Session
 from lstmtui.session.execute import Outcome
 from lstmtui.session.language import Command
-from lstmtui.tui.footer import footer_spans
-from lstmtui.tui.header import header_spans
+from lstmtui.session.readings import Absent
+from lstmtui.tui.banner import Banner
+from lstmtui.tui.copying import copy_value
 from lstmtui.tui.keys import bindings
+from lstmtui.tui.panels.diagnosis import DiagnosisPanel
 from lstmtui.tui.panels.gates import GatesPanel
 from lstmtui.tui.panels.gradients import GradientPanel
 from lstmtui.tui.panels.notes import NotesPanel
@@ -31,45 +34,45 @@ from lstmtui.tui.panels.timeline import TimelinePanel
 from lstmtui.tui.panels.values import ValuesPanel
 from lstmtui.tui.panels.watches import WatchesPanel
 from lstmtui.tui.screens.help import HelpScreen
-from lstmtui.tui.screens.playing import SPEEDS, PlayingScreen
+from lstmtui.tui.screens.showing import ShowingScreen
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.status import StatusLine
 
 _T = TypeVar("_T")
 
+PANELS = (
+    DiagnosisPanel,
+    SequencePanel,
+    GatesPanel,
+    CellStatePanel,
+    HiddenStatePanel,
+    StepPanel,
+    GradientPanel,
+    WatchesPanel,
+    NotesPanel,
+    ValuesPanel,
+)
 CHANGES_RUNS = ("set", "unset", "reset", "loss", "compare")
 """The verbs after which the same place holds other numbers."""
 
 
-class DebuggerScreen(PlayingScreen):
+class DebuggerScreen(ShowingScreen):
     """Walks a session. Every key is a command; every panel is shown what came of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (70, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-short"), (34, "-high"), (56, "-tall")]  # noqa: RUF012
 
-    def __init__(self, session: Session, look: Look, place: Path | None = None) -> None:
+    def __init__(self, session: Session, look: Look, place: Path | str | None = None) -> None:
         super().__init__(session, look, place)
-        self.header_line, self.footer_line = StatusLine(look, id="header"), StatusLine(look, id="footer")
-        self.panels: dict[int, Panel] = {
-            kind.NUMBER: kind(look)
-            for kind in (
-                SequencePanel,
-                GatesPanel,
-                CellStatePanel,
-                HiddenStatePanel,
-                StepPanel,
-                GradientPanel,
-                WatchesPanel,
-                NotesPanel,
-                ValuesPanel,
-            )
-        }
+        self.panels: dict[int, Panel] = {kind.NUMBER: kind(look) for kind in PANELS}
         self.zoomed: Panel | None = None
+        self.banner = Banner(session, look)
 
     def compose(self) -> ComposeResult:
         panels = self.panels
         yield self.header_line
+        yield self.banner
+        yield panels[0]
         yield panels[1]
         with Horizontal(id="middle"):
             with Vertical(id="maps"):
@@ -92,36 +95,33 @@ class DebuggerScreen(PlayingScreen):
         """Show everything once it has its place."""
         self._arrange()
         self.call_after_refresh(self.show_session)
+        if self.following is not None:
+            self.following.begin()
 
     @on(Resize)
     def _resized(self) -> None:
         self.call_after_refresh(self.show_session)
-
-    def show_session(self) -> None:
-        """Let every visible panel draw what changed."""
-        with self.app.batch_update():
-            width = self.size.width
-            self.header_line.set_spans(header_spans(self.session, width))
-            for panel in self.panels.values():
-                if panel.on_screen:
-                    self._show(panel)
-            playing = SPEEDS[self.speed] if self.timer else None
-            self.footer_line.set_spans(footer_spans(self.message, playing, width, ascii=self.look.ascii))
-
-    def _show(self, panel: Panel) -> None:
-        try:
-            panel.show(self.session)
-        except UserError as error:  # a file of the trace is damaged, which shows when it is first read
-            self.message = Stop("refused", str(error))
 
     def finish_command(self, command: Command, outcome: Outcome) -> None:
         """Show what came of a command; another selection may need other panels."""
         if command.verb in CHANGES_RUNS:
             for panel in self.panels.values():
                 panel.forget()
+        if command.verb == "first-bad":
+            self.banner.dismiss()
+        if command.verb == "diagnose" and outcome.ok:
+            outcome = Outcome(True, "the diagnosis: [ and ] choose, e goes there, z leaves")
         super().finish_command(command, outcome)
-        if command.verb in ("model", "layer", "direction"):
+        if command.verb in ("model", "layer", "direction", "first-bad"):
             self._arrange()
+        if command.verb == "diagnose" and outcome.ok:
+            self.action_panel(0)
+
+    def renew(self) -> None:
+        """The session has other traces: draw everything again."""
+        for panel in self.panels.values():
+            panel.forget()
+        self._arrange()
 
     def handle_request(self, request: tuple[object, ...]) -> None:
         """note, pause, screenshot, export and quit, as they are meant in front of a screen."""
@@ -133,15 +133,15 @@ class DebuggerScreen(PlayingScreen):
             Path(str(arguments[0])).write_text(self.app.export_screenshot(), encoding="utf-8")
         elif verb == "export":
             name = str(arguments[0])
-            with Path(name).open("wb") as file:
-                export(self.session, name, file)
+            replace_file(name, lambda file: export(self.session, name, file))
         elif verb == "quit":
             self.app.exit()
 
     def _arrange(self) -> None:
         """Give every panel that fits the cell its place, or the whole screen to the zoomed one."""
         for panel in self.panels.values():
-            panel.set_class(not panel.fits(self.session) or self.zoomed not in (None, panel), "-gone")
+            others = (panel,) if panel.ALONE else (None, panel)
+            panel.set_class(not panel.fits(self.session) or self.zoomed not in others, "-gone")
         for box in self.query("#middle, #maps, #states, #numbers, #bottom, #texts"):
             box.set_class(all(panel.has_class("-gone") for panel in box.query(Panel)), "-gone")
         self.set_class(self.zoomed is not None, "-zoomed")
@@ -199,6 +199,17 @@ class DebuggerScreen(PlayingScreen):
     def _asked(self, event: WatchesPanel.Asked) -> None:
         self.run_text(event.command)
 
+    @on(DiagnosisPanel.Appeared)
+    def _appeared(self) -> None:
+        self.show_session()
+
+    @on(DiagnosisPanel.Followed)
+    def _followed(self, event: DiagnosisPanel.Followed) -> None:
+        """Leave the verdict for what it is about."""
+        self.action_zoom()
+        for command in event.commands:
+            self.run_text(command)
+
     @on(Panel.Picked)
     def _picked(self, event: Panel.Picked) -> None:
         """A click goes to its timestep and its unit."""
@@ -210,6 +221,17 @@ class DebuggerScreen(PlayingScreen):
         if stop is not None:
             self.message = None
             self.show_session()
+
+    def action_copy(self) -> None:
+        """Copy the value in focus by way of the terminal."""
+        watches = self.panels[7]
+        entry = watches.chosen_entry if isinstance(watches, WatchesPanel) else None
+        try:
+            copied = copy_value(self.app, self.session, getattr(self.focused, "NUMBER", None), entry)
+        except (UserError, Absent) as error:
+            self.refuse(str(error) or "the value is not here yet")
+        else:
+            self.tell(Outcome(True, copied))
 
     # Panels
 
@@ -237,6 +259,8 @@ class DebuggerScreen(PlayingScreen):
     def action_zoom(self) -> None:
         """Give the focused panel the whole screen, or all panels their places again."""
         if self.zoomed is not None:
+            if self.zoomed.ALONE:
+                self.set_focus(None)
             self.zoomed = None
         else:
             self.zoomed = self.focused if isinstance(self.focused, Panel) else self.panels[2]
@@ -246,11 +270,13 @@ class DebuggerScreen(PlayingScreen):
     def action_leave(self) -> None:
         """End what was begun last: play, then zoom, then focus."""
         if self.running is not None:
-            self.workers.cancel_group(self, "run")
+            self.stop_running()
         elif self.timer is not None:
             self.action_play()
         elif self.zoomed is not None:
             self.action_zoom()
+        elif self.banner.is_told:
+            self.banner.dismiss()
         else:
             self.set_focus(None)
 

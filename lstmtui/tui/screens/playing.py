@@ -24,11 +24,16 @@ class PlayingScreen(CommandingScreen):
     speed: var[int] = var(2)
     """The position in `SPEEDS`."""
 
-    def __init__(self, session: Session, look: Look, place: Path | None = None) -> None:
+    def __init__(self, session: Session, look: Look, place: Path | str | None = None) -> None:
         super().__init__(session, look, place)
         self.timer: Timer | None = None
         self.tour: Tour | None = None
         self.tour_timer: Timer | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the screen does not show yet where the session is: time waits for it."""
+        return self.running is not None
 
     def refuse(self, text: str) -> None:
         """Say that something cannot be done."""
@@ -61,6 +66,8 @@ class PlayingScreen(CommandingScreen):
             self.timer = None
 
     def _tick(self) -> None:
+        if self.is_behind:
+            return
         stop = self.session.step()
         if stop.kind != "step":
             self._pause()
@@ -86,7 +93,7 @@ class PlayingScreen(CommandingScreen):
         self.tour_timer = None
         if self.tour is None:
             return
-        if self.running is not None:
+        if self.is_behind:
             self.tour_timer = self.set_timer(0.1, self._tour_on)
         elif self.tour.finished:
             self.tell(Outcome(True, "the tour is over"))

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from textual.message import Message
 
+from lstmtui.session.envelope import Envelope, classify, envelope, mark_cells
+from lstmtui.session.outline import Outline, fitted
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.axis import fit_axis
 from lstmtui.tui.widgets.columns import ColumnMap
-from lstmtui.tui.widgets.envelope import Envelope, classify, envelope, mark_cells
 from lstmtui.tui.widgets.line_widget import LineWidget
 from lstmtui.tui.widgets.plot_rows import Drawn, plot_rows
 from lstmtui.tui.widgets.spans import Spans, segments
@@ -24,10 +25,11 @@ _DASHES = ((4, 4), (4, 2), (6, 1), (8, 6))
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """A line: its values (n,), one per timestep from the page's first on."""
+    """A line: its values (n,), one per timestep from the page's first on, or what they look like."""
 
     name: str
-    values: NDArray[np.floating]
+    values: NDArray[np.floating] | Outline
+    """An outline is one of the plot's timesteps, on its kind of axis, for as many columns as it has."""
     style: int = 0
     """Chooses tag letter, dashes and ASCII sign."""
     role: str = "h"
@@ -112,8 +114,9 @@ class Plot:
     @property
     def length(self) -> int:
         """Timesteps on the page."""
-        longest = max((len(one.values) for one in self.series), default=0)
-        return longest if self.timesteps is None else self.timesteps
+        if self.timesteps is not None:
+            return self.timesteps
+        return max((len(one.values) for one in self.series if isinstance(one.values, np.ndarray)), default=0)
 
     def map(self, width: int) -> ColumnMap:
         """Where the timesteps are, right of the gutter."""
@@ -127,24 +130,23 @@ def plot_lines(plot: Plot, width: int, height: int, look: Look) -> list[Spans]:
     if not plot.series or not cells or not plot.length:
         return []
     pixels = cells if look.ascii else 2 * cells
-    placed = [_placed(one, plot) for one in plot.series]
-    shapes = [envelope(values, plot.length, pixels, step=plot.step, log=plot.log) for values, _ in placed]
-    drawn = [
-        _drawn(one, shape, mark_cells(kinds, plot.length, cells))
-        for one, shape, (_, kinds) in zip(plot.series, shapes, placed, strict=True)
-    ]
-    ends = (end for shape in shapes for end in (shape.low, shape.high))
+    outlines = [_outline(one, plot, pixels, cells) for one in plot.series]
+    drawn = [_drawn(one, line.envelope, line.marks) for one, line in zip(plot.series, outlines, strict=True)]
+    ends = (end for line in outlines for end in (line.envelope.low, line.envelope.high))
     axis = fit_axis(ends, plot.log, plot.low, plot.high)
     return plot_rows(drawn, axis, cells, width, height, plot.gutter, plot.legend, look)
 
 
-def _placed(one: Series, plot: Plot) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-    """The values of a series that have a place on the axis, and why the others have no place on it."""
+def _outline(one: Series, plot: Plot, pixels: int, cells: int) -> Outline:
+    """What a series looks like: of values, worked out; of an outline, as many of its columns as there are."""
+    if isinstance(one.values, Outline):
+        return fitted(one.values, pixels, cells)
     values, kinds = classify(one.values[: plot.length], plot.log)
     if one.absent is not None:
         absent = np.asarray(one.absent[: plot.length], bool)
         values, kinds = np.where(absent, np.nan, values), np.where(absent, 0, kinds).astype(np.uint8)
-    return values, kinds
+    shape = envelope(values, plot.length, pixels, step=plot.step, log=plot.log)
+    return Outline(shape, mark_cells(kinds, plot.length, cells))
 
 
 def _drawn(one: Series, shape: Envelope, marks: NDArray[np.uint8]) -> Drawn:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 
+from lstmtui.session.envelope import NEGATIVE, SEVERAL, ZERO
 from lstmtui.tui.palette import MARKS, MIXED
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.axis import Axis
-from lstmtui.tui.widgets.envelope import NEGATIVE, SEVERAL, ZERO
 from lstmtui.tui.widgets.spans import Spans, crop
 
 _BRAILLE = np.array([[1, 8], [2, 16], [4, 32], [64, 128]], np.uint8)

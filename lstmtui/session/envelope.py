@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmtui.tui.palette import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY
-
+NAN, POSITIVE_INFINITY, NEGATIVE_INFINITY = 252, 253, 254
+"""Marks of what is not finite, larger than any level of a map."""
 SEVERAL, ZERO, NEGATIVE = 249, 250, 251
-"""Marks besides the non-finite: what a log axis has no place for, and several kinds in one character."""
+"""Marks besides these: what a log axis has no place for, and several kinds in one character."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,82 @@
+"""`lstmtui agent`: the remote end, which ssh starts; it speaks on standard input and output."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lstmtui.errors import UserError
+
+if TYPE_CHECKING:
+    from lstmtui.remote.desk import Progress, Workshop
+    from lstmtui.remote.requests import Open
+    from lstmtui.trace import Traces
+
+SUMMARY = "the remote end, which `lstmtui open ssh://…` starts"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """None."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve one client; what anything prints goes to standard error, never among the frames."""
+    if sys.stdin.isatty() or sys.stdout.isatty():
+        raise UserError("the agent is started by `lstmtui open ssh://host/path`, not by hand")
+    from lstmtui.remote.agent import Agent
+
+    source, sink = os.dup(0), os.dup(1)
+    os.dup2(2, 1)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    agent = Agent(
+        _workshop(), lambda count: os.read(source, count), lambda data: _write(sink, data), on_gone=_quiet
+    )
+    signal.signal(signal.SIGTERM, lambda *_: agent.hang_up(stop=True))
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: agent.hang_up())
+    agent.serve()
+    # Threads may still be reading, or inside torch: nothing of theirs is wanted any more.
+    os._exit(0)
+
+
+def _quiet() -> None:
+    """Nothing that is printed from now on fails because nobody is there to read it."""
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+
+
+def _write(sink: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(sink, view) :]
+
+
+def _workshop() -> Workshop:
+    from lstmtui.capture.engine import Engine
+
+    engine = Engine()
+
+    class Here:
+        """Scenarios and models of this machine."""
+
+        @property
+        def engine(self) -> Engine:
+            """What runs models again."""
+            return engine
+
+        def record(self, path: Path, target: Open, progress: Progress) -> Traces:
+            """The recording of a scenario."""
+            from lstmtui.scenario import load_scenario
+
+            scenario = load_scenario(path, target.trust)
+            from lstmtui.capture.run import run as run_scenario
+
+            return run_scenario(scenario, target.device, target.dtype, progress, target.trust)
+
+    return Here()

@@ -1,0 +1,121 @@
+"""`lstmtui diagnose TARGET`: what is wrong with a run, if anything, for people and for CI."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from typing import TYPE_CHECKING
+
+from lstmtui.commands.run_arguments import add_run_arguments
+from lstmtui.errors import UserError
+from lstmtui.printable import printable
+
+if TYPE_CHECKING:
+    from lstmtui.session.diagnosis import Verdict
+    from lstmtui.trace import Trace
+
+SUMMARY = "say what is wrong with a run: gates, units, gradients, NaN"
+
+_WIDTH = 80
+"""Columns of the plain text."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The target, the form of the answer, and what makes the exit status 1."""
+    parser.add_argument(
+        "target", metavar="TARGET", help="a scenario .toml, the name of a bundled one, or a saved trace"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object for each verdict")
+    parser.add_argument(
+        "--fail-on",
+        metavar="NAMES",
+        default="",
+        help="status 1 where one of these, such as dead,exploding, is bad",
+    )
+    add_run_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Status 0; 1 where a verdict named by `--fail-on` is bad."""
+    from lstmtui.session import Session
+    from lstmtui.session.diagnosis import BAD, diagnose
+
+    failing = _names(arguments.fail_on)
+    session, status = Session(_traces(arguments)), 0
+    for model in session.traces:
+        session.select_model(model)
+        verdicts = diagnose(session)
+        for line in (
+            _json_lines(model, verdicts) if arguments.json else _lines(model, session.trace, verdicts)
+        ):
+            print(printable(line))
+        status |= any(v.name in failing and v.severity == BAD for v in verdicts)
+    return status
+
+
+def _names(given: str) -> set[str]:
+    """The verdicts that `--fail-on` names."""
+    from lstmtui.scenario.problem import closest
+    from lstmtui.session.diagnosis import NAMES
+
+    names = {name.strip() for name in given.split(",")} - {""}
+    unknown = sorted(names - NAMES.keys())
+    if unknown:
+        meant = closest(unknown[0], NAMES)
+        hint = f"; did you mean {meant}?" if meant else ""
+        raise UserError(f"--fail-on: there is no verdict {unknown[0]}; there are {', '.join(NAMES)}{hint}")
+    return names
+
+
+def _traces(arguments: argparse.Namespace) -> Trace | dict[str, Trace]:
+    """A saved trace, or a scenario that is run now."""
+    from lstmtui.scenario import find_scenario, load_scenario
+
+    path = find_scenario(arguments.target)
+    if path.is_dir():
+        from lstmtui.trace import load
+
+        return load(path)
+    scenario = load_scenario(path)
+    from lstmtui.capture.run import run as run_scenario
+    from lstmtui.commands.progress import ProgressLine
+
+    progress = ProgressLine()
+    try:
+        return run_scenario(scenario, arguments.device, arguments.dtype, progress)
+    finally:
+        progress.clear()
+
+
+def _json_lines(model: str, verdicts: tuple[Verdict, ...]) -> list[str]:
+    """In ASCII; numbers that JSON has no words for are "NaN", "+inf" and "-inf"."""
+    import json
+    from dataclasses import asdict
+
+    from lstmtui.playback.reports import json_value
+
+    return [
+        json.dumps({"model": model} | {key: json_value(value) for key, value in asdict(verdict).items()})
+        for verdict in verdicts
+    ]
+
+
+def _lines(model: str, trace: Trace, verdicts: tuple[Verdict, ...]) -> list[str]:
+    """The model, what is not fine with what to look at next, and the names of what is."""
+    from lstmtui.session.diagnosis import FINE
+
+    lines = [f"{model}: {trace.header.module or 'recorded run'}, T={trace.steps}, B={trace.batch}"]
+    serious = [v for v in verdicts if v.severity != FINE]
+    for verdict in serious:
+        place = f"{verdict.place}: " if verdict.place else ""
+        head = f"  {verdict.severity:13} {verdict.name:10} "
+        lines += textwrap.wrap(
+            place + verdict.text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head)
+        )
+        if verdict.next:
+            lines.append(f"{'':{len(head)}}next: {verdict.next}")
+    raised = {v.name for v in serious}
+    fine = ", ".join(dict.fromkeys(v.name for v in verdicts if v.name not in raised))
+    if fine:
+        lines += textwrap.wrap(fine, _WIDTH, initial_indent=f"  {'fine':13} ", subsequent_indent=" " * 16)
+    return lines

@@ -1,0 +1,62 @@
+"""Targets on another machine: how it is reached, and what is opened there."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lstmtui.remote.client import Client
+    from lstmtui.remote.requests import Open
+
+VARIABLE = "LSTMTUI_REMOTE_COMMAND"
+
+
+def add_remote_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--remote-command`, for machines where lstmtui is not on the PATH."""
+    parser.add_argument(
+        "--remote-command",
+        metavar="COMMAND",
+        help=f"with ssh://: what starts the agent there: '/path/to/lstmtui agent'; or {VARIABLE}",
+    )
+
+
+def is_remote(target: str | None) -> bool:
+    """Whether a target is on another machine."""
+    return target is not None and target.startswith("ssh://")
+
+
+def wanted(arguments: argparse.Namespace) -> Open:
+    """What is to be opened there.
+
+    Raises:
+        UserError: the target is not of the form ssh://[user@]host[:port]/path.
+    """
+    from lstmtui.remote.requests import Open
+    from lstmtui.remote.target import parse_target
+
+    path = parse_target(arguments.target).path
+    return Open(path, arguments.device, arguments.dtype, arguments.trust)
+
+
+@contextmanager
+def far_end(arguments: argparse.Namespace) -> Iterator[Client]:
+    """A client that is connected by ssh, which may ask for passwords first.
+
+    Raises:
+        UserError: there is no connection.
+    """
+    from lstmtui.remote.client import Client
+    from lstmtui.remote.link import REMOTE_COMMAND, SshLink
+    from lstmtui.remote.target import parse_target
+
+    command = arguments.remote_command or os.environ.get(VARIABLE) or REMOTE_COMMAND
+    client = Client(SshLink(parse_target(arguments.target), command))
+    client.connect()
+    try:
+        yield client
+    finally:
+        client.close()

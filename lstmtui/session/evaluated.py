@@ -1,0 +1,69 @@
+"""What expressions come to at the cursor: for watches, `print` and `expect`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstmtui.errors import UserError
+from lstmtui.session.expressions import Expression, Scope
+from lstmtui.session.hits import scope_at
+from lstmtui.session.readings import reading
+from lstmtui.session.sentences import operands_text
+from lstmtui.session.session import Session
+from lstmtui.trace.trace import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """The value of an expression."""
+
+    value: float | bool | Array | None
+    """One value, or (units,); None where it has none here."""
+    error: str = ""
+    """Why there is no value here; empty where there is one."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Whether a condition holds."""
+
+    held: bool
+    operands: str
+    """What is compared in it, each with its value."""
+    error: str = ""
+    """Why it means nothing here; empty where it does."""
+
+
+@reading("t")
+def evaluated(
+    session: Session, expressions: tuple[Expression, ...], most: int | None = None
+) -> tuple[Evaluated, ...]:
+    """The value of each expression at the cursor.
+
+    Args:
+        session: whose cursor says where.
+        expressions: any.
+        most: of a longer vector only so many units are given, the first ones.
+    """
+    scope, t = scope_at(session), session.cursor.t
+    return tuple(_evaluated(expression, scope, t, most) for expression in expressions)
+
+
+@reading("t")
+def expectation(session: Session, condition: Expression) -> Expectation:
+    """Whether a condition holds at the cursor, and the numbers it compares."""
+    scope, t = scope_at(session), session.cursor.t
+    try:
+        return Expectation(condition.condition(scope, t), operands_text(condition, scope, t))
+    except UserError as error:
+        return Expectation(False, "", str(error))
+
+
+def _evaluated(expression: Expression, scope: Scope, t: int, most: int | None) -> Evaluated:
+    try:
+        value = expression.evaluate(scope, t)
+    except UserError as error:
+        return Evaluated(None, str(error))
+    return Evaluated(value[:most] if isinstance(value, np.ndarray) else value)

@@ -1,0 +1,14 @@
+"""How many timesteps each sequence has in a layer: fewer than in the run, where a model reads some later."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lstmtui.trace import Trace
+from lstmtui.trace.trace import Array
+
+
+def lengths_of(trace: Trace, layer: int) -> Array:
+    """The number of timesteps of each sequence in a layer, int (B,); 0 for one the layer has not seen."""
+    own = trace.arrays.get(f"{layer}/lengths")
+    return np.asarray(trace.lengths if own is None else own)

@@ -1,0 +1,117 @@
+"""Following a trace that grows: polled off the event loop, and the cursor kept at its end."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from lstmtui.errors import Cancelled, UserError
+from lstmtui.session import Session, Stop
+from lstmtui.trace import Trace, Traces
+from lstmtui.trace.growth import LIVE_STATE, Follower
+
+if TYPE_CHECKING:
+    from lstmtui.tui.screens.debugger import DebuggerScreen
+
+EVERY = 0.5
+"""Seconds between two looks."""
+
+
+class Following:
+    """Renews the session of a screen when its traces have grown.
+
+    At the last timestep of the last model the cursor moves along; anywhere else it stays where it is.
+
+    Args:
+        screen: the one that shows the session.
+        follower: what is asked.
+        follow: whether to begin at the end.
+    """
+
+    def __init__(self, screen: DebuggerScreen, follower: Follower, *, follow: bool) -> None:
+        self._screen, self._follower = screen, follower
+        self._follows = follow
+        self._found: Trace | Traces | None = None
+        self._shown = ""
+        if follow:
+            go_to_end(screen.session)
+
+    def begin(self) -> None:
+        """Look from now on, until the screen is gone."""
+        self._screen.run_worker(self._look(), group="follow", exit_on_error=False)
+
+    @property
+    def text(self) -> str:
+        """How it stands, for the header."""
+        header, state = self._screen.session.trace.header, self._follower.state
+        if header.live and state == LIVE_STATE:
+            state = f"live {header.steps / header.live:.0%}"
+        return ", ".join(filter(None, (state, "following" if self.follows else "")))
+
+    @property
+    def follows(self) -> bool:
+        """Whether the cursor moves along: it does at the end, once it was told to, or moved there."""
+        return self._follows and is_at_end(self._screen.session)
+
+    async def _look(self) -> None:
+        was_at_end = is_at_end(self._screen.session)
+        while True:
+            await asyncio.sleep(EVERY)
+            found = await self._poll()
+            self._found = self._found if found is None else found
+            at_end = is_at_end(self._screen.session)
+            # Who goes to the end follows from there on, and who leaves it does not.
+            self._follows = at_end and (self._follows or not was_at_end)
+            self._renew()
+            was_at_end = is_at_end(self._screen.session)
+
+    async def _poll(self) -> Trace | Traces | None:
+        """Ask in a thread that nobody waits for when the program ends: a link may be slow to answer."""
+        answer: asyncio.Future[Trace | Traces | None] = asyncio.get_running_loop().create_future()
+
+        def ask() -> None:
+            found, problem = None, ""
+            try:
+                found = self._follower.poll()
+            except Cancelled:
+                pass
+            except UserError as error:
+                problem = str(error)
+            with suppress(RuntimeError):  # the event loop is closed
+                answer.get_loop().call_soon_threadsafe(settle, found, problem)
+
+        def settle(found: Trace | Traces | None, problem: str) -> None:
+            if problem:
+                self._screen.message = Stop("refused", problem)
+            if not answer.done():
+                answer.set_result(found)
+
+        Thread(target=ask, name="follow", daemon=True).start()
+        return await answer
+
+    def _renew(self) -> None:
+        """Show what has grown; what-ifs of a shorter run, and a command that runs, are left in peace."""
+        session, screen = self._screen.session, self._screen
+        if self._found is not None and screen.running is None and not session.changed:
+            follows = self._follows
+            session.renew(self._found)
+            self._found = None
+            if follows:
+                go_to_end(session)
+            screen.renew()
+        elif self.text != self._shown:
+            screen.show_session()
+        self._shown = self.text
+
+
+def is_at_end(session: Session) -> bool:
+    """Whether the cursor is at the last timestep of the last model."""
+    return session.cursor.t == session.last_t and session.cursor.model == next(reversed(session.traces))
+
+
+def go_to_end(session: Session) -> None:
+    """Select the last model, and its last timestep."""
+    session.select_model(next(reversed(session.traces)))
+    session.last()

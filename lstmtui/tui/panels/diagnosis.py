@@ -1,0 +1,139 @@
+"""Panel 0: what is wrong with the selected run, if anything; it has the whole screen or none of it."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from lstmtui.errors import Cancelled, UserError
+from lstmtui.session import Session
+from lstmtui.session.diagnosis import BAD, FINE, Verdict, diagnose
+from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.theme import Look
+from lstmtui.tui.whole_run import is_small
+from lstmtui.tui.widgets.spans import Spans
+from lstmtui.tui.widgets.text_lines import TextLines
+
+
+class DiagnosisPanel(Panel):
+    """The verdicts, what is bad first. [ and ] choose one, e goes to it and executes its command."""
+
+    NUMBER = 0
+    TITLE = "Diagnosis"
+    HELP = "What is wrong with this run. Here: [ and ] choose, e goes there and executes what comes next."
+    ALONE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right_square_bracket", "choose(1)", "the next verdict", show=False),
+        Binding("left_square_bracket", "choose(-1)", "the verdict before", show=False),
+        Binding("e", "follow", "go to it", show=False),
+    ]
+
+    class Appeared(Message):
+        """It has its place on the screen now, and can be shown a session."""
+
+    class Followed(Message):
+        """Commands that lead to what a verdict is about."""
+
+        def __init__(self, commands: tuple[str, ...]) -> None:
+            super().__init__()
+            self.commands = commands
+
+    class Found(Message):
+        """The verdicts on a run, or why there are none."""
+
+        def __init__(self, verdicts: tuple[Verdict, ...], problem: str = "") -> None:
+            super().__init__()
+            self.verdicts, self.problem = verdicts, problem
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look)
+        self.lines = TextLines(look, wraps=True)
+        self.verdicts: tuple[Verdict, ...] = ()
+        self.chosen = 0
+
+    def compose(self) -> ComposeResult:
+        yield self.lines
+
+    def on_show(self) -> None:
+        """Ask to be shown the session, once the styles that give the panel its place have come through."""
+        self.post_message(self.Appeared())
+
+    def show(self, session: Session) -> None:
+        if not self.changed(session.cursor.model, id(session.trace)):
+            return
+        self.drawn()
+        self.set_title(f"Diagnosis of {session.cursor.model}")
+        if is_small(session):
+            self._show(diagnose(session))
+        else:
+            self.verdicts = ()
+            self.lines.set_lines([(("reading the whole run", "muted"),)])
+            self._read(copy(session))
+
+    @work(thread=True, exclusive=True, group="diagnosis", exit_on_error=False)
+    def _read(self, session: Session) -> None:
+        try:
+            found = self.Found(diagnose(session))
+        except UserError as error:
+            found = self.Found((), str(error))
+        except Cancelled:
+            return
+        self.post_message(found)
+
+    @on(Found)
+    def _found(self, event: Found) -> None:
+        event.stop()
+        if event.problem:
+            self.forget()
+            self.lines.set_lines([((event.problem, "warning"),)])
+        else:
+            self._show(event.verdicts)
+
+    def _show(self, verdicts: tuple[Verdict, ...]) -> None:
+        self.verdicts, self.chosen = verdicts, 0
+        self._draw()
+
+    def _draw(self) -> None:
+        self.lines.set_lines(
+            verdict_line(verdict, chosen=at == self.chosen) for at, verdict in enumerate(self.verdicts)
+        )
+        self.lines.scroll_to_line(self.chosen)
+
+    def action_choose(self, by: int) -> None:
+        """Choose another verdict."""
+        self.chosen = min(max(0, self.chosen + by), max(0, len(self.verdicts) - 1))
+        self._draw()
+
+    def action_follow(self) -> None:
+        """Go to the layer of the chosen verdict, and execute the command it gives."""
+        if self.verdicts:
+            verdict = self.verdicts[self.chosen]
+            commands = [verdict.next] if verdict.next else []
+            if verdict.layer is not None:
+                commands = [f"layer {verdict.layer}", f"direction {verdict.direction}", *commands]
+            self.post_message(self.Followed(tuple(commands)))
+
+    @on(TextLines.Clicked)
+    def _clicked(self, event: TextLines.Clicked) -> None:
+        event.stop()
+        self.chosen = event.line
+        self._draw()
+
+
+def verdict_line(verdict: Verdict, *, chosen: bool) -> Spans:
+    """Severity and kind, the sentence, and what to look at next."""
+    role = "error" if verdict.severity == BAD else "muted" if verdict.severity == FINE else "warning"
+    place = f"{verdict.place}: " if verdict.place else ""
+    next_: Spans = (("   next: ", "muted"), (verdict.next, "key")) if verdict.next else ()
+    return (
+        ("▸ " if chosen else "  ", "cursor"),
+        (f"{verdict.severity:13} ", role),
+        (f"{verdict.name:10} ", "accent"),
+        (place + verdict.text, "muted" if verdict.severity == FINE else "text"),
+        *next_,
+    )
