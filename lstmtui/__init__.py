@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lstmtui.models.recurrent import Recurrent
     from lstmtui.trace import Trace, Traces, load
     from lstmtui.tui.debug import debug
+    from lstmtui.watching import watch
 
 __version__ = "0.1.0"
 
@@ -28,9 +29,21 @@ _HOMES = {
     "load": "lstmtui.trace",
     "record": "lstmtui.capture.record",
     "run": "lstmtui.capture.run",
+    "watch": "lstmtui.watching",
 }
 
-__all__ = ["Cancelled", "Recurrent", "Trace", "Traces", "UserError", "debug", "load", "record", "run"]
+__all__ = [
+    "Cancelled",
+    "Recurrent",
+    "Trace",
+    "Traces",
+    "UserError",
+    "debug",
+    "load",
+    "record",
+    "run",
+    "watch",
+]
 
 
 def __getattr__(name: str) -> Any:

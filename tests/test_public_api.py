@@ -13,7 +13,7 @@ from torch import nn
 
 import lstmtui
 
-NAMES = ["Cancelled", "Recurrent", "Trace", "Traces", "UserError", "debug", "load", "record", "run"]
+NAMES = ["Cancelled", "Recurrent", "Trace", "Traces", "UserError", "debug", "load", "record", "run", "watch"]
 
 
 def test_the_names_are_those_of_the_contract() -> None:

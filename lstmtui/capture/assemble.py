@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from lstmtui.capture.tap import ModuleRun
-from lstmtui.capture.unrolled import Recording
-from lstmtui.models.stock import parameters_of
+from lstmtui.capture.arrays import numpy_of, zeros_of
+from lstmtui.capture.file_store import FileStore, complete, copy
+from lstmtui.capture.module_runs import ModuleRun
+from lstmtui.capture.recording import Recording
+from lstmtui.capture.wrapped import joined, named_modules, named_parameters
 from lstmtui.trace import Header, Layer, Trace
 from lstmtui.trace.trace import Array, array_key
 
@@ -32,18 +33,17 @@ def assemble(
         runs: of each recurrent module, in the order they were called.
         loss: the scalar the gradients are of.
         gradients: ∂L/∂parameter by full name, for the parameters that require one.
-        output: the model's output for each timestep, or None.
+        output: the model's output for each timestep, (T, B, units), or None.
         d_output: its total derivative, or None.
     """
     arrays, layers = _recorded(module, runs)
-    last = runs[-1]
     steps, batch = max(run.steps for run in runs), max(run.batch for run in runs)
-    if output is not None:
-        arrays["y"] = _time_first(output, last)
-        arrays["dy"] = _time_first(torch.zeros_like(output) if d_output is None else d_output, last)
+    _complete_files(runs, steps, batch)
+    if output is not None and not _in_files(runs[-1], output, d_output):
+        arrays["y"] = numpy_of(output)
+        arrays["dy"] = zeros_of(output) if d_output is None else numpy_of(d_output)
     arrays = {key: _padded(array, _extent_of(key, steps, batch)) for key, array in arrays.items()}
-    if last.lengths is not None and (steps, batch) == (last.steps, last.batch):
-        arrays["lengths"] = numpy_of(last.lengths)
+    _add_lengths(arrays, runs, steps, batch)
     _add_parameters(arrays, module, gradients)
     parities = [run.parity for run in runs if run.parity is not None]
     header = Header(
@@ -64,35 +64,64 @@ def _recorded(module: nn.Module, runs: Sequence[ModuleRun]) -> tuple[dict[str, A
     """What each layer and direction of each run did, and the gradients of their parameters."""
     arrays: dict[str, Array] = {}
     layers: list[Layer] = []
-    paths = {id(m): path for path, m in reversed(list(module.named_modules()))}
+    known = {id(p): name for name, p in named_parameters(module)}
+    paths = {id(m): path for path, m in named_modules(module)}
     for run in runs:
-        own = {id(p): n for n, p in parameters_of(run.module).items()}
-        full = {n: _join(paths[id(run.module)], p) for p, n in _named(run.module, own)}
+        full = _full_names(run, paths[id(run.module)], known)
         for index in range(run.layout.num_layers):
             for direction in run.layout.directions:
                 recording = run.recordings[index, direction]
                 _add_recording(arrays, recording, len(layers), direction)
                 for base, short in run.layout.names(index, direction).items():
                     parameter = recording.parameters[base]
-                    gradient = recording.parameter_derivatives.get(base, torch.zeros_like(parameter))
-                    _add_gradient(arrays, full[short], gradient)
+                    # One that is computed from others is none of the module's own parameters.
+                    arrays["parameters/" + full[short]] = numpy_of(parameter).copy()
+                    gradient = recording.parameter_derivatives.get(base)
+                    found = zeros_of(parameter) if gradient is None else numpy_of(gradient)
+                    _add_gradient(arrays, full[short], found)
             _total_input_derivative(arrays, len(layers), run.layout.directions)
             layers.append(_layer(run, index, full))
     return arrays, layers
 
 
+def _full_names(run: ModuleRun, path: str, known: Mapping[int, str]) -> dict[str, str]:
+    """The names of a run's parameters in the whole module, by the names of its layout.
+
+    A parameter that two modules share has the name that `named_parameters` gives it.
+    """
+    end = "_l0" if isinstance(run.module, nn.RNNCellBase) else ""
+    names = {short: joined(path, short.removesuffix(end)) for short in run.layout.shapes()}
+    own = {name: id(p) for name, p in run.module.named_parameters(remove_duplicate=False)}
+    return {short: known.get(own.get(short.removesuffix(end), 0), name) for short, name in names.items()}
+
+
+def _add_lengths(arrays: dict[str, Array], runs: Sequence[ModuleRun], steps: int, batch: int) -> None:
+    """How long each sequence is: in the whole trace, and in each layer where it is another number there."""
+    each = []
+    for run in runs:
+        own = np.zeros(batch, dtype=np.int64)
+        own[: run.batch] = run.steps if run.lengths is None else numpy_of(run.lengths)
+        each.extend([own] * run.layout.num_layers)
+    longest = np.max(each, axis=0)
+    if (longest < steps).any():
+        arrays["lengths"] = longest
+    for layer, own in enumerate(each):
+        if (own != longest).any():
+            arrays[f"{layer}/lengths"] = own
+
+
 def _extent_of(key: str, steps: int, batch: int) -> tuple[int, ...]:
     """The leading axes an array has in the trace: every run of a module has the same time and batch there."""
-    if key.startswith("parameter_gradients/"):
+    if key.startswith(("parameters/", "parameter_gradients/")):
         return ()
     return (batch,) if "/initial/" in key else (steps, batch)
 
 
 def _padded(array: Array, leading: tuple[int, ...]) -> Array:
     """The array with zeros past the end of a shorter run, as past the end of a shorter sequence."""
-    missing = [(0, size - have) for size, have in zip(leading, array.shape, strict=False)]
-    if not any(after for _, after in missing):
+    if array.shape[: len(leading)] == leading:
         return array
+    missing = [(0, size - have) for size, have in zip(leading, array.shape, strict=False)]
     return np.pad(array, missing + [(0, 0)] * (array.ndim - len(missing)))
 
 
@@ -109,70 +138,80 @@ def _layer(run: ModuleRun, index: int, full: Mapping[str, str]) -> Layer:
         path=run.path,
         index=index,
         parameters=names,
+        calls=run.calls,
     )
 
 
 def _add_recording(arrays: dict[str, Array], recording: Recording, layer: int, direction: str) -> None:
     """The arrays of one layer and direction, turned back into the order of time."""
 
-    def put(quantity: str, tensor: Tensor) -> None:
-        ordered = tensor.flip(0) if direction == "backward" else tensor
-        arrays[array_key(quantity, layer, direction)] = numpy_of(ordered)
+    def put(quantity: str, array: Array) -> None:
+        # A copy: tensors made of arrays cannot be views backwards.
+        ordered = array[::-1].copy() if direction == "backward" else array
+        arrays[array_key(quantity, layer, direction)] = ordered
 
-    for quantity, values in recording.values.items():
-        put(quantity, values)
+    for quantity in list(recording.values):
+        # Taken out of the recording, so that no two copies of everything are there at the same time.
+        values, derivative = recording.values.pop(quantity), recording.derivatives.pop(quantity, None)
+        put(quantity, numpy_of(values))
         # A layer that the loss does not depend on has no derivatives: they are 0.
-        put("d" + quantity, recording.derivatives.get(quantity, torch.zeros_like(values)))
+        put("d" + quantity, zeros_of(values) if derivative is None else numpy_of(derivative))
+    for state, values in recording.before.items():
+        put("before/" + state, numpy_of(values))
     for state in recording.cell.states:
-        value = recording.initial[state]
+        value, d_value = recording.initial[state], recording.initial.get("d" + state)
         arrays[array_key("initial/" + state, layer, direction)] = numpy_of(value)
-        derivative = recording.initial.get("d" + state, torch.zeros_like(value))
-        arrays[array_key("initial/d" + state, layer, direction)] = numpy_of(derivative)
+        zeros_or = zeros_of(value) if d_value is None else numpy_of(d_value)
+        arrays[array_key("initial/d" + state, layer, direction)] = zeros_or
+
+
+def _complete_files(runs: Sequence[ModuleRun], steps: int, batch: int) -> None:
+    """What has been written to files while it was made gets the extent of the trace."""
+    for run in runs:
+        for index in range(run.layout.num_layers):
+            stores = []
+            for direction in run.layout.directions:
+                recording = run.recordings[index, direction]
+                values, derivatives = recording.values, recording.derivatives
+                if isinstance(values, FileStore) and isinstance(derivatives, FileStore):
+                    stores.append((values, derivatives))
+            if stores:
+                complete(stores, steps, batch)
+
+
+def _in_files(run: ModuleRun, output: Tensor, d_output: Tensor | None) -> bool:
+    """Copy the output from file to file where it is the last layer's h as that was written."""
+    store = run.recordings[run.layout.num_layers - 1, "forward"].values
+    if not isinstance(store, FileStore) or not store.gave(output):
+        return False
+    file = store.files["h"]
+    copy(file, store.writer.array("y", file.shape, file.dtype))
+    d_file = store.writer.array("dy", file.shape, file.dtype)
+    if d_output is not None:
+        d_file.write_all(numpy_of(d_output))
+    return True
 
 
 def _total_input_derivative(arrays: dict[str, Array], layer: int, directions: Sequence[str]) -> None:
     """x is read by both directions: its total derivative is the sum of what each of them gives."""
     keys = [array_key("dx", layer, direction) for direction in directions]
+    if keys[0] not in arrays:
+        return
     total = sum((arrays[key] for key in keys[1:]), arrays[keys[0]])
     arrays.update(dict.fromkeys(keys, total))
 
 
-def _add_gradient(arrays: dict[str, Array], name: str, gradient: Tensor) -> None:
+def _add_gradient(arrays: dict[str, Array], name: str, gradient: Array) -> None:
     """A recurrent parameter's own gradient; a module called twice adds up."""
     key = "parameter_gradients/" + name
-    arrays[key] = arrays[key] + numpy_of(gradient) if key in arrays else numpy_of(gradient)
+    arrays[key] = arrays[key] + gradient if key in arrays else gradient
 
 
 def _add_parameters(arrays: dict[str, Array], module: nn.Module, gradients: Mapping[str, Tensor]) -> None:
-    for name, parameter in module.named_parameters():
-        value = numpy_of(parameter)
-        arrays["parameters/" + name] = value.copy()
+    for name, parameter in named_parameters(module):
+        arrays["parameters/" + name] = numpy_of(parameter).copy()
         key = "parameter_gradients/" + name
         if name in gradients:
             arrays[key] = numpy_of(gradients[name])
         elif key not in arrays and parameter.requires_grad:
-            arrays[key] = np.zeros_like(value)
-
-
-def _named(module: nn.Module, names: Mapping[int, str]) -> list[tuple[str, str]]:
-    """(the module's own parameter name, the layout's name) pairs."""
-    return [(own, names[id(p)]) for own, p in module.named_parameters()]
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
-def _time_first(tensor: Tensor, run: ModuleRun) -> Array:
-    if not run.batched:
-        tensor = tensor.unsqueeze(1)
-    return numpy_of(tensor.transpose(0, 1) if run.batch_first else tensor)
-
-
-def numpy_of(tensor: Tensor) -> Array:
-    """A CPU copy or view; half precision becomes float32, which holds it exactly."""
-    tensor = tensor.detach()
-    if tensor.dtype in (torch.bfloat16, torch.float16):
-        tensor = tensor.float()
-    array: Array = tensor.cpu().contiguous().numpy()
-    return array
+            arrays[key] = zeros_of(parameter)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from lstmtui.capture.assemble import numpy_of
+from lstmtui.capture.arrays import numpy_of
 from lstmtui.capture.clamp import Clamp, rounded
 from lstmtui.capture.devices import check_memory
 from lstmtui.capture.progress import Progress

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 
 import torch
 
@@ -60,6 +62,25 @@ def check_memory(values: int, dtype: torch.dtype) -> None:
         raise UserError(
             f"the trace would take {needed / 2**30:.1f} GiB and this machine has {memory / 2**30:.1f} GiB; "
             "record fewer timesteps or sequences"
+        )
+
+
+def check_disk(values: int, dtype: torch.dtype, place: Path) -> None:
+    """Refuse a run whose trace would not fit on the disk it is written to.
+
+    Args:
+        values: how many numbers the trace will hold.
+        dtype: of the run; half precision is kept as float32.
+        place: a directory there.
+
+    Raises:
+        UserError: with both sizes.
+    """
+    needed, free = values * max(4, dtype.itemsize), shutil.disk_usage(place).free
+    if needed > free:
+        raise UserError(
+            f"{place}: the trace would take {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free; "
+            "record fewer timesteps or sequences, or choose another disk"
         )
 
 

@@ -66,7 +66,9 @@ class Ending:
         if kind == "custom" or y is None:
             return None
         arrays = self._stack.trace.arrays
-        objective = Objective(kind, "every", arrays.get("target"), np.asarray(arrays["mask"], dtype=bool))
+        # torch warns of arrays that cannot be written, and those of a saved trace cannot.
+        target = np.array(arrays["target"]) if "target" in arrays else None
+        objective = Objective(kind, "every", target, np.array(arrays["mask"], dtype=bool))
         loss = loss_of(objective, self._stack.device, head=True)
         return None if loss is None else loss((y, None))
 

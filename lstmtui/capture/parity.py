@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from lstmtui.capture.recording import Recording
 from lstmtui.cells.layout import Layout
 from lstmtui.models.stock import stock_twin
 from lstmtui.models.unroll import States
+
+
+def kernel_gap(recordings: Iterable[Recording]) -> float | None:
+    """max |Δ| between h by the equations and h of the stock kernels that ran each layer and direction.
+
+    None where one of them was run by its equations alone.
+    """
+    gaps = [recording.gap for recording in recordings]
+    known = [gap for gap in gaps if gap is not None]
+    return float(torch.stack(known).max()) if known and len(known) == len(gaps) else None
 
 
 def parity(

@@ -5,18 +5,23 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn.parameter import is_lazy
 
+from lstmtui.capture.arguments import arguments, differentiable, moved, tensors_in
 from lstmtui.capture.assemble import assemble
 from lstmtui.capture.devices import resolve_device
+from lstmtui.capture.interception import is_plain, kind_of
+from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.progress import Progress, ProgressCallback
-from lstmtui.capture.tap import ModuleRun, Tap
-from lstmtui.models.stock import RECURRENT_MODULES
+from lstmtui.capture.tap import Tap
+from lstmtui.capture.wrapped import named_parameters, unwrapped
 from lstmtui.trace import Trace
+from lstmtui.trace.writing import TraceWriter
 
 
 def record(
@@ -29,63 +34,95 @@ def record(
     *,
     name: str = "",
     progress: ProgressCallback | None = None,
+    path: str | Path | TraceWriter | None = None,
 ) -> Trace:
     """Run `module` on `x`, differentiate the loss, and keep every quantity of every timestep.
 
-    The module is left as it was: its mode, its parameters and their `.grad` are not touched.
+    The module runs as it is: in its mode, with its hooks, inside autocast or not, and drawing the random
+    numbers its own forward draws, so that for one seed its dropout on the CPU is the same. It is left as it
+    was: mode, parameters, their `.grad`, buffers and attributes. Where its class gives way to autograd only
+    in training mode, as cuDNN's do, the recurrence goes backward here through nodes of its own.
+
+    Consecutive calls of a Cell, and calls of a module that go on from the state it returned before, are
+    timesteps of one run; every other call of a module is a run of its own, named path@2, path@3 …
 
     Args:
         module: nn.LSTM, nn.GRU, nn.RNN, one of their Cells (run over the whole of x), `lstmtui.Recurrent`,
-            or any nn.Module that holds one or several of the first three or of `Recurrent`.
-        x: (T, B, input), or (B, T, input) where the module is batch_first; whatever `module.forward`
-            takes otherwise.
+            or any nn.Module that holds some of these, Cells in a loop of its own. Subclasses are recorded
+            where they call `super().forward`; torch.compile, DataParallel and DDP are seen through.
+        x: (T, B, input), or (B, T, input) where the module is batch_first. For a module that is not itself
+            recurrent whatever its forward takes: a tuple is several arguments, a dict is keyword arguments.
         hx: the initial state, as the module takes it.
-        loss: callable on the module's result, returning a scalar; left out: the sum of the last hidden
-            state (of the last layer, both directions).
+        loss: callable on whatever the module returned, itself returning a scalar; left out: the sum of the
+            last hidden state of the recurrent layer called last (its last layer, both directions).
         device: where to run; left out: where the module is. Another device runs a copy.
-        lengths: int (B,), the number of timesteps of each sequence.
+        lengths: int (B,), the number of timesteps of each sequence; for every recurrent layer that is called
+            with B sequences which are long enough, and not packed.
         name: what the model is called; left out: its type.
         progress: called with (done, total) timesteps; raising `lstmtui.Cancelled` there stops the run.
+        path: where to write the trace while it is recorded, so that memory does not grow with T; an exception
+            leaves nothing there. Every call of more than one timestep is then a run of its own. Left out: the
+            trace is in memory.
 
     Raises:
-        TypeError: the module holds nothing recurrent, or the loss is not a scalar tensor.
+        TypeError: the module holds nothing recurrent that can be recorded, or the loss is not a scalar
+            tensor.
         ValueError: a shape does not fit.
         lstmtui.UserError: no such device, or the trace would not fit into memory.
     """
+    if path is None or isinstance(path, TraceWriter):
+        return _record(module, x, hx, loss, device, lengths, name, progress, path)
+    with TraceWriter(path) as writer:
+        return _record(module, x, hx, loss, device, lengths, name, progress, writer)
+
+
+def _record(
+    module: nn.Module,
+    x: Any,
+    hx: Any,
+    loss: Callable[[Any], Tensor] | None,
+    device: str | torch.device | None,
+    lengths: Any,
+    name: str,
+    progress: ProgressCallback | None,
+    writer: TraceWriter | None,
+) -> Trace:
+    """Record, into the files of `writer` where there is one."""
+    module = unwrapped(module)
     if device is not None:
         target = resolve_device(str(device))
         module = copy.deepcopy(module).to(target)
-        x, hx, lengths = (_moved(value, target) for value in (x, hx, lengths))
-    tap = Tap(Progress(progress), None if lengths is None else torch.as_tensor(lengths))
-    if not any(isinstance(m, RECURRENT_MODULES) for m in module.modules()):
-        raise TypeError(f"{type(module).__name__} holds no LSTM, GRU, RNN or lstmtui.Recurrent")
-    with torch.enable_grad():
+        x, hx, lengths = (moved(value, target) for value in (x, hx, lengths))
+    tap = Tap(Progress(progress), None if lengths is None else torch.as_tensor(lengths), writer)
+    with torch.inference_mode(False), torch.enable_grad():
+        module = _ready(module)
+        args, kwargs = arguments(module, differentiable(x), differentiable(hx))
+        torch.clear_autocast_cache()
         with tap.installed(module):
-            result = module(x) if hx is None else module(x, hx)
-        if not tap.runs:
-            raise TypeError(
-                f"{type(module).__name__}: its recurrent layers were not called, or are Cells in a loop"
-            )
-        scalar = _default_loss(tap.runs[-1]) if loss is None else loss(result)
+            result = module(*args, **kwargs)
+        last = _last_run(tap, module)
+        scalar = _default_loss(last) if loss is None else loss(result)
         if not isinstance(scalar, Tensor) or scalar.numel() != 1:
             raise TypeError("loss: must return a scalar tensor")
-        output = _output_of(result, tap.runs[-1])
+        output, turn = _output_of(result, last)
         gradients, d_output = _differentiate(scalar, module, tap, output)
+        tap.finish()
+    output, d_output = (None if tensor is None else turn(tensor) for tensor in (output, d_output))
     tap.progress.finish()
     trace = assemble(name or type(module).__name__, module, tap.runs, scalar, gradients, output, d_output)
     header = replace(
         trace.header,
         loss_kind="last_hidden" if loss is None else "custom",
-        output_kind="hidden" if isinstance(module, RECURRENT_MODULES) else "custom",
+        output_kind="hidden" if is_plain(module) else "custom",
     )
-    return Trace(header, trace.arrays)
+    return Trace(header, trace.arrays) if writer is None else writer.finish(header, trace.arrays)
 
 
 def _differentiate(
     loss: Tensor, module: nn.Module, tap: Tap, output: Tensor | None
 ) -> tuple[dict[str, Tensor], Tensor | None]:
     """The gradients by every parameter that has one, and by the output."""
-    named = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    named = {name: p for name, p in named_parameters(module) if p.requires_grad}
     sources = [tap.anchor, *named.values()]
     if output is not None and output.requires_grad:
         sources.append(output)
@@ -101,19 +138,55 @@ def _default_loss(run: ModuleRun) -> Tensor:
     return run.last_h.sum()
 
 
-def _output_of(result: Any, run: ModuleRun) -> Tensor | None:
-    """The tensor of the result that has a value for each timestep, if there is one."""
-    first = result[0] if isinstance(result, tuple) else result
-    if not isinstance(first, Tensor) or not first.is_floating_point() or first.dim() != 2 + run.batched:
+def _output_of(result: Any, run: ModuleRun) -> tuple[Tensor | None, Callable[[Tensor], Tensor]]:
+    """The tensor of the result that has a value for each timestep, and what turns it to (T, B, units)."""
+    for tensor in list(tensors_in(result))[: 1 if isinstance(result, (tuple, list)) else None]:
+        turn = _time_first(tuple(tensor.shape), run) if tensor.is_floating_point() else None
+        if turn is not None:
+            return tensor, turn
+    return None, lambda tensor: tensor
+
+
+def _time_first(shape: tuple[int, ...], run: ModuleRun) -> Callable[[Tensor], Tensor] | None:
+    """What turns an output of this shape to (T, B, units), or None where it has no axes of time and batch."""
+    if not run.batched:
+        return (lambda y: y.unsqueeze(1)) if len(shape) == 2 and shape[0] == run.length else None
+    turns: list[Callable[[Tensor], Tensor]] = [lambda y: y, lambda y: y.transpose(0, 1)]
+    axes = [(run.length, run.batch), (run.batch, run.length)]
+    if len(shape) != 3:
         return None
-    leading = (run.steps, run.batch)[: 1 + run.batched]
-    expected = leading[::-1] if run.batch_first else leading
-    return first if first.shape[:-1] == expected else None
+    if run.length == run.batch:
+        # Which axis is which only the layer can tell, and a cell in a loop has no such axes.
+        in_loop = isinstance(run.module, nn.RNNCellBase) and run.calls > 1
+        return turns[run.batch_first] if shape[:2] == axes[0] and not in_loop else None
+    return next((turn for turn, leading in zip(turns, axes, strict=True) if shape[:2] == leading), None)
 
 
-def _moved(value: Any, device: torch.device) -> Any:
-    if isinstance(value, (Tensor, PackedSequence)):
-        return value.to(device)  # type: ignore[arg-type]
-    if isinstance(value, (tuple, list)):
-        return type(value)(_moved(v, device) for v in value)
-    return value
+def _last_run(tap: Tap, module: nn.Module) -> ModuleRun:
+    if tap.last is None:
+        raise TypeError(
+            f"{type(module).__name__}: none of its recurrent layers was called, or only in ways that leave "
+            "out the forward of PyTorch's class"
+        )
+    if tap.lengths is not None and not tap.lengths_fit:
+        raise ValueError(
+            f"lengths: no recurrent layer was called with {tap.lengths.numel()} sequences of at least "
+            f"{int(tap.lengths.max())} timesteps that are not packed"
+        )
+    return tap.last
+
+
+def _ready(module: nn.Module) -> nn.Module:
+    """The module, or where it was made in inference mode a copy that can be differentiated.
+
+    Raises:
+        TypeError: it holds nothing recurrent, or parameters that have no shape yet.
+    """
+    tensors = [*module.parameters(), *module.buffers()]
+    if any(is_lazy(tensor) for tensor in tensors):
+        raise TypeError(f"{type(module).__name__}: has lazy parameters without a shape; call it once first")
+    if any(tensor.is_inference() for tensor in tensors):
+        module = copy.deepcopy(module)
+    if not any(isinstance(m, torch.jit.ScriptModule) or kind_of(m) for m in module.modules()):
+        raise TypeError(f"{type(module).__name__} holds no LSTM, GRU, RNN or lstmtui.Recurrent")
+    return module

@@ -81,6 +81,12 @@ class RecordedStack:
             self._refuse("it is a what-if itself")
         if len({layer.path for layer in trace.layers}) > 1:
             self._refuse("it has several recurrent modules, and a trace does not tell how they are connected")
+        for layer in trace.layers:
+            if layer.calls > 1:
+                self._refuse(
+                    f"{layer.path} is called in a loop of the model's own code, and a trace does not tell "
+                    "what happens between its calls"
+                )
         for index, layer in enumerate(trace.layers):
             for direction in layer.directions:
                 known = trace.layer_parameters(index, direction)

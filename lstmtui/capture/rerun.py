@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from lstmtui.capture.assemble import numpy_of
+from lstmtui.capture.arrays import numpy_of
 from lstmtui.capture.changed_scans import run_changed
 from lstmtui.capture.ending import Ending
 from lstmtui.capture.progress import Progress, ProgressCallback

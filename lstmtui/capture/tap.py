@@ -1,8 +1,8 @@
-"""Taps: while a module runs, each recurrent module inside it is run through the recorded equations."""
+"""Taps: while a module runs, each recurrent module inside it is recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,40 +10,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch.nn.utils import parametrize
+from torch.nn.utils.rnn import PackedSequence
 
-from lstmtui.capture.devices import check_memory
-from lstmtui.capture.parity import parity
+from lstmtui.capture.cell_loops import CellLoop
+from lstmtui.capture.interception import check_forward, intercept, kind_of
+from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.progress import Progress
-from lstmtui.capture.unrolled import Recording, record_scan
-from lstmtui.cells.layout import Layout
-from lstmtui.models.calls import Call, packed_like
-from lstmtui.models.recurrent import Recurrent
-from lstmtui.models.stack import run_stack
-from lstmtui.models.stock import RECURRENT_MODULES, layout_of, parameters_of
-from lstmtui.models.unroll import States
-
-_KINDS = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell, Recurrent)
-
-
-@dataclass
-class ModuleRun:
-    """One call of one recurrent module, recorded."""
-
-    path: str
-    """Where the module sits, as in `named_modules`; with @2, @3 … for its further calls."""
-    module: nn.Module
-    layout: Layout
-    steps: int
-    batch: int
-    batched: bool
-    batch_first: bool
-    parity: float | None = None
-    lengths: Tensor | None = None
-    last_h: Tensor | None = None
-    """The last h of the last layer, (directions, B, P), in the graph."""
-    recordings: dict[tuple[int, str], Recording] = field(default_factory=dict)
-    """By layer and direction."""
+from lstmtui.capture.single_steps import is_single_step, loops_of, record_step
+from lstmtui.capture.tapped_calls import call_of, record_call, weights_of
+from lstmtui.capture.untouched import untouched
+from lstmtui.capture.wrapped import named_modules, see_through, uncompiled
+from lstmtui.models.calls import Call
+from lstmtui.models.stock import layout_of
+from lstmtui.trace.writing import TraceWriter
 
 
 @dataclass
@@ -52,102 +32,137 @@ class Tap:
 
     progress: Progress
     lengths: Tensor | None = None
+    """Of x; for the modules that are called with as many sequences of at least that length."""
+    writer: TraceWriter | None = None
+    """What gets the arrays while they are made; None: they are kept in memory."""
     anchor: Tensor = field(default_factory=lambda: torch.zeros((), requires_grad=True))
+    lengths_fit: bool = False
+    """Whether a module was called with such sequences."""
     runs: list[ModuleRun] = field(default_factory=list)
+    """In the order in which they began."""
+    last: ModuleRun | None = None
+    """The run of the last call."""
+    _loops: dict[int, CellLoop] = field(default_factory=dict)
+    """The loop that each cell is in."""
+    _steps: dict[int, list[CellLoop]] = field(default_factory=dict)
+    """By the id of a run that consists of single timesteps: a loop for each of its layers."""
+    _finished: list[CellLoop] = field(default_factory=list)
 
     @contextmanager
     def installed(self, root: nn.Module) -> Iterator[None]:
-        """Within this context every recurrent module under `root` is recorded when called."""
-        tapped = [(path, m) for path, m in root.named_modules() if _is_tapped(m, root)]
-        for path, module in tapped:
-            _check_forward(path, module)
-        for path, module in tapped:
-            object.__setattr__(module, "forward", partial(self._forward, path, module))
-        try:
-            yield
-        finally:
-            for _, module in tapped:
-                object.__delattr__(module, "forward")
+        """Within this context every recurrent module under `root` is recorded when called.
 
-    def _forward(
+        Raises:
+            TypeError: one of them cannot be.
+        """
+        modules = list(named_modules(root))
+        for path, module in modules:
+            check_forward(path, module)
+        with untouched(root), uncompiled():
+            for path, module in modules:
+                if kind_of(module) is None:
+                    continue
+                # Cells inside a model are called by its own loop; only a cell on its own is run over time.
+                in_loop = isinstance(module, nn.RNNCellBase) and module is not root
+                taken = self._cell if in_loop else self._sequence
+                intercept(module, partial(taken, path, module))
+            see_through(root)
+            yield
+
+    def finish(self) -> None:
+        """Complete the runs, once the loss has been differentiated."""
+        for loops in [self._finished, self._loops.values(), *self._steps.values()]:
+            for loop in loops:
+                loop.finish()
+        for run in self.runs:
+            run.join()
+
+    def _sequence(
         self,
         path: str,
         module: nn.Module,
-        x: Tensor | PackedSequence,
-        hx: Tensor | tuple[Tensor, ...] | None = None,
+        original: Callable[..., Any],
+        x: Tensor | PackedSequence | None = None,
+        hx: Any = None,
         lengths: Tensor | None = None,
+        *,
+        input: Any = None,
     ) -> Any:
-        batch_first = bool(getattr(module, "batch_first", False))
-        if isinstance(x, PackedSequence):
-            padded, counts = pad_packed_sequence(x, batch_first=batch_first)
-            output, state = self._forward(path, module, padded, hx, counts)
-            return packed_like(x, output, counts, batch_first), state
-        if isinstance(module, nn.RNNCellBase) and hx is not None:
-            hx = _with_layers(hx, x.dim())
-        layout, parameters = layout_of(module), parameters_of(module)
-        call = Call(layout, x, hx, self.lengths if lengths is None else lengths, batch_first)
+        x = input if x is None else x
+        if lengths is None and not isinstance(x, PackedSequence):
+            lengths = self._lengths_for(path, module, x)
+        call, packed = call_of(module, x, hx, lengths)
+        single = is_single_step(module, call, packed)
+        part, self.last = self._run_of(path, module, call, hx, single)
+        if single:
+            if id(part) not in self._steps:
+                self._steps[id(part)] = loops_of(part, self.progress, self.anchor)
+            self.progress.expect(2 * part.layout.num_layers)
+            result = record_step(self._steps[id(part)], module, call)
+        else:
+            result = record_call(part, call, packed, self.progress, self.anchor)
+        self.last.last_h = part.last_h
+        return result
+
+    def _run_of(
+        self, path: str, module: nn.Module, call: Call, hx: Any, single: bool
+    ) -> tuple[ModuleRun, ModuleRun]:
+        """A run for a call, and the run it belongs to: itself, or an earlier one that it goes on with."""
         steps, batch = call.x.shape[:2]
-        if batch == 0:
-            raise ValueError("x: there is no sequence in it")
-        earlier = sum(run.module is module for run in self.runs)
-        called = f"{path}@{earlier + 1}" if earlier else path
-        run = ModuleRun(called, module, layout, steps, batch, call.batched, call.batch_first)
-        run.lengths = call.lengths if call.valid is not None else None
+        layout, lengths = layout_of(module), call.lengths if call.valid is not None else None
+        before = next((run for run in reversed(self.runs) if run.module is module), None)
+        run = ModuleRun("", module, layout, steps, batch, call.batched, call.batch_first, lengths=lengths)
+        given = () if hx is None else hx if isinstance(hx, tuple) else (hx,)
+        if before is not None and before.goes_on(given, batch, lengths):
+            last = before.further[-1] if before.further else before
+            if single and id(last) in self._steps:
+                return last, before
+            before.further.append(run)
+            return run, before
+        run.path = self._name(path, module)
+        if self.writer is not None and steps > 1:
+            # Calls of one timestep may turn out to be a loop, whose calls are put together at the end.
+            run.writer, run.first_layer = self.writer, sum(r.layout.num_layers for r in self.runs)
         self.runs.append(run)
-        check_memory(_size(layout) * steps * batch, call.x.dtype)
-        self.progress.expect(2 * steps * layout.num_layers * len(layout.directions))
-        dropout = float(getattr(module, "dropout", 0.0)) if module.training else 0.0
-        output, states = run_stack(
-            layout, parameters, call.x, call.states, self._scan(run), call.valid, dropout
-        )
-        run.last_h = states[0][-len(layout.directions) :]
-        if not dropout:
-            detached = {name: p.detach() for name, p in parameters.items()}
-            initial = tuple(s.detach() for s in call.states)
-            run.parity = parity(layout, detached, call.x.detach(), initial, run.lengths, output)
-        return call.result(output, states)
+        return run, run
 
-    def _scan(self, run: ModuleRun) -> Callable[..., tuple[Tensor, States]]:
-        def scan(
-            layer: int,
-            direction: str,
-            x: Tensor,
-            states: States,
-            parameters: Mapping[str, Tensor],
-            valid: Tensor | None,
-        ) -> tuple[Tensor, States]:
-            recording = Recording(run.layout.cell, dict(parameters), self.progress)
-            run.recordings[layer, direction] = recording
-            return record_scan(recording, x, states, valid, self.anchor)
+    def _cell(
+        self,
+        path: str,
+        module: nn.Module,
+        original: Callable[..., Any],
+        x: Tensor | None = None,
+        hx: Any = None,
+        *,
+        input: Any = None,
+    ) -> Any:
+        x = input if x is None else x
+        assert x is not None
+        batch = 1 if x.dim() == 1 else len(x)
+        loop = self._loops.get(id(module))
+        if loop is None or loop.run.batch != batch:
+            if loop is not None:
+                self._finished.append(loop)
+            run = ModuleRun(
+                self._name(path, module), module, layout_of(module), 0, batch, x.dim() == 2, False
+            )
+            self.runs.append(run)
+            loop = self._loops[id(module)] = CellLoop(run, self.progress, self.anchor)
+        self.last = loop.run
+        self.progress.expect(2)
+        with parametrize.cached():
+            parameters = {name.removesuffix("_l0"): p for name, p in weights_of(module).items()}
+            return loop.call(original, x, hx, parameters)
 
-        return scan
+    def _name(self, path: str, module: nn.Module) -> str:
+        earlier = sum(run.module is module for run in self.runs)
+        return f"{path}@{earlier + 1}" if earlier else path
 
-
-def _with_layers(hx: Tensor | tuple[Tensor, ...], dimensions: int) -> Tensor | tuple[Tensor, ...]:
-    """A Cell's states, (B, units), with the axis of layers that a stack's have."""
-    if not isinstance(hx, Tensor):
-        return tuple(s if s.dim() == dimensions else s.unsqueeze(0) for s in hx)
-    return hx if hx.dim() == dimensions else hx.unsqueeze(0)
-
-
-def _is_tapped(module: nn.Module, root: nn.Module) -> bool:
-    """Cells inside a model are called by the model's own loop; only a Cell on its own is run over time."""
-    if isinstance(module, nn.RNNCellBase):
-        return module is root
-    return isinstance(module, RECURRENT_MODULES)
-
-
-def _check_forward(path: str, module: nn.Module) -> None:
-    """Refuse a module whose own `forward` would be left out, rather than show what it does not compute."""
-    known = [kind for kind in _KINDS if isinstance(module, kind)]
-    if "forward" in vars(module) or not any(type(module).forward is kind.forward for kind in known):
-        where = f"{path}: " if path else ""
-        raise TypeError(f"{where}{type(module).__name__} has a forward of its own and cannot be recorded")
-
-
-def _size(layout: Layout) -> int:
-    """How many numbers one timestep of one sequence takes in the trace, derivatives included."""
-    names = layout.cell.quantities
-    units = sum(layout.output_size if n == "h" else layout.hidden_size for n in names)
-    inputs = sum(layout.layer_input_size(layer) for layer in range(layout.num_layers))
-    return 2 * len(layout.directions) * (layout.num_layers * units + inputs)
+    def _lengths_for(self, path: str, module: nn.Module, x: Any) -> Tensor | None:
+        """The lengths given to `record`, where they can be those of x of this module."""
+        fits = self.lengths is not None
+        if self.lengths is not None and path and isinstance(x, Tensor) and x.dim() == 3:
+            steps, batch = x.shape[:2][:: -1 if getattr(module, "batch_first", False) else 1]
+            fits = self.lengths.shape == (batch,) and int(self.lengths.max()) <= steps
+        self.lengths_fit |= fits
+        return self.lengths if fits else None

@@ -7,111 +7,77 @@ derivative, as `retain_grad` on every value would give it, in memory that does n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
 
-from lstmtui.capture.progress import Progress
+from lstmtui.capture.recording import Recording, Segment, SegmentDerivatives
 from lstmtui.cells import Cell
-from lstmtui.models.unroll import Observer, States, unroll
+from lstmtui.models.unroll import Observer, Product, States, unroll
 
 SEGMENT = 64
 """Timesteps that are run again together."""
 
 
-@dataclass
-class Recording:
-    """What one layer and direction did. Arrays are (T, B, units) in the order the cell saw time."""
-
-    cell: Cell
-    parameters: dict[str, Tensor]
-    """By base name."""
-    progress: Progress
-    values: dict[str, Tensor] = field(default_factory=dict)
-    derivatives: dict[str, Tensor] = field(default_factory=dict)
-    """Total derivatives by the quantity they are of; also x."""
-    parameter_derivatives: dict[str, Tensor] = field(default_factory=dict)
-    initial: dict[str, Tensor] = field(default_factory=dict)
-    """h, c before the first timestep, and their total derivatives dh, dc: each (B, units)."""
-    edges: list[States] = field(default_factory=list)
-    """The states before each segment."""
-    valid: Tensor | None = None
-    observe: Observer | None = None
-    """What takes the place of values; its timesteps are those of the whole run."""
-
-
-def record_scan(
-    recording: Recording, x: Tensor, states: States, valid: Tensor | None, anchor: Tensor
-) -> tuple[Tensor, States]:
-    """Run a layer so that both its values and, when something is differentiated, its derivatives are kept.
+class Unrolled:
+    """The equations step by step: a way to run a layer that there is for every cell.
 
     Args:
-        recording: where everything is kept.
-        x: (T, B, input), in the order the cell sees it.
-        states: h, or h and c, before the run.
-        valid: bool (T, B, 1), or None.
-        anchor: a scalar leaf that requires a gradient, so that frozen parameters are no obstacle.
-
-    Returns:
-        h of every timestep (0 where not valid) and the last states, as parts of the autograd graph.
+        cell: whose equations to run.
+        parameters: of one layer and direction, by base name.
     """
-    recording.valid = valid
-    names = tuple(recording.parameters)
-    output, *finals = _Scan.apply(  # type: ignore[no-untyped-call]
-        recording, len(states), names, anchor, x, *states, *(recording.parameters[n] for n in names)
-    )
-    return output, tuple(finals)
 
+    def __init__(self, cell: Cell, parameters: Mapping[str, Tensor]) -> None:
+        self._cell, self._parameters = cell, parameters
+        self.length = SEGMENT
 
-class _Scan(torch.autograd.Function):
-    """The run as one node of the user's graph."""
+    def forward(self, x: Tensor, states: States, valid: Tensor | None) -> Segment:
+        """Run a segment.
 
-    @staticmethod
-    def forward(
-        ctx: Any,
-        recording: Recording,
-        count: int,
-        names: tuple[str, ...],
-        anchor: Tensor,
+        Args:
+            x: (T, B, input), in the order the cell sees it.
+            states: h, or h and c, before.
+            valid: bool (T, B, 1), or None.
+        """
+        seen, _, finals = unroll(self._cell, self._parameters, x, states, valid)
+        values = {name: _over_time(steps, valid) for name, steps in seen.items()}
+        return Segment(values, tuple(s.clone() for s in finals))
+
+    def backward(
+        self,
         x: Tensor,
-        *rest: Tensor,
-    ) -> tuple[Tensor, ...]:
-        states, parameters = rest[:count], dict(zip(names, rest[count:], strict=True))
-        ctx.recording, ctx.count, ctx.names = recording, count, names
-        ctx.save_for_backward(x, *rest[count:])
-        cell = recording.cell
-        recording.initial |= dict(zip(cell.states, states, strict=True))
-        recording.values["x"] = x.detach().clone()
-        outputs = []
-        for start in range(0, len(x), SEGMENT):
-            part = slice(start, start + SEGMENT)
-            valid = None if recording.valid is None else recording.valid[part]
-            recording.edges.append(states)
-            seen, output, states = unroll(cell, parameters, x[part], states, valid)
-            for name, values in seen.items():
-                _put(recording.values, name, part, torch.stack(values), len(x), valid)
-            outputs.extend(output)
-            recording.progress.advance(len(output))
-        return torch.stack(outputs), *(s.clone() for s in states)
+        states: States,
+        valid: Tensor | None,
+        segment: Segment,
+        d_output: Tensor | None,
+        d_finals: tuple[Tensor | None, ...],
+    ) -> SegmentDerivatives:
+        """Run a segment of any length backwards: its parts are run again, the last of them first.
 
-    @staticmethod
-    def backward(ctx: Any, d_output: Tensor, *d_states: Tensor) -> tuple[Tensor | None, ...]:
-        x, *weights = ctx.saved_tensors
-        recording: Recording = ctx.recording
-        parameters = dict(zip(ctx.names, weights, strict=True))
-        d_states = run_backwards(recording, parameters, x, d_output, d_states)
-        return (
-            None,
-            None,
-            None,
-            None,
-            recording.derivatives["x"],
-            *d_states,
-            *(recording.parameter_derivatives[n] for n in ctx.names),
-        )
+        Args:
+            x: as in `forward`.
+            states: as in `forward`.
+            valid: as in `forward`.
+            segment: is not read.
+            d_output: ∂L/∂h by what follows the layer, or None for 0.
+            d_finals: ∂L/∂ the states after the segment; None for 0.
+        """
+        starts = range(0, len(x), SEGMENT)
+        edges = [states]
+        for start in starts[:-1]:
+            part = slice(start, start + SEGMENT)
+            now = None if valid is None else valid[part]
+            edges.append(unroll(self._cell, self._parameters, x[part], edges[-1], now)[2])
+        found = []
+        for start, before in zip(reversed(starts), reversed(edges), strict=True):
+            part = slice(start, start + SEGMENT)
+            now, d_now = (None if t is None else t[part] for t in (valid, d_output))
+            found.append(
+                backward_segment(self._cell, self._parameters, x[part], before, now, d_now, d_finals)
+            )
+            d_finals = found[-1].states
+        return found[0] if len(found) == 1 else _joined(found[::-1])
 
 
 def run_backwards(
@@ -119,9 +85,9 @@ def run_backwards(
     parameters: Mapping[str, Tensor],
     x: Tensor,
     d_output: Tensor,
-    d_states: tuple[Tensor, ...],
-) -> tuple[Tensor, ...]:
-    """Fill in the total derivatives of a recording whose `edges` are known.
+    d_states: States,
+) -> None:
+    """Fill in the total derivatives of a recording whose `edges` are known, one for each `SEGMENT`.
 
     Args:
         recording: gets the derivatives.
@@ -129,16 +95,19 @@ def run_backwards(
         x: (T, B, input), in the order the cell saw it.
         d_output: ∂L/∂h of every timestep by what follows this layer, (T, B, units).
         d_states: ∂L/∂ the last states, each (B, units).
-
-    Returns:
-        The derivatives by the states before the run.
     """
-    for start in reversed(range(0, len(x), SEGMENT)):
+    cell, steps = recording.cell, len(x)
+    for start in reversed(range(0, steps, SEGMENT)):
         part = slice(start, start + SEGMENT)
-        d_states = _backward_segment(recording, parameters, x, part, d_output[part], d_states)
+        valid = None if recording.valid is None else recording.valid[part]
+        before, observe = recording.edges[start // SEGMENT], shifted(recording.observe, start)
+        found = backward_segment(cell, parameters, x[part], before, valid, d_output[part], d_states, observe)
+        for name, derivative in found.derivatives.items():
+            recording.derivatives.put(name, start, derivative, steps)
+        recording.add_parameter_derivatives(found.parameters)
+        d_states = found.states
         recording.progress.advance(len(d_output[part]))
-    recording.initial |= {"d" + s: d for s, d in zip(recording.cell.states, d_states, strict=True)}
-    return d_states
+    recording.initial |= {"d" + s: d for s, d in zip(cell.states, d_states, strict=True)}
 
 
 def shifted(observe: Observer | None, start: int) -> Observer | None:
@@ -146,43 +115,70 @@ def shifted(observe: Observer | None, start: int) -> Observer | None:
     return None if observe is None else lambda t, name, value: observe(start + t, name, value)
 
 
-def _backward_segment(
-    recording: Recording,
+def backward_segment(
+    cell: Cell,
     parameters: Mapping[str, Tensor],
     x: Tensor,
-    part: slice,
-    d_output: Tensor,
-    d_states: tuple[Tensor, ...],
-) -> tuple[Tensor, ...]:
-    """Run a segment again under autograd; returns the derivatives by the states before it."""
-    valid = None if recording.valid is None else recording.valid[part]
-    leaf_x = x[part].detach().requires_grad_()
-    leaf_states = tuple(s.detach().requires_grad_() for s in recording.edges[part.start // SEGMENT])
-    leaves = {name: p.detach().requires_grad_() for name, p in parameters.items()}
+    states: States,
+    valid: Tensor | None,
+    d_output: Tensor | None,
+    d_finals: tuple[Tensor | None, ...],
+    observe: Observer | None = None,
+) -> SegmentDerivatives:
+    """Run a segment again under autograd, all of it at once, and differentiate by everything in it.
+
+    Args are those of `Unrolled.backward`; `observe` may replace values, counting timesteps from 0.
+    """
+    leaf_x = x.detach().requires_grad_()
+    leaf_states = tuple(s.detach().requires_grad_() for s in states)
+    # The gradient by R is one product after the loop, not the sum of one for each timestep.
+    leaves = {n: p.detach().requires_grad_(n != "weight_hh") for n, p in parameters.items()}
+    products: list[Product] = []
     with torch.enable_grad():
-        observe = shifted(recording.observe, part.start)
-        seen, outputs, finals = unroll(recording.cell, leaves, leaf_x, leaf_states, valid, observe)
-    wanted = [value for values in seen.values() for value in values]
-    sources = [leaf_x, *leaf_states, *leaves.values(), *wanted]
-    gradients = torch.autograd.grad([*outputs, *finals], sources, [*d_output, *d_states], allow_unused=True)
-    known = [torch.zeros_like(s) if g is None else g for g, s in zip(gradients, sources, strict=True)]
-
-    _put(recording.derivatives, "x", part, known[0], len(x), None)
-    cursor = 1 + len(leaf_states) + len(leaves)
-    for name, gradient in zip(leaves, known[1 + len(leaf_states) : cursor], strict=True):
-        so_far = recording.parameter_derivatives.get(name)
-        recording.parameter_derivatives[name] = gradient if so_far is None else so_far + gradient
-    for name, values in seen.items():
-        group = known[cursor : cursor + len(values)]
-        _put(recording.derivatives, name, part, torch.stack(group), len(x), valid)
-        cursor += len(values)
-    return tuple(known[1 : 1 + len(leaf_states)])
+        seen, outputs, finals = unroll(cell, leaves, leaf_x, leaf_states, valid, observe, products=products)
+    wanted = [leaf_x, *leaf_states, *(p for p in leaves.values() if p.requires_grad)]
+    wanted += [value for steps in seen.values() for value in steps]
+    d_outputs = [None] * len(outputs) if d_output is None else list(d_output)
+    pairs = [
+        (of, d) for of, d in zip([*outputs, *finals], [*d_outputs, *d_finals], strict=True) if d is not None
+    ]
+    found = iter(_gradients(pairs, [*wanted, *(p.result for p in products)]))
+    derivatives = {"x": next(found)}
+    d_states = tuple(next(found) for _ in leaf_states)
+    by_parameter = {n: next(found) for n, p in leaves.items() if p.requires_grad}
+    derivatives |= {n: _over_time([next(found) for _ in steps], valid) for n, steps in seen.items()}
+    by_parameter["weight_hh"] = _by_recurrent_weight(leaves["weight_hh"], products, found)
+    return SegmentDerivatives(derivatives, d_states, by_parameter)
 
 
-def _put(
-    store: dict[str, Tensor], name: str, part: slice, values: Tensor, steps: int, valid: Tensor | None
-) -> None:
-    """Write a segment into the array of the whole run; timesteps that are not valid are 0."""
-    if name not in store:
-        store[name] = values.new_zeros((steps, *values.shape[1:]))
-    store[name][part] = values.detach() if valid is None else torch.where(valid, values.detach(), 0.0)
+def _gradients(pairs: list[tuple[Tensor, Tensor]], sources: list[Tensor]) -> Iterable[Tensor]:
+    """The gradients by `sources`; 0 where nothing depends on one."""
+    return torch.autograd.grad(
+        [of for of, _ in pairs], sources, [d for _, d in pairs], allow_unused=True, materialize_grads=True
+    )
+
+
+def _by_recurrent_weight(weight: Tensor, products: list[Product], d_results: Iterable[Tensor]) -> Tensor:
+    """∂L/∂R from the derivatives of every product with it."""
+    groups: dict[tuple[int | None, int | None], list[tuple[Tensor, Tensor]]] = {}
+    for product, derivative in zip(products, d_results, strict=True):
+        rows = (product.rows.start, product.rows.stop)
+        groups.setdefault(rows, []).append((derivative, product.operand.detach()))
+    total = torch.zeros_like(weight)
+    for (start, stop), pairs in groups.items():
+        derivatives, operands = (torch.cat(group) for group in zip(*pairs, strict=True))
+        total[start:stop] += derivatives.T @ operands
+    return total
+
+
+def _over_time(steps: list[Tensor], valid: Tensor | None) -> Tensor:
+    """One tensor of a segment; timesteps that are not valid are 0."""
+    values = torch.stack(steps).detach()
+    return values if valid is None else torch.where(valid, values, 0.0)
+
+
+def _joined(parts: list[SegmentDerivatives]) -> SegmentDerivatives:
+    """Consecutive segments as one."""
+    derivatives = {n: torch.cat([p.derivatives[n] for p in parts]) for n in parts[0].derivatives}
+    parameters = {n: torch.stack([p.parameters[n] for p in parts]).sum(0) for n in parts[0].parameters}
+    return SegmentDerivatives(derivatives, parts[0].states, parameters)

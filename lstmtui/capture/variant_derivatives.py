@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lstmtui.capture.assemble import numpy_of
+from lstmtui.capture.arrays import numpy_of
 from lstmtui.capture.clamp import Clamp
 from lstmtui.capture.ending import Ending
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recorded_stack import RecordedStack, in_order
-from lstmtui.capture.unrolled import SEGMENT, Recording, run_backwards
+from lstmtui.capture.recording import Recording
+from lstmtui.capture.unrolled import SEGMENT, run_backwards
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit

@@ -36,6 +36,8 @@ class Layer:
     """The layer's number within its module: the 1 of weight_ih_l1."""
     parameters: dict[str, dict[str, str]] = field(default_factory=dict)
     """Per direction, full parameter names by base name: {"forward": {"weight_ih": "rnn.weight_ih_l0"}}."""
+    calls: int = 1
+    """How many calls of its module the timesteps come from: more than one in a loop of the model's own."""
 
     @property
     def layout(self) -> Layout:
@@ -87,6 +89,8 @@ class Header:
     """What was changed in this run, in words; empty for a run as the model makes it."""
     absent: str = ""
     """Why y or the derivatives are not there, in a sentence; empty where they are."""
+    live: int = 0
+    """While a run is being recorded: how many timesteps it will have; `steps` are there. 0: all are."""
     parity: float | None = None
     """max |Δ| of the outputs against the stock fused module; None where there is no stock module."""
     title: str = ""

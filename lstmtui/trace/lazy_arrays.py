@@ -22,10 +22,17 @@ def file_of(key: str) -> str:
 
 
 class LazyArrays(Mapping[str, Array]):
-    """The arrays of one model, each mapped into memory when first asked for."""
+    """The arrays of one model, each mapped into memory when first asked for.
 
-    def __init__(self, folder: Path, known: Mapping[str, Any]) -> None:
-        self._folder, self._known, self._open = folder, known, dict[str, Array]()
+    Args:
+        folder: of their files.
+        known: {key: {"shape": [...], "dtype": ...}}, as in the manifest.
+        growing: whether files may have more timesteps than are to be read.
+    """
+
+    def __init__(self, folder: Path, known: Mapping[str, Any], *, growing: bool = False) -> None:
+        self._folder, self._known, self._growing = folder, known, growing
+        self._open = dict[str, Array]()
 
     def __getitem__(self, key: str) -> Array:
         if key not in self._open:
@@ -41,10 +48,22 @@ class LazyArrays(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._known)
 
+    def put(self, arrays: Mapping[str, Array]) -> None:
+        """Give arrays that have no file of their own."""
+        self._known = {**self._known, **arrays}
+        self._open |= arrays
+
+    def map_all(self) -> None:
+        """Map every array now: they then stay readable when the trace on disk is replaced."""
+        for key in self._known:
+            _ = self[key]
+
     def _map(self, key: str, expected: Any) -> Array:
         file = self._folder / file_of(key)
         try:
             array = _open(file, empty=0 in expected["shape"])
+            if self._growing and array.ndim and len(array) > expected["shape"][0]:
+                array = array[: expected["shape"][0]]
             fits = list(array.shape) == expected["shape"] and array.dtype.str == expected["dtype"]
             if not fits or array.dtype.kind not in "biuf":
                 raise ValueError(f"it holds {array.dtype} {array.shape}, not what the trace says")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,19 +12,11 @@ import numpy.typing as npt
 from lstmtui.cells import CELLS, Cell
 from lstmtui.errors import UserError
 from lstmtui.trace.header import Header, Layer
+from lstmtui.trace.summaries import Extent, extent_of, norms_of
 
 Array = npt.NDArray[Any]
 NORMS = "norms/"
 EXTENT = "extent/"
-_CHUNK = 1 << 14
-
-
-class Extent(NamedTuple):
-    """The smallest and the largest finite value, and the root mean square of them; 0 where none is finite."""
-
-    low: float
-    high: float
-    rms: float
 
 
 class Trace:
@@ -136,18 +127,6 @@ class Trace:
             self._extents[key] = extent_of(self.values(quantity, layer, direction))
         return self._extents[key]
 
-    def summaries(self) -> dict[str, Array]:
-        """The norms of the states and of their derivatives, and every extent, to be saved with the arrays."""
-        kept: dict[str, Array] = {}
-        for index, layer in enumerate(self.layers):
-            for direction in layer.directions:
-                for quantity in self.quantities(index):
-                    key = self._key(quantity, index, direction)
-                    kept[EXTENT + key] = np.array(self.extent(quantity, index, direction))
-                    if quantity.removeprefix("d") in self.cell(index).states:
-                        kept[NORMS + key] = self.norms(quantity, index, direction)
-        return kept
-
     @property
     def parameters(self) -> dict[str, Array]:
         """The parameters by full name, as they were during the run."""
@@ -190,26 +169,3 @@ class Trace:
 def array_key(quantity: str, layer: int, direction: str) -> str:
     """The key of a layer's array in `Trace.arrays`: "0/forward/f"."""
     return f"{layer}/{direction}/{quantity}"
-
-
-def norms_of(values: Array) -> Array:
-    """The L2 norm over the last axis in float64, a block of timesteps at a time."""
-    result = np.empty(values.shape[:-1], dtype=np.float64)
-    with np.errstate(all="ignore"):
-        for start in range(0, len(values), _CHUNK):
-            block = np.asarray(values[start : start + _CHUNK], dtype=np.float64)
-            result[start : start + _CHUNK] = np.linalg.norm(block, axis=-1)
-    return result
-
-
-def extent_of(values: Array) -> Extent:
-    """The extent of an array of shape (T, …), a block of timesteps at a time."""
-    low, high, squares, count = np.inf, -np.inf, 0.0, 0
-    for start in range(0, len(values), _CHUNK):
-        block = np.asarray(values[start : start + _CHUNK])
-        finite = block[np.isfinite(block)].astype(np.float64)
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-            with np.errstate(over="ignore"):
-                squares, count = squares + float(finite @ finite), count + finite.size
-    return Extent(low, high, math.sqrt(squares / count)) if count else Extent(0.0, 0.0, 0.0)

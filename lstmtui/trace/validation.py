@@ -31,7 +31,7 @@ def shape_problems(header: Header, arrays: Mapping[str, Any]) -> list[str]:
 
 
 def _run_shapes(header: Header) -> dict[str, Shape]:
-    """x and each quantity of each layer, and the initial states, with their derivatives."""
+    """x and each quantity of each layer, the states before each timestep and before the first."""
     steps, batch = header.steps, header.batch
     shapes: dict[str, Shape] = {}
     for index, layer in enumerate(header.layers):
@@ -41,6 +41,7 @@ def _run_shapes(header: Header) -> dict[str, Shape]:
                 for name in (quantity, "d" + quantity):
                     shapes[array_key(name, index, direction)] = (steps, batch, layer.size(quantity))
             for state in cell.states:
+                shapes[array_key("before/" + state, index, direction)] = (steps, batch, layer.size(state))
                 for name in (state, "d" + state):
                     key = array_key("initial/" + name, index, direction)
                     shapes[key] = (batch, layer.size(state))
@@ -59,7 +60,8 @@ def _other_shapes(header: Header) -> dict[str, Shape]:
     }
     for key in _run_shapes(header):
         shapes |= {NORMS + key: (steps, batch), EXTENT + key: (3,)}
-    for layer in header.layers:
+    for index, layer in enumerate(header.layers):
+        shapes[f"{index}/lengths"] = (batch,)
         sizes = layer.layout.shapes_of(0)
         for direction in layer.directions:
             for base, name in layer.parameters.get(direction, {}).items():

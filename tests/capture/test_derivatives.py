@@ -12,6 +12,7 @@ from torch import nn
 
 from lstmtui.capture.record import record
 
+pytestmark = pytest.mark.usefixtures("each_method")
 EXACT = 1e-12
 
 

@@ -133,7 +133,7 @@ def test_several_modules_are_layers_in_the_order_of_their_calls() -> None:
         ("encoder", "lstm"),
         ("decoder", "lstm_peephole"),
     ]
-    assert gap(trace.initial("c", 1), trace.values("c", 0)[-1]) == 0
+    assert gap(trace.initial("c", 1), trace.values("c", 0)[-1]) <= EXACT
     assert gap(trace.initial("dh", 1), trace.values("dh", 0)[-1]) <= EXACT
     assert trace.initial("dc", 1).any()
     assert trace.parity is None
@@ -235,6 +235,7 @@ def test_dropout_is_what_the_mode_and_the_seed_say() -> None:
     kept = ~dropped
     assert gap(first.values("x", 1)[kept], 2 * first.values("h", 0)[kept]) <= EXACT
     assert (first.values("x", 0) != 0).all()
-    assert first.parity is None
+    assert first.parity is not None
+    assert first.parity <= EXACT
     assert not (record(model.eval(), x).values("x", 1) == 0).any()
     assert record(model.eval(), x).parity is not None

@@ -12,10 +12,12 @@ from torch import nn
 
 from lstmtui.capture import parity as parity_module
 from lstmtui.capture.record import record
+from lstmtui.capture.scan import method
 from lstmtui.cells import CELLS
 from lstmtui.models.stock import layout_of, stock_twin
 
 
+@pytest.mark.usefixtures("each_method")
 @pytest.mark.parametrize("lengths", [None, [5, 2]])
 @pytest.mark.parametrize("cell", [*STOCK_NAMES, "lstm_coupled"])
 def test_parity_of_a_right_run_is_rounding(cell: str, lengths: list[int] | None) -> None:
@@ -26,6 +28,7 @@ def test_parity_of_a_right_run_is_rounding(cell: str, lengths: list[int] | None)
     assert record(module.float(), noise(5, 2, 3, seed=110).float()).parity <= 1e-5  # type: ignore[operator]
 
 
+@pytest.mark.usefixtures("each_method")
 @pytest.mark.parametrize("cell", ["lstm", "lstm_coupled"])
 def test_parity_knows_projections(cell: str) -> None:
     module = random_recurrent(cell, proj_size=2)
@@ -46,7 +49,8 @@ def test_parity_is_large_where_a_weight_differs(monkeypatch: pytest.MonkeyPatch)
         return twin
 
     monkeypatch.setattr(parity_module, "stock_twin", spoiled)
-    found = record(nn.LSTM(3, 4).double(), noise(5, 2, 3, seed=113)).parity
+    with method("unrolled"):
+        found = record(nn.LSTM(3, 4).double(), noise(5, 2, 3, seed=113)).parity
     assert found is not None
     assert found > 1e-4
 
@@ -67,7 +71,8 @@ def test_a_number_where_the_twin_has_nan_is_told(monkeypatch: pytest.MonkeyPatch
         return twin
 
     monkeypatch.setattr(parity_module, "stock_twin", spoiled)
-    found = record(nn.GRU(3, 4), noise(5, 2, 3, seed=115, dtype=torch.float32)).parity
+    with method("unrolled"):
+        found = record(nn.GRU(3, 4), noise(5, 2, 3, seed=115, dtype=torch.float32)).parity
     assert found is not None
     assert np.isnan(found)
 

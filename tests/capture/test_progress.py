@@ -6,10 +6,19 @@ import pytest
 import torch
 from torch import nn
 
+from lstmtui.capture.fused import method as fused
 from lstmtui.capture.record import record
 from lstmtui.errors import Cancelled
 
+pytestmark = pytest.mark.usefixtures("each_method")
 STEPS = 150
+
+
+@pytest.fixture(autouse=True)
+def _short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 64 timesteps at most, however the layers are run."""
+    monkeypatch.setattr(fused, "KEPT", 0)
+    monkeypatch.setattr(fused, "WORKING", 0)
 
 
 def test_progress_rises_to_its_total() -> None:

@@ -104,6 +104,7 @@ def test_where_two_changes_meet_the_later_one_counts() -> None:
     assert variant.values("z")[4, 0].tolist() == [0.1, 0.1, 0.1, 0.9]
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize(("start", "direction"), [(70, "forward"), (70, "backward")])
 def test_what_a_change_does_not_reach_keeps_its_bits(start: int, direction: str) -> None:
     trace = recorded("lstm", steps=140, bidirectional=True)
@@ -170,6 +171,7 @@ def test_the_gradients_of_a_chosen_timestep_are_those_of_autograd(
     assert variant.values("h").tobytes() == trace.values("h").tobytes() or edits
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_without_changes_everything_is_as_recorded() -> None:
     trace = recorded("gru", num_layers=2, bidirectional=True, lengths=[9, 6])
     again = rerun(trace)

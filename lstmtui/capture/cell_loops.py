@@ -1,0 +1,200 @@
+"""Cells called in a loop of the user's own: each call a timestep of one run.
+
+The user's code runs as it is, with PyTorch's own cells in it. Of every call its input, the states it was
+given and those it returned are kept, and where the graph comes back through them, their total derivatives.
+From these every other quantity follows without the loop: given the states before it, a call does not
+depend on the other calls, so the equations of all of them are evaluated, and differentiated, as one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lstmtui.capture.devices import check_memory
+from lstmtui.capture.module_runs import ModuleRun, joined_recordings
+from lstmtui.capture.precision import cast, computed_in, full_precision
+from lstmtui.capture.progress import Progress
+from lstmtui.capture.recording import Recording
+from lstmtui.models.unroll import States, unroll
+
+_CHECKED = 1024
+"""Calls between two looks at whether what they become fits into memory."""
+
+ROWS = 4096
+"""How many timesteps times sequences are evaluated together."""
+
+
+@dataclass
+class CellCall:
+    """One call of a cell; tensors are (B, units)."""
+
+    x: Tensor
+    before: States
+    parameters: dict[str, Tensor]
+    dtype: torch.dtype
+    """What its gates are computed in."""
+    after: States = ()
+    derivatives: tuple[Tensor | None, ...] = ()
+    """∂L/∂ the states it returned, by everything that follows; empty where the loss was not reached."""
+
+
+@dataclass
+class CellLoop:
+    """The consecutive calls of one cell, and the run they become."""
+
+    run: ModuleRun
+    progress: Progress
+    anchor: Tensor
+    layer: int = 0
+    """Which layer of its module the cell is."""
+    calls: list[CellCall] = field(default_factory=list)
+
+    def call(
+        self, original: Callable[..., Any], x: Tensor, hx: Any, parameters: dict[str, Tensor]
+    ) -> Tensor | tuple[Tensor, ...]:
+        """Let the cell compute one timestep, and keep what went in and out.
+
+        Args:
+            original: the cell's own forward.
+            x: (B, input), or (input,) unbatched.
+            hx: the states as the cell takes them, or None for zeros.
+            parameters: by base name, as they are in this call.
+        """
+        if not len(self.calls) % _CHECKED:
+            check_memory(_size(self.run) * (len(self.calls) + _CHECKED), x.dtype)
+        result = original(x, hx)
+        after = result if isinstance(result, tuple) else (result,)
+        given = after_zeros(after) if hx is None else hx if isinstance(hx, tuple) else (hx,)
+        before = tuple(self._kept(s) for s in given)
+        call = CellCall(self._kept(x), before, parameters, computed_in(x))
+        call.after = tuple(self._kept(s, copy=False) for s in after)
+        self.calls.append(call)
+        self.run.steps = self.run.calls = len(self.calls)
+        states = _Returned.apply(call, self.anchor, *after)  # type: ignore[no-untyped-call]
+        self.run.last_h = states[0].reshape(1, self.run.batch, -1)
+        self.progress.advance(1)
+        return states if isinstance(result, tuple) else states[0]  # type: ignore[no-any-return]
+
+    def finish(self) -> None:
+        """Make the run's recording from the calls; after the loss has been differentiated."""
+        parts = []
+        for parameters, calls in _by_parameters(self.calls):
+            count = max(1, ROWS // self.run.batch)
+            for start in range(0, len(calls), count):
+                parts.append(self._recording(parameters, calls[start : start + count]))
+        whole = joined_recordings(parts)
+        computed, made = whole.values["h"], torch.stack([call.after[0] for call in self.calls])
+        parities = [self.run.parity or 0.0, difference(computed, made)]
+        self.run.parity = max(parities, key=lambda p: (p != p, p))
+        first = parts[0].initial
+        whole.initial = first
+        for position, state in enumerate(whole.cell.states):
+            # The states are those the cell itself returned; what the equations give differs by rounding.
+            whole.values[state] = torch.stack([call.after[position] for call in self.calls])
+            before = torch.stack([call.before[position] for call in self.calls])
+            whole.before[state] = before
+        if all(same(whole.before[s][1:], whole.values[s][:-1]) for s in whole.cell.states):
+            whole.before = {}
+        self.run.recordings[self.layer, "forward"] = whole
+
+    def _recording(self, parameters: dict[str, Tensor], calls: list[CellCall]) -> Recording:
+        """The equations of some calls, evaluated and differentiated as one batch."""
+        cell, shape = self.run.layout.cell, (len(calls), self.run.batch, -1)
+        dtype = calls[0].dtype
+        recording = Recording(cell, parameters, self.progress)
+        x = cast(torch.stack([call.x for call in calls]), dtype)
+        before = tuple(
+            cast(torch.stack([call.before[n] for call in calls]), dtype) for n in range(len(cell.states))
+        )
+        leaf_x = x.flatten(0, 1).unsqueeze(0).detach().requires_grad_()
+        leaf_states = tuple(s.flatten(0, 1).detach().requires_grad_() for s in before)
+        leaves = {n: cast(p.detach(), dtype).detach().requires_grad_() for n, p in parameters.items()}
+        with torch.enable_grad(), full_precision(x):
+            seen, _, finals = unroll(cell, leaves, leaf_x, leaf_states)
+        values = {"x": leaf_x, **{name: value[0] for name, value in seen.items()}}
+        sources = [*values.values(), *leaf_states, *leaves.values()]
+        incoming = [
+            torch.stack([_derivative(call, n) for call in calls]).flatten(0, 1).to(final.dtype)
+            for n, final in enumerate(finals)
+        ]
+        found = torch.autograd.grad(finals, sources, incoming, allow_unused=True)
+        known = [torch.zeros_like(s) if g is None else g for g, s in zip(found, sources, strict=True)]
+        for (name, value), gradient in zip(values.items(), known, strict=False):
+            recording.values[name] = value.detach().reshape(shape)
+            recording.derivatives[name] = gradient.reshape(shape)
+        rest = known[len(values) :]
+        for n, state in enumerate(cell.states):
+            recording.initial[state] = calls[0].before[n]
+            recording.initial["d" + state] = rest[n].reshape(shape)[0]
+        recording.parameter_derivatives = dict(zip(leaves, rest[len(leaf_states) :], strict=True))
+        self.progress.advance(len(calls))
+        return recording
+
+    def _kept(self, tensor: Tensor, copy: bool = True) -> Tensor:
+        """The tensor as (B, units), out of the graph, and out of reach of what the user's code does next."""
+        kept = tensor.detach().reshape(self.run.batch, -1)
+        return kept.clone() if copy else kept
+
+
+class _Returned(torch.autograd.Function):
+    """What a cell returned, handed on; the total derivatives by it are kept on their way back."""
+
+    @staticmethod
+    def forward(ctx: Any, call: CellCall, anchor: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        ctx.call = call
+        ctx.set_materialize_grads(False)
+        # Clones: a view made in here could not be changed in place, as loops that reset episodes do.
+        return tuple(state.clone() for state in states)
+
+    @staticmethod
+    def backward(ctx: Any, *derivatives: Tensor | None) -> tuple[Tensor | None, ...]:
+        ctx.call.derivatives = derivatives
+        return None, None, *derivatives
+
+
+def difference(a: Tensor, b: Tensor) -> float:
+    """max |Δ|; two NaN, or two equal infinities, differ by 0, and a number and a NaN by NaN."""
+    a, b = a.double(), b.double()
+    return float(torch.where((a == b) | (a.isnan() & b.isnan()), 0.0, (a - b).abs()).max())
+
+
+def same(a: Tensor, b: Tensor) -> bool:
+    """Whether all values are equal, NaN included."""
+    return bool(((a == b) | (a.isnan() & b.isnan())).all())
+
+
+def after_zeros(after: States) -> States:
+    """The states a cell begins from where it is given none."""
+    return tuple(torch.zeros_like(s) for s in after)
+
+
+def _size(run: ModuleRun) -> int:
+    """How many numbers a timestep of the run takes in the trace, in one layer, derivatives included."""
+    layout = run.layout
+    return 2 * run.batch * (layout.input_size + layout.hidden_size * len(layout.cell.quantities))
+
+
+def _derivative(call: CellCall, position: int) -> Tensor:
+    given = call.derivatives[position] if call.derivatives else None
+    after = call.after[position]
+    return torch.zeros_like(after) if given is None else given.detach().reshape(after.shape)
+
+
+def _by_parameters(calls: list[CellCall]) -> Iterator[tuple[dict[str, Tensor], list[CellCall]]]:
+    """The calls in groups between which the parameters changed, as those of a spectral norm do."""
+    kinds: list[dict[str, Tensor]] = []
+
+    def kind(call: CellCall) -> int:
+        last = kinds[-1] if kinds else {}
+        if not last or any(last[n] is not p and not same(last[n], p) for n, p in call.parameters.items()):
+            kinds.append(call.parameters)
+        return len(kinds) - 1
+
+    for index, group in groupby(calls, kind):
+        yield kinds[index], list(group)

@@ -1,0 +1,161 @@
+"""A cell's equations for all timesteps at once, from the h that a kernel gave.
+
+The equations themselves are those of :mod:`lstmtui.cells`: they are run on tensors over all of time, on
+sums of products that are not worked out until they are yielded, and, in place of c of the timestep before,
+on a sign for it that turns `f * c + i * g` into a linear recurrence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lstmtui.capture.fused.recurrence import forward_in_time
+from lstmtui.cells import Cell
+from lstmtui.models.unroll import States
+
+
+class Sum:
+    """Products of matrices with operands over all time, and biases, to be added up in one tensor."""
+
+    def __init__(self, products: tuple[tuple[Tensor, Tensor], ...] = (), rest: Tensor | None = None) -> None:
+        self._products, self._rest = products, rest
+
+    def __add__(self, other: Any) -> Sum:
+        if isinstance(other, Sum):
+            rest = other._rest if self._rest is None else self._rest
+            if self._rest is not None and other._rest is not None:
+                rest = self._rest + other._rest
+            return Sum(self._products + other._products, rest)
+        if isinstance(other, Tensor):
+            return Sum(self._products, other if self._rest is None else self._rest + other)
+        return self
+
+    def __rmul__(self, factor: Tensor) -> Sum:
+        return Sum((), self.total().mul_(factor))
+
+    def total(self) -> Tensor:
+        """The sum, (T, B, units)."""
+        result = self._rest
+        for operand, matrix in self._products:
+            flat = operand.flatten(0, 1)
+            if result is None:
+                added = torch.mm(flat, matrix.T)
+            elif result.dim() == 1:
+                added = torch.addmm(result, flat, matrix.T)
+            else:
+                added = result.flatten(0, 1).addmm_(flat, matrix.T)
+            result = added.view(*operand.shape[:2], -1)
+        assert result is not None
+        return result
+
+
+class _Rows:
+    """One gate's rows of W or R."""
+
+    def __init__(self, matrix: Tensor) -> None:
+        self._matrix = matrix
+
+    def __matmul__(self, operand: Tensor) -> Sum:
+        return Sum(((operand, self._matrix),))
+
+
+class _Before:
+    """c of the timestep before."""
+
+    def __rmul__(self, factor: Tensor) -> _Recurrence:
+        return _Recurrence(factor)
+
+
+class _Recurrence:
+    """factor ⊙ c of the timestep before + term."""
+
+    def __init__(self, factor: Tensor, term: Tensor | None = None) -> None:
+        self.factor, self.term = factor, term
+
+    def __add__(self, term: Tensor) -> _Recurrence:
+        return _Recurrence(self.factor, term)
+
+
+class Parameters:
+    """The parameters of one layer and direction, by the names the equations use.
+
+    Args:
+        cell: whose equations will be run.
+        given: tensors by PyTorch's base names; biases may be left out.
+    """
+
+    def __init__(self, cell: Cell, given: Mapping[str, Tensor]) -> None:
+        count = len(cell.rows)
+        self._weight_hr = given.get("weight_hr")
+        matrices = [given[name].chunk(count) for name in ("weight_ih", "weight_hh")]
+        biases = [given[name].chunk(count) if name in given else None for name in ("bias_ih", "bias_hh")]
+        for position, row in enumerate(cell.rows):
+            end = "_" + row if row else ""
+            setattr(self, "W" + end, _Rows(matrices[0][position]))
+            setattr(self, "R" + end, _Rows(matrices[1][position]))
+            ih, hh = (0.0 if b is None else b[position] for b in biases)
+            setattr(self, "b" + end, ih if row in cell.separate_biases else ih + hh)
+            setattr(self, "bh" + end, hh)
+
+    def project(self, value: Tensor) -> Tensor:
+        """W_hr · value, or value itself in a cell without projection."""
+        return value if self._weight_hr is None else value @ self._weight_hr.T
+
+
+def values_of(
+    cell: Cell,
+    parameters: Mapping[str, Tensor],
+    x: Tensor,
+    h: Tensor,
+    states: States,
+    valid: Tensor | None,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Every quantity of every timestep.
+
+    Args:
+        cell: whose equations to run; c may appear in them as a factor only.
+        parameters: by base name.
+        x: (T, B, input), in the order the cell sees it.
+        h: of every timestep, as the kernel gave it; 0 where not valid.
+        states: h, or h and c, before the first timestep.
+        valid: bool (T, B, 1), or None.
+
+    Returns:
+        The values by quantity, 0 where not valid, and max |Δ| between `h` and h by the equations.
+    """
+    before = (before_each(states[0], h, valid), *(_Before() for _ in states[1:]))
+    running = cell.equations(Parameters(cell, parameters), x, *before)
+    values: dict[str, Tensor] = {}
+    name, value = next(running)
+    while name != "h":
+        if isinstance(value, _Recurrence):
+            value = _recurred(value, states[1], valid)
+        elif isinstance(value, Sum):
+            value = value.total()
+        # What lies past the end is masked at once: it must not make anything out of an overflow.
+        values[name] = value if valid is None else torch.where(valid, value, 0.0)
+        name, value = running.send(values[name])
+    values["h"] = h
+    ours = value.total() if isinstance(value, Sum) else value
+    gaps = ours.sub_(h) if valid is None else torch.where(valid, ours - h, 0.0)
+    return values, torch.stack(gaps.aminmax()).abs().amax()
+
+
+def before_each(initial: Tensor, values: Tensor, valid: Tensor | None) -> Tensor:
+    """A state before each timestep, (T, B, units); the initial one where the timestep before is not valid."""
+    shifted = torch.cat([initial.unsqueeze(0), values[:-1]])
+    if valid is not None:
+        shifted[1:] = torch.where(valid[:-1], shifted[1:], initial)
+    return shifted
+
+
+def _recurred(value: _Recurrence, start: Tensor, valid: Tensor | None) -> Tensor:
+    factor, term = value.factor, value.term
+    assert term is not None
+    if valid is not None:
+        factor, term = torch.where(valid, factor, 1.0), torch.where(valid, term, 0.0)
+    return forward_in_time(factor, term, start)

@@ -1,0 +1,140 @@
+"""The fused way to run a layer, segment by segment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from lstmtui.capture.fused.derivatives import Known, derivatives_of
+from lstmtui.capture.fused.equations import values_of
+from lstmtui.capture.fused.kernel import KERNELS, Kernel, KernelRun, is_onednn
+from lstmtui.capture.recording import Segment, SegmentDerivatives
+from lstmtui.capture.unrolled import Unrolled
+from lstmtui.cells import CELLS, Cell
+from lstmtui.models.unroll import States
+
+KEPT = 256 * 2**20
+"""Bytes of working memory up to which a run is one segment, whose kernel is not run again to go backward."""
+WORKING = 32 * 2**20
+"""Bytes of working memory of one of several segments; where a kernel is a loop of operations, also `KEPT`."""
+SHORTEST = 64
+"""Timesteps that a segment has at least."""
+_PER_STEP = 16 * 2**10
+"""Bytes that autograd takes for a timestep of a kernel that is a loop of operations."""
+
+
+class NotFinite(Exception):
+    """A number has overflowed or is no number, and has met a coefficient of 0 that the equations have not."""
+
+
+class Fused:
+    """PyTorch's kernel and the equations of all timesteps of a segment at once.
+
+    Args:
+        cell: one of those in `KERNELS`.
+        parameters: of one layer and direction, by base name; finite.
+        steps: T, the timesteps of the whole run.
+        batch: B.
+    """
+
+    def __init__(self, cell: Cell, parameters: Mapping[str, Tensor], steps: int, batch: int) -> None:
+        self._cell = cell
+        self._parameters = {name: p.detach() for name, p in parameters.items()}
+        loops = self._parameters["weight_hh"].device.type == "cpu" and not is_onednn(cell, self._parameters)
+        need = _working_memory(cell, self._parameters, batch) + loops * _PER_STEP
+        # What a loop of operations keeps is several times what is recorded of it.
+        self._keeps = steps * need <= (WORKING if loops else KEPT)
+        self.length = steps if self._keeps else max(SHORTEST, WORKING // need)
+        self._plain: Kernel | None = None
+        self._tapped: Kernel | None = None
+
+    def forward(self, x: Tensor, states: States, valid: Tensor | None) -> Segment:
+        """Run a segment.
+
+        Args:
+            x: (T, B, input), in the order the cell sees it.
+            states: h, or h and c, before.
+            valid: bool (T, B, 1), or None.
+
+        Raises:
+            NotFinite: as said there.
+        """
+        if self._keeps:
+            return self._run(self._with_taps(), x, states, valid)
+        if self._plain is None:
+            self._plain = Kernel(self._cell, self._parameters, tapped=False)
+        return self._run(self._plain, x, states, valid)
+
+    def backward(
+        self,
+        x: Tensor,
+        states: States,
+        valid: Tensor | None,
+        segment: Segment,
+        d_output: Tensor | None,
+        d_finals: tuple[Tensor | None, ...],
+    ) -> SegmentDerivatives:
+        """Run a segment backwards.
+
+        Args:
+            x: as in `forward`.
+            states: as in `forward`.
+            valid: as in `forward`.
+            segment: as `forward` gave it, or with its values alone, or without anything.
+            d_output: ∂L/∂h by what follows the layer, or None for 0.
+            d_finals: ∂L/∂ the states after the segment; None for 0.
+        """
+        values, kernel, run = segment.values, self._with_taps(), segment.graph
+        if not isinstance(run, KernelRun):
+            run = kernel.run(x, states, valid)
+        if not values:
+            values, _ = values_of(self._cell, self._parameters, x, run.output.detach(), states, valid)
+        back = kernel.gradients(run, d_output, d_finals)
+        segment.graph = run = None
+        if not _finite(back.x, back.tap, *back.states):
+            slow = Unrolled(self._cell, self._parameters)
+            return slow.backward(x, states, valid, segment, d_output, d_finals)
+        known = Known(
+            self._cell, self._parameters, {**values, "x": x}, states, valid, d_output, d_finals, back
+        )
+        derivatives, parameters = derivatives_of(known)
+        return SegmentDerivatives({"x": back.x.contiguous(), **derivatives}, back.states, parameters)
+
+    def _with_taps(self) -> Kernel:
+        if self._tapped is None:
+            self._tapped = Kernel(self._cell, self._parameters, tapped=True)
+        return self._tapped
+
+    def _run(self, kernel: Kernel, x: Tensor, states: States, valid: Tensor | None) -> Segment:
+        run = kernel.run(x, states, valid)
+        output = run.output.detach()
+        finals = tuple(s.detach().clone() for s in run.finals)
+        if not _finite(output, *finals):
+            raise NotFinite
+        values, gap = values_of(self._cell, self._parameters, x, output, states, valid)
+        return Segment(values, finals, gap, run if run.leaves else None)
+
+
+def applies(cell: Cell, parameters: Mapping[str, Tensor], x: Tensor, states: States) -> bool:
+    """Whether there is a kernel for this cell, and no number that a tap's 0 would make a NaN of."""
+    if CELLS.get(cell.name) != cell or cell.name not in KERNELS:
+        return False
+    if x.dtype not in (torch.float32, torch.float64) or x.device.type not in ("cpu", "cuda"):
+        return False
+    return _finite(*parameters.values(), x, *states)
+
+
+def _finite(*tensors: Tensor) -> bool:
+    """Whether every number is finite: then the smallest and the largest are."""
+    ends = torch.stack([end for t in tensors if t.numel() for end in t.detach().aminmax()])
+    return bool(ends.isfinite().all())
+
+
+def _working_memory(cell: Cell, parameters: Mapping[str, Tensor], batch: int) -> int:
+    """Bytes that a timestep takes while its segment is run: what the kernel keeps to go backward."""
+    weight_ih, weight_hh = parameters["weight_ih"], parameters["weight_hh"]
+    units = len(weight_hh) // len(cell.rows)
+    numbers = 2 * (weight_ih.shape[1] + 2 * units) + 16 * units
+    return batch * numbers * weight_hh.element_size()

@@ -1,0 +1,50 @@
+"""What is known of a scenario's run before it runs: with it a recording can be looked at while it grows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lstmtui.capture.arrays import numpy_of
+from lstmtui.models.model import scenario_name
+from lstmtui.scenario import Input, ModelSpec
+from lstmtui.trace import Header, Layer
+from lstmtui.trace.trace import Array, array_key
+
+
+def known_header(spec: ModelSpec, source: Input, device: torch.device, dtype: torch.dtype) -> Header:
+    """The sizes of a run; parameters are named as scenario files name them."""
+    layout = spec.layout
+    layers = tuple(
+        Layer(
+            cell=layout.cell.name,
+            input_size=layout.layer_input_size(index),
+            hidden_size=layout.hidden_size,
+            proj_size=layout.proj_size,
+            bidirectional=layout.bidirectional,
+            bias=layout.bias,
+            index=index,
+            parameters={d: layout.names(index, d) for d in layout.directions},
+        )
+        for index in range(layout.num_layers)
+    )
+    name = str(dtype).removeprefix("torch.")
+    return Header(spec.name, layers, source.steps, source.batch, name, str(device))
+
+
+def known_arrays(spec: ModelSpec, source: Input, model: nn.Module, hx: Any) -> dict[str, Array]:
+    """The parameters, the lengths, and the states before the run, by their keys in a trace."""
+    arrays = {f"parameters/{scenario_name(n)}": numpy_of(p).copy() for n, p in model.named_parameters()}
+    if source.lengths is not None:
+        arrays["lengths"] = source.lengths
+    layout = spec.layout
+    given: tuple[Tensor | None, ...] = hx if isinstance(hx, tuple) else (hx,) * len(layout.cell.states)
+    places = [(index, d) for index in range(layout.num_layers) for d in layout.directions]
+    for state, values in zip(layout.cell.states, given, strict=True):
+        size = layout.state_size(state)
+        whole = torch.zeros(len(places), source.batch, size) if values is None else values
+        for place, part in zip(places, whole, strict=True):
+            arrays[array_key("initial/" + state, *place)] = numpy_of(part)
+    return arrays

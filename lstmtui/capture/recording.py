@@ -1,0 +1,68 @@
+"""What one layer and direction did: where everything that is recorded of it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from lstmtui.capture.progress import Progress
+from lstmtui.capture.store import Store
+from lstmtui.cells import Cell
+from lstmtui.models.unroll import Observer, States
+
+
+@dataclass
+class Recording:
+    """One layer and direction. Arrays are (T, B, units) in the order the cell saw time."""
+
+    cell: Cell
+    parameters: dict[str, Tensor]
+    """By base name."""
+    progress: Progress
+    values: Store = field(default_factory=Store)
+    derivatives: Store = field(default_factory=Store)
+    """Total derivatives by the quantity they are of; also x."""
+    parameter_derivatives: dict[str, Tensor] = field(default_factory=dict)
+    initial: dict[str, Tensor] = field(default_factory=dict)
+    """h, c before the first timestep, and their total derivatives dh, dc: each (B, units)."""
+    before: dict[str, Tensor] = field(default_factory=dict)
+    """h, c that each timestep began from, where the user's own loop changed them in between; else empty."""
+    edges: list[States] = field(default_factory=list)
+    """The states before each segment."""
+    valid: Tensor | None = None
+    observe: Observer | None = None
+    """What takes the place of values; its timesteps are those of the whole run."""
+    gap: Tensor | None = None
+    """max |Δ| between h by the equations and the stock kernel's; None where no kernel ran."""
+
+    def add_parameter_derivatives(self, found: dict[str, Tensor]) -> None:
+        """A segment's share of the gradients by the parameters."""
+        for name, gradient in found.items():
+            so_far = self.parameter_derivatives.get(name)
+            self.parameter_derivatives[name] = gradient if so_far is None else so_far + gradient
+
+
+@dataclass
+class Segment:
+    """Consecutive timesteps of one layer and direction, run forward."""
+
+    values: dict[str, Tensor]
+    """Every quantity of the cell, (timesteps, B, units); 0 where not valid."""
+    finals: States
+    """The states after it, in memory of their own."""
+    gap: Tensor | None = None
+    graph: object = None
+    """What a method keeps for going backward."""
+
+
+@dataclass
+class SegmentDerivatives:
+    """Total derivatives of consecutive timesteps."""
+
+    derivatives: dict[str, Tensor]
+    """By the quantity they are of, and x."""
+    states: States
+    """By the states before the first timestep."""
+    parameters: dict[str, Tensor]
+    """This segment's share of the gradients by the parameters, by base name."""

@@ -1,0 +1,34 @@
+"""Where a recording keeps its arrays: whole in memory, or in files that are written as the run goes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class Store(dict[str, Tensor]):
+    """Arrays (T, B, units) by quantity, in the order the cell sees time, given a segment at a time."""
+
+    def put(self, quantity: str, start: int, values: Tensor, steps: int) -> None:
+        """Keep a segment.
+
+        Args:
+            quantity: whose values they are.
+            start: the timestep of the first.
+            values: (timesteps of the segment, B, units); where it is the whole run this very tensor is kept.
+            steps: T, the timesteps of the whole run.
+        """
+        if start == 0 and len(values) == steps:
+            self[quantity] = values
+            return
+        if quantity not in self:
+            self[quantity] = values.new_zeros((steps, *values.shape[1:]))
+        self[quantity][start : start + len(values)] = values
+
+    def parts(self, start: int, stop: int) -> dict[str, Tensor]:
+        """A segment of every array; empty where it is cheaper to work them out again."""
+        return {quantity: values[start:stop] for quantity, values in self.items()}
+
+    def whole(self, quantity: str) -> Tensor:
+        """An array as a tensor of its own, which may be changed."""
+        return self[quantity].clone(memory_format=torch.contiguous_format)

@@ -1,0 +1,51 @@
+"""A user's module, left as it was after it has run."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@contextmanager
+def untouched(root: nn.Module) -> Iterator[None]:
+    """Within this context a run changes copies; afterwards every attribute of every module is as before.
+
+    Buffers (running statistics, the vectors of a spectral norm) are cloned for the run, so that the
+    originals are never written to. Attributes, and what plain lists, dicts and sets among them hold, are put
+    back; so is the type of each module. What the run writes into the parameters in place stays written.
+    """
+    modules = [m for m in root.modules() if not isinstance(m, torch.jit.ScriptModule)]
+    saved = [(m, type(m), dict(vars(m)), _contents(m)) for m in modules]
+    clones: dict[int, Tensor] = {}
+    for module in modules:
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = clones.setdefault(id(buffer), buffer.detach().clone())
+    try:
+        yield
+    finally:
+        for module, kind, attributes, contents in saved:
+            object.__setattr__(module, "__class__", kind)
+            vars(module).clear()
+            vars(module).update(attributes)
+            for container, held in contents:
+                _put_back(container, held)
+
+
+def _contents(module: nn.Module) -> list[tuple[Any, Any]]:
+    """The plain containers among the attributes of a module, each with a copy of what it holds."""
+    kinds = (list, dict, set, OrderedDict)
+    return [(value, value.copy()) for value in vars(module).values() if type(value) in kinds]
+
+
+def _put_back(container: Any, held: Any) -> None:
+    if isinstance(container, list):
+        container[:] = held
+    else:
+        container.clear()
+        container.update(held)

@@ -1,0 +1,212 @@
+"""Watching a training loop: its latest steps are written as a trace when something goes wrong."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from torch import nn
+
+from lstmtui.capture.replay import layers_of, outputs_of, replayed
+from lstmtui.capture.watched_calls import WatchedStep
+from lstmtui.capture.watched_model import WatchedModel
+from lstmtui.models.stock import layout_of
+from lstmtui.printable import printable
+from lstmtui.trace import Layer, Trace, Traces
+from lstmtui.trace.directory import TraceDirectory, check_replaceable
+from lstmtui.trace.storage import load, write_trace
+
+
+class Place(Protocol):
+    """Where a condition holds."""
+
+    @property
+    def t(self) -> int:
+        """The timestep."""
+
+    @property
+    def layer(self) -> int:
+        """The layer, counted over all modules."""
+
+    @property
+    def direction(self) -> str:
+        """forward or backward."""
+
+    @property
+    def batch(self) -> int:
+        """Which sequence."""
+
+
+class Condition(Protocol):
+    """What is watched for."""
+
+    @property
+    def text(self) -> str:
+        """As it was written."""
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The quantities it reads."""
+
+    def check(self, layers: Sequence[Layer]) -> None:
+        """Refuse layers for which it means nothing."""
+
+    def first(self, trace: Trace) -> Place | None:
+        """Where it holds first, or None."""
+
+
+class Watch:
+    """A context manager round a training loop; see `lstmtui.watch`, which makes it."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        condition: Condition | None,
+        path: str | Path,
+        *,
+        keep: int = 8,
+        every: int = 1,
+        limit: int = 4,
+    ) -> None:
+        self._condition, self._path, self._every, self._limit = condition, Path(path), every, limit
+        check_replaceable(self._path)
+        self._watched = WatchedModel(model, keep, self._judge)
+        if condition is not None:
+            modules = self._watched.modules
+            condition.check([layer for path in modules for layer in layers_of(path, modules[path])])
+        self._names: list[str] = []
+        self._held = False
+        self.written: list[str] = []
+        """What was written and why, a sentence for each time."""
+
+    def __enter__(self) -> Self:
+        self._watched.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._watched.end()
+        self._judge(last=True)
+        if isinstance(error, Exception):
+            self._write(f"{type(error).__name__} was raised")
+
+    def _judge(self, *, last: bool = False) -> None:
+        """Look at the steps that are complete: those whose gradients are there, or that are about to go."""
+        condition, steps = self._condition, self._watched.steps
+        if condition is None:
+            return
+        for step in list(steps):
+            goes = last or (len(steps) == steps.maxlen and step is steps[0])
+            if step.judged or not (step.backward or goes or not _is_derived(condition)):
+                continue
+            step.judged = True
+            if step.number % self._every == 0 and len(self.written) < self._limit:
+                self._judge_step(condition, step)
+
+    def _judge_step(self, condition: Condition, step: WatchedStep) -> None:
+        place = self._place(condition, step)
+        # A condition that goes on holding is one occurrence.
+        if place is not None and not self._held:
+            where = f"t={place.t}, layer {place.layer} {place.direction}, batch {place.batch}"
+            self._write(f"{condition.text} at {where} of step {step.number}", step, place)
+        self._held = place is not None
+
+    def _place(self, condition: Condition, step: WatchedStep) -> Place | None:
+        """Where the condition holds in a step, found with as little work as it needs."""
+        calls = [call for call in step.calls if call.results]
+        if not calls:
+            return None
+        try:
+            if condition.reads <= {"h"} and all(_shows_h(call.module) for call in calls):
+                if all(condition.first(outputs_of(call)) is None for call in calls):
+                    return None
+            elif _is_derived(condition) and not step.backward:
+                return None
+            return condition.first(replayed(step, "", derivatives=_is_derived(condition)))
+        except Exception as error:
+            self._give_up(error)
+            return None
+
+    def _write(self, why: str, step: WatchedStep | None = None, place: Place | None = None) -> None:
+        """Write the steps that are kept up to this one, after those that were written before."""
+        steps = self._watched.steps
+        kept = [s for s in steps if any(call.results for call in s.calls)]
+        kept = [s for s in kept if step is None or s.number <= step.number]
+        try:
+            self._write_steps(kept, why, place)
+        except Exception as error:
+            self._give_up(error)
+            return
+        for one in kept:
+            steps.remove(one)
+        if kept:
+            self.written.append(why)
+            print(f"lstmtui: {printable(why)}; written to {self._path}", file=sys.stderr)
+
+    def _write_steps(self, steps: list[WatchedStep], why: str, place: Place | None) -> None:
+        if not steps:
+            return
+        with TraceDirectory(self._path, several=True) as directory:
+            for name, trace in self._older().items():
+                write_trace(directory, name, trace)
+            for step in steps:
+                name = f"step {step.number}"
+                trace = replayed(step, name)
+                chosen = step is steps[-1]
+                notes = f"{why}." if chosen else f"{steps[-1].number - step.number} before: {why}."
+                header = replace(trace.header, title=self._title(), notes=notes, module=self._watched.name)
+                if chosen and place is not None and self._condition is not None:
+                    header = replace(header, script=_script(self._condition, place))
+                write_trace(directory, name, Trace(header, trace.arrays))
+            directory.finish()
+        self._names += [f"step {step.number}" for step in steps]
+
+    def _older(self) -> dict[str, Trace]:
+        """What this watch wrote before."""
+        found = load(self._path) if self._names else None
+        return {name: found[name] for name in self._names} if isinstance(found, Traces) else {}
+
+    def _title(self) -> str:
+        return "watch" if self._condition is None else f"watch when {self._condition.text}"
+
+    def _give_up(self, error: Exception) -> None:
+        """A watch never stops the training it watches."""
+        self._limit = 0
+        warnings.warn(f"lstmtui.watch: cannot go on: {printable(str(error))}", RuntimeWarning, stacklevel=2)
+
+
+def _is_derived(condition: Condition) -> bool:
+    return any(name.startswith("d") for name in condition.reads)
+
+
+def _shows_h(module: nn.Module) -> bool:
+    """Whether every h of a module is in what it returns."""
+    return layout_of(module).num_layers == 1
+
+
+def _script(condition: Condition, place: Place) -> str:
+    """Takes a session to the place."""
+    lines = (
+        f"layer {place.layer}",
+        f"direction {place.direction}",
+        f"batch {place.batch}",
+        f"goto {place.t}",
+    )
+    return "\n".join([f"break when {condition.text}", *lines])
+
+
+def options_of(keep: Any, every: Any, limit: Any) -> None:
+    """Check the numbers a watch is given.
+
+    Raises:
+        ValueError: one of them is not a whole number of at least 1.
+    """
+    for name, value in (("keep", keep), ("every", every), ("limit", limit)):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name}: must be a whole number of at least 1, is {value!r}")

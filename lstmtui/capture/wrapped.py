@@ -1,0 +1,79 @@
+"""Wrappers round a user's modules: torch.compile, DataParallel and DistributedDataParallel, seen through."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+
+
+def inside(module: nn.Module) -> nn.Module | None:
+    """The module that a wrapper wraps, or None where `module` is no wrapper."""
+    if isinstance(module, _PARALLEL):
+        inner: nn.Module = module.module
+        return inner
+    # By its name: importing torch._dynamo, where it lives, takes seconds.
+    if type(module).__name__ == "OptimizedModule":
+        return module._modules.get("_orig_mod")
+    return None
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The user's own module, without what wraps it."""
+    while (inner := inside(module)) is not None:
+        module = inner
+    return module
+
+
+def named_modules(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """As `nn.Module.named_modules`, each module once, with wrappers left out of the list and the paths."""
+    seen: set[int] = set()
+
+    def walk(path: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+        module = unwrapped(module)
+        if id(module) in seen:
+            return
+        seen.add(id(module))
+        yield path, module
+        for name, child in module._modules.items():
+            if child is not None:
+                yield from walk(joined(path, name), child)
+
+    yield from walk("", root)
+
+
+def named_parameters(root: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """As `nn.Module.named_parameters`, each parameter once, with wrappers left out of the names."""
+    seen: set[int] = set()
+    for path, module in named_modules(root):
+        for name, parameter in module._parameters.items():
+            if parameter is not None and id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield joined(path, name), parameter
+
+
+def see_through(root: nn.Module) -> None:
+    """Have the parallel wrappers inside a module call what they wrap, where it is.
+
+    Nothing is scattered over devices, and nothing made ready for a reduction of gradients.
+    """
+    for wrapper in root.modules():
+        if isinstance(wrapper, _PARALLEL):
+            object.__setattr__(wrapper, "forward", wrapper.module.__call__)
+
+
+def joined(path: str, name: str) -> str:
+    """ "encoder.rnn" and "weight_hh_l0" as one name."""
+    return f"{path}.{name}" if path else name
+
+
+def uncompiled() -> AbstractContextManager[object]:
+    """Within this context whatever torch.compile has compiled runs as the Python it was made from."""
+    if "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]

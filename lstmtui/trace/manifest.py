@@ -1,0 +1,147 @@
+"""The JSON that names the arrays of a trace: `trace.json`, and `live.json` while one is being recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lstmtui.errors import UserError
+from lstmtui.trace.header import SCHEMA, Header
+from lstmtui.trace.writer_lock import is_held
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+MANIFEST = "trace.json"
+LIVE = "live.json"
+DATA = re.compile(r"data-[0-9a-f]{12}")
+LOCK = "writer.lock"
+"""In the folder of the data, held by the process that writes it."""
+_FORMAT = "lstmtui-trace"
+_LARGEST_MANIFEST = 64 * 2**20
+
+
+def write_manifest(file: Path, data: str, models: list[dict[str, Any]], *, several: bool) -> None:
+    """Put a manifest in place in one step: a reader sees the old one or the new one."""
+    manifest = {
+        "format": _FORMAT,
+        "schema": SCHEMA,
+        "several": several,
+        "data": data,
+        "models": models,
+    }
+    draft = file.with_name(file.name + ".new")
+    with draft.open("w", encoding="utf-8") as stream:
+        stream.write(json.dumps(manifest, indent=1, ensure_ascii=True))
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(file)
+
+
+def header_entry(header: Header) -> dict[str, Any]:
+    """A header as it stands in a manifest."""
+    entry = asdict(header)
+    entry["loss"] = repr(header.loss)
+    entry["parity"] = None if header.parity is None else repr(header.parity)
+    return entry
+
+
+def is_manifest(name: str) -> bool:
+    """Whether a file of this name is a manifest, or what a crash left of one."""
+    return name.removesuffix(".new") in (MANIFEST, LIVE)
+
+
+def is_written(data: Path) -> bool:
+    """Whether a living process is writing the data in this folder."""
+    return is_held(data / LOCK)
+
+
+def names_data(file: Path, data: str) -> bool:
+    """Whether there is a manifest and its arrays lie in this folder."""
+    try:
+        return bool(json.loads(file.read_text(encoding="utf-8"))["data"] == data)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def read_manifest(target: Path) -> tuple[dict[str, Any], bool]:
+    """What is to be shown of the trace at `target`, and whether a living process is still writing it.
+
+    A recording that is going on comes before a trace that is complete, and one that was cut short comes
+    after it.
+
+    Raises:
+        UserError: there is no trace, it is damaged, or a newer lstmtui wrote it.
+    """
+    if (target / LIVE).is_file():
+        try:
+            manifest = _read(target / LIVE)
+        except FileNotFoundError:
+            return _read(target / MANIFEST), False
+        alive = is_written(target / manifest["data"])
+        if alive or not (target / MANIFEST).is_file():
+            return manifest, alive
+    if not (target / MANIFEST).is_file():
+        raise UserError(f"{target}: not a trace: there is no {MANIFEST} in it")
+    return _read(target / MANIFEST), False
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        if file.stat().st_size > _LARGEST_MANIFEST:
+            raise ValueError("it is too large")
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        if manifest["format"] != _FORMAT:
+            raise ValueError(f"its format is not {_FORMAT}")
+        schema = manifest["schema"]
+        if not _models_fit(manifest["models"]) or not DATA.fullmatch(manifest["data"]):
+            raise ValueError("its list of models is damaged")
+        manifest["several"] = bool(manifest["several"])
+        if not isinstance(schema, int):
+            raise ValueError("its schema is not a number")
+    except FileNotFoundError:
+        raise
+    except KeyError as error:
+        raise UserError(f"{file}: damaged: it does not say its {error}") from error
+    except (ValueError, TypeError, RecursionError, OSError) as error:
+        raise UserError(f"{file}: damaged: {error}") from error
+    if schema > SCHEMA:
+        raise UserError(f"{file}: written by a newer lstmtui (schema {schema}; this one reads {SCHEMA})")
+    return manifest  # type: ignore[no-any-return]
+
+
+def _models_fit(models: Any) -> bool:
+    """Whether there are models, each with arrays and a name of its own."""
+    if not isinstance(models, list) or not all(isinstance(m["arrays"], dict) for m in models):
+        return False
+    names = [m["name"] for m in models]
+    return bool(names) and all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
+
+
+def read_header(data: Any, target: Path) -> Header:
+    """The header in a manifest, checked.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    from pydantic import ValidationError
+
+    try:
+        header: Header = _header_type().validate_python(data)
+        for layer in header.layers:
+            _ = layer.layout
+    except (ValidationError, KeyError) as error:
+        raise UserError(f"{target / MANIFEST}: damaged header: {str(error).splitlines()[0]}") from error
+    return header
+
+
+@cache
+def _header_type() -> TypeAdapter[Header]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Header)

@@ -1,0 +1,70 @@
+"""`lstmtui.watch`: what a training loop did just before something went wrong, as a trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lstmtui.errors import UserError
+from lstmtui.printable import printable
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lstmtui.capture.watch import Watch
+
+
+def watch(
+    model: nn.Module,
+    when: str | None = None,
+    keep: int = 8,
+    path: str | Path = "runs/watch",
+    *,
+    every: int = 1,
+    limit: int = 4,
+) -> Watch:
+    """Keep the last steps of a training loop, and write them as a trace when a condition holds.
+
+        with lstmtui.watch(model, when="norm(dh) > 1e3 or any(isnan(h))", path="runs/w"):
+            for batch in loader:
+                ...
+
+    Within the block every call of the model is a step, counted from 0. Of the last `keep` steps, the inputs
+    of the recurrent layers, their initial states, parameters, outputs and the gradients of these are kept in
+    memory, and nothing on disk. A step is judged when the next one begins. Where the condition holds in any
+    layer, direction, sequence and timestep, or an exception leaves the block, the kept steps are run again
+    with everything recorded, and written to `path`: one trace for each, named "step 17". The gradients are
+    those of the loop's own loss. The exception goes on as it is, training is the same to the bit, and
+    problems of the watch itself are warnings.
+
+    A condition that reads only h of modules of one layer is looked up in what they returned. One that reads
+    other values runs the layers forward again, and one that reads derivatives forward and backward.
+
+    Args:
+        model: any nn.Module that holds recurrent layers.
+        when: a condition of the command language, such as "norm(c) > 50"; None: exceptions only.
+        keep: how many steps are kept and written.
+        path: where to; what is written later in the same block is added. `lstmtui open PATH --follow`
+            follows it.
+        every: judge every so many steps only.
+        limit: stop judging after so many times. A condition that goes on holding counts once.
+
+    Returns:
+        A context manager; its `written` has a sentence for each time something was written.
+
+    Raises:
+        UserError: the condition is not one, or means nothing for these layers; `path` is not a trace.
+        TypeError: the model holds nothing recurrent.
+        ValueError: a number is not at least 1.
+    """
+    from lstmtui.capture.watch import Watch, options_of
+    from lstmtui.session.anywhere import Anywhere
+    from lstmtui.session.expressions import ExpressionError, compile_expression
+
+    options_of(keep, every, limit)
+    try:
+        condition = None if when is None else Anywhere(compile_expression(when))
+        return Watch(model, condition, path, keep=keep, every=every, limit=limit)
+    except ExpressionError as error:
+        text = printable(when or "")
+        raise UserError(f"when: {error}\n  {text}\n  {' ' * error.column}^") from error
