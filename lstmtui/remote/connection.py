@@ -1,0 +1,140 @@
+"""One connection to an agent: a thread that reads, a thread that writes, and the news that it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from threading import Event, Lock, Thread, Timer
+from time import monotonic
+
+from lstmtui import __version__
+from lstmtui.errors import UserError
+from lstmtui.printable import printable
+from lstmtui.remote.exchange import Exchange
+from lstmtui.remote.frames import MAGIC, FrameReader, NoFrames, pack_frame
+from lstmtui.remote.link import Streams
+from lstmtui.remote.requests import PROTOCOL, Hello
+from lstmtui.remote.structure import ProtocolError
+from lstmtui.remote.unpacking import Receiving, unpack
+
+GREETING = 20.0
+"""Seconds that a connection made anew has to give a first frame."""
+_FAREWELL = 3.0
+"""Seconds that an agent gets to end after it was told to."""
+_LOOK = 0.25
+
+
+class LinkLost(Exception):
+    """The connection ended; another one may do."""
+
+
+class Connection:
+    """Frames over the streams of one link.
+
+    Args:
+        streams: which are closed with it.
+        exchange: what is sent, and who gets what comes.
+        on_news: called by the reading thread after each message that matters to somebody.
+    """
+
+    def __init__(self, streams: Streams, exchange: Exchange, on_news: Callable[[], None]) -> None:
+        self._streams, self._exchange, self._on_news = streams, exchange, on_news
+        self.heard = self.began = monotonic()
+        self.ended = Event()
+        self.problem: UserError | None = None
+        """What is wrong with the agent, so that another connection would not help."""
+        self._frames = FrameReader(self._read)
+        self._write_lock = Lock()
+
+    def greet(self, session: str, timeout: float | None) -> Hello:
+        """Exchange first messages.
+
+        Args:
+            session: the name of the client's session.
+            timeout: seconds; None: as long as it takes, for there may be passwords to be typed.
+
+        Raises:
+            LinkLost: there was no first frame.
+            UserError: it does not fit.
+        """
+        watchdog = Timer(timeout, self._streams.close) if timeout is not None else None
+        if watchdog is not None:
+            watchdog.daemon = True
+            watchdog.start()
+        try:
+            self._frames.begin()
+            got = self._frames.next()
+        except NoFrames as error:
+            raise LinkLost(self._streams.failure(error)) from None
+        except OSError as error:
+            raise LinkLost(str(error)) from None
+        finally:
+            if watchdog is not None:
+                watchdog.cancel()
+        if got is None:
+            raise LinkLost("the link ended")
+        self._streams.began()
+        hello: Hello = unpack(Hello, got[0], Receiving(printable))
+        if hello.protocol != PROTOCOL:
+            older = "there" if hello.protocol < PROTOCOL else "here"
+            raise UserError(
+                f"lstmtui {hello.lstmtui} runs there and {__version__} here, and they do not fit together: "
+                f"update the one {older}"
+            )
+        with suppress(OSError):
+            self._streams.write(MAGIC + pack_frame(asdict(Hello(__version__, PROTOCOL, session))))
+        return hello
+
+    def start(self) -> None:
+        """Carry messages until it ends."""
+        for work in (self._reading, self._writing):
+            Thread(target=work, daemon=True).start()
+
+    def close(self) -> None:
+        """End it, as it is."""
+        self.ended.set()
+        self._streams.close()
+
+    def leave(self) -> None:
+        """End it, and tell the agent that nobody will come back."""
+        self.ended.set()
+        if self._write_lock.acquire(timeout=_LOOK):
+            try:
+                with suppress(OSError):
+                    self._streams.write(pack_frame({"do": "bye"}))
+            finally:
+                self._write_lock.release()
+        self._streams.close(_FAREWELL)
+
+    def _read(self, most: int) -> bytes:
+        data = self._streams.read(most)
+        self.heard = monotonic()
+        return data
+
+    def _reading(self) -> None:
+        try:
+            while not self.ended.is_set() and (got := self._frames.next()) is not None:
+                message, size = got
+                if "refused" in message:
+                    raise UserError(unpack(str, message["refused"], Receiving(printable)))
+                if self._exchange.received(message, size):
+                    self._on_news()
+        except UserError as error:
+            self.problem = error
+        except (OSError, ValueError) as error:
+            # A stream that was closed while it was read; what a message holds has its own handling.
+            if not self.ended.is_set() and isinstance(error, ValueError):
+                self.problem = ProtocolError(f"the far end sent what cannot be read: {printable(str(error))}")
+        finally:
+            self.ended.set()
+
+    def _writing(self) -> None:
+        with suppress(OSError):
+            while not self.ended.is_set():
+                data = self._exchange.outgoing(self, _LOOK)
+                if data and not self.ended.is_set():
+                    with self._write_lock:
+                        self._streams.write(data)
+        # What was taken and not sent is asked for again on the next connection.
+        self.ended.set()

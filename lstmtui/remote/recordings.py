@@ -1,0 +1,105 @@
+"""Where an agent keeps what it records, so that a lost link does not lose the recording."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from lstmtui.errors import UserError
+from lstmtui.remote.requests import SESSION_DIGITS, Open
+from lstmtui.trace import Trace, Traces, is_trace, load
+
+OLDEST = 2 * 24 * 3600
+"""Seconds after which what nobody came back for is removed."""
+_LOCK = "lock"
+_NAME = re.compile(rf"[0-9a-f]{{{SESSION_DIGITS}}}")
+_LOOK_AGAIN = 0.2
+"""Seconds between two looks at whether another agent is done."""
+
+Record = Callable[[], Traces]
+
+
+class Recordings:
+    """The recordings of one session, below the user's state directory.
+
+    Args:
+        session: its name, 32 hexadecimal digits.
+
+    Raises:
+        UserError: the name is none.
+    """
+
+    def __init__(self, session: str) -> None:
+        if not _NAME.fullmatch(session):
+            raise UserError("the other end gave the session a name that no lstmtui gives")
+        self.folder = _root() / session
+
+    def file(self, target: Open) -> Path:
+        """Where the recording of a target is kept."""
+        what = repr((target.path, target.device, target.dtype)).encode("utf-8", "replace")
+        return self.folder / f"{hashlib.sha256(what).hexdigest()[:16]}.trace"
+
+    def recorded(self, target: Open, record: Record, waiting: Callable[[], object]) -> Trace | Traces:
+        """What was recorded of a target before, else what `record` makes now, which is kept.
+
+        Args:
+            target: what is opened.
+            record: makes the recording.
+            waiting: called again and again while an earlier agent still records; raises to stop.
+
+        Raises:
+            UserError: it cannot be written or read.
+        """
+        file = self.file(target)
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with (self.folder / _LOCK).open("wb") as lock:
+                while not _locked(lock):
+                    waiting()
+                    time.sleep(_LOOK_AGAIN)
+                if not is_trace(file):
+                    record().save(file)
+        except OSError as error:
+            raise UserError(f"{file}: cannot be written: {(error.strerror or '').lower()}") from error
+        return load(file)
+
+    def remove(self) -> None:
+        """Forget everything of this session."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def remove_leftovers() -> None:
+    """Remove what sessions of days ago left, unless an agent still records there."""
+    with suppress(OSError):
+        for folder in _root().iterdir():
+            if _NAME.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > OLDEST:
+                with (folder / _LOCK).open("wb") as lock:
+                    if _locked(lock):
+                        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked(lock: BinaryIO) -> bool:
+    """Whether this process has the lock now; it goes with the process."""
+    import fcntl
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _root() -> Path:
+    given = os.environ.get("LSTMTUI_STATE_DIR")
+    if given:
+        return Path(given) / "recordings"
+    from platformdirs import user_state_path
+
+    return user_state_path("lstmtui") / "recordings"

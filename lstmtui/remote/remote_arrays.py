@@ -1,0 +1,188 @@
+"""The arrays of a run on the agent's machine: their shapes are here, their numbers come when asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+import numpy as np
+
+from lstmtui.cells import CELLS
+from lstmtui.errors import UserError
+from lstmtui.remote.requests import Elements
+from lstmtui.remote.runs import ArrayShape, Model, Run
+from lstmtui.remote.structure import ProtocolError
+from lstmtui.trace import Trace
+from lstmtui.trace.trace import Array
+from lstmtui.trace.validation import shape_problems
+
+LARGEST_FETCH = 1 << 28
+"""Bytes of one array that are fetched at most; an export has no such bound."""
+PART = 1 << 20
+"""Bytes that are asked for at once."""
+_LARGEST_AXIS = 1 << 48
+_DTYPE = re.compile(r"[<>|=][biuf][1248]")
+
+Fetch = Callable[[Elements], Array]
+
+
+class RemoteArrays(Mapping[str, Array]):
+    """Arrays by key, as in `Trace.arrays`.
+
+    Args:
+        run: whose they are.
+        shapes: what there is.
+        lengths: of the sequences, (B,), which are here, by key.
+        fetch: brings part of an array.
+    """
+
+    def __init__(
+        self, run: Run, shapes: tuple[ArrayShape, ...], lengths: dict[str, Array], fetch: Fetch
+    ) -> None:
+        self.run, self._lengths, self._fetch = run, lengths, fetch
+        self._known = {shape.key: (position, shape) for position, shape in enumerate(shapes)}
+        if len(self._known) != len(shapes):
+            raise ProtocolError("two arrays of a run have one name")
+
+    def __getitem__(self, key: str) -> Array:
+        position, shape = self._known[key]
+        return self._lengths[key] if is_lengths(key) else cast(Array, RemoteArray(self, position, shape))
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def fetch(self, position: int, index: tuple[Any, ...]) -> Array:
+        """Part of an array."""
+        return self._fetch(Elements(self.run, position, index))
+
+
+class RemoteArray:
+    """An array that can be indexed by integers and slices, which waits for the numbers."""
+
+    def __init__(self, arrays: RemoteArrays, position: int, shape: ArrayShape) -> None:
+        self._arrays, self._position = arrays, position
+        self.shape, self.dtype = shape.shape, np.dtype(shape.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of numbers."""
+        return int(np.prod(self.shape, dtype=object))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes, were it all here."""
+        return self.size * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self[...], dtype)
+
+    def __getitem__(self, index: Any) -> Array:
+        # No memory is taken for what every element of this is.
+        wanted = np.broadcast_to(np.zeros((), self.dtype), self.shape)[index]
+        if wanted.size == 0:
+            return np.empty(wanted.shape, self.dtype)
+        if wanted.nbytes > LARGEST_FETCH:
+            raise UserError(f"{wanted.nbytes:,} bytes are too many to fetch; export them")
+        axes = [_axis(one, size) for one, size in zip(self._full(index), self.shape, strict=False)]
+        found = self._fetched(axes)
+        flips = tuple(slice(None, None, -1 if flip else None) for _, flip, kept in axes if kept)
+        return found[flips].reshape(wanted.shape)
+
+    def _full(self, index: Any) -> list[Any]:
+        """An integer or a slice for each axis."""
+        given = list(index) if isinstance(index, tuple) else [index]
+        if Ellipsis in given:
+            at = given.index(Ellipsis)
+            given[at : at + 1] = [slice(None)] * (self.ndim - len(given) + 1)
+        if not all(isinstance(one, (int, np.integer, slice)) for one in given):
+            raise TypeError("an array of the far end is indexed by integers and slices")
+        return given + [slice(None)] * (self.ndim - len(given))
+
+    def _fetched(self, axes: list[tuple[range, bool, bool]]) -> Array:
+        """The elements, a block of the first axis that is sliced at a time."""
+        sliced = next((i for i, (_, _, kept) in enumerate(axes) if kept), None)
+        if sliced is None:
+            return self._part([(ts, kept) for ts, _, kept in axes])
+        count = int(np.prod([len(ts) for ts, _, _ in axes], dtype=object))
+        steps = axes[sliced][0]
+        row = count // len(steps) * self.dtype.itemsize
+        block = max(1, PART // max(1, row))
+        parts = []
+        for start in range(0, len(steps), block):
+            asked = [(ts, kept) for ts, _, kept in axes]
+            asked[sliced] = (steps[start : start + block], True)
+            parts.append(self._part(asked))
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+    def _part(self, axes: list[tuple[range, bool]]) -> Array:
+        index = tuple((ts.start, ts.stop, ts.step) if kept else ts.start for ts, kept in axes)
+        part = self._arrays.fetch(self._position, index)
+        expected = tuple(len(ts) for ts, kept in axes if kept)
+        if not isinstance(part, np.ndarray) or part.shape != expected or part.dtype.kind not in "biuf":
+            raise ProtocolError("the other end sent another part of an array than it was asked for")
+        return part
+
+
+def _axis(index: int | slice, size: int) -> tuple[range, bool, bool]:
+    """Ascending positions along an axis, whether they are wanted in reverse, and whether the axis stays."""
+    if not isinstance(index, slice):
+        at = int(index) + (size if index < 0 else 0)
+        return range(at, at + 1), False, False
+    positions = range(*index.indices(size))
+    return (positions[::-1], True, True) if positions.step < 0 else (positions, False, True)
+
+
+def is_lengths(key: str) -> bool:
+    """Whether an array says how many timesteps the sequences have."""
+    return key == "lengths" or key.endswith("/lengths")
+
+
+def run_of(trace: Trace) -> Run:
+    """The reference of a run on the agent's machine.
+
+    Raises:
+        UserError: it is not there.
+    """
+    if not isinstance(trace.arrays, RemoteArrays):
+        raise UserError(f"{trace.name}: this run is not on the far end, and cannot be looked at together")
+    return trace.arrays.run
+
+
+def remote_trace(model: Model, run: Run, fetch: Fetch) -> Trace:
+    """A trace whose arrays are on the agent's machine.
+
+    Raises:
+        ProtocolError: what the agent says of it does not fit together.
+    """
+    header = model.header
+    try:
+        sizes = [n for layer in header.layers for n in (layer.input_size, layer.hidden_size, layer.proj_size)]
+        fits = all(layer.cell in CELLS and layer.layout.directions for layer in header.layers)
+    except (ValueError, KeyError, UserError):
+        fits = False
+    sizes = [header.steps, header.batch, *sizes] if fits else [-1]
+    dimensions = [n for array in model.arrays for n in array.shape]
+    fits = fits and all(0 <= n < _LARGEST_AXIS for n in (*sizes, *dimensions))
+    fits = fits and all(len(a.shape) <= 8 and _DTYPE.fullmatch(a.dtype) for a in model.arrays)
+    needed = {"lengths", *(array.key for array in model.arrays if is_lengths(array.key))}
+    fits = fits and needed <= model.lengths.keys()
+    fits = fits and all(a.shape == (header.batch,) and a.dtype.kind in "iu" for a in model.lengths.values())
+    known = {array.key: {"shape": list(array.shape), "dtype": array.dtype} for array in model.arrays}
+    if not fits or shape_problems(header, known):
+        raise ProtocolError("what the far end says of its trace does not fit together")
+    return Trace(header, RemoteArrays(run, model.arrays, model.lengths, fetch))

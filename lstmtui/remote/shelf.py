@@ -1,0 +1,159 @@
+"""The runs an agent has, and the sessions it answers on; what is missing is made again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from lstmtui.errors import UserError
+from lstmtui.remote.frames import packed
+from lstmtui.remote.packing import pack
+from lstmtui.remote.remote_arrays import is_lengths
+from lstmtui.remote.runs import ArrayShape, Model, Run, State, Where
+from lstmtui.session import Cursor, Session
+from lstmtui.session.comparison import saved_run
+from lstmtui.session.variants import Engine
+from lstmtui.trace import Trace, Traces
+
+MOST_RUNS = 16
+"""Runs with what-ifs and saved ones that are kept; the one that was used longest ago goes first."""
+MOST_SESSIONS = 8
+
+Progress = Callable[[str, int, int], None]
+
+
+class Shelf:
+    """Runs by reference.
+
+    Args:
+        traces: those that were opened.
+        engine: what runs them again.
+    """
+
+    def __init__(self, traces: Trace | Traces, engine: Engine) -> None:
+        self.several = isinstance(traces, Traces)
+        self.traces = traces if isinstance(traces, Traces) else Traces({traces.name: traces})
+        self._engine = engine
+        self._runs: OrderedDict[bytes, Trace] = OrderedDict()
+        self._sessions: OrderedDict[bytes, Session] = OrderedDict()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models, in order."""
+        return tuple(self.traces)
+
+    def run(self, wanted: Run, progress: Progress | None = None) -> Trace:
+        """The run a reference names.
+
+        Raises:
+            UserError: there is no such run.
+        """
+        if not 0 <= wanted.model < len(self.traces):
+            raise UserError(f"there is no model of number {wanted.model}")
+        if wanted.is_recorded:
+            return self.traces[self.names[wanted.model]]
+        key = packed(pack(wanted))
+        if key not in self._runs:
+            found = self._made(wanted, progress)
+            if found is None:
+                raise UserError(f"{wanted.path}: there is no saved trace any more")
+            self._keep(key, found)
+        self._runs.move_to_end(key)
+        return self._runs[key]
+
+    def saved(self, wanted: Run) -> Trace | None:
+        """A saved run; None where there is no trace."""
+        found = self._made(wanted, None)
+        if found is not None:
+            self._keep(packed(pack(wanted)), found)
+        return found
+
+    def session(self, state: State | None, where: Where) -> Session:
+        """A session on these runs, with its cursor there.
+
+        Raises:
+            UserError: there is no such run or place.
+        """
+        state = state or State(tuple(Run(model) for model in range(len(self.traces))))
+        key = packed(pack(state))
+        if key not in self._sessions:
+            self._sessions[key] = self._session(state)
+            if len(self._sessions) > MOST_SESSIONS:
+                self._sessions.popitem(last=False)
+        self._sessions.move_to_end(key)
+        session = self._sessions[key]
+        session.cursor = _cursor(session, where)
+        return session
+
+    def _session(self, state: State) -> Session:
+        traces = Traces()
+        for wanted in state.traces:
+            trace = self.run(wanted)
+            traces[self.names[wanted.model] if wanted.path is None else trace.name] = trace
+        if len(traces) != len(state.traces):
+            raise UserError("two runs of a session have one name")
+        session = Session(traces, self._engine)
+        for position, wanted in state.changed:
+            session.changed[_name(session, position)] = self.run(wanted)
+        session.compared = None if state.compared is None else self.run(state.compared)
+        return session
+
+    def _made(self, wanted: Run, progress: Progress | None) -> Trace | None:
+        name = self.names[wanted.model]
+        if wanted.path is None:
+            base: Trace | None = self.traces[name]
+        else:
+            base = saved_run(wanted.path, name)
+        if base is None or not (wanted.edits or wanted.loss):
+            return base
+        told = None if progress is None else lambda done, total: progress(name, done, total)
+        edits = [replace(edit, model=name) for edit in wanted.edits]
+        return self._engine.rerun(base, edits, wanted.loss, told)
+
+    def _keep(self, key: bytes, trace: Trace) -> None:
+        self._runs[key] = trace
+        if len(self._runs) > MOST_RUNS:
+            self._runs.popitem(last=False)
+
+
+def described(trace: Trace, like: Trace | None = None) -> Model:
+    """What a client is told of a run.
+
+    Args:
+        trace: the run.
+        like: one whose arrays have the same shapes; those of `trace` may not have been worked out yet.
+    """
+    known = trace.arrays if like is None else like.arrays
+    arrays = ((key, known[key] if key in known else trace.arrays[key]) for key in trace.arrays)
+    shapes = tuple(ArrayShape(key, array.shape, array.dtype.str) for key, array in arrays)
+    lengths = {key: np.asarray(trace.arrays[key]) for key in trace.arrays if is_lengths(key)}
+    return Model(trace.header, shapes, {"lengths": np.asarray(trace.lengths), **lengths})
+
+
+def _name(session: Session, position: int) -> str:
+    names = list(session.traces)
+    if not 0 <= position < len(names):
+        raise UserError(f"there is no run of number {position}")
+    return names[position]
+
+
+def _cursor(session: Session, where: Where) -> Cursor:
+    """The cursor of a place, which has to be there.
+
+    Raises:
+        UserError: it is not.
+    """
+    name = _name(session, where.model)
+    trace = session.changed.get(name, session.traces[name])
+    if not (0 <= where.layer < len(trace.layers) and 0 <= where.batch < trace.batch):
+        raise UserError("this run has no such layer or sequence")
+    layer, last = trace.layers[where.layer], int(trace.lengths[where.batch]) - 1
+    stage = where.stage or 0
+    fits = 0 <= where.unit < layer.hidden_size and 0 <= where.t <= last
+    fits = fits and where.direction in layer.directions and 0 <= stage < len(layer.layout.cell.stages)
+    if not fits:
+        raise UserError("this run has no such direction, unit, timestep or stage")
+    return Cursor(name, where.t, where.layer, where.direction, where.batch, where.unit, where.stage)

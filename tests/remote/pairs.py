@@ -1,0 +1,124 @@
+"""A client and an agent in one process, with a link between them that can be looked at and cut."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Thread
+
+from lstmtui.capture.engine import Engine
+from lstmtui.remote.agent import Agent
+from lstmtui.remote.client import Client
+from lstmtui.remote.desk import Progress
+from lstmtui.remote.frames import NoFrames
+from lstmtui.remote.keeper import Patience
+from lstmtui.remote.requests import Open
+from lstmtui.session import Session
+from lstmtui.trace import Trace, Traces
+
+SOON = Patience(attempts=200, first=0.0, most=0.0)
+
+
+class Workshop:
+    """Runs scenarios here."""
+
+    engine = Engine()
+
+    def record(self, path: Path, target: Open, progress: Progress) -> Traces:
+        from lstmtui.capture.run import run
+
+        return run(path, target.device, target.dtype, progress, target.trust)
+
+
+class SocketStreams:
+    """One end of a socket pair; ends by itself after so many bytes were received."""
+
+    def __init__(self, end: socket.socket, life: int | None = None) -> None:
+        self.end, self.left = end, life
+        self.received = self.sent = 0
+
+    def read(self, most: int) -> bytes:
+        if self.left is not None:
+            most = min(most, self.left)
+            self.left -= most
+        data = b""
+        with suppress(OSError):
+            data = self.end.recv(most) if most else b""
+        if self.left is not None:
+            self.left += most - len(data)
+        self.received += len(data)
+        if not data:
+            self.close()
+        return data
+
+    def write(self, data: bytes) -> None:
+        self.sent += len(data)
+        self.end.sendall(data)
+
+    def began(self) -> None:
+        pass
+
+    def failure(self, error: NoFrames) -> str:
+        return str(error)
+
+    def close(self, wait: float = 0.0) -> None:
+        with suppress(OSError):
+            self.end.shutdown(socket.SHUT_RDWR)
+        self.end.close()
+
+
+class AgentLink:
+    """Starts an agent in a thread for each connection.
+
+    Args:
+        life: bytes that each connection lets through from the agent; None: all.
+    """
+
+    name = "here"
+
+    def __init__(self, life: Callable[[], int | None] = lambda: None) -> None:
+        self.life = life
+        self.connections = 0
+        self.threads: list[Thread] = []
+        self.streams: list[SocketStreams] = []
+
+    def connect(self, *, again: bool) -> SocketStreams:
+        near, far = socket.socketpair()
+        theirs = SocketStreams(far)
+        agent = Agent(Workshop(), theirs.read, theirs.write)
+
+        def serve() -> None:
+            agent.serve()
+            theirs.close()
+
+        self.connections += 1
+        self.threads.append(Thread(target=serve, daemon=True))
+        self.threads[-1].start()
+        self.streams.append(SocketStreams(near, self.life()))
+        return self.streams[-1]
+
+
+@contextmanager
+def connected(link: AgentLink | None = None, patience: Patience = SOON) -> Iterator[Client]:
+    """A client that is connected to an agent of this process."""
+    client = Client(link or AgentLink(), patience=patience)
+    client.connect()
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+@contextmanager
+def session_on(path: Path, link: AgentLink | None = None) -> Iterator[tuple[Session, Client]]:
+    """A session on what an agent opened."""
+    with connected(link) as client:
+        traces = client.open(Open(str(path)))
+        yield Session(traces, client, client), client
+
+
+def local_session(traces: Trace | Traces) -> Session:
+    """The same without a link."""
+    return Session(traces, Engine())

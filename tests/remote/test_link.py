@@ -1,0 +1,368 @@
+"""A link that fails: cut anywhere, stalled, refused, or to an agent that is none."""
+
+from __future__ import annotations
+
+import random
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import numpy as np
+import pytest
+from remote.pairs import SOON, AgentLink, SocketStreams, Workshop, connected, local_session
+from remote.test_session import run
+
+import lstmtui
+from lstmtui.capture.engine import Engine
+from lstmtui.errors import UserError
+from lstmtui.remote import desk, keeper
+from lstmtui.remote.cache import AnswerCache
+from lstmtui.remote.client import Client
+from lstmtui.remote.frames import MAGIC, pack_frame, packed, unpack_payload
+from lstmtui.remote.jobs import Job
+from lstmtui.remote.keeper import Patience
+from lstmtui.remote.link import ProgramLink
+from lstmtui.remote.requests import PROTOCOL, REQUESTS, Hello, Open
+from lstmtui.remote.structure import ProtocolError
+from lstmtui.remote.unpacking import unpack
+from lstmtui.session import Session, vector
+from lstmtui.trace import Trace
+
+SCRIPT = """\
+step 3
+watch norm(c)
+break when min(f) < 0.5
+continue
+set c[1] = 2.5 from 4 to 6
+print c - base(c)
+rcontinue
+compare GRU
+model GRU
+print dh
+layer 1
+goto 7
+expect norm(h) > 100
+unset
+model LSTM
+last
+print f
+""".splitlines()
+
+
+class Remembering(Engine):
+    """Runs a model once for the same what-ifs, so that a new agent costs little."""
+
+    @cache  # noqa: B019
+    def rerun(self, *arguments: Any) -> Trace:
+        return super().rerun(arguments[0], arguments[1], arguments[2])
+
+
+@pytest.fixture
+def cheap_agents(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Agents that neither read the trace nor run the model anew."""
+    traces, engine = lstmtui.load(saved), Remembering()
+
+    class Loaded:
+        state = ""
+
+        def __init__(self, path: Path) -> None:
+            assert path == saved
+
+        def poll(self) -> Any:
+            return traces
+
+    def rerun(trace: Trace, edits: Any, loss: Any = None, progress: Any = None) -> Trace:
+        return engine.rerun(trace, tuple(edits), loss)
+
+    monkeypatch.setattr(desk, "Growth", Loaded)
+    monkeypatch.setattr(Workshop.engine, "rerun", rerun)
+
+
+def test_a_link_that_is_cut_two_hundred_times_at_any_byte_changes_nothing(
+    saved: Path, cheap_agents: None
+) -> None:
+    expected = local_session(lstmtui.load(saved))
+    texts = [run(expected, line).text for line in SCRIPT]
+    chance = random.Random(3)
+    # Opening takes some thousand bytes: some cuts come before it is done, most at any byte of an answer.
+    link = AgentLink(lambda: chance.randrange(100, 8000) if link.connections <= 200 else None)
+    with connected(link, patience=SOON) as client:
+        traces = client.open(Open(str(saved)))
+        while link.connections <= 200:
+            session = Session(traces, client, client)
+            assert [run(session, line).text for line in SCRIPT] == texts
+            assert session.cursor == expected.cursor
+            np.testing.assert_array_equal(vector(session, "dh"), vector(expected, "dh"))
+            # What is here already is not asked for again, and is not cut.
+            client._exchange._cache = AnswerCache()
+        assert client.trouble == ""
+    assert link.connections == 201
+    for thread in link.threads:
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+class NoLink(AgentLink):
+    """Connects once."""
+
+    def connect(self, *, again: bool) -> SocketStreams:
+        if again:
+            raise UserError("the road is closed")
+        return super().connect(again=again)
+
+
+def cut(link: AgentLink) -> None:
+    link.streams[-1].end.shutdown(socket.SHUT_RDWR)
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = monotonic() + 10
+    while not condition():
+        assert monotonic() < end, "it did not happen"
+        sleep(0.005)
+
+
+def test_a_link_that_stays_away_is_given_up_in_a_sentence_and_can_be_tried_again(saved: Path) -> None:
+    link = AgentLink()
+    with connected(link, Patience(attempts=2, first=0.0, most=0.0)) as client:
+        session = Session(client.open(Open(str(saved))), client, client)
+        seen = vector(session, "h")
+        news: list[str] = []
+        client.on_news = lambda: news.append(client.trouble)
+        working, link.connect = link.connect, NoLink.connect.__get__(link)  # type: ignore[method-assign]
+        cut(link)
+        until(lambda: client.trouble.startswith("link lost: the road is closed"))
+        assert "reconnecting, attempt 1 of 2" in news
+        np.testing.assert_array_equal(vector(session, "h"), seen)
+        with pytest.raises(UserError, match="the road is closed"):
+            vector(session, "c")
+        link.connect = working  # type: ignore[method-assign]
+        client.reconnect()
+        session.goto(9)
+        assert vector(session, "c").shape == (4,)
+        assert client.trouble == ""
+
+
+def test_a_stalled_link_is_said_and_then_replaced(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "STALLED", 0.2)
+    monkeypatch.setattr(keeper, "SILENT", 1.0)
+    link = AgentLink()
+    with connected(link) as client:
+        session = Session(client.open(Open(str(saved))), client, client)
+        streams, news = link.streams[0], []
+        client.on_news = lambda: news.append(client.trouble)
+        stalled = threading.Event()
+        read = streams.read
+
+        def silent(most: int) -> bytes:
+            data = read(most)
+            if not streams.end._closed:  # type: ignore[attr-defined]
+                stalled.wait(5)
+            return data
+
+        streams.read = silent  # type: ignore[method-assign]
+        vector(session, "c")
+        session.goto(5)
+        assert vector(session, "h").shape == (4,)
+        stalled.set()
+    assert link.connections == 2
+    assert any(said.startswith("link stalled") for said in news)
+
+
+def test_something_else_in_place_of_what_was_opened_is_the_end(tmp_path: Path) -> None:
+    from synthetic import synthetic
+
+    synthetic("lstm", 6, 3).save(tmp_path / "t")
+    link = AgentLink()
+    with connected(link) as client:
+        session = Session(client.open(Open(str(tmp_path / "t"))), client, client)
+        synthetic("lstm", 7, 3).save(tmp_path / "t")
+        cut(link)
+        with pytest.raises(UserError, match="another one by now"):
+            vector(session, "h")
+
+
+class Impostor(AgentLink):
+    """Something else than an agent: says what it says, and more once something is to be opened."""
+
+    def __init__(self, says: bytes, then: bytes = b"") -> None:
+        super().__init__()
+        self.says, self.then = says, then
+
+    def connect(self, *, again: bool) -> SocketStreams:
+        self.connections += 1
+        near, far = socket.socketpair()
+
+        def speak() -> None:
+            try:
+                far.sendall(self.says)
+                while heard := far.recv(4096):
+                    if b"open" in heard:
+                        far.sendall(self.then)
+            except OSError:
+                pass
+            far.close()
+
+        threading.Thread(target=speak, daemon=True).start()
+        return SocketStreams(near)
+
+
+HELLO = MAGIC + pack_frame(asdict(Hello("0.0.1", PROTOCOL)))
+
+
+@pytest.mark.parametrize(
+    ("says", "said"),
+    [
+        (MAGIC + pack_frame(asdict(Hello("9.9", PROTOCOL + 1))), "9.9 runs there .* update the one here"),
+        (MAGIC + pack_frame(asdict(Hello("0.0", PROTOCOL - 1))), "update the one there"),
+        (MAGIC + pack_frame({**asdict(Hello("9.9", 1)), "protocol": "1"}), "has no place"),
+        (MAGIC + b"garbage, and more of it", "no frame"),
+        (b"y" * 100_000, "did not answer"),
+    ],
+)
+def test_an_agent_that_does_not_fit_is_a_sentence(says: bytes, said: str) -> None:
+    with pytest.raises(UserError, match=said), connected(Impostor(says)):
+        pass
+
+
+def test_words_that_are_not_known_are_ignored() -> None:
+    link = Impostor(MAGIC + pack_frame({**asdict(Hello("0.0.1", PROTOCOL)), "new": [1, {"x": None}]}))
+    with connected(link) as client:
+        assert client.trouble == ""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"value": None},
+        {"value": 3},
+        {"value": {"names": [], "models": [], "several": True}},
+        {"value": {"names": ["a", "a"], "models": [], "several": True}},
+        {"value": {"names": ["a"], "models": [{"header": {}, "arrays": [], "lengths": {}}], "several": True}},
+        {"error": 3},
+        {"progress": "x"},
+        {"refused": "\x1b[2Jno"},
+    ],
+)
+def test_answers_that_make_no_sense_are_refused(answer: dict[str, Any]) -> None:
+    with connected(Impostor(HELLO, pack_frame({"id": 1, **answer}))) as client:
+        with pytest.raises(UserError) as caught:
+            client.open(Open("/x"))
+        assert "\x1b" not in str(caught.value)
+
+
+def test_messages_that_nobody_asked_for_are_ignored_and_garbage_is_the_end() -> None:
+    unasked = b"".join(pack_frame({"id": n, "value": "x" * 1000}) for n in range(50, 5000))
+    answer = pack_frame({"id": 1, "error": "enough"})
+    with connected(Impostor(HELLO + unasked, answer)) as client, pytest.raises(UserError, match="enough"):
+        client.open(Open("/x"))
+    impostor = Impostor(HELLO, b"\x07garbage")
+    with connected(impostor) as client, pytest.raises(UserError, match="no frame"):
+        client.open(Open("/x"))
+    assert impostor.connections == 1
+
+
+def test_ten_thousand_mutated_answers_are_refused_or_are_answers(saved: Path) -> None:
+    """In frames that are in order, what a hostile agent may say about what it opened."""
+    chance = random.Random(5)
+    nothing = desk.Job(lambda *_: None, lambda _: None, lambda _: None)
+    opened = desk.Desk(Workshop(), "0" * 32).do(Open(str(saved)), nothing)
+    opened["models"] = opened["models"][:1]
+    opened["names"] = opened["names"][:1]
+    opened["models"][0]["arrays"] = opened["models"][0]["arrays"][:4]
+    data = packed({"id": 1, "value": opened})
+    client, kinds = Client(AgentLink()), set()
+    for _ in range(10_000):
+        mutated = bytearray(data)
+        for _ in range(chance.choice((1, 2, 5))):
+            mutated[chance.randrange(len(mutated))] = chance.randrange(256)
+        try:
+            message = unpack_payload(0, bytes(mutated))
+        except ProtocolError:
+            kinds.add("no message")
+            continue
+        job = Job(1, {}, client._take_opened)
+        job.receive(message)
+        if job.answered is None or job.answered.error is not None:
+            kinds.add("no answer")
+            continue
+        try:
+            client._traces(job.answered.value, {})
+            kinds.add("an answer")
+        except ProtocolError:
+            kinds.add("what does not fit together")
+    assert kinds == {"no message", "no answer", "an answer", "what does not fit together"}
+
+
+def test_ten_thousand_mutated_requests_are_refused_or_answered(saved: Path) -> None:
+    """In frames that are in order, what a hostile client may ask for."""
+    chance = random.Random(6)
+    work = desk.Desk(Workshop(), "0" * 32)
+    nothing = desk.Job(lambda *_: None, lambda _: None, lambda _: None)
+    work.do(Open(str(saved)), nothing)
+    where = {"layer": 0, "direction": "forward", "t": 3}
+    asked: list[dict[str, Any]] = [
+        {"do": "answer", "reading": "vector", "arguments": {"quantity": "h"}, "where": where},
+        {
+            "do": "answer",
+            "reading": "window",
+            "arguments": {"quantity": "f", "start": 0, "stop": 9, "rows": 2, "binning": "mean"},
+            "where": where,
+            "state": {"traces": [{"model": 1}, {"model": 0}]},
+        },
+        {
+            "do": "answer",
+            "reading": "evaluated",
+            "arguments": {"expressions": ["norm(c) > 0.1", "t == 3"], "most": 3},
+            "where": where,
+        },
+        {"do": "elements", "run": {"model": 0}, "key": 3, "index": [[0, 4, 1], 0]},
+    ]
+    frames = [packed({"id": 1, **message}) for message in asked]
+    kinds = set()
+    for _ in range(10_000):
+        mutated = bytearray(chance.choice(frames))
+        for _ in range(chance.choice((1, 1, 2, 5))):
+            mutated[chance.randrange(len(mutated))] = chance.randrange(256)
+        try:
+            message = unpack_payload(0, bytes(mutated))
+            word = message.get("do")
+            if word not in REQUESTS:
+                raise ProtocolError("no request")
+            request = unpack(REQUESTS[word], message)
+        except ProtocolError:
+            kinds.add("no request")
+            continue
+        try:
+            work.do(request, nothing)
+            kinds.add("answered")
+        except (UserError, MemoryError):
+            kinds.add("refused")
+    assert kinds == {"no request", "answered", "refused"}
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("import sys; sys.exit('no lstmtui here')", "no lstmtui here"),
+        ("import sys; print('Welcome'); sys.exit(3)", "ended with status 3: Welcome"),
+        ("import sys; sys.exit(127)", "--remote-command"),
+        (
+            "import sys; sys.stderr.write('\\x1b[2JPermission denied\\n'); sys.exit(255)",
+            "ssh could not connect",
+        ),
+    ],
+)
+def test_a_program_that_is_no_agent_is_a_sentence_with_what_it_said(
+    program: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = Client(ProgramLink([sys.executable, "-c", program]))
+    with pytest.raises(UserError, match=said) as caught:
+        client.connect()
+    assert "\x1b" not in str(caught.value) + capsys.readouterr().err
