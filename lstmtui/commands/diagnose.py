@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lstmtui.commands.far_end import add_remote_arguments, far_end, is_remote, wanted
 from lstmtui.commands.run_arguments import add_run_arguments
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
+    from lstmtui.session import Session
     from lstmtui.session.diagnosis import Verdict
     from lstmtui.trace import Trace
 
@@ -23,7 +27,9 @@ _WIDTH = 80
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The target, the form of the answer, and what makes the exit status 1."""
     parser.add_argument(
-        "target", metavar="TARGET", help="a scenario .toml, the name of a bundled one, or a saved trace"
+        "target",
+        metavar="TARGET",
+        help="a scenario .toml, the name of a bundled one, a saved trace, or ssh://host/path",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object for each verdict")
     parser.add_argument(
@@ -33,24 +39,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="status 1 where one of these, such as dead,exploding, is bad",
     )
     add_run_arguments(parser)
+    add_remote_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Status 0; 1 where a verdict named by `--fail-on` is bad."""
-    from lstmtui.session import Session
     from lstmtui.session.diagnosis import BAD, diagnose
 
-    failing = _names(arguments.fail_on)
-    session, status = Session(_traces(arguments)), 0
-    for model in session.traces:
-        session.select_model(model)
-        verdicts = diagnose(session)
-        for line in (
-            _json_lines(model, verdicts) if arguments.json else _lines(model, session.trace, verdicts)
-        ):
-            print(printable(line))
-        status |= any(v.name in failing and v.severity == BAD for v in verdicts)
+    failing, status = _names(arguments.fail_on), 0
+    with _session(arguments) as session:
+        for model in session.traces:
+            session.select_model(model)
+            verdicts = diagnose(session)
+            for line in (
+                _json_lines(model, verdicts) if arguments.json else _lines(model, session.trace, verdicts)
+            ):
+                print(printable(line))
+            status |= any(v.name in failing and v.severity == BAD for v in verdicts)
     return status
+
+
+@contextmanager
+def _session(arguments: argparse.Namespace) -> Iterator[Session]:
+    """A session on the target, here or on another machine."""
+    from lstmtui.commands.progress import ProgressLine
+    from lstmtui.session import Session
+
+    if not is_remote(arguments.target):
+        yield Session(_traces(arguments))
+        return
+    target, progress = wanted(arguments), ProgressLine()
+    with far_end(arguments) as client:
+        try:
+            traces = client.open(target, progress)
+        finally:
+            progress.clear()
+        yield Session(traces, client, client)
 
 
 def _names(given: str) -> set[str]:
@@ -76,13 +100,13 @@ def _traces(arguments: argparse.Namespace) -> Trace | dict[str, Trace]:
         from lstmtui.trace import load
 
         return load(path)
-    scenario = load_scenario(path)
+    scenario = load_scenario(path, arguments.trust)
     from lstmtui.capture.run import run as run_scenario
     from lstmtui.commands.progress import ProgressLine
 
     progress = ProgressLine()
     try:
-        return run_scenario(scenario, arguments.device, arguments.dtype, progress)
+        return run_scenario(scenario, arguments.device, arguments.dtype, progress, arguments.trust)
     finally:
         progress.clear()
 
