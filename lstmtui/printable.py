@@ -18,6 +18,8 @@ def printable(text: str, *, lines: bool = False) -> str:
         text: anything at all.
         lines: keep line feeds, for text that is shown over several lines.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(_safe(character, lines) for character in text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +89,8 @@ def _record(
     writer: TraceWriter | None,
 ) -> Trace:
     """Record, into the files of `writer` where there is one."""
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"module: must be an nn.Module, is {_kind(module)}")
     module = unwrapped(module)
     if device is not None:
         target = resolve_device(str(device))
@@ -102,8 +105,7 @@ def _record(
             result = module(*args, **kwargs)
         last = _last_run(tap, module)
         scalar = _default_loss(last) if loss is None else loss(result)
-        if not isinstance(scalar, Tensor) or scalar.numel() != 1:
-            raise TypeError("loss: must return a scalar tensor")
+        _check_loss(scalar)
         output, turn = _output_of(result, last)
         gradients, d_output = _differentiate(scalar, module, tap, output)
         tap.finish()
@@ -131,6 +133,27 @@ def _differentiate(
     found = torch.autograd.grad(loss.reshape(()), sources, allow_unused=True, retain_graph=False)
     gradients = {n: g for n, g in zip(named, found[1:], strict=False) if g is not None}
     return gradients, found[-1] if len(sources) > 1 + len(named) else None
+
+
+def _kind(value: Any) -> str:
+    return (
+        f"the class {value.__name__}; make one of it first"
+        if isinstance(value, type)
+        else type(value).__name__
+    )
+
+
+def _check_loss(loss: Any) -> None:
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        raise TypeError(f"loss: must return a scalar tensor, has returned {what}")
+    if not loss.requires_grad:
+        warnings.warn(
+            "lstmtui.record: the loss has no gradient (detach, no_grad or argmax on the way to it?); "
+            "every derivative in the trace is 0",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
 
 def _default_loss(run: ModuleRun) -> Tensor:
@@ -188,5 +211,8 @@ def _ready(module: nn.Module) -> nn.Module:
     if any(tensor.is_inference() for tensor in tensors):
         module = copy.deepcopy(module)
     if not any(isinstance(m, torch.jit.ScriptModule) or kind_of(m) for m in module.modules()):
-        raise TypeError(f"{type(module).__name__} holds no LSTM, GRU, RNN or lstmtui.Recurrent")
+        raise TypeError(
+            f"{type(module).__name__} holds no LSTM, GRU, RNN, Cell of these or lstmtui.Recurrent; recurrence "
+            "that a module writes out itself can be recorded with its equations in an LSTMCell, GRUCell or RNNCell"
+        )
     return module

@@ -41,7 +41,7 @@ def replayed(step: WatchedStep, name: str, *, derivatives: bool = True) -> Trace
     devices = {call.results[0].device for call in calls if call.results[0].is_cuda}
     with torch.random.fork_rng([device.index for device in devices]), torch.autocast("cpu", enabled=False):
         trace = record(Replay(calls, differentiated), None, loss=lambda result: result, name=name)
-    header = replace(trace.header, loss=float("nan"), loss_text=LOSS_TEXT)
+    header = replace(trace.header, loss=float("nan"), loss_is_known=False, loss_text=LOSS_TEXT)
     if differentiated:
         return Trace(header, trace.arrays)
     values = {key: array for key, array in trace.arrays.items() if not is_derivative(key)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -43,8 +43,14 @@ def wanted(arguments: argparse.Namespace) -> Open:
 
 
 @contextmanager
-def far_end(arguments: argparse.Namespace) -> Iterator[Client]:
+def far_end(
+    arguments: argparse.Namespace, meanwhile: Callable[[], object] | None = None
+) -> Iterator[Client]:
     """A client that is connected by ssh, which may ask for passwords first.
+
+    Args:
+        arguments: of the command.
+        meanwhile: begins what can be done while ssh connects.
 
     Raises:
         UserError: there is no connection.
@@ -55,6 +61,8 @@ def far_end(arguments: argparse.Namespace) -> Iterator[Client]:
 
     command = arguments.remote_command or os.environ.get(VARIABLE) or REMOTE_COMMAND
     client = Client(SshLink(parse_target(arguments.target), command))
+    if meanwhile is not None:
+        meanwhile()
     client.connect()
     try:
         yield client

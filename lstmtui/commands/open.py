@@ -60,13 +60,14 @@ def _run_remote(arguments: argparse.Namespace) -> int:
     """Connect before the screen opens, so that ssh can ask for passwords; what is opened comes after."""
     from threading import get_ident
 
-    from lstmtui.tui.launch import launch, refuse_what_cannot_be_drawn_on
+    from lstmtui.tui.launch import import_ahead, launch, refuse_what_cannot_be_drawn_on
     from lstmtui.tui.start import Opening, Start
 
     target = wanted(arguments)
     refuse_what_cannot_be_drawn_on()
-    with far_end(arguments) as client:
+    with far_end(arguments, functools.partial(import_ahead, arguments.color)) as client:
         client.impatient = get_ident()
+        client.ask(target)
         opening = Opening(target.path, functools.partial(client.open, target), arguments.target)
         start = Start(
             opening=opening, engine=client, elsewhere=client, follower=client, follow=arguments.follow

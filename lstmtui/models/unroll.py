@@ -81,6 +81,8 @@ class TensorParameters:
     def _product(self, rows: slice, block: Tensor, operand: Tensor) -> Tensor:
         result = functional.linear(operand, block)
         if self._kept is not None:
+            if not result.requires_grad:
+                result.requires_grad_()  # Of a state that was put in place: R still has its gradient.
             self._kept.append(Product(rows, operand, result))
         return result
 

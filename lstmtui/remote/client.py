@@ -51,6 +51,8 @@ class Client:
         self._exchange = Exchange(memory)
         session = secrets.token_hex(SESSION_DIGITS // 2)
         self._keeper = Keeper(link, self._exchange, session, self._news, patience or Patience())
+        self._asked: dict[Open, Job] = {}
+        """What is to be opened and was asked for already."""
         self._opened: Opened | None = None
         self._generation = 0
         self._runs: dict[Run, Trace] = {}
@@ -63,6 +65,10 @@ class Client:
         """
         self._keeper.start()
 
+    def ask(self, target: Open) -> None:
+        """Ask for what `open` will wait for, so that it is opened there while a screen is made for it here."""
+        self._asked[target] = self._exchange.submit({"do": "open", **asdict(target)}, self._take_opened)
+
     def open(self, target: Open, progress: Progress | None = None) -> Trace | Traces:
         """Open a scenario or a saved trace there.
 
@@ -73,7 +79,9 @@ class Client:
         Raises:
             UserError: it cannot be opened.
         """
-        job = self._exchange.submit({"do": "open", **asdict(target)}, self._take_opened)
+        if target not in self._asked:
+            self.ask(target)
+        job = self._asked.pop(target)
 
         def told(what: str, done: int, total: int) -> None:
             if progress is not None:
@@ -228,13 +236,11 @@ class Client:
     def _reopening(self, message: dict[str, Any], opened: Opened) -> Job:
         """What is asked of every agent that comes after this one."""
 
-        def take(wire: Any) -> Opened:
-            again = self._take_opened(wire)
-            if opened.state != LIVE_STATE and again.token != opened.token:
+        def take(wire: Any) -> None:
+            if wire != opened.token and opened.state != LIVE_STATE:
                 raise UserError("what was opened is another one by now; open it again")
-            return again
 
-        return _Reopening(0, message, take, on_failure=self._exchange.fail)
+        return _Reopening(0, {**message, "token": opened.token}, take, on_failure=self._exchange.fail)
 
 
 class _Reopening(Job):

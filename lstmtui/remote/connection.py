@@ -98,7 +98,6 @@ class Connection:
 
     def leave(self) -> None:
         """End it, and tell the agent that nobody will come back."""
-        self.ended.set()
         if self._write_lock.acquire(timeout=_LOOK):
             try:
                 with suppress(OSError):
@@ -106,6 +105,7 @@ class Connection:
             finally:
                 self._write_lock.release()
         self._streams.close(_FAREWELL)
+        self.ended.set()
 
     def _read(self, most: int) -> bytes:
         data = self._streams.read(most)

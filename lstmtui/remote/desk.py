@@ -110,7 +110,8 @@ class Desk:
             raise UserError(f"{request.path}: there is no such file or trace on the far end")
         self._growth = Growth(path) if is_folder else None
         found = self._growth.poll() if self._growth else self._recorded(path, request, job)
-        return pack(self._put_on_shelf(load(path) if found is None else found))
+        opened = self._put_on_shelf(load(path) if found is None else found)
+        return opened.token if opened.token == request.token else pack(opened)
 
     def _put_on_shelf(self, traces: Trace | Traces) -> Opened:
         prepare(traces)

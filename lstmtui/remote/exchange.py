@@ -165,7 +165,8 @@ class Exchange:
             job = self._jobs.get(number) if type(number) is int else None
             if number == 0 and self.reopening is not None:
                 self.reopening.receive(message)
-            if job is None:
+            if job is None or self.failure is not None:
+                # After a failure, answers may be about something else than was asked.
                 self.changed.notify_all()
                 return False
             job.receive(message)

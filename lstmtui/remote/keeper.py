@@ -120,6 +120,8 @@ class Keeper:
         while not self._closed.is_set():
             connection = self._connection
             if self._exchange.failure is not None or connection is None:
+                if connection is not None:
+                    connection.close()
                 self._now.wait()
                 self._now.clear()
                 self._reconnect()

@@ -9,7 +9,7 @@ from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from threading import Thread
+from threading import Lock, Thread
 from typing import IO, Protocol
 
 from lstmtui.errors import UserError
@@ -137,15 +137,14 @@ class ProgramStreams:
         assert self._program.stdout
         assert self._program.stderr
         self._input, self._output = self._program.stdin, self._program.stdout
+        self._reading = Lock()
         self._errors = Thread(target=self._pass_on, args=(self._program.stderr,), daemon=True)
         self._errors.start()
 
     def read(self, most: int) -> bytes:
         """At least one byte; none at the end."""
-        data = b"" if self._output.closed else self._output.read(most) or b""
-        if not data:
-            self._output.close()
-        return data
+        with self._reading:
+            return b"" if self._output.closed else self._output.read(most) or b""
 
     def write(self, data: bytes) -> None:
         """Send all bytes."""
@@ -189,6 +188,10 @@ class ProgramStreams:
         except subprocess.TimeoutExpired:
             self._program.kill()
             self._program.wait()
+        # Whoever still reads sees the end of it first, unless a child of the program holds it open.
+        if self._reading.acquire(timeout=_GONE_WITHIN):
+            self._output.close()
+            self._reading.release()
 
     def _pass_on(self, errors: IO[bytes]) -> None:
         decode = getincrementaldecoder("utf-8")("replace").decode

@@ -34,6 +34,8 @@ class Open:
     dtype: str | None = None
     trust: bool = False
     """Whether the user lets the scenario run code of theirs."""
+    token: str = ""
+    """Of what the client knows already; where it is still the same, the answer is this token alone."""
 
 
 @dataclass(frozen=True)

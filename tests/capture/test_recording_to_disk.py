@@ -100,20 +100,22 @@ _LONG = """
 import resource, sys, torch
 from torch import nn
 import lstmtui
-module, x = nn.LSTM(4, 64), torch.randn(25_000, 1, 4)
+from lstmtui.capture.fused import method
+method.KEPT, method.WORKING = 0, 2**22
+module, x = nn.LSTM(4, 64), torch.randn(10_000, 1, 4)
 lstmtui.record(module, x[:3000], path=sys.argv[1] + "/short")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 trace = lstmtui.record(module, x, path=sys.argv[1] + "/long")
-assert trace.values("dh").shape == (25_000, 1, 64)
+assert trace.values("dh").shape == (10_000, 1, 64)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
 def test_memory_does_not_grow_with_the_run(tmp_path: Path, each_method: str) -> None:
-    """140 MB are written; what is resident is one segment."""
+    """57 MB are written; what is resident is one segment, of 4 MiB here."""
     if each_method == "unrolled":
         pytest.skip("the same store, and slow")
     done = subprocess.run(
         [sys.executable, "-c", _LONG, str(tmp_path)], capture_output=True, text=True, check=True
     )
-    assert int(done.stdout) < 80
+    assert int(done.stdout) < 35

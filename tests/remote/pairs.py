@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 from lstmtui.capture.engine import Engine
 from lstmtui.remote.agent import Agent
@@ -38,6 +38,7 @@ class SocketStreams:
     def __init__(self, end: socket.socket, life: int | None = None) -> None:
         self.end, self.left = end, life
         self.received = self.sent = 0
+        self.ended = Event()
 
     def read(self, most: int) -> bytes:
         if self.left is not None:
@@ -50,6 +51,7 @@ class SocketStreams:
             self.left += most - len(data)
         self.received += len(data)
         if not data:
+            self.ended.set()
             self.close()
         return data
 
@@ -64,6 +66,10 @@ class SocketStreams:
         return str(error)
 
     def close(self, wait: float = 0.0) -> None:
+        if wait:
+            with suppress(OSError):
+                self.end.shutdown(socket.SHUT_WR)
+            self.ended.wait(wait)
         with suppress(OSError):
             self.end.shutdown(socket.SHUT_RDWR)
         self.end.close()

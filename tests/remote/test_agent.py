@@ -39,7 +39,7 @@ def test_a_saved_trace_is_served_without_torch(saved: Path) -> None:
     loaded = []
     received = client._exchange.received
     client._exchange.received = lambda message, size: (  # type: ignore[method-assign]
-        loaded.append(message.get("loaded")),
+        loaded.append(message.get("loaded", False)),
         received(message, size),
     )[1]
     try:
