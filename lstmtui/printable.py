@@ -20,7 +20,7 @@ def printable(text: str, *, lines: bool = False) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_safe(character, lines) for character in text)
+    return text.translate({ord(character): _safe(character, lines) for character in set(text)})
 
 
 def _safe(character: str, lines: bool) -> str:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,13 @@ KNOWS: dict[str, set[str]] = {
 """Whom each folder may import; errors and printable are everybody's."""
 
 
-def imported(path: Path) -> Iterator[tuple[str, bool]]:
+@cache
+def imported(path: Path) -> tuple[tuple[str, bool], ...]:
     """(full name, whether only for type checking) of everything a source file imports."""
+    return tuple(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[tuple[str, bool]]:
     tree = ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
     typing_only: set[ast.AST] = set()
     for node in ast.walk(tree):

@@ -209,7 +209,8 @@ def _add_gradient(arrays: dict[str, Array], name: str, gradient: Array) -> None:
 
 def _add_parameters(arrays: dict[str, Array], module: nn.Module, gradients: Mapping[str, Tensor]) -> None:
     for name, parameter in named_parameters(module):
-        arrays["parameters/" + name] = numpy_of(parameter).copy()
+        if "parameters/" + name not in arrays:
+            arrays["parameters/" + name] = numpy_of(parameter).copy()
         key = "parameter_gradients/" + name
         if name in gradients:
             arrays[key] = numpy_of(gradients[name])

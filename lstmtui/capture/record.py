@@ -212,7 +212,7 @@ def _ready(module: nn.Module) -> nn.Module:
         module = copy.deepcopy(module)
     if not any(isinstance(m, torch.jit.ScriptModule) or kind_of(m) for m in module.modules()):
         raise TypeError(
-            f"{type(module).__name__} holds no LSTM, GRU, RNN, Cell of these or lstmtui.Recurrent; recurrence "
-            "that a module writes out itself can be recorded with its equations in an LSTMCell, GRUCell or RNNCell"
+            f"{type(module).__name__} holds no LSTM, GRU, RNN, their Cells or lstmtui.Recurrent; recurrence "
+            "that it writes out itself is recorded once an LSTMCell, GRUCell or RNNCell computes it"
         )
     return module

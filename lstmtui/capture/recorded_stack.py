@@ -96,7 +96,10 @@ class RecordedStack:
                     self._refuse(f"its trace lacks parameters or inputs of layer {index}")
             above = trace.arrays[array_key("x", index, "forward")]
             if index and not np.array_equal(above, h_of(trace, trace.arrays, index - 1), equal_nan=True):
-                self._refuse(f"what layer {index} saw is not h of the layer below, as with dropout")
+                self._refuse(
+                    f"what layer {index} was given is not h of layer {index - 1}; where that comes from "
+                    "dropout, record it in evaluation mode"
+                )
         if header.output_kind == "head" and not self._has_head():
             self._refuse("its trace lacks the parameters of its head")
         if not _LOSS_READS.get(header.loss_kind, {"mask", "target"}) <= set(trace.arrays):

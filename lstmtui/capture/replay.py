@@ -104,7 +104,8 @@ class Replay(nn.Module):
 
     def forward(self, _: None) -> Tensor:
         """The sum of all results, each weighted with the gradient that came back to it."""
-        total = torch.zeros((), device=self._calls[0].results[0].device)
+        # A leaf, so that a sum of nothing is a loss too, whose derivatives are 0.
+        total = torch.zeros((), device=self._calls[0].results[0].device, requires_grad=True)
         for call in self._calls:
             plain = self._plain[id(call.module)].train(call.training)
             if call.random is not None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SUMMARY = "validate scenario files, or list the recurrent layers of checkpoints"
 
 _LISTED = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".onnx")
+_EXPECTED = (
+    "it is known by names such as weight_ih_l0 and weight_hh_l0, or in ONNX by LSTM, GRU and RNN nodes"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +55,10 @@ def _check(file: str) -> int:
 
 
 def _list(file: str) -> int:
-    """Say the path and the sizes of every recurrent layer of a checkpoint or ONNX model."""
+    """Say the path and the sizes of every recurrent layer of a checkpoint or ONNX model.
+
+    Status 2 where it holds none that can be debugged.
+    """
     from lstmtui.scenario.problem import Problem, counted
     from lstmtui.scenario.report import DataError
     from lstmtui.scenario.stored_layers import stored_layers
@@ -60,12 +66,16 @@ def _list(file: str) -> int:
     try:
         layers = stored_layers(Path(file))
     except DataError as error:
-        print(Problem(file, None, "", error.wrong, error.allowed, error.suggestion), file=sys.stderr)
+        wrong = error.wrong.removeprefix(f"{Path(file).name} ")
+        print(Problem(file, None, "", wrong, error.allowed, error.suggestion), file=sys.stderr)
+        return 2
+    if not layers:
+        print(Problem(file, None, "", "no recurrent layer", _EXPECTED), file=sys.stderr)
         return 2
     print(f"{printable(file)}: {counted(len(layers), 'recurrent layer')}")
     for layer in layers:
         print(f"  {printable(str(layer))}")
-    return 0
+    return 0 if any(layer.layout is not None for layer in layers) else 2
 
 
 def _describe(scenario: Scenario) -> str:

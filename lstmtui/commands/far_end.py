@@ -43,9 +43,7 @@ def wanted(arguments: argparse.Namespace) -> Open:
 
 
 @contextmanager
-def far_end(
-    arguments: argparse.Namespace, meanwhile: Callable[[], object] | None = None
-) -> Iterator[Client]:
+def far_end(arguments: argparse.Namespace, meanwhile: Callable[[], object] | None = None) -> Iterator[Client]:
     """A client that is connected by ssh, which may ask for passwords first.
 
     Args:
@@ -55,12 +53,15 @@ def far_end(
     Raises:
         UserError: there is no connection.
     """
-    from lstmtui.remote.client import Client
     from lstmtui.remote.link import REMOTE_COMMAND, SshLink
     from lstmtui.remote.target import parse_target
 
     command = arguments.remote_command or os.environ.get(VARIABLE) or REMOTE_COMMAND
-    client = Client(SshLink(parse_target(arguments.target), command))
+    link = SshLink(parse_target(arguments.target), command)
+    link.begin()
+    from lstmtui.remote.client import Client
+
+    client = Client(link)
     if meanwhile is not None:
         meanwhile()
     client.connect()

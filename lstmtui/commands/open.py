@@ -61,11 +61,12 @@ def _run_remote(arguments: argparse.Namespace) -> int:
     from threading import get_ident
 
     from lstmtui.tui.launch import import_ahead, launch, refuse_what_cannot_be_drawn_on
-    from lstmtui.tui.start import Opening, Start
 
-    target = wanted(arguments)
     refuse_what_cannot_be_drawn_on()
     with far_end(arguments, functools.partial(import_ahead, arguments.color)) as client:
+        from lstmtui.tui.start import Opening, Start
+
+        target = wanted(arguments)
         client.impatient = get_ident()
         client.ask(target)
         opening = Opening(target.path, functools.partial(client.open, target), arguments.target)

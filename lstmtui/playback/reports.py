@@ -61,7 +61,7 @@ def _reason(outcome: Outcome) -> dict[str, Any]:
 
 
 def json_value(value: Any) -> Any:
-    """A value as JSON has it: arrays as lists, and "NaN", "+inf" and "-inf" for what it has no numbers for."""
+    """A value as JSON has it: arrays as lists, and "NaN", "+inf" and "-inf" for what has no number there."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, list | tuple):

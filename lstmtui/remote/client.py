@@ -66,7 +66,7 @@ class Client:
         self._keeper.start()
 
     def ask(self, target: Open) -> None:
-        """Ask for what `open` will wait for, so that it is opened there while a screen is made for it here."""
+        """Ask for what `open` will wait for: it is opened there while a screen is made for it here."""
         self._asked[target] = self._exchange.submit({"do": "open", **asdict(target)}, self._take_opened)
 
     def open(self, target: Open, progress: Progress | None = None) -> Trace | Traces:

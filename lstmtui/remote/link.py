@@ -10,12 +10,14 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from threading import Lock, Thread
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
-from lstmtui.remote.frames import NoFrames
 from lstmtui.remote.target import Target
+
+if TYPE_CHECKING:
+    from lstmtui.remote.frames import NoFrames
 
 REMOTE_COMMAND = "lstmtui agent"
 NOT_FOUND = 127
@@ -73,6 +75,15 @@ class SshLink:
     def __init__(self, target: Target, remote_command: str = REMOTE_COMMAND) -> None:
         self.name = target.host
         self._target, self._remote_command = target, remote_command
+        self._begun: Streams | None = None
+
+    def begin(self) -> None:
+        """Start ssh for the first time already: it takes as long as importing what speaks over it.
+
+        Raises:
+            UserError: there is no ssh.
+        """
+        self._begun = self._started(again=False)
 
     def arguments(self, *, again: bool) -> list[str]:
         """The command line; no shell of this machine reads it."""
@@ -84,6 +95,10 @@ class SshLink:
 
     def connect(self, *, again: bool) -> Streams:
         """Start ssh; it asks for passwords and about host keys on the terminal itself."""
+        begun, self._begun = self._begun, None
+        return begun or self._started(again=again)
+
+    def _started(self, *, again: bool) -> Streams:
         program = shutil.which("ssh")
         if program is None:
             raise UserError("there is no ssh on this machine's PATH; install OpenSSH")

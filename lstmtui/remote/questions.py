@@ -9,17 +9,21 @@ from typing import Any
 
 from lstmtui.printable import printable
 from lstmtui.remote.annotations import answer_hint
+from lstmtui.remote.answers import Asked, is_answer
 from lstmtui.remote.frames import Message, packed
 from lstmtui.remote.packing import Refer, pack
 from lstmtui.remote.remote_arrays import run_of
 from lstmtui.remote.requests import Elements
 from lstmtui.remote.runs import Run, State, Where
+from lstmtui.remote.structure import ProtocolError
 from lstmtui.remote.unpacking import Receiving, unpack
 from lstmtui.session import Session
 from lstmtui.session.readings import Reading
 from lstmtui.trace import Trace
 
 _ELSEWHERE = Where()
+_LONGEST_TEXT = 1 << 13
+"""Characters of a text in an answer; no sentence of a session has so many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,8 @@ class ReadingQuestion:
     """Where the cursor is, whether or not the answer depends on it."""
     last_t: int
     resolve: Callable[[Any], Trace]
+    trace: Trace
+    """The selected run."""
 
     @property
     def depends_on_t(self) -> bool:
@@ -80,7 +86,14 @@ class ReadingQuestion:
         return replace(self, arguments=arguments, argument_bytes=packed(arguments))
 
     def _take(self, wire: Any) -> Any:
-        return unpack(answer_hint(self.reading), wire, Receiving(_shown, self.resolve))
+        answer = unpack(answer_hint(self.reading), wire, Receiving(_shown, self.resolve))
+        where = self.where
+        asked = Asked(
+            self.trace, where.layer, where.direction, self.last_t, self.arguments, self.resolve
+        )
+        if not is_answer(self.reading.name, asked, answer):
+            raise ProtocolError(f"the far end's answer cannot be shown: it is none to {self.reading.name}")
+        return answer
 
 
 def reading_question(
@@ -103,7 +116,7 @@ def reading_question(
     place = {name: getattr(cursor, name) for name in reading.depends if name != "model"}
     where = Where(model=list(session.traces).index(cursor.model), **place)
     state, t, last_t = state_of(session), cursor.t, session.last_t
-    return ReadingQuestion(reading, wire, packed(wire), state, where, t, last_t, resolve)
+    return ReadingQuestion(reading, wire, packed(wire), state, where, t, last_t, resolve, session.trace)
 
 
 def elements_question(run: Run, key: int, index: tuple[Any, ...]) -> Question:
@@ -138,4 +151,4 @@ def _told(where: Where) -> dict[str, Any]:
 
 
 def _shown(text: str) -> str:
-    return printable(text, lines=True)
+    return printable(text[:_LONGEST_TEXT], lines=True)

@@ -10,6 +10,7 @@ import numpy as np
 from lstmtui.session.expressions import Expression, ExpressionError, Scope
 from lstmtui.session.expressions.nodes import Node, Previous, Scalar, children
 from lstmtui.session.expressions.scope import TraceScope
+from lstmtui.session.lengths import lengths_of
 from lstmtui.trace import Layer, Trace
 from lstmtui.trace.trace import Array
 
@@ -84,7 +85,7 @@ class Anywhere:
 
     def _holds(self, trace: Trace, layer: int, direction: str) -> Array:
         """Bool (T, B); past the end of a sequence it does not hold."""
-        lengths = trace.arrays.get(f"{layer}/lengths", trace.lengths)
+        lengths = lengths_of(trace, layer)
         if self._alone:
             holds = np.zeros((trace.steps, trace.batch), np.bool_)
             for batch, length in enumerate(map(int, lengths)):

@@ -58,6 +58,8 @@ class _Route:
 def derivative_made_by(trace: Trace, bad: BadValue) -> str:
     """How a bad derivative was made, in a sentence without its full stop."""
     if bad.layer is None:
+        if not trace.header.loss_is_known:
+            return "its derivatives start with this one"
         if not np.isfinite(trace.loss):
             return f"the loss is {_number(trace.loss)}, and its derivatives start with this one"
         return "the loss is finite, and its derivative by the output is not"

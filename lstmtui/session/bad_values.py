@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from lstmtui.session.lengths import lengths_of
 from lstmtui.trace import Trace
 from lstmtui.trace.trace import Array
 
@@ -76,7 +77,7 @@ def first_bad_timestep(trace: Trace, batch: int) -> int:
         return -1
     if found.t >= 0:
         return found.t
-    return int(trace.lengths[batch]) - 1 if found.direction == "backward" else 0
+    return int(lengths_of(trace, found.layer or 0)[batch]) - 1 if found.direction == "backward" else 0
 
 
 def _search(trace: Trace, which: Which, batch: int | None) -> BadValue | None:

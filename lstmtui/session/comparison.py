@@ -10,6 +10,7 @@ import numpy as np
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.session.divergence import Divergence, first_divergence
+from lstmtui.session.lengths import lengths_of
 from lstmtui.session.readings import reading
 from lstmtui.session.session import Session
 from lstmtui.session.windows import Binning, Window, binned, window
@@ -75,7 +76,7 @@ def beside(session: Session, other: Trace) -> Session:
         direction=cursor.direction if cursor.direction in directions else directions[0],
         batch=batch,
         unit=min(cursor.unit, other.layers[layer].hidden_size - 1),
-        t=min(cursor.t, int(other.lengths[batch]) - 1),
+        t=max(0, min(cursor.t, int(lengths_of(other, layer)[batch]) - 1)),
         stage=None,
     )
     return mirror

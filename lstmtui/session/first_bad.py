@@ -72,11 +72,14 @@ def first_bad_of(trace: Trace, which: str = "forward") -> FirstBad | None:
 
 
 def go_to_first_bad(session: Session, which: str = "forward") -> Stop | None:
-    """Move the cursor to the first NaN or inf as far as it has a place there; None where there is none."""
-    found = first_bad(session, which)
+    """Move the cursor to the first NaN or inf as far as it has a place there; None where there is none.
+
+    The selected run comes first, then the session's others in their order.
+    """
+    there = copy(session)  # so that the cursor moves at once, also where a screen is looking on
+    found = _select_first_bad(there, which)
     if found is None:
         return None
-    there = copy(session)  # so that the cursor moves at once, also where a screen is looking on
     if found.layer is not None:
         there.select_layer(found.layer)
         there.select_direction(found.direction)
@@ -86,9 +89,26 @@ def go_to_first_bad(session: Session, which: str = "forward") -> Stop | None:
         there.goto(found.t if found.t >= 0 else start)
     elif found.t >= 0:
         there.select_batch(found.batch)
-        there.goto(found.t)
-    session.cursor = replace(there.cursor, stage=None)
-    return Stop("select", str(found))
+        there.goto(min(found.t, there.last_t))
+    now, session.cursor = session.cursor.model, replace(there.cursor, stage=None)
+    model = there.cursor.model
+    return Stop("select", str(found) if model == now else f"{model}: {found}")
+
+
+def runs_from_here(session: Session) -> list[str]:
+    """The names of the models, the selected one first."""
+    now = session.cursor.model
+    return [now, *(name for name in session.traces if name != now)]
+
+
+def _select_first_bad(session: Session, which: str) -> FirstBad | None:
+    """Select the first run that has a bad value."""
+    for model in runs_from_here(session):
+        session.select_model(model)
+        found = first_bad(session, which)
+        if found is not None:
+            return found
+    return None
 
 
 def _first_forward(trace: Trace) -> FirstBad | None:
@@ -96,7 +116,8 @@ def _first_forward(trace: Trace) -> FirstBad | None:
     if found is None:
         if parameter is not None:
             return _nowhere("forward", *parameter, "no recorded value is bad for that")
-        if not trace.header.absent and not np.isfinite(trace.loss):
+        header = trace.header
+        if header.loss_is_known and not header.absent and not np.isfinite(trace.loss):
             return _nowhere("forward", "loss", trace.loss, "every recorded value is finite")
         return None
     how = made_by(trace, found)

@@ -9,6 +9,8 @@ from lstmtui.cells import Cell
 from lstmtui.errors import UserError
 from lstmtui.session.breakpoints import Breakpoints
 from lstmtui.session.cursor import Cursor
+from lstmtui.session.layer_names import layer_name
+from lstmtui.session.lengths import lengths_of
 from lstmtui.session.readings import Elsewhere
 from lstmtui.session.stop import Kind, Stop
 from lstmtui.session.variants import Engine, Variants
@@ -96,8 +98,8 @@ class Session:
 
     @property
     def last_t(self) -> int:
-        """The last timestep of the selected sequence."""
-        return int(self.trace.lengths[self.cursor.batch]) - 1
+        """The last timestep that the selected layer has of the selected sequence."""
+        return int(lengths_of(self.trace, self.cursor.layer)[self.cursor.batch]) - 1
 
     def step(self, count: int = 1) -> Stop:
         """Go `count` timesteps forward; stops at the end."""
@@ -110,7 +112,7 @@ class Session:
     def goto(self, t: int) -> Stop:
         """Go to timestep t."""
         if not 0 <= t <= self.last_t:
-            return Stop("refused", f"t={t}: this sequence has t=0 to t={self.last_t}")
+            return Stop("refused", f"t={t}: {self._whole} has t=0 to t={self.last_t}")
         return self._move("goto", f"at t={t}", t=t)
 
     def first(self) -> Stop:
@@ -147,7 +149,7 @@ class Session:
         """Look at another layer."""
         if not 0 <= layer < len(self.trace.layers):
             return Stop("refused", f"layer {layer}: this model has layers 0 to {len(self.trace.layers) - 1}")
-        return self._select(f"layer {layer}", layer=layer)
+        return self._select(f"layer {layer} {layer_name(self.trace, layer)}".rstrip(), layer=layer)
 
     def select_direction(self, direction: str) -> Stop:
         """Look at the forward or the backward direction."""
@@ -161,6 +163,8 @@ class Session:
         """Look at another sequence of the batch."""
         if not 0 <= batch < self.trace.batch:
             return Stop("refused", f"batch {batch}: there are sequences 0 to {self.trace.batch - 1}")
+        if not lengths_of(self.trace, self.cursor.layer)[batch]:
+            return Stop("refused", f"batch {batch}: layer {self.cursor.layer} has not read this sequence")
         return self._select(f"batch {batch}", batch=batch)
 
     def select_unit(self, unit: int) -> Stop:
@@ -168,6 +172,12 @@ class Session:
         if not 0 <= unit < self.layer.hidden_size:
             return Stop("refused", f"unit {unit}: this layer has units 0 to {self.layer.hidden_size - 1}")
         return self._select(f"unit {unit}", unit=unit)
+
+    @property
+    def _whole(self) -> str:
+        """What `last_t` is of."""
+        is_short = self.last_t + 1 < int(self.trace.lengths[self.cursor.batch])
+        return f"layer {self.cursor.layer}" if is_short else "this sequence"
 
     def _walk(self, count: int) -> Stop:
         t = self.cursor.t + count
@@ -187,7 +197,10 @@ class Session:
         trace, cursor = self.trace, self.cursor
         layer = min(cursor.layer, len(trace.layers) - 1)
         directions = trace.layers[layer].directions
+        lengths = lengths_of(trace, layer)
         batch = min(cursor.batch, trace.batch - 1)
+        if not lengths[batch]:
+            batch = int(lengths.argmax())
         stages = trace.cell(layer).stages
         self.cursor = replace(
             cursor,
@@ -195,7 +208,7 @@ class Session:
             direction=cursor.direction if cursor.direction in directions else directions[0],
             batch=batch,
             unit=min(cursor.unit, trace.layers[layer].hidden_size - 1),
-            t=min(cursor.t, int(trace.lengths[batch]) - 1),
+            t=min(cursor.t, int(lengths[batch]) - 1),
             stage=None if cursor.stage is None else min(cursor.stage, len(stages) - 1),
         )
         return Stop("select", text)
@@ -214,4 +227,8 @@ def _by_name(traces: Trace | Mapping[str, Trace]) -> dict[str, Trace]:
     for name, trace in traces.items():
         if trace.lengths.min() < 1 or trace.lengths.max() > trace.steps:
             raise UserError(f"{name}: a sequence is given a length outside of 1 to {trace.steps}")
+        for layer in range(len(trace.layers)):
+            own = lengths_of(trace, layer)
+            if own.min() < 0 or not own.any() or (own > trace.lengths).any():
+                raise UserError(f"{name}: layer {layer} is given other lengths than its sequences can have")
     return dict(traces)

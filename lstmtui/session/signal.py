@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lstmtui.session.lengths import lengths_of
 from lstmtui.session.readings import reading
 from lstmtui.session.session import Session
 from lstmtui.trace import Trace
@@ -49,13 +50,14 @@ def signal(session: Session, start: int, stop: int) -> Signal:
     """The input, the target and the output of the selected sequence, from `start` to before `stop`."""
     trace, batch = session.trace, session.cursor.batch
     steps = slice(start, stop)
-    present = np.arange(start, stop) <= session.last_t
+    t = np.arange(start, stop)
+    present, fed = t < trace.lengths[batch], t < lengths_of(trace, 0)[batch]
     taken = trace.arrays["mask"][steps, batch] if "mask" in trace.arrays else present
     lines, rows = [], []
     if "tokens" in trace.arrays:
-        rows.append(_row("x", trace, trace.arrays["tokens"][steps, batch], present))
+        rows.append(_row("x", trace, trace.arrays["tokens"][steps, batch], fed))
     else:
-        lines += _lines("x", trace.header.labels, trace.values("x")[steps, batch], present)
+        lines += _lines("x", trace.header.labels, trace.values("x")[steps, batch], fed)
     if "target" in trace.arrays:
         target = trace.arrays["target"][steps, batch]
         if target.ndim == 1:

@@ -81,6 +81,8 @@ class Header:
     """The type of the recorded module, such as torch.nn.LSTM."""
     loss: float = float("nan")
     """What the gradients are taken of."""
+    loss_is_known: bool = True
+    """False where the derivatives are of a loss whose value nobody has seen; `loss` is NaN then."""
     loss_text: str = ""
     """The loss in words: "mse of y, every timestep"."""
     loss_kind: LossKind = "custom"

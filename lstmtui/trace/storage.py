@@ -107,6 +107,7 @@ def _of_a_part(header: Header, arrays: LazyArrays, extents: Any, target: Path) -
             made[EXTENT + key] = np.array([float(value) for value in extent]).reshape(3)
     except (AttributeError, TypeError, ValueError) as error:
         raise UserError(f"{target / LIVE}: damaged: {error}") from error
-    if "lengths" in arrays:
-        made["lengths"] = np.minimum(arrays["lengths"], header.steps)
+    for key in ("lengths", *(f"{layer}/lengths" for layer in range(len(header.layers)))):
+        if key in arrays:
+            made[key] = np.minimum(arrays[key], header.steps)
     return made

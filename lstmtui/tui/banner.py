@@ -6,18 +6,19 @@ from copy import copy
 
 from textual import on, work
 from textual.message import Message
+from textual.worker import get_current_worker
 
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.printable import printable
 from lstmtui.session import Session
-from lstmtui.session.first_bad import first_bad
+from lstmtui.session.first_bad import first_bad, runs_from_here
 from lstmtui.tui.theme import Look
 from lstmtui.tui.whole_run import is_small
 from lstmtui.tui.widgets.status import StatusLine
 
 
 class Banner(StatusLine):
-    """Looks through every run of a session when mounted, and shows itself if there is something to say."""
+    """Looks through every run of a session, and shows itself if there is something to say."""
 
     DEFAULT_CSS = """
     Banner { display: none; }
@@ -33,34 +34,43 @@ class Banner(StatusLine):
 
     def __init__(self, session: Session, look: Look) -> None:
         super().__init__(look, id="banner")
-        self._session = copy(session)
+        self._session = session
+        self._due: Session | None = None
+        """What is to be looked through."""
+        self._told_last = ""
 
     def on_mount(self) -> None:
         """Look for the first bad value of any run."""
-        if is_small(self._session):
-            self._tell(self._found())
-        else:
-            self._search()
+        self.look_again(self._session)
+
+    def look_again(self, session: Session, *, live: bool = False) -> None:
+        """Look for the first bad value of runs that are others now; a long one that grows, at its end."""
+        if is_small(session):
+            self._tell(_found(session))
+        elif not live:
+            self._due = copy(session)
+
+    def begin(self) -> None:
+        """Look off the event loop where that is still to be done: panels would wait while it is."""
+        if self._due is not None:
+            self._search(self._due)
+            self._due = None
 
     @work(thread=True, exclusive=True, group="banner", exit_on_error=False)
-    def _search(self) -> None:
-        text = self._found()
-        if text:
+    def _search(self, session: Session) -> None:
+        text = _found(session)
+        if text and not get_current_worker().is_cancelled:
             self.post_message(self.Told(text))
 
-    def _found(self) -> str:
-        try:
-            return bad_value_text(self._session)
-        except (UserError, Cancelled):  # a damaged file is told where it is drawn
-            return ""
-
     @on(Told)
-    def _told(self, event: Told) -> None:
+    def _take(self, event: Told) -> None:
         event.stop()
         self._tell(event.text)
 
     def _tell(self, text: str) -> None:
-        if text:
+        """Show it, unless the same was shown, and maybe dismissed, before."""
+        if text and text != self._told_last:
+            self._told_last = text
             self.set_spans(((f" {text}", "warning"), (", Esc hides this", "muted")))
             self.add_class("-told")
 
@@ -74,10 +84,17 @@ class Banner(StatusLine):
         self.remove_class("-told")
 
 
+def _found(session: Session) -> str:
+    try:
+        return bad_value_text(session)
+    except (UserError, Cancelled):  # a damaged file is told where it is drawn
+        return ""
+
+
 def bad_value_text(session: Session) -> str:
-    """Where the first run that has one has its first bad value, forward or else backward; empty for none."""
+    """Where the selected run, or else the first one that has any, has its first bad value; empty for none."""
     probe = copy(session)
-    for model in session.traces:
+    for model in runs_from_here(session):
         probe.select_model(model)
         for which in ("forward", "backward"):
             found = first_bad(probe, which)

@@ -101,6 +101,7 @@ class Following:
             if follows:
                 go_to_end(session)
             screen.renew()
+            screen.banner.look_again(session, live=self._follower.state == LIVE_STATE)
         elif self.text != self._shown:
             screen.show_session()
         self._shown = self.text

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Session
+from lstmtui.session.layer_names import layer_name
 from lstmtui.tui.widgets.spans import Spans
 
 _ARROWS = {"forward": "→", "backward": "←"}
@@ -36,6 +38,8 @@ def _facts(session: Session, growth: str) -> list[Spans]:
     """From the most important to the least."""
     cursor, trace, layer = session.cursor, session.trace, session.layer
     sizes = f"{len(trace.layers)}×{layer.hidden_size}"
+    layer_text = " ".join(filter(None, (f"layer {cursor.layer}", layer_name(trace, cursor.layer))))
+    is_known = trace.header.loss_is_known and not (trace.header.live and np.isnan(trace.loss))
     trouble = "" if session.elsewhere is None else session.elsewhere.trouble
     facts: list[Spans] = [
         *([((trouble, "warning"),)] if trouble else []),
@@ -44,9 +48,9 @@ def _facts(session: Session, growth: str) -> list[Spans]:
         *([((growth, "accent"),)] if growth else []),
         *([(("what-if", "warning"),)] if cursor.model in session.changed else []),
         ((f"unit {cursor.unit}", "text"),),
-        ((f"layer {cursor.layer} {_ARROWS[cursor.direction]}", "text"),),
+        ((f"{layer_text} {_ARROWS[cursor.direction]}", "text"),),
         ((f"batch {cursor.batch}", "text"),),
-        (("loss ", "muted"), (UNICODE.number(trace.loss), "number")),
+        (("loss ", "muted"), (UNICODE.number(trace.loss) if is_known else "–", "number")),
         ((f"{trace.header.device} {trace.header.dtype}", "muted"),),
     ]
     if trace.parity is None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from importlib import import_module
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.tui.characters import shows_unicode
 from lstmtui.tui.colors import CANNOT_DRAW, detect
-from lstmtui.tui.start import Start
+
+if TYPE_CHECKING:
+    from lstmtui.tui.start import Start
 
 COLORS = {"truecolor": "truecolor", "256": "256", "16": "standard"}
 """The values of `--color` that name a depth, and what Textual calls them."""
@@ -31,13 +36,7 @@ def launch(start: Start, *, color: str = "auto", ascii: bool = False) -> None:
         SystemExit: the app failed (1), or a signal ended it (128 and its number).
     """
     refuse_what_cannot_be_drawn_on()
-    depth = detect()[0] if color == "auto" else color
-    if depth == "none":
-        os.environ["NO_COLOR"] = "1"
-    else:
-        os.environ["TEXTUAL_COLOR_SYSTEM"] = COLORS[depth]
-        os.environ.pop("NO_COLOR", None)  # Textual would obey it where --color says otherwise
-    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    settle_colors(color)
 
     from lstmtui.tui.app import LstmtuiApp
 
@@ -54,6 +53,31 @@ def launch(start: Start, *, color: str = "auto", ascii: bool = False) -> None:
         gc.unfreeze()  # what the app froze, see LstmtuiApp.walk
     if app.return_code:
         raise SystemExit(app.return_code)
+
+
+def settle_colors(color: str = "auto") -> None:
+    """Decide on colours where Textual looks for it, which is when it is imported.
+
+    Args:
+        color: auto, truecolor, 256, 16 or none.
+    """
+    depth = detect()[0] if color == "auto" else color
+    if depth == "none":
+        os.environ["NO_COLOR"] = "1"
+    else:
+        os.environ["TEXTUAL_COLOR_SYSTEM"] = COLORS[depth]
+        os.environ.pop("NO_COLOR", None)  # Textual would obey it where --color says otherwise
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+
+
+def import_ahead(color: str = "auto") -> None:
+    """Begin to import what draws, which takes as long as connecting to another machine does.
+
+    Args:
+        color: as `launch` is given it.
+    """
+    settle_colors(color)
+    Thread(target=import_module, args=("lstmtui.tui.app",), daemon=True, name="import-ahead").start()
 
 
 def refuse_what_cannot_be_drawn_on() -> None:

@@ -1,4 +1,4 @@
-"""One thread and one seed for every test: the same numbers on every machine."""
+"""One seed for every test, and the methods of recording."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from lstmtui.capture.scan import METHODS, method
 
 @pytest.fixture(autouse=True)
 def _reproducible() -> None:
-    torch.set_num_threads(1)
     torch.manual_seed(0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,9 @@ def test_past_its_end_a_shorter_layer_has_no_step_to_show() -> None:
     session.select_layer(1)
     session.goto(1)
     assert equations_at(session)
-    session.goto(2)
+    assert routes_at(session)
+    assert session.goto(2).text == "t=2: layer 1 has t=0 to t=1"
+    session.cursor = replace(session.cursor, t=2)
     assert not equations_at(session)
     with pytest.raises(UserError, match="t=2: this layer has t=0 to t=1"):
         routes_at(session)

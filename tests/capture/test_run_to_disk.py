@@ -35,7 +35,6 @@ head = 1
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lstmtui.trace.directory.BETWEEN", 0.0)
-    monkeypatch.setattr("os.fsync", lambda number: None)
 
 
 @pytest.fixture

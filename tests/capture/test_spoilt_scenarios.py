@@ -11,7 +11,7 @@ from lstmtui.__main__ import main
 from lstmtui.errors import UserError
 from lstmtui.scenario import ScenarioError, load_scenario
 
-MOST_NUMBERS = 20_000
+MOST_NUMBERS = 5_000
 """Larger models are sound, and slow."""
 
 
@@ -27,11 +27,11 @@ def _small(path: Path) -> bool:
 def test_spoilt_scenarios_run_or_say_why_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ran = 0
     (tmp_path / "spoilt").mkdir()
-    for path in mutants(tmp_path / "spoilt", 400, seed=3):
+    for path in mutants(tmp_path / "spoilt", 200, seed=3):
         if _small(path):
             status = main(["record", str(path), "-o", str(tmp_path / "x.trace")])
             output = capsys.readouterr()
             assert status in (0, 2), path.read_bytes()
             assert bool(output.err) == (status == 2), output.err
             ran += status == 0
-    assert ran >= 30
+    assert ran >= 15

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 import lstmtui
+from lstmtui.session.first_bad import first_bad_of
 from lstmtui.trace import Trace, Traces
 from lstmtui.trace.growth import Growth
 
@@ -113,6 +114,9 @@ def test_the_step_with_the_first_bad_value_is_written_with_those_before_it(
     assert "step 5; written to" in capsys.readouterr().err
     assert last.header.script.splitlines()[-1] == "goto 0"
     assert (last.header.loss_text, str(last.loss)) == ("the loss of the training loop", "nan")
+    # That nobody has seen the loss makes no step a bad one.
+    assert first_bad_of(traces["step 4"]) is None
+    assert not last.header.loss_is_known
 
 
 @pytest.mark.parametrize("after_backward", [False, True])

@@ -80,7 +80,23 @@ def test_checkpoints_are_listed_with_every_recurrent_layer(
     ]
     path.write_bytes(path.read_bytes()[:300])
     assert main(["check", str(path)]) == 2
-    assert "best.pt is not a readable PyTorch checkpoint: it is cut off" in capsys.readouterr().err
+    said = f"{path}: is not a readable PyTorch checkpoint: it is cut off"
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_checkpoint_without_a_layer_that_can_be_debugged_is_not_fine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+    from torch import nn
+
+    path = tmp_path / "best.pt"
+    torch.save(nn.Linear(3, 4).state_dict(), path)
+    assert main(["check", str(path)]) == 2
+    assert capsys.readouterr().err.startswith(f"{path}: no recurrent layer; it is known by names such as")
+    torch.save({"rnn.weight_ih_l0": torch.zeros(8, 3), "rnn.weight_hh_l0": torch.zeros(5, 2)}, path)
+    assert main(["check", str(path)]) == 2
+    assert capsys.readouterr().out.startswith(f"{path}: 1 recurrent layer\n  rnn: ")
 
 
 def test_what_a_checkpoint_leaves_open_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -191,24 +191,35 @@ def test_options_that_make_no_sense_are_found_before_anything_runs(
     assert output.err
 
 
-def test_files_and_recordings_come_out_the_same_twice(saved: str, tmp_path: Path) -> None:
+def test_files_and_recordings_come_out_the_same_in_any_process(
+    saved: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = "step\nscreenshot pictures/a.svg\nexport a.csv\nexport a.npz\nexpect t == 1\n"
-    command = [sys.executable, "-m", "lstmtui", "play", saved, "--json", *script(tmp_path, text)]
+    arguments = ["play", saved, "--json", *script(tmp_path, text), "--cast", str(tmp_path / "a.cast")]
     found = []
-    for name in ("one", "two"):
+
+    def keep(name: str, output: str) -> None:
         out = tmp_path / name
-        done = subprocess.run(
-            [*command, "--out", str(out), "--cast", str(tmp_path / "a.cast")],
-            capture_output=True,
-            timeout=120,
-            check=True,
-            env={"PATH": "", "NO_COLOR": "1", "TERM": "dumb"},
-        )
         files = {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
-        found.append((done.stdout, done.stderr, files, (tmp_path / "a.cast").read_bytes()))
+        found.append((output, files, (tmp_path / "a.cast").read_bytes()))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "lstmtui", *arguments, "--out", str(tmp_path / "one")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        env={"PATH": "", "NO_COLOR": "1", "TERM": "dumb"},
+    )
+    keep("one", done.stdout + done.stderr)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("textual.constants.COLOR_SYSTEM", "truecolor")
+    assert main([*arguments, "--out", str(tmp_path / "two")]) == 0
+    output = capsys.readouterr()
+    keep("two", output.out + output.err)
     assert found[0] == found[1]
-    assert set(found[0][2]) == {"pictures/a.svg", "a.csv", "a.npz"}
-    assert b"\\u001b[38;2;" in found[0][3]
+    assert set(found[0][1]) == {"pictures/a.svg", "a.csv", "a.npz"}
+    assert b"\\u001b[38;2;" in found[0][2]
 
 
 def test_playing_a_saved_trace_loads_neither_torch_nor_textual(saved: str) -> None:

@@ -25,18 +25,18 @@ def test_sound_scenarios_pass_before_they_are_spoilt(
             assert main(["check", str(tmp_path / "a.toml")]) == 0, capsys.readouterr().err
 
 
-def test_two_thousand_spoilt_files_give_a_verdict_each(
+def test_a_thousand_spoilt_files_give_a_verdict_each(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
     verdicts = {0: 0, 2: 0}
-    for path in mutants(tmp_path, 2000, seed=20):
+    for path in mutants(tmp_path, 1000, seed=20):
         status = main(["check", str(path)])
         output = capsys.readouterr()
         verdicts[status] += 1
         assert _is_quiet(output.out + output.err), path.read_bytes()
         assert bool(output.err) == (status == 2), path.read_bytes()
         assert "Traceback" not in output.err
-    assert min(verdicts.values()) > 100
+    assert min(verdicts.values()) > 50
     if before is not None:
         assert len(set(os.listdir("/proc/self/fd")) - before) < 5

@@ -7,17 +7,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
 
 import lstmtui
 from lstmtui.trace import Traces
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

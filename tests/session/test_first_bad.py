@@ -49,6 +49,25 @@ def test_a_healthy_run_has_none_in_either_pass(cell: str) -> None:
     assert first_bad_timestep(trace, 1) == -1
 
 
+def test_a_loss_is_bad_only_where_it_is_known() -> None:
+    trace = synthetic(loss=float("nan"))
+    assert first_bad_of(trace) is not None
+    assert first_bad_of(Trace(replace(trace.header, loss_is_known=False), trace.arrays)) is None
+
+
+def test_first_bad_goes_to_another_model_where_the_selected_one_is_healthy() -> None:
+    traces = {name: synthetic("gru", name=name, batch=2) for name in "ABC"}
+    for name, t in (("B", 7), ("C", 3)):
+        traces[name] = spoilt(traces[name], ("0/forward/r", (t, 1, 2), float("nan")))
+    session = Session(traces)
+    text = execute(session, parse_line("first-bad")).text
+    assert text.startswith("B: NaN first appears in layer 0 forward at t=7: r[2] of sequence 1")
+    assert (session.cursor.model, session.cursor.t, session.cursor.batch) == ("B", 7, 1)
+    session.select_model("C")
+    execute(session, parse_line("first-bad"))
+    assert (session.cursor.model, session.cursor.t) == ("C", 3)
+
+
 def test_the_order_is_layer_direction_time_then_the_equations() -> None:
     trace = synthetic("lstm", 300, 4, layers=2, bidirectional=True, batch=3)
     nan = float("nan")

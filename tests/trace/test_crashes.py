@@ -24,11 +24,6 @@ class Crash(BaseException):
     """What nothing catches, as a kill is."""
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda number: None)
-
-
 def make_traces(value: float) -> Traces:
     """Two models of which every number is `value`."""
     header = Header("m", (Layer("rnn_tanh", 1, 1),), steps=2, batch=1, loss=value)
@@ -96,7 +91,7 @@ def test_a_crash_at_any_point_leaves_the_old_trace_or_the_new_one(tmp_path: Path
     calls = all_calls(tmp_path)
     assert calls > 40
     found = []
-    for k in range(1, calls + 1):
+    for k in (*range(1, calls - 6, 2), *range(calls - 6, calls + 1)):
         target = tmp_path / f"t{k}"
         make_traces(1.0).save(target)
         with pytest.MonkeyPatch.context() as patch:
@@ -104,7 +99,7 @@ def test_a_crash_at_any_point_leaves_the_old_trace_or_the_new_one(tmp_path: Path
             with pytest.raises(Crash):
                 make_traces(2.0).save(target)
         found.append(value_on_disk(target))
-        if k % 8 == 0:
+        if k % 9 == 0:
             make_traces(3.0).save(target)
             assert value_on_disk(target) == 3
             assert sorted(p.name[:5] for p in target.iterdir()) == ["data-", "trace"]

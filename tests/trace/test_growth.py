@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -28,9 +27,8 @@ HEADER = Header("m", LAYERS[:1], steps=T, batch=B, loss=2.5)
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every advance is published, and nobody waits for the disk."""
+    """Every advance is published."""
     monkeypatch.setattr("lstmtui.trace.directory.BETWEEN", 0.0)
-    monkeypatch.setattr(os, "fsync", lambda number: None)
 
 
 def write(writer: TraceWriter, start: int, stop: int, layer: int = 0, number: float | None = None) -> None:

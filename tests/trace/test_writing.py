@@ -21,11 +21,6 @@ LAYER = Layer("rnn_tanh", H, H)
 HEADER = Header("m", (LAYER,), steps=T, batch=B, loss=1.5)
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.fsync", lambda number: None)
-
-
 def values(seed: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     made = np.random.default_rng(seed).standard_normal((T, B, H)).astype(np.float32)
     made[7, 1, 2], made[8, 0, 0] = np.nan, np.inf

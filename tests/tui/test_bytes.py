@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 import pytest
+from keyboard import step_costs
 from synthetic import synthetic
 
 from lstmtui.tui.screens.debugger import DebuggerScreen
@@ -29,11 +30,7 @@ async def test_a_step_and_the_opening_stay_within_the_budget(
         screen = pilot.app.screen
         assert isinstance(screen, DebuggerScreen)
         assert sum(panel.on_screen for panel in screen.panels.values()) == 9
-        costs = []
-        for _ in range(21):
-            screen.run_text("step 1")
-            await pilot.pause()
-            costs.append(len(capture_driver.taken().encode()))
+        costs = await step_costs(pilot, capture_driver)
         assert min(costs) > 0
         assert median(costs) <= STEP[depth]
 

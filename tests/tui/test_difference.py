@@ -76,7 +76,7 @@ def everything(pilot: Pilot[None]) -> Picture:
     return terminal.picture
 
 
-async def walk(debugger, driver, seed: int, steps: int = 24) -> Picture:
+async def walk(debugger, driver, seed: int, steps: int = 18) -> Picture:
     """A random walk, looked at after every step; what the terminal shows in the end."""
     chosen = random.Random(seed)
     terminal = Terminal(*SIZES[0])

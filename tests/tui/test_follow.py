@@ -39,12 +39,14 @@ class Recording:
         self.writer = TraceWriter(path)
         self.writer.describe(self.header)
         self.files = [self.writer.array(array_key(n, 0, "forward"), (T, B, H), np.float32) for n in NAMES]
+        initial = self.writer.array(array_key("initial/h", 0, "forward"), (B, H), np.float32)
+        initial.write(0, np.zeros((B, H)))
         self.done = 0
 
-    def go_on(self, steps: int) -> None:
+    def go_on(self, steps: int, value: float = 0.5) -> None:
         """So many more timesteps."""
         for file in self.files:
-            file.write(self.done, np.full((steps, B, H), 0.5))
+            file.write(self.done, np.full((steps, B, H), value))
         self.done += steps
         self.writer.advance(self.done)
 
@@ -112,6 +114,27 @@ async def test_without_following_it_grows_and_the_cursor_stays(opened: Any) -> N
         recording.go_on(30)
         await header_has("t=0/39 live 10% unit")
         assert screen_of(pilot).session.cursor.t == 0
+
+
+@pytest.mark.parametrize("small", [True, False], ids=["small", "long"])
+async def test_a_bad_value_that_comes_later_is_told(
+    small: bool, opened: Any, shown: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lstmtui.tui.banner.is_small", lambda session: small)
+    async with opened(follow=False) as (recording, pilot, header_has):
+        banner = screen_of(pilot).banner
+        recording.go_on(20, float("nan"))
+        await header_has("t=0/29")
+        assert banner.is_told == small
+        recording.end()
+        await header_has("ended at t=399")
+        async with asyncio.timeout(10):
+            while "NaN first appears in layer 0 forward at t=10: x[0]" not in shown(pilot).splitlines()[1]:
+                await asyncio.sleep(0.02)
+        banner.dismiss()
+        banner.look_again(screen_of(pilot).session)
+        await pilot.pause(0.1)
+        assert not banner.is_told
 
 
 async def test_a_recording_that_is_given_up_is_told(opened: Any, tmp_path: Path) -> None:

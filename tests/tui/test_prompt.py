@@ -253,6 +253,7 @@ set f[1] = 1.0 from 2 to 4; print base(f[1]); print f[1]; set x = 0; unset; unse
 set zz = 1; set f = nan from 7; loss at 3 unit 1; loss at 3; loss at 99; reset; reset
 compare b; compare none; compare nothing
 note hello there; pause 0; pause 0.5; expect t >= 0; expect t < 0; export ./run.nowhere; screenshot made.svg
+set h = nan from 3; first-bad; first-bad backward; reset; first-bad; diagnose
 """.replace("\n", ";").split(";")
 
 
@@ -294,7 +295,8 @@ async def test_every_sentence_at_the_prompt_says_what_a_session_says(
                 assert outcome.text in screen.panels[8].said[-1]  # type: ignore[attr-defined]
             elif outcome.stop is None or outcome.stop.kind not in QUIET:
                 assert screen.message is not None, sentence
-                assert screen.message.text.startswith(outcome.text if command.verb != "export" else "export")
+                said = {"export": "export", "diagnose": "the diagnosis"}.get(command.verb, outcome.text)
+                assert screen.message.text.startswith(said), sentence
             if screen.command_line.is_open:
                 assert answered(screen) == screen.message.text
                 assert len(answered(screen)) >= 78 or not outcome.ok or command.verb == "export"

@@ -103,7 +103,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)], ids=str)
+@pytest.mark.parametrize("size", [(120, 40), (60, 20)], ids=str)
 def test_every_key_does_on_screen_what_help_says(size: tuple[int, int], saved: str) -> None:
     with Program(["open", saved], size) as program:
         program.wait_for("t=0/299(.|\n)*quit")

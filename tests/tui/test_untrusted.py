@@ -15,7 +15,7 @@ from lstmtui.tui.screens.debugger import DebuggerScreen
 EVIL = (
     "[bold]x[/bold] [@click=app.quit]q[/] \x1b]0;owned\x07\x1b[2J\x1b[31m \x9b31m \u202eevil\u2066 \x7f\x08\r"
 )
-_OURS = re.compile(r"\x1b(?:\[[0-9;?]*[HmhlJK]|\[[<>=?]?[0-9;$]*[uqpt]|\]22;[a-z]*\x07)")
+_OURS = re.compile(r"\x1b(?:\[[0-9;?]*[GHmhlJK]|\[[<>=?]?[0-9;$]*[uqpt]|\]22;[a-z]*\x07)")
 """The sequences the app itself has a use for."""
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from keyboard import press, settle, type_text
+from keyboard import press, settle, step_costs, type_text
 from oracles.recurrents import noise, random_recurrent
 from textual.pilot import Pilot
 
@@ -23,11 +22,6 @@ from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.start import Start
 
 SIZES = [(120, 40), (80, 24)]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def recorded(steps: int = 10, hidden_size: int = 4, **options: Any) -> Trace:
@@ -123,8 +117,9 @@ async def test_a_what_if_shows_what_it_changed_everywhere(size: tuple[int, int],
         assert "set to" not in await text_of(pilot, 5)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("take_back", ["unset 1", "unset", "reset", "7x"])
+@pytest.mark.parametrize(
+    ("take_back", "size"), [*zip(("unset 1", "unset", "reset", "7x"), SIZES * 2, strict=True)], ids=str
+)
 async def test_taking_it_back_brings_everything_back(
     take_back: str, size: tuple[int, int], debugger, shown
 ) -> None:
@@ -243,11 +238,7 @@ async def test_a_step_with_breakpoints_watches_and_a_what_if_stays_within_the_by
         await pilot.pause()
         assert len((await text_of(pilot, 7)).splitlines()) == 7
         capture_driver.taken()
-        costs = []
-        for _ in range(21):
-            screen.run_text("step 1")
-            await pilot.pause()
-            costs.append(len(capture_driver.taken().encode()))
+        costs = await step_costs(pilot, capture_driver)
         assert min(costs) > 0
         assert median(costs) <= 4_000
         assert np.isfinite(screen.session.trace.loss)

@@ -27,6 +27,8 @@ class Known:
     parameters: Mapping[str, Tensor]
     values: Mapping[str, Tensor]
     """By quantity; also x."""
+    squashed: Tensor | None
+    """tanh(c), where it is known already."""
     states: States
     """h, or h and c, before."""
     valid: Tensor | None
@@ -46,6 +48,10 @@ class Known:
         torch.mul(derivative[1:], self.values[state][:-1], out=product[1:])
         torch.mul(derivative[0], self.states[self.cell.states.index(state)], out=product[0])
         return product
+
+    def squashed_c(self) -> Tensor:
+        """tanh(c)."""
+        return self.values["c"].tanh() if self.squashed is None else self.squashed
 
     def masked(self, derivative: Tensor) -> Tensor:
         """0 where not valid."""
@@ -85,7 +91,7 @@ def _lstm(known: Known) -> tuple[Derivatives, Derivatives]:
     v, cell = known.values, known.cell
     d: Derivatives = {"h": _plain_state(known)}
     d_product = d["h"] if "weight_hr" not in known.parameters else d["h"] @ known.parameters["weight_hr"]
-    squashed = v["c"].tanh()
+    squashed = known.squashed_c()
     d["o"] = d_product * squashed
     d["o_pre"] = _sigmoid(d["o"], v["o"])
     d["c"] = known.through_time(v["f"], _tanh(d_product * v["o"], squashed), "c")
@@ -159,7 +165,7 @@ def _parameters(known: Known, found: Derivatives, recurrent: Derivatives) -> Der
             torch.sum(own, 0, out=blocks["bias_ih"][position])
             torch.sum(through, 0, out=blocks["bias_hh"][position])
     if "weight_hr" in given:
-        product = (known.values["o"] * known.values["c"].tanh()).flatten(0, 1)
+        product = (known.values["o"] * known.squashed_c()).flatten(0, 1)
         torch.mm(found["h"].flatten(0, 1).T, product, out=given["weight_hr"])
     return given
 

@@ -8,7 +8,8 @@ on a sign for it that turns `f * c + i * g` into a linear recurrence.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -80,6 +81,18 @@ class _Recurrence:
         return _Recurrence(self.factor, term)
 
 
+class _Squashable:
+    """c of all time, of which the equations take the tanh alone; it is kept for the derivatives."""
+
+    def __init__(self, value: Tensor) -> None:
+        self._value = value
+        self.squashed: Tensor | None = None
+
+    def tanh(self) -> Tensor:
+        self.squashed = self._value.tanh()
+        return self.squashed
+
+
 class Parameters:
     """The parameters of one layer and direction, by the names the equations use.
 
@@ -106,6 +119,17 @@ class Parameters:
         return value if self._weight_hr is None else value @ self._weight_hr.T
 
 
+class Found(NamedTuple):
+    """What the equations give."""
+
+    values: dict[str, Tensor]
+    """By quantity, 0 where not valid."""
+    gap: Tensor
+    """max |Δ| between h by the equations and the kernel's."""
+    squashed: Tensor | None
+    """tanh(c), where there is a c."""
+
+
 def values_of(
     cell: Cell,
     parameters: Mapping[str, Tensor],
@@ -113,7 +137,7 @@ def values_of(
     h: Tensor,
     states: States,
     valid: Tensor | None,
-) -> tuple[dict[str, Tensor], Tensor]:
+) -> Found:
     """Every quantity of every timestep.
 
     Args:
@@ -123,26 +147,27 @@ def values_of(
         h: of every timestep, as the kernel gave it; 0 where not valid.
         states: h, or h and c, before the first timestep.
         valid: bool (T, B, 1), or None.
-
-    Returns:
-        The values by quantity, 0 where not valid, and max |Δ| between `h` and h by the equations.
     """
     before = (before_each(states[0], h, valid), *(_Before() for _ in states[1:]))
     running = cell.equations(Parameters(cell, parameters), x, *before)
     values: dict[str, Tensor] = {}
+    c: _Squashable | None = None
     name, value = next(running)
     while name != "h":
-        if isinstance(value, _Recurrence):
+        recurs = isinstance(value, _Recurrence)
+        if recurs:
             value = _recurred(value, states[1], valid)
         elif isinstance(value, Sum):
             value = value.total()
         # What lies past the end is masked at once: it must not make anything out of an overflow.
-        values[name] = value if valid is None else torch.where(valid, value, 0.0)
-        name, value = running.send(values[name])
+        values[name] = value = value if valid is None else torch.where(valid, value, 0.0)
+        if recurs:
+            value = c = _Squashable(value)
+        name, value = running.send(value)
     values["h"] = h
     ours = value.total() if isinstance(value, Sum) else value
     gaps = ours.sub_(h) if valid is None else torch.where(valid, ours - h, 0.0)
-    return values, torch.stack(gaps.aminmax()).abs().amax()
+    return Found(values, torch.linalg.vector_norm(gaps, inf), None if c is None else c.squashed)
 
 
 def before_each(initial: Tensor, values: Tensor, valid: Tensor | None) -> Tensor:

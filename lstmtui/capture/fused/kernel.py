@@ -52,6 +52,8 @@ class KernelRun:
     finals: States
     leaves: tuple[Tensor, ...] = ()
     """x' and the states before, where the run can go backward."""
+    squashed: Tensor | None = None
+    """tanh(c) of every timestep, once somebody has worked it out."""
 
 
 class Kernel:

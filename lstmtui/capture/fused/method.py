@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -89,15 +90,19 @@ class Fused:
         values, kernel, run = segment.values, self._with_taps(), segment.graph
         if not isinstance(run, KernelRun):
             run = kernel.run(x, states, valid)
+        squashed = run.squashed
         if not values:
-            values, _ = values_of(self._cell, self._parameters, x, run.output.detach(), states, valid)
+            values, _, squashed = values_of(
+                self._cell, self._parameters, x, run.output.detach(), states, valid
+            )
         back = kernel.gradients(run, d_output, d_finals)
         segment.graph = run = None
         if not _finite(back.x, back.tap, *back.states):
             slow = Unrolled(self._cell, self._parameters)
             return slow.backward(x, states, valid, segment, d_output, d_finals)
+        values = {**values, "x": x}
         known = Known(
-            self._cell, self._parameters, {**values, "x": x}, states, valid, d_output, d_finals, back
+            self._cell, self._parameters, values, squashed, states, valid, d_output, d_finals, back
         )
         derivatives, parameters = derivatives_of(known)
         return SegmentDerivatives({"x": back.x.contiguous(), **derivatives}, back.states, parameters)
@@ -113,7 +118,7 @@ class Fused:
         finals = tuple(s.detach().clone() for s in run.finals)
         if not _finite(output, *finals):
             raise NotFinite
-        values, gap = values_of(self._cell, self._parameters, x, output, states, valid)
+        values, gap, run.squashed = values_of(self._cell, self._parameters, x, output, states, valid)
         return Segment(values, finals, gap, run if run.leaves else None)
 
 
@@ -127,7 +132,9 @@ def applies(cell: Cell, parameters: Mapping[str, Tensor], x: Tensor, states: Sta
 
 
 def _finite(*tensors: Tensor) -> bool:
-    """Whether every number is finite: then the smallest and the largest are."""
+    """Whether every number is finite: their sum then is, unless it overflows, and the ends are."""
+    if isfinite(torch.stack([t.detach().sum() for t in tensors]).sum().item()):
+        return True
     ends = torch.stack([end for t in tensors if t.numel() for end in t.detach().aminmax()])
     return bool(ends.isfinite().all())
 

@@ -30,7 +30,8 @@ def forward_in_time(a: Tensor, b: Tensor, start: Tensor) -> Tensor:
     if whole:
         _blocks(a[:whole], b[:whole], start, result[:whole], 1)
         last = result[whole - 1]
-    _plain(a[whole:].unbind(), b[whole:].unbind(), last, result[whole:].unbind())
+    if whole < len(b):
+        _plain(a[whole:].unbind(), b[whole:].unbind(), last, result[whole:].unbind())
     return result
 
 
@@ -54,9 +55,9 @@ def backward_in_time(a: Tensor, b: Tensor, end: Tensor | None) -> Tensor:
 def _backward(a: Tensor, b: Tensor, last: Tensor, out: Tensor) -> None:
     """y_t = a_t ⊙ y_{t+1} + b_t into `out`, from y after the last timestep."""
     whole = _whole_blocks(len(b))
-    rest = (t[whole:].unbind()[::-1] for t in (a, b, out))
-    factors, terms, results = rest
-    _plain(factors, terms, last, results)
+    if whole < len(b):
+        factors, terms, results = (t[whole:].unbind()[::-1] for t in (a, b, out))
+        _plain(factors, terms, last, results)
     if whole:
         _blocks(a[:whole], b[:whole], out[whole] if whole < len(b) else last, out[:whole], -1)
 

@@ -16,9 +16,11 @@ def finite_verdicts(trace: Trace) -> Iterator[Verdict]:
         if found is None:
             continue
         next_ = "first-bad" if which == "forward" else "first-bad backward"
+        # Every verdict is shown with its place before it.
+        text = str(found).replace(f" in layer {found.layer} {found.direction}", "", 1)
         units = (found.unit,) if found.layer is not None else ()
         yield Verdict(
-            "nonfinite", BAD, found.layer, found.direction, found.quantity, 1.0, 1.0, str(found), units, next_
+            "nonfinite", BAD, found.layer, found.direction, found.quantity, 1.0, 1.0, text, units, next_
         )
     if first_bad_of(trace) is None and first_bad_of(trace, "backward") is None:
         yield Verdict("nonfinite", FINE, None, "", "", 0.0, 1.0, "every recorded number is finite")

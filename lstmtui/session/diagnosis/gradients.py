@@ -33,7 +33,7 @@ class _Way(NamedTuple):
     grown: float
     """The largest norm over the largest of the first tenth."""
     left: float
-    """The largest norm of the last tenth over the largest of all."""
+    """The largest norm of the last tenth over the largest of all; NaN where the way ends in inf or NaN."""
 
 
 def gradient_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
@@ -52,22 +52,32 @@ def gradient_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verd
     ]
     if not ways:
         return
-    middle = sorted(ways, key=lambda way: way.left)[len(ways) // 2]
-    yield _vanishing(trace, layer, direction, state, middle)
+    whole = sorted((way for way in ways if np.isfinite(way.left)), key=lambda way: way.left)
+    if whole:
+        yield _vanishing(trace, layer, direction, state, whole[len(whole) // 2])
     yield _exploding(norms, layer, direction, state, max(ways, key=lambda way: way.grown))
 
 
 def _way(own: Array, direction: str, batch: int) -> _Way | None:
-    """From the first timestep that has a gradient to the other end; None for a way too short, or with NaN."""
+    """From the first timestep that has a gradient to the other end, or to the NaN that it grew into.
+
+    None for a way too short, or with NaN that did not come of growing.
+    """
     back = own if direction == "backward" else own[::-1]
     begun = np.flatnonzero(back)
     back = back[begun[0] :] if len(begun) else back[:0]
-    if len(back) < FEWEST_STEPS or np.isnan(back).any():
+    spoilt = np.flatnonzero(np.isnan(back))
+    if len(spoilt):
+        back = back[: spoilt[0]]
+    if len(back) < FEWEST_STEPS:
         return None
     tenth = len(back) // 10
     first, most, last = (float(part.max()) for part in (back[:tenth], back, back[-tenth:]))
     with np.errstate(all="ignore"):
-        return _Way(batch, float(np.divide(most, first)) if np.isfinite(most) else np.inf, last / most)
+        grown = float(np.divide(most, first)) if np.isfinite(most) else np.inf
+        if len(spoilt):
+            return _Way(batch, grown, np.nan) if grown >= EXPLODED_BAD else None
+        return _Way(batch, grown, float(np.divide(last, most)))
 
 
 def _vanishing(trace: Trace, layer: int, direction: str, state: str, way: _Way) -> Verdict:
@@ -96,7 +106,7 @@ def _exploding(norms: Array, layer: int, direction: str, state: str, way: _Way) 
     text = f"‖∂L/∂{state}‖ grows {UNICODE.number(way.grown)}-fold on its way back"
     if norms.shape[1] > 1:
         text += f" (sequence {way.batch})"
-    most = float(norms[:, way.batch].max())
+    most = float(np.max(norms[:, way.batch], where=np.isfinite(norms[:, way.batch]), initial=0.0))
     limit = most / way.grown * EXPLODED_LOOK if np.isfinite(way.grown) else 1e30
     next_ = "" if how == FINE else f"break when norm(d{state}) > {limit:.2g}"
     return Verdict(

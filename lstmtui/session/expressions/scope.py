@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from lstmtui.session.bad_values import first_bad_timestep
+from lstmtui.session.lengths import lengths_of
 from lstmtui.session.session import Session
 from lstmtui.trace.trace import Array, Trace
 
@@ -58,8 +59,8 @@ class TraceScope:
 
     @property
     def steps(self) -> int:
-        """The number of timesteps of the sequence."""
-        return int(self.trace.lengths[self.batch])
+        """The number of timesteps that the layer has of the sequence."""
+        return int(lengths_of(self.trace, self.layer)[self.batch])
 
     @property
     def loss(self) -> float:

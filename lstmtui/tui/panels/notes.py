@@ -11,6 +11,7 @@ from textual.widgets import Label, Markdown
 
 from lstmtui.printable import printable
 from lstmtui.session import Session
+from lstmtui.session.layer_names import layer_list
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import safe
@@ -44,7 +45,7 @@ class NotesPanel(Panel):
             yield self.text
 
     def show(self, session: Session) -> None:
-        notes = session.trace.header.notes or "This scenario has no notes."
+        notes = session.trace.header.notes or layer_list(session.trace)
         if self.changed(notes, len(self.said)):
             text = printable("\n\n---\n\n".join([*self.said[::-1], notes]), lines=True)
             self.text.update("\n".join(safe(line, self.look) for line in text.splitlines()))

@@ -203,7 +203,7 @@ class CommandingScreen(Screen[None]):
             prepare(self.session.trace)
         except Cancelled:
             outcome = Outcome(False, f"stopped: {command.text}")
-        except UserError as error:
+        except Exception as error:  # else the command would run for ever
             outcome = Outcome(False, f"{command.text}: {error}")
         self.post_message(self.Executed(command, outcome))
 

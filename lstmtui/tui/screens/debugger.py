@@ -19,7 +19,6 @@ from lstmtui.session import Session
 from lstmtui.session.execute import Outcome
 from lstmtui.session.language import Command
 from lstmtui.session.readings import Absent
-from lstmtui.tui.banner import Banner
 from lstmtui.tui.copying import copy_value
 from lstmtui.tui.keys import bindings
 from lstmtui.tui.panels.diagnosis import DiagnosisPanel
@@ -66,7 +65,6 @@ class DebuggerScreen(ShowingScreen):
         super().__init__(session, look, place)
         self.panels: dict[int, Panel] = {kind.NUMBER: kind(look) for kind in PANELS}
         self.zoomed: Panel | None = None
-        self.banner = Banner(session, look)
 
     def compose(self) -> ComposeResult:
         panels = self.panels

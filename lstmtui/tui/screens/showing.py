@@ -11,6 +11,7 @@ from textual.timer import Timer
 from lstmtui.errors import UserError
 from lstmtui.session import Session, Stop
 from lstmtui.session.readings import Absent
+from lstmtui.tui.banner import Banner
 from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.header import header_spans
 from lstmtui.tui.panels.panel import Panel
@@ -32,6 +33,7 @@ class ShowingScreen(PlayingScreen):
     def __init__(self, session: Session, look: Look, place: Path | str | None = None) -> None:
         super().__init__(session, look, place)
         self.header_line, self.footer_line = StatusLine(look, id="header"), StatusLine(look, id="footer")
+        self.banner = Banner(session, look)
         self._outstanding: set[Panel] = set()
         """The panels that do not show yet where the session is."""
         self._mark_timer: Timer | None = None
@@ -62,7 +64,10 @@ class ShowingScreen(PlayingScreen):
                     self._show(panel)
             playing = SPEEDS[self.speed] if self.timer else None
             self.footer_line.set_spans(footer_spans(self.message, playing, width, ascii=self.look.ascii))
-        if self._outstanding and self._mark_timer is None:
+        if not self._outstanding:
+            # This takes long, and would keep panels waiting.
+            self.banner.begin()
+        elif self._mark_timer is None:
             self._mark_timer = self.set_timer(SLOW, self._mark_outstanding)
 
     def _show(self, panel: Panel) -> None:
@@ -73,6 +78,11 @@ class ShowingScreen(PlayingScreen):
             return
         except UserError as error:  # a file of the trace is damaged, which shows when it is first read
             self.message = Stop("refused", str(error))
+        except Exception as error:
+            if self.session.elsewhere is None:
+                raise
+            # Whatever the far end says, the screen outlives it.
+            self.message = Stop("refused", f"the far end's answer cannot be shown: {error}")
         self._outstanding.discard(panel)
         panel.waits = False
 

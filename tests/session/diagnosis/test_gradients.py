@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from made_runs import made, only, verdicts
+from synthetic import synthetic
 
 from lstmtui.session.diagnosis import BAD, FINE, LOOK
+from lstmtui.session.diagnosis.gradients import gradient_verdicts
 from lstmtui.session.language import parse_line
+from lstmtui.trace import Trace
 
 
 def last(result) -> torch.Tensor:
@@ -82,3 +86,20 @@ def test_the_worst_sequence_explodes_and_the_middle_one_vanishes() -> None:
 
 def test_a_short_way_says_nothing() -> None:
     assert not [v for v in verdicts(made("gru", steps=9)) if v.name in ("vanishing", "exploding")]
+
+
+@pytest.mark.parametrize("beyond", [np.nan, np.inf], ids=str)
+def test_a_gradient_that_grows_until_it_is_no_number_explodes(beyond: float) -> None:
+    trace = synthetic("rnn_tanh", 40, 3)
+    grown = 2.0 ** np.arange(40)[::-1, None, None] * np.ones((40, 1, 3))
+    grown[:10] = beyond
+    found = {v.name: v for v in gradient_verdicts(Trace(trace.header, {"0/forward/dh": grown}), 0, "forward")}
+    assert found["exploding"].severity == BAD
+    assert "vanishing" not in found
+
+
+def test_a_gradient_that_is_spoilt_without_growing_is_not_judged() -> None:
+    trace = synthetic("rnn_tanh", 40, 3)
+    level = np.ones((40, 1, 3))
+    level[:10] = np.nan
+    assert not list(gradient_verdicts(Trace(trace.header, {"0/forward/dh": level}), 0, "forward"))

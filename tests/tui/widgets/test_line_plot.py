@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lstmtui.session.envelope import envelope
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.columns import ColumnMap
-from lstmtui.session.envelope import envelope
 from lstmtui.tui.widgets.line_plot import LinePlot, Series
 
 ASCII = Look("none", ascii=True)
