@@ -81,6 +81,9 @@ class Echo:
     def export(self, session: Session, name: str, file: BinaryIO) -> None:
         export(self._rebuilt(session), name, file)
 
+    def reconnect(self) -> None:
+        self.trouble = ""
+
     def cancel(self) -> None:
         pass
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from textual.events import Key
 from textual.keys import _character_to_key
@@ -54,6 +55,16 @@ async def type_text(pilot: Pilot[None], text: str) -> None:
     while not pilot.app._message_queue.empty():
         await settle()
     await pilot.pause()
+
+
+async def step_costs(pilot: Pilot[None], driver: Any, steps: int = 11) -> list[int]:
+    """Bytes that each of so many steps writes; `driver` is the fixture `capture_driver`."""
+    costs = []
+    for _ in range(steps):
+        pilot.app.screen.run_text("step 1")  # type: ignore[attr-defined]
+        await pilot.pause()
+        costs.append(len(driver.taken().encode()))
+    return costs
 
 
 async def settle() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from torch import Tensor, nn
 
-from lstmtui.capture.arrays import numpy_of, zeros_of
+from lstmtui.capture.arrays import fetch, numpy_of, zeros_of
 from lstmtui.capture.file_store import FileStore, complete, copy
 from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.recording import Recording
@@ -36,6 +36,8 @@ def assemble(
         output: the model's output for each timestep, (T, B, units), or None.
         d_output: its total derivative, or None.
     """
+    recordings = [recording for run in runs for recording in run.recordings.values()]
+    fetch([store for r in recordings for store in (r.values, r.derivatives)])
     arrays, layers = _recorded(module, runs)
     steps, batch = max(run.steps for run in runs), max(run.batch for run in runs)
     _complete_files(runs, steps, batch)

@@ -21,6 +21,7 @@ from lstmtui.capture.module_runs import ModuleRun, joined_recordings
 from lstmtui.capture.precision import cast, computed_in, full_precision
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recording import Recording
+from lstmtui.capture.seeds import gradients_by
 from lstmtui.models.unroll import States, unroll
 
 _CHECKED = 1024
@@ -123,8 +124,7 @@ class CellLoop:
             torch.stack([_derivative(call, n) for call in calls]).flatten(0, 1).to(final.dtype)
             for n, final in enumerate(finals)
         ]
-        found = torch.autograd.grad(finals, sources, incoming, allow_unused=True)
-        known = [torch.zeros_like(s) if g is None else g for g, s in zip(found, sources, strict=True)]
+        known = gradients_by(sources, zip(finals, incoming, strict=True))
         for (name, value), gradient in zip(values.items(), known, strict=False):
             recording.values[name] = value.detach().reshape(shape)
             recording.derivatives[name] = gradient.reshape(shape)

@@ -46,6 +46,10 @@ class FileStore(Store):
         if quantity == "h":
             self.writer.advance(start + len(array))
 
+    def clear(self) -> None:
+        """Forget every array; the next one of the same name takes its place."""
+        self.files.clear()
+
     def create(self, quantity: str, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
         """An array of zeros, in place of one that is there."""
         key = array_key(self._prefix + quantity, self._layer, self._direction)

@@ -97,7 +97,9 @@ def _record(
         module = copy.deepcopy(module).to(target)
         x, hx, lengths = (moved(value, target) for value in (x, hx, lengths))
     tap = Tap(Progress(progress), None if lengths is None else torch.as_tensor(lengths), writer)
-    with torch.inference_mode(False), torch.enable_grad():
+    # A NaN on the way back is to be seen in the trace, so autograd is not to stop at it.
+    anomalies = torch.autograd.set_detect_anomaly(False)
+    with torch.inference_mode(False), torch.enable_grad(), anomalies:
         module = _ready(module)
         args, kwargs = arguments(module, differentiable(x), differentiable(hx))
         torch.clear_autocast_cache()
@@ -130,6 +132,7 @@ def _differentiate(
         sources.append(output)
     if not loss.requires_grad:
         return {}, None
+    tap.forget_derivatives()
     found = torch.autograd.grad(loss.reshape(()), sources, allow_unused=True, retain_graph=False)
     gradients = {n: g for n, g in zip(named, found[1:], strict=False) if g is not None}
     return gradients, found[-1] if len(sources) > 1 + len(named) else None

@@ -36,6 +36,12 @@ class Recording:
     gap: Tensor | None = None
     """max |Δ| between h by the equations and the stock kernel's; None where no kernel ran."""
 
+    def forget_derivatives(self) -> None:
+        """Drop what a backward pass has left here."""
+        self.derivatives.clear()
+        self.parameter_derivatives.clear()
+        self.initial = {s: self.initial[s] for s in self.cell.states if s in self.initial}
+
     def add_parameter_derivatives(self, found: dict[str, Tensor]) -> None:
         """A segment's share of the gradients by the parameters."""
         for name, gradient in found.items():

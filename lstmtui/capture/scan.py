@@ -111,6 +111,11 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, d_output: Tensor | None, *d_finals: Tensor | None) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise TypeError(
+                "create_graph: a gradient of a recurrent layer's gradient (a gradient penalty) cannot be "
+                "recorded; leave that term out of the model and the loss while recording"
+            )
         (x,) = ctx.saved_tensors
         recording: Recording = ctx.recording
         before = _backward(recording, ctx.pieces, x.detach(), d_output, d_finals)

@@ -69,13 +69,29 @@ class Tap:
             see_through(root)
             yield
 
+    def forget_derivatives(self) -> None:
+        """Drop what backward passes within the module's own forward have left in the recordings."""
+        for run in self.runs:
+            for part in (run, *run.further):
+                for recording in part.recordings.values():
+                    recording.forget_derivatives()
+        for loop in self._all_loops():
+            for call in loop.calls:
+                call.derivatives = ()
+
     def finish(self) -> None:
         """Complete the runs, once the loss has been differentiated."""
-        for loops in [self._finished, self._loops.values(), *self._steps.values()]:
-            for loop in loops:
-                loop.finish()
+        for loop in self._all_loops():
+            loop.finish()
         for run in self.runs:
             run.join()
+
+    def _all_loops(self) -> list[CellLoop]:
+        return [
+            *self._finished,
+            *self._loops.values(),
+            *(loop for part in self._steps.values() for loop in part),
+        ]
 
     def _sequence(
         self,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from lstmtui.capture.recording import Recording, Segment, SegmentDerivatives
+from lstmtui.capture.seeds import gradients_by
 from lstmtui.cells import Cell
 from lstmtui.models.unroll import Observer, Product, States, unroll
 
@@ -142,20 +143,13 @@ def backward_segment(
     pairs = [
         (of, d) for of, d in zip([*outputs, *finals], [*d_outputs, *d_finals], strict=True) if d is not None
     ]
-    found = iter(_gradients(pairs, [*wanted, *(p.result for p in products)]))
+    found = iter(gradients_by([*wanted, *(p.result for p in products)], pairs))
     derivatives = {"x": next(found)}
     d_states = tuple(next(found) for _ in leaf_states)
     by_parameter = {n: next(found) for n, p in leaves.items() if p.requires_grad}
     derivatives |= {n: _over_time([next(found) for _ in steps], valid) for n, steps in seen.items()}
     by_parameter["weight_hh"] = _by_recurrent_weight(leaves["weight_hh"], products, found)
     return SegmentDerivatives(derivatives, d_states, by_parameter)
-
-
-def _gradients(pairs: list[tuple[Tensor, Tensor]], sources: list[Tensor]) -> Iterable[Tensor]:
-    """The gradients by `sources`; 0 where nothing depends on one."""
-    return torch.autograd.grad(
-        [of for of, _ in pairs], sources, [d for _, d in pairs], allow_unused=True, materialize_grads=True
-    )
 
 
 def _by_recurrent_weight(weight: Tensor, products: list[Product], d_results: Iterable[Tensor]) -> Tensor:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lstmtui.errors import UserError
+
 if TYPE_CHECKING:
     from lstmtui.remote.client import Client
     from lstmtui.remote.requests import Open
@@ -39,7 +41,8 @@ def wanted(arguments: argparse.Namespace) -> Open:
     from lstmtui.remote.target import parse_target
 
     path = parse_target(arguments.target).path
-    return Open(path, arguments.device, arguments.dtype, arguments.trust)
+    waits = getattr(arguments, "follow", False)
+    return Open(path, arguments.device, arguments.dtype, arguments.trust, wait=waits)
 
 
 @contextmanager
@@ -67,5 +70,10 @@ def far_end(arguments: argparse.Namespace, meanwhile: Callable[[], object] | Non
     client.connect()
     try:
         yield client
+    except UnicodeError:  # what is said cannot be written here
+        raise
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        # Answers are checked as they come; what a lie leads to all the same is no more than a sentence.
+        raise UserError(f"what the far end answered makes no sense: {error}") from error
     finally:
         client.close()

@@ -69,7 +69,8 @@ def _run_remote(arguments: argparse.Namespace) -> int:
         target = wanted(arguments)
         client.impatient = get_ident()
         client.ask(target)
-        opening = Opening(target.path, functools.partial(client.open, target), arguments.target)
+        work = functools.partial(client.open, target)
+        opening = Opening(arguments.target, work, arguments.target, "Opening", "the far end reads it")
         start = Start(
             opening=opening, engine=client, elsewhere=client, follower=client, follow=arguments.follow
         )

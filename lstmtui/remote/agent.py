@@ -139,8 +139,8 @@ class Agent:
             self._idle.clear()
             try:
                 self._send({"id": asked.number, **self._outcome(asked)})
-            except ProtocolError as error:  # the answer is too large
-                self._send({"id": asked.number, "error": str(error), "kind": "user"})
+            except Exception as error:  # the answer is too large, or cannot travel; somebody waits for it
+                self._send({"id": asked.number, "error": printable(str(error)), "kind": "user"})
             finally:
                 self._recording = False
                 self._idle.set()

@@ -15,8 +15,8 @@ from lstmtui.session.first_bad import FirstBad
 from lstmtui.session.hits import Passed
 from lstmtui.session.horizon import Horizon, Reach
 from lstmtui.session.outline import Outline
-from lstmtui.session.routes import Split
 from lstmtui.session.signal import Signal
+from lstmtui.session.split import Split
 from lstmtui.session.windows import Window
 from lstmtui.trace import Trace
 from lstmtui.trace.header import Layer

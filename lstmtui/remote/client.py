@@ -17,7 +17,7 @@ from lstmtui.remote.keeper import Keeper, Patience
 from lstmtui.remote.link import Link
 from lstmtui.remote.packing import pack
 from lstmtui.remote.questions import elements_question, reading_question, state_of, where_of
-from lstmtui.remote.remote_arrays import remote_trace, run_of
+from lstmtui.remote.remote_arrays import LONGEST_WORD, remote_trace, run_of
 from lstmtui.remote.requests import SESSION_DIGITS, Elements, Export, Load, Open, Poll, Rerun
 from lstmtui.remote.runs import Model, Opened, Run
 from lstmtui.remote.structure import ProtocolError
@@ -229,7 +229,9 @@ class Client:
 
     def _take_opened(self, wire: Any) -> Opened:
         opened: Opened = unpack(Opened, wire, _SHOWN)
-        if not 0 < len(opened.names) == len(opened.models) or len(set(opened.names)) != len(opened.names):
+        names, models = opened.names, opened.models
+        is_short = all(len(text) <= LONGEST_WORD for text in (*names, opened.token, opened.state))
+        if not (0 < len(names) == len(models) == len(set(names)) and is_short):
             raise ProtocolError("what the far end opened has no model, or two of one name")
         return opened
 
@@ -240,7 +242,7 @@ class Client:
             if wire != opened.token and opened.state != LIVE_STATE:
                 raise UserError("what was opened is another one by now; open it again")
 
-        return _Reopening(0, {**message, "token": opened.token}, take, on_failure=self._exchange.fail)
+        return _Reopening(0, {**message, "token": opened.token, "wait": False}, take, on_failure=self._exchange.fail)
 
 
 class _Reopening(Job):

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,6 +31,8 @@ from lstmtui.trace.trace import Array
 
 LARGEST_PART = 1 << 22
 """Bytes of an array that are sent at once."""
+LOOK_AGAIN = 0.2
+"""Seconds between two looks for a trace that is not there yet."""
 PART_OF_FILE = 1 << 16
 """Bytes of an export in one message."""
 
@@ -106,12 +109,24 @@ class Desk:
             is_folder, exists = path.is_dir(), path.exists()
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(f"{request.path}: cannot be opened: {error}") from error
+        if request.wait:
+            return pack(self._put_on_shelf(self._awaited(path, job)))
         if not exists:
             raise UserError(f"{request.path}: there is no such file or trace on the far end")
         self._growth = Growth(path) if is_folder else None
         found = self._growth.poll() if self._growth else self._recorded(path, request, job)
         opened = self._put_on_shelf(load(path) if found is None else found)
         return opened.token if opened.token == request.token else pack(opened)
+
+    def _awaited(self, path: Path, job: Job) -> Trace | Traces:
+        """A trace that may not be there yet."""
+        if path.is_file():
+            raise UserError(f"{path}: --follow is for traces; a scenario is recorded before it opens")
+        self._growth = Growth(path)
+        while (found := self._growth.poll()) is None:
+            job.progress(f"waiting for a trace at {path}", 0, 1)
+            sleep(LOOK_AGAIN)
+        return found
 
     def _put_on_shelf(self, traces: Trace | Traces) -> Opened:
         prepare(traces)

@@ -57,6 +57,8 @@ class Keeper:
         self._on_news, self._patience = on_news, patience
         self._connection: Connection | None = None
         self._attempt = 0
+        self._is_stalled = False
+        """Whether the user was told so."""
         self._closed, self._now = Event(), Event()
         self._lock = Lock()
         self.hello = Hello("", 0)
@@ -66,7 +68,7 @@ class Keeper:
         """What is wrong with the link, in a few words; empty where all is well."""
         failure, connection = self._exchange.failure, self._connection
         if failure is not None:
-            return f"link lost: {failure}"
+            return f"link lost, R reconnects: {failure}"
         if connection is None or connection.ended.is_set():
             return f"reconnecting, attempt {max(1, self._attempt)} of {self._patience.attempts}"
         silent = monotonic() - connection.heard
@@ -134,7 +136,8 @@ class Keeper:
         silent = monotonic() - connection.heard
         if silent > SILENT:
             connection.close()
-        elif silent > STALLED:
+        elif silent > STALLED or self._is_stalled:
+            self._is_stalled = silent > STALLED
             self._on_news()
 
     def _ended(self, connection: Connection) -> None:

@@ -88,9 +88,7 @@ class ReadingQuestion:
     def _take(self, wire: Any) -> Any:
         answer = unpack(answer_hint(self.reading), wire, Receiving(_shown, self.resolve))
         where = self.where
-        asked = Asked(
-            self.trace, where.layer, where.direction, self.last_t, self.arguments, self.resolve
-        )
+        asked = Asked(self.trace, where.layer, where.direction, self.last_t, self.arguments, self.resolve)
         if not is_answer(self.reading.name, asked, answer):
             raise ProtocolError(f"the far end's answer cannot be shown: it is none to {self.reading.name}")
         return answer

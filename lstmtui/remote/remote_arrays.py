@@ -22,6 +22,8 @@ LARGEST_FETCH = 1 << 28
 PART = 1 << 20
 """Bytes that are asked for at once."""
 _LARGEST_AXIS = 1 << 48
+LONGEST_WORD = 1 << 12
+"""Characters of a name, a title and the like, which the top line is made of again and again."""
 _DTYPE = re.compile(r"[<>|=][biuf][1248]")
 
 Fetch = Callable[[Elements], Array]
@@ -178,6 +180,8 @@ def remote_trace(model: Model, run: Run, fetch: Fetch) -> Trace:
     sizes = [header.steps, header.batch, *sizes] if fits else [-1]
     dimensions = [n for array in model.arrays for n in array.shape]
     fits = fits and all(0 <= n < _LARGEST_AXIS for n in (*sizes, *dimensions))
+    words = (header.name, header.title, header.device, header.dtype, header.absent, header.loss_text)
+    fits = fits and all(len(word) <= LONGEST_WORD for word in words)
     fits = fits and all(len(a.shape) <= 8 and _DTYPE.fullmatch(a.dtype) for a in model.arrays)
     needed = {"lengths", *(array.key for array in model.arrays if is_lengths(array.key))}
     fits = fits and needed <= model.lengths.keys()

@@ -36,6 +36,8 @@ class Open:
     """Whether the user lets the scenario run code of theirs."""
     token: str = ""
     """Of what the client knows already; where it is still the same, the answer is this token alone."""
+    wait: bool = False
+    """Whether to wait for a trace that is not there yet."""
 
 
 @dataclass(frozen=True)

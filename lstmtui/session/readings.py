@@ -65,6 +65,9 @@ class Elsewhere(Protocol):
     def cancel(self) -> None:
         """Every thread that waits for an answer now gives it up, with `lstmtui.Cancelled`."""
 
+    def reconnect(self) -> None:
+        """Try again now to get there, also where that was given up."""
+
 
 @dataclass(frozen=True)
 class Reading:

@@ -21,7 +21,7 @@ def header_spans(session: Session, width: int, growth: str = "") -> Spans:
         width: in cells.
         growth: how a trace stands that is being recorded.
     """
-    facts = _facts(session, growth)
+    facts = _facts(session, growth, width)
     while _length(facts) > width and len(facts) > 2:
         facts.pop()
     room = width - _length(facts) - 4
@@ -34,13 +34,15 @@ def header_spans(session: Session, width: int, growth: str = "") -> Spans:
     return (*spans, *(span for fact in facts for span in (*fact, ("   ", "sign"))))
 
 
-def _facts(session: Session, growth: str) -> list[Spans]:
+def _facts(session: Session, growth: str, width: int) -> list[Spans]:
     """From the most important to the least."""
     cursor, trace, layer = session.cursor, session.trace, session.layer
     sizes = f"{len(trace.layers)}×{layer.hidden_size}"
     layer_text = " ".join(filter(None, (f"layer {cursor.layer}", layer_name(trace, cursor.layer))))
     is_known = trace.header.loss_is_known and not (trace.header.live and np.isnan(trace.loss))
     trouble = "" if session.elsewhere is None else session.elsewhere.trouble
+    if len(trouble) > width // 2:
+        trouble = trouble[: width // 2 - 1] + "…"  # the place stays in sight
     facts: list[Spans] = [
         *([((trouble, "warning"),)] if trouble else []),
         ((cursor.model, "accent"), (f" {layer.cell} {sizes}", "muted")),

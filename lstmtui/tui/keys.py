@@ -91,6 +91,7 @@ KEYS: tuple[Key, ...] = (
     Key("leave", ("escape",), "leave", "", "end zoom, play or a run", "esc", "", "Panels"),
     Key("open", ("p",), "pick", "", "pick another scenario", "p", "", "Program"),
     Key("redraw", ("ctrl+l",), "redraw", "", "draw the whole screen again", "ctrl+l", "", "Program"),
+    Key("reconnect", ("R", "shift+r"), "reconnect", "", "try a lost link again now", "R", "", "Program"),
     Key("help", ("question_mark", "f1"), "help", "", "keys and glossary", "?", "help", "Program"),
     Key("quit", ("q", "ctrl+c"), "quit", "quit", "quit", "q", "quit", "Program"),
 )

@@ -26,6 +26,9 @@ class Opening:
     work: Callable[[Progress], Trace | Traces]
     place: Path | str | None = None
     """The scenario's file or address, which its breakpoints and watches are kept for."""
+    doing: str = "Recording"
+    first: str = "loading torch"
+    """What is said to be done, and the first step of it, until the work itself says more."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lstmtui.session.language import Command
+from lstmtui.session.language import Command, ScriptError, parse_line
 
 BETWEEN = 0.7
 """Seconds between two commands."""
@@ -44,3 +44,12 @@ class Tour:
         following = self.commands[self.position].verb if not self.finished else ""
         wait = AFTER_NOTE if command.verb == "note" and following != "pause" else BETWEEN
         return command, wait
+
+
+def writes_nothing(line: str) -> bool:
+    """Whether a command that somebody else wrote may be executed: it writes no file and ends nothing."""
+    try:
+        command = parse_line(line)
+    except ScriptError:  # which will be said when it is executed
+        return True
+    return command is None or command.verb not in NOT_IN_A_TOUR

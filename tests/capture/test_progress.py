@@ -35,7 +35,7 @@ def test_progress_rises_to_its_total() -> None:
     assert len(seen) >= 2 * 4 * (STEPS // 64)
 
 
-@pytest.mark.parametrize("loss", [None, lambda result: torch.tensor(1.0)])
+@pytest.mark.parametrize("loss", [None, lambda result: torch.ones((), requires_grad=True)])
 def test_progress_ends_at_its_total_whatever_the_loss_depends_on(loss: object) -> None:
     seen: list[tuple[int, int]] = []
     record(nn.RNN(2, 3), torch.ones(5, 1, 2), loss=loss, progress=lambda *now: seen.append(now))  # type: ignore[arg-type]

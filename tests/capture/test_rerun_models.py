@@ -204,7 +204,7 @@ def test_what_cannot_be_run_again_says_why() -> None:
     head = Trace(replace(plain.header, output_kind="head"), plain.arrays)
     cases = [
         (record(Two(), x), "several recurrent modules"),
-        (dropped, "not h of the layer below"),
+        (dropped, "what layer 1 was given is not h of layer 0"),
         (without(plain, "parameters/weight_hh_l1"), "lacks parameters or inputs of layer 1"),
         (without(plain, "1/forward/initial/c"), "lacks parameters or inputs of layer 1"),
         (without(plain, "0/forward/x"), "lacks parameters or inputs of layer 0"),

@@ -93,7 +93,7 @@ class AgentLink:
     def connect(self, *, again: bool) -> SocketStreams:
         near, far = socket.socketpair()
         theirs = SocketStreams(far)
-        agent = Agent(Workshop(), theirs.read, theirs.write)
+        agent = self.agent(theirs)
 
         def serve() -> None:
             agent.serve()
@@ -104,6 +104,10 @@ class AgentLink:
         self.threads[-1].start()
         self.streams.append(SocketStreams(near, self.life()))
         return self.streams[-1]
+
+    def agent(self, theirs: SocketStreams) -> Agent:
+        """What answers at the far end."""
+        return Agent(Workshop(), theirs.read, theirs.write)
 
 
 @contextmanager

@@ -139,7 +139,7 @@ def test_a_link_that_stays_away_is_given_up_in_a_sentence_and_can_be_tried_again
         client.on_news = lambda: news.append(client.trouble)
         working, link.connect = link.connect, NoLink.connect.__get__(link)  # type: ignore[method-assign]
         cut(link)
-        until(lambda: client.trouble.startswith("link lost: the road is closed"))
+        until(lambda: client.trouble.startswith("link lost, R reconnects: the road is closed"))
         assert "reconnecting, attempt 1 of 2" in news
         np.testing.assert_array_equal(vector(session, "h"), seen)
         with pytest.raises(UserError, match="the road is closed"):

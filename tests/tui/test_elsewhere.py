@@ -71,6 +71,17 @@ async def run(pilot: Pilot[None], line: str) -> None:
     await pilot.pause()
 
 
+async def hold(pilot: Pilot[None], slow: Slow) -> DebuggerScreen:
+    """Let nothing come any more, once everything that an opened app asks for has come."""
+    screen = debugging(pilot)
+    async with asyncio.timeout(10):
+        while not screen.banner.is_told or screen.is_behind:
+            await settle()
+    await pilot.pause(0.1)  # The panels are a row lower now, and some a row less high.
+    slow.holds = True
+    return screen
+
+
 def cut(text: str, region: Region) -> list[str]:
     """A part of the screen."""
     return [line[region.x : region.right] for line in text.splitlines()[region.y : region.bottom]]
@@ -125,10 +136,9 @@ async def test_a_long_and_wide_run_is_drawn_from_small_answers(debugger) -> None
 async def test_what_was_seen_stays_until_the_answers_have_come(debugger, shown: Shown) -> None:
     slow = Slow()
     async with debugger(far(slow, traces()), (120, 40)) as pilot:
-        screen = debugging(pilot)
+        screen = await hold(pilot, slow)
         panels = [screen.panels[number] for number in (2, 3, 4, 5, 9)]
         before = [cut(shown(pilot), panel.region) for panel in panels]
-        slow.holds = True
         screen.run_text("goto 80")
         await pilot.pause()
         assert "t=80/89" in shown(pilot).splitlines()[0]
@@ -151,8 +161,7 @@ async def test_what_was_seen_stays_until_the_answers_have_come(debugger, shown: 
 async def test_an_answer_that_comes_too_late_is_not_shown(debugger, shown: Shown) -> None:
     slow = Slow()
     async with debugger(far(slow, traces()), (120, 40)) as pilot:
-        screen = debugging(pilot)
-        slow.holds = True
+        screen = await hold(pilot, slow)
         screen.run_text("step")
         await pilot.pause()
         slow.deliver()
@@ -169,8 +178,8 @@ async def test_an_answer_that_comes_too_late_is_not_shown(debugger, shown: Shown
 async def test_playing_waits_for_what_it_shows(debugger) -> None:
     slow = Slow()
     async with debugger(far(slow, traces()), (120, 40)) as pilot:
-        screen = debugging(pilot)
-        slow.holds, screen.speed = True, 5
+        screen = await hold(pilot, slow)
+        screen.speed = 5
         screen.action_play()
         for t in (1, 2):
             async with asyncio.timeout(5):

@@ -256,6 +256,13 @@ async def quit_(pilot: Pilot[None], key: str) -> None:
     assert pilot.app._exit
 
 
+async def reconnect(pilot: Pilot[None], key: str) -> None:
+    await press(pilot, key)
+    message = debugging(pilot).message
+    assert message is not None
+    assert message.text == "nothing to reconnect: the arrays are here"
+
+
 DOES: dict[str, Callable[[Pilot[None], str], Awaitable[None]]] = {
     "step": moves(t=151),
     "back": moves(t=149),
@@ -293,6 +300,7 @@ DOES: dict[str, Callable[[Pilot[None], str], Awaitable[None]]] = {
     "leave": leave,
     "open": pick,
     "redraw": redraw,
+    "reconnect": reconnect,
     "help": help_,
     "quit": quit_,
 }

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from lstmtui.capture.seeds import gradients_by
 from lstmtui.cells import Cell
 from lstmtui.cells.layout import Layout
 from lstmtui.models.stock import stock_twin, uncoupled
@@ -106,12 +107,10 @@ class Kernel:
     ) -> Gradients:
         """Go backward from the gradients by the output and by the last states (None: 0)."""
         given = zip((run.output, *run.finals), (d_output, *d_finals), strict=True)
-        # The output of a segment in which every sequence is over is 0 whatever comes in.
-        pairs = [(of, gradient) for of, gradient in given if gradient is not None and of.requires_grad]
+        pairs = [(of, gradient) for of, gradient in given if gradient is not None]
         weights = self._weights if self._keeps_weights else []
-        found = torch.autograd.grad(
-            [of for of, _ in pairs], [*run.leaves, *weights], [g for _, g in pairs], materialize_grads=True
-        )
+        # The output of a segment in which every sequence is over depends on nothing.
+        found = gradients_by([*run.leaves, *weights], pairs)
         count = len(run.leaves)
         parameters = dict(zip(self._names, found[count:], strict=False))
         if parameters:

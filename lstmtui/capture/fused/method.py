@@ -101,9 +101,7 @@ class Fused:
             slow = Unrolled(self._cell, self._parameters)
             return slow.backward(x, states, valid, segment, d_output, d_finals)
         values = {**values, "x": x}
-        known = Known(
-            self._cell, self._parameters, values, squashed, states, valid, d_output, d_finals, back
-        )
+        known = Known(self._cell, self._parameters, values, squashed, states, valid, d_output, d_finals, back)
         derivatives, parameters = derivatives_of(known)
         return SegmentDerivatives({"x": back.x.contiguous(), **derivatives}, back.states, parameters)
 

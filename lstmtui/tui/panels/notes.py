@@ -16,6 +16,12 @@ from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import safe
 
+LONGEST_MARKDOWN, MOST_TOKENS = 1 << 13, 500
+"""Characters and tokens of Markdown. Notes of more are shown as they were written, for each paragraph and
+each cell of a table is a widget, which takes some 10 ms; nobody but a prankster writes so many."""
+LONGEST = 1 << 16
+"""Characters that are shown at all."""
+
 
 class _Page(VerticalScroll, can_focus=False):
     """The scrolled text; the panel round it has the focus."""
@@ -37,18 +43,24 @@ class NotesPanel(Panel):
         self.page = _Page()
         self.said: list[str] = []
         """The notes of the tour, the latest last."""
-        # Markdown draws bullets, rules and tables beyond ASCII; its source is readable as it is.
-        self.text = Label(markup=False) if look.ascii else Markdown("", open_links=False)
+        self.markdown = Markdown("", open_links=False)
+        self.source = Label(markup=False)
 
     def compose(self) -> ComposeResult:
         with self.page:
-            yield self.text
+            yield self.markdown
+            yield self.source
 
     def show(self, session: Session) -> None:
         notes = session.trace.header.notes or layer_list(session.trace)
         if self.changed(notes, len(self.said)):
             text = printable("\n\n---\n\n".join([*self.said[::-1], notes]), lines=True)
-            self.text.update("\n".join(safe(line, self.look) for line in text.splitlines()))
+            text = "\n".join(safe(line, self.look) for line in text[:LONGEST].splitlines())
+            # Markdown draws bullets, rules and tables beyond ASCII; its source is readable as it is.
+            plain = self.look.ascii or not is_simple(text)
+            self.markdown.display, self.source.display = not plain, plain
+            self.markdown.update("" if plain else text)
+            self.source.update(text if plain else "")
             self.page.scroll_home(animate=False)
             self.drawn()
 
@@ -60,3 +72,10 @@ class NotesPanel(Panel):
     def action_scroll(self, pages: int) -> None:
         """Scroll by most of a page."""
         self.page.scroll_relative(y=pages * max(1, self.page.size.height - 2), animate=False)
+
+
+def is_simple(markdown: str) -> bool:
+    """Whether Markdown is drawn in a moment."""
+    from markdown_it import MarkdownIt
+
+    return len(markdown) <= LONGEST_MARKDOWN and len(MarkdownIt("gfm-like").parse(markdown)) <= MOST_TOKENS

@@ -35,6 +35,7 @@ from lstmtui.tui.panels.watches import WatchesPanel
 from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.showing import ShowingScreen
 from lstmtui.tui.theme import Look
+from lstmtui.tui.tour import writes_nothing
 
 _T = TypeVar("_T")
 
@@ -206,7 +207,8 @@ class DebuggerScreen(ShowingScreen):
         """Leave the verdict for what it is about."""
         self.action_zoom()
         for command in event.commands:
-            self.run_text(command)
+            if writes_nothing(command):  # a verdict may come from another machine
+                self.run_text(command)
 
     @on(Panel.Picked)
     def _picked(self, event: Panel.Picked) -> None:

@@ -33,7 +33,7 @@ class OpeningScreen(ModalScreen[Traces | Trace | None]):
     OpeningScreen { align: center middle; }
     OpeningScreen > Vertical { width: 90%; max-width: 100; height: auto; max-height: 90%;
                                border: round $border; padding: 0 1; }
-    OpeningScreen TextLines { height: 3; }
+    OpeningScreen TextLines { height: auto; min-height: 3; max-height: 8; }
     OpeningScreen Bars { height: 1; }
     OpeningScreen.-failed TextLines { height: 14; }
     OpeningScreen.-failed Bars { display: none; }
@@ -76,7 +76,7 @@ class OpeningScreen(ModalScreen[Traces | Trace | None]):
 
     def on_mount(self) -> None:
         """Begin."""
-        self._say("loading torch", 0, 1)
+        self._say(self.opening.first, 0, 1)
         self._record()
 
     @work(thread=True, exclusive=True, group="record", exit_on_error=False)
@@ -146,8 +146,8 @@ class OpeningScreen(ModalScreen[Traces | Trace | None]):
         count = f"{done:,} of {total:,} timesteps, forward and back" if total > 1 else ""
         self.text.set_lines(
             [
-                ((f"Recording {self.opening.name}", "title"),),
-                ((what, "accent"), (f"  {count}", "muted")),
+                ((f"{self.opening.doing} {self.opening.name}", "title"),),
+                ((what or self.opening.first, "accent"), (f"  {count}", "muted")),
                 (("Esc  cancel", "muted"),),
             ]
         )

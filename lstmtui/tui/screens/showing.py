@@ -10,6 +10,7 @@ from textual.timer import Timer
 
 from lstmtui.errors import UserError
 from lstmtui.session import Session, Stop
+from lstmtui.session.execute import Outcome
 from lstmtui.session.readings import Absent
 from lstmtui.tui.banner import Banner
 from lstmtui.tui.footer import footer_spans
@@ -48,6 +49,15 @@ class ShowingScreen(PlayingScreen):
     def answers_came(self) -> None:
         """Draw what was waited for, as far as it is here now, and what is wrong with the way to it."""
         self._draw(tuple(self._outstanding))
+
+    def action_reconnect(self) -> None:
+        """Try a lost link again now."""
+        elsewhere = self.session.elsewhere
+        if elsewhere is None or not elsewhere.trouble:
+            self.refuse("nothing to reconnect: " + ("the link is up" if elsewhere else "the arrays are here"))
+        else:
+            elsewhere.reconnect()
+            self.tell(Outcome(True, "reconnecting"))
 
     @property
     def is_behind(self) -> bool:

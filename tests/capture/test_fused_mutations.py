@@ -1,0 +1,140 @@
+"""The judge of the fused recording judged: one mistake in its code must show against the plain equations."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from functools import cache
+from types import ModuleType
+
+import pytest
+import torch
+from oracles.recurrents import as_states, noise, random_recurrent, random_states
+from torch import Tensor
+
+from lstmtui.capture import scan
+from lstmtui.capture.fused import derivatives, equations, kernel, recurrence
+from lstmtui.capture.fused import method as fused
+from lstmtui.capture.record import record
+from lstmtui.capture.scan import method
+from lstmtui.models.recurrent import Recurrent
+from lstmtui.trace import Trace
+
+MODULES = (recurrence, equations, derivatives, kernel, fused)
+ALL = ("lstm", "lstm_coupled", "gru", "rnn_tanh", "rnn_relu")
+EXACT = 1e-12
+
+MISTAKES = (
+    ("lstm", derivatives, 'd["g"] = d["c"] * v["i"]', 'd["g"] = d["c"] * v["f"]'),
+    ("lstm", derivatives, 'd["f"] = known.times_before(d["c"], "c")', 'd["f"] = d["c"] * v["c"]'),
+    ("lstm", derivatives, 'd["o"] = d_product * squashed', 'd["o"] = d_product * v["c"]'),
+    ("lstm", derivatives, '_tanh(d_product * v["o"], squashed)', '_tanh(d_product, squashed)'),
+    ("lstm", derivatives, "_sigmoid = torch.ops.aten.sigmoid", "_sigmoid = torch.ops.aten.tanh"),
+    ("lstm", derivatives, '@ known.parameters["weight_hr"]', '@ known.parameters["weight_hr"].abs()'),
+    ("lstm", derivatives, "torch.mm(through.T, before,", "torch.mm(through.T, before.roll(1, 0),"),
+    ("lstm_coupled", derivatives, 'd["i"] -= d["f"]', 'd["i"] += d["f"]'),
+    ("gru", derivatives, '1 - v["z"]', 'v["z"]'),
+    ("gru", derivatives, 'through_time(v["z"]', 'through_time(1 - v["z"]'),
+    ("gru", derivatives, 'before - v["n"]', 'known.values["h"] - v["n"]'),
+    ("gru", derivatives, "@ rows).view_as", "@ rows.T).view_as"),
+    ("gru", derivatives, 'n_pre * v["r"]', "n_pre * 1.0"),
+    ("gru", derivatives, '"n": product}', '"n": n_pre}'),
+    ("gru", derivatives, 'inner += known.parameters["bias_hh"][2 * units :]', "pass"),
+    ("rnn_tanh", derivatives, "recurrent[1:], out=total[:-1]", "recurrent[:-1], out=total[:-1]"),
+    ("rnn_relu", derivatives, "h > 0", "h >= 0"),
+    ("rnn_tanh", derivatives, "total[-1] += end", "total[0] += end"),
+    ("rnn_tanh", derivatives, "steps - 1 - ahead", "steps - 1"),
+    ("lstm", derivatives, "torch.where(self.valid, coefficient, 1.0)", "coefficient"),
+    ("lstm", equations, "torch.where(valid, factor, 1.0)", "factor"),
+    ("lstm", equations, "ih + hh", "ih"),
+    ("lstm", equations, "ih + hh", "hh"),
+    ("lstm", equations, "result.flatten(0, 1).addmm_(flat, matrix.T)", "result.flatten(0, 1)"),
+    ("gru", equations, "ih if row in cell.separate_biases else ih + hh", "ih + hh"),
+    ("lstm", equations, "_recurred(value, states[1]", "_recurred(value, states[0]"),
+    ("lstm", equations, "torch.cat([initial.unsqueeze(0), values[:-1]])", "values.clone()"),
+    ("rnn_tanh", equations, "torch.where(valid[:-1], shifted[1:], initial)", "shifted[1:]"),
+    ("lstm", recurrence, "before[0] = start", "before[0] = 0.0"),
+    ("lstm", recurrence, "before[-1] = start", "before[-1] = 0.0"),
+    ("lstm", recurrence, "factors[2:], terms[2:]", "factors[1:-1], terms[2:]"),
+    ("lstm", recurrence, "product[1:], local[1:]", "product[:-1], local[1:]"),
+    ("gru", recurrence, "_backward(a[1:], b[:-1]", "_backward(a[:-1], b[:-1]"),
+    ("gru", kernel, "taps[2 * units :, units:].fill_diagonal_(1.0)", "taps[:, units:] = weight_hh"),
+    ("lstm", kernel, "return weight_hh\n", "return -weight_hh\n"),
+    ("lstm_coupled", kernel, "uncoupled(name, tensor) for name", "tensor for name"),
+    ("lstm", kernel, "descending=True, stable=True)", "stable=True)"),
+    ("rnn_tanh", kernel, "first[order]) * batch", "first) * batch"),
+    ("lstm", fused, "kernel.run(x, states, valid)\n        sq", "kernel.run(x, states, None)\n        sq"),
+)  # fmt: skip
+"""A cell in which it shows, the module, and what stands there in place of what."""
+
+
+def gap(cell: str, monkeypatch: pytest.MonkeyPatch) -> float:
+    """max |Δ| of the fused recording from the unrolled one, whole and in segments, relative above 1."""
+    gaps = []
+    for padded in (False, True):
+        module, wanted = unrolled(cell, padded)
+        for size in (2**30, 0):
+            for name, value in (("KEPT", size), ("WORKING", size), ("SHORTEST", 33)):
+                monkeypatch.setattr(sys.modules[fused.__name__], name, value)
+            ours = recorded(module, padded)
+            for key, array in wanted.arrays.items():
+                a, b = torch.as_tensor(ours.arrays[key]), torch.as_tensor(array)
+                gaps.append((a - b).abs().max() / b.abs().max().clamp(min=1.0))
+    return float(torch.stack(gaps).max())
+
+
+@cache
+def unrolled(cell: str, padded: bool) -> tuple[Recurrent, Trace]:
+    """A module, and what it does by the plain equations."""
+    project = 2 if cell.startswith("lstm") and padded else 0
+    module = random_recurrent(cell, proj_size=project, bidirectional=padded)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(0.5)
+    with method("unrolled"):
+        return module, recorded(module, padded)
+
+
+def recorded(module: Recurrent, padded: bool) -> Trace:
+    """A run whose loss reads every output and every last state."""
+
+    def loss(result: tuple[Tensor, object]) -> Tensor:
+        output, states = result[0], as_states(result[1])
+        read = [noise(*t.shape, seed=92 + n) * t for n, t in enumerate((output**2, *states))]
+        return torch.stack([t.sum() for t in read]).sum()
+
+    lengths = [35, 6, 71] if padded else None
+    return record(module, noise(71, 3, 3, seed=91), hx=random_states(module, 3), lengths=lengths, loss=loss)
+
+
+def with_mistake(module: ModuleType, right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put what a module defines, with the mistake in it, wherever it is used."""
+    source = inspect.getsource(module)
+    assert right in source, right
+    mutant = ModuleType(module.__name__)
+    monkeypatch.setitem(sys.modules, module.__name__, mutant)
+    exec(compile(source.replace(right, wrong), module.__name__, "exec"), vars(mutant))
+    own = {n: v for n, v in vars(module).items() if getattr(v, "__module__", "") == module.__name__}
+    for user in (*MODULES, scan):
+        for name, value in own.items():
+            if vars(user).get(name) is value:
+                monkeypatch.setattr(user, name, getattr(mutant, name))
+
+
+@pytest.mark.parametrize("cell", ALL)
+def test_the_true_code_passes(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert gap(cell, monkeypatch) <= EXACT
+
+
+@pytest.mark.parametrize(
+    ("cell", "module", "right", "wrong"), MISTAKES, ids=[f"{c}-{w}" for c, _, _, w in MISTAKES]
+)
+def test_a_mistake_is_seen(
+    cell: str, module: ModuleType, right: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_mistake(module, right, wrong, monkeypatch)
+    try:
+        found = gap(cell, monkeypatch)
+    except Exception:  # Shapes that do not fit, or a place that is not there.
+        return
+    assert not found <= 1e4 * EXACT

@@ -1,0 +1,149 @@
+"""An answer of the right type that is none to what was asked is refused before anything is drawn from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from remote.hostile import LyingLink
+from remote.pairs import AgentLink, session_on
+
+from lstmtui.errors import UserError
+from lstmtui.remote.answers import CHECKS
+from lstmtui.remote.structure import ProtocolError
+from lstmtui.session import Session, parse_line, vector, window
+from lstmtui.session.diagnosis import diagnose
+from lstmtui.session.execute import execute
+from lstmtui.session.first_bad import FirstBad, first_bad
+from lstmtui.session.horizon import horizon
+from lstmtui.session.readings import every_reading
+from lstmtui.session.signal import signal
+from lstmtui.session.windows import color_limit, gradient_norms
+
+
+def test_every_reading_has_a_check() -> None:
+    assert CHECKS.keys() == every_reading().keys()
+
+
+class Otherwise(AgentLink):
+    """Agents that answer every reading with what `lie` makes of the true answer."""
+
+    def __init__(self, lie: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.lie = lie
+
+    def agent(self, theirs: Any) -> Any:
+        agent = super().agent(theirs)
+        readings = every_reading()
+
+        def opened(session: str) -> None:
+            assert agent._desk is not None
+            agent._desk._readings = {
+                name: replace(one, function=self._lying(one.function)) for name, one in readings.items()
+            }
+
+        agent._greeted = self._after(agent._greeted, opened)
+        return agent
+
+    def _lying(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        from functools import wraps
+
+        return wraps(function)(lambda *given, **named: self.lie(function(*given, **named)))
+
+    @staticmethod
+    def _after(first: Callable[..., Any], then: Callable[..., Any]) -> Callable[..., Any]:
+        def both(message: Any) -> None:
+            first(message)
+            then(message)
+
+        return both
+
+
+BAD_PLACE = FirstBad("forward", 9, "forward", "h", 0, 0, 0, float("nan"), "there", "so")
+
+
+@pytest.mark.parametrize(
+    ("ask", "lie"),
+    [
+        (lambda s: vector(s, "h"), lambda v: v[:-1]),
+        (lambda s: vector(s, "h"), lambda v: v[None]),
+        (lambda s: window(s, "f", 0, 6), lambda w: replace(w, values=w.values[:5])),
+        (lambda s: window(s, "f", 0, 6), lambda w: replace(w, valid=w.valid.astype(np.float64))),
+        (lambda s: window(s, "f", 0, 6), lambda w: replace(w, units_per_row=0)),
+        (lambda s: window(s, "f", 0, 6), lambda w: replace(w, start=1 << 60)),
+        (lambda s: color_limit(s, "h"), lambda n: float("nan")),
+        (lambda s: gradient_norms(s, "h"), lambda n: np.zeros(1 << 20)),
+        (lambda s: signal(s, 0, 12), lambda x: replace(x, lines=x.lines * 2000)),
+        (
+            lambda s: signal(s, 0, 12),
+            lambda x: replace(x, lines=(replace(x.lines[0], absent=np.array(True)),)),
+        ),
+        (horizon, lambda h: replace(h, reach=replace(h.reach, start=-1))),
+        (first_bad, lambda f: BAD_PLACE),
+        (diagnose, lambda v: (replace(v[0], layer=7), *v[1:])),
+    ],
+)
+def test_what_is_no_answer_is_refused(ask: Any, lie: Any, saved: Path) -> None:
+    with (
+        session_on(saved, Otherwise(lie)) as (session, _),
+        pytest.raises(ProtocolError, match="cannot be shown"),
+    ):
+        ask(session)
+
+
+def test_commands_on_lies_come_to_sentences(saved: Path) -> None:
+    lines = [
+        *(
+            "step 3",
+            "watch norm(c)",
+            "break when min(f) < 0.5",
+            "continue",
+            "print h",
+            "set c[1] = 2.5 from 4",
+        ),
+        *(
+            "compare GRU",
+            "model GRU",
+            "loss at 5 unit 0",
+            "first-bad",
+            "diagnose",
+            "expect all(f > 0)",
+            "rcontinue",
+        ),
+    ]
+    for seed in range(6):
+        with session_on(saved, LyingLink(seed, 0.1)) as (session, _):
+            for line in lines:
+                outcome = said(session, line)
+                assert len(outcome) < 1 << 15
+                assert not set(outcome) & {"\x1b", "\x9b", "\x07"}
+
+
+def said(session: Session, line: str) -> str:
+    """What comes of a line, or why nothing does."""
+    command = parse_line(line)
+    assert command is not None
+    try:
+        return execute(session, command).text
+    except UserError as error:
+        return str(error)
+
+
+def test_a_run_with_names_that_fill_the_screen_for_ever_is_refused(tmp_path: Path) -> None:
+    from synthetic import synthetic
+
+    synthetic("lstm", 6, 3, title="x" * 5000).save(tmp_path / "t")
+    with pytest.raises(UserError, match="does not fit together"), session_on(tmp_path / "t"):
+        pass
+
+
+def test_texts_of_answers_are_cut_short(saved: Path) -> None:
+    long = "a" * 100_000
+    with session_on(saved, Otherwise(lambda f: replace(BAD_PLACE, layer=0, how=long))) as (session, _):
+        found = first_bad(session)
+        assert found is not None
+        assert len(found.how) == 1 << 13
