@@ -124,10 +124,11 @@ class Agent:
                 self._send({"id": number, "cancelled": True})
         elif word == "bye":
             self._stopped.set()
-            self._gone.set()
+            self._queue.close()
             if self._desk is not None:
                 self._idle.wait(PATIENCE)
                 self._desk.leave()
+            self._gone.set()  # the process may end from here on
         elif word in REQUESTS:
             number = unpack(int, message.get("id"))
             self._queue.put(Asked(number, unpack(REQUESTS[word], message), message.get("early") is True))
@@ -191,7 +192,7 @@ class Agent:
         frame = before + pack_frame(message)
         try:
             with self._writing:
-                if not self._gone.is_set():
+                if not (self._gone.is_set() or self._stopped.is_set()):
                     self._write(frame)
         except (OSError, ValueError):
             self._gone.set()

@@ -67,7 +67,15 @@ class Client:
 
     def ask(self, target: Open) -> None:
         """Ask for what `open` will wait for: it is opened there while a screen is made for it here."""
-        self._asked[target] = self._exchange.submit({"do": "open", **asdict(target)}, self._take_opened)
+        message = {"do": "open", **asdict(target)}
+
+        def take(wire: Any) -> Opened:
+            opened = self._take_opened(wire)
+            # The link may be lost before anybody waits for this: then the next agent is to open it too.
+            self._exchange.reopening = self._reopening(message, opened)
+            return opened
+
+        self._asked[target] = self._exchange.submit(message, take)
 
     def open(self, target: Open, progress: Progress | None = None) -> Trace | Traces:
         """Open a scenario or a saved trace there.
@@ -88,7 +96,7 @@ class Client:
                 kept = f"recording to {job.place}, and on if the link is lost" if job.place else ""
                 progress(self.trouble or "; ".join(part for part in (what, kept) if part), done, total)
 
-        return self._traces(self._exchange.wait(job, told), job.message)
+        return self._traces(self._exchange.wait(job, told))
 
     @property
     def state(self) -> str:
@@ -110,7 +118,8 @@ class Client:
             return None
         self._generation += 1
         assert self._exchange.reopening is not None
-        return self._traces(opened, self._exchange.reopening.message)
+        self._exchange.reopening = self._reopening(self._exchange.reopening.message, opened)
+        return self._traces(opened)
 
     @property
     def trouble(self) -> str:
@@ -212,13 +221,12 @@ class Client:
             raise ProtocolError("the far end speaks of a run that nobody has asked for")
         return self._runs[run]
 
-    def _traces(self, opened: Opened, message: dict[str, Any]) -> Trace | Traces:
-        """What was opened, and by which message every later agent opens it again."""
+    def _traces(self, opened: Opened) -> Trace | Traces:
+        """What was opened."""
         traces = Traces()
         for number, (name, model) in enumerate(zip(opened.names, opened.models, strict=True)):
             traces[name] = self._trace(model, Run(number, generation=self._generation))
         self._opened = opened
-        self._exchange.reopening = self._reopening(message, opened)
         return traces if opened.several else next(iter(traces.values()))
 
     def _fetch(self, request: Elements) -> Any:
@@ -242,7 +250,9 @@ class Client:
             if wire != opened.token and opened.state != LIVE_STATE:
                 raise UserError("what was opened is another one by now; open it again")
 
-        return _Reopening(0, {**message, "token": opened.token, "wait": False}, take, on_failure=self._exchange.fail)
+        return _Reopening(
+            0, {**message, "token": opened.token, "wait": False}, take, on_failure=self._exchange.fail
+        )
 
 
 class _Reopening(Job):

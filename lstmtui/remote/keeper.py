@@ -56,6 +56,8 @@ class Keeper:
         self._link, self._exchange, self._session = link, exchange, session
         self._on_news, self._patience = on_news, patience
         self._connection: Connection | None = None
+        self._pending: Connection | None = None
+        """One that is being made."""
         self._attempt = 0
         self._is_stalled = False
         """Whether the user was told so."""
@@ -97,19 +99,23 @@ class Keeper:
         self._closed.set()
         self._now.set()
         with self._lock:
-            connection, is_well = self._connection, not self.trouble
+            connection, pending, is_well = self._connection, self._pending, not self.trouble
+        if pending is not None:
+            pending.close()
         if connection is not None:
             (connection.leave if is_well else connection.close)()
         self._exchange.fail(UserError("the link has been closed"))
 
     def _connect(self, *, again: bool) -> None:
         streams = self._link.connect(again=again)
-        connection = Connection(streams, self._exchange, self._on_news)
+        connection = self._pending = Connection(streams, self._exchange, self._on_news)
         try:
             self.hello = connection.greet(self._session, GREETING if again else None)
         except BaseException:
             connection.close()
             raise
+        finally:
+            self._pending = None
         with self._lock:
             if self._closed.is_set():
                 connection.close()

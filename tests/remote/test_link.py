@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from remote.pairs import SOON, AgentLink, SocketStreams, Workshop, connected, local_session
+from remote.pairs import SOON, AgentLink, SocketStreams, Workshop, connected, local_session, session_on
 from remote.test_session import run
 
 import lstmtui
@@ -295,7 +295,7 @@ def test_ten_thousand_mutated_answers_are_refused_or_are_answers(saved: Path) ->
             kinds.add("no answer")
             continue
         try:
-            client._traces(job.answered.value, {})
+            client._traces(job.answered.value)
             kinds.add("an answer")
         except ProtocolError:
             kinds.add("what does not fit together")
@@ -368,3 +368,24 @@ def test_a_program_that_is_no_agent_is_a_sentence_with_what_it_said(
     with pytest.raises(UserError, match=said) as caught:
         client.connect()
     assert "\x1b" not in str(caught.value) + capsys.readouterr().err
+
+
+def test_quitting_while_it_reconnects_ends_the_attempt(saved: Path) -> None:
+    class Silent(AgentLink):
+        """Its second connection never says a word."""
+
+        def connect(self, *, again: bool) -> Any:
+            if not again:
+                return super().connect(again=False)
+            near, self.far = socket.socketpair()
+            self.streams.append(SocketStreams(near))
+            return self.streams[-1]
+
+    link = Silent()
+    with session_on(saved, link):
+        link.streams[0].close()
+        until(lambda: len(link.streams) == 2)
+        began = monotonic()
+    until(link.streams[1].ended.is_set)
+    assert monotonic() - began < 2
+    link.far.close()

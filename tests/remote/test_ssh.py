@@ -158,3 +158,71 @@ def test_the_agent_is_not_for_a_terminal_and_prints_nothing_among_its_frames() -
     assert b"noise" not in done.stdout
     assert b"noise" in done.stderr
     assert done.stdout.startswith(b"\x00\x1a\xfflstmtui")
+
+
+def test_a_diagnosis_of_the_far_end_is_that_of_this_one(
+    saved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = []
+    for target in (str(saved), f"ssh://box{saved}"):
+        assert main(["diagnose", target, "--json"]) == 0
+        said.append(capsys.readouterr())
+    assert said[0] == said[1]
+    assert said[0].out
+
+
+def test_an_agent_of_another_protocol_is_a_sentence_that_says_which_to_update(
+    saved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = (
+        'import lstmtui.remote.agent as agent; agent.PROTOCOL = 99; agent.__version__ = "9.9";'
+        'from lstmtui.__main__ import main; main([\\"agent\\"])'
+    ).replace('"9.9"', '\\"9.9\\"')
+    assert main(["play", f"ssh://box{saved}", "--remote-command", f'{sys.executable} -c "{code}"']) == 2
+    assert "lstmtui 9.9 runs there" in capsys.readouterr().err
+
+
+def test_two_clients_of_one_machine_leave_each_other_alone(scenario: Path, state: Path) -> None:
+    target = parse_target(f"ssh://box{scenario}")
+    clients = [Client(SshLink(target, os.environ["LSTMTUI_REMOTE_COMMAND"])) for _ in range(2)]
+    sessions = []
+    try:
+        for client in clients:
+            client.connect()
+        for client in clients:
+            sessions.append(Session(client.open(Open(target.path)), client, client))
+        assert len(agents(state)) == 2
+        clients[0].close()
+        sessions[1].goto(7)
+        assert vector(sessions[1], "h").shape == (4,)
+        assert len(list((state / "recordings").iterdir())) == 1
+    finally:
+        for client in clients:
+            client.close()
+    until_gone(state, 5)
+
+
+def test_a_trace_that_is_being_recorded_there_is_waited_for_followed_and_left_behind(
+    saved: Path, tmp_path: Path
+) -> None:
+    """Walking back stops following, and the end is marked."""
+    from synthetic import synthetic
+    from terminal import Program
+
+    place = tmp_path / "run.trace"
+    with Program(["open", f"ssh://box{place}", "--follow"], (120, 40)) as program:
+        program.wait_for("waiting for a trace")
+        synthetic("lstm", 6, 3, name="LSTM", live=9).save(tmp_path / "1")
+        (tmp_path / "1").rename(place)
+        program.wait_for("t=5/5(.|\n)*quit")
+        program.send("h")
+        program.wait_for("t=4/5")
+        place.rename(tmp_path / "old")
+        synthetic("lstm", 9, 3, name="LSTM").save(tmp_path / "2")
+        (tmp_path / "2").rename(place)
+        program.wait_for("t=4/8")
+        program.send(f":export {tmp_path}/a.csv\r")
+        program.wait_for("a.csv")
+        program.send("q")
+        assert program.end() == 0
+    assert (tmp_path / "a.csv").read_text().startswith("t,norm(x)")
