@@ -61,7 +61,7 @@ def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers that are lies overflow
 @pytest.mark.parametrize(
     ("seed", "share", "texts", "size"),
-    [(1, 0.05, False, (120, 40)), (2, 0.004, False, (80, 24)), (3, 0.3, True, (120, 40))],
+    [(1, 0.02, False, (80, 24)), (3, 0.3, True, (120, 40))],
 )
 async def test_lies_are_sentences(
     seed: int, share: float, texts: bool, size: tuple[int, int], saved: Path, debugger, capture_driver
