@@ -35,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "sizes", nargs="*", metavar="'LSTM TxBxIxH'", help="timesteps, sequences, inputs, units"
     )
     parser.add_argument("--seconds", type=float, default=4.0, help="how long to repeat each of them")
+    parser.add_argument("--threads", type=int, help="of torch on the CPU")
     given = parser.parse_args(arguments)
+    if given.threads:
+        torch.set_num_threads(given.threads)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     titles = f"{'T':>7} {'B':>3} {'I':>4} {'H':>5} {'bare':>9} {'record':>9} {'ratio':>6} {'loop/record':>11}"
