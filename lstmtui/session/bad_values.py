@@ -9,15 +9,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from lstmtui.session.blocks import growing_blocks
 from lstmtui.session.lengths import lengths_of
 from lstmtui.trace import Trace
 from lstmtui.trace.trace import Array
 
 Which = Literal["forward", "backward"]
 """The pass: the run itself, or the derivatives back through it."""
-
-_FIRST_BLOCK, _LARGEST_BLOCK = 64, 1 << 18
-"""Timesteps of the first block, and numbers of a block at most; blocks double in between."""
 
 
 class BadValue(NamedTuple):
@@ -137,10 +135,8 @@ def _first_over_time(
     """(quantity, t, unit, sequence) of the first bad value, a block of timesteps at a time."""
     steps = max((len(one.values) for one in quantities), default=0)
     widest = max((math.prod(one.values.shape[1:]) for one in quantities), default=1)
-    largest = max(1, _LARGEST_BLOCK // max(1, widest))
-    start, size = 0, min(_FIRST_BLOCK, largest)
-    while start < steps:
-        stop, nearest = min(start + size, steps), None
+    for start, end in growing_blocks(steps, widest):
+        stop, nearest = end, None
         for one in quantities:
             block = range(steps - stop, steps - start) if is_reversed else range(start, stop)
             found = _first_in_block(one.values, block, is_reversed, lengths, batch)
@@ -150,7 +146,6 @@ def _first_over_time(
                 stop = steps - 1 - found[0] if is_reversed else found[0]
         if nearest:
             return nearest
-        start, size = stop, min(2 * size, largest)
     return None
 
 

@@ -11,11 +11,9 @@ import numpy as np
 
 from lstmtui.cells.notation import UNICODE
 from lstmtui.errors import UserError
+from lstmtui.session.blocks import growing_blocks
 from lstmtui.trace import Trace
 from lstmtui.trace.trace import Array
-
-_FIRST_BLOCK, _LARGEST_BLOCK = 64, 1 << 18
-"""Timesteps of the first block, and numbers of a block at most; blocks double in between."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +85,8 @@ def _first_of_run(a: Trace, b: Trace, tolerance: float) -> Divergence | None:
     pairs = list(_pairs(a, b))
     lengths = np.minimum(a.lengths, b.lengths) if (a.lengths != b.lengths).any() else None
     widest = max((math.prod(pair.a.shape[1:]) for pair in pairs), default=1)
-    largest = max(1, _LARGEST_BLOCK // max(1, widest))
-    start, size = 0, min(_FIRST_BLOCK, largest)
-    while start < a.steps:
-        stop, nearest = min(start + size, a.steps), None
+    for start, end in growing_blocks(a.steps, widest):
+        stop, nearest = end, None
         for pair in pairs:
             found = _first_in(pair, start, stop, tolerance, lengths)
             if found:
@@ -98,7 +94,6 @@ def _first_of_run(a: Trace, b: Trace, tolerance: float) -> Divergence | None:
                 nearest, stop = _described(pair, found, found[0]), found[0]
         if nearest:
             return nearest
-        start, size = stop, min(2 * size, largest)
     return None
 
 

@@ -7,12 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lstmtui.session.blocks import LARGEST_BLOCK
 from lstmtui.session.lengths import lengths_of
 from lstmtui.trace import Trace
 from lstmtui.trace.trace import Array
-
-_LARGEST_BLOCK = 1 << 18
-"""Numbers of one quantity in a block."""
 
 
 class Block(NamedTuple):
@@ -30,7 +28,7 @@ def blocks_of(trace: Trace, layer: int, direction: str, names: Sequence[str]) ->
     """Quantities of a layer and direction, as rows of one timestep of one sequence each."""
     arrays = [trace.values(name, layer, direction) for name in names]
     lengths = lengths_of(trace, layer)
-    size = max(1, _LARGEST_BLOCK // max(1, trace.batch * max(a.shape[-1] for a in arrays)))
+    size = max(1, LARGEST_BLOCK // max(1, trace.batch * max(a.shape[-1] for a in arrays)))
     for start in range(0, trace.steps, size):
         times = np.arange(start, min(start + size, trace.steps))[:, None]
         valid = times < lengths
