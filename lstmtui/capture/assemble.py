@@ -82,7 +82,7 @@ def _recorded(module: nn.Module, runs: Sequence[ModuleRun]) -> tuple[dict[str, A
                     found = zeros_of(parameter) if gradient is None else numpy_of(gradient)
                     _add_gradient(arrays, full[short], found)
             _total_input_derivative(arrays, len(layers), run.layout.directions)
-            layers.append(_layer(run, index, full))
+            layers.append(Layer.of(run.layout, index, full, run.path, run.calls))
     return arrays, layers
 
 
@@ -125,23 +125,6 @@ def _padded(array: Array, leading: tuple[int, ...]) -> Array:
         return array
     missing = [(0, size - have) for size, have in zip(leading, array.shape, strict=False)]
     return np.pad(array, missing + [(0, 0)] * (array.ndim - len(missing)))
-
-
-def _layer(run: ModuleRun, index: int, full: Mapping[str, str]) -> Layer:
-    layout = run.layout
-    names = {d: {b: full[n] for b, n in layout.names(index, d).items()} for d in layout.directions}
-    return Layer(
-        cell=layout.cell.name,
-        input_size=layout.layer_input_size(index),
-        hidden_size=layout.hidden_size,
-        proj_size=layout.proj_size,
-        bidirectional=layout.bidirectional,
-        bias=layout.bias,
-        path=run.path,
-        index=index,
-        parameters=names,
-        calls=run.calls,
-    )
 
 
 def _add_recording(arrays: dict[str, Array], recording: Recording, layer: int, direction: str) -> None:

@@ -17,19 +17,7 @@ from lstmtui.trace.trace import Array, array_key
 def known_header(spec: ModelSpec, source: Input, device: torch.device, dtype: torch.dtype) -> Header:
     """The sizes of a run; parameters are named as scenario files name them."""
     layout = spec.layout
-    layers = tuple(
-        Layer(
-            cell=layout.cell.name,
-            input_size=layout.layer_input_size(index),
-            hidden_size=layout.hidden_size,
-            proj_size=layout.proj_size,
-            bidirectional=layout.bidirectional,
-            bias=layout.bias,
-            index=index,
-            parameters={d: layout.names(index, d) for d in layout.directions},
-        )
-        for index in range(layout.num_layers)
-    )
+    layers = tuple(Layer.of(layout, index) for index in range(layout.num_layers))
     name = str(dtype).removeprefix("torch.")
     return Header(spec.name, layers, source.steps, source.batch, name, str(device))
 

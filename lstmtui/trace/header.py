@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -38,6 +39,40 @@ class Layer:
     """Per direction, full parameter names by base name: {"forward": {"weight_ih": "rnn.weight_ih_l0"}}."""
     calls: int = 1
     """How many calls of its module the timesteps come from: more than one in a loop of the model's own."""
+
+    @classmethod
+    def of(
+        cls,
+        layout: Layout,
+        index: int,
+        full: Mapping[str, str] | None = None,
+        path: str = "",
+        calls: int = 1,
+    ) -> Layer:
+        """One layer of a stack.
+
+        Args:
+            layout: the stack's sizes.
+            index: which of its layers.
+            full: full parameter names by PyTorch's own; None: they are PyTorch's own.
+            path: where the stack's module sits.
+            calls: how many calls of it there were.
+        """
+        names = {direction: layout.names(index, direction) for direction in layout.directions}
+        if full is not None:
+            names = {d: {base: full[name] for base, name in own.items()} for d, own in names.items()}
+        return cls(
+            cell=layout.cell.name,
+            input_size=layout.layer_input_size(index),
+            hidden_size=layout.hidden_size,
+            proj_size=layout.proj_size,
+            bidirectional=layout.bidirectional,
+            bias=layout.bias,
+            path=path,
+            index=index,
+            parameters=names,
+            calls=calls,
+        )
 
     @property
     def layout(self) -> Layout:
