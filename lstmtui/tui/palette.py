@@ -129,15 +129,6 @@ def sign_colors(look: Look) -> tuple[Color | None, Color | None]:
     return colors[at], colors[-1 - at]
 
 
-def mark_of(value: float) -> int | None:
-    """The special level of a non-finite value; None for a finite one."""
-    if np.isnan(value):
-        return NAN
-    if np.isinf(value):
-        return POSITIVE_INFINITY if value > 0 else NEGATIVE_INFINITY
-    return None
-
-
 def level_index(
     values: NDArray[np.floating],
     low: float,
