@@ -118,6 +118,11 @@ class Slow(Echo):
         self._pending: dict[Hashable, Callable[[], Any]] = {}
         self._known: dict[Hashable, Any] = {}
 
+    @property
+    def answered(self) -> int:
+        """How many different questions of the event loop have been answered."""
+        return len(self._known)
+
     def answer(self, session: Session, reading: Reading, arguments: Mapping[str, Any]) -> Any:
         if threading.current_thread() is not threading.main_thread():
             assert self.go.wait(10)

@@ -77,7 +77,11 @@ async def hold(pilot: Pilot[None], slow: Slow) -> DebuggerScreen:
     async with asyncio.timeout(10):
         while not screen.banner.is_told or screen.is_behind:
             await settle()
-    await pilot.pause(0.1)  # The panels are a row lower now, and some a row less high.
+    # The panels are a row lower now, and some a row less high: they ask again.
+    answered = -1
+    while answered != slow.answered:
+        answered = slow.answered
+        await pilot.pause(0.3)
     slow.holds = True
     return screen
 
