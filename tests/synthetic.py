@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lstmtui.cells import CELLS
 from lstmtui.trace import Header, Layer, Trace
-from lstmtui.trace.trace import array_key
+from lstmtui.trace.keys import array_key
 
 Array = npt.NDArray[Any]
 

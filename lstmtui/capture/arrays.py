@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lstmtui.trace.trace import Array
+from lstmtui.arrays import Array
 
 
 def zeros_of(tensor: Tensor) -> Array:

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from torch import Tensor, nn
 
+from lstmtui.arrays import Array
 from lstmtui.capture.arrays import fetch, numpy_of, zeros_of
 from lstmtui.capture.file_store import FileStore, complete, copy
 from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.wrapped import joined, named_modules, named_parameters
 from lstmtui.trace import Header, Layer, Trace
-from lstmtui.trace.trace import Array, array_key
+from lstmtui.trace.keys import array_key
 
 
 def assemble(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from lstmtui.arrays import Array
 from lstmtui.capture.arrays import numpy_of
 from lstmtui.capture.clamp import Clamp, rounded
 from lstmtui.capture.devices import check_memory
@@ -16,7 +17,7 @@ from lstmtui.capture.recorded_stack import RecordedStack, h_of, in_order
 from lstmtui.capture.unrolled import SEGMENT, shifted
 from lstmtui.models.unroll import unroll
 from lstmtui.trace.edits import Edit
-from lstmtui.trace.trace import Array, array_key
+from lstmtui.trace.keys import array_key
 
 
 class Span(NamedTuple):

@@ -11,7 +11,7 @@ from torch import Tensor
 from lstmtui.capture.arrays import numpy_of
 from lstmtui.capture.store import Store
 from lstmtui.trace.array_file import ArrayFile
-from lstmtui.trace.trace import array_key
+from lstmtui.trace.keys import array_key
 from lstmtui.trace.writing import TraceWriter
 
 _BLOCK = 1 << 22

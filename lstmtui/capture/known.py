@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lstmtui.arrays import Array
 from lstmtui.capture.arrays import numpy_of
 from lstmtui.models.model import scenario_name
 from lstmtui.scenario import Input, ModelSpec
 from lstmtui.trace import Header, Layer
-from lstmtui.trace.trace import Array, array_key
+from lstmtui.trace.keys import array_key
 
 
 def known_header(spec: ModelSpec, source: Input, device: torch.device, dtype: torch.dtype) -> Header:

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lstmtui.arrays import Array
 from lstmtui.capture.devices import DTYPES, resolve_device
 from lstmtui.errors import UserError
 from lstmtui.models.unroll import States
 from lstmtui.trace import Trace
-from lstmtui.trace.trace import Array, array_key
+from lstmtui.trace.keys import array_key
 
 _LOSS_READS: dict[str, set[str]] = {"custom": set(), "last_hidden": set(), "sum": {"mask"}}
 """The arrays that losses without a target read."""

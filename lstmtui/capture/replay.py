@@ -18,7 +18,7 @@ from lstmtui.capture.watched_calls import WatchedCall, WatchedStep, ends_of
 from lstmtui.models.recurrent import Recurrent
 from lstmtui.models.stock import layout_of
 from lstmtui.trace import Header, Layer, Trace
-from lstmtui.trace.trace import array_key
+from lstmtui.trace.keys import array_key
 from lstmtui.trace.writing import is_derivative
 
 LOSS_TEXT = "the loss of the training loop"

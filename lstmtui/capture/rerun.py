@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from lstmtui.arrays import Array
 from lstmtui.capture.arrays import numpy_of
 from lstmtui.capture.changed_scans import run_changed
 from lstmtui.capture.ending import Ending
@@ -17,7 +18,7 @@ from lstmtui.capture.variant_derivatives import derivative_keys, derivatives, la
 from lstmtui.errors import UserError
 from lstmtui.trace import Header, Trace
 from lstmtui.trace.edits import Edit, LossAt
-from lstmtui.trace.trace import EXTENT, NORMS, Array
+from lstmtui.trace.keys import EXTENT, NORMS
 
 
 def rerun(

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from lstmtui.arrays import Array
 from lstmtui.capture.devices import DTYPES, resolve_device
 from lstmtui.capture.known import known_arrays, known_header
 from lstmtui.capture.progress import ProgressCallback
@@ -24,7 +25,6 @@ from lstmtui.trace import Header, Layer, Trace, Traces
 from lstmtui.trace.directory import TraceDirectory
 from lstmtui.trace.header import LossKind
 from lstmtui.trace.storage import write_trace
-from lstmtui.trace.trace import Array
 from lstmtui.trace.writing import TraceWriter
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.scenario import Input, Objective
-from lstmtui.trace.trace import Array
 
 
 def turned(source: Input, objective: Objective) -> tuple[Input, Objective]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 
-from lstmtui.trace.trace import Array
+from lstmtui.arrays import Array
 
 
 class VariantArrays(Mapping[str, Array]):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lstmtui.arrays import Array
 from lstmtui.capture.arrays import numpy_of
 from lstmtui.capture.clamp import Clamp
 from lstmtui.capture.ending import Ending
@@ -18,7 +19,7 @@ from lstmtui.capture.unrolled import SEGMENT, run_backwards
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit
-from lstmtui.trace.trace import Array, array_key
+from lstmtui.trace.keys import array_key
 
 _EMBEDDING = "parameter_gradients/embedding.weight"
 

@@ -8,10 +8,11 @@ from typing import TypeAlias
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.cells.cell import Cell
 from lstmtui.cells.notation import UNICODE, Notation
 from lstmtui.cells.rendering import Spans, render
-from lstmtui.cells.terms import Term, Vector
+from lstmtui.cells.terms import Term
 
 Addends: TypeAlias = tuple[tuple[str, float], ...]
 
@@ -29,12 +30,12 @@ class Operands:
     """The timestep the states come from: t − 1, or t + 1 in the backward direction."""
 
     unit: int = 0
-    x: Vector | None = None
-    states: Mapping[str, Vector] = field(default_factory=dict)
+    x: Array | None = None
+    states: Mapping[str, Array] = field(default_factory=dict)
     """The states before this timestep."""
-    recorded: Mapping[str, Vector] = field(default_factory=dict)
+    recorded: Mapping[str, Array] = field(default_factory=dict)
     """What the run recorded for this timestep, by quantity."""
-    parameters: Mapping[str, Vector] = field(default_factory=dict)
+    parameters: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def definitions(cell: Cell, operands: Operands, notation: Notation = UNICODE) ->
     Every quantity goes back in as a symbol that remembers its definition.
     """
 
-    def symbol(name: str, text: str, vector: Vector | None, definition: Term | None = None) -> Term:
+    def symbol(name: str, text: str, vector: Array | None, definition: Term | None = None) -> Term:
         value = definition.value if vector is None and definition is not None else _at(vector, operands.unit)
         return Term("symbol", text=text, role=name, value=value, vector=vector, definition=definition)
 
@@ -109,7 +110,7 @@ def definitions(cell: Cell, operands: Operands, notation: Notation = UNICODE) ->
             return
 
 
-def _at(vector: Vector | None, unit: int) -> float:
+def _at(vector: Array | None, unit: int) -> float:
     return float(vector[unit]) if vector is not None and unit < len(vector) else float("nan")
 
 
@@ -163,7 +164,7 @@ class TermParameters:
         hidden = size // len(self._cell.rows)
         return self._cell.row(row) * hidden + min(self._operands.unit, hidden - 1)
 
-    def _bias(self, text: str, vectors: list[Vector | None], position) -> Term:  # type: ignore[no-untyped-def]
+    def _bias(self, text: str, vectors: list[Array | None], position) -> Term:  # type: ignore[no-untyped-def]
         known = [np.float64(v[position(len(v))]) for v in vectors if v is not None]
         value = float(sum(known)) if known else (0.0 if self._operands.parameters else float("nan"))
         return Term("symbol", text=text, role="parameter", value=value)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Vector = npt.NDArray[Any]
+from lstmtui.arrays import Array
 
 
 def _sigmoid(v: Any) -> Any:
@@ -43,10 +42,10 @@ class Term:
     value: float = float("nan")
     """The value at the unit under the cursor."""
 
-    vector: Vector | None = None
+    vector: Array | None = None
     """The value of every unit, shape (units,), where it is known."""
 
-    row: Callable[[], Vector] | None = None
+    row: Callable[[], Array] | None = None
     """For a matrix: its row at the unit under the cursor."""
 
     definition: Term | None = None

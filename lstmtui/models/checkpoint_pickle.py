@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.models.checkpoint_names import Entry
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    pass
 
 DEEPEST = 16
 """How many dicts within dicts are looked into."""
@@ -54,7 +55,7 @@ class PickledTensors:
             for entry, tensor in self._tensors.items()
         }
 
-    def read(self, entry: Entry) -> npt.NDArray[Any]:
+    def read(self, entry: Entry) -> Array:
         """One tensor, copied; float32 where it is stored in half precision.
 
         Raises:

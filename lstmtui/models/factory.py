@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from lstmtui.errors import Cancelled, UserError
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    pass
 
 _imported: dict[str, Path] = {}
 """The packages that came from a scenario's folder, which another scenario may have under the same name."""
@@ -46,7 +46,7 @@ def build_module(target: str, arguments: Mapping[str, Any], folder: Path) -> nn.
     return module.eval()
 
 
-def load_weights(module: nn.Module, arrays: Mapping[str, npt.NDArray[Any]], file: str) -> None:
+def load_weights(module: nn.Module, arrays: Mapping[str, Array], file: str) -> None:
     """Load a checkpoint's tensors into the module; every one must be there, as in `load_state_dict`.
 
     Raises:

@@ -14,9 +14,7 @@ from lstmtui.models.onnx_tensors import tensor_array
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    Array = npt.NDArray[Any]
+    from lstmtui.arrays import Array
 
 MOST_NUMBERS = 1 << 28
 """The most numbers that all constants which are looked at may have together."""

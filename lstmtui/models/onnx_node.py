@@ -16,9 +16,7 @@ from lstmtui.models.onnx_constants import Constants, attributes
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    Array = npt.NDArray[Any]
+    from lstmtui.arrays import Array
 
 INPUTS = {
     "LSTM": ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P"),

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    pass
 
 MOST_NUMBERS = 1 << 28
 
 
-def tensor_array(tensor: Any, folder: Path) -> npt.NDArray[Any]:
+def tensor_array(tensor: Any, folder: Path) -> Array:
     """An `onnx.TensorProto` as an array; half precision becomes float32.
 
     Args:
@@ -51,7 +52,7 @@ def tensor_array(tensor: Any, folder: Path) -> npt.NDArray[Any]:
     return array.astype(np.float32) if half else array
 
 
-def _external(tensor: Any, name: str, folder: Path, kind: np.dtype[Any], count: int) -> npt.NDArray[Any]:
+def _external(tensor: Any, name: str, folder: Path, kind: np.dtype[Any], count: int) -> Array:
     """The numbers of a tensor that are kept in a file beside the model."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = printable(entries.get("location", ""))

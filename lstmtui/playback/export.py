@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.session import Session
-from lstmtui.trace.trace import Array
 
 _BLOCK = 4096
 """Timesteps that are written at once."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.playback.export import export
 from lstmtui.remote.annotations import argument_hints
@@ -27,7 +28,6 @@ from lstmtui.session.readings import every_reading
 from lstmtui.session.variants import Engine
 from lstmtui.trace import Trace, Traces, load
 from lstmtui.trace.growth import Growth
-from lstmtui.trace.trace import Array
 
 LARGEST_PART = 1 << 22
 """Bytes of an array that are sent at once."""

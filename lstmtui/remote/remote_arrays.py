@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.cells import CELLS
 from lstmtui.errors import UserError
 from lstmtui.remote.requests import Elements
 from lstmtui.remote.runs import ArrayShape, Model, Run
 from lstmtui.remote.structure import ProtocolError
 from lstmtui.trace import Trace
-from lstmtui.trace.trace import Array
 from lstmtui.trace.validation import shape_problems
 
 LARGEST_FETCH = 1 << 28

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lstmtui.arrays import Array
 from lstmtui.trace import Header
 from lstmtui.trace.edits import Edit, LossAt
-from lstmtui.trace.trace import Array
 
 
 @dataclass(frozen=True)

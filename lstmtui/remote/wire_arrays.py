@@ -9,8 +9,8 @@ from typing import Any
 import msgpack
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.remote.structure import ARRAY, ProtocolError
-from lstmtui.trace.trace import Array
 
 _HEAD = struct.Struct("<cBBhB")
 """Kind and bytes of a number, bytes of a number on the wire, the power of two it is scaled by, dimensions."""

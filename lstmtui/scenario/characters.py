@@ -8,7 +8,7 @@ from lstmtui.scenario.problem import counted, shown
 from lstmtui.scenario.report import DataError
 
 if TYPE_CHECKING:
-    from lstmtui.scenario.scenario import Array
+    from lstmtui.arrays import Array
 
 
 def to_ids(text: str, vocabulary: str | None) -> tuple[Array, str]:

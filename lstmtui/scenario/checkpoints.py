@@ -17,7 +17,7 @@ from lstmtui.scenario.report import DataError
 from lstmtui.scenario.tensors import FLOATS, StoredTensor, TensorFile
 
 if TYPE_CHECKING:
-    from lstmtui.scenario.scenario import Array
+    from lstmtui.arrays import Array
 
 PICKLED = (".pt", ".pth", ".ckpt", ".bin")
 KINDS = (".safetensors", *PICKLED)

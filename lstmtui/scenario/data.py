@@ -12,7 +12,7 @@ from lstmtui.scenario.report import DataError
 from lstmtui.scenario.tensors import TensorFile
 
 if TYPE_CHECKING:
-    from lstmtui.scenario.scenario import Array
+    from lstmtui.arrays import Array
 
 NUMERIC = (".csv", ".tsv", ".npy", ".npz", ".safetensors")
 KINDS = (*NUMERIC, ".txt")

@@ -17,7 +17,7 @@ from lstmtui.scenario.report import DataError
 from lstmtui.scenario.schema import MAX_ELEMENTS
 
 if TYPE_CHECKING:
-    from lstmtui.scenario.scenario import Array
+    from lstmtui.arrays import Array
 
 MOST = 5
 """How many problems of one data file are said; beyond that only their number."""

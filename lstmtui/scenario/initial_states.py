@@ -16,8 +16,8 @@ from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.tensors import FLOATS, TensorFile
 
 if TYPE_CHECKING:
+    from lstmtui.arrays import Array
     from lstmtui.cells.layout import Layout
-    from lstmtui.scenario.scenario import Array
 
 
 def read_initial(

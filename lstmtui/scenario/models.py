@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lstmtui.arrays import Array
 from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
 from lstmtui.scenario.checkpoint_models import CheckpointReader
@@ -14,7 +15,7 @@ from lstmtui.scenario.model_reader import Context, ModelReader, origin_of
 from lstmtui.scenario.onnx_models import OnnxReader
 from lstmtui.scenario.parameters import count, expected_shapes, read_inline, read_weights
 from lstmtui.scenario.problem import closest, one_of, shown
-from lstmtui.scenario.scenario import Array, FactorySpec, ModelSpec
+from lstmtui.scenario.scenario import FactorySpec, ModelSpec
 from lstmtui.scenario.schema import MAX_ELEMENTS, MAX_MODELS, OwnModelTable
 from lstmtui.scenario.validation import validate
 

@@ -9,7 +9,7 @@ from lstmtui.scenario.problem import shown
 from lstmtui.scenario.report import DataError
 
 if TYPE_CHECKING:
-    from lstmtui.scenario.scenario import Array
+    from lstmtui.arrays import Array
 
 DEEPEST = 3
 """The most levels of lists: sequences of timesteps of channels."""

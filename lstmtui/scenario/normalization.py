@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lstmtui.scenario.scenario import Array
+    from lstmtui.arrays import Array
 
 
 def normalize(values: Array, method: str, valid: Array | None = None) -> tuple[Array, Array, Array]:

@@ -16,7 +16,7 @@ from lstmtui.scenario.report import DataError
 from lstmtui.scenario.schema import MAX_ELEMENTS
 
 if TYPE_CHECKING:
-    from lstmtui.scenario.scenario import Array
+    from lstmtui.arrays import Array
 
 _CHUNK = 1 << 24
 _BROKEN_HEADER = (

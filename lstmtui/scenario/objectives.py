@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.scenario.inputs import Source
 from lstmtui.scenario.problem import closest, one_of, shown
 from lstmtui.scenario.report import Report
-from lstmtui.scenario.scenario import Array, Input, ModelSpec, Objective
+from lstmtui.scenario.scenario import Input, ModelSpec, Objective
 from lstmtui.scenario.schema import ObjectiveTable
 from lstmtui.scenario.targets import read_target, within_lengths
 from lstmtui.scenario.validation import validate

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lstmtui.arrays import Array
 from lstmtui.cells.layout import Layout
 from lstmtui.scenario.data import file_kind
 from lstmtui.scenario.initial_states import spread
 from lstmtui.scenario.problem import counted, short, shown
 from lstmtui.scenario.report import DataError
-from lstmtui.scenario.scenario import Array, ModelSpec
+from lstmtui.scenario.scenario import ModelSpec
 from lstmtui.scenario.stored_layers import read_onnx
 from lstmtui.scenario.stored_reader import MOST, StoredReader
 

@@ -15,8 +15,8 @@ from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.tensors import FLOATS, TensorFile
 
 if TYPE_CHECKING:
+    from lstmtui.arrays import Array
     from lstmtui.cells.layout import Layout
-    from lstmtui.scenario.scenario import Array
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 MOST = 5

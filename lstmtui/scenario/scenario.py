@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
+    from lstmtui.arrays import Array
     from lstmtui.cells.layout import Layout
     from lstmtui.scenario.checkpoints import Checkpoint
-
-Array: TypeAlias = "npt.NDArray[Any]"
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.scenario.normalization import normalize
 from lstmtui.scenario.report import DataError
-from lstmtui.scenario.scenario import Array, Input
+from lstmtui.scenario.scenario import Input
 from lstmtui.scenario.schema import MAX_BATCH, MAX_ELEMENTS, MAX_VOCABULARY
 
 

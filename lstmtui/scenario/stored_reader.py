@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lstmtui.arrays import Array
 from lstmtui.cells.layout import Layout
 from lstmtui.scenario.initial_states import read_initial
 from lstmtui.scenario.model_reader import Context, ModelReader
 from lstmtui.scenario.parameters import count
 from lstmtui.scenario.problem import closest, counted, short, shown
-from lstmtui.scenario.scenario import Array
 from lstmtui.scenario.schema import MAX_ELEMENTS, StoredModelTable
 from lstmtui.scenario.validation import validate
 

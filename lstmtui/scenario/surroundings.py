@@ -15,8 +15,8 @@ from lstmtui.scenario.report import Report
 from lstmtui.scenario.scenario import Input
 
 if TYPE_CHECKING:
+    from lstmtui.arrays import Array
     from lstmtui.cells.layout import Layout
-    from lstmtui.scenario.scenario import Array
     from lstmtui.scenario.schema import StoredModelTable
 
 MOST = 8

@@ -15,7 +15,7 @@ from lstmtui.scenario.report import DataError
 from lstmtui.scenario.schema import MAX_ELEMENTS
 
 if TYPE_CHECKING:
-    from lstmtui.scenario.scenario import Array
+    from lstmtui.arrays import Array
 
 LARGEST_HEADER = 32 << 20
 """The most bytes a header may have; some ten bytes of memory are needed for each."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.session.expressions import Expression, ExpressionError, Scope
 from lstmtui.session.expressions.nodes import Node, Previous, Scalar, children
 from lstmtui.session.expressions.scope import TraceScope
 from lstmtui.session.lengths import lengths_of
 from lstmtui.trace import Layer, Trace
-from lstmtui.trace.trace import Array
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.cells import Cell
 from lstmtui.cells.formula import Operands, definitions
 from lstmtui.cells.notation import UNICODE
 from lstmtui.cells.rendering import render, text
-from lstmtui.cells.terms import Term, Vector
+from lstmtui.cells.terms import Term
 from lstmtui.session.bad_operands import largest_of, operands_of, overflow
 from lstmtui.session.bad_values import BadValue
 from lstmtui.session.lengths import lengths_of
@@ -26,7 +27,7 @@ class _Route:
 
     factors: tuple[tuple[str, float], ...]
     """As they are written, with their values at the unit."""
-    vector: Vector | None
+    vector: Array | None
     """The product at every unit; None behind a matrix, where only one unit matters."""
     largest: float = 0.0
     """What the addends of a product with a matrix come to without their signs."""
@@ -37,13 +38,13 @@ class _Route:
         with np.errstate(all="ignore"):
             return float(np.prod([value for _, value in self.factors]))
 
-    def times(self, name: str, value: float, vector: Vector | None) -> _Route:
+    def times(self, name: str, value: float, vector: Array | None) -> _Route:
         """The product with one more factor."""
         with np.errstate(all="ignore"):
             whole = None if self.vector is None or vector is None else self.vector * vector
         return _Route((*self.factors, (name, value)), whole, self.largest)
 
-    def through(self, matrix: str, column: Vector) -> _Route:
+    def through(self, matrix: str, column: Array) -> _Route:
         """Back through a matrix, of which only the column of the unit matters."""
         inside = str(self) if len(self.factors) == 1 else f"({self})"
         vector = np.full(len(column), np.nan) if self.vector is None else self.vector
@@ -141,7 +142,7 @@ class _Equation:
             return term.text == self.symbol
         return any(self._reads_symbol(part) for part in term.parts)
 
-    def _slope(self, term: Term) -> tuple[str, float, Vector | None]:
+    def _slope(self, term: Term) -> tuple[str, float, Array | None]:
         """The derivative of a squashing function, written and computed from its own value."""
         is_whole = self.name + "_pre" in (part.text for part in term.parts)
         own = self.name if is_whole else _written(term)
@@ -155,7 +156,7 @@ class _Equation:
             name, slopes = f"[{own} > 0]", [np.where(np.isnan(v), v, v > 0) for v in (value, vector)]
         return name, float(slopes[0][0]), slopes[1]
 
-    def _column(self, matrix: str) -> Vector:
+    def _column(self, matrix: str) -> Array:
         """The column of a matrix that acts on the unit, (rows of the gate,)."""
         kind, _, row = matrix.partition("_")
         given, unit = self.operands.parameters, self.operands.unit

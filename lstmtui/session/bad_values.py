@@ -9,10 +9,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.session.blocks import growing_blocks
 from lstmtui.session.lengths import lengths_of
 from lstmtui.trace import Trace
-from lstmtui.trace.trace import Array
 
 Which = Literal["forward", "backward"]
 """The pass: the run itself, or the derivatives back through it."""

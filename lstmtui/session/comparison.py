@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.session.divergence import Divergence, first_divergence
@@ -15,7 +16,6 @@ from lstmtui.session.readings import reading
 from lstmtui.session.session import Session
 from lstmtui.session.windows import Binning, Window, binned, window
 from lstmtui.trace import Trace, Traces, is_trace, load
-from lstmtui.trace.trace import Array
 
 _BLOCK = 1 << 14
 

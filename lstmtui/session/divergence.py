@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.cells.notation import UNICODE
 from lstmtui.errors import UserError
 from lstmtui.session.blocks import growing_blocks
 from lstmtui.trace import Trace
-from lstmtui.trace.trace import Array
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from lstmtui.arrays import Array
 from lstmtui.cells.formula import Equation, Operands, equations
 from lstmtui.cells.notation import UNICODE, Notation
 from lstmtui.session.lengths import lengths_of
 from lstmtui.session.readings import reading
 from lstmtui.session.session import Session
 from lstmtui.trace import Trace
-from lstmtui.trace.trace import Array, array_key
+from lstmtui.trace.keys import array_key
 
 
 @reading("t", "unit")

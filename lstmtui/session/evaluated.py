@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.session.expressions import Expression, Scope
 from lstmtui.session.hits import scope_at
 from lstmtui.session.readings import reading
 from lstmtui.session.sentences import operands_text
 from lstmtui.session.session import Session
-from lstmtui.trace.trace import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,12 +8,12 @@ from functools import partial
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.session.cursor import Cursor
 from lstmtui.session.expressions import Expression, ExpressionError, Scope, scope_of
 from lstmtui.session.readings import reading, together
 from lstmtui.session.session import Session
 from lstmtui.trace import Trace
-from lstmtui.trace.trace import Array
 
 Note = tuple[int, str]
 """A timestep and what a breakpoint says there."""

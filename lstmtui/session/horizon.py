@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.session.readings import reading
 from lstmtui.session.session import Session
-from lstmtui.trace.trace import Array
 
 _BLOCK = 1 << 14
 _KEEPERS = ("f", "z")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.trace import Trace
-from lstmtui.trace.trace import Array
 
 
 def lengths_of(trace: Trace, layer: int) -> Array:

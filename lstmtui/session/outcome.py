@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from lstmtui.arrays import Array
 from lstmtui.session.stop import Stop
-from lstmtui.trace.trace import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lstmtui.arrays import Vector
 from lstmtui.cells.notation import UNICODE, Notation
 from lstmtui.errors import UserError
 from lstmtui.session.lengths import lengths_of
 from lstmtui.session.readings import reading
 from lstmtui.session.session import Session
-from lstmtui.session.split import FROM_ABOVE, Route, Split, Vector, norm, total
-from lstmtui.trace.trace import array_key
+from lstmtui.session.split import FROM_ABOVE, Route, Split, norm, total
+from lstmtui.trace.keys import array_key
 
 _STEPS_OF_ROUNDING = 64
 _EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.printable import printable
 from lstmtui.session.expressions import Expression, Scope, compile_expression
 from lstmtui.session.session import Session
-from lstmtui.trace.trace import Array
 
 MOST_UNITS = 8
 """Vectors of more units are cut and summed up."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.session.lengths import lengths_of
 from lstmtui.session.readings import reading
 from lstmtui.session.session import Session
 from lstmtui.trace import Trace
-from lstmtui.trace.trace import Array
 
 MOST_CHANNELS = 4
 """More channels than this would be unreadable as lines."""

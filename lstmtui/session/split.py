@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from lstmtui.arrays import Vector
 from lstmtui.cells.notation import UNICODE, Notation
-
-Vector = npt.NDArray[np.float64]
 
 FROM_ABOVE = "from above"
 """The route of everything outside of the layer's own recurrence."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from lstmtui.errors import UserError
 
 if TYPE_CHECKING:
+    from lstmtui.arrays import Array
     from lstmtui.session.expressions import Expression
     from lstmtui.session.session import Session
-    from lstmtui.trace.trace import Array
 
 MOST_WATCHES = 1_000
 """More than this are refused."""

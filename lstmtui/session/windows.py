@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.session.readings import reading
 from lstmtui.session.session import Session
-from lstmtui.trace.trace import Array, Trace
+from lstmtui.trace.trace import Trace
 
 Binning = Literal["mean", "extreme"]
 

@@ -12,9 +12,9 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.trace.summaries import RunningExtent, norms_of
-from lstmtui.trace.trace import Array
 
 BLOCK = 1 << 22
 """Bytes that are copied at a time."""

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.errors import UserError
-from lstmtui.trace.trace import Array
 
 
 def file_of(key: str) -> str:

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.trace.directory import TraceDirectory
 from lstmtui.trace.header import Header
+from lstmtui.trace.keys import EXTENT
 from lstmtui.trace.lazy_arrays import LazyArrays
 from lstmtui.trace.manifest import LIVE, MANIFEST, read_header, read_manifest
-from lstmtui.trace.trace import EXTENT, Array, Trace
+from lstmtui.trace.trace import Trace
 from lstmtui.trace.traces import Traces
 from lstmtui.trace.validation import shape_problems
 from lstmtui.trace.writing import TraceWriter

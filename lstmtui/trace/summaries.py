@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+
+from lstmtui.arrays import Array
 
 _BLOCK = 1 << 18
 """Values that are taken together."""
@@ -31,7 +32,7 @@ class RunningExtent:
         """Whether a block was added in place of another, so that the extent has to be taken again."""
         self._low, self._high, self._squares, self._count = np.inf, -np.inf, 0.0, 0
 
-    def add(self, block: npt.NDArray[Any]) -> None:
+    def add(self, block: Array) -> None:
         """Take in a block of values of any shape."""
         if not block.size:
             return
@@ -65,7 +66,7 @@ def has_norms(key: str) -> bool:
     return _STATE.fullmatch(key) is not None
 
 
-def norms_of(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def norms_of(values: Array) -> Array:
     """The L2 norm over the last axis in float64, a block of timesteps at a time."""
     result = np.empty(values.shape[:-1], dtype=np.float64)
     rows = _rows(values)
@@ -77,7 +78,7 @@ def norms_of(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return result
 
 
-def extent_of(values: npt.NDArray[Any]) -> Extent:
+def extent_of(values: Array) -> Extent:
     """The extent of an array of shape (T, …), a block of timesteps at a time."""
     extent, rows = RunningExtent(), _rows(values)
     for start in range(0, len(values), rows):
@@ -85,6 +86,6 @@ def extent_of(values: npt.NDArray[Any]) -> Extent:
     return extent.result
 
 
-def _rows(values: npt.NDArray[Any]) -> int:
+def _rows(values: Array) -> int:
     """Timesteps that are taken together."""
     return max(1, _BLOCK // max(1, int(np.prod(values.shape[1:], dtype=object))))

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from lstmtui.arrays import Array
 from lstmtui.cells import CELLS, Cell
 from lstmtui.errors import UserError
 from lstmtui.trace.header import Header, Layer
+from lstmtui.trace.keys import EXTENT, NORMS, array_key
 from lstmtui.trace.summaries import Extent, extent_of, norms_of
-
-Array = npt.NDArray[Any]
-NORMS = "norms/"
-EXTENT = "extent/"
 
 
 class Trace:
@@ -164,8 +160,3 @@ class Trace:
         if direction not in directions:
             raise UserError(f"direction {direction}: this layer has {' and '.join(directions)}")
         return array_key(quantity, layer % len(self.layers), direction)
-
-
-def array_key(quantity: str, layer: int, direction: str) -> str:
-    """The key of a layer's array in `Trace.arrays`: "0/forward/f"."""
-    return f"{layer}/{direction}/{quantity}"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lstmtui.trace.header import Header
+from lstmtui.trace.keys import EXTENT, NORMS, array_key
 from lstmtui.trace.lazy_arrays import file_of
-from lstmtui.trace.trace import EXTENT, NORMS, array_key
 
 Shape = tuple[int | None, ...]
 """None where any size will do."""

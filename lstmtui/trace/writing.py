@@ -10,13 +10,15 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from lstmtui.arrays import Array
 from lstmtui.trace.array_file import ArrayFile
 from lstmtui.trace.directory import TraceDirectory
 from lstmtui.trace.header import Header
+from lstmtui.trace.keys import EXTENT, NORMS, array_key
 from lstmtui.trace.lazy_arrays import LazyArrays, file_of
 from lstmtui.trace.manifest import header_entry
 from lstmtui.trace.summaries import has_extent, has_norms
-from lstmtui.trace.trace import EXTENT, NORMS, Array, Trace, array_key
+from lstmtui.trace.trace import Trace
 
 
 class TraceWriter:

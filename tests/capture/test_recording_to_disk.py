@@ -17,8 +17,8 @@ from lstmtui.capture.devices import check_disk
 from lstmtui.capture.record import record
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.trace import Trace
+from lstmtui.trace.keys import EXTENT, NORMS
 from lstmtui.trace.storage import load
-from lstmtui.trace.trace import EXTENT, NORMS
 
 pytestmark = pytest.mark.usefixtures("each_method")
 

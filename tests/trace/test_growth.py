@@ -16,7 +16,7 @@ from lstmtui.errors import UserError
 from lstmtui.trace import Header, Layer, Trace, Traces, is_trace, load
 from lstmtui.trace.directory import TraceDirectory
 from lstmtui.trace.growth import Growth
-from lstmtui.trace.trace import array_key
+from lstmtui.trace.keys import array_key
 from lstmtui.trace.writing import TraceWriter
 
 T, B, H = 40, 2, 3

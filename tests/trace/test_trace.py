@@ -9,8 +9,8 @@ import pytest
 
 from lstmtui.errors import UserError
 from lstmtui.trace import Header, Layer, Trace, load
+from lstmtui.trace.keys import array_key
 from lstmtui.trace.summaries import norms_of
-from lstmtui.trace.trace import array_key
 
 
 def small_trace() -> Trace:

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from lstmtui.trace import Header, Layer
 from lstmtui.trace.growth import Growth
-from lstmtui.trace.trace import array_key
+from lstmtui.trace.keys import array_key
 from lstmtui.trace.writing import TraceWriter
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.start import Start

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     import numpy as np
 
-    from lstmtui.scenario.scenario import Array
+    from lstmtui.arrays import Array
 
 Sizes: TypeAlias = tuple[int, int]
 """(length, batch)."""

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.session.blocks import LARGEST_BLOCK
 from lstmtui.session.lengths import lengths_of
 from lstmtui.trace import Trace
-from lstmtui.trace.trace import Array
 
 
 class Block(NamedTuple):

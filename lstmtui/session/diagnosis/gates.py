@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.session.diagnosis.blocks import blocks_of
 from lstmtui.session.diagnosis.verdict import BAD, FEWEST_STEPS, FINE, LOOK, Verdict, severity, units_text
 from lstmtui.session.lengths import lengths_of
 from lstmtui.trace import Trace
-from lstmtui.trace.trace import Array
 
 CLOSED, OPEN = 0.05, 0.95
 """Beyond these a gate's slope σ·(1 − σ) is below 0.0475, less than a fifth of what it can be. Karpathy,

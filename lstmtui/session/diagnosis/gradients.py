@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session.diagnosis.verdict import BAD, FEWEST_STEPS, FINE, LOOK, Verdict, severity
 from lstmtui.session.horizon import Reach, gradient_reach
 from lstmtui.session.lengths import lengths_of
 from lstmtui.session.session import Session
 from lstmtui.trace import Trace
-from lstmtui.trace.trace import Array
 
 VANISHED_LOOK, VANISHED_BAD = 1e-3, 1e-7
 """‖∂L/∂c‖ over the far tenth of the way against the largest on the way. A parameter's gradient is a sum over

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.session.diagnosis.blocks import blocks_of, largest_of
 from lstmtui.session.diagnosis.gates import CLOSED
 from lstmtui.session.diagnosis.verdict import BAD, FEWEST_STEPS, FINE, LOOK, Verdict, severity, units_text
 from lstmtui.session.lengths import lengths_of
 from lstmtui.trace import Trace
-from lstmtui.trace.trace import Array
 
 WRITTEN = 0.01
 """A unit is not written to where the largest |i·g| (|(1 − z)·n| in a GRU) of the whole run is at most this

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.session.diagnosis.verdict import FEWEST_STEPS, FINE, LOOK, Verdict, severity
 from lstmtui.trace import Trace
-from lstmtui.trace.trace import Array
 
 LEAK_LOOK, LEAK_BAD = 0.01, 0.1
 """How far h is from its initial value when the backward direction comes to the last timestep that is not

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.session.expressions.nodes import (
     Base,
     Comparison,
@@ -18,7 +19,6 @@ from lstmtui.session.expressions.nodes import (
 )
 from lstmtui.session.expressions.operations import compared, elementwise, number, reduced
 from lstmtui.session.expressions.scope import Scope
-from lstmtui.trace.trace import Array
 
 
 def evaluate(node: Node, scope: Scope, times: range) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.session.expressions import evaluation, search
 from lstmtui.session.expressions.error import ExpressionError
 from lstmtui.session.expressions.fitting import units_of
@@ -14,7 +15,6 @@ from lstmtui.session.expressions.nodes import Node, is_vector, quantities_of
 from lstmtui.session.expressions.operations import number
 from lstmtui.session.expressions.parsing import parse
 from lstmtui.session.expressions.scope import Scope
-from lstmtui.trace.trace import Array
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lstmtui.trace.trace import Array
+from lstmtui.arrays import Array
 
 Operation = Callable[..., Array]
 

@@ -8,10 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.session.bad_values import first_bad_timestep
 from lstmtui.session.lengths import lengths_of
 from lstmtui.session.session import Session
-from lstmtui.trace.trace import Array, Trace
+from lstmtui.trace.trace import Trace
 
 
 class Scope(Protocol):

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from lstmtui.arrays import Array
 from lstmtui.session import Page, Session, Window, color_limit, vector, window
 from lstmtui.session.comparison import common_quantities, difference, difference_limit
 from lstmtui.session.readings import together
 from lstmtui.session.windows import Binning
 from lstmtui.trace import Trace
-from lstmtui.trace.trace import Array
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.bars import Bars
 from lstmtui.tui.widgets.columns import ColumnMap

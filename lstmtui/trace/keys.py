@@ -1,0 +1,13 @@
+"""Under which keys the arrays of a trace stand."""
+
+from __future__ import annotations
+
+NORMS = "norms/"
+"""Begins the key of the norms of an array, (T, B)."""
+EXTENT = "extent/"
+"""Begins the key of the extent of an array."""
+
+
+def array_key(quantity: str, layer: int, direction: str) -> str:
+    """The key of a layer's array in `Trace.arrays`: "0/forward/f"."""
+    return f"{layer}/{direction}/{quantity}"
