@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module, invalidate_caches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lstmtui.arrays import Array
 from lstmtui.errors import Cancelled, UserError
-
-if TYPE_CHECKING:
-    pass
 
 _imported: dict[str, Path] = {}
 """The packages that came from a scenario's folder, which another scenario may have under the same name."""
