@@ -10,6 +10,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 import numpy as np
+from typing_extensions import TypeAliasType
 
 from lstmtui.remote.annotations import hints_of
 from lstmtui.remote.structure import ProtocolError
@@ -58,6 +59,7 @@ def unpacker(annotation: Any) -> Unpack:
     Raises:
         TypeError: values of it cannot travel.
     """
+    annotation = _without_alias(annotation)
     origin = get_origin(annotation)
     if annotation in _SIMPLE:
         return _SIMPLE[annotation]
@@ -76,6 +78,15 @@ def unpacker(annotation: Any) -> Unpack:
     if is_dataclass(annotation) and annotation.__dataclass_params__.frozen:  # type: ignore[union-attr]
         return _frozen(annotation)
     raise TypeError(f"values of {annotation} cannot travel")
+
+
+def _without_alias(annotation: Any) -> Any:
+    """What an alias made by a `type` statement stands for, as `NDArray` is one from numpy 2.5 on."""
+    alias = get_origin(annotation) or annotation
+    if not isinstance(alias, TypeAliasType):
+        return annotation
+    arguments = get_args(annotation)
+    return _without_alias(alias.__value__[arguments] if arguments else alias.__value__)
 
 
 def _wrong(wire: Any) -> ProtocolError:

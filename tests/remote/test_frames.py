@@ -7,15 +7,17 @@ import random
 import resource
 import struct
 import zlib
-from typing import Any
+from typing import Any, TypeVar
 
 import msgpack
 import numpy as np
 import pytest
+from typing_extensions import TypeAliasType
 
 from lstmtui.remote.frames import LARGEST_FRAME, MAGIC, FrameReader, NoFrames, pack_frame
 from lstmtui.remote.packing import pack
 from lstmtui.remote.structure import DEEPEST, LONGEST_TEXT, MOST_ELEMENTS, ProtocolError
+from lstmtui.remote.unpacking import unpack
 from lstmtui.remote.wire_arrays import pack_array, unpack_array
 
 MESSAGES: list[dict[str, Any]] = [
@@ -185,3 +187,17 @@ def test_ten_thousand_mutated_frames_are_refused_or_read_in_bounded_memory_and_t
             refused += 1
     assert refused > 3000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 4 << 20  # KiB
+
+
+def test_an_annotation_that_is_a_type_alias_is_what_it_stands_for() -> None:
+    """`numpy.typing.NDArray` is one from numpy 2.5 on."""
+    scalar = TypeVar("scalar", bound=np.generic)
+    alias = TypeAliasType(
+        "alias",
+        np.ndarray[tuple[Any, ...], np.dtype[scalar]],
+        type_params=(scalar,),  # type: ignore[type-var]
+    )
+    pair = TypeAliasType("pair", tuple[alias[np.float64], int])  # type: ignore[type-arg,valid-type]
+    numbers = np.arange(3.0)
+    assert unpack(pair, [numbers, 1]) == (numbers, 1)
+    assert unpack(alias | None, None) is None  # type: ignore[operator]
