@@ -49,6 +49,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'lstmtui' has no attribute {name!r}")
+    if _HOMES[name].startswith(("lstmtui.capture", "lstmtui.models")):
+        from lstmtui.libraries import load_library
+
+        load_library("torch")
     return getattr(import_module(_HOMES[name]), name)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmtui.errors import UserError
+from lstmtui.libraries import load_library
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def watch(
         TypeError: the model holds nothing recurrent.
         ValueError: a number is not at least 1.
     """
+    load_library("torch")
     from lstmtui.capture.watch import Watch, options_of
     from lstmtui.session.anywhere import Anywhere
     from lstmtui.session.expressions import ExpressionError, compile_expression

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from lstmtui.libraries import load_library
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit, LossAt
 
@@ -19,6 +20,7 @@ class Engine:
         progress: Callable[[int, int], None] | None = None,
     ) -> Trace:
         """The run with its what-ifs; see :func:`lstmtui.capture.rerun.rerun`."""
+        load_library("torch")
         from lstmtui.capture.rerun import rerun
 
         return rerun(trace, edits, loss_at, progress)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmtui.errors import UserError
+from lstmtui.libraries import load_library
 
 if TYPE_CHECKING:
     from lstmtui.remote.desk import Progress, Workshop
@@ -75,6 +76,7 @@ def _workshop() -> Workshop:
             from lstmtui.scenario import load_scenario
 
             scenario = load_scenario(path, target.trust)
+            load_library("torch")
             from lstmtui.capture.run import run as run_scenario
 
             return run_scenario(scenario, target.device, target.dtype, progress, target.trust)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lstmtui.commands.far_end import add_remote_arguments, far_end, is_remote, wanted
 from lstmtui.commands.run_arguments import add_run_arguments
 from lstmtui.errors import UserError
+from lstmtui.libraries import load_library
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def _traces(arguments: argparse.Namespace) -> Trace | dict[str, Trace]:
 
         return load(path)
     scenario = load_scenario(path, arguments.trust)
+    load_library("torch")
     from lstmtui.capture.run import run as run_scenario
     from lstmtui.commands.progress import ProgressLine
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
+from lstmtui.libraries import MissingLibrary, load_library
 from lstmtui.printable import printable
 
 SUMMARY = "say what was found: torch, devices, terminal, colours"
@@ -57,6 +58,11 @@ def _packages() -> Iterator[tuple[str, str]]:
 
 
 def _devices() -> Iterator[tuple[str, str]]:
+    try:
+        load_library("torch")
+    except MissingLibrary as error:
+        yield "devices", f"none: {error}"
+        return
     from lstmtui.capture.devices import found_devices
 
     yield from found_devices()

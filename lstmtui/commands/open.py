@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lstmtui.commands.far_end import add_remote_arguments, far_end, is_remote, wanted
 from lstmtui.commands.run_arguments import add_run_arguments
 from lstmtui.errors import UserError
+from lstmtui.libraries import load_library, require_library
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
@@ -135,10 +136,12 @@ def _opening(path: Path, arguments: argparse.Namespace) -> Opening:
     from lstmtui.tui.start import Opening
 
     scenario = load_scenario(path, arguments.trust)
+    require_library("torch")
     return Opening(scenario.title, functools.partial(_record, scenario, arguments), path)
 
 
 def _record(scenario: Scenario, arguments: argparse.Namespace, progress: Progress) -> Trace | Traces:
+    load_library("torch")
     from lstmtui.capture.run import run
 
     return run(scenario, arguments.device, arguments.dtype, progress, arguments.trust)

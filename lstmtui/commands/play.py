@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from lstmtui.commands.far_end import add_remote_arguments, far_end, is_remote, wanted
 from lstmtui.commands.run_arguments import add_run_arguments
 from lstmtui.errors import UserError
+from lstmtui.libraries import load_library
 
 if TYPE_CHECKING:
     from lstmtui.playback import OutputFolder, Played, Screen, Script
@@ -133,6 +134,7 @@ def _nothing_to_play(target: str, what: str) -> UserError:
 
 
 def _record(scenario: Scenario, arguments: argparse.Namespace) -> Traces:
+    load_library("torch")
     from lstmtui.capture.run import run as run_scenario
     from lstmtui.commands.progress import ProgressLine
 

@@ -6,6 +6,7 @@ import argparse
 
 from lstmtui.commands.progress import ProgressLine
 from lstmtui.commands.run_arguments import add_run_arguments
+from lstmtui.libraries import load_library
 from lstmtui.printable import printable
 
 SUMMARY = "run a scenario and save its trace"
@@ -26,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from lstmtui.scenario import find_scenario, load_scenario
 
     scenario = load_scenario(find_scenario(arguments.scenario), arguments.trust)
+    load_library("torch")
     from lstmtui.capture.run import run as run_scenario
 
     report = ProgressLine()

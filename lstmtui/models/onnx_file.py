@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lstmtui.errors import UserError
+from lstmtui.libraries import load_library
 from lstmtui.models.onnx_constants import Constants
 from lstmtui.models.onnx_layer import OnnxLayer, source_of, stacked
 from lstmtui.models.onnx_node import OnnxNode, read_node
@@ -51,11 +52,10 @@ def onnx_layers(path: Path) -> tuple[OnnxLayer, ...]:
 
 
 def _load(path: Path) -> Any:
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError:
-        raise UserError("reading ONNX models needs the onnx package: pip install 'lstmtui[onnx]'") from None
+    load_library("onnx")
+    import onnx
+    from google.protobuf.message import DecodeError
+
     name = printable(path.name)
     if path.stat().st_size > LARGEST:
         raise UserError(f"{name} has more than {LARGEST >> 20} MiB; save its weights as external data")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmtui.errors import UserError
+from lstmtui.libraries import load_library
 from lstmtui.models.checkpoint_layers import FoundLayer, find_layers
 from lstmtui.models.checkpoint_names import Entry, plain_names
 from lstmtui.scenario.data import file_kind
@@ -43,9 +44,10 @@ class Checkpoint:
             self._read: Callable[[Entry], Array] = lambda entry: file.read(entry[1])
         else:
             file_size(path)
-            from lstmtui.models.checkpoint_pickle import PickledTensors
-
             try:
+                load_library("torch")
+                from lstmtui.models.checkpoint_pickle import PickledTensors
+
                 pickled = PickledTensors(path)
             except UserError as error:
                 raise DataError(str(error)) from None
