@@ -58,14 +58,14 @@ def _normal(tensor: Tensor) -> Tensor:
     return tensor.clone() if tensor.is_inference() else tensor
 
 
-def tensors_in(result: Any) -> Iterator[Tensor]:
-    """The tensors of what a module returned, in order: of tuples, lists, mappings, dataclasses."""
-    if isinstance(result, Tensor):
+def tensors_in(result: Any) -> Iterator[Tensor | PackedSequence]:
+    """The tensors and packed sequences in what a module returned: in tuples, mappings, dataclasses."""
+    if isinstance(result, (Tensor, PackedSequence)):
         yield result
     elif isinstance(result, Mapping):
         for value in result.values():
             yield from tensors_in(value)
-    elif isinstance(result, (tuple, list)) and not isinstance(result, PackedSequence):
+    elif isinstance(result, (tuple, list)):
         for value in result:
             yield from tensors_in(value)
     elif dataclasses.is_dataclass(result) and not isinstance(result, type):

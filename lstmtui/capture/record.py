@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from lstmtui.capture.arguments import arguments, differentiable, moved, tensors_in
+from lstmtui.capture.arguments import arguments, differentiable, moved
 from lstmtui.capture.assemble import assemble
 from lstmtui.capture.devices import resolve_device
 from lstmtui.capture.interception import is_plain, kind_of
 from lstmtui.capture.module_runs import ModuleRun
+from lstmtui.capture.origins import Origins
+from lstmtui.capture.output import output_of
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.tap import Tap
 from lstmtui.capture.wrapped import named_parameters, unwrapped
@@ -108,7 +110,8 @@ def _record(
         last = _last_run(tap, module)
         scalar = _default_loss(last) if loss is None else loss(result)
         _check_loss(scalar)
-        output, turn = _output_of(result, last)
+        output, turn = output_of(result, tap.origins, tap.runs)
+        tap.origins = Origins()  # so that nothing of the graph outlives the backward pass
         gradients, d_output = _differentiate(scalar, module, tap, output)
         tap.finish()
     output, d_output = (None if tensor is None else turn(tensor) for tensor in (output, d_output))
@@ -162,30 +165,6 @@ def _check_loss(loss: Any) -> None:
 def _default_loss(run: ModuleRun) -> Tensor:
     assert run.last_h is not None
     return run.last_h.sum()
-
-
-def _output_of(result: Any, run: ModuleRun) -> tuple[Tensor | None, Callable[[Tensor], Tensor]]:
-    """The tensor of the result that has a value for each timestep, and what turns it to (T, B, units)."""
-    for tensor in list(tensors_in(result))[: 1 if isinstance(result, (tuple, list)) else None]:
-        turn = _time_first(tuple(tensor.shape), run) if tensor.is_floating_point() else None
-        if turn is not None:
-            return tensor, turn
-    return None, lambda tensor: tensor
-
-
-def _time_first(shape: tuple[int, ...], run: ModuleRun) -> Callable[[Tensor], Tensor] | None:
-    """What turns an output of this shape to (T, B, units), or None where it has no axes of time and batch."""
-    if not run.batched:
-        return (lambda y: y.unsqueeze(1)) if len(shape) == 2 and shape[0] == run.length else None
-    turns: list[Callable[[Tensor], Tensor]] = [lambda y: y, lambda y: y.transpose(0, 1)]
-    axes = [(run.length, run.batch), (run.batch, run.length)]
-    if len(shape) != 3:
-        return None
-    if run.length == run.batch:
-        # Which axis is which only the layer can tell, and a cell in a loop has no such axes.
-        in_loop = isinstance(run.module, nn.RNNCellBase) and run.calls > 1
-        return turns[run.batch_first] if shape[:2] == axes[0] and not in_loop else None
-    return next((turn for turn, leading in zip(turns, axes, strict=True) if shape[:2] == leading), None)
 
 
 def _last_run(tap: Tap, module: nn.Module) -> ModuleRun:

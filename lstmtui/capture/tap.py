@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import PackedSequence
 from lstmtui.capture.cell_loops import CellLoop
 from lstmtui.capture.interception import check_forward, intercept, kind_of
 from lstmtui.capture.module_runs import ModuleRun
+from lstmtui.capture.origins import Origins
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.single_steps import is_single_step, loops_of, record_step
 from lstmtui.capture.tapped_calls import call_of, record_call, weights_of
@@ -42,6 +43,8 @@ class Tap:
     """In the order in which they began."""
     last: ModuleRun | None = None
     """The run of the last call."""
+    origins: Origins = field(default_factory=Origins)
+    """What the calls returned."""
     _loops: dict[int, CellLoop] = field(default_factory=dict)
     """The loop that each cell is in."""
     _steps: dict[int, list[CellLoop]] = field(default_factory=dict)
@@ -110,14 +113,17 @@ class Tap:
         call, packed = call_of(module, x, hx, lengths)
         single = is_single_step(module, call, packed)
         part, self.last = self._run_of(path, module, call, hx, single)
+        start = self.last.length - part.steps
         if single:
             if id(part) not in self._steps:
                 self._steps[id(part)] = loops_of(part, self.progress, self.anchor)
+            start = self.last.length
             self.progress.expect(2 * part.layout.num_layers)
             result = record_step(self._steps[id(part)], module, call)
         else:
             result = record_call(part, call, packed, self.progress, self.anchor)
         self.last.last_h = part.last_h
+        self.origins.add(result, start, call.axes)
         return result
 
     def _run_of(
@@ -168,7 +174,9 @@ class Tap:
         self.progress.expect(2)
         with parametrize.cached():
             parameters = {name.removesuffix("_l0"): p for name, p in weights_of(module).items()}
-            return loop.call(original, x, hx, parameters)
+            result = loop.call(original, x, hx, parameters)
+        self.origins.add(result, loop.run.steps - 1, ("batch",) if loop.run.batched else ())
+        return result
 
     def _name(self, path: str, module: nn.Module) -> str:
         earlier = sum(run.module is module for run in self.runs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
@@ -50,6 +52,13 @@ class Call:
         self.states = self._initial(hx, batch)
         self.lengths = None if lengths is None else self._checked(torch.as_tensor(lengths), steps, batch)
         self.valid = valid_steps(self.lengths, steps)
+
+    @property
+    def axes(self) -> tuple[Literal["time", "batch"], ...]:
+        """The first axes of x and of the output, as the caller lays them out."""
+        if not self.batched:
+            return ("time",)
+        return ("batch", "time") if self.batch_first else ("time", "batch")
 
     def result(self, output: Tensor, states: States) -> tuple[Tensor, Tensor | tuple[Tensor, ...]]:
         """The output and the last states as the caller expects them."""

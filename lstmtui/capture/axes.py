@@ -1,0 +1,154 @@
+"""What the axes of a tensor mean: which of them is time, and which are the sequences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+Kind = Literal["time", "batch", "sorted", "packed", ""]
+"""time: timesteps; batch: sequences; sorted: sequences from the longest to the shortest, as packing orders
+them; packed: the timesteps of all sequences, as `PackedSequence.data` has them; empty: anything else."""
+
+
+class Factor(NamedTuple):
+    """An axis, or one of several that a view has laid into one."""
+
+    kind: Kind
+    size: int
+    start: int = 0
+    """The first timestep, where it is time."""
+
+
+Axis = tuple[Factor, ...]
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What each axis of a tensor means."""
+
+    axes: tuple[Axis, ...]
+    at: int | None = None
+    """The timestep that all of the tensor is of, where no axis says it."""
+    is_stretch: bool = False
+    """Whether it is a stretch of packed data, as `pad_packed_sequence` cuts it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the tensor."""
+        return tuple(size_of(axis) for axis in self.axes)
+
+    @property
+    def factors(self) -> Axis:
+        """All factors in order."""
+        return tuple(factor for axis in self.axes for factor in axis)
+
+    def permuted(self, order: Sequence[int]) -> Axes:
+        """The axes in another order."""
+        return replace(self, axes=tuple(self.axes[n] for n in order))
+
+    def changed(self, place: int, axis: Axis | None) -> Axes:
+        """With another meaning of one axis; None: without that axis."""
+        own = () if axis is None else (axis,)
+        return replace(self, axes=(*self.axes[:place], *own, *self.axes[place + 1 :]))
+
+    def at_index(self, place: int, index: int) -> Axes:
+        """The tensor at one index of an axis."""
+        axis = self.axes[place]
+        rest = self.changed(place, None)
+        return replace(rest, at=axis[0].start + index) if is_time(axis) else rest
+
+    def cut(self, place: int, start: int, size: int) -> Axes:
+        """A stretch of one axis."""
+        axis = self.axes[place]
+        if size == size_of(axis):
+            return self
+        if is_time(axis):
+            return self.changed(place, (Factor("time", size, axis[0].start + start),))
+        rest = self.changed(place, (Factor("", size),))
+        return replace(rest, is_stretch=self.is_stretch or axis[0].kind == "packed")
+
+    def viewed(self, shape: Sequence[int]) -> Axes:
+        """The same numbers in the same order under another shape."""
+        waiting, axes, at = list(self.factors), [], self.at
+        for size in shape:
+            axis: list[Factor] = []
+            while waiting and (size_of(axis) < size or (size == 1 and not axis and waiting[0].size == 1)):
+                factor = waiting.pop(0)
+                wanted = size // size_of(axis)
+                if factor.size == 1 and size > 1:
+                    at = factor.start if factor.kind == "time" else at
+                    continue
+                if not factor.kind and factor.size > wanted and not factor.size % wanted:
+                    waiting.insert(0, Factor("", factor.size // wanted))
+                    factor = Factor("", wanted)
+                axis.append(factor)
+            if size_of(axis) != size:
+                is_stretch = self.is_stretch or any(f.kind == "packed" for f in self.factors)
+                return replace(unknown(shape), is_stretch=is_stretch)
+            axes.append(tuple(axis))
+        at = next((factor.start for factor in waiting if factor.kind == "time"), at)
+        return replace(self, axes=tuple(axes), at=at)
+
+
+def unknown(shape: Iterable[int]) -> Axes:
+    """Axes of which nothing can be told."""
+    return Axes(tuple((Factor("", size),) for size in shape))
+
+
+def broadcast(shape: Sequence[int], parts: Sequence[Axes]) -> Axes:
+    """What is worked out position by position from several tensors, aligned at their last axes."""
+    axes = [{axis for axis in column if is_told(axis)} for column in _columns(shape, parts)]
+    moments = {part.at for part in parts} - {None}
+    told = (
+        next(iter(own)) if len(own) == 1 else (Factor("", size),)
+        for own, size in zip(axes, shape, strict=True)
+    )
+    return Axes(tuple(told), moments.pop() if len(moments) == 1 else None)
+
+
+def joined(shape: Sequence[int], parts: Sequence[Axes], place: int) -> Axes:
+    """Tensors put one behind the other along an axis; those that follow each other in time make up time."""
+    whole = broadcast(shape, parts)
+    spans = [span for part in parts if (span := _timesteps(part, place)) is not None]
+    axis: Axis = (Factor("", shape[place]),)
+    follows = all(a.start + a.size == b.start for a, b in pairwise(spans))
+    if len(spans) == len(parts) and follows and sum(span.size for span in spans) == shape[place]:
+        axis = (Factor("time", shape[place], spans[0].start),)
+        whole = replace(whole, at=None)
+    return whole.changed(place, axis)
+
+
+def is_told(axis: Axis) -> bool:
+    """Whether anything is known of an axis."""
+    return any(factor.kind for factor in axis)
+
+
+def is_time(axis: Axis) -> bool:
+    """Whether an axis is timesteps and nothing else."""
+    return len(axis) == 1 and axis[0].kind == "time"
+
+
+def size_of(axis: Iterable[Factor]) -> int:
+    """How long an axis is."""
+    return math.prod(factor.size for factor in axis)
+
+
+def _columns(shape: Sequence[int], parts: Sequence[Axes]) -> list[list[Axis]]:
+    """For each axis of a shape, what the tensors have there that are as long in it."""
+    columns: list[list[Axis]] = [[] for _ in shape]
+    for part in parts:
+        for n, axis in enumerate(reversed(part.axes), start=1):
+            if size_of(axis) == shape[-n]:
+                columns[-n].append(axis)
+    return columns
+
+
+def _timesteps(part: Axes, place: int) -> Factor | None:
+    """The timesteps that a tensor adds to an axis."""
+    axis = part.axes[place]
+    if is_time(axis):
+        return axis[0]
+    return Factor("time", 1, part.at) if size_of(axis) == 1 and part.at is not None else None
