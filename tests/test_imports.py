@@ -174,3 +174,22 @@ assert window(session, "f", 0, 5).values.shape == (5, 3)
 assert len(gradient_norms(session, "h")) == 5
 """
     assert not loaded(code, saved) & {"torch", "textual", "rich"}
+
+
+def test_recording_imports_nothing_that_takes_seconds() -> None:
+    code = """
+import sys
+import torch
+from torch import nn
+before = set(sys.modules)
+import lstmtui
+from lstmtui.capture.scan import method
+x = torch.ones(3, 2, 4)
+for module in (nn.LSTM(4, 3), nn.GRU(4, 3, num_layers=2, bidirectional=True), nn.LSTM(4, 3, proj_size=2)):
+    lstmtui.record(module, x)
+    with method("unrolled"):
+        assert lstmtui.record(module, x).parity is not None
+others = {name for name in set(sys.modules) - before if not name.startswith("lstmtui")}
+assert len(others) < 30, sorted(others)
+"""
+    assert not loaded(code) & {"sympy", "mpmath", "textual", "rich", "pydantic"}

@@ -55,6 +55,7 @@ def assemble(
         steps=steps,
         batch=batch,
         dtype=str(loss.dtype if output is None else output.dtype).removeprefix("torch."),
+        precision=next((r.precision for r in recordings if r.precision), ""),
         device=str(loss.device),
         module=type(module).__module__.split(".")[0] + "." + type(module).__name__,
         loss=float(loss.detach()),

@@ -19,6 +19,7 @@ from torch import Tensor
 from lstmtui.capture.devices import check_memory
 from lstmtui.capture.module_runs import ModuleRun, joined_recordings
 from lstmtui.capture.precision import cast, computed_in, full_precision
+from lstmtui.capture.products import precision_of
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.seeds import gradients_by
@@ -118,6 +119,7 @@ class CellLoop:
         leaves = {n: cast(p.detach(), dtype).detach().requires_grad_() for n, p in parameters.items()}
         with torch.enable_grad(), full_precision(x):
             seen, _, finals = unroll(cell, leaves, leaf_x, leaf_states)
+        recording.precision = precision_of(x)
         values = {"x": leaf_x, **{name: value[0] for name, value in seen.items()}}
         sources = [*values.values(), *leaf_states, *leaves.values()]
         incoming = [

@@ -103,7 +103,7 @@ def joined_recordings(parts: Sequence[Recording]) -> Recording:
     """One recording of parts that follow each other in time."""
     first = parts[0]
     whole = Recording(first.cell, first.parameters, first.progress)
-    whole.initial = first.initial
+    whole.initial, whole.precision = first.initial, first.precision
     for name in first.values:
         whole.values[name] = torch.cat([part.values[name] for part in parts])
         if any(name in part.derivatives for part in parts):

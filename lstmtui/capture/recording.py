@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from lstmtui.capture.products import Precision
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.store import Store
 from lstmtui.cells import Cell
@@ -35,6 +36,8 @@ class Recording:
     """What takes the place of values; its timesteps are those of the whole run."""
     gap: Tensor | None = None
     """max |Δ| between h by the equations and the stock kernel's; None where no kernel ran."""
+    precision: Precision = ""
+    """What float32 products were rounded to."""
 
     def forget_derivatives(self) -> None:
         """Drop what a backward pass has left here."""

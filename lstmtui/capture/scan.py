@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lstmtui.capture.fused.method import Fused, NotFinite, applies
+from lstmtui.capture.products import Precision
 from lstmtui.capture.recording import Recording, Segment, SegmentDerivatives
 from lstmtui.capture.unrolled import Unrolled
 from lstmtui.models.unroll import States
@@ -37,6 +38,10 @@ class Method(Protocol):
     @property
     def length(self) -> int:
         """Timesteps of a segment."""
+
+    @property
+    def precision(self) -> Precision:
+        """What its float32 products are rounded to."""
 
     def forward(self, x: Tensor, states: States, valid: Tensor | None) -> Segment:
         """Run a segment."""
@@ -145,6 +150,7 @@ def _forward(
             continue
         _keep(recording, start, {"x": now, **segment.values}, segment.gap, steps)
         segment.values = {}
+        recording.precision = recording.precision or method.precision
         pieces.append(_Piece(start, stop, states, method, segment))
         states, start = segment.finals, stop
         recording.progress.advance(len(now))

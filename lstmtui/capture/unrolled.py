@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
+from lstmtui.capture.products import precision_of
 from lstmtui.capture.recording import Recording, Segment, SegmentDerivatives
 from lstmtui.capture.seeds import gradients_by
 from lstmtui.cells import Cell
@@ -32,6 +33,8 @@ class Unrolled:
     def __init__(self, cell: Cell, parameters: Mapping[str, Tensor]) -> None:
         self._cell, self._parameters = cell, parameters
         self.length = SEGMENT
+        # There is no kernel to follow: products are as precise as those of the model's own linear layers.
+        self.precision = precision_of(parameters["weight_hh"])
 
     def forward(self, x: Tensor, states: States, valid: Tensor | None) -> Segment:
         """Run a segment.

@@ -36,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     report.clear()
     for name, trace in traces.items():
         parity = "none" if trace.parity is None else f"{trace.parity:.1e}"
-        print(printable(f"{name}: T={trace.steps}, B={trace.batch}, loss {trace.loss:.6g}, parity {parity}"))
+        numbers = f", {trace.header.numbers}" if trace.header.precision else ""
+        facts = f"T={trace.steps}, B={trace.batch}, loss {trace.loss:.6g}, parity {parity}{numbers}"
+        print(printable(f"{name}: {facts}"))
     print(printable(f"saved to {arguments.output}"))
     return 0

@@ -15,6 +15,25 @@ RECURRENT_MODULES = (nn.RNNBase, nn.RNNCellBase, Recurrent)
 """The modules whose inside can be recorded."""
 
 
+class _Uninitialized:
+    """A module whose parameters hold what was in their memory: no random number is drawn for them.
+
+    `torch.nn.utils.skip_init` does the same, and imports all of sympy for it.
+    """
+
+    def reset_parameters(self) -> None:
+        """Nothing: they are filled by whoever makes the module."""
+
+
+class _RNN(_Uninitialized, nn.RNN): ...
+
+
+class _GRU(_Uninitialized, nn.GRU): ...
+
+
+class _LSTM(_Uninitialized, nn.LSTM): ...
+
+
 def layout_of(module: nn.Module) -> Layout:
     """The sizes of a recurrent module.
 
@@ -44,7 +63,7 @@ def stock_twin(layout: Layout, parameters: Mapping[str, Tensor]) -> nn.RNNBase |
     The coupled LSTM is a stock LSTM whose forget gate has the input gate's parameters negated, since
     1 − σ(a) = σ(−a).
     """
-    kinds = {"rnn_tanh": nn.RNN, "rnn_relu": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM, "lstm_coupled": nn.LSTM}
+    kinds = {"rnn_tanh": _RNN, "rnn_relu": _RNN, "gru": _GRU, "lstm": _LSTM, "lstm_coupled": _LSTM}
     name = layout.cell.name
     if name not in kinds:
         return None
@@ -52,17 +71,16 @@ def stock_twin(layout: Layout, parameters: Mapping[str, Tensor]) -> nn.RNNBase |
     options = {"nonlinearity": name.removeprefix("rnn_")} if name.startswith("rnn_") else {}
     if layout.proj_size:
         options["proj_size"] = layout.proj_size  # type: ignore[assignment]
-    with torch.device("meta"):
-        twin: nn.RNNBase = kinds[name](
-            layout.input_size,
-            layout.hidden_size,
-            layout.num_layers,
-            bidirectional=layout.bidirectional,
-            bias=layout.bias,
-            dtype=first.dtype,
-            **options,
-        )
-    twin.to_empty(device=first.device)
+    twin: nn.RNNBase = kinds[name](
+        layout.input_size,
+        layout.hidden_size,
+        layout.num_layers,
+        bidirectional=layout.bidirectional,
+        bias=layout.bias,
+        device=first.device,
+        dtype=first.dtype,
+        **options,
+    )
     given = (
         {key: uncoupled(key, value) for key, value in parameters.items()}
         if name == "lstm_coupled"
@@ -71,7 +89,6 @@ def stock_twin(layout: Layout, parameters: Mapping[str, Tensor]) -> nn.RNNBase |
     with torch.no_grad():
         for key, parameter in twin.named_parameters():
             parameter.copy_(given[key])
-    twin.flatten_parameters()
     return twin.eval()
 
 

@@ -112,6 +112,8 @@ class Header:
     """B, the number of sequences."""
     dtype: str = "float32"
     device: str = "cpu"
+    precision: str = ""
+    """What the operands of float32 products were rounded to: "TF32", "BF16"; empty: they were not."""
     module: str = ""
     """The type of the recorded module, such as torch.nn.LSTM."""
     loss: float = float("nan")
@@ -136,3 +138,8 @@ class Header:
     """The playback script of the scenario."""
     labels: tuple[str, ...] = ()
     """The names of the input channels, or the vocabulary where the input is tokens."""
+
+    @property
+    def numbers(self) -> str:
+        """What was computed in: "float32", or "float32 (TF32)"."""
+        return f"{self.dtype} ({self.precision})" if self.precision else self.dtype

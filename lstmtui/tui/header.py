@@ -53,7 +53,7 @@ def _facts(session: Session, growth: str, width: int) -> list[Spans]:
         ((f"{layer_text} {_ARROWS[cursor.direction]}", "text"),),
         ((f"batch {cursor.batch}", "text"),),
         (("loss ", "muted"), (UNICODE.number(trace.loss) if is_known else "–", "number")),
-        ((f"{trace.header.device} {trace.header.dtype}", "muted"),),
+        ((f"{trace.header.device} {trace.header.numbers}", "muted"),),
     ]
     if trace.parity is None:
         facts.append((("parity –", "muted"),))

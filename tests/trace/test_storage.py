@@ -323,3 +323,13 @@ def test_an_array_of_text_is_refused(tmp_path: Path) -> None:
     assert isinstance(found, Trace)
     with pytest.raises(UserError, match=r"mask\.npy: damaged"):
         found.arrays["mask"]
+
+
+def test_a_trace_that_does_not_say_its_precision_is_opened(tmp_path: Path) -> None:
+    make_trace("m", precision="TF32").save(tmp_path / "t")
+    assert load(tmp_path / "t").header.numbers == "float32 (TF32)"  # type: ignore[union-attr]
+    file = tmp_path / "t" / "trace.json"
+    manifest = json.loads(file.read_text(encoding="utf-8"))
+    del manifest["models"][0]["header"]["precision"]
+    file.write_text(json.dumps(manifest), encoding="utf-8")
+    assert load(tmp_path / "t").header.numbers == "float32"  # type: ignore[union-attr]

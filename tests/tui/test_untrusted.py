@@ -23,7 +23,7 @@ def evil() -> Traces:
     """Hostile text in every place a file can put it."""
     tokens = np.zeros((40, 1), np.int64)
     options = {"title": EVIL, "notes": f"# {EVIL}\n\n{EVIL}\n\n[link](javascript:{EVIL})", "labels": (EVIL,)}
-    first = synthetic(name=EVIL, extras={"tokens": tokens}, device=EVIL, **options)  # type: ignore[arg-type]
+    first = synthetic(name=EVIL, extras={"tokens": tokens}, device=EVIL, precision=EVIL, **options)  # type: ignore[arg-type]
     second = synthetic("gru", name="b" + EVIL, **options)  # type: ignore[arg-type]
     return Traces({EVIL: first, "b" + EVIL: second})
 

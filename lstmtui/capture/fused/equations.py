@@ -7,7 +7,7 @@ on a sign for it that turns `f * c + i * g` into a linear recurrence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, NamedTuple
 
@@ -17,6 +17,8 @@ from torch import Tensor
 from lstmtui.capture.fused.recurrence import forward_in_time
 from lstmtui.cells import Cell
 from lstmtui.models.unroll import States
+
+Operand = Callable[[Tensor], Tensor]
 
 
 class Sum:
@@ -57,11 +59,11 @@ class Sum:
 class _Rows:
     """One gate's rows of W or R."""
 
-    def __init__(self, matrix: Tensor) -> None:
-        self._matrix = matrix
+    def __init__(self, matrix: Tensor, operand: Operand) -> None:
+        self._matrix, self._operand = matrix, operand
 
-    def __matmul__(self, operand: Tensor) -> Sum:
-        return Sum(((operand, self._matrix),))
+    def __matmul__(self, value: Tensor) -> Sum:
+        return Sum(((self._operand(value), self._matrix),))
 
 
 class _Before:
@@ -99,24 +101,27 @@ class Parameters:
     Args:
         cell: whose equations will be run.
         given: tensors by PyTorch's base names; biases may be left out.
+        operand: rounds what is multiplied as the kernel does.
     """
 
-    def __init__(self, cell: Cell, given: Mapping[str, Tensor]) -> None:
+    def __init__(self, cell: Cell, given: Mapping[str, Tensor], operand: Operand) -> None:
         count = len(cell.rows)
-        self._weight_hr = given.get("weight_hr")
-        matrices = [given[name].chunk(count) for name in ("weight_ih", "weight_hh")]
+        self._weight_hr, self._operand = given.get("weight_hr"), operand
+        matrices = [operand(given[name]).chunk(count) for name in ("weight_ih", "weight_hh")]
         biases = [given[name].chunk(count) if name in given else None for name in ("bias_ih", "bias_hh")]
         for position, row in enumerate(cell.rows):
             end = "_" + row if row else ""
-            setattr(self, "W" + end, _Rows(matrices[0][position]))
-            setattr(self, "R" + end, _Rows(matrices[1][position]))
+            setattr(self, "W" + end, _Rows(matrices[0][position], operand))
+            setattr(self, "R" + end, _Rows(matrices[1][position], operand))
             ih, hh = (0.0 if b is None else b[position] for b in biases)
             setattr(self, "b" + end, ih if row in cell.separate_biases else ih + hh)
             setattr(self, "bh" + end, hh)
 
     def project(self, value: Tensor) -> Tensor:
         """W_hr · value, or value itself in a cell without projection."""
-        return value if self._weight_hr is None else value @ self._weight_hr.T
+        if self._weight_hr is None:
+            return value
+        return self._operand(value) @ self._operand(self._weight_hr).T
 
 
 class Found(NamedTuple):
@@ -137,6 +142,7 @@ def values_of(
     h: Tensor,
     states: States,
     valid: Tensor | None,
+    operand: Operand = lambda tensor: tensor,
 ) -> Found:
     """Every quantity of every timestep.
 
@@ -147,9 +153,10 @@ def values_of(
         h: of every timestep, as the kernel gave it; 0 where not valid.
         states: h, or h and c, before the first timestep.
         valid: bool (T, B, 1), or None.
+        operand: rounds what is multiplied as the kernel does.
     """
     before = (before_each(states[0], h, valid), *(_Before() for _ in states[1:]))
-    running = cell.equations(Parameters(cell, parameters), x, *before)
+    running = cell.equations(Parameters(cell, parameters, operand), x, *before)
     values: dict[str, Tensor] = {}
     c: _Squashable | None = None
     name, value = next(running)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from lstmtui.capture.fused.derivatives import Known, derivatives_of
-from lstmtui.capture.fused.equations import values_of
+from lstmtui.capture.fused.equations import Found, values_of
 from lstmtui.capture.fused.kernel import KERNELS, Kernel, KernelRun, is_onednn
+from lstmtui.capture.products import is_cudnn, kernel_precision, operands_of, products_in
 from lstmtui.capture.recording import Segment, SegmentDerivatives
 from lstmtui.capture.unrolled import Unrolled
 from lstmtui.cells import CELLS, Cell
@@ -43,7 +44,10 @@ class Fused:
     def __init__(self, cell: Cell, parameters: Mapping[str, Tensor], steps: int, batch: int) -> None:
         self._cell = cell
         self._parameters = {name: p.detach() for name, p in parameters.items()}
-        loops = self._parameters["weight_hh"].device.type == "cpu" and not is_onednn(cell, self._parameters)
+        weight, onednn = self._parameters["weight_hh"], is_onednn(cell, self._parameters)
+        self._device = weight.device
+        self.precision = kernel_precision(weight, onednn)
+        loops = weight.device.type == "cpu" and not onednn
         need = _working_memory(cell, self._parameters, batch) + loops * _PER_STEP
         # What a loop of operations keeps is several times what is recorded of it.
         self._keeps = steps * need <= (WORKING if loops else KEPT)
@@ -92,9 +96,7 @@ class Fused:
             run = kernel.run(x, states, valid)
         squashed = run.squashed
         if not values:
-            values, _, squashed = values_of(
-                self._cell, self._parameters, x, run.output.detach(), states, valid
-            )
+            values, _, squashed = self._values(x, run.output.detach(), states, valid)
         back = kernel.gradients(run, d_output, d_finals)
         segment.graph = run = None
         if not _finite(back.x, back.tap, *back.states):
@@ -102,7 +104,8 @@ class Fused:
             return slow.backward(x, states, valid, segment, d_output, d_finals)
         values = {**values, "x": x}
         known = Known(self._cell, self._parameters, values, squashed, states, valid, d_output, d_finals, back)
-        derivatives, parameters = derivatives_of(known)
+        with products_in(self.precision, self._device):
+            derivatives, parameters = derivatives_of(known)
         return SegmentDerivatives({"x": back.x.contiguous(), **derivatives}, back.states, parameters)
 
     def _with_taps(self) -> Kernel:
@@ -116,8 +119,14 @@ class Fused:
         finals = tuple(s.detach().clone() for s in run.finals)
         if not _finite(output, *finals):
             raise NotFinite
-        values, gap, run.squashed = values_of(self._cell, self._parameters, x, output, states, valid)
+        values, gap, run.squashed = self._values(x, output, states, valid)
         return Segment(values, finals, gap, run if run.leaves else None)
+
+    def _values(self, x: Tensor, h: Tensor, states: States, valid: Tensor | None) -> Found:
+        """Every quantity, by products in the precision of the kernel that gave h."""
+        operand = operands_of(self.precision if is_cudnn(self._device) else "")
+        with products_in(self.precision, self._device):
+            return values_of(self._cell, self._parameters, x, h, states, valid, operand)
 
 
 def applies(cell: Cell, parameters: Mapping[str, Tensor], x: Tensor, states: States) -> bool:
