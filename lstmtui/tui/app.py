@@ -24,6 +24,7 @@ from lstmtui.tui.difference import DifferenceApp
 from lstmtui.tui.following import Following
 from lstmtui.tui.screens.commanding import CommandingScreen
 from lstmtui.tui.screens.debugger import DebuggerScreen
+from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.opening import OpeningScreen
 from lstmtui.tui.screens.picker import PickerScreen
 from lstmtui.tui.start import Opening, Start
@@ -142,6 +143,10 @@ class LstmtuiApp(DifferenceApp):
             self.push_screen(PickerScreen(self.start.choices, self.look), picked)
         elif not isinstance(self.screen, DebuggerScreen):
             self.exit()
+
+    def action_help(self) -> None:
+        """Keys and glossary."""
+        self.push_screen(HelpScreen(self.look))
 
     def _opening(self, path: Path, opener: Callable[[Path], Opening]) -> Opening:
         """The opening of a choice; reading its file is part of the work, and so are the file's mistakes."""

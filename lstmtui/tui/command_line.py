@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import Key
 from textual.strip import Strip
+from textual.widget import Widget
 from textual.widgets import Input, Label
 
 from lstmtui.printable import printable
@@ -66,6 +67,9 @@ class PromptInput(Input):
 class CommandLine(Vertical):
     """A prompt with completion (Tab) and history (up, down); Escape leaves it.
 
+    While it is open it has the keyboard, whatever is clicked, hidden or resized: its screen asks
+    `keeps_focus_from` of every change of the focus. What is clicked meanwhile gets the focus afterwards.
+
     Args:
         look: what the terminal can show.
         complete: the words that may stand where the last word of a text is being typed.
@@ -95,6 +99,7 @@ class CommandLine(Vertical):
         self.keys: dict[str, Callable[[], None]] = {
             "enter": self.enter,
             "escape": left,
+            "ctrl+c": left,
             "tab": self.complete,
             "up": lambda: self.recall(-1),
             "down": lambda: self.recall(1),
@@ -102,6 +107,8 @@ class CommandLine(Vertical):
         """What the prompt's own keys do."""
         self._history: list[str] = []
         self._at = 0
+        self._afterwards: Widget | None = None
+        """What gets the focus when the prompt is closed."""
 
     def compose(self) -> ComposeResult:
         yield self.answer
@@ -116,6 +123,8 @@ class CommandLine(Vertical):
 
     def open(self, text: str = "") -> None:
         """Show the prompt with something typed already."""
+        if not self.is_open:
+            self._afterwards = self.screen.focused
         self.display = True
         self._at = len(self._history)
         self.say([])
@@ -125,9 +134,19 @@ class CommandLine(Vertical):
         self.screen.set_focus(self.input, scroll_visible=False)
 
     def close(self) -> None:
-        """Take the prompt off the screen."""
+        """Take the prompt off the screen; the focus is where it was before, or where a click wanted it."""
+        if not self.is_open:
+            return
         self.display = False
         self.say([])
+        after = self._afterwards
+        self.screen.set_focus(after if after is not None and after.is_on_screen else None, False)
+
+    def keeps_focus_from(self, widget: Widget | None) -> bool:
+        """Whether the open prompt keeps the focus that `widget` is about to get."""
+        if self.is_open and widget is not None and widget is not self.input:
+            self._afterwards = widget
+        return self.is_open and widget is not self.input
 
     def say(self, lines: list[Spans]) -> None:
         """Show what came of a line, above it."""

@@ -12,6 +12,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.message import Message
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from lstmtui.errors import Cancelled, UserError
@@ -72,7 +73,7 @@ class CommandingScreen(Screen[None]):
         self.session, self.look, self.place = session, look, place
         self.message: Stop | None = None
         self.command_line = CommandLine(
-            look, lambda text: complete(text, session), self._run_typed, self._close_prompt
+            look, lambda text: complete(text, session), self._run_typed, lambda: self.command_line.close()
         )
         self.running: Command | None = None
         self._waiting: deque[Command] = deque()
@@ -83,6 +84,13 @@ class CommandingScreen(Screen[None]):
         """Set when the command that runs is not wanted any more."""
         self._line: str | None = None
         """What was typed of the command that runs, where its answer is elsewhere."""
+
+    def set_focus(
+        self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False
+    ) -> None:
+        """Focus a widget, or none; Textual changes the focus nowhere else."""
+        if not self.command_line.keeps_focus_from(widget):
+            super().set_focus(widget, scroll_visible, from_app_focus)
 
     def show_session(self) -> None:
         """Draw what changed."""
@@ -122,7 +130,7 @@ class CommandingScreen(Screen[None]):
             if self._typed:
                 # What is typed ahead is the next line, as it is after an answer that comes at once.
                 self._line = self.command_line.input.value
-                self._close_prompt()
+                self.command_line.close()
             self.set_timer(SLOW, partial(self._say_that_it_is_slow, command))
             self._given_up = Event()
             self._execute(command, self._given_up)
@@ -142,7 +150,7 @@ class CommandingScreen(Screen[None]):
         else:
             self._waiting.append(command)
             if self._typed:
-                self._close_prompt()
+                self.command_line.close()
 
     def _say_that_it_is_slow(self, command: Command) -> None:
         if self.running is command:
@@ -235,7 +243,7 @@ class CommandingScreen(Screen[None]):
     def _answer(self, outcome: Outcome, *, quiet: bool) -> None:
         """Close the prompt where the footer says enough; else leave it open under the answer."""
         if self._is_told(outcome, quiet=quiet) and self.running is None:
-            self._close_prompt()
+            self.command_line.close()
             return
         self.command_line.input.value = "" if outcome.ok else self.command_line.input.value
         self.command_line.say([((outcome.text, "text" if outcome.ok else "warning"),)])
@@ -243,10 +251,6 @@ class CommandingScreen(Screen[None]):
     def _is_told(self, outcome: Outcome, *, quiet: bool = False) -> bool:
         """Whether the footer says enough of what came of a line."""
         return outcome.ok and (quiet or len(outcome.text) < self.size.width - 2)
-
-    def _close_prompt(self) -> None:
-        self.command_line.close()
-        self.set_focus(None)
 
     def _refuse(self, text: str, error: ScriptError) -> None:
         """Show a mistake under the place where it is."""

@@ -32,7 +32,6 @@ from lstmtui.tui.panels.step import StepPanel
 from lstmtui.tui.panels.timeline import TimelinePanel
 from lstmtui.tui.panels.values import ValuesPanel
 from lstmtui.tui.panels.watches import WatchesPanel
-from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.showing import ShowingScreen
 from lstmtui.tui.theme import Look
 from lstmtui.tui.tour import writes_nothing
@@ -294,6 +293,6 @@ class DebuggerScreen(ShowingScreen):
         """quit"""
         await self.app.action_quit()
 
-    def action_help(self) -> None:
+    async def action_help(self) -> None:
         """Keys and glossary."""
-        self.app.push_screen(HelpScreen(self.look))
+        await self.app.run_action("help")

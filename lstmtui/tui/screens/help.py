@@ -7,17 +7,17 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from lstmtui.cells import CELLS
 from lstmtui.cells.glossary import GLOSSARY
 from lstmtui.tui.keys import KEYS, label
+from lstmtui.tui.screens.dialog import Dialog
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Everything there is to know, on one page that scrolls."""
 
     DEFAULT_CSS = """
@@ -25,7 +25,7 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen > Vertical { width: 96%; max-width: 110; height: 94%; border: round $border; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,f1,enter", "dismiss", "back"),
+        Binding("question_mark,f1,enter", "leave", "back"),
         Binding("down,j,space", "scroll(1)", "down"),
         Binding("up,k", "scroll(-1)", "up"),
         Binding("pagedown,right,l", "page(1)", "page down"),

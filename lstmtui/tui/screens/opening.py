@@ -11,12 +11,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.worker import get_current_worker
 
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.session.preparation import prepare
 from lstmtui.trace import Trace, Traces
+from lstmtui.tui.screens.dialog import Dialog
 from lstmtui.tui.start import Opening
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.bars import Bars
@@ -26,7 +26,7 @@ _EVERY = 0.1
 """Seconds between two reports to the screen."""
 
 
-class OpeningScreen(ModalScreen[Traces | Trace | None]):
+class OpeningScreen(Dialog[Traces | Trace | None]):
     """Returns what was recorded, or None when it was cancelled or could not be."""
 
     DEFAULT_CSS = """
@@ -39,7 +39,6 @@ class OpeningScreen(ModalScreen[Traces | Trace | None]):
     OpeningScreen.-failed Bars { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,ctrl+c", "cancel", "cancel"),
         Binding("enter", "acknowledge", "back"),
         Binding("down,j", "scroll(1)", "down"),
         Binding("up,k", "scroll(-1)", "up"),
@@ -125,7 +124,7 @@ class OpeningScreen(ModalScreen[Traces | Trace | None]):
             ]
         )
 
-    def action_cancel(self) -> None:
+    def action_leave(self) -> None:
         """Cancel the recording, or leave a problem that was shown."""
         if self.failed:
             self.dismiss(None)

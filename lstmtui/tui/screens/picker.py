@@ -11,16 +11,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from lstmtui.tui.screens.dialog import Dialog
 from lstmtui.tui.start import Choice
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import safe
 
 
-class PickerScreen(ModalScreen[Path | None]):
+class PickerScreen(Dialog[Path | None]):
     """Returns the path of the scenario that was picked, or None."""
 
     DEFAULT_CSS = """
@@ -30,7 +30,6 @@ class PickerScreen(ModalScreen[Path | None]):
     PickerScreen OptionList { height: auto; max-height: 100%; border: none; background: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss(None)", "leave"),
         Binding("j", "move(1)", "down"),
         Binding("k", "move(-1)", "up"),
         Binding("right,l", "select", "open"),
