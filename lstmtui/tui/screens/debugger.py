@@ -249,7 +249,7 @@ class DebuggerScreen(ShowingScreen):
     def action_panel_by(self, by: int) -> None:
         """Focus the next panel on screen, or the one before."""
         shown = [n for n, p in sorted(self.panels.items()) if p.on_screen]
-        if self.zoomed is not None:
+        if self.zoomed is not None or not shown:  # a terminal of a few cells has room for none
             shown = [n for n, p in sorted(self.panels.items()) if p.fits(self.session)]
         now = getattr(self.focused, "NUMBER", shown[-1] if by > 0 else shown[0])
         at = shown.index(now) if now in shown else 0

@@ -30,8 +30,8 @@ class Dialog(ModalScreen[Result]):
     _result: Result | None = None
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
-        """Leave with a result; without effect after the first time, and where the app has ended."""
-        if self._is_left:
+        """Leave with a result; without effect after the first time, and where the app is ending."""
+        if self._is_left or self.app._exit:
             return AwaitComplete()
         self._is_left, self._result = True, result
         return super().dismiss(result) if self.is_active else AwaitComplete()
