@@ -12,7 +12,7 @@ from typing import ClassVar
 from textual import on
 from textual.binding import BindingType
 from textual.driver import Driver
-from textual.events import Event, Key
+from textual.events import Event, InputEvent, Key, Paste
 from textual.message import Message
 from textual.screen import Screen
 
@@ -66,7 +66,9 @@ class LstmtuiApp(DifferenceApp):
         self.set_class(ascii, "-ascii")
 
     async def on_event(self, event: Event) -> None:
-        """A key may close the prompt: the next one waits until it has been taken."""
+        """A key may close the prompt: the next one waits until it has been taken. After the end none is."""
+        if self._exit and isinstance(event, (InputEvent, Paste)):
+            return  # there may be no screen that could take it
         typed = self.focused if isinstance(event, Key) and not event.is_forwarded else None
         await super().on_event(event)
         if isinstance(typed, PromptInput):
