@@ -1,4 +1,4 @@
-"""What has the keyboard and what is left: the open prompt, dialogs, also where keys and clicks come at once."""
+"""What has the keyboard and what is left: the open prompt and dialogs, also where keys come at once."""
 
 from __future__ import annotations
 
