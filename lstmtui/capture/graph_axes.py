@@ -90,7 +90,7 @@ def _product(shape: tuple[int, ...], left: Axes | None, right: Axes | None) -> A
 
 
 def place_of(dim: int, dimensions: int) -> int:
-    """An axis as autograd keeps it: a negative one is stored as 2⁶⁴ less."""
+    """A place among so many, from an axis or index as autograd keeps it: a negative one has 2⁶⁴ added."""
     return (dim - 2**64 if dim >= 2**63 else dim) % dimensions
 
 
@@ -115,8 +115,13 @@ def _cut(end: End, axes: Axes) -> Axes:
     place = place_of(node._saved_dim, len(shape))
     if node._saved_step != 1 or not axes.shape[place]:
         return unknown(shape)
-    start = node._saved_start
-    return axes.cut(place, start + axes.shape[place] if start < 0 else start, shape[place])
+    return axes.cut(place, place_of(node._saved_start, axes.shape[place]), shape[place])
+
+
+def _split(end: End, axes: Axes) -> Axes:
+    node, shape = end[0], shape_of(end)
+    place = place_of(node._saved_dim, len(shape))
+    return axes.cut(place, end[1] * node._saved_split_size, shape[place])
 
 
 def _unbound(end: End, axes: Axes) -> Axes:
@@ -129,5 +134,6 @@ _MOVES: dict[str, Callable[[End, Axes], Axes]] = {
     "Permute": _permuted,
     "Select": _selected,
     "Slice": _cut,
+    "Split": _split,
     "Unbind": _unbound,
 }

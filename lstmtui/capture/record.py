@@ -23,6 +23,7 @@ from lstmtui.capture.output import output_of
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.tap import Tap
 from lstmtui.capture.wrapped import named_parameters, unwrapped
+from lstmtui.cells.glossary import LAST_HIDDEN
 from lstmtui.trace import Trace
 from lstmtui.trace.writing import TraceWriter
 
@@ -119,6 +120,7 @@ def _record(
     trace = assemble(name or type(module).__name__, module, tap.runs, scalar, gradients, output, d_output)
     header = replace(
         trace.header,
+        loss_text=LAST_HIDDEN if loss is None else "",
         loss_kind="last_hidden" if loss is None else "custom",
         output_kind="hidden" if is_plain(module) else "custom",
     )

@@ -146,7 +146,7 @@ def _header(scenario: Scenario, spec: ModelSpec, header: Header, *, default: boo
         notes="\n\n".join(part for part in (scenario.notes, *spec.notes) if part),
         script=scenario.script,
         labels=scenario.input.labels,
-        loss_text=describe(objective, head=head),
+        loss_text=describe(objective, head=head, bidirectional=layout.bidirectional),
         loss_kind="last_hidden" if default else cast(LossKind, objective.loss),
         output_kind="head" if head else "hidden",
         layers=tuple(_renamed(layer) for layer in header.layers),

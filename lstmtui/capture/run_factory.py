@@ -46,7 +46,7 @@ def record_factory(
     x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
     x = x.to(dtype) if x.is_floating_point() else x
     batch_first = takes_batch_first(module) if spec.batch_first is None else spec.batch_first
-    default = objective.loss == "sum" and objective.at == "last"
+    default = objective.at == "last_hidden"
     loss = loss_of(objective, device, head=True)
     assert loss is not None
     mask = torch.as_tensor(objective.mask, device=device)

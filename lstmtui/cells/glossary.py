@@ -48,3 +48,6 @@ GLOSSARY: tuple[Entry, ...] = (
     Entry("parity", "the largest difference between these outputs and those of PyTorch's own module"),
 )
 """In the order a reader meets them."""
+
+LAST_HIDDEN = "sum of the last hidden state"
+"""What the gradients are of where nobody says otherwise, in words."""

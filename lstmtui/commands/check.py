@@ -79,11 +79,13 @@ def _list(file: str) -> int:
 
 
 def _describe(scenario: Scenario) -> str:
+    from lstmtui.cells.glossary import LAST_HIDDEN
     from lstmtui.scenario.problem import counted
 
     source, objective = scenario.input, scenario.objective
     size = counted(source.size, "channel" if source.tokens is None else "token id")
-    return (
-        f"{counted(len(scenario.models), 'model')}, T={source.steps:,}, B={source.batch:,}, {size}, "
-        f"{objective.loss} at {objective.at}"
-    )
+    loss = f"{objective.loss} at {objective.at}"
+    if objective.at == "last_hidden":
+        headless = any(getattr(model, "head", None) is None for model in scenario.models)
+        loss = LAST_HIDDEN if headless else "sum at last"
+    return f"{counted(len(scenario.models), 'model')}, T={source.steps:,}, B={source.batch:,}, {size}, {loss}"

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lstmtui.cells.glossary import LAST_HIDDEN
+
 if TYPE_CHECKING:
     from lstmtui.scenario import Objective
 
@@ -25,10 +27,12 @@ def loss_of(objective: Objective, device: torch.device, *, head: bool) -> Callab
     Args:
         objective: what the scenario says.
         device: where y will be.
-        head: whether y comes from a head. Without one, the sum at the last timestep is that of the last
-            hidden state, which is also what None stands for in `lstmtui.record`.
+        head: whether y comes from a head.
+
+    Returns:
+        None for the sum of the last hidden state, as in `lstmtui.record`.
     """
-    if objective.loss == "sum" and objective.at == "last" and not head:
+    if objective.at == "last_hidden" and not head:
         return None
     mask = torch.as_tensor(objective.mask, device=device)
     target = None if objective.target is None else torch.as_tensor(objective.target, device=device)
@@ -48,8 +52,11 @@ def loss_of(objective: Objective, device: torch.device, *, head: bool) -> Callab
     return loss
 
 
-def describe(objective: Objective, *, head: bool) -> str:
+def describe(objective: Objective, *, head: bool, bidirectional: bool = False) -> str:
     """The objective in words: "mse of y, every timestep"."""
+    if objective.at == "last_hidden" and not head:
+        return LAST_HIDDEN + (", both directions" if bidirectional else "")
     of = "y" if head else "h"
-    where = {"every": "every timestep", "last": "last timestep"}.get(str(objective.at), f"t={objective.at}")
+    places = {"every": "every timestep", "last": "last timestep", "last_hidden": "last timestep"}
+    where = places.get(str(objective.at), f"t={objective.at}")
     return f"{objective.loss.replace('_', ' ')} of {of}, {where}"

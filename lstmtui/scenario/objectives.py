@@ -38,8 +38,8 @@ def read_objective(
     task = source.task if source else None
     has_target = table.target is not None or (task is not None and table.loss != "sum")
     loss = table.loss or (task.loss if task else None if has_target else "sum")
-    at = table.at if table.at is not None else task.at if task else "every" if has_target else "last"
-    _check_at(at, source, report)
+    at = table.at if table.at is not None else task.at if task else "every" if has_target else "last_hidden"
+    _check_at(table.at, source, report)
     _check_loss(loss, table, has_target or source is None or "target" in raw, report)
     if source is None or loss is None or len(report) > before:
         if table.target is not None and loss != "sum":
@@ -103,6 +103,8 @@ def _check_loss(loss: str | None, table: ObjectiveTable, has_target: bool, repor
 def _check_at(at: Any, source: Source | None, report: Report) -> None:
     place = ("objective", "at")
     allowed = '"last", "every" or a timestep'
+    if at is None:
+        return
     if isinstance(at, str):
         if at not in _PLACES:
             report.add(place, f"is {shown(at)}", "allowed: " + allowed, closest(at, _PLACES))
@@ -119,7 +121,7 @@ def _mask(at: Any, source: Input) -> Array:
     if at == "every":
         return np.ones((source.steps, source.batch), dtype=bool)
     lengths = source.steps if source.lengths is None else source.lengths
-    chosen = steps == (lengths - 1 if at == "last" else at)
+    chosen = steps == (lengths - 1 if at in ("last", "last_hidden") else at)
     return np.broadcast_to(chosen, (source.steps, source.batch)).copy()
 
 

@@ -59,7 +59,8 @@ class Objective:
     loss: str
     """mse, cross_entropy, bce or sum."""
     at: str | int
-    """"last", "every" or a timestep."""
+    """"last", "every" or a timestep; "last_hidden": the last hidden state of each direction, which backwards
+    is that of the first timestep; y at the last timestep where the model has a head."""
     target: Array | None
     """(T, B, O) float64, or ids (T, B) int64 for cross_entropy; None for sum."""
     mask: Array

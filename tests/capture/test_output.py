@@ -78,6 +78,14 @@ def packed_equal(m: Model, x: Tensor) -> Tensor:
     return pad_packed_sequence(m.layer(pack_padded_sequence(x, torch.full((N,), N)))[0])[0]
 
 
+def by_index(h: Tensor, fc: nn.Module) -> Tensor:
+    return torch.stack([fc(h[t]) for t in range(N)])
+
+
+def halves(h: Tensor, fc: nn.Module) -> Tensor:
+    return torch.cat([fc(h[:2]), h[-2:].relu()])
+
+
 def first(y: Any) -> Any:
     return y
 
@@ -107,8 +115,9 @@ TOLD: dict[str, tuple[Callable[[Model, Tensor], Any], Callable[[Any], Tensor]]] 
     "convolution": (lambda m, x: m.conv(m.layer(x)[0].permute(1, 2, 0)), lambda y: y.permute(2, 0, 1)),
     "attention": (lambda m, x: m.attention(x, *[m.layer(x)[0]] * 2)[0] + m.layer(x)[0], first),
     "step by step": (lambda m, x: torch.stack([m.fc(h) for h in m.layer(x)[0]], 1), swapped),
-    "index by index": (lambda m, x: torch.stack([m.fc(m.layer(x)[0][t]) for t in range(N)]), first),
-    "two halves": (lambda m, x: torch.cat([m.layer(x)[0][:2], m.layer(x)[0][2:]]), first),
+    "index by index": (lambda m, x: by_index(m.layer(x)[0], m.fc), first),
+    "two halves": (lambda m, x: halves(m.layer(x)[0], m.fc), first),
+    "two chunks": (lambda m, x: torch.cat([m.fc(h) for h in m.layer(x)[0].chunk(2)]), first),
     "wider": (lambda m, x: torch.cat([x, m.layer(x)[0]], -1), first),
     "packed": (packed, first),
     "packed, batch first": (packed_batch_first, swapped),

@@ -16,7 +16,7 @@ def test_good_file_is_described_on_stdout(tmp_path: Path, capsys: pytest.Capture
     path.write_text(GOOD)
     assert main(["check", str(path)]) == 0
     output = capsys.readouterr()
-    assert output.out == f"{path}: fine: 1 model, T=3, B=1, 1 channel, sum at last\n"
+    assert output.out == f"{path}: fine: 1 model, T=3, B=1, 1 channel, sum of the last hidden state\n"
     assert output.err == ""
 
 

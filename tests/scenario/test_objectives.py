@@ -18,11 +18,11 @@ def _model(outputs: int) -> str:
     return f'\n[[model]]\ncell = "lstm"\nhidden_size = 4\nhead = {outputs}\n'
 
 
-def test_without_an_objective_it_is_the_sum_at_the_last_timestep_of_each_sequence(
+def test_without_an_objective_it_is_the_sum_of_the_last_hidden_state_of_each_sequence(
     load: Callable[..., Any],
 ) -> None:
     objective = load(RAGGED).objective
-    assert (objective.loss, objective.at, objective.target) == ("sum", "last", None)
+    assert (objective.loss, objective.at, objective.target) == ("sum", "last_hidden", None)
     np.testing.assert_array_equal(objective.mask, [[False, False], [False, True], [True, False]])
 
 
