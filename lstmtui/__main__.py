@@ -13,6 +13,8 @@ from lstmtui.commands import VERBS, verb
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 
+COMPLETION = "--print-completion"
+SHELLS = ("bash", "zsh")
 FINE, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141
 
 
@@ -55,14 +57,19 @@ def _run(argv: list[str]) -> int:
     name = argv[0] if argv else "open"
     if name in VERBS:
         return _run_verb(name, argv[1:])
-    if name.startswith("-") and name not in ("-h", "--help", "--version"):
+    if name.startswith("-") and name.partition("=")[0] not in ("-h", "--help", "--version", COMPLETION):
         return _run_verb("open", argv)
     if not name.startswith("-"):
         from lstmtui.scenario.problem import closest
 
         meant = closest(name, VERBS) or ("open " + name if name.endswith(".toml") else "")
         _overview().error(f"there is no verb {name}" + (f"; did you mean lstmtui {meant}?" if meant else ""))
-    _overview().parse_args(argv[:1])
+    parser = _overview()
+    shell = parser.parse_args(argv).print_completion
+    if shell is not None:
+        from lstmtui.commands.completion import completion_script
+
+        print(completion_script(parser, shell))
     return FINE
 
 
@@ -86,6 +93,8 @@ def _overview() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"lstmtui {__version__}")
+    help = 'print a script that completes words, for: eval "$(lstmtui --print-completion bash)"'
+    parser.add_argument(COMPLETION, choices=SHELLS, help=help)
     return parser
 
 

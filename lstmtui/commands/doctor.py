@@ -8,14 +8,13 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 
+from lstmtui import __version__
 from lstmtui.libraries import MissingLibrary, load_library
 from lstmtui.printable import printable
 
 SUMMARY = "say what was found: torch, devices, terminal, colours"
 
-_PACKAGES = ("lstmtui", "torch", "numpy", "textual", "rich", "pydantic", "safetensors")
 _VARIABLES = (
     "TERM",
     "COLORTERM",
@@ -42,19 +41,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each thing that was looked at."""
-    for section in (_packages(), _devices(), _terminal(), _scenarios()):
-        for name, found in section:
-            print(printable(f"{name:<22} {found}"))
+    for section in (_packages, _devices, _terminal, _scenarios):
+        try:
+            for name, found in section():
+                print(printable(f"{name:<22} {found}"))
+        except ImportError as error:  # the packages that are listed above say why
+            print(printable(f"{section.__name__[1:]:<22} could not be looked at: {error}"))
     return 0
 
 
 def _packages() -> Iterator[tuple[str, str]]:
     yield "python", f"{platform.python_version()} on {platform.platform()}"
-    for name in _PACKAGES:
-        try:
-            yield name, version(name)
-        except PackageNotFoundError:
-            yield name, "not installed"
+    yield "lstmtui", __version__
+    from lstmtui.commands.dependencies import dependencies
+
+    missing: dict[str, list[str]] = {}
+    for dependency in dependencies():
+        if dependency.extra and dependency.installed is None:
+            missing.setdefault(dependency.extra, []).append(dependency.name)
+        else:
+            yield dependency.name, str(dependency)
+    for extra, names in missing.items():
+        yield f"extra {extra}", f"not installed: {', '.join(names)}; pip install 'lstmtui[{extra}]'"
 
 
 def _devices() -> Iterator[tuple[str, str]]:

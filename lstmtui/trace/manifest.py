@@ -10,7 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstmtui import __version__
 from lstmtui.errors import UserError
+from lstmtui.printable import printable
 from lstmtui.trace.header import SCHEMA, Header
 from lstmtui.trace.writer_lock import is_held
 
@@ -31,6 +33,7 @@ def write_manifest(file: Path, data: str, models: list[dict[str, Any]], *, sever
     manifest = {
         "format": _FORMAT,
         "schema": SCHEMA,
+        "lstmtui": __version__,
         "several": several,
         "data": data,
         "models": models,
@@ -111,7 +114,9 @@ def _read(file: Path) -> dict[str, Any]:
     except (ValueError, TypeError, RecursionError, OSError) as error:
         raise UserError(f"{file}: damaged: {error}") from error
     if schema > SCHEMA:
-        raise UserError(f"{file}: written by a newer lstmtui (schema {schema}; this one reads {SCHEMA})")
+        writer = printable(str(manifest.get("lstmtui", ""))[:20])
+        newer = "a newer lstmtui" + (f", {writer}" if writer else "")
+        raise UserError(f"{file}: written by {newer} (schema {schema}; this one reads {SCHEMA})")
     return manifest  # type: ignore[no-any-return]
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from email.message import Message
+from importlib.metadata import version
+
 import pytest
 
 from lstmtui.__main__ import main
 
 
 def test_everything_that_was_looked_at_has_a_line(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
     monkeypatch.setenv("TERM", "xterm\x1b]0;x\x07")
     monkeypatch.delenv("COLORTERM", raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -33,6 +39,39 @@ def test_everything_that_was_looked_at_has_a_line(capsys, monkeypatch: pytest.Mo
     assert "16, because TERM=xterm" in said.out
     assert "\x1b" not in said.out
     assert said.err == ""
+
+
+def test_every_declared_dependency_has_its_version_and_whether_it_fits(
+    capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = Message()
+    for name, value in (
+        ("Requires-Dist", "numpy>=1.26"),
+        ("Requires-Dist", "rich>=999"),
+        ("Requires-Dist", "not-there-at-all>=1; python_version >= '3'"),
+        ("Requires-Dist", "pytest<2; python_version < '3'"),
+        ("Requires-Dist", 'pyte>=0.8.2; extra == "drawing"'),
+        ("Requires-Dist", 'nor-this; extra == "drawing"'),
+        ("Provides-Extra", "drawing"),
+    ):
+        declared[name] = value
+    monkeypatch.setattr("lstmtui.commands.dependencies.metadata", lambda name: declared)
+    assert main(["doctor"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert f"numpy {version('numpy')}, as wanted >=1.26" in lines
+    assert f"rich {version('rich')} does not fit, wanted >=999: pip install 'rich>=999'" in lines
+    assert "not-there-at-all not installed, wanted >=1" in lines
+    assert f"pyte {version('pyte')}, as wanted >=0.8.2 for [drawing]" in lines
+    assert "extra drawing not installed: nor-this; pip install 'lstmtui[drawing]'" in lines
+    assert not any(line.startswith("pytest") for line in lines)
+
+
+def test_what_a_missing_package_hides_is_a_line(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lstmtui.tui.colors", None)
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^terminal +could not be looked at: import of lstmtui\.tui\.colors", said, re.M)
+    assert re.search(r"^bundled scenarios", said, re.M)
 
 
 def test_no_colour_is_explained(capsys, monkeypatch: pytest.MonkeyPatch) -> None:

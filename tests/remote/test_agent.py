@@ -93,6 +93,7 @@ class Slowly(Workshop):
 
 @pytest.fixture
 def slowly(monkeypatch: pytest.MonkeyPatch) -> Slowly:
+    pytest.importorskip("torch")
     workshop = Slowly()
     monkeypatch.setattr("remote.pairs.Workshop", lambda: workshop)
     return workshop

@@ -166,7 +166,8 @@ def manifest(path: Path) -> dict[str, Any]:
 def test_a_newer_trace_is_refused_with_both_versions(tmp_path: Path) -> None:
     make_trace().save(tmp_path)
     (tmp_path / "trace.json").write_text(json.dumps(manifest(tmp_path) | {"schema": SCHEMA + 1}))
-    with pytest.raises(UserError, match=f"newer lstmtui \\(schema {SCHEMA + 1}; this one reads {SCHEMA}\\)"):
+    newer = f"newer lstmtui, {lstmtui.__version__} \\(schema {SCHEMA + 1}; this one reads {SCHEMA}\\)"
+    with pytest.raises(UserError, match=newer):
         load(tmp_path)
 
 
