@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lstmtui import __version__
 from lstmtui.commands import VERBS, verb
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
+from lstmtui.streams import complain, drop_output, open_streams
 
 COMPLETION = "--print-completion"
 SHELLS = ("bash", "zsh")
@@ -19,37 +19,46 @@ FINE, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb, and give the exit status: 0 fine, 2 bad input or usage.
+    """Run one verb, and give the exit status: 0 fine, 2 bad input or usage, or output that nothing takes.
 
     Args:
         argv: the arguments without the program's name; None: those of the process.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without Unicode gets ?, not a traceback
+    open_streams()
     try:
-        status = _run(list(sys.argv[1:] if argv is None else argv))
+        status = _status(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
-        return status
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except BrokenPipeError:
+        status = BROKEN_PIPE
+    except OSError as error:
+        complain(f"{error.filename or 'standard output'}: {(error.strerror or str(error)).lower()}")
+        status = BAD_INPUT
+    drop_output()
+    return status
+
+
+def _status(argv: list[str]) -> int:
+    try:
+        return _run(argv)
     except UserError as error:
-        print(printable(str(error), lines=True), file=sys.stderr)
+        complain(str(error))
         return BAD_INPUT
     except SystemExit as stop:  # argparse, after --help or wrong usage
         return stop.code if isinstance(stop.code, int) else FINE
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone; what is left must not be flushed into the pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are printable whatever was typed."""
+    """A parser whose complaints are printable whatever was typed, and whose help is written or fails."""
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         self.exit(BAD_INPUT, f"{self.prog}: {printable(message)}\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # Argparse's own swallows it when nothing takes the help.
+        (file or sys.stderr).write(message)
 
 
 def _run(argv: list[str]) -> int:

@@ -28,6 +28,16 @@ def stuck(self, pages):
 DebuggerScreen.action_page = stuck
 sys.exit(main(sys.argv[1:]))
 """
+RECORDS = """
+import time
+from lstmtui.tui.launch import launch
+from lstmtui.tui.start import Opening, Start
+def work(progress):
+    while True:
+        progress("LSTM", 1, 2)
+        time.sleep(0.001)
+launch(Start(opening=Opening("one", work)))
+"""
 PAGE_DOWN = "\x1b[6~"
 
 
@@ -66,6 +76,18 @@ def test_a_signal_leaves_the_terminal_clean(number: signal.Signals, saved: str) 
         assert monotonic() - begun < 2
         assert_clean(program)
         assert "Traceback" not in program.terminal.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda s: s.name)
+def test_a_signal_while_a_scenario_is_recorded_is_no_traceback(number: signal.Signals) -> None:
+    with Program([], (80, 24), program=("-c", RECORDS)) as program:
+        program.before = program.attributes  # type: ignore[attr-defined]
+        program.wait_for("1 of 2 timesteps")
+        program.process.send_signal(number)
+        assert program.end(limit=5) == 128 + number
+        assert_clean(program)
+        assert "Traceback" not in program.terminal.text
+        assert "Error" not in program.terminal.text
 
 
 def test_a_program_that_is_stuck_is_ended_within_two_seconds(saved: str) -> None:

@@ -1,0 +1,85 @@
+"""Standard streams that are closed, full, or left by their reader: a sentence or silence, and a true status."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from synthetic import synthetic
+
+FULL = "standard output: no space left on device\n"
+NO_TERMINAL = "the debugger needs a terminal; `lstmtui play --plain TARGET` works without one\n"
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A small run on disk."""
+    path = tmp_path_factory.mktemp("traces") / "run.trace"
+    synthetic("lstm", 5, 2).save(path)
+    return str(path)
+
+
+def ran(
+    arguments: str, streams: str, *, unbuffered: bool = False, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """What comes of `lstmtui ARGUMENTS STREAMS` in a shell."""
+    return subprocess.run(
+        ["sh", "-c", f'"$0" -m lstmtui {arguments} {streams}', sys.executable],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONUNBUFFERED": "1" if unbuffered else "", **variables},
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("arguments", ["--help", "scenarios", "check first-steps", "diagnose $TRACE"])
+def test_output_onto_a_full_disk_is_a_sentence(arguments: str, unbuffered: bool, saved: str) -> None:
+    done = ran(arguments, ">/dev/full", unbuffered=unbuffered, TRACE=saved)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", FULL)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "streams", "status", "told"),
+    [
+        ("scenarios", ">&-", 0, ""),
+        ("diagnose $TRACE", ">&-", 0, ""),
+        ("play $TRACE --script -", "<&-", 0, ""),
+        ("open $TRACE", "<&-", 2, NO_TERMINAL),
+        ("open $TRACE", "2>&-", 2, ""),
+        ("agent", "<&- >&- 2>&-", 0, ""),
+        ("check nothing.toml", "<&- >&- 2>&-", 2, ""),
+        ("nonsense", "2>/dev/full", 2, ""),
+        ("check nothing.toml", "2>/dev/full", 2, ""),
+    ],
+)
+def test_a_stream_that_takes_or_gives_nothing_is_no_traceback(
+    arguments: str, streams: str, status: int, told: str, saved: str
+) -> None:
+    done = ran(arguments, streams, TRACE=saved)
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", told)
+
+
+def test_a_file_never_gets_the_number_of_a_closed_stream(saved: str, tmp_path: Path) -> None:
+    (tmp_path / "script").write_text("print t\nexport made.csv\nprint t\n")
+    options = f"--script {tmp_path}/script --out {tmp_path}"
+    assert ran(f"play $TRACE {options}", ">&- 2>&-", TRACE=saved).returncode == 0
+    lines = (tmp_path / "made.csv").read_text().splitlines()
+    assert len(lines) == 6
+    assert len({line.count(",") for line in lines}) == 1
+
+
+def test_a_reader_that_has_seen_enough_is_no_traceback(saved: str) -> None:
+    script = "\n".join(["print h"] * 3000)
+    shell = f'printf \'%s\' "$SCRIPT" | "$0" -m lstmtui play {saved} --script - | head -1'
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "SCRIPT": script},
+    )
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")
