@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full, or left by their reader: a sentence or silence, and a true status."""
+"""Standard streams that are closed, full, or left by their reader: a sentence or silence, a true status."""
 
 from __future__ import annotations
 
