@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, BinaryIO
 
 import numpy as np
+from msgspec import Struct
 
 from lstmtui.errors import Cancelled
 from lstmtui.playback import export
@@ -163,6 +164,8 @@ def carried(value: Any) -> int:
         return sum(map(carried, value))
     if isinstance(value, dict):
         return sum(map(carried, (*value, *value.values())))
+    if isinstance(value, Struct):
+        return sum(carried(getattr(value, name)) for name in value.__struct_fields__)
     if is_dataclass(value) and not isinstance(value, (type, Expression)):
         assert value.__dataclass_params__.frozen, value  # type: ignore[attr-defined]
         return sum(carried(getattr(value, field.name)) for field in fields(value))

@@ -14,7 +14,7 @@ from lstmtui.libraries import load_library
 
 if TYPE_CHECKING:
     from lstmtui.remote.desk import Progress, Workshop
-    from lstmtui.remote.requests import Open
+    from lstmtui.remote.wire.messages import Open
     from lstmtui.trace import Traces
 
 SUMMARY = "the remote end, which `lstmtui open ssh://…` starts"

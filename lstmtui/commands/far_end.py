@@ -12,7 +12,7 @@ from lstmtui.errors import UserError
 
 if TYPE_CHECKING:
     from lstmtui.remote.client import Client
-    from lstmtui.remote.requests import Open
+    from lstmtui.remote.wire.messages import Open
 
 VARIABLE = "LSTMTUI_REMOTE_COMMAND"
 
@@ -37,8 +37,8 @@ def wanted(arguments: argparse.Namespace) -> Open:
     Raises:
         UserError: the target is not of the form ssh://[user@]host[:port]/path.
     """
-    from lstmtui.remote.requests import Open
     from lstmtui.remote.target import parse_target
+    from lstmtui.remote.wire.messages import Open
 
     path = parse_target(arguments.target).path
     waits = getattr(arguments, "follow", False)

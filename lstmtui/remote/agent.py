@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from importlib.util import find_spec
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any
 
+from msgspec import Raw
+
 from lstmtui import __version__
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.printable import printable
 from lstmtui.remote.desk import Desk, Job, Workshop
-from lstmtui.remote.frames import MAGIC, FrameReader, Message, pack_frame
-from lstmtui.remote.queue import Asked, RequestQueue
+from lstmtui.remote.queue import RequestQueue
 from lstmtui.remote.recordings import remove_leftovers
-from lstmtui.remote.requests import PROTOCOL, REQUESTS, Hello
-from lstmtui.remote.structure import ProtocolError
-from lstmtui.remote.unpacking import unpack
+from lstmtui.remote.wire.bounds import ProtocolError
+from lstmtui.remote.wire.frames import MAGIC, FrameReader, encode_frame
+from lstmtui.remote.wire.messages import (
+    PROTOCOL,
+    AboutRequest,
+    Ask,
+    Bye,
+    Cancel,
+    Failure,
+    FromAgent,
+    FromClient,
+    Hello,
+    Part,
+    Ping,
+    Pong,
+    Progress,
+    Recording,
+    Refused,
+    Value,
+)
+from lstmtui.remote.wire.messages import (
+    Cancelled as CancelledMessage,
+)
 from lstmtui.session.expressions import ExpressionError
 
 SILENCE = 15.0
@@ -63,7 +83,7 @@ class Agent:
 
     def serve(self) -> None:
         """Answer until the client has gone; what is being recorded then is finished first."""
-        self._send(asdict(Hello(__version__, PROTOCOL, torch=find_spec("torch") is not None)), MAGIC)
+        self._send(Hello(__version__, PROTOCOL, torch=find_spec("torch") is not None), MAGIC)
         Thread(target=self._listen, daemon=True).start()
         Thread(target=self._work, daemon=True).start()
         while not self._gone.wait(0.25):
@@ -89,107 +109,104 @@ class Agent:
     def _listen(self) -> None:
         try:
             self._frames.begin()
-            self._greeted(self._next())
+            self._greeted(self._next(Hello))
             while not self._gone.is_set():
-                self._received(self._next())
+                self._received(self._next(FromClient))
         except UserError as error:
             # Whoever sends this can still be told what is wrong with it.
-            self._send({"refused": str(error)})
+            self._send(Refused(str(error)))
         except (OSError, EOFError, ValueError):
             pass
         finally:
             self._gone.set()
 
-    def _next(self) -> Message:
-        got = self._frames.next()
-        if got is None:
+    def _next(self, annotation: Any) -> Any:
+        received = self._frames.next(annotation)
+        if received is None:
             raise EOFError
         self._heard = monotonic()
-        return got[0]
+        return received[0]
 
-    def _greeted(self, message: Message) -> None:
-        hello: Hello = unpack(Hello, message)
+    def _greeted(self, hello: Hello) -> None:
         if hello.protocol != PROTOCOL:
             raise ProtocolError(f"lstmtui {__version__} there does not fit {hello.lstmtui} here: update one")
         remove_leftovers()
         self._desk = Desk(self._workshop, hello.session)
 
-    def _received(self, message: Message) -> None:
+    def _received(self, message: FromClient) -> None:
         """What needs no work is done at once, the rest in its turn."""
-        word = message.get("do")
-        if word == "ping":
-            self._send({"pong": True})
-        elif word == "cancel":
-            for number in self._queue.cancel(unpack(list[int], message.get("ids"))):
-                self._send({"id": number, "cancelled": True})
-        elif word == "bye":
-            self._stopped.set()
-            self._queue.close()
-            if self._desk is not None:
-                self._idle.wait(PATIENCE)
-                self._desk.leave()
-            self._gone.set()  # the process may end from here on
-        elif word in REQUESTS:
-            number = unpack(int, message.get("id"))
-            self._queue.put(Asked(number, unpack(REQUESTS[word], message), message.get("early") is True))
-        else:
-            raise ProtocolError("the other end asks for what this lstmtui does not know")
+        match message:
+            case Ping():
+                self._send(Pong())
+            case Cancel(ids):
+                for number in self._queue.cancel(ids):
+                    self._send(CancelledMessage(number))
+            case Bye():
+                self._stopped.set()
+                self._queue.close()
+                if self._desk is not None:
+                    self._idle.wait(PATIENCE)
+                    self._desk.leave()
+                self._gone.set()  # the process may end from here on
+            case Ask():
+                self._queue.put(message)
 
     def _work(self) -> None:
-        while (asked := self._queue.take()) is not None:
+        while (ask := self._queue.take()) is not None:
             self._idle.clear()
             try:
-                self._send({"id": asked.number, **self._outcome(asked)})
+                self._send(self._outcome(ask))
             except Exception as error:  # the answer is too large, or cannot travel; somebody waits for it
-                self._send({"id": asked.number, "error": printable(str(error)), "kind": "user"})
+                self._send(Failure(ask.id, printable(str(error))))
             finally:
                 self._recording = False
                 self._idle.set()
 
-    def _outcome(self, asked: Asked) -> dict[str, Any]:
+    def _outcome(self, ask: Ask) -> AboutRequest:
         """The answer, or why there is none; whatever goes wrong with one request, the next is answered."""
         assert self._desk is not None
         try:
-            return {"value": self._desk.do(asked.request, self._job(asked.number))}
+            return Value(ask.id, Raw(self._desk.do(ask.request, self._job(ask.id))))
         except Cancelled:
-            return {"cancelled": True}
+            return CancelledMessage(ask.id)
         except UserError as error:
-            kind = "expression" if isinstance(error, ExpressionError) else "user"
-            return {"error": printable(str(error), lines=True), "kind": kind}
+            reason = printable(str(error), lines=True)
+            is_of_expression = isinstance(error, ExpressionError)
+            return Failure(ask.id, reason, "expression" if is_of_expression else "user")
         except MemoryError:
-            return {"error": "the far end has not enough memory for this", "kind": "user"}
+            return Failure(ask.id, "the far end has not enough memory for this")
         except Exception as error:
             why = f"the far end could not do this: {type(error).__name__}: {error}"
-            return {"error": printable(why, lines=True), "kind": "user"}
+            return Failure(ask.id, printable(why, lines=True))
 
     def _job(self, number: int) -> Job:
-        told = 0.0
+        reported = 0.0
 
         def check() -> None:
             self._queue.check()
             if self._stopped.is_set() or (self._gone.is_set() and not self._recording):
                 raise Cancelled
 
-        def progress(what: str, done: int, total: int) -> None:
-            nonlocal told
+        def progress(activity: str, done: int, total: int) -> None:
+            nonlocal reported
             check()
-            if monotonic() - told > _TELL_EVERY:
-                told = monotonic()
-                self._send({"id": number, "progress": [what, done, total]})
+            if monotonic() - reported > _TELL_EVERY:
+                reported = monotonic()
+                self._send(Progress(number, activity, done, total))
 
         def part(data: bytes) -> None:
             check()
-            self._send({"id": number, "part": data})
+            self._send(Part(number, data))
 
-        def recording(place: str) -> None:
+        def recording(path: str) -> None:
             self._recording = True
-            self._send({"id": number, "recording": place})
+            self._send(Recording(number, path))
 
         return Job(progress, part, recording)
 
-    def _send(self, message: Message, before: bytes = b"") -> None:
+    def _send(self, message: Hello | FromAgent, before: bytes = b"") -> None:
         """Send a message, unless nobody is there."""
-        frame = before + pack_frame(message)
+        frame = before + encode_frame(message)
         try:
             with self._writing:
                 if not (self._gone.is_set() or self._stopped.is_set()):

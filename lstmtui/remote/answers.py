@@ -11,6 +11,7 @@ import numpy as np
 
 from lstmtui.session.diagnosis import Verdict
 from lstmtui.session.divergence import Divergence
+from lstmtui.session.evaluated import Vector
 from lstmtui.session.first_bad import FirstBad
 from lstmtui.session.hits import Passed
 from lstmtui.session.horizon import Horizon, Reach
@@ -36,9 +37,7 @@ class Asked:
     last_t: int
     """Of the selected sequence."""
     arguments: Mapping[str, Any]
-    """As the wire has them."""
-    resolve: Callable[[Any], Trace]
-    """The trace that a reference among them stands for."""
+    """By name."""
 
     @property
     def selected(self) -> Layer:
@@ -52,8 +51,7 @@ class Asked:
 
     def trace_of(self, name: str) -> Trace:
         """A trace among the arguments; the selected one where there is none."""
-        wire = self.arguments.get(name)
-        return self.trace if wire is None else self.resolve(wire)
+        return self.arguments.get(name) or self.trace
 
 
 def is_answer(name: str, asked: Asked, answer: Any) -> bool:
@@ -81,14 +79,14 @@ def _places(values: Any, count: int) -> bool:
 
 
 def _window(asked: Asked, answer: Window) -> bool:
-    wire, units = asked.arguments, asked.units
-    rows = wire.get("rows")
+    arguments, units = asked.arguments, asked.units
+    rows = arguments.get("rows")
     per_row = 1 if rows is None else -(-units // max(1, rows))
-    start, stop = wire["start"], wire["stop"]
+    start, stop = arguments["start"], arguments["stop"]
     timesteps = len(range(asked.trace.steps)[start:stop])
     facts = (answer.quantity, answer.start, answer.stop, answer.units, answer.units_per_row)
     return (
-        facts == (wire["quantity"], start, stop, units, per_row)
+        facts == (arguments["quantity"], start, stop, units, per_row)
         and _array(answer.values, _NUMBERS, timesteps, -(-units // per_row))
         and _array(answer.valid, _TRUTHS, timesteps)
     )
@@ -120,19 +118,19 @@ def _outline(asked: Asked, answer: Outline | None) -> bool:
 
 
 def _evaluated(asked: Asked, answer: Any) -> bool:
-    values = [one.value for one in answer if isinstance(one.value, np.ndarray)]
+    values = [result.value for result in answer if isinstance(result, Vector)]
     most = asked.arguments.get("most")
     fits = all(v.ndim == 1 and v.dtype.kind in _NUMBERS and (most is None or len(v) <= most) for v in values)
     return fits and len(answer) == len(asked.arguments["expressions"])
 
 
 def _first_hits(asked: Asked, answer: Any) -> bool:
-    ts = range(*asked.arguments["ts"])
+    ts = asked.arguments["ts"]
     return len(answer) == len(asked.arguments["conditions"]) and all(t is None or t in ts for t in answer)
 
 
 def _passed(asked: Asked, answer: Passed) -> bool:
-    way, conditions = len(range(*asked.arguments["ts"])), len(asked.arguments["conditions"])
+    way, conditions = len(asked.arguments["ts"]), len(asked.arguments["conditions"])
     count = len(answer.at) if answer.at.ndim == 1 else -1
     return (
         count <= asked.arguments["most"]
@@ -146,7 +144,7 @@ def _passed(asked: Asked, answer: Passed) -> bool:
 
 
 def _hits_within(asked: Asked, answer: Any) -> bool:
-    page = range(*asked.arguments["page"])
+    page = asked.arguments["page"]
     return len(answer) <= len(page) and all(t in page for t in answer)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
 from threading import get_ident
 from typing import Any, BinaryIO
+
+from msgspec import Raw, structs
 
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
@@ -15,13 +16,22 @@ from lstmtui.remote.exchange import Exchange, Progress
 from lstmtui.remote.jobs import Job
 from lstmtui.remote.keeper import Keeper, Patience
 from lstmtui.remote.link import Link
-from lstmtui.remote.packing import pack
-from lstmtui.remote.questions import elements_question, reading_question, state_of, where_of
+from lstmtui.remote.questions import elements_question, place_of, reading_question, runs_of
 from lstmtui.remote.remote_arrays import LONGEST_WORD, remote_trace, run_of
-from lstmtui.remote.requests import SESSION_DIGITS, Elements, Export, Load, Open, Poll, Rerun
-from lstmtui.remote.runs import Model, Opened, Run
-from lstmtui.remote.structure import ProtocolError
-from lstmtui.remote.unpacking import Receiving, unpack
+from lstmtui.remote.wire.bounds import ProtocolError
+from lstmtui.remote.wire.encoding import decode, map_texts
+from lstmtui.remote.wire.messages import (
+    SESSION_DIGITS,
+    AboutRequest,
+    Elements,
+    Export,
+    Load,
+    Open,
+    Poll,
+    Request,
+    Rerun,
+)
+from lstmtui.remote.wire.references import Opened, RunDescription, RunReference
 from lstmtui.session import Session
 from lstmtui.session.readings import Absent, Reading
 from lstmtui.trace import Trace, Traces
@@ -31,7 +41,6 @@ from lstmtui.trace.growth import LIVE_STATE
 _BYTES_OF_A_NUMBER = 32
 """Of an export at most, as text."""
 _BYTES_BESIDE = 1 << 24
-_SHOWN = Receiving(lambda text: printable(text, lines=True))
 
 
 class Client:
@@ -55,7 +64,7 @@ class Client:
         """What is to be opened and was asked for already."""
         self._opened: Opened | None = None
         self._generation = 0
-        self._runs: dict[Run, Trace] = {}
+        self._runs: dict[RunReference, Trace] = {}
 
     def connect(self) -> None:
         """Connect, while ssh may still ask for a password on the terminal.
@@ -67,15 +76,14 @@ class Client:
 
     def ask(self, target: Open) -> None:
         """Ask for what `open` will wait for: it is opened there while a screen is made for it here."""
-        message = {"do": "open", **asdict(target)}
 
-        def take(wire: Any) -> Opened:
-            opened = self._take_opened(wire)
+        def take(value: Raw) -> Opened:
+            opened = _opened(decode(Opened, value))
             # The link may be lost before anybody waits for this: then the next agent is to open it too.
-            self._exchange.reopening = self._reopening(message, opened)
+            self._exchange.reopening = self._reopening(target, opened)
             return opened
 
-        self._asked[target] = self._exchange.submit(message, take)
+        self._asked[target] = self._exchange.submit(target, take)
 
     def open(self, target: Open, progress: Progress | None = None) -> Trace | Traces:
         """Open a scenario or a saved trace there.
@@ -111,14 +119,19 @@ class Client:
         """
         if self._opened is None:
             return None
-        message = {"do": "poll", **asdict(Poll(self._opened.token))}
-        job = self._exchange.submit(message, lambda wire: None if wire is None else self._take_opened(wire))
-        opened: Opened | None = self._exchange.wait(job)
+
+        def take(value: Raw) -> Opened | None:
+            opened = decode(Opened | None, value)
+            return None if opened is None else _opened(opened)
+
+        opened: Opened | None = self._exchange.wait(self._exchange.submit(Poll(self._opened.token), take))
         if opened is None:
             return None
         self._generation += 1
-        assert self._exchange.reopening is not None
-        self._exchange.reopening = self._reopening(self._exchange.reopening.message, opened)
+        reopening = self._exchange.reopening
+        assert reopening is not None
+        assert isinstance(reopening.request, Open)
+        self._exchange.reopening = self._reopening(reopening.request, opened)
         return self._traces(opened)
 
     @property
@@ -134,7 +147,7 @@ class Client:
             UserError: what the reading raised, or why there can be no answer.
             Cancelled: `cancel` was called.
         """
-        asked = reading_question(session, reading, arguments, self._resolved)
+        asked = reading_question(session, reading, arguments)
         self._exchange.note(asked)
         if get_ident() != self.impatient:
             return self._exchange.answer(asked.question)
@@ -153,10 +166,10 @@ class Client:
             UserError: it cannot be run again, or there is no link.
         """
         base = run_of(trace)
-        run = replace(base, edits=tuple(edits), loss=loss_at)
+        run = structs.replace(base, edits=tuple(edits), loss=loss_at)
         told = None if progress is None else lambda what, done, total: progress(done, total)
-        model: Model = self._do({"do": "rerun", **pack(Rerun(run))}, Model, told)
-        return self._trace(model, run)
+        description: RunDescription = self._do(Rerun(run), RunDescription, told)
+        return self._trace(description, run)
 
     def load(self, path: str, model: str) -> Trace | None:
         """A run that was saved there; None where there is no trace.
@@ -164,10 +177,10 @@ class Client:
         Raises:
             UserError: it cannot be read, or there is no such model in it.
         """
-        names = self._opened.names if self._opened else ()
-        run = Run(names.index(model) if model in names else 0, path=path)
-        found: Model | None = self._do({"do": "load", **pack(Load(run))}, Model | None)
-        return None if found is None else self._trace(found, run)
+        names = list(self._opened.models) if self._opened else []
+        run = RunReference(names.index(model) if model in names else 0, path=path)
+        description: RunDescription | None = self._do(Load(run), RunDescription | None)
+        return None if description is None else self._trace(description, run)
 
     def export(self, session: Session, name: str, file: BinaryIO) -> None:
         """Write here what is exported there.
@@ -175,7 +188,7 @@ class Client:
         Raises:
             UserError: it cannot be exported, or there is no link.
         """
-        request = Export(name, where_of(session), state_of(session))
+        request = Export(name, place_of(session), runs_of(session))
         most = _BYTES_BESIDE + _BYTES_OF_A_NUMBER * sum(a.size for a in session.trace.arrays.values())
         written = 0
 
@@ -186,8 +199,7 @@ class Client:
                 raise ProtocolError(f"{name}: the far end sends more than this run can come to")
             file.write(part)
 
-        message = {"do": "export", **pack(request)}
-        job = self._exchange.submit(message, lambda wire: unpack(int, wire), parts=True)
+        job = self._exchange.submit(request, lambda value: decode(int, value), parts=True)
         if self._exchange.wait(job, part=write) != written:
             raise ProtocolError(f"{name}: part of the export is missing")
 
@@ -203,56 +215,40 @@ class Client:
         """Leave: the agent ends, and forgets what it recorded."""
         self._keeper.close()
 
-    def _do(self, message: dict[str, Any], kind: Any, progress: Progress | None = None) -> Any:
-        job = self._exchange.submit(message, lambda wire: unpack(kind, wire, _SHOWN))
+    def _do(self, request: Request, annotation: Any, progress: Progress | None = None) -> Any:
+        job = self._exchange.submit(request, lambda value: map_texts(decode(annotation, value), _shown))
         return self._exchange.wait(job, progress)
 
     def _news(self) -> None:
         if self.on_news is not None:
             self.on_news()
 
-    def _trace(self, model: Model, run: Run) -> Trace:
-        return self._runs.setdefault(run, remote_trace(model, run, self._fetch))
-
-    def _resolved(self, wire: Any) -> Trace:
-        """The trace a reference of an answer stands for."""
-        run = unpack(Run, wire)
-        if run not in self._runs:
-            raise ProtocolError("the far end speaks of a run that nobody has asked for")
-        return self._runs[run]
+    def _trace(self, description: RunDescription, run: RunReference) -> Trace:
+        return self._runs.setdefault(run, remote_trace(description, run, self._fetch))
 
     def _traces(self, opened: Opened) -> Trace | Traces:
         """What was opened."""
         traces = Traces()
-        for number, (name, model) in enumerate(zip(opened.names, opened.models, strict=True)):
-            traces[name] = self._trace(model, Run(number, generation=self._generation))
+        for number, (name, description) in enumerate(opened.models.items()):
+            traces[name] = self._trace(description, RunReference(number, generation=self._generation))
         self._opened = opened
         return traces if opened.several else next(iter(traces.values()))
 
     def _fetch(self, request: Elements) -> Any:
-        question = elements_question(request.run, request.key, request.index)
+        question = elements_question(request)
         if get_ident() != self.impatient:
             return self._exchange.answer(question)
         return _at_once(self._exchange.found(question))
 
-    def _take_opened(self, wire: Any) -> Opened:
-        opened: Opened = unpack(Opened, wire, _SHOWN)
-        names, models = opened.names, opened.models
-        is_short = all(len(text) <= LONGEST_WORD for text in (*names, opened.token, opened.state))
-        if not (0 < len(names) == len(models) == len(set(names)) and is_short):
-            raise ProtocolError("what the far end opened has no model, or two of one name")
-        return opened
-
-    def _reopening(self, message: dict[str, Any], opened: Opened) -> Job:
+    def _reopening(self, target: Open, opened: Opened) -> Job:
         """What is asked of every agent that comes after this one."""
 
-        def take(wire: Any) -> None:
-            if wire != opened.token and opened.state != LIVE_STATE:
+        def take(value: Raw) -> None:
+            if decode(str | Opened, value) != opened.token and opened.state != LIVE_STATE:
                 raise UserError("what was opened is another one by now; open it again")
 
-        return _Reopening(
-            0, {**message, "token": opened.token, "wait": False}, take, on_failure=self._exchange.fail
-        )
+        again = structs.replace(target, token=opened.token, wait=False)
+        return _Reopening(0, again, take, on_failure=self._exchange.fail)
 
 
 class _Reopening(Job):
@@ -261,19 +257,38 @@ class _Reopening(Job):
     def __init__(
         self,
         number: int,
-        message: dict[str, Any],
-        take: Callable[[Any], Any],
+        request: Open,
+        take: Callable[[Raw], Any],
         on_failure: Callable[[UserError], None],
     ) -> None:
-        super().__init__(number, message, take)
+        super().__init__(number, request, take)
         self.sent = True
         self._on_failure = on_failure
 
-    def receive(self, message: dict[str, Any]) -> None:
+    def receive(self, message: AboutRequest) -> None:
         """A message about it."""
         super().receive(message)
         if self.answered is not None and isinstance(self.answered.error, UserError):
             self._on_failure(self.answered.error)
+
+
+def _shown(text: str) -> str:
+    return printable(text, lines=True)
+
+
+def _opened(opened: Opened) -> Opened:
+    """What was opened, safe to show.
+
+    Raises:
+        ProtocolError: there is no model, or a text that would fill the screen.
+    """
+    is_short = all(len(text) <= LONGEST_WORD for text in (*opened.models, opened.token, opened.state))
+    if not (opened.models and is_short):
+        raise ProtocolError("what the far end opened has no model, or names that are too long")
+    shown: Opened = map_texts(opened, _shown)
+    if len(shown.models) != len(opened.models):
+        raise ProtocolError("what the far end opened has two models of one name")
+    return shown
 
 
 def _at_once(answered: Answered | None) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from threading import Event, Lock, Thread, Timer
 from time import monotonic
 
@@ -12,17 +11,17 @@ from lstmtui import __version__
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.remote.exchange import Exchange
-from lstmtui.remote.frames import MAGIC, FrameReader, NoFrames, pack_frame
 from lstmtui.remote.link import Streams
-from lstmtui.remote.requests import PROTOCOL, Hello
-from lstmtui.remote.structure import ProtocolError
-from lstmtui.remote.unpacking import Receiving, unpack
+from lstmtui.remote.wire.bounds import ProtocolError
+from lstmtui.remote.wire.frames import MAGIC, FrameReader, NoFrames, encode_frame
+from lstmtui.remote.wire.messages import PROTOCOL, Bye, FromAgent, Hello, Pong, Refused
 
 GREETING = 20.0
 """Seconds that a connection made anew has to give a first frame."""
 _FAREWELL = 3.0
 """Seconds that an agent gets to end after it was told to."""
 _LOOK = 0.25
+_LONGEST_VERSION = 40
 
 
 class LinkLost(Exception):
@@ -64,7 +63,7 @@ class Connection:
             watchdog.start()
         try:
             self._frames.begin()
-            got = self._frames.next()
+            received = self._frames.next(Hello)
         except NoFrames as error:
             raise LinkLost(self._streams.failure(error)) from None
         except OSError as error:
@@ -72,18 +71,19 @@ class Connection:
         finally:
             if watchdog is not None:
                 watchdog.cancel()
-        if got is None:
+        if received is None:
             raise LinkLost("the link ended")
         self._streams.began()
-        hello: Hello = unpack(Hello, got[0], Receiving(printable))
+        hello: Hello = received[0]
         if hello.protocol != PROTOCOL:
             older = "there" if hello.protocol < PROTOCOL else "here"
+            version = printable(hello.lstmtui[:_LONGEST_VERSION])
             raise UserError(
-                f"lstmtui {hello.lstmtui} runs there and {__version__} here, and they do not fit together: "
+                f"lstmtui {version} runs there and {__version__} here, and they do not fit together: "
                 f"update the one {older}"
             )
         with suppress(OSError):
-            self._streams.write(MAGIC + pack_frame(asdict(Hello(__version__, PROTOCOL, session))))
+            self._streams.write(MAGIC + encode_frame(Hello(__version__, PROTOCOL, session)))
         return hello
 
     def start(self) -> None:
@@ -101,7 +101,7 @@ class Connection:
         if self._write_lock.acquire(timeout=_LOOK):
             try:
                 with suppress(OSError):
-                    self._streams.write(pack_frame({"do": "bye"}))
+                    self._streams.write(encode_frame(Bye()))
             finally:
                 self._write_lock.release()
         self._streams.close(_FAREWELL)
@@ -114,11 +114,11 @@ class Connection:
 
     def _reading(self) -> None:
         try:
-            while not self.ended.is_set() and (got := self._frames.next()) is not None:
-                message, size = got
-                if "refused" in message:
-                    raise UserError(unpack(str, message["refused"], Receiving(printable)))
-                if self._exchange.received(message, size):
+            while not self.ended.is_set() and (received := self._frames.next(FromAgent)) is not None:
+                message, size = received
+                if isinstance(message, Refused):
+                    raise UserError(printable(message.reason))
+                if not isinstance(message, Pong) and self._exchange.received(message, size):
                     self._on_news()
         except UserError as error:
             self.problem = error

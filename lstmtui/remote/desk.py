@@ -10,19 +10,18 @@ from pathlib import Path
 from time import sleep
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.playback.export import export
-from lstmtui.remote.annotations import argument_hints
-from lstmtui.remote.packing import pack
 from lstmtui.remote.recordings import Recordings
-from lstmtui.remote.requests import Answer, Elements, Export, Load, Open, Poll, Request, Rerun
-from lstmtui.remote.runs import Opened, Run
 from lstmtui.remote.shelf import Shelf, described
-from lstmtui.remote.structure import ProtocolError
-from lstmtui.remote.unpacking import Receiving, unpack
+from lstmtui.remote.wire.bounds import ProtocolError
+from lstmtui.remote.wire.encoding import decode, encode
+from lstmtui.remote.wire.messages import Answer, Elements, Export, Load, Open, Poll, Request, Rerun
+from lstmtui.remote.wire.references import Opened, RunReference
 from lstmtui.session.preparation import prepare
 from lstmtui.session.readings import every_reading
 from lstmtui.session.variants import Engine
@@ -82,14 +81,14 @@ class Desk:
         self._growth: Growth | None = None
         self._opened: Opened | None = None
 
-    def do(self, request: Request, job: Job) -> Any:
-        """What the request asks for, as the wire has it.
+    def do(self, request: Request, job: Job) -> bytes:
+        """What the request asks for, encoded.
 
         Raises:
             UserError: it cannot be done.
             Cancelled: nobody wants it any more.
         """
-        work: Callable[[Desk, Any, Job], Any] = self._WORK[type(request)]
+        work: Callable[[Desk, Any, Job], bytes] = self._WORK[type(request)]
         return work(self, request, job)
 
     def leave(self) -> None:
@@ -103,39 +102,39 @@ class Desk:
             raise ProtocolError("nothing has been opened")
         return self._shelf
 
-    def _open(self, request: Open, job: Job) -> Any:
+    def _open(self, request: Open, job: Job) -> bytes:
         try:
             path = Path(request.path).expanduser()
             is_folder, exists = path.is_dir(), path.exists()
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(f"{request.path}: cannot be opened: {error}") from error
         if request.wait:
-            return pack(self._put_on_shelf(self._awaited(path, job)))
+            return encode(self._put_on_shelf(self._awaited(path, job)))
         if not exists:
             raise UserError(f"{request.path}: there is no such file or trace on the far end")
         self._growth = Growth(path) if is_folder else None
-        found = self._growth.poll() if self._growth else self._recorded(path, request, job)
-        opened = self._put_on_shelf(load(path) if found is None else found)
-        return opened.token if opened.token == request.token else pack(opened)
+        traces = self._growth.poll() if self._growth else self._recorded(path, request, job)
+        opened = self._put_on_shelf(load(path) if traces is None else traces)
+        return encode(opened.token if opened.token == request.token else opened)
 
     def _awaited(self, path: Path, job: Job) -> Trace | Traces:
         """A trace that may not be there yet."""
         if path.is_file():
             raise UserError(f"{path}: --follow is for traces; a scenario is recorded before it opens")
         self._growth = Growth(path)
-        while (found := self._growth.poll()) is None:
+        while (traces := self._growth.poll()) is None:
             job.progress(f"waiting for a trace at {path}", 0, 1)
             sleep(LOOK_AGAIN)
-        return found
+        return traces
 
     def _put_on_shelf(self, traces: Trace | Traces) -> Opened:
         prepare(traces)
         self._shelf = shelf = Shelf(traces, self._workshop.engine)
-        models = tuple(described(trace) for trace in shelf.traces.values())
+        models = {name: described(trace) for name, trace in shelf.traces.items()}
         state = self._growth.state if self._growth else ""
-        about = repr([(name, m.header, m.arrays) for name, m in zip(shelf.names, models, strict=True)])
-        token = hashlib.sha256(about.encode("utf-8", "replace")).hexdigest()[:32]
-        self._opened = Opened(shelf.names, models, shelf.several, token, state)
+        content = repr([(name, model.header, model.arrays) for name, model in models.items()])
+        token = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:32]
+        self._opened = Opened(models, shelf.several, token, state)
         return self._opened
 
     def _recorded(self, path: Path, request: Open, job: Job) -> Trace | Traces:
@@ -146,28 +145,31 @@ class Desk:
         waiting = "an earlier agent is still recording"
         return self._recordings.recorded(request, record, lambda: job.progress(waiting, 0, 1))
 
-    def _answer(self, request: Answer, job: Job) -> Any:
-        reading = self._readings.get(request.reading)
-        if reading is None:
-            raise UserError(f"the lstmtui of the far end does not know {request.reading}: update it")
-        receiving = Receiving(trace=lambda wire: self.shelf.run(unpack(Run, wire)))
-        hints = argument_hints(reading)
-        if not hints.keys() >= request.arguments.keys():
-            raise ProtocolError(f"{request.reading} has no such arguments")
-        given = {name: unpack(hints[name], wire, receiving) for name, wire in request.arguments.items()}
-        session = self.shelf.session(request.state, request.where)
-        return pack(reading.function(session, **given), half=reading.picture)
+    def _answer(self, request: Answer, job: Job) -> bytes:
+        query = self._readings.get(request.query)
+        if query is None:
+            raise UserError(f"the lstmtui of the far end does not know {request.query}: update it")
+        encoded = decode(dict[str, msgspec.Raw], request.arguments)
+        types = query.argument_types
+        if not types.keys() >= encoded.keys():
+            raise ProtocolError(f"{request.query} has no such arguments")
+        arguments = {name: decode(types[name], data, self._trace_of) for name, data in encoded.items()}
+        session = self.shelf.session(request.runs, request.place)
+        return encode(query.function(session, **arguments), half=query.picture)
 
-    def _rerun(self, request: Rerun, job: Job) -> Any:
+    def _trace_of(self, reference: Any) -> Trace:
+        return self.shelf.run(msgspec.convert(reference, RunReference))
+
+    def _rerun(self, request: Rerun, job: Job) -> bytes:
         changed = self.shelf.run(request.run, job.progress)
-        return pack(described(changed, self.shelf.run(Run(request.run.model))))
+        return encode(described(changed, self.shelf.run(RunReference(request.run.model))))
 
-    def _load(self, request: Load, job: Job) -> Any:
-        self.shelf.run(Run(request.run.model))
-        found = self.shelf.saved(request.run)
-        return None if found is None else pack(described(found))
+    def _load(self, request: Load, job: Job) -> bytes:
+        self.shelf.run(RunReference(request.run.model))
+        saved = self.shelf.saved(request.run)
+        return encode(None if saved is None else described(saved))
 
-    def _elements(self, request: Elements, job: Job) -> Any:
+    def _elements(self, request: Elements, job: Job) -> bytes:
         arrays = self.shelf.run(request.run).arrays
         keys = list(arrays)
         if not 0 <= request.key < len(keys):
@@ -175,10 +177,10 @@ class Desk:
         part = _part(arrays[keys[request.key]], request.index)
         if part.nbytes > LARGEST_PART:
             raise UserError(f"so large a part of an array does not travel at once: {part.nbytes:,} bytes")
-        return pack(part)
+        return encode(part)
 
-    def _export(self, request: Export, job: Job) -> Any:
-        session = self.shelf.session(request.state, request.where)
+    def _export(self, request: Export, job: Job) -> bytes:
+        session = self.shelf.session(request.runs, request.place)
         with tempfile.TemporaryFile() as file:
             try:
                 export(session, request.name, file)
@@ -188,13 +190,14 @@ class Desk:
                     job.part(part)
             except OSError as error:
                 raise UserError(f"the far end cannot export: {(error.strerror or '').lower()}") from error
-        return size
+        return encode(size)
 
-    def _poll(self, request: Poll, job: Job) -> Any:
+    def _poll(self, request: Poll, job: Job) -> bytes:
         grown = self._growth.poll() if self._growth else None
         if grown is not None:
             self._put_on_shelf(grown)
-        return None if self._opened is None or self._opened.token == request.token else pack(self._opened)
+        is_known = self._opened is None or self._opened.token == request.token
+        return encode(None if is_known else self._opened)
 
     _WORK: dict[type, Any] = {  # noqa: RUF012
         Open: _open,

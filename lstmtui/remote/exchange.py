@@ -8,12 +8,15 @@ from threading import Condition
 from time import monotonic
 from typing import Any
 
+from msgspec import Raw
+
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.remote.cache import AnswerCache, Answered
-from lstmtui.remote.frames import Message, pack_frame
 from lstmtui.remote.jobs import Job
 from lstmtui.remote.prefetch import Prefetch
 from lstmtui.remote.questions import Question, ReadingQuestion
+from lstmtui.remote.wire.frames import encode_frame
+from lstmtui.remote.wire.messages import AboutRequest, Cancel, Ping, Request
 
 PING_EVERY = 2.0
 """Seconds."""
@@ -84,10 +87,10 @@ class Exchange:
             job = None if answered else self._ask(question)
         return self.wait(job) if job else _given(answered)
 
-    def submit(self, message: Message, take: Callable[[Any], Any], *, parts: bool = False) -> Job:
+    def submit(self, request: Request, take: Callable[[Raw], Any], *, parts: bool = False) -> Job:
         """Ask for something whose answer is not kept."""
         with self.changed:
-            job = self._add(message, take)
+            job = self._add(request, take)
             if parts:
                 job.parts = deque()
             return job
@@ -158,12 +161,11 @@ class Exchange:
                 self._forget(job)
             self.changed.notify_all()
 
-    def received(self, message: Message, size: int) -> bool:
+    def received(self, message: AboutRequest, size: int) -> bool:
         """A message has come; whether it is news for somebody."""
         with self.changed:
-            number = message.get("id")
-            job = self._jobs.get(number) if type(number) is int else None
-            if number == 0 and self.reopening is not None:
+            job = self._jobs.get(message.id)
+            if message.id == 0 and self.reopening is not None:
                 self.reopening.receive(message)
             if job is None or self.failure is not None:
                 # After a failure, answers may be about something else than was asked.
@@ -205,21 +207,21 @@ class Exchange:
     def _ask(self, question: Question, *, early: bool = False) -> Job:
         job = self._asked.get(question.key)
         if job is None:
-            job = self._add(question.message, question.take, question, early)
+            job = self._add(question.request, question.take, question, early)
             self._asked[question.key] = job
         job.early, job.asked = job.early and early, monotonic()
         return job
 
     def _add(
         self,
-        message: Message,
-        take: Callable[[Any], Any],
+        request: Request,
+        take: Callable[[Raw], Any],
         question: Question | None = None,
         early: bool = False,
     ) -> Job:
         self._number += 1
         size = int(self._sizes.get(question.name, _FIRST_GUESS)) if question else 0
-        job = Job(self._number, message, take, question, early, size=size)
+        job = Job(self._number, request, take, question, early, size=size)
         self._jobs[job.number] = job
         self.changed.notify_all()
         return job
@@ -243,15 +245,15 @@ class Exchange:
             return b""
         frames = []
         if self._cancelled:
-            frames.append(pack_frame({"do": "cancel", "ids": self._cancelled}))
+            frames.append(encode_frame(Cancel(tuple(self._cancelled))))
             self._cancelled = []
         if monotonic() - self._pinged > PING_EVERY:
             self._pinged = monotonic()
-            frames.append(pack_frame({"do": "ping"}))
+            frames.append(encode_frame(Ping()))
         if self.reopening is not None and not self.reopening.sent:
             self.reopening.sent = True
-            frames.append(pack_frame(self.reopening.wire))
-        frames += [pack_frame(job.wire) for job in (*self._urgent(), *self._early())]
+            frames.append(encode_frame(self.reopening.ask))
+        frames += [encode_frame(job.ask) for job in (*self._urgent(), *self._early())]
         return b"".join(frames)
 
     def _urgent(self) -> list[Job]:

@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+from msgspec import Raw, structs
+
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.printable import printable
 from lstmtui.remote.cache import Answered
-from lstmtui.remote.frames import Message
 from lstmtui.remote.questions import Question
-from lstmtui.remote.structure import ProtocolError
-from lstmtui.remote.unpacking import Receiving, unpack
+from lstmtui.remote.wire import messages
+from lstmtui.remote.wire.bounds import ProtocolError
+from lstmtui.remote.wire.messages import AboutRequest, Ask, Request
 from lstmtui.session.expressions import ExpressionError
 
 _ERRORS: dict[str, type[UserError]] = {"user": UserError, "expression": ExpressionError}
-_TEXTS = Receiving(lambda text: printable(text, lines=True))
 
 
 @dataclass(eq=False)
@@ -26,8 +27,8 @@ class Job:
     """One request until it is answered; it is sent again where the link was lost before that."""
 
     number: int
-    message: Message
-    take: Callable[[Any], Any]
+    request: Request
+    take: Callable[[Raw], Any]
     question: Question | None = None
     """What is asked, if the answer is kept."""
     early: bool = False
@@ -49,35 +50,35 @@ class Job:
     """Bytes of such parts."""
     answered: Answered | None = None
 
-    def receive(self, message: Message) -> None:
+    def receive(self, message: AboutRequest) -> None:
         """A message about this job: the answer, or something on the way to it."""
-        try:
-            if "value" in message:
-                self.answered = Answered(self.take(message["value"]))
-            elif "error" in message:
-                kind = _ERRORS.get(str(message.get("kind")), UserError)
-                self.answered = Answered(error=kind(unpack(str, message["error"], _TEXTS)))
-            elif "cancelled" in message:
+        match message:
+            case messages.Value(_, value):
+                self.answered = self._answered(value)
+            case messages.Failure(_, error, kind):
+                self.answered = Answered(error=_ERRORS[kind](printable(error, lines=True)))
+            case messages.Cancelled():
                 self.answered = Answered(error=Cancelled())
-            elif "progress" in message:
-                self.progress = unpack(tuple[str, int, int], message["progress"], _TEXTS)
-            elif "recording" in message:
-                self.place = unpack(str, message["recording"], _TEXTS)
-            elif "part" in message and self.parts is not None:
-                part: bytes = unpack(bytes, message["part"])
-                self.parts.append(part)
-                self.arrived += len(part)
+            case messages.Progress(_, activity, done, total):
+                self.progress = (printable(activity, lines=True), done, total)
+            case messages.Recording(_, path):
+                self.place = printable(path, lines=True)
+            case messages.Part(_, data) if self.parts is not None:
+                self.parts.append(data)
+                self.arrived += len(data)
+
+    def _answered(self, value: Raw) -> Answered:
+        try:
+            return Answered(self.take(value))
         except UserError as error:
-            self.answered = Answered(error=error)
+            return Answered(error=error)
         except (ValueError, TypeError, OverflowError, MemoryError):
-            self.answered = Answered(error=ProtocolError("the far end sent an answer that makes no sense"))
+            return Answered(error=ProtocolError("the far end sent an answer that makes no sense"))
 
     @property
-    def wire(self) -> Message:
-        """The request as it is sent, from where its answer is here."""
-        message = {"id": self.number, **self.message}
-        if self.early:
-            message["early"] = True
-        if self.arrived:
-            message["offset"] = self.arrived
-        return message
+    def ask(self) -> Ask:
+        """The request as it is sent: an export from where its bytes are here."""
+        request = self.request
+        if isinstance(request, messages.Export) and self.arrived:
+            request = structs.replace(request, offset=self.arrived)
+        return Ask(self.number, request, self.early)

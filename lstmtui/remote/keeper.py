@@ -12,7 +12,7 @@ from lstmtui.printable import printable
 from lstmtui.remote.connection import GREETING, Connection, LinkLost
 from lstmtui.remote.exchange import Exchange
 from lstmtui.remote.link import Link
-from lstmtui.remote.requests import Hello
+from lstmtui.remote.wire.messages import Hello
 
 STALLED, SILENT = 3.0, 12.0
 """Seconds without a byte after which the user is told, and after which the connection is given up."""

@@ -17,7 +17,7 @@ from lstmtui.printable import printable
 from lstmtui.remote.target import Target
 
 if TYPE_CHECKING:
-    from lstmtui.remote.frames import NoFrames
+    from lstmtui.remote.wire.frames import NoFrames
 
 REMOTE_COMMAND = "lstmtui agent"
 NOT_FOUND = 127

@@ -46,8 +46,8 @@ class Prefetch:
 
     def note(self, asked: ReadingQuestion) -> None:
         """A question was asked, whether or not its answer was here already."""
-        walk = self._walks.setdefault(asked.state, _Walk(asked.t))
-        self._walks.move_to_end(asked.state)
+        walk = self._walks.setdefault(asked.runs, _Walk(asked.t))
+        self._walks.move_to_end(asked.runs)
         if len(self._walks) > _MOST_WALKS:
             self._walks.popitem(last=False)
         if asked.t != walk.t:

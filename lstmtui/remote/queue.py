@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Collection
 from threading import Condition
 
 from lstmtui.errors import Cancelled
-from lstmtui.remote.requests import Request
-from lstmtui.remote.structure import ProtocolError
+from lstmtui.remote.wire.bounds import ProtocolError
+from lstmtui.remote.wire.messages import Ask
 
 MOST_REQUESTS = 4096
 """Requests that wait at once."""
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """A request with its number."""
-
-    number: int
-    request: Request
-    prefetch: bool = False
-    """Nobody waits for it yet."""
 
 
 class RequestQueue:
@@ -29,13 +19,13 @@ class RequestQueue:
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._urgent: deque[Asked] = deque()
-        self._early: deque[Asked] = deque()
+        self._urgent: deque[Ask] = deque()
+        self._early: deque[Ask] = deque()
         self._working: int | None = None
         self._cancelled = False
         self._closed = False
 
-    def put(self, asked: Asked) -> None:
+    def put(self, ask: Ask) -> None:
         """Add a request.
 
         Raises:
@@ -44,10 +34,10 @@ class RequestQueue:
         with self._changed:
             if len(self._urgent) + len(self._early) >= MOST_REQUESTS:
                 raise ProtocolError("there are too many requests at once")
-            (self._early if asked.prefetch else self._urgent).append(asked)
+            (self._early if ask.prefetch else self._urgent).append(ask)
             self._changed.notify_all()
 
-    def take(self) -> Asked | None:
+    def take(self) -> Ask | None:
         """The next request, which is then being worked on; None when the queue is closed."""
         with self._changed:
             self._working = None
@@ -55,16 +45,16 @@ class RequestQueue:
                 self._changed.wait()
             if self._closed:
                 return None
-            asked = (self._urgent or self._early).popleft()
-            self._working, self._cancelled = asked.number, False
-            return asked
+            ask = (self._urgent or self._early).popleft()
+            self._working, self._cancelled = ask.id, False
+            return ask
 
-    def cancel(self, numbers: list[int]) -> list[int]:
+    def cancel(self, numbers: Collection[int]) -> list[int]:
         """Forget requests; the numbers of those that had not begun."""
         with self._changed:
-            waiting = [asked.number for asked in (*self._urgent, *self._early)]
-            self._urgent = deque(a for a in self._urgent if a.number not in numbers)
-            self._early = deque(a for a in self._early if a.number not in numbers)
+            waiting = [ask.id for ask in (*self._urgent, *self._early)]
+            self._urgent = deque(ask for ask in self._urgent if ask.id not in numbers)
+            self._early = deque(ask for ask in self._early if ask.id not in numbers)
             self._cancelled = self._cancelled or self._working in numbers
             return [number for number in waiting if number in numbers]
 

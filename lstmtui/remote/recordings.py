@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lstmtui.errors import UserError
-from lstmtui.remote.requests import SESSION_DIGITS, Open
+from lstmtui.remote.wire.messages import SESSION_DIGITS, Open
 from lstmtui.trace import Trace, Traces, is_trace, load
 
 OLDEST = 2 * 24 * 3600

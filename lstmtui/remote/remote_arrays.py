@@ -11,9 +11,9 @@ import numpy as np
 from lstmtui.arrays import Array
 from lstmtui.cells import CELLS
 from lstmtui.errors import UserError
-from lstmtui.remote.requests import Elements
-from lstmtui.remote.runs import ArrayShape, Model, Run
-from lstmtui.remote.structure import ProtocolError
+from lstmtui.remote.wire.bounds import ProtocolError
+from lstmtui.remote.wire.messages import Elements
+from lstmtui.remote.wire.references import ArrayShape, RunDescription, RunReference, is_lengths
 from lstmtui.trace import Trace
 from lstmtui.trace.validation import shape_problems
 
@@ -40,7 +40,7 @@ class RemoteArrays(Mapping[str, Array]):
     """
 
     def __init__(
-        self, run: Run, shapes: tuple[ArrayShape, ...], lengths: dict[str, Array], fetch: Fetch
+        self, run: RunReference, shapes: tuple[ArrayShape, ...], lengths: dict[str, Array], fetch: Fetch
     ) -> None:
         self.run, self._lengths, self._fetch = run, lengths, fetch
         self._known = {shape.key: (position, shape) for position, shape in enumerate(shapes)}
@@ -149,12 +149,7 @@ def _axis(index: int | slice, size: int) -> tuple[range, bool, bool]:
     return (positions[::-1], True, True) if positions.step < 0 else (positions, False, True)
 
 
-def is_lengths(key: str) -> bool:
-    """Whether an array says how many timesteps the sequences have."""
-    return key == "lengths" or key.endswith("/lengths")
-
-
-def run_of(trace: Trace) -> Run:
+def run_of(trace: Trace) -> RunReference:
     """The reference of a run on the agent's machine.
 
     Raises:
@@ -165,7 +160,7 @@ def run_of(trace: Trace) -> Run:
     return trace.arrays.run
 
 
-def remote_trace(model: Model, run: Run, fetch: Fetch) -> Trace:
+def remote_trace(model: RunDescription, run: RunReference, fetch: Fetch) -> Trace:
     """A trace whose arrays are on the agent's machine.
 
     Raises:

@@ -9,10 +9,15 @@ from dataclasses import replace
 import numpy as np
 
 from lstmtui.errors import UserError
-from lstmtui.remote.frames import packed
-from lstmtui.remote.packing import pack
-from lstmtui.remote.remote_arrays import is_lengths
-from lstmtui.remote.runs import ArrayShape, Model, Run, State, Where
+from lstmtui.remote.wire.encoding import encode
+from lstmtui.remote.wire.references import (
+    ArrayShape,
+    Place,
+    RunDescription,
+    RunReference,
+    SessionRuns,
+    is_lengths,
+)
 from lstmtui.session import Cursor, Session
 from lstmtui.session.comparison import saved_run
 from lstmtui.session.variants import Engine
@@ -45,73 +50,73 @@ class Shelf:
         """The models, in order."""
         return tuple(self.traces)
 
-    def run(self, wanted: Run, progress: Progress | None = None) -> Trace:
+    def run(self, reference: RunReference, progress: Progress | None = None) -> Trace:
         """The run a reference names.
 
         Raises:
             UserError: there is no such run.
         """
-        if not 0 <= wanted.model < len(self.traces):
-            raise UserError(f"there is no model of number {wanted.model}")
-        if wanted.is_recorded:
-            return self.traces[self.names[wanted.model]]
-        key = packed(pack(wanted))
+        if not 0 <= reference.model < len(self.traces):
+            raise UserError(f"there is no model of number {reference.model}")
+        if reference.is_recorded:
+            return self.traces[self.names[reference.model]]
+        key = encode(reference)
         if key not in self._runs:
-            found = self._made(wanted, progress)
+            found = self._made(reference, progress)
             if found is None:
-                raise UserError(f"{wanted.path}: there is no saved trace any more")
+                raise UserError(f"{reference.path}: there is no saved trace any more")
             self._keep(key, found)
         self._runs.move_to_end(key)
         return self._runs[key]
 
-    def saved(self, wanted: Run) -> Trace | None:
+    def saved(self, reference: RunReference) -> Trace | None:
         """A saved run; None where there is no trace."""
-        found = self._made(wanted, None)
+        found = self._made(reference, None)
         if found is not None:
-            self._keep(packed(pack(wanted)), found)
+            self._keep(encode(reference), found)
         return found
 
-    def session(self, state: State | None, where: Where) -> Session:
+    def session(self, runs: SessionRuns | None, place: Place) -> Session:
         """A session on these runs, with its cursor there.
 
         Raises:
             UserError: there is no such run or place.
         """
-        state = state or State(tuple(Run(model) for model in range(len(self.traces))))
-        key = packed(pack(state))
+        runs = runs or SessionRuns(tuple(RunReference(model) for model in range(len(self.traces))))
+        key = encode(runs)
         if key not in self._sessions:
-            self._sessions[key] = self._session(state)
+            self._sessions[key] = self._session(runs)
             if len(self._sessions) > MOST_SESSIONS:
                 self._sessions.popitem(last=False)
         self._sessions.move_to_end(key)
         session = self._sessions[key]
-        session.cursor = _cursor(session, where)
+        session.cursor = _cursor(session, place)
         return session
 
-    def _session(self, state: State) -> Session:
+    def _session(self, runs: SessionRuns) -> Session:
         traces = Traces()
-        for wanted in state.traces:
-            trace = self.run(wanted)
-            traces[self.names[wanted.model] if wanted.path is None else trace.name] = trace
-        if len(traces) != len(state.traces):
+        for reference in runs.traces:
+            trace = self.run(reference)
+            traces[self.names[reference.model] if reference.path is None else trace.name] = trace
+        if len(traces) != len(runs.traces):
             raise UserError("two runs of a session have one name")
         session = Session(traces, self._engine)
-        for position, wanted in state.changed:
-            session.changed[_name(session, position)] = self.run(wanted)
-        session.compared = None if state.compared is None else self.run(state.compared)
+        for position, reference in runs.changed:
+            session.changed[_name(session, position)] = self.run(reference)
+        session.compared = None if runs.compared is None else self.run(runs.compared)
         return session
 
-    def _made(self, wanted: Run, progress: Progress | None) -> Trace | None:
-        name = self.names[wanted.model]
-        if wanted.path is None:
+    def _made(self, reference: RunReference, progress: Progress | None) -> Trace | None:
+        name = self.names[reference.model]
+        if reference.path is None:
             base: Trace | None = self.traces[name]
         else:
-            base = saved_run(wanted.path, name)
-        if base is None or not (wanted.edits or wanted.loss):
+            base = saved_run(reference.path, name)
+        if base is None or not (reference.edits or reference.loss):
             return base
         told = None if progress is None else lambda done, total: progress(name, done, total)
-        edits = [replace(edit, model=name) for edit in wanted.edits]
-        return self._engine.rerun(base, edits, wanted.loss, told)
+        edits = [replace(edit, model=name) for edit in reference.edits]
+        return self._engine.rerun(base, edits, reference.loss, told)
 
     def _keep(self, key: bytes, trace: Trace) -> None:
         self._runs[key] = trace
@@ -119,7 +124,7 @@ class Shelf:
             self._runs.popitem(last=False)
 
 
-def described(trace: Trace, like: Trace | None = None) -> Model:
+def described(trace: Trace, like: Trace | None = None) -> RunDescription:
     """What a client is told of a run.
 
     Args:
@@ -130,7 +135,7 @@ def described(trace: Trace, like: Trace | None = None) -> Model:
     arrays = ((key, known[key] if key in known else trace.arrays[key]) for key in trace.arrays)
     shapes = tuple(ArrayShape(key, array.shape, array.dtype.str) for key, array in arrays)
     lengths = {key: np.asarray(trace.arrays[key]) for key in trace.arrays if is_lengths(key)}
-    return Model(trace.header, shapes, {"lengths": np.asarray(trace.lengths), **lengths})
+    return RunDescription(trace.header, shapes, {"lengths": np.asarray(trace.lengths), **lengths})
 
 
 def _name(session: Session, position: int) -> str:
@@ -140,20 +145,20 @@ def _name(session: Session, position: int) -> str:
     return names[position]
 
 
-def _cursor(session: Session, where: Where) -> Cursor:
+def _cursor(session: Session, place: Place) -> Cursor:
     """The cursor of a place, which has to be there.
 
     Raises:
         UserError: it is not.
     """
-    name = _name(session, where.model)
+    name = _name(session, place.model)
     trace = session.changed.get(name, session.traces[name])
-    if not (0 <= where.layer < len(trace.layers) and 0 <= where.batch < trace.batch):
+    if not (0 <= place.layer < len(trace.layers) and 0 <= place.batch < trace.batch):
         raise UserError("this run has no such layer or sequence")
-    layer, last = trace.layers[where.layer], int(trace.lengths[where.batch]) - 1
-    stage = where.stage or 0
-    fits = 0 <= where.unit < layer.hidden_size and 0 <= where.t <= last
-    fits = fits and where.direction in layer.directions and 0 <= stage < len(layer.layout.cell.stages)
+    layer, last = trace.layers[place.layer], int(trace.lengths[place.batch]) - 1
+    stage = place.stage or 0
+    fits = 0 <= place.unit < layer.hidden_size and 0 <= place.t <= last
+    fits = fits and place.direction in layer.directions and 0 <= stage < len(layer.layout.cell.stages)
     if not fits:
         raise UserError("this run has no such direction, unit, timestep or stage")
-    return Cursor(name, where.t, where.layer, where.direction, where.batch, where.unit, where.stage)
+    return Cursor(name, place.t, place.layer, place.direction, place.batch, place.unit, place.stage)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from lstmtui.arrays import Array
 from lstmtui.errors import UserError
@@ -15,14 +16,28 @@ from lstmtui.session.sentences import operands_text
 from lstmtui.session.session import Session
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluated:
-    """The value of an expression."""
+class Scalar(Struct, frozen=True, tag="scalar"):
+    """One value."""
 
-    value: float | bool | Array | None
-    """One value, or (units,); None where it has none here."""
-    error: str = ""
-    """Why there is no value here; empty where there is one."""
+    value: float | bool
+
+
+class Vector(Struct, frozen=True, eq=False, tag="vector"):
+    """A value for each unit."""
+
+    value: Array
+    """(units,)"""
+
+
+class NoValue(Struct, frozen=True, tag="no value"):
+    """An expression means nothing at this place."""
+
+    error: str
+    """Why."""
+
+
+Evaluated = Scalar | Vector | NoValue
+"""What an expression comes to."""
 
 
 @dataclass(frozen=True)
@@ -65,5 +80,5 @@ def _evaluated(expression: Expression, scope: Scope, t: int, most: int | None) -
     try:
         value = expression.evaluate(scope, t)
     except UserError as error:
-        return Evaluated(None, str(error))
-    return Evaluated(value[:most] if isinstance(value, np.ndarray) else value)
+        return NoValue(str(error))
+    return Vector(value[:most]) if isinstance(value, np.ndarray) else Scalar(value)

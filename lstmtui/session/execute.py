@@ -11,7 +11,7 @@ from lstmtui.session.breakpoints import Breakpoint
 from lstmtui.session.comparison import compared_with, parting
 from lstmtui.session.continuation import MOST_NOTES, Continuation, run_back, run_on
 from lstmtui.session.diagnosis import FINE, diagnose
-from lstmtui.session.evaluated import evaluated, expectation
+from lstmtui.session.evaluated import NoValue, evaluated, expectation
 from lstmtui.session.expressions import Expression
 from lstmtui.session.first_bad import go_to_first_bad
 from lstmtui.session.hits import fits_somewhere, unfit
@@ -121,8 +121,8 @@ def _watch(session: Session, expression: Expression) -> Outcome:
     watch = session.watches.add(expression)
     if why:
         return Outcome(True, f"watch {watch.id}: {watch.text}; it has no value here: {why}")
-    found = evaluated(session, (expression,))[0]
-    text = f": {found.error}" if found.value is None else f" = {value_text(found.value)}"
+    result = evaluated(session, (expression,))[0]
+    text = f": {result.error}" if isinstance(result, NoValue) else f" = {value_text(result.value)}"
     return Outcome(True, f"watch {watch.id}: {watch.text}{text} at {place_text(session)}")
 
 
@@ -135,11 +135,11 @@ def _unwatch(session: Session, number: int) -> Outcome:
 
 
 def _print(session: Session, expression: Expression) -> Outcome:
-    found = evaluated(session, (expression,))[0]
-    if found.value is None:
-        return Outcome(False, f"{expression.text}: {found.error}, at {place_text(session)}")
-    text = f"{expression.text} = {value_text(found.value)} at {place_text(session)}"
-    return Outcome(True, text, value=found.value)
+    result = evaluated(session, (expression,))[0]
+    if isinstance(result, NoValue):
+        return Outcome(False, f"{expression.text}: {result.error}, at {place_text(session)}")
+    text = f"{expression.text} = {value_text(result.value)} at {place_text(session)}"
+    return Outcome(True, text, value=result.value)
 
 
 def _expect(session: Session, condition: Expression) -> Outcome:

@@ -10,9 +10,19 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, BinaryIO, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    BinaryIO,
+    Concatenate,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    cast,
+    get_type_hints,
+)
 
 if TYPE_CHECKING:
     from lstmtui.session.session import Session
@@ -80,6 +90,21 @@ class Reading:
     """The fields of the cursor that make a difference to the answer."""
     picture: bool
     """Whether the numbers in the answer are only drawn, never written out: they may travel rounded."""
+
+    @cached_property
+    def argument_types(self) -> dict[str, Any]:
+        """The annotation of each argument by name, the session left out."""
+        names = list(inspect.signature(self.function).parameters)[1:]
+        return {name: self._annotations[name] for name in names}
+
+    @property
+    def answer_type(self) -> Any:
+        """The annotation of the answer."""
+        return self._annotations["return"]
+
+    @cached_property
+    def _annotations(self) -> dict[str, Any]:
+        return get_type_hints(self.function)
 
 
 READINGS: dict[str, Reading] = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lstmtui.errors import UserError
 
 if TYPE_CHECKING:
-    from lstmtui.arrays import Array
+    from lstmtui.session.evaluated import Evaluated
     from lstmtui.session.expressions import Expression
     from lstmtui.session.session import Session
 
@@ -36,10 +36,8 @@ class Watched:
 
     id: int
     text: str
-    value: float | bool | Array | None
-    """One value, or (units,); None where it has none here."""
-    error: str = ""
-    """Why there is no value here; empty where there is one."""
+    result: Evaluated
+    """Its value, or why it has none here."""
 
 
 class Watches:
@@ -74,8 +72,7 @@ class Watches:
         if not self._kept:
             return ()
         watches = tuple(self)
-        found = evaluated(session, tuple(watch.expression for watch in watches), most)
+        results = evaluated(session, tuple(watch.expression for watch in watches), most)
         return tuple(
-            Watched(watch.id, watch.text, one.value, one.error)
-            for watch, one in zip(watches, found, strict=True)
+            Watched(watch.id, watch.text, result) for watch, result in zip(watches, results, strict=True)
         )

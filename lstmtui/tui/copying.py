@@ -11,7 +11,7 @@ from textual.app import App
 from lstmtui.printable import printable
 from lstmtui.session import Session, vector
 from lstmtui.session.breakpoints import Breakpoint
-from lstmtui.session.evaluated import evaluated
+from lstmtui.session.evaluated import NoValue, evaluated
 from lstmtui.session.expressions import compile_expression
 from lstmtui.session.unit import Numbers, numbers_at
 from lstmtui.session.watches import Watched
@@ -97,8 +97,8 @@ def exact(value: object) -> str:
 def _entry(session: Session, entry: Entry) -> tuple[str, str]:
     if isinstance(entry, Watched):
         # The panel has only the first units of a vector.
-        found = evaluated(session, (compile_expression(entry.text),))[0]
-        return entry.text, found.error or exact(found.value)
+        result = evaluated(session, (compile_expression(entry.text),))[0]
+        return entry.text, result.error if isinstance(result, NoValue) else exact(result.value)
     if isinstance(entry, Breakpoint):
         return f"breakpoint {entry.id}", f"t == {entry.t}" if entry.when is None else entry.when.text
     return f"what-if {entry.id}", str(entry)

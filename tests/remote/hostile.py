@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import msgpack
+import msgspec
 import numpy as np
 from remote.pairs import AgentLink, SocketStreams, Workshop
 
 from lstmtui.remote.agent import Agent
-from lstmtui.remote.queue import Asked
-from lstmtui.remote.requests import Answer, Elements
-from lstmtui.remote.wire_arrays import pack_array, unpack_array
+from lstmtui.remote.wire.arrays import decode_array, encode_array
+from lstmtui.remote.wire.messages import AboutRequest, Answer, Ask, Elements, Value
 
 EVIL = "[bold]x[/] [@click=app.quit]q[/]\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\x7f\x08\r\n| \t日本"
 _WORDS = (
@@ -41,17 +40,20 @@ class Liar(Agent):
         texts: nothing but texts.
     """
 
-    def __init__(self, *given: Any, chance: random.Random, share: float, texts: bool) -> None:
-        super().__init__(*given)
+    def __init__(self, *arguments: Any, chance: random.Random, share: float, texts: bool) -> None:
+        super().__init__(*arguments)
         self._chance, self._share, self._texts = chance, share, texts
 
-    def _outcome(self, asked: Asked) -> dict[str, Any]:
-        told = super()._outcome(asked)
-        if "value" in told and isinstance(asked.request, (Answer, Elements)):
-            told["value"] = self._lie(told["value"])
-        elif "value" in told and self._texts:
-            told["value"] = self._words(told["value"])
-        return told
+    def _outcome(self, ask: Ask) -> AboutRequest:
+        outcome = super()._outcome(ask)
+        if not isinstance(outcome, Value):
+            return outcome
+        truth = msgspec.msgpack.decode(outcome.value)
+        if isinstance(ask.request, (Answer, Elements)):
+            lie = self._lie(truth)
+        else:
+            lie = self._words(truth) if self._texts else truth
+        return Value(ask.id, msgspec.Raw(msgspec.msgpack.encode(lie)))
 
     def _words(self, value: Any, key: str = "") -> Any:
         """What was opened, with other words."""
@@ -73,8 +75,8 @@ class Liar(Agent):
             return chance.choice((EVIL, "", EVIL * 200)) if lies else value
         if self._texts or not lies:
             return value
-        if isinstance(value, msgpack.ExtType):
-            return pack_array(self._array(unpack_array(value.code, value.data)))
+        if isinstance(value, msgspec.msgpack.Ext):
+            return encode_array(self._array(decode_array(value.code, bytes(value.data))))
         if value is None or isinstance(value, bool):
             return value if chance.random() < 0.5 else not value
         return chance.choice(_NUMBERS if isinstance(value, int) else _FLOATS)

@@ -12,9 +12,9 @@ from lstmtui.capture.engine import Engine
 from lstmtui.remote.agent import Agent
 from lstmtui.remote.client import Client
 from lstmtui.remote.desk import Progress
-from lstmtui.remote.frames import NoFrames
 from lstmtui.remote.keeper import Patience
-from lstmtui.remote.requests import Open
+from lstmtui.remote.wire.frames import NoFrames
+from lstmtui.remote.wire.messages import Open
 from lstmtui.session import Session
 from lstmtui.trace import Trace, Traces
 

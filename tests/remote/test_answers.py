@@ -14,7 +14,7 @@ from remote.pairs import AgentLink, session_on
 
 from lstmtui.errors import UserError
 from lstmtui.remote.answers import CHECKS
-from lstmtui.remote.structure import ProtocolError
+from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.session import Session, parse_line, vector, window
 from lstmtui.session.diagnosis import diagnose
 from lstmtui.session.execute import execute

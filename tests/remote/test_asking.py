@@ -8,7 +8,7 @@ from pathlib import Path
 from remote.pairs import AgentLink, connected
 from remote.test_session import wait_until
 
-from lstmtui.remote.requests import Open
+from lstmtui.remote.wire.messages import Open
 from lstmtui.session import Session, vector
 
 

@@ -7,12 +7,12 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from remote.pairs import SOON, AgentLink, SocketStreams, Workshop, connected, local_session, session_on
@@ -24,13 +24,24 @@ from lstmtui.errors import UserError
 from lstmtui.remote import desk, keeper
 from lstmtui.remote.cache import AnswerCache
 from lstmtui.remote.client import Client
-from lstmtui.remote.frames import MAGIC, pack_frame, packed, unpack_payload
-from lstmtui.remote.jobs import Job
 from lstmtui.remote.keeper import Patience
 from lstmtui.remote.link import ProgramLink
-from lstmtui.remote.requests import PROTOCOL, REQUESTS, Hello, Open
-from lstmtui.remote.structure import ProtocolError
-from lstmtui.remote.unpacking import unpack
+from lstmtui.remote.wire.bounds import ProtocolError
+from lstmtui.remote.wire.encoding import encode
+from lstmtui.remote.wire.frames import MAGIC, decode_payload, encode_frame
+from lstmtui.remote.wire.messages import (
+    PROTOCOL,
+    Answer,
+    Ask,
+    Elements,
+    Failure,
+    FromAgent,
+    FromClient,
+    Hello,
+    Open,
+    Value,
+)
+from lstmtui.remote.wire.references import Place, RunReference, SessionRuns
 from lstmtui.session import Session, vector
 from lstmtui.trace import Trace
 
@@ -215,15 +226,15 @@ class Impostor(AgentLink):
         return SocketStreams(near)
 
 
-HELLO = MAGIC + pack_frame(asdict(Hello("0.0.1", PROTOCOL)))
+HELLO = MAGIC + encode_frame(Hello("0.0.1", PROTOCOL))
 
 
 @pytest.mark.parametrize(
     ("says", "said"),
     [
-        (MAGIC + pack_frame(asdict(Hello("9.9", PROTOCOL + 1))), "9.9 runs there .* update the one here"),
-        (MAGIC + pack_frame(asdict(Hello("0.0", PROTOCOL - 1))), "update the one there"),
-        (MAGIC + pack_frame({**asdict(Hello("9.9", 1)), "protocol": "1"}), "has no place"),
+        (MAGIC + encode_frame(Hello("9.9", PROTOCOL + 1)), "9.9 runs there .* update the one here"),
+        (MAGIC + encode_frame({"lstmtui": "0.1.0", "protocol": 1, "torch": True}), "update the one there"),
+        (MAGIC + encode_frame({"lstmtui": "9.9", "protocol": "1"}), "has no place"),
         (MAGIC + b"garbage, and more of it", "no frame"),
         (b"y" * 100_000, "did not answer"),
     ],
@@ -234,7 +245,7 @@ def test_an_agent_that_does_not_fit_is_a_sentence(says: bytes, said: str) -> Non
 
 
 def test_words_that_are_not_known_are_ignored() -> None:
-    link = Impostor(MAGIC + pack_frame({**asdict(Hello("0.0.1", PROTOCOL)), "new": [1, {"x": None}]}))
+    link = Impostor(MAGIC + encode_frame({"lstmtui": "0.0.1", "protocol": PROTOCOL, "new": [1, {"x": None}]}))
     with connected(link) as client:
         assert client.trouble == ""
 
@@ -242,26 +253,33 @@ def test_words_that_are_not_known_are_ignored() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        {"value": None},
-        {"value": 3},
-        {"value": {"names": [], "models": [], "several": True}},
-        {"value": {"names": ["a", "a"], "models": [], "several": True}},
-        {"value": {"names": ["a"], "models": [{"header": {}, "arrays": [], "lengths": {}}], "several": True}},
-        {"error": 3},
-        {"progress": "x"},
-        {"refused": "\x1b[2Jno"},
+        ["value", 1, None],
+        ["value", 1, 3],
+        ["value", 1, {"models": {}, "several": True}],
+        ["value", 1, {"models": {"a": {"header": {}, "arrays": [], "lengths": {}}}, "several": True}],
+        ["value", 1],
+        ["failure", 1],
+        ["failure", 1, 3],
+        ["failure", 1, None],
+        ["failure", 1, "no", "\x1b[2J"],
+        ["progress", 1, "x", None, 3],
+        ["refused", "\x1b[2Jno"],
+        ["refused", None],
+        ["\x1b[2J", 1],
+        {"id": 1},
+        None,
     ],
 )
-def test_answers_that_make_no_sense_are_refused(answer: dict[str, Any]) -> None:
-    with connected(Impostor(HELLO, pack_frame({"id": 1, **answer}))) as client:
+def test_answers_that_make_no_sense_are_refused(answer: object) -> None:
+    with connected(Impostor(HELLO, encode_frame(answer))) as client:
         with pytest.raises(UserError) as caught:
             client.open(Open("/x"))
         assert "\x1b" not in str(caught.value)
 
 
 def test_messages_that_nobody_asked_for_are_ignored_and_garbage_is_the_end() -> None:
-    unasked = b"".join(pack_frame({"id": n, "value": "x" * 1000}) for n in range(50, 5000))
-    answer = pack_frame({"id": 1, "error": "enough"})
+    unasked = b"".join(encode_frame(["value", n, "x" * 1000]) for n in range(50, 5000))
+    answer = encode_frame(Failure(1, "enough"))
     with connected(Impostor(HELLO + unasked, answer)) as client, pytest.raises(UserError, match="enough"):
         client.open(Open("/x"))
     impostor = Impostor(HELLO, b"\x07garbage")
@@ -274,22 +292,22 @@ def test_ten_thousand_mutated_answers_are_refused_or_are_answers(saved: Path) ->
     """In frames that are in order, what a hostile agent may say about what it opened."""
     chance = random.Random(5)
     nothing = desk.Job(lambda *_: None, lambda _: None, lambda _: None)
-    opened = desk.Desk(Workshop(), "0" * 32).do(Open(str(saved)), nothing)
-    opened["models"] = opened["models"][:1]
-    opened["names"] = opened["names"][:1]
-    opened["models"][0]["arrays"] = opened["models"][0]["arrays"][:4]
-    data = packed({"id": 1, "value": opened})
-    client, kinds = Client(AgentLink()), set()
+    opened = msgspec.msgpack.decode(desk.Desk(Workshop(), "0" * 32).do(Open(str(saved)), nothing))
+    del opened["models"]["GRU"]
+    opened["models"]["LSTM"]["arrays"] = opened["models"]["LSTM"]["arrays"][:4]
+    data = encode(Value(1, msgspec.Raw(msgspec.msgpack.encode(opened))))
+    client, kinds, target = Client(AgentLink()), set(), Open(str(saved))
     for _ in range(10_000):
         mutated = bytearray(data)
         for _ in range(chance.choice((1, 2, 5))):
             mutated[chance.randrange(len(mutated))] = chance.randrange(256)
         try:
-            message = unpack_payload(0, bytes(mutated))
+            message = decode_payload(0, bytes(mutated), FromAgent)
         except ProtocolError:
             kinds.add("no message")
             continue
-        job = Job(1, {}, client._take_opened)
+        client.ask(target)
+        job = client._asked.pop(target)
         job.receive(message)
         if job.answered is None or job.answered.error is not None:
             kinds.add("no answer")
@@ -308,41 +326,33 @@ def test_ten_thousand_mutated_requests_are_refused_or_answered(saved: Path) -> N
     work = desk.Desk(Workshop(), "0" * 32)
     nothing = desk.Job(lambda *_: None, lambda _: None, lambda _: None)
     work.do(Open(str(saved)), nothing)
-    where = {"layer": 0, "direction": "forward", "t": 3}
-    asked: list[dict[str, Any]] = [
-        {"do": "answer", "reading": "vector", "arguments": {"quantity": "h"}, "where": where},
-        {
-            "do": "answer",
-            "reading": "window",
-            "arguments": {"quantity": "f", "start": 0, "stop": 9, "rows": 2, "binning": "mean"},
-            "where": where,
-            "state": {"traces": [{"model": 1}, {"model": 0}]},
-        },
-        {
-            "do": "answer",
-            "reading": "evaluated",
-            "arguments": {"expressions": ["norm(c) > 0.1", "t == 3"], "most": 3},
-            "where": where,
-        },
-        {"do": "elements", "run": {"model": 0}, "key": 3, "index": [[0, 4, 1], 0]},
+    place = Place(t=3)
+
+    def answer(query: str, arguments: dict[str, Any], runs: SessionRuns | None = None) -> Answer:
+        return Answer(query, msgspec.Raw(encode(arguments)), place, runs)
+
+    both = SessionRuns((RunReference(1), RunReference(0)))
+    window = {"quantity": "f", "start": 0, "stop": 9, "rows": 2, "binning": "mean"}
+    requests = [
+        answer("vector", {"quantity": "h"}),
+        answer("window", window, both),
+        answer("evaluated", {"expressions": ["norm(c) > 0.1", "t == 3"], "most": 3}),
+        Elements(RunReference(0), 3, ((0, 4, 1), 0)),
     ]
-    frames = [packed({"id": 1, **message}) for message in asked]
+    frames = [encode(Ask(1, request)) for request in requests]
     kinds = set()
     for _ in range(10_000):
         mutated = bytearray(chance.choice(frames))
         for _ in range(chance.choice((1, 1, 2, 5))):
             mutated[chance.randrange(len(mutated))] = chance.randrange(256)
         try:
-            message = unpack_payload(0, bytes(mutated))
-            word = message.get("do")
-            if word not in REQUESTS:
-                raise ProtocolError("no request")
-            request = unpack(REQUESTS[word], message)
+            message = decode_payload(0, bytes(mutated), FromClient)
         except ProtocolError:
             kinds.add("no request")
             continue
+        assert isinstance(message, Ask)
         try:
-            work.do(request, nothing)
+            work.do(message.request, nothing)
             kinds.add("answered")
         except (UserError, MemoryError):
             kinds.add("refused")

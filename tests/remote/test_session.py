@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from remote.pairs import AgentLink, connected, local_session, session_on
@@ -18,10 +19,10 @@ from remote.pairs import AgentLink, connected, local_session, session_on
 import lstmtui
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.playback.export import export
-from lstmtui.remote.annotations import answer_hint, argument_hints
 from lstmtui.remote.client import Client
-from lstmtui.remote.requests import Open
-from lstmtui.remote.unpacking import unpacker
+from lstmtui.remote.wire.bounds import ProtocolError
+from lstmtui.remote.wire.encoding import decode
+from lstmtui.remote.wire.messages import Open
 from lstmtui.session import Outcome, Session, parse_line, vector, window
 from lstmtui.session.execute import execute
 from lstmtui.session.expressions import compile_expression
@@ -99,6 +100,8 @@ def test_a_script_comes_to_the_same_as_without_a_link(kind: str, scenario: Path,
 def equal(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    if isinstance(a, msgspec.Struct):
+        return type(a) is type(b) and all(equal(getattr(a, n), getattr(b, n)) for n in a.__struct_fields__)
     if is_dataclass(a) and not isinstance(a, type):
         return type(a) is type(b) and all(equal(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
     if isinstance(a, (tuple, list)):
@@ -125,7 +128,7 @@ def arguments_of(name: str, session: Session) -> dict[str, Any]:
         "pixels": 24,
         "cells": 12,
     }
-    names = argument_hints(every_reading()[name])
+    names = every_reading()[name].argument_types
     return {n: known[n] for n in names if n in known}
 
 
@@ -150,8 +153,9 @@ def test_every_reading_answers_what_it_answers_here(name: str, saved: Path) -> N
 
 def test_every_reading_has_annotations_that_can_travel() -> None:
     for reading in every_reading().values():
-        for annotation in (*argument_hints(reading).values(), answer_hint(reading)):
-            unpacker(annotation)
+        for annotation in (*reading.argument_types.values(), reading.answer_type):
+            with pytest.raises(ProtocolError):  # not the UserError of an annotation that cannot be decoded
+                decode(annotation, b"\xc7\x00\x07")
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.npz"])

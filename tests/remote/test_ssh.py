@@ -19,8 +19,8 @@ from lstmtui.__main__ import main
 from lstmtui.errors import UserError
 from lstmtui.remote.client import Client
 from lstmtui.remote.link import SshLink
-from lstmtui.remote.requests import Open
 from lstmtui.remote.target import parse_target
+from lstmtui.remote.wire.messages import Open
 from lstmtui.session import Session, vector
 
 pytestmark = needs_sshd

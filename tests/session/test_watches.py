@@ -8,6 +8,7 @@ from synthetic import synthetic
 
 from lstmtui.errors import UserError
 from lstmtui.session import Session, Watches
+from lstmtui.session.evaluated import NoValue, Scalar, Vector
 from lstmtui.session.expressions import compile_expression
 from lstmtui.session.watches import MOST_WATCHES
 from lstmtui.trace import Traces
@@ -26,11 +27,12 @@ def test_a_watch_follows_the_cursor(session: Session) -> None:
     session.watches.add(E("c"))
     session.watches.add(E("t > 3"))
     session.goto(4)
-    one, vector, truth = session.watches.at_cursor(session)
-    assert (one.id, one.text, one.error) == (1, "h[1]", "")
-    assert one.value == session.trace.values("h")[4, 0, 1]
-    assert np.array_equal(np.asarray(vector.value), session.trace.values("c")[4, 0])
-    assert truth.value is True
+    scalar, vector, truth = session.watches.at_cursor(session)
+    assert (scalar.id, scalar.text) == (1, "h[1]")
+    assert scalar.result == Scalar(session.trace.values("h")[4, 0, 1].item())
+    assert isinstance(vector.result, Vector)
+    assert np.array_equal(vector.result.value, session.trace.values("c")[4, 0])
+    assert truth.result == Scalar(True)
 
 
 def test_a_watch_without_a_meaning_here_says_why_and_is_kept(session: Session) -> None:
@@ -38,11 +40,11 @@ def test_a_watch_without_a_meaning_here_says_why_and_is_kept(session: Session) -
     session.watches.add(E("h[0]"))
     session.select_model("GRU")
     absent, present = session.watches.at_cursor(session)
-    assert absent.value is None
-    assert "c is not there" in absent.error
-    assert present.error == ""
+    assert isinstance(absent.result, NoValue)
+    assert "c is not there" in absent.result.error
+    assert isinstance(present.result, Scalar)
     session.select_model("LSTM")
-    assert session.watches.at_cursor(session)[0].value is not None
+    assert isinstance(session.watches.at_cursor(session)[0].result, Scalar)
 
 
 def test_watches_are_numbered_once_and_for_all() -> None:

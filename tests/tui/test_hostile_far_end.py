@@ -18,7 +18,7 @@ from remote.pairs import connected
 from synthetic import synthetic
 from textual.pilot import Pilot
 
-from lstmtui.remote.requests import Open
+from lstmtui.remote.wire.messages import Open
 from lstmtui.session.diagnosis import Verdict
 from lstmtui.session.readings import Reading
 from lstmtui.trace import Traces

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,23 +10,39 @@ from lstmtui.arrays import Array
 from lstmtui.session.expressions import evaluation, search
 from lstmtui.session.expressions.error import ExpressionError
 from lstmtui.session.expressions.fitting import units_of
-from lstmtui.session.expressions.nodes import Node, is_vector, quantities_of
+from lstmtui.session.expressions.nodes import is_vector, quantities_of
 from lstmtui.session.expressions.operations import number
 from lstmtui.session.expressions.parsing import parse
 from lstmtui.session.expressions.scope import Scope
 
 
-@dataclass(frozen=True)
 class Expression:
-    """What may be printed, watched, expected and stopped at."""
+    """What may be printed, watched, expected and stopped at; equal to another one of the same text.
 
-    text: str
-    """As it was written."""
-    quantities: frozenset[str] = field(compare=False)
-    """The names of the quantities it reads."""
-    vector: bool = field(compare=False)
-    """Whether it is a value for each unit rather than one value."""
-    _root: Node = field(compare=False, repr=False)
+    Args:
+        text: as it was written.
+
+    Raises:
+        ExpressionError: it is not one of the language, whatever it is evaluated on.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        """As it was written."""
+        self._root = parse(text)
+        self.quantities = quantities_of(self._root)
+        """The names of the quantities it reads."""
+        self.vector = is_vector(self._root)
+        """Whether it is a value for each unit rather than one value."""
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == other.text if isinstance(other, Expression) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"Expression({self.text!r})"
 
     def evaluate(self, scope: Scope, t: int) -> float | bool | Array:
         """The value at timestep t: a number or a truth, or (units,) of float64 or bool.
@@ -109,8 +124,7 @@ def compile_expression(text: str) -> Expression:
     Raises:
         ExpressionError: it is not one of the language, whatever it is evaluated on.
     """
-    root = parse(text)
-    return Expression(text, quantities_of(root), is_vector(root), root)
+    return Expression(text)
 
 
 def _check_inside(scope: Scope, ts: range) -> None:

@@ -9,9 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from lstmtui.arrays import Array
 from lstmtui.cells.notation import ASCII, UNICODE, Notation
 from lstmtui.session import Session
 from lstmtui.session.breakpoints import Breakpoint
+from lstmtui.session.evaluated import NoValue
 from lstmtui.session.watches import Watched
 from lstmtui.trace.edits import Edit
 from lstmtui.tui.panels.panel import Panel
@@ -124,9 +126,10 @@ def entry_line(entry: Entry, notation: Notation) -> Spans:
 
 def watch_line(watched: Watched, notation: Notation) -> Spans:
     """A watch with its value, or why it has none here."""
-    if watched.error:
-        return ((watched.text, "text"), (f"  {watched.error}", "warning"))
-    return ((watched.text, "text"), (" = ", "sign"), (short_value(watched.value, notation), "number"))
+    result = watched.result
+    if isinstance(result, NoValue):
+        return ((watched.text, "text"), (f"  {result.error}", "warning"))
+    return ((watched.text, "text"), (" = ", "sign"), (short_value(result.value, notation), "number"))
 
 
 def breakpoint_line(point: Breakpoint) -> Spans:
@@ -137,11 +140,11 @@ def breakpoint_line(point: Breakpoint) -> Spans:
     return (sign, (f"{point.id} ", "muted"), (what, "text"), (f"{note}  {point.hits}×", "muted"))
 
 
-def short_value(value: object, notation: Notation) -> str:
+def short_value(value: float | bool | Array, notation: Notation) -> str:
     """A value on one line; of a vector the first units."""
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
     if isinstance(value, np.ndarray):
         shown = ", ".join(short_value(v, notation) for v in value[:MOST_UNITS])
         return f"[{shown}{', …' if len(value) > MOST_UNITS else ''}]"
-    return notation.number(float(value))  # type: ignore[arg-type]
+    return notation.number(float(value))

@@ -1,4 +1,4 @@
-"""Arrays on the wire: as they are, or where they are only drawn with half the precision."""
+"""Arrays on the wire: shape, type and bytes; arrays that are only drawn travel with half the precision."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import struct
 from math import prod
 from typing import Any
 
-import msgpack
 import numpy as np
+from msgspec.msgpack import Ext
 
 from lstmtui.arrays import Array
-from lstmtui.remote.structure import ARRAY, ProtocolError
+from lstmtui.remote.wire.bounds import ARRAY, ProtocolError
 
 _HEAD = struct.Struct("<cBBhB")
 """Kind and bytes of a number, bytes of a number on the wire, the power of two it is scaled by, dimensions."""
@@ -20,7 +20,7 @@ _LARGEST_HALF, _SMALLEST_HALF = 15, 2.0**-24
 """The power of two that the largest number is scaled below, and the smallest half there is."""
 
 
-def pack_array(array: Array, *, half: bool = False) -> msgpack.ExtType:
+def encode_array(array: Array, *, half: bool = False) -> Ext:
     """An array of truths, integers or floats.
 
     Args:
@@ -42,11 +42,11 @@ def pack_array(array: Array, *, half: bool = False) -> msgpack.ExtType:
     sent = np.ascontiguousarray(sent, dtype=sent.dtype.newbyteorder("<"))
     head = _HEAD.pack(kind.encode(), size, sent.dtype.itemsize, shift, array.ndim)
     shape = struct.pack(f"<{array.ndim}Q", *array.shape)
-    return msgpack.ExtType(ARRAY, head + shape + sent.tobytes())
+    return Ext(ARRAY, head + shape + sent.tobytes())
 
 
-def unpack_array(code: int, data: bytes) -> Array:
-    """What `pack_array` made, read-only.
+def decode_array(code: int, data: bytes) -> Array:
+    """What `encode_array` made, read-only.
 
     Raises:
         ProtocolError: it did not make this.

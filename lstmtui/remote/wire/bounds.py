@@ -1,4 +1,4 @@
-"""Whether bytes are msgpack of a bounded shape, before anything is made of them."""
+"""Limits on the msgpack of one message, checked before a message is decoded and before it is sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ARRAY = 1
 
 
 class ProtocolError(UserError):
-    """The other end sent what no lstmtui sends."""
+    """A message that no lstmtui sends, or that is too large to travel."""
 
 
 _FIXED = {0xC0: 0, 0xC2: 0, 0xC3: 0, 0xCA: 4, 0xCB: 8}
@@ -29,7 +29,7 @@ _SIZED_EXTENSIONS = {0xC7: 1, 0xC8: 2, 0xC9: 4}
 """By first byte, how many bytes say the length."""
 
 
-def check_structure(data: bytes) -> None:
+def check_bounds(data: bytes) -> None:
     """Refuse what is not exactly one msgpack value within the limits.
 
     Raises:
@@ -37,21 +37,21 @@ def check_structure(data: bytes) -> None:
             that has no place here.
     """
     at, elements = 0, 0
-    open_groups = [1]
-    """How many values each list or map that is open still wants."""
-    while open_groups:
-        if open_groups[-1] == 0:
-            open_groups.pop()
+    unfilled = [1]
+    """For each list or map around the current value, how many members are still to come."""
+    while unfilled:
+        if unfilled[-1] == 0:
+            unfilled.pop()
             continue
-        open_groups[-1] -= 1
+        unfilled[-1] -= 1
         elements += 1
         if elements > MOST_ELEMENTS or at >= len(data):
             raise ProtocolError("a message is cut off or has too many parts")
         at, members = _next(data, at)
         if members:
-            if members > MOST_ELEMENTS or len(open_groups) >= DEEPEST:
+            if members > MOST_ELEMENTS or len(unfilled) >= DEEPEST:
                 raise ProtocolError("a message has too many parts or is nested too deep")
-            open_groups.append(members)
+            unfilled.append(members)
     if at != len(data):
         raise ProtocolError("a message does not have the length it says")
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from lstmtui.arrays import Array
 from lstmtui.trace import Header
 from lstmtui.trace.edits import Edit, LossAt
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run: as it was recorded, with what-ifs, or saved elsewhere."""
+class RunReference(Struct, frozen=True, omit_defaults=True):
+    """One run: as it was recorded, with what-ifs, or saved on the agent's machine."""
 
     model: int
     """The number of the model among those that were opened."""
     edits: tuple[Edit, ...] = ()
     loss: LossAt | None = None
-    """What the gradients are taken of in place of the loss."""
+    """What the gradients are taken of in place of the loss; None: of the loss."""
     path: str | None = None
-    """A saved trace on the agent's machine; `model` then says which one is taken of several."""
+    """A saved trace on the agent's machine, `model` then says which of its models; None: what was opened."""
     generation: int = 0
     """How often what was opened has grown; the agent has but the latest."""
 
@@ -29,19 +28,18 @@ class Run:
         return not self.edits and self.loss is None and self.path is None
 
 
-@dataclass(frozen=True)
-class State:
+class SessionRuns(Struct, frozen=True, omit_defaults=True):
     """The runs of a session."""
 
-    traces: tuple[Run, ...]
+    traces: tuple[RunReference, ...]
     """Those without what-ifs, in the session's order."""
-    changed: tuple[tuple[int, Run], ...] = ()
+    changed: tuple[tuple[int, RunReference], ...] = ()
     """By position in `traces`, those with what-ifs."""
-    compared: Run | None = None
+    compared: RunReference | None = None
+    """What `compare` named; None: nothing is compared."""
 
 
-@dataclass(frozen=True)
-class Where:
+class Place(Struct, frozen=True, omit_defaults=True):
     """A cursor; the model by its position in the session."""
 
     model: int = 0
@@ -51,11 +49,11 @@ class Where:
     unit: int = 0
     t: int = 0
     stage: int | None = None
+    """None: at whole timesteps."""
 
 
-@dataclass(frozen=True)
-class ArrayShape:
-    """An array that stays where it is."""
+class ArrayShape(Struct, frozen=True):
+    """An array that stays on the agent's machine."""
 
     key: str
     shape: tuple[int, ...]
@@ -63,9 +61,8 @@ class ArrayShape:
     """As numpy writes it: <f4."""
 
 
-@dataclass(frozen=True, eq=False)
-class Model:
-    """What a client knows of a run."""
+class RunDescription(Struct, frozen=True, eq=False):
+    """What a client is told of a run."""
 
     header: Header
     arrays: tuple[ArrayShape, ...]
@@ -73,15 +70,19 @@ class Model:
     """By key, the small arrays that say how long the sequences are, (B,)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Opened:
+class Opened(Struct, frozen=True, eq=False):
     """What came of opening a target."""
 
-    names: tuple[str, ...]
-    models: tuple[Model, ...]
+    models: dict[str, RunDescription]
+    """By name, in order."""
     several: bool
     """Whether they are `Traces`, be it of one model."""
     token: str = ""
     """Another one for whatever is not the same."""
     state: str = ""
     """ "live" while it is being recorded, how that ended, or empty where it was complete from the start."""
+
+
+def is_lengths(key: str) -> bool:
+    """Whether an array says how many timesteps the sequences have."""
+    return key == "lengths" or key.endswith("/lengths")

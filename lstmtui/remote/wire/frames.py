@@ -1,21 +1,19 @@
 """Frames: messages on a byte stream, each with its length before it; bounded whatever the peer sends.
 
 A stream begins with `MAGIC`. Each frame is a byte that says whether it is compressed, its length in four
-bytes, and a msgpack map.
+bytes, and one message in msgpack.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-import msgpack
-
 from lstmtui.printable import printable
-from lstmtui.remote.structure import ProtocolError, check_structure
-from lstmtui.remote.wire_arrays import unpack_array
+from lstmtui.remote.wire.bounds import ProtocolError, check_bounds
+from lstmtui.remote.wire.encoding import decode, encode
 
 MAGIC = b"\x00\x1a\xfflstmtui\x00\r\n\x7f"
 """Begins each stream. No start-up file of a shell writes it, and a terminal in between would change it."""
@@ -27,8 +25,6 @@ _COMPRESSED_FROM = 1 << 10
 _HEAD = struct.Struct(">BI")
 _PLAIN, _ZLIB = 0, 1
 
-Message = dict[str, Any]
-
 
 class NoFrames(ProtocolError):
     """The stream ended, or went on for too long, without a first frame."""
@@ -39,15 +35,16 @@ class NoFrames(ProtocolError):
         """What came in its place, safe to show."""
 
 
-def pack_frame(message: Mapping[str, Any]) -> bytes:
+def encode_frame(message: Any) -> bytes:
     """A message as a frame.
 
     Raises:
-        ProtocolError: it is too large.
+        ProtocolError: it cannot travel, or is beyond the limits, so that the other end would refuse it.
     """
-    payload = packed(message)
+    payload = encode(message)
     if len(payload) > LARGEST_FRAME:
         raise ProtocolError(f"the answer has {len(payload):,} bytes, and a link takes {LARGEST_FRAME:,}")
+    check_bounds(payload)
     if len(payload) > _COMPRESSED_FROM:
         smaller = zlib.compress(payload, 1)
         if len(smaller) < len(payload):
@@ -55,30 +52,20 @@ def pack_frame(message: Mapping[str, Any]) -> bytes:
     return _HEAD.pack(_PLAIN, len(payload)) + payload
 
 
-def packed(value: Any) -> bytes:
-    """Values of the wire as msgpack; equal ones give equal bytes."""
-    try:
-        data: bytes = msgpack.packb(value)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise ProtocolError(f"a value cannot travel: {error}") from error
-    return data
-
-
-def unpack_payload(kind: int, data: bytes) -> Message:
+def decode_payload(kind: int, data: bytes, annotation: Any) -> Any:
     """The message of a frame.
 
+    Args:
+        kind: whether it is compressed.
+        data: all after the frame's head.
+        annotation: the messages that may come.
+
     Raises:
-        ProtocolError: it is none, or not within the limits.
+        ProtocolError: it is none of them, or not within the limits.
     """
     payload = _inflated(data) if kind == _ZLIB else data
-    check_structure(payload)
-    try:
-        message = msgpack.unpackb(payload, ext_hook=unpack_array, strict_map_key=False)
-    except (ValueError, TypeError, msgpack.UnpackException) as error:
-        raise ProtocolError(f"a message cannot be read: {error}") from error
-    if not isinstance(message, dict) or not all(isinstance(key, str) for key in message):
-        raise ProtocolError("a message is not a map")
-    return message
+    check_bounds(payload)
+    return decode(annotation, payload)
 
 
 def _inflated(data: bytes) -> bytes:
@@ -116,8 +103,11 @@ class FrameReader:
                 raise NoFrames(bytes(self._buffer[:MOST_NOISE]))
         del self._buffer[: self._buffer.index(MAGIC) + len(MAGIC)]
 
-    def next(self) -> tuple[Message, int] | None:
+    def next(self, annotation: Any) -> tuple[Any, int] | None:
         """The next message, and its bytes on the wire; None at the end of the stream, be it within a frame.
+
+        Args:
+            annotation: the messages that may come.
 
         Raises:
             ProtocolError: it is no frame, or not within the limits.
@@ -129,7 +119,7 @@ class FrameReader:
         if kind not in (_PLAIN, _ZLIB) or length > LARGEST_FRAME:
             raise ProtocolError("the other end sent something that is no frame")
         data = self._take(length)
-        return None if data is None else (unpack_payload(kind, data), _HEAD.size + length)
+        return None if data is None else (decode_payload(kind, data, annotation), _HEAD.size + length)
 
     def _take(self, count: int) -> bytes | None:
         while len(self._buffer) < count:

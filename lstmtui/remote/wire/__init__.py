@@ -1,0 +1,1 @@
+"""What crosses the link: frames, the messages in them, and how values are written; bounded either way."""

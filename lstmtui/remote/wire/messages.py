@@ -1,0 +1,181 @@
+"""The messages of both ends. Each is of exactly one kind, so that what may not come together cannot."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Raw, Struct
+
+from lstmtui.remote.wire.references import Place, RunReference, SessionRuns
+
+PROTOCOL = 2
+"""The version of the messages; ends whose versions differ do not talk."""
+SESSION_DIGITS = 32
+"""Hexadecimal digits of a session's name."""
+
+
+class Hello(Struct, frozen=True):
+    """The first message of either end, of the same form in every version."""
+
+    lstmtui: str
+    """The program's version."""
+    protocol: int
+    session: str = ""
+    """From the client: a random name, by which a later agent finds what an earlier one recorded."""
+    torch: bool = True
+    """From the agent: whether models can be run there."""
+
+
+class Open(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="open"):
+    """Open a scenario, which is recorded, or a saved trace; answered by `Opened`, or its token alone."""
+
+    path: str
+    device: str | None = None
+    """None: what the scenario says."""
+    dtype: str | None = None
+    """None: what the scenario says."""
+    trust: bool = False
+    """Whether the user lets the scenario run code of theirs."""
+    token: str = ""
+    """Of what the client knows already; where it is still the same, the answer is this token alone."""
+    wait: bool = False
+    """Whether to wait for a trace that is not there yet."""
+
+
+class Answer(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="answer"):
+    """Answer a query."""
+
+    query: str
+    arguments: Raw
+    """A map, by name."""
+    place: Place
+    runs: SessionRuns | None = None
+    """None: every opened run, without what-ifs."""
+
+
+class Rerun(Struct, frozen=True, tag_field="do", tag="rerun"):
+    """Run a model again with what-ifs; answered by `RunDescription`."""
+
+    run: RunReference
+
+
+class Load(Struct, frozen=True, tag_field="do", tag="load"):
+    """Find a saved run on the agent's machine; answered by `RunDescription`, or None if there is none."""
+
+    run: RunReference
+
+
+class Elements(Struct, frozen=True, tag_field="do", tag="elements"):
+    """Part of an array: an integer or (start, stop, step) for each of its first axes."""
+
+    run: RunReference
+    key: int
+    """The position of the array in `RunDescription.arrays`."""
+    index: tuple[int | tuple[int, int, int], ...]
+
+
+class Export(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="export"):
+    """Export what is selected; answered by parts of the file, and then its size."""
+
+    name: str
+    place: Place
+    runs: SessionRuns | None = None
+    """None: every opened run, without what-ifs."""
+    offset: int = 0
+    """Bytes that have arrived before."""
+
+
+class Poll(Struct, frozen=True, tag_field="do", tag="poll"):
+    """What was opened, if it is not what the client knows of any more: `Opened`, else None."""
+
+    token: str
+
+
+Request = Open | Answer | Rerun | Load | Elements | Export | Poll
+
+
+class Ask(Struct, frozen=True, array_like=True, omit_defaults=True, tag="ask"):
+    """A request with its number."""
+
+    id: int
+    request: Request
+    prefetch: bool = False
+    """Nobody waits for it yet."""
+
+
+class Cancel(Struct, frozen=True, array_like=True, tag="cancel"):
+    """Nobody wants the answers to these requests any more."""
+
+    ids: tuple[int, ...]
+
+
+class Ping(Struct, frozen=True, array_like=True, tag="ping"):
+    """The client is still there; answered by `Pong`."""
+
+
+class Bye(Struct, frozen=True, array_like=True, tag="bye"):
+    """The client leaves for good."""
+
+
+FromClient = Ask | Cancel | Ping | Bye
+
+
+class Value(Struct, frozen=True, array_like=True, tag="value"):
+    """The answer to a request."""
+
+    id: int
+    value: Raw
+    """Of the type that the request says."""
+
+
+class Failure(Struct, frozen=True, array_like=True, omit_defaults=True, tag="failure"):
+    """Why a request has no answer."""
+
+    id: int
+    error: str
+    kind: Literal["user", "expression"] = "user"
+    """expression: an expression of the request cannot be evaluated."""
+
+
+class Cancelled(Struct, frozen=True, array_like=True, tag="cancelled"):
+    """A request was given up, as the client wished."""
+
+    id: int
+
+
+class Progress(Struct, frozen=True, array_like=True, tag="progress"):
+    """How far a request is."""
+
+    id: int
+    activity: str
+    done: int
+    total: int
+
+
+class Recording(Struct, frozen=True, array_like=True, tag="recording"):
+    """A recording begins."""
+
+    id: int
+    path: str
+    """Where it is kept on the agent's machine."""
+
+
+class Part(Struct, frozen=True, array_like=True, tag="part"):
+    """The next bytes of an export."""
+
+    id: int
+    data: bytes
+
+
+class Pong(Struct, frozen=True, array_like=True, tag="pong"):
+    """The agent is still there."""
+
+
+class Refused(Struct, frozen=True, array_like=True, tag="refused"):
+    """What the client sent makes no sense; the agent ends."""
+
+    reason: str
+
+
+AboutRequest = Value | Failure | Cancelled | Progress | Recording | Part
+FromAgent = AboutRequest | Pong | Refused
