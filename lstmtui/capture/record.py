@@ -195,6 +195,11 @@ def _ready(module: nn.Module) -> nn.Module:
     if any(tensor.is_inference() for tensor in tensors):
         module = copy.deepcopy(module)
     if not any(isinstance(m, torch.jit.ScriptModule) or kind_of(m) for m in module.modules()):
+        if any(type(m).__module__.startswith("torch.ao.nn.quantized") for m in module.modules()):
+            raise TypeError(
+                f"{type(module).__name__} is quantised, which hides what it computes; record the model from "
+                "before that"
+            )
         raise TypeError(
             f"{type(module).__name__} holds no LSTM, GRU, RNN, their Cells or lstmtui.Recurrent; recurrence "
             "that it writes out itself is recorded once an LSTMCell, GRUCell or RNNCell computes it"

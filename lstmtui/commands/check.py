@@ -74,7 +74,7 @@ def _list(file: str) -> int:
         return 2
     print(f"{printable(file)}: {counted(len(layers), 'recurrent layer')}")
     for layer in layers:
-        print(f"  {printable(str(layer))}")
+        print(f"  {printable('; '.join((str(layer), *layer.notes)))}")
     return 0 if any(layer.layout is not None for layer in layers) else 2
 
 

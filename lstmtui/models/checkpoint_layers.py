@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from lstmtui.cells import CELLS, Cell
 from lstmtui.cells.layout import Layout
+from lstmtui.models.found_layer import FoundLayer
 
 MOST_LAYERS = 64
 
@@ -16,65 +17,20 @@ _PARAMETER = re.compile(
     re.DOTALL,
 )
 _COMPUTED = re.compile(
-    r"(?:(?P<path>.*)\.)?(?:parametrizations\.(?P<new>weight_hh(?:_l\d{1,4})?(?:_reverse)?)\.original\d*"
-    r"|(?P<old>weight_hh(?:_l\d{1,4})?(?:_reverse)?)_(?:g|v|orig|raw))",
+    r"(?:(?P<path>.*)\.)?(?:parametrizations\.(?P<new>(?:weight|bias)_[ih]h(?:_l\d{1,4})?(?:_reverse)?)\.original\d*"
+    r"|(?P<old>(?:weight|bias)_[ih]h(?:_l\d{1,4})?(?:_reverse)?)_(?:g|v|orig|raw|mask))",
     re.DOTALL,
 )
+_DEEPEST = 32
+"""How many modules within modules are gone up."""
 _DEFAULTS = {1: "rnn_tanh", 3: "gru", 4: "lstm"}
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-@dataclass(frozen=True)
-class FoundLayer:
-    """One recurrent module of a checkpoint."""
-
-    path: str
-    """Where the module sits; empty where the checkpoint is that module's own state dict."""
-    layout: Layout | None
-    """Its sizes; None where they do not fit together, and `wrong` says why."""
-    wrong: str = ""
-    names: Mapping[str, str] = field(default_factory=dict)
-    """The checkpoint's names by those of the layout: {"weight_ih_l0": "encoder.rnn.weight_ih_l0", …}."""
-    cells: tuple[str, ...] = ()
-    """The cells whose parameters have these shapes; the layout's is the first."""
-
-    def as_cell(self, name: str) -> FoundLayer:
-        """The same parameters taken as another of `cells`."""
-        assert self.layout is not None
-        sizes = self.layout
-        layout = Layout(
-            CELLS[name],
-            sizes.input_size,
-            sizes.hidden_size,
-            sizes.num_layers,
-            sizes.bidirectional,
-            sizes.proj_size,
-            sizes.bias,
-        )
-        return FoundLayer(self.path, layout, "", self.names, self.cells)
-
-    def __str__(self) -> str:
-        if self.layout is None:
-            return f"{self.path or 'the file itself'}: {self.wrong}"
-        return f"{self.path or 'the file itself'}: {sizes_of(self.layout)}"
-
-
-def sizes_of(layout: Layout) -> str:
-    """A layout in words: "lstm 128 → 256, 2 layers, bidirectional"."""
-    parts = [f"{layout.cell.name} {layout.input_size} → {layout.hidden_size}"]
-    if layout.num_layers > 1:
-        parts.append(f"{layout.num_layers} layers")
-    if layout.bidirectional:
-        parts.append("bidirectional")
-    if layout.proj_size:
-        parts.append(f"projected to {layout.proj_size}")
-    if not layout.bias:
-        parts.append("no bias")
-    return ", ".join(parts)
-
-
-def find_layers(shapes: Shapes) -> tuple[FoundLayer, ...]:
+def find_layers(
+    shapes: Shapes, containers: Mapping[str, tuple[str, ...]] | None = None
+) -> tuple[FoundLayer, ...]:
     """Every recurrent module of a checkpoint, in the order of its tensors.
 
     A module is recognised by its `weight_hh`: of `nn.LSTM`, `nn.GRU`, `nn.RNN` (`weight_hh_l0` …), of their
@@ -83,6 +39,7 @@ def find_layers(shapes: Shapes) -> tuple[FoundLayer, ...]:
 
     Args:
         shapes: of every tensor by name, without wrappers'.
+        containers: the keys of the dicts around each tensor; left out: all are in one state dict.
     """
     modules: dict[str, dict[str, str]] = {}
     computed: dict[str, str] = {}
@@ -92,14 +49,37 @@ def find_layers(shapes: Shapes) -> tuple[FoundLayer, ...]:
             own.setdefault(found["base"] + (found["end"] or "_l0"), name)
         elif found := _COMPUTED.fullmatch(name):
             computed.setdefault(found["path"] or "", found["new"] or found["old"])
+    beside = _beside(shapes, modules, containers or {})
     layers = []
     for path in dict.fromkeys([*modules, *computed]):
         own = modules.get(path, {})
         if path in computed:
             layers.append(FoundLayer(path, None, _reparametrized(computed[path])))
         elif any(name.startswith("weight_hh") for name in own):
-            layers.append(_layer(path, own, {name: shapes[full] for name, full in own.items()}))
+            layer = _layer(path, own, {name: shapes[full] for name, full in own.items()})
+            layers.append(replace(layer, beside=tuple(beside.get(path, ()))))
     return tuple(layers)
+
+
+def _beside(
+    names: Iterable[str],
+    modules: Mapping[str, Mapping[str, str]],
+    containers: Mapping[str, tuple[str, ...]],
+) -> dict[str, list[str]]:
+    """The tensors of the same state dict under each module's path that are not among its parameters."""
+    used = {path: set(own.values()) for path, own in modules.items()}
+    home = {path: containers.get(next(iter(own.values()))) for path, own in modules.items()}
+    left: dict[str, list[str]] = {}
+    for name in names:
+        path, dot, _ = name.rpartition(".")
+        above = [path]
+        while dot and len(above) < _DEEPEST:
+            path, dot, _ = path.rpartition(".")
+            above.append(path)
+        for path in above:
+            if path in used and name not in used[path] and containers.get(name) == home[path]:
+                left.setdefault(path, []).append(name)
+    return left
 
 
 def _layer(path: str, names: Mapping[str, str], shapes: Shapes) -> FoundLayer:

@@ -122,6 +122,11 @@ class PickledTensors:
         if named is None:
             return self._broken("it is damaged or of another kind")
         wanted = printable(named[1])
+        if wanted == "torch.ScriptObject":
+            return UserError(
+                f"{self._name} is refused: its weights are quantised (packed as torch.ScriptObject); of the "
+                f"model from before that, {_ADVICE}"
+            )
         return UserError(
             f"{self._name} is refused: opening it would call {wanted}, and only tensors are read; {_ADVICE}"
         )

@@ -10,7 +10,8 @@ import numpy as np
 
 from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
-from lstmtui.models.checkpoint_layers import MOST_LAYERS, sizes_of
+from lstmtui.models.checkpoint_layers import MOST_LAYERS
+from lstmtui.models.found_layer import sizes_of
 from lstmtui.models.onnx_constants import Constants, attributes
 from lstmtui.models.onnx_node import OnnxNode
 from lstmtui.printable import printable

@@ -10,10 +10,10 @@ from lstmtui.scenario.problem import closest, one_of, shown
 from lstmtui.scenario.report import DataError
 from lstmtui.scenario.scenario import ModelSpec
 from lstmtui.scenario.stored_reader import StoredReader
-from lstmtui.scenario.surroundings import Surroundings
+from lstmtui.scenario.surroundings import Surroundings, named_around
 
 if TYPE_CHECKING:
-    from lstmtui.models.checkpoint_layers import FoundLayer
+    from lstmtui.models.found_layer import FoundLayer
 
 
 class CheckpointReader(StoredReader):
@@ -30,8 +30,10 @@ class CheckpointReader(StoredReader):
             self.report.add_error((*self.place, self.origin), error)
             return None
         module = self.table.module
-        paths = {one.path for one in file.layers}
-        layer = self.choose(file.layers, module if module in paths or not module else plain_path(module))
+        used = named_around(self.table)
+        layers = [layer.checked(used) for layer in file.layers]
+        paths = {layer.path for layer in layers}
+        layer = self.choose(layers, module if module in paths or not module else plain_path(module))
         if layer is None:
             return None
         layer, notes = self._as_cell(layer)
@@ -67,12 +69,9 @@ class CheckpointReader(StoredReader):
         """The layer as the cell that the scenario names, where its parameters fit that one."""
         cell = self.table.cell
         if cell is None:
-            plain = layer.cells[0] == "rnn_tanh"
-            note = (
-                f"{self.default_name(layer)}: a checkpoint does not tell tanh from relu; it was taken as "
-                'rnn_tanh, and cell = "rnn_relu" says otherwise'
-            )
-            return layer, (note,) if plain else ()
+            others = " or ".join(f'cell = "{other}"' for other in layer.cells[1:])
+            more = f"; {others} says otherwise" if others else ""
+            return layer, tuple(f"{self.default_name(layer)}: {note}{more}" for note in layer.notes)
         if cell not in layer.cells:
             fits = f"is {shown(cell)}, the parameters are those of {' or '.join(layer.cells)}"
             self.report.add((*self.place, "cell"), fits, one_of(layer.cells), closest(cell, layer.cells))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmtui.errors import UserError
 from lstmtui.libraries import load_library
-from lstmtui.models.checkpoint_layers import FoundLayer, find_layers
+from lstmtui.models.checkpoint_layers import find_layers
 from lstmtui.models.checkpoint_names import Entry, plain_names
 from lstmtui.scenario.data import file_kind
 from lstmtui.scenario.files import file_size
@@ -19,9 +20,12 @@ from lstmtui.scenario.tensors import FLOATS, StoredTensor, TensorFile
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
+    from lstmtui.models.found_layer import FoundLayer
 
 PICKLED = (".pt", ".pth", ".ckpt", ".bin")
 KINDS = (".safetensors", *PICKLED)
+_QUANTISED = ("qint8", "quint8", "qint32", "quint4x2", "quint2x4", "int8", "uint8", "I8", "U8")
+"""The dtypes of weights that mean others by a scale that is kept elsewhere."""
 
 
 class Checkpoint:
@@ -59,7 +63,17 @@ class Checkpoint:
     @cached_property
     def layers(self) -> tuple[FoundLayer, ...]:
         """Every recurrent module, in the file's order."""
-        return find_layers({name: tensor.shape for name, tensor in self.tensors.items()})
+        shapes = {name: tensor.shape for name, tensor in self.tensors.items()}
+        containers = {name: entry[0] for name, entry in self._entries.items()}
+        return tuple(self._unless_quantised(layer) for layer in find_layers(shapes, containers))
+
+    def _unless_quantised(self, layer: FoundLayer) -> FoundLayer:
+        kinds = {self.tensors[name].dtype for name in layer.names.values()}
+        integers = sorted(kind for kind in kinds if kind in _QUANTISED)
+        if not integers:
+            return layer
+        wrong = f"its weights are quantised ({', '.join(integers)}); save them as floating-point numbers"
+        return replace(layer, layout=None, wrong=wrong)
 
     def read(self, name: str) -> Array:
         """One tensor; float32 where it is stored in half precision.

@@ -11,7 +11,7 @@ from lstmtui.scenario.files import file_size
 from lstmtui.scenario.report import DataError
 
 if TYPE_CHECKING:
-    from lstmtui.models.checkpoint_layers import FoundLayer
+    from lstmtui.models.found_layer import FoundLayer
     from lstmtui.models.onnx_layer import OnnxLayer
 
 
@@ -22,7 +22,7 @@ def stored_layers(path: Path) -> tuple[FoundLayer | OnnxLayer, ...]:
         DataError: the file cannot be read, or is refused.
     """
     if path.suffix.lower() != ".onnx":
-        return Checkpoint(path).layers
+        return tuple(layer.checked() for layer in Checkpoint(path).layers)
     return read_onnx(path)
 
 

@@ -16,7 +16,7 @@ from lstmtui.scenario.schema import MAX_ELEMENTS, StoredModelTable
 from lstmtui.scenario.validation import validate
 
 if TYPE_CHECKING:
-    from lstmtui.models.checkpoint_layers import FoundLayer
+    from lstmtui.models.found_layer import FoundLayer
     from lstmtui.models.onnx_layer import OnnxLayer
 
     AnyLayer = FoundLayer | OnnxLayer

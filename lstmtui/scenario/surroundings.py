@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 MOST = 8
 
 
+def named_around(table: StoredModelTable) -> set[str]:
+    """The names of the tensors of the embedding and the linear layer that a scenario names."""
+    names = set()
+    for path, parts in ((table.embedding, ("weight",)), (table.head, ("weight", "bias"))):
+        for form in () if path is None else (path, plain_path(path)):
+            names |= {f"{form}.{part}" for part in parts}
+    return names
+
+
 class Surroundings:
     """What a checkpoint has around a recurrent layer, as far as the scenario asks for it.
 

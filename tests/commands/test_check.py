@@ -75,8 +75,9 @@ def test_checkpoints_are_listed_with_every_recurrent_layer(
     assert main(["check", str(path)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"{path}: 2 recurrent layers",
-        "  encoder: lstm 8 → 4, 2 layers, bidirectional",
-        "  cell␛[2J: gru 3 → 2",
+        "  encoder: lstm 8 → 4, 2 layers, bidirectional; taken as lstm from its shapes",
+        "  cell␛[2J: gru 3 → 2; taken as gru from its shapes, which would fit lstm_coupled and "
+        "gru_reset_before too",
     ]
     path.write_bytes(path.read_bytes()[:300])
     assert main(["check", str(path)]) == 2
@@ -106,4 +107,5 @@ def test_what_a_checkpoint_leaves_open_is_noted(tmp_path: Path, capsys: pytest.C
     torch.save(nn.RNN(1, 2).state_dict(), tmp_path / "best.pt")
     (tmp_path / "a.toml").write_text('[input]\nvalues = [1, 2]\n[[model]]\ncheckpoint = "best.pt"\n')
     assert main(["check", str(tmp_path / "a.toml")]) == 0
-    assert "a.toml: note: best: a checkpoint does not tell tanh from relu" in capsys.readouterr().out
+    said = "a.toml: note: best: taken as rnn_tanh from its shapes, which would fit rnn_relu too; cell = "
+    assert said in capsys.readouterr().out

@@ -1,0 +1,93 @@
+"""One recurrent layer of a checkpoint, as its names and shapes have it. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from lstmtui.cells import CELLS
+from lstmtui.cells.layout import Layout
+
+_MOST_NAMED, _LONGEST = 4, 60
+"""How many tensors a refusal names, and how much of each name."""
+
+
+@dataclass(frozen=True)
+class FoundLayer:
+    """One recurrent module of a checkpoint."""
+
+    path: str
+    """Where the module sits; empty where the checkpoint is that module's own state dict."""
+    layout: Layout | None
+    """Its sizes; None where they do not fit together, and `wrong` says why."""
+    wrong: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The checkpoint's names by those of the layout: {"weight_ih_l0": "encoder.rnn.weight_ih_l0", …}."""
+    cells: tuple[str, ...] = ()
+    """The cells whose parameters have these shapes; the layout's is the first."""
+    beside: tuple[str, ...] = ()
+    """Tensors under the same path that no cell of ours has."""
+
+    def as_cell(self, name: str) -> FoundLayer:
+        """The same parameters taken as another of `cells`."""
+        assert self.layout is not None
+        sizes = self.layout
+        layout = Layout(
+            CELLS[name],
+            sizes.input_size,
+            sizes.hidden_size,
+            sizes.num_layers,
+            sizes.bidirectional,
+            sizes.proj_size,
+            sizes.bias,
+        )
+        return replace(self, layout=layout)
+
+    def checked(self, used: Collection[str] = ()) -> FoundLayer:
+        """The layer; without a layout, and `wrong`, where tensors lie beside its own that nothing uses.
+
+        Args:
+            used: tensors that an embedding before it and a linear layer after it take.
+        """
+        left = [name for name in self.beside if name not in used]
+        if self.layout is None or not left:
+            return self
+        cell = self.layout.cell.name
+        first = ", ".join(name.removeprefix(self.path + ".")[:_LONGEST] for name in left[:_MOST_NAMED])
+        more = f" and {len(left) - _MOST_NAMED:,} more" if len(left) > _MOST_NAMED else ""
+        wrong = f"it holds {first}{more}, which {_a(cell)} has not, so it is a cell of another kind"
+        if any("." in name.removeprefix(self.path + ".") for name in left):
+            wrong += "; an embedding before it, or a linear layer after it, is named by embedding = or head ="
+        return replace(self, layout=None, wrong=wrong)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its names and shapes leave open, in words."""
+        if self.layout is None:
+            return ()
+        others = " and ".join(self.cells[1:])
+        more = f", which would fit {others} too" if others else ""
+        return (f"taken as {self.cells[0]} from its shapes{more}",)
+
+    def __str__(self) -> str:
+        if self.layout is None:
+            return f"{self.path or 'the file itself'}: {self.wrong}"
+        return f"{self.path or 'the file itself'}: {sizes_of(self.layout)}"
+
+
+def sizes_of(layout: Layout) -> str:
+    """A layout in words: "lstm 128 → 256, 2 layers, bidirectional"."""
+    parts = [f"{layout.cell.name} {layout.input_size} → {layout.hidden_size}"]
+    if layout.num_layers > 1:
+        parts.append(f"{layout.num_layers} layers")
+    if layout.bidirectional:
+        parts.append("bidirectional")
+    if layout.proj_size:
+        parts.append(f"projected to {layout.proj_size}")
+    if not layout.bias:
+        parts.append("no bias")
+    return ", ".join(parts)
+
+
+def _a(cell: str) -> str:
+    return f"{'an' if cell[0] in 'lr' else 'a'} {cell}"
