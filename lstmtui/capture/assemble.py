@@ -75,16 +75,17 @@ def _recorded(module: nn.Module, runs: Sequence[ModuleRun]) -> tuple[dict[str, A
         for index in range(run.layout.num_layers):
             for direction in run.layout.directions:
                 recording = run.recordings[index, direction]
-                _add_recording(arrays, recording, len(layers), direction)
+                _add_recording(arrays, recording, len(layers), direction, derivatives=not run.absent)
                 for base, short in run.layout.names(index, direction).items():
                     parameter = recording.parameters[base]
                     # One that is computed from others is none of the module's own parameters.
                     arrays["parameters/" + full[short]] = numpy_of(parameter).copy()
-                    gradient = recording.parameter_derivatives.get(base)
-                    found = zeros_of(parameter) if gradient is None else numpy_of(gradient)
-                    _add_gradient(arrays, full[short], found)
+                    if not run.absent:
+                        gradient = recording.parameter_derivatives.get(base)
+                        found = zeros_of(parameter) if gradient is None else numpy_of(gradient)
+                        _add_gradient(arrays, full[short], found)
             _total_input_derivative(arrays, len(layers), run.layout.directions)
-            layers.append(Layer.of(run.layout, index, full, run.path, run.calls))
+            layers.append(Layer.of(run.layout, index, full, run.path, run.calls, run.absent))
     return arrays, layers
 
 
@@ -129,7 +130,9 @@ def _padded(array: Array, leading: tuple[int, ...]) -> Array:
     return np.pad(array, missing + [(0, 0)] * (array.ndim - len(missing)))
 
 
-def _add_recording(arrays: dict[str, Array], recording: Recording, layer: int, direction: str) -> None:
+def _add_recording(
+    arrays: dict[str, Array], recording: Recording, layer: int, direction: str, *, derivatives: bool
+) -> None:
     """The arrays of one layer and direction, turned back into the order of time."""
 
     def put(quantity: str, array: Array) -> None:
@@ -141,15 +144,17 @@ def _add_recording(arrays: dict[str, Array], recording: Recording, layer: int, d
         # Taken out of the recording, so that no two copies of everything are there at the same time.
         values, derivative = recording.values.pop(quantity), recording.derivatives.pop(quantity, None)
         put(quantity, numpy_of(values))
-        # A layer that the loss does not depend on has no derivatives: they are 0.
-        put("d" + quantity, zeros_of(values) if derivative is None else numpy_of(derivative))
+        if derivatives:
+            # Those of a layer that is in the graph, and that the loss does not depend on, are 0.
+            put("d" + quantity, zeros_of(values) if derivative is None else numpy_of(derivative))
     for state, values in recording.before.items():
         put("before/" + state, numpy_of(values))
     for state in recording.cell.states:
         value, d_value = recording.initial[state], recording.initial.get("d" + state)
         arrays[array_key("initial/" + state, layer, direction)] = numpy_of(value)
-        zeros_or = zeros_of(value) if d_value is None else numpy_of(d_value)
-        arrays[array_key("initial/d" + state, layer, direction)] = zeros_or
+        if derivatives:
+            zeros_or = zeros_of(value) if d_value is None else numpy_of(d_value)
+            arrays[array_key("initial/d" + state, layer, direction)] = zeros_or
 
 
 def _complete_files(runs: Sequence[ModuleRun], steps: int, batch: int) -> None:
@@ -163,7 +168,7 @@ def _complete_files(runs: Sequence[ModuleRun], steps: int, batch: int) -> None:
                 if isinstance(values, FileStore) and isinstance(derivatives, FileStore):
                     stores.append((values, derivatives))
             if stores:
-                complete(stores, steps, batch)
+                complete(stores, steps, batch, derivatives=not run.absent)
 
 
 def _in_files(run: ModuleRun, output: Tensor, d_output: Tensor | None) -> bool:

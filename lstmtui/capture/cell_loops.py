@@ -21,7 +21,7 @@ from lstmtui.capture.module_runs import ModuleRun, joined_recordings
 from lstmtui.capture.precision import cast, computed_in, full_precision
 from lstmtui.capture.products import precision_of
 from lstmtui.capture.progress import Progress
-from lstmtui.capture.recording import Recording
+from lstmtui.capture.recording import Recording, Repeatable
 from lstmtui.capture.seeds import gradients_by
 from lstmtui.models.unroll import States, unroll
 
@@ -33,7 +33,7 @@ ROWS = 4096
 
 
 @dataclass
-class CellCall:
+class CellCall(Repeatable):
     """One call of a cell; tensors are (B, units)."""
 
     x: Tensor
@@ -156,7 +156,7 @@ class _Returned(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *derivatives: Tensor | None) -> tuple[Tensor | None, ...]:
-        ctx.call.derivatives = derivatives
+        ctx.call.reached().derivatives = derivatives
         return None, None, *derivatives
 
 

@@ -47,13 +47,17 @@ class FileStore(Store):
             self.writer.advance(start + len(array))
 
     def clear(self) -> None:
-        """Forget every array; the next one of the same name takes its place."""
+        """Forget every array."""
+        for quantity in self.files:
+            self.writer.remove(self._key(quantity))
         self.files.clear()
 
     def create(self, quantity: str, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
         """An array of zeros, in place of one that is there."""
-        key = array_key(self._prefix + quantity, self._layer, self._direction)
-        self.files[quantity] = self.writer.array(key, shape, dtype)
+        self.files[quantity] = self.writer.array(self._key(quantity), shape, dtype)
+
+    def _key(self, quantity: str) -> str:
+        return array_key(self._prefix + quantity, self._layer, self._direction)
 
     def parts(self, start: int, stop: int) -> dict[str, Tensor]:
         """Nothing: they are worked out again."""
@@ -73,20 +77,24 @@ class FileStore(Store):
         return same and tuple(tensor.shape) == self.files["h"].shape
 
 
-def complete(stores: Sequence[tuple[FileStore, FileStore]], steps: int, batch: int) -> None:
+def complete(
+    stores: Sequence[tuple[FileStore, FileStore]], steps: int, batch: int, *, derivatives: bool
+) -> None:
     """Make the files of one layer what a trace holds.
 
     Args:
         stores: the values and the derivatives of each direction.
         steps: T of the whole trace, which may be longer than this run.
         batch: B of the whole trace.
+        derivatives: whether there are any.
     """
-    for values, derivatives in stores:
-        for quantity, file in values.files.items():
-            if quantity not in derivatives.files:
-                # A layer that the loss does not depend on has no derivatives: they are 0.
-                derivatives.create(quantity, file.shape, file.dtype)
-    _total_input_derivative([derivatives.files["x"] for _, derivatives in stores])
+    if derivatives:
+        for values, made in stores:
+            for quantity, file in values.files.items():
+                if quantity not in made.files:
+                    # Those of a layer that is in the graph, and that the loss does not depend on, are 0.
+                    made.create(quantity, file.shape, file.dtype)
+        _total_input_derivative([made.files["x"] for _, made in stores])
     for store in (store for pair in stores for store in pair):
         for quantity, file in list(store.files.items()):
             if file.shape[:2] != (steps, batch):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from lstmtui.capture.autograd_state import Graph
 from lstmtui.capture.file_store import FileStore
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recording import Recording
@@ -42,6 +43,10 @@ class ModuleRun:
     """What gets the arrays while they are made; None: they are kept in memory."""
     first_layer: int = 0
     """The number of its first layer in the trace."""
+    graph: Graph = "built"
+    """What autograd kept of all of its calls."""
+    absent: str = ""
+    """Why its derivatives are not there, in a sentence; empty where they are."""
     further: list[ModuleRun] = field(default_factory=list)
     """The calls that go on where this one ended, until `join` has put them behind it."""
 
@@ -50,18 +55,18 @@ class ModuleRun:
         """The number of timesteps, those of further calls included."""
         return self.steps + sum(part.steps for part in self.further)
 
-    def goes_on(self, hx: States, batch: int, lengths: Tensor | None) -> bool:
+    def goes_on(self, hx: States, batch: int, lengths: Tensor | None, graph: Graph) -> bool:
         """Whether a call with these initial states continues this run.
 
         It does where it is given the very states that the run left, or equal ones, in one direction and
-        without sequences that have ended.
+        without sequences that have ended. Calls that have derivatives and calls that have none are no run.
         """
         last = self.further[-1] if self.further else self
         if self.writer is not None:
             return False  # What has been written is not put together with what comes later.
         if self.layout.bidirectional or (self.batch, len(last.left)) != (batch, len(hx)):
             return False
-        if self.lengths is not None or lengths is not None:
+        if self.lengths is not None or lengths is not None or self.graph != graph:
             return False
         pairs = zip(hx, last.left, strict=True)
         return all(a is b or _is_equal(a, b) for a, b in pairs)
@@ -92,6 +97,12 @@ class ModuleRun:
             place: joined_recordings([part.recordings[place] for part in parts]) for place in self.recordings
         }
         self.further = []
+
+    def leave_out_derivatives(self, why: str) -> None:
+        """They were not computed: nothing is to show 0 for them."""
+        self.absent = why
+        for recording in self.recordings.values():
+            recording.forget_derivatives()
 
 
 def _is_equal(a: Tensor, b: Tensor) -> bool:

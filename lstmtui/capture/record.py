@@ -16,6 +16,7 @@ from torch.nn.parameter import is_lazy
 from lstmtui.capture.arguments import arguments, differentiable, moved
 from lstmtui.capture.assemble import assemble
 from lstmtui.capture.devices import resolve_device
+from lstmtui.capture.gradients import gradients_of
 from lstmtui.capture.interception import is_plain, kind_of
 from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.origins import Origins
@@ -106,15 +107,18 @@ def _record(
         module = _ready(module)
         args, kwargs = arguments(module, differentiable(x), differentiable(hx))
         torch.clear_autocast_cache()
+        # To the end: what an activation checkpoint holds is run again on the way back.
         with tap.installed(module):
             result = module(*args, **kwargs)
-        last = _last_run(tap, module)
-        scalar = _default_loss(last) if loss is None else loss(result)
-        _check_loss(scalar)
-        output, turn = output_of(result, tap.origins, tap.runs)
-        tap.origins = Origins()  # so that nothing of the graph outlives the backward pass
-        gradients, d_output = _differentiate(scalar, module, tap, output)
-        tap.finish()
+            tap.during = "loss"
+            last = _last_run(tap, module)
+            scalar = _default_loss(last) if loss is None else loss(result)
+            absent = _check_loss(scalar)
+            output, turn = output_of(result, tap.origins, tap.runs)
+            tap.origins = Origins()  # so that nothing of the graph outlives the backward pass
+            tap.during = "backward"
+            gradients, d_output = _differentiate(scalar, module, tap, output)
+            tap.finish(absent)
     output, d_output = (None if tensor is None else turn(tensor) for tensor in (output, d_output))
     tap.progress.finish()
     trace = assemble(name or type(module).__name__, module, tap.runs, scalar, gradients, output, d_output)
@@ -138,7 +142,7 @@ def _differentiate(
     if not loss.requires_grad:
         return {}, None
     tap.forget_derivatives()
-    found = torch.autograd.grad(loss.reshape(()), sources, allow_unused=True, retain_graph=False)
+    found = gradients_of(loss.reshape(()), sources, through_functions=tap.recomputation.is_possible)
     gradients = {n: g for n, g in zip(named, found[1:], strict=False) if g is not None}
     return gradients, found[-1] if len(sources) > 1 + len(named) else None
 
@@ -151,17 +155,17 @@ def _kind(value: Any) -> str:
     )
 
 
-def _check_loss(loss: Any) -> None:
+def _check_loss(loss: Any) -> str:
+    """Why there will be no derivatives; empty where the loss has a gradient."""
     if not isinstance(loss, Tensor) or loss.numel() != 1:
         what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
         raise TypeError(f"loss: must return a scalar tensor, has returned {what}")
-    if not loss.requires_grad:
-        warnings.warn(
-            "lstmtui.record: the loss has no gradient (detach, no_grad or argmax on the way to it?); "
-            "every derivative in the trace is 0",
-            RuntimeWarning,
-            stacklevel=4,
-        )
+    if loss.requires_grad:
+        return ""
+    why = "the loss has no gradient (detach, no_grad or argmax on the way to it?)"
+    # By its depth: of `record` in the user's code.
+    warnings.warn(f"lstmtui.record: {why}; no derivatives are recorded", RuntimeWarning, stacklevel=4)
+    return f"{why}, so no derivatives were recorded"
 
 
 def _default_loss(run: ModuleRun) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 from torch import Tensor
 
@@ -13,8 +15,24 @@ from lstmtui.cells import Cell
 from lstmtui.models.unroll import Observer, States
 
 
+@dataclass(kw_only=True)
+class Repeatable:
+    """What a part of a graph is recorded in; it may repeat another, whose derivatives then are those of both."""
+
+    before_backward: Callable[[], None] | None = None
+    """Called when backward comes to it."""
+    stands_for: Self | None = None
+    """What it repeats."""
+
+    def reached(self) -> Self:
+        """Backward has come to it; returns what the derivatives belong to."""
+        if self.before_backward is not None:
+            self.before_backward()
+        return self if self.stands_for is None else self.stands_for
+
+
 @dataclass
-class Recording:
+class Recording(Repeatable):
     """One layer and direction. Arrays are (T, B, units) in the order the cell saw time."""
 
     cell: Cell

@@ -111,7 +111,9 @@ class _Scan(torch.autograd.Function):
         ctx.recording, ctx.names = recording, names
         ctx.save_for_backward(x)
         recording.initial |= dict(zip(recording.cell.states, states, strict=True))
-        ctx.pieces, finals = _forward(recording, parameters, x.detach(), states)
+        # A checkpoint round this would take what the methods keep, to give it back from a second run.
+        with torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is):
+            ctx.pieces, finals = _forward(recording, parameters, x.detach(), states)
         return recording.values.whole("h"), *(s.clone() for s in finals)
 
     @staticmethod
@@ -123,9 +125,10 @@ class _Scan(torch.autograd.Function):
             )
         (x,) = ctx.saved_tensors
         recording: Recording = ctx.recording
-        before = _backward(recording, ctx.pieces, x.detach(), d_output, d_finals)
-        d_x = recording.derivatives.whole("x") if ctx.needs_input_grad[4] else None
-        of_parameters = (recording.parameter_derivatives[n] for n in ctx.names)
+        target = recording.reached()
+        before = _backward(recording, target, ctx.pieces, x.detach(), d_output, d_finals)
+        d_x = target.derivatives.whole("x") if ctx.needs_input_grad[4] else None
+        of_parameters = (target.parameter_derivatives[n] for n in ctx.names)
         return None, None, None, None, d_x, *before, *of_parameters
 
 
@@ -168,14 +171,28 @@ def _keep(
         recording.gap = gap if recording.gap is None else torch.maximum(recording.gap, gap)
 
 
+def _as_it_is(tensor: Tensor) -> Tensor:
+    return tensor
+
+
 def _backward(
     recording: Recording,
+    target: Recording,
     pieces: list[_Piece],
     x: Tensor,
     d_output: Tensor | None,
     d_states: tuple[Tensor | None, ...],
 ) -> tuple[Tensor | None, ...]:
-    """Run backwards, the last segment first; returns the derivatives by the states before the run."""
+    """Run backwards, the last segment first; returns the derivatives by the states before the run.
+
+    Args:
+        recording: what was run forward.
+        target: what gets the derivatives.
+        pieces: its segments.
+        x: (T, B, input).
+        d_output: ∂L/∂h by what follows, or None for 0.
+        d_states: ∂L/∂ the last states; None for 0.
+    """
     steps = len(x)
     for piece in reversed(pieces):
         part = slice(piece.start, piece.stop)
@@ -186,11 +203,11 @@ def _backward(
         found = piece.method.backward(now, piece.states, valid, piece.segment, d_now, d_states)
         piece.segment.values = {}
         for name, derivative in found.derivatives.items():
-            recording.derivatives.put(name, piece.start, derivative, steps)
-        recording.add_parameter_derivatives(found.parameters)
+            target.derivatives.put(name, piece.start, derivative, steps)
+        target.add_parameter_derivatives(found.parameters)
         d_states = found.states
         recording.progress.advance(piece.stop - piece.start)
-    recording.initial |= {
+    target.initial |= {
         "d" + s: d for s, d in zip(recording.cell.states, d_states, strict=True) if d is not None
     }
     return d_states

@@ -20,7 +20,7 @@ def untouched(root: nn.Module) -> Iterator[None]:
     back; so is the type of each module. What the run writes into the parameters in place stays written.
     """
     modules = [m for m in root.modules() if not isinstance(m, torch.jit.ScriptModule)]
-    saved = [(m, type(m), dict(vars(m)), _contents(m)) for m in modules]
+    saved = [(m, m.__class__, dict(vars(m)), _contents(m)) for m in modules]
     clones: dict[int, Tensor] = {}
     for module in modules:
         for name, buffer in module._buffers.items():
@@ -30,9 +30,9 @@ def untouched(root: nn.Module) -> Iterator[None]:
         yield
     finally:
         for module, kind, attributes, contents in saved:
-            object.__setattr__(module, "__class__", kind)
-            vars(module).clear()
-            vars(module).update(attributes)
+            if module.__class__ is not kind:
+                object.__setattr__(module, "__class__", kind)
+            _put_back(vars(module), attributes)
             for container, held in contents:
                 _put_back(container, held)
 
@@ -44,8 +44,17 @@ def _contents(module: nn.Module) -> list[tuple[Any, Any]]:
 
 
 def _put_back(container: Any, held: Any) -> None:
+    """What has not changed stays where it is: another thread may be calling the module."""
     if isinstance(container, list):
         container[:] = held
-    else:
-        container.clear()
-        container.update(held)
+        return
+    if isinstance(container, dict):
+        for key in [key for key in container if key not in held]:
+            del container[key]
+        for key, value in held.items():
+            if key not in container or container[key] is not value:
+                container[key] = value
+        if list(container) == list(held):
+            return
+    container.clear()
+    container.update(held)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 _PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+_LOCK = threading.Lock()
+_uncompiled: list[Any] = []
+"""An entry for each context that is open; the first has what ends it for all."""
 
 
 def inside(module: nn.Module) -> nn.Module | None:
@@ -72,8 +77,22 @@ def joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def uncompiled() -> AbstractContextManager[object]:
-    """Within this context whatever torch.compile has compiled runs as the Python it was made from."""
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Within this context whatever torch.compile has compiled runs as the Python it was made from.
+
+    That holds for all threads, until the last of them that is in such a context leaves it.
+    """
     if "torch._dynamo" not in sys.modules:
-        return nullcontext()
-    return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]
+        yield
+        return
+    with _LOCK:
+        _uncompiled.append(torch.compiler.set_stance("force_eager") if not _uncompiled else None)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            if len(_uncompiled) > 1:
+                _uncompiled.pop()
+            elif (stance := _uncompiled.pop()) is not None:
+                stance.__exit__(None, None, None)

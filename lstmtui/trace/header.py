@@ -39,6 +39,8 @@ class Layer:
     """Per direction, full parameter names by base name: {"forward": {"weight_ih": "rnn.weight_ih_l0"}}."""
     calls: int = 1
     """How many calls of its module the timesteps come from: more than one in a loop of the model's own."""
+    absent: str = field(default="", compare=False)
+    """Why its derivatives are not there, in a sentence; empty where they are, or where the header says why."""
 
     @classmethod
     def of(
@@ -48,6 +50,7 @@ class Layer:
         full: Mapping[str, str] | None = None,
         path: str = "",
         calls: int = 1,
+        absent: str = "",
     ) -> Layer:
         """One layer of a stack.
 
@@ -57,6 +60,7 @@ class Layer:
             full: full parameter names by PyTorch's own; None: they are PyTorch's own.
             path: where the stack's module sits.
             calls: how many calls of it there were.
+            absent: why its derivatives are not there.
         """
         names = {direction: layout.names(index, direction) for direction in layout.directions}
         if full is not None:
@@ -72,6 +76,7 @@ class Layer:
             index=index,
             parameters=names,
             calls=calls,
+            absent=absent,
         )
 
     @property

@@ -88,7 +88,7 @@ class Trace:
         key = self._key(quantity, layer, direction)
         if key not in self.arrays:
             known = quantity.removeprefix("d") in ("x", "y", *self.cell(layer).quantities)
-            why = self.header.absent if known else ""
+            why = self.absent(layer) if known else ""
             why = why or f"layer {layer} has {', '.join(self.quantities(layer))}"
             raise UserError(f"{quantity}: not in this trace; {why}")
         return self.arrays[key]
@@ -97,10 +97,16 @@ class Trace:
         """h or c at t = −1, or the total derivative dh or dc there; shape (B, units)."""
         key = self._key("initial/" + state, layer, direction)
         if key not in self.arrays:
-            raise UserError(
-                f"{state}: not an initial state; this cell has {', '.join(self.cell(layer).states)}"
-            )
+            states = self.cell(layer).states
+            why = self.absent(layer) if state.removeprefix("d") in states else ""
+            if why:
+                raise UserError(f"{state} before the first timestep: not in this trace; {why}")
+            raise UserError(f"{state}: not an initial state; this cell has {', '.join(states)}")
         return self.arrays[key]
+
+    def absent(self, layer: int = 0) -> str:
+        """Why the derivatives of a layer are not there, in a sentence; empty where they are."""
+        return self._layer(layer).absent or self.header.absent
 
     def norms(self, quantity: str, layer: int = 0, direction: str = "forward") -> Array:
         """The L2 norm over units at each timestep, shape (T, B), float64."""

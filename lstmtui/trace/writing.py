@@ -57,6 +57,12 @@ class TraceWriter:
         file = self._arrays[key] = self._file(key, shape, dtype, norms)
         return file
 
+    def remove(self, key: str) -> None:
+        """Take an array out of the trace again."""
+        for name in (key, NORMS + key):
+            if name in self._arrays:
+                self._arrays.pop(name).file.unlink(missing_ok=True)
+
     def describe(self, header: Header, arrays: Mapping[str, Array] | None = None) -> None:
         """Say what is being recorded, so that it can be looked at while it grows.
 

@@ -1,0 +1,34 @@
+"""In which of autograd's ways a piece of a user's code is running in this thread."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+Graph = Literal["built", "in a function", "none"]
+"""Whether a graph is built of what is computed; "in a function": of a custom autograd Function, which may
+compute it again on the way back, as activation checkpoints do."""
+
+
+def graph() -> Graph:
+    """What autograd keeps of operations now."""
+    if torch.is_grad_enabled():
+        return "built"
+    # The forward of a Function turns forward-mode derivatives off too, which `torch.no_grad` does not.
+    in_function = not torch._C._is_fwd_grad_enabled() and not torch.is_inference_mode_enabled()
+    return "in a function" if in_function else "none"
+
+
+def in_backward() -> bool:
+    """Whether autograd is running backward in this thread."""
+    return bool(torch._C._current_graph_task_id() != -1)
+
+
+def is_symbolic() -> bool:
+    """Whether tensors stand for something else: a trace, a compilation, a transform of `torch.func`."""
+    return bool(
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()  # type: ignore[no-untyped-call]
+        or torch._C._functorch.peek_interpreter_stack() is not None
+    )

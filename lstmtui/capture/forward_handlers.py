@@ -1,0 +1,148 @@
+"""Handlers called in place of a module's forward, added and taken away again without leaving a trace.
+
+While a module has handlers its class is one that is made for it. Everything but `type(module)` says that it
+still is what it was: `module.__class__`, `isinstance`, its copies and its pickles. Threads may add and remove
+handlers in any order; the module gets its class back with the last of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial, wraps
+from typing import Any
+
+from torch import nn
+
+from lstmtui.capture.interception import kind_of_class
+
+Handler = Callable[[nn.Module, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+"""Called with the module, the forward it stands for, and the arguments of the call."""
+
+_LOCK = threading.RLock()
+_entries: dict[int, _Handled] = {}
+"""By the id of the module, which is kept alive here."""
+_set_class = object.__dict__["__class__"].__set__
+
+
+@contextmanager
+def handled(module: nn.Module, handler: Handler) -> Iterator[None]:
+    """Within this context `handler` is called wherever the module's class would compute.
+
+    The handler that was added last is called first, and the forward it is given calls the one before it. Of a
+    recurrent module it is PyTorch's own forward, or ours, that is handled: what `super().forward(…)` of a
+    subclass reaches. A forward that was put on the object itself is handled there.
+    """
+    if "forward" in vars(module):
+        with _handled_on_the_object(module, handler):
+            yield
+        return
+    with _LOCK:
+        entry = _entries.setdefault(id(module), _Handled(module))
+        entry.change((*entry.handlers, handler))
+    try:
+        yield
+    finally:
+        with _LOCK:
+            entry.change(tuple(other for other in entry.handlers if other is not handler))
+            if not entry.handlers:
+                _entries.pop(id(module), None)
+
+
+@contextmanager
+def _handled_on_the_object(module: nn.Module, handler: Handler) -> Iterator[None]:
+    own, active = vars(module)["forward"], True
+
+    @wraps(own)
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        return handler(module, own, args, kwargs) if active else own(*args, **kwargs)
+
+    vars(module)["forward"] = forward
+    try:
+        yield
+    finally:
+        active = False
+        if vars(module).get("forward") is forward:
+            vars(module)["forward"] = own
+
+
+class _Handled:
+    """A module with handlers, and the class it has otherwise."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.kind: type[nn.Module] = type(module)
+        self.handlers: tuple[Handler, ...] = ()
+
+    def change(self, handlers: tuple[Handler, ...]) -> None:
+        """Have these handlers, and with them the class that calls them."""
+        had, self.handlers = self.handlers, handlers
+        if bool(had) != bool(handlers):
+            _set_class(self.module, _class_of(self) if handlers else self.kind)
+
+    def become(self, kind: type[nn.Module]) -> None:
+        """Somebody gives the module another class, as parametrizations and FSDP do."""
+        with _LOCK:
+            self.kind = kind
+            _set_class(self.module, _class_of(self) if self.handlers else kind)
+
+    def call(self, module: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """What the class made for the module computes."""
+        # DataParallel makes replicas of this class; what else has it is a copy that is none of ours.
+        if module is self.module or getattr(module, "_is_replica", False):
+            for handler in self.handlers:
+                forward = _one_behind_another(handler, module, forward)
+        return forward(*args, **kwargs)
+
+
+def _one_behind_another(
+    handler: Handler, module: nn.Module, forward: Callable[..., Any]
+) -> Callable[..., Any]:
+    return lambda *args, **kwargs: handler(module, forward, args, kwargs)
+
+
+class _Unseen:
+    """What hides the class that is made for a module."""
+
+    _lstmtui_entry: _Handled
+
+    def __init_subclass__(cls, **_: Any) -> None:
+        """A user's class that keeps account of its subclasses does not hear of this one."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type[Any]:
+        return type(self)._lstmtui_entry.kind
+
+    @__class__.setter
+    def __class__(self, kind: type[Any]) -> None:
+        entry = type(self)._lstmtui_entry
+        if entry.module is self:
+            entry.become(kind)
+        else:
+            _set_class(self, kind)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """As an object of the class it has otherwise."""
+        reduced = super().__reduce_ex__(protocol)
+        if isinstance(reduced, str):
+            return reduced
+        function, arguments, *rest = reduced
+        kind = type(self)._lstmtui_entry.kind
+        return function, tuple(kind if a is type(self) else a for a in arguments), *rest
+
+
+def _class_of(entry: _Handled) -> type[nn.Module]:
+    """A class like the module's own, whose forward calls the handlers."""
+    kind = kind_of_class(entry.kind) or entry.kind
+
+    @wraps(kind.forward)
+    def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        return entry.call(self, partial(kind.forward, self), args, kwargs)
+
+    own = {"__module__": entry.kind.__module__, "__qualname__": entry.kind.__qualname__, "_lstmtui_entry": entry}
+    if entry.kind is kind:
+        return type(kind.__name__, (_Unseen, kind), {**own, "forward": forward})
+    # Behind the subclass and before PyTorch's class in the order in which methods are looked up.
+    behind = type(kind.__name__, (kind,), {"__module__": kind.__module__, "forward": forward})
+    return type(entry.kind.__name__, (_Unseen, entry.kind, behind), own)

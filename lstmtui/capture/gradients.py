@@ -1,0 +1,73 @@
+"""Gradients of a loss by tensors of its graph, also through activation checkpoints that are re-entrant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def gradients_of(
+    loss: Tensor, sources: Sequence[Tensor], *, through_functions: bool
+) -> Sequence[Tensor | None]:
+    """∂loss/∂ each source; None for what it does not depend on.
+
+    Args:
+        loss: a scalar with a gradient.
+        sources: of its graph.
+        through_functions: whether custom autograd Functions in the graph may go backward through graphs that
+            they make then. These reach their leaves only where autograd accumulates into `.grad`, which is
+            as it was afterwards.
+    """
+    if not through_functions:
+        return torch.autograd.grad(loss, sources, allow_unused=True)
+    found: dict[int, Tensor] = {}
+    inner = [(at, source) for at, source in enumerate(sources) if not source.is_leaf]
+    leaves = [source for source in sources if source.is_leaf]
+
+    def keeper(at: int) -> Any:
+        def keep(gradient: Tensor | None) -> None:
+            if gradient is not None:
+                found[at] = gradient.detach()
+
+        return keep
+
+    handles = [source.register_hook(keeper(at)) for at, source in inner]  # type: ignore[no-untyped-call]
+    try:
+        with _gradients_aside([*leaves, *_leaves_of(loss)]):
+            torch.autograd.backward(loss)
+            found |= {at: s.grad for at, s in enumerate(sources) if s.is_leaf and s.grad is not None}
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [found.get(at) for at in range(len(sources))]
+
+
+@contextmanager
+def _gradients_aside(leaves: Sequence[Tensor]) -> Iterator[None]:
+    """Within this context leaves have no gradient, and nobody is told of the one they get."""
+    saved = [(leaf, leaf.grad, leaf._post_accumulate_grad_hooks) for leaf in leaves]  # type: ignore[attr-defined]
+    try:
+        for leaf in leaves:
+            leaf.grad = leaf._post_accumulate_grad_hooks = None  # type: ignore[attr-defined]
+        yield
+    finally:
+        for leaf, gradient, hooks in reversed(saved):
+            leaf.grad, leaf._post_accumulate_grad_hooks = gradient, hooks  # type: ignore[attr-defined]
+
+
+def _leaves_of(loss: Tensor) -> list[Tensor]:
+    """The leaves of a graph."""
+    seen, leaves, nodes = set(), [], [loss.grad_fn]
+    while nodes:
+        node: Any = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            leaves.append(node.variable)
+        nodes += [following for following, _ in node.next_functions]
+    return leaves

@@ -1,0 +1,205 @@
+"""The runs that the calls of recurrent modules become."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.rnn import PackedSequence
+
+from lstmtui.capture.autograd_state import graph, in_backward
+from lstmtui.capture.cell_loops import CellLoop
+from lstmtui.capture.module_runs import ModuleRun
+from lstmtui.capture.origins import Origins
+from lstmtui.capture.progress import Progress
+from lstmtui.capture.recomputation import Recomputation, TappedCall, digest_of
+from lstmtui.capture.recording import Repeatable
+from lstmtui.capture.single_steps import is_single_step, loops_of, record_step
+from lstmtui.capture.tapped_calls import record_call, weights_of
+from lstmtui.models.calls import Call
+from lstmtui.models.stock import layout_of
+from lstmtui.trace.writing import TraceWriter
+
+NO_GRAPH = "it ran without a graph (torch.no_grad), so no derivatives were recorded"
+NOT_REPEATED = (
+    "it ran without a graph inside a custom autograd Function, whose backward has not run it again with the "
+    "same input, so no derivatives were recorded"
+)
+
+
+@dataclass
+class TappedRuns:
+    """Collects the runs of every recurrent module of one call of a module."""
+
+    progress: Progress
+    writer: TraceWriter | None = None
+    """What gets the arrays while they are made; None: they are kept in memory."""
+    anchor: Tensor = field(default_factory=lambda: torch.zeros((), requires_grad=True))
+    runs: list[ModuleRun] = field(default_factory=list)
+    """In the order in which they began."""
+    last: ModuleRun | None = None
+    """The run of the last call."""
+    origins: Origins = field(default_factory=Origins)
+    """What the calls returned."""
+    recomputation: Recomputation = field(default_factory=Recomputation)
+    _loops: dict[int, CellLoop] = field(default_factory=dict)
+    """The loop that each cell is in."""
+    _steps: dict[int, list[CellLoop]] = field(default_factory=dict)
+    """By the id of a run that consists of single timesteps: a loop for each of its layers."""
+    _finished: list[CellLoop] = field(default_factory=list)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    """Several threads of the user's forward may call modules."""
+
+    def sequence(
+        self, path: str, module: nn.Module, call: Call, packed: PackedSequence | None, hx: Any
+    ) -> Any:
+        """A call of a module that reads whole sequences; what the module returns."""
+        single, again = is_single_step(module, call, packed), in_backward()
+        if again:
+            part = before = _run_of_call(module, call)
+        else:
+            with self._lock:
+                part, before = self._run_of(path, module, call, hx, single)
+                self.last = before
+        parts: list[Repeatable]
+        start = before.length - (0 if single else part.steps)
+        if single:
+            loops = self._steps_of(part) if not again else loops_of(part, self.progress, self.anchor)
+            self.progress.expect(2 * part.layout.num_layers)
+            result = record_step(loops, module, call)
+            parts = [loop.calls[-1] for loop in loops]
+        else:
+            result = record_call(part, call, packed, self.progress, self.anchor)
+            parts = list(part.recordings.values())
+        before.last_h = part.last_h
+        self._keep(before, parts, (call.x, *call.states), again=again)
+        if not again:
+            self.origins.add(result, start, call.axes)
+        return result
+
+    def cell(self, path: str, module: nn.Module, forward: Callable[..., Any], x: Tensor, hx: Any) -> Any:
+        """A call of a cell in a loop of the user's own; what the cell returns."""
+        again = in_backward()
+        with self._lock:
+            loop = self._loop_of(path, module, x, again=again)
+            if not again:
+                self.last = loop.run
+        self.progress.expect(2)
+        with parametrize.cached():
+            parameters = {name.removesuffix("_l0"): p for name, p in weights_of(module).items()}
+            result = loop.call(forward, x, hx, parameters)
+        call = loop.calls[-1]
+        self._keep(loop.run, [call], (call.x, *call.before), again=again)
+        if not again:
+            self.origins.add(result, loop.run.steps - 1, ("batch",) if loop.run.batched else ())
+        return result
+
+    def forget_derivatives(self) -> None:
+        """Drop what backward passes within the module's own forward have left in the recordings."""
+        for run in self.runs:
+            for part in (run, *run.further):
+                for recording in part.recordings.values():
+                    recording.forget_derivatives()
+        for loop in self._all_loops():
+            for call in loop.calls:
+                call.derivatives = ()
+        self.recomputation.reset()
+
+    def finish(self, absent: str = "") -> None:
+        """Complete the runs, once the loss has been differentiated.
+
+        Args:
+            absent: why no derivative of any of them was computed; empty where the loss has a gradient.
+        """
+        repeated = {id(call.run) for call in self.recomputation.calls if call.repeated}
+        for loop in self._all_loops():
+            loop.finish()
+        for run in self.runs:
+            run.join()
+            why = absent
+            if not why and run.graph != "built" and id(run) not in repeated:
+                why = NO_GRAPH if run.graph == "none" else NOT_REPEATED
+            if why:
+                run.leave_out_derivatives(why)
+
+    def _keep(
+        self, run: ModuleRun, parts: list[Repeatable], inputs: tuple[Tensor, ...], *, again: bool
+    ) -> None:
+        kind = graph()
+        call = TappedCall(run, kind, parts)
+        if again or kind == "in a function":
+            call.inputs = digest_of(*inputs)
+        with self._lock:
+            (self.recomputation.repeat if again else self.recomputation.add)(call)
+
+    def _all_loops(self) -> list[CellLoop]:
+        return [
+            *self._finished,
+            *self._loops.values(),
+            *(loop for part in self._steps.values() for loop in part),
+        ]
+
+    def _run_of(
+        self, path: str, module: nn.Module, call: Call, hx: Any, single: bool
+    ) -> tuple[ModuleRun, ModuleRun]:
+        """A run for a call, and the run it belongs to: itself, or an earlier one that it goes on with."""
+        before = next((run for run in reversed(self.runs) if run.module is module), None)
+        run = _run_of_call(module, call)
+        given = () if hx is None else hx if isinstance(hx, tuple) else (hx,)
+        if before is not None and before.goes_on(given, run.batch, run.lengths, run.graph):
+            last = before.further[-1] if before.further else before
+            if single and id(last) in self._steps:
+                return last, before
+            before.further.append(run)
+            return run, before
+        run.path = self._name(path, module)
+        if self.writer is not None and run.steps > 1:
+            # Calls of one timestep may turn out to be a loop, whose calls are put together at the end.
+            run.writer, run.first_layer = self.writer, sum(r.layout.num_layers for r in self.runs)
+        self.runs.append(run)
+        return run, run
+
+    def _steps_of(self, part: ModuleRun) -> list[CellLoop]:
+        if id(part) not in self._steps:
+            self._steps[id(part)] = loops_of(part, self.progress, self.anchor)
+        return self._steps[id(part)]
+
+    def _loop_of(self, path: str, module: nn.Module, x: Tensor, *, again: bool) -> CellLoop:
+        """The loop that a call of a cell is a timestep of; one of its own where it repeats another."""
+        batch = 1 if x.dim() == 1 else len(x)
+        loop, kind = self._loops.get(id(module)), graph()
+        if loop is not None and not again and (loop.run.batch, loop.run.graph) == (batch, kind):
+            return loop
+        name = path if again else self._name(path, module)
+        run = ModuleRun(name, module, layout_of(module), 0, batch, x.dim() == 2, False, graph=kind)
+        new = CellLoop(run, self.progress, self.anchor)
+        if not again:
+            self._finished += [] if loop is None else [loop]
+            self.runs.append(run)
+            self._loops[id(module)] = new
+        return new
+
+    def _name(self, path: str, module: nn.Module) -> str:
+        earlier = sum(run.module is module for run in self.runs)
+        return f"{path}@{earlier + 1}" if earlier else path
+
+
+def _run_of_call(module: nn.Module, call: Call) -> ModuleRun:
+    steps, batch = call.x.shape[:2]
+    lengths = call.lengths if call.valid is not None else None
+    return ModuleRun(
+        "",
+        module,
+        layout_of(module),
+        steps,
+        batch,
+        call.batched,
+        call.batch_first,
+        lengths=lengths,
+        graph=graph(),
+    )
