@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -11,6 +13,31 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.interception import kind_of
+
+
+@cache
+def _signature(forward: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(forward)
+
+
+def named_arguments(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any] | None:
+    """x, hx and lengths of a call of a recurrent module; None where its forward takes no such call."""
+    kind = kind_of(module)
+    assert kind is not None
+    try:
+        given = _signature(kind.forward).bind(module, *args, **kwargs).arguments
+    except TypeError:
+        return None
+    return {("x" if name == "input" else name): value for name, value in given.items()}
+
+
+def fit(named: Mapping[str, Any]) -> bool:
+    """Whether x and hx are of a kind that recurrent modules take."""
+    hx = named.get("hx")
+    states = hx if isinstance(hx, (tuple, list)) else () if hx is None else (hx,)
+    return isinstance(named["x"], (Tensor, PackedSequence)) and all(isinstance(s, Tensor) for s in states)
 
 
 def arguments(module: nn.Module, x: Any, hx: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -42,12 +42,15 @@ def assemble(
     arrays, layers = _recorded(module, runs)
     steps, batch = max(run.steps for run in runs), max(run.batch for run in runs)
     _complete_files(runs, steps, batch)
-    if output is not None and not _in_files(runs[-1], output, d_output):
+    if output is not None and not _in_files(runs[-1], output, d_output, loss):
         arrays["y"] = numpy_of(output)
-        arrays["dy"] = zeros_of(output) if d_output is None else numpy_of(d_output)
+        if loss.requires_grad and output.requires_grad:
+            arrays["dy"] = zeros_of(output) if d_output is None else numpy_of(d_output)
     arrays = {key: _padded(array, _extent_of(key, steps, batch)) for key, array in arrays.items()}
     _add_lengths(arrays, runs, steps, batch)
-    _add_parameters(arrays, module, gradients)
+    _add_parameters(arrays, module)
+    if loss.requires_grad:
+        _add_gradients(arrays, module, gradients, layers)
     parities = [run.parity for run in runs if run.parity is not None]
     header = Header(
         name=name,
@@ -171,16 +174,17 @@ def _complete_files(runs: Sequence[ModuleRun], steps: int, batch: int) -> None:
                 complete(stores, steps, batch, derivatives=not run.absent)
 
 
-def _in_files(run: ModuleRun, output: Tensor, d_output: Tensor | None) -> bool:
+def _in_files(run: ModuleRun, output: Tensor, d_output: Tensor | None, loss: Tensor) -> bool:
     """Copy the output from file to file where it is the last layer's h as that was written."""
     store = run.recordings[run.layout.num_layers - 1, "forward"].values
     if not isinstance(store, FileStore) or not store.gave(output):
         return False
     file = store.files["h"]
     copy(file, store.writer.array("y", file.shape, file.dtype))
-    d_file = store.writer.array("dy", file.shape, file.dtype)
-    if d_output is not None:
-        d_file.write_all(numpy_of(d_output))
+    if loss.requires_grad and output.requires_grad:
+        d_file = store.writer.array("dy", file.shape, file.dtype)
+        if d_output is not None:
+            d_file.write_all(numpy_of(d_output))
     return True
 
 
@@ -199,12 +203,21 @@ def _add_gradient(arrays: dict[str, Array], name: str, gradient: Array) -> None:
     arrays[key] = arrays[key] + gradient if key in arrays else gradient
 
 
-def _add_parameters(arrays: dict[str, Array], module: nn.Module, gradients: Mapping[str, Tensor]) -> None:
+def _add_parameters(arrays: dict[str, Array], module: nn.Module) -> None:
     for name, parameter in named_parameters(module):
         if "parameters/" + name not in arrays:
             arrays["parameters/" + name] = numpy_of(parameter).copy()
+
+
+def _add_gradients(
+    arrays: dict[str, Array], module: nn.Module, gradients: Mapping[str, Tensor], layers: Sequence[Layer]
+) -> None:
+    """Those that autograd gave; 0 for a parameter that the loss does not depend on."""
+    absent = [names for layer in layers if layer.absent for names in layer.parameters.values()]
+    not_computed = {name for names in absent for name in names.values()}
+    for name, parameter in named_parameters(module):
         key = "parameter_gradients/" + name
         if name in gradients:
             arrays[key] = numpy_of(gradients[name])
-        elif key not in arrays and parameter.requires_grad:
+        elif key not in arrays and parameter.requires_grad and name not in not_computed:
             arrays[key] = zeros_of(parameter)

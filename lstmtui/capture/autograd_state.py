@@ -29,6 +29,6 @@ def is_symbolic() -> bool:
     """Whether tensors stand for something else: a trace, a compilation, a transform of `torch.func`."""
     return bool(
         torch.compiler.is_compiling()
-        or torch.jit.is_tracing()  # type: ignore[no-untyped-call]
+        or torch._C._get_tracing_state() is not None
         or torch._C._functorch.peek_interpreter_stack() is not None
     )

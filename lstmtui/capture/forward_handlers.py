@@ -110,14 +110,14 @@ class _Unseen:
     def __init_subclass__(cls, **_: Any) -> None:
         """A user's class that keeps account of its subclasses does not hear of this one."""
 
-    @property  # type: ignore[misc]
+    @property
     def __class__(self) -> type[Any]:
         return type(self)._lstmtui_entry.kind
 
     @__class__.setter
     def __class__(self, kind: type[Any]) -> None:
         entry = type(self)._lstmtui_entry
-        if entry.module is self:
+        if id(entry.module) == id(self):
             entry.become(kind)
         else:
             _set_class(self, kind)
@@ -140,7 +140,11 @@ def _class_of(entry: _Handled) -> type[nn.Module]:
     def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         return entry.call(self, partial(kind.forward, self), args, kwargs)
 
-    own = {"__module__": entry.kind.__module__, "__qualname__": entry.kind.__qualname__, "_lstmtui_entry": entry}
+    own = {
+        "__module__": entry.kind.__module__,
+        "__qualname__": entry.kind.__qualname__,
+        "_lstmtui_entry": entry,
+    }
     if entry.kind is kind:
         return type(kind.__name__, (_Unseen, kind), {**own, "forward": forward})
     # Behind the subclass and before PyTorch's class in the order in which methods are looked up.

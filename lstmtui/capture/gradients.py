@@ -49,14 +49,20 @@ def gradients_of(
 @contextmanager
 def _gradients_aside(leaves: Sequence[Tensor]) -> Iterator[None]:
     """Within this context leaves have no gradient, and nobody is told of the one they get."""
-    saved = [(leaf, leaf.grad, leaf._post_accumulate_grad_hooks) for leaf in leaves]  # type: ignore[attr-defined]
+    saved = [(leaf, leaf.grad) for leaf in leaves]
+    hooks = {id(own): own for leaf in leaves if (own := leaf._post_accumulate_grad_hooks)}
+    copies = [(own, own.copy()) for own in hooks.values()]
     try:
         for leaf in leaves:
-            leaf.grad = leaf._post_accumulate_grad_hooks = None  # type: ignore[attr-defined]
+            leaf.grad = None
+        for own in hooks.values():
+            own.clear()
         yield
     finally:
-        for leaf, gradient, hooks in reversed(saved):
-            leaf.grad, leaf._post_accumulate_grad_hooks = gradient, hooks  # type: ignore[attr-defined]
+        for leaf, gradient in reversed(saved):
+            leaf.grad = gradient
+        for own, kept in copies:
+            own.update(kept)
 
 
 def _leaves_of(loss: Tensor) -> list[Tensor]:

@@ -1,8 +1,9 @@
 """Calls that run again on the way back, as activation checkpoints have them, told from one another.
 
-What a re-entrant checkpoint holds is run without a graph at first. When backward comes to it, it is run again
-with one, and goes backward through that: then the derivatives of the call of the forward are those of the call
-that repeats it. A checkpoint that is not re-entrant runs again only for the tensors that its graph lacks.
+What a re-entrant checkpoint holds is run without a graph at first. When backward comes to it, it is run
+again with one, and goes backward through that: then the derivatives of the call of the forward are those of
+the call that repeats it. A checkpoint that is not re-entrant runs again only for the tensors that its graph
+lacks.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lstmtui.capture.arrays import numpy_of
 from lstmtui.capture.autograd_state import Graph
-from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.recording import Repeatable
 
 
@@ -25,7 +25,7 @@ from lstmtui.capture.recording import Repeatable
 class TappedCall:
     """A call of a recurrent module."""
 
-    run: ModuleRun
+    module: nn.Module
     graph: Graph
     parts: Sequence[Repeatable]
     """What it is recorded in, in the order of its layers and directions."""
@@ -35,7 +35,7 @@ class TappedCall:
 
     def repeats(self, other: TappedCall) -> bool:
         """Whether this is that call once more."""
-        return self.run.module is other.run.module and self.inputs == other.inputs
+        return self.module is other.module and self.inputs == other.inputs
 
     def give(self, other: TappedCall) -> None:
         """Let the derivatives that will come to this call be those of another."""
@@ -50,12 +50,21 @@ class Recomputation:
 
     calls: list[TappedCall] = field(default_factory=list)
     """Of the forward, in order."""
+    _places: dict[tuple[int, bytes], list[int]] = field(default_factory=dict)
+    """Where in `calls` those of a module with the same inputs are."""
     _pending: list[tuple[Any, list[TappedCall]]] = field(default_factory=list)
     """Repeated calls by the node that backward was at, until it comes through one of them."""
 
     def add(self, call: TappedCall) -> None:
         """A call of the forward."""
+        if call.inputs:
+            self._places.setdefault((id(call.module), call.inputs), []).append(len(self.calls))
         self.calls.append(call)
+
+    def has(self, module: nn.Module, inputs: bytes) -> bool:
+        """Whether a call of the forward may be repeated by one of this module with these inputs."""
+        places = self._places.get((id(module), inputs), [])
+        return any(not self.calls[place].repeated for place in places)
 
     def repeat(self, call: TappedCall) -> None:
         """A call on the way back."""
@@ -86,10 +95,12 @@ class Recomputation:
             for part in call.parts:
                 part.before_backward = None
         # Backward goes from the last call to the first, so of several that are alike it is the last.
-        for start in range(len(self.calls) - len(group), -1, -1):
+        for start in reversed(self._places.get((id(group[0].module), group[0].inputs), [])):
             places = self.calls[start : start + len(group)]
-            pairs = list(zip(group, places, strict=True))
-            if all(again.repeats(call) and not call.repeated for again, call in pairs):
+            pairs = list(zip(group, places, strict=False))
+            if len(places) == len(group) and all(
+                again.repeats(call) and not call.repeated for again, call in pairs
+            ):
                 for again, call in pairs:
                     # A checkpoint within a checkpoint is repeated without a graph, and then with one.
                     if again.graph == "built" and call.graph == "in a function":

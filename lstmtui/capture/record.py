@@ -114,9 +114,10 @@ def _record(
             last = _last_run(tap, module)
             scalar = _default_loss(last) if loss is None else loss(result)
             absent = _check_loss(scalar)
+            # Also to look at what the graph has saved may run what a checkpoint holds again.
+            tap.during = "backward"
             output, turn = output_of(result, tap.origins, tap.runs)
             tap.origins = Origins()  # so that nothing of the graph outlives the backward pass
-            tap.during = "backward"
             gradients, d_output = _differentiate(scalar, module, tap, output)
             tap.finish(absent)
     output, d_output = (None if tensor is None else turn(tensor) for tensor in (output, d_output))

@@ -17,7 +17,7 @@ from lstmtui.models.unroll import Observer, States
 
 @dataclass(kw_only=True)
 class Repeatable:
-    """What a part of a graph is recorded in; it may repeat another, whose derivatives then are those of both."""
+    """What a part of a graph is recorded in; where it repeats another, its derivatives are that one's."""
 
     before_backward: Callable[[], None] | None = None
     """Called when backward comes to it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -19,10 +20,10 @@ from lstmtui.models.recurrent import Recurrent
 from lstmtui.models.stock import layout_of
 from lstmtui.trace import Header, Layer, Trace
 from lstmtui.trace.keys import array_key
-from lstmtui.trace.writing import is_derivative
 
 LOSS_TEXT = "the loss of the training loop"
 NO_BACKWARD = "no gradient came back to this call"
+TWICE = "a gradient of its gradient was taken (create_graph), which a run of the layer alone does not show"
 
 
 def replayed(step: WatchedStep, name: str, *, derivatives: bool = True) -> Trace:
@@ -36,16 +37,20 @@ def replayed(step: WatchedStep, name: str, *, derivatives: bool = True) -> Trace
         name: of the trace.
         derivatives: whether they are wanted; without them it takes half the time.
     """
-    differentiated = derivatives and any(call.derivatives for call in step.calls)
     calls = [call for call in step.calls if call.results]
+    twice = {id(call.module): _path_of(call) for call in calls if call.twice}
+    reached = {id(call.module) for call in calls if call.derivatives and derivatives} - twice.keys()
     devices = {call.results[0].device for call in calls if call.results[0].is_cuda}
     with torch.random.fork_rng([device.index for device in devices]), torch.autocast("cpu", enabled=False):
-        trace = record(Replay(calls, differentiated), None, loss=lambda result: result, name=name)
-    header = replace(trace.header, loss=float("nan"), loss_is_known=False, loss_text=LOSS_TEXT)
-    if differentiated:
-        return Trace(header, trace.arrays)
-    values = {key: array for key, array in trace.arrays.items() if not is_derivative(key)}
-    return Trace(replace(header, absent=NO_BACKWARD), values)
+        trace = record(Replay(calls, reached), None, loss=lambda result: result, name=name)
+    layers = tuple(
+        replace(layer, absent=TWICE if layer.path.partition("@")[0] in twice.values() else NO_BACKWARD)
+        if layer.absent
+        else layer
+        for layer in trace.layers
+    )
+    header = replace(trace.header, layers=layers, loss=float("nan"), loss_is_known=False, loss_text=LOSS_TEXT)
+    return Trace(header, trace.arrays)
 
 
 def outputs_of(call: WatchedCall) -> Trace:
@@ -93,14 +98,14 @@ def layers_of(path: str, module: nn.Module) -> list[Layer]:
 class Replay(nn.Module):
     """The modules of some calls at their paths, plain ones of PyTorch's, with the parameters of then."""
 
-    def __init__(self, calls: list[WatchedCall], differentiated: bool) -> None:
+    def __init__(self, calls: list[WatchedCall], reached: Collection[int]) -> None:
         super().__init__()
-        self._calls, self._differentiated = calls, differentiated
+        self._calls, self._reached = calls, reached
         self._plain: dict[int, nn.Module] = {}
         for call in calls:
             if id(call.module) not in self._plain:
                 self._plain[id(call.module)] = plain = rebuilt(call.module, call.weights)
-                _put(self, call.path or type(plain).__name__.lower(), plain)
+                _put(self, _path_of(call), plain)
 
     def forward(self, _: None) -> Tensor:
         """The sum of all results, each weighted with the gradient that came back to it."""
@@ -111,9 +116,11 @@ class Replay(nn.Module):
             if call.random is not None:
                 torch.set_rng_state(call.random)
             kind = call.results[0].device.type
-            with torch.autocast(kind, call.autocast) if call.autocast else nullcontext():
+            reached = id(call.module) in self._reached
+            autocast = torch.autocast(kind, call.autocast) if call.autocast else nullcontext()
+            with autocast, torch.set_grad_enabled(reached):
                 ends = ends_of(plain(*_given(call)))
-            if self._differentiated:
+            if reached:
                 for position, gradient in call.derivatives.items():
                     total = total + (ends[position] * gradient).sum()
         return total
@@ -142,6 +149,13 @@ def rebuilt(module: nn.Module, weights: dict[str, Tensor]) -> nn.Module:
     for name, value in weights.items():
         setattr(plain, name.removesuffix(end), nn.Parameter(value))
     return plain
+
+
+def _path_of(call: WatchedCall) -> str:
+    """Where its module is; a model that is a layer itself has a path here too."""
+    kind = kind_of(call.module)
+    assert kind is not None
+    return call.path or kind.__name__.lower()
 
 
 def _given(call: WatchedCall) -> tuple[Any, ...]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache, partial
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.alone import alone_with
+from lstmtui.capture.arguments import fit, named_arguments
 from lstmtui.capture.autograd_state import in_backward, is_symbolic
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import check_forward, kind_of
@@ -40,8 +40,6 @@ class Tap(TappedRuns):
         self.lengths = lengths
         self.lengths_fit = False
         """Whether a module was called with such sequences."""
-        self.during: Literal["forward", "loss", "backward"] = "forward"
-        """What is going on: only calls of the forward are recorded, and those that repeat them."""
         self._thread = threading.get_ident()
         self._others = {thread.ident for thread in threading.enumerate()} - {self._thread}
 
@@ -76,10 +74,12 @@ class Tap(TappedRuns):
         kwargs: dict[str, Any],
     ) -> Any:
         """In place of a module's forward: record the call, or let the forward have it as it is."""
-        named = _named_arguments(module, args, kwargs) if self._takes_part() else None
+        named = named_arguments(module, args, kwargs) if self._takes_part() else None
         if named is None:
             return forward(*args, **kwargs)
-        x, hx, lengths = (named.get(name) for name in ("x", "hx", "lengths"))
+        if path and not fit(named):
+            return forward(*args, **kwargs)  # which says what is wrong with them
+        x, hx, lengths = named["x"], named.get("hx"), named.get("lengths")
         if in_loop:
             return self.cell(path, module, forward, x, hx)
         if lengths is None and not isinstance(x, PackedSequence):
@@ -94,7 +94,7 @@ class Tap(TappedRuns):
             return True
         # Threads that have come since may be those that the module's forward has started.
         own = threading.get_ident() not in self._others
-        return own and self.during == "forward"
+        return own and self.during != "loss"
 
     def _lengths_for(self, path: str, module: nn.Module, x: Any) -> Tensor | None:
         """The lengths given to `record`, where they can be those of x of this module."""
@@ -104,25 +104,3 @@ class Tap(TappedRuns):
             fits = self.lengths.shape == (batch,) and int(self.lengths.max()) <= steps
         self.lengths_fit |= fits
         return self.lengths if fits else None
-
-
-@cache
-def _signature(kind: type[nn.Module]) -> inspect.Signature:
-    return inspect.signature(kind.forward)
-
-
-def _named_arguments(
-    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> dict[str, Any] | None:
-    """x, hx and lengths of a call; None where the module's own forward is to say what is wrong with them."""
-    kind = kind_of(module)
-    assert kind is not None
-    try:
-        given = _signature(kind).bind(module, *args, **kwargs).arguments
-    except TypeError:
-        return None
-    named = {("x" if name == "input" else name): value for name, value in given.items()}
-    hx = named.get("hx")
-    states = hx if isinstance(hx, (tuple, list)) else () if hx is None else (hx,)
-    fits = isinstance(named["x"], (Tensor, PackedSequence)) and all(isinstance(s, Tensor) for s in states)
-    return named if fits else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +47,9 @@ class TappedRuns:
     origins: Origins = field(default_factory=Origins)
     """What the calls returned."""
     recomputation: Recomputation = field(default_factory=Recomputation)
+    during: Literal["forward", "loss", "backward"] = "forward"
+    """What is going on: calls of the forward are recorded, and those that repeat them on the way back."""
+    _runs_of: list[tuple[TappedCall, ModuleRun]] = field(default_factory=list)
     _loops: dict[int, CellLoop] = field(default_factory=dict)
     """The loop that each cell is in."""
     _steps: dict[int, list[CellLoop]] = field(default_factory=dict)
@@ -55,11 +58,16 @@ class TappedRuns:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     """Several threads of the user's forward may call modules."""
 
+    @property
+    def repeats(self) -> bool:
+        """Whether a call now repeats one of the forward."""
+        return self.during == "backward" or in_backward()
+
     def sequence(
         self, path: str, module: nn.Module, call: Call, packed: PackedSequence | None, hx: Any
     ) -> Any:
         """A call of a module that reads whole sequences; what the module returns."""
-        single, again = is_single_step(module, call, packed), in_backward()
+        single, again = is_single_step(module, call, packed), self.repeats
         if again:
             part = before = _run_of_call(module, call)
         else:
@@ -67,9 +75,10 @@ class TappedRuns:
                 part, before = self._run_of(path, module, call, hx, single)
                 self.last = before
         parts: list[Repeatable]
+        if single:
+            loops = loops_of(part, self.progress, self.anchor) if again else self._steps_of(part)
         start = before.length - (0 if single else part.steps)
         if single:
-            loops = self._steps_of(part) if not again else loops_of(part, self.progress, self.anchor)
             self.progress.expect(2 * part.layout.num_layers)
             result = record_step(loops, module, call)
             parts = [loop.calls[-1] for loop in loops]
@@ -84,7 +93,7 @@ class TappedRuns:
 
     def cell(self, path: str, module: nn.Module, forward: Callable[..., Any], x: Tensor, hx: Any) -> Any:
         """A call of a cell in a loop of the user's own; what the cell returns."""
-        again = in_backward()
+        again = self.repeats
         with self._lock:
             loop = self._loop_of(path, module, x, again=again)
             if not again:
@@ -116,7 +125,7 @@ class TappedRuns:
         Args:
             absent: why no derivative of any of them was computed; empty where the loss has a gradient.
         """
-        repeated = {id(call.run) for call in self.recomputation.calls if call.repeated}
+        repeated = {id(run) for call, run in self._runs_of if call.repeated}
         for loop in self._all_loops():
             loop.finish()
         for run in self.runs:
@@ -131,11 +140,15 @@ class TappedRuns:
         self, run: ModuleRun, parts: list[Repeatable], inputs: tuple[Tensor, ...], *, again: bool
     ) -> None:
         kind = graph()
-        call = TappedCall(run, kind, parts)
+        call = TappedCall(run.module, kind, parts)
         if again or kind == "in a function":
             call.inputs = digest_of(*inputs)
         with self._lock:
-            (self.recomputation.repeat if again else self.recomputation.add)(call)
+            if again:
+                self.recomputation.repeat(call)
+            else:
+                self.recomputation.add(call)
+                self._runs_of.append((call, run))
 
     def _all_loops(self) -> list[CellLoop]:
         return [

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-import warnings
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,11 @@ from lstmtui.printable import printable
 from lstmtui.trace import Layer, Trace, Traces
 from lstmtui.trace.directory import TraceDirectory, check_replaceable
 from lstmtui.trace.storage import load, write_trace
+
+UNSEEN = (
+    "calls of the model inside torch.func, torch.jit.trace or a torch.compile that began within the block "
+    "have no values that could be kept, and were passed over"
+)
 
 
 class Place(Protocol):
@@ -75,11 +81,12 @@ class Watch:
     ) -> None:
         self._condition, self._path, self._every, self._limit = condition, Path(path), every, limit
         check_replaceable(self._path)
-        self._watched = WatchedModel(model, keep, self._judge)
+        self._watched = WatchedModel(model, keep, self._judge, self._trouble)
         if condition is not None:
             modules = self._watched.modules
             condition.check([layer for path in modules for layer in layers_of(path, modules[path])])
         self._names: list[str] = []
+        self._said: set[str] = set()
         self._held = False
         self.written: list[str] = []
         """What was written and why, a sentence for each time."""
@@ -95,15 +102,19 @@ class Watch:
         self._judge(last=True)
         if isinstance(error, Exception):
             self._write(f"{type(error).__name__} was raised")
+        if self._watched.unseen or self._watched.compiled:
+            self._say(UNSEEN)
 
     def _judge(self, *, last: bool = False) -> None:
         """Look at the steps that are complete: those whose gradients are there, or that are about to go."""
         condition, steps = self._condition, self._watched.steps
         if condition is None:
             return
-        for step in list(steps):
-            goes = last or (len(steps) == steps.maxlen and step is steps[0])
-            if step.judged or not (step.backward or goes or not _is_derived(condition)):
+        for step in steps:
+            goes = last or (len(steps) == self._watched.keep and step is steps[0])
+            # What another thread is at may not be complete.
+            done = step.thread == threading.get_ident() and (step.backward or not _is_derived(condition))
+            if step.judged or not (done or goes):
                 continue
             step.judged = True
             if step.number % self._every == 0 and len(self.written) < self._limit:
@@ -123,7 +134,7 @@ class Watch:
         if not calls:
             return None
         try:
-            if condition.reads <= {"h"} and all(_shows_h(call.module) for call in calls):
+            if condition.reads <= {"h"} and all(_shows_h(c.module) and c.is_intact for c in calls):
                 if all(condition.first(outputs_of(call)) is None for call in calls):
                     return None
             elif _is_derived(condition) and not step.backward:
@@ -135,19 +146,17 @@ class Watch:
 
     def _write(self, why: str, step: WatchedStep | None = None, place: Place | None = None) -> None:
         """Write the steps that are kept up to this one, after those that were written before."""
-        steps = self._watched.steps
-        kept = [s for s in steps if any(call.results for call in s.calls)]
+        kept = [s for s in self._watched.steps if any(call.results for call in s.calls)]
         kept = [s for s in kept if step is None or s.number <= step.number]
         try:
             self._write_steps(kept, why, place)
         except Exception as error:
             self._give_up(error)
             return
-        for one in kept:
-            steps.remove(one)
+        self._watched.remove(kept)
         if kept:
             self.written.append(why)
-            print(f"lstmtui: {printable(why)}; written to {self._path}", file=sys.stderr)
+            _tell(f"lstmtui: {why}; written to {self._path}")
 
     def _write_steps(self, steps: list[WatchedStep], why: str, place: Place | None) -> None:
         if not steps:
@@ -178,7 +187,23 @@ class Watch:
     def _give_up(self, error: Exception) -> None:
         """A watch never stops the training it watches."""
         self._limit = 0
-        warnings.warn(f"lstmtui.watch: cannot go on: {printable(str(error))}", RuntimeWarning, stacklevel=2)
+        self._say(f"cannot go on: {error}")
+
+    def _trouble(self, error: Exception) -> None:
+        """A call could not be kept; the others are."""
+        self._say(f"a call is left out: {type(error).__name__}: {error}")
+
+    def _say(self, text: str) -> None:
+        """Say something once."""
+        if text not in self._said:
+            self._said.add(text)
+            _tell(f"lstmtui.watch: {text}")
+
+
+def _tell(text: str) -> None:
+    """A line on stderr, wherever that goes; a warning could be an exception in the user's forward."""
+    with suppress(OSError, ValueError, AttributeError):
+        print(printable(text), file=sys.stderr)
 
 
 def _is_derived(condition: Condition) -> bool:

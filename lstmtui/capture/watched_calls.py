@@ -12,11 +12,14 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.arguments import changed
-from lstmtui.capture.tapped_calls import weights_of
+from lstmtui.capture.autograd_state import Graph, graph
+from lstmtui.capture.recomputation import Recomputation, TappedCall, digest_of
+from lstmtui.capture.recording import Repeatable
+from lstmtui.models.stock import layout_of
 
 
 @dataclass
-class WatchedCall:
+class WatchedCall(Repeatable):
     """One call of a recurrent module: what it takes to run it again, and what came of it."""
 
     path: str
@@ -27,12 +30,23 @@ class WatchedCall:
     random: Tensor | None
     """The state of the CPU's generator, where dropout draws from it."""
     autocast: torch.dtype | None
+    graph: Graph
     weights: dict[str, Tensor] = field(default_factory=dict)
     """As they were, by the names of the layout; shared between the calls of one step."""
     results: list[Tensor] = field(default_factory=list)
     """The output and the last states, out of the graph; a packed output's data. Empty if it never ended."""
+    versions: list[int] = field(default_factory=list)
+    """Of the results, as the call returned them."""
     derivatives: dict[int, Tensor] = field(default_factory=dict)
-    """∂L/∂ each result by all that follows it, by position; what the loss does not depend on is left out."""
+    """∂L/∂ each result by all that follows it, by position; what no gradient came back to is left out."""
+    twice: bool = False
+    """Whether a gradient that came back was to be differentiated itself."""
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the results are as they were returned: nothing has been written into them."""
+        now = [0 if result.is_inference() else result._version for result in self.results]
+        return now == self.versions
 
 
 @dataclass
@@ -40,54 +54,97 @@ class WatchedStep:
     """The calls that one call of the whole model made."""
 
     number: int
+    thread: int
+    """Which the model was called in."""
     calls: list[WatchedCall] = field(default_factory=list)
     backward: bool = False
     """Whether gradients have come back."""
     judged: bool = False
     weights: dict[int, dict[str, Tensor]] = field(default_factory=dict)
+    recomputation: Recomputation = field(default_factory=Recomputation)
 
-    def began(self, path: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """A module is about to be called."""
-        named = {("x" if name == "input" else name): value for name, value in kwargs.items()}
-        given = (*args, *(named.get(name) for name in ("x", "hx", "lengths")[len(args) :]))
-        x = given[0].data if isinstance(given[0], PackedSequence) else given[0]
-        kind = x.device.type
-        drops = module.training and getattr(module, "dropout", 0.0) > 0
-        with torch.inference_mode(False):
-            copies = changed(given, lambda tensor: tensor.detach().clone())
-        self.calls.append(
-            WatchedCall(
-                path,
-                module,
-                copies,
-                module.training,
-                torch.get_rng_state() if drops else None,
-                torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None,
+    def add(self, call: WatchedCall, inputs: tuple[Any, ...]) -> None:
+        """A call of the forward has begun."""
+        self.calls.append(call)
+        if call.graph == "in a function":
+            self.recomputation.add(
+                TappedCall(call.module, call.graph, [call], digest_of(*tensors_of(inputs)))
             )
-        )
 
-    def ended(self, module: nn.Module, result: Any) -> None:
-        """The module that was called last has returned."""
-        call = self.calls[-1]
-        if id(module) not in self.weights:
-            with at_rest(module):
-                now = weights_of(module)
-            self.weights[id(module)] = {name: value.detach().clone() for name, value in now.items()}
-        call.weights = self.weights[id(module)]
-        for position, tensor in enumerate(ends_of(result)):
-            call.results.append(tensor.detach())
+    def ended(self, call: WatchedCall, result: Any, trouble: Callable[[Exception], None]) -> None:
+        """A module has returned; what then goes wrong on the way back is told to `trouble`."""
+        if id(call.module) not in self.weights:
+            self.weights[id(call.module)] = weights_at_rest(call.module)
+        call.weights = self.weights[id(call.module)]
+        results = ends_of(result)
+        call.versions = [0 if tensor.is_inference() else tensor._version for tensor in results]
+        call.results = [tensor.detach() for tensor in results]
+        self.keep_gradients(call, results, trouble)
+
+    def keep_gradients(
+        self, call: WatchedCall, results: list[Tensor], trouble: Callable[[Exception], None]
+    ) -> None:
+        """Keep the gradients that come back to these results; several backward passes add up."""
+
+        def keep(position: int, gradient: Tensor | None) -> None:
+            target, self.backward = call.reached(), True
+            target.twice |= torch.is_grad_enabled()
+            if gradient is None:  # undefined, which is 0
+                gradient = torch.zeros_like(target.results[position])
+            so_far = target.derivatives.get(position)
+            gradient = gradient.detach()
+            target.derivatives[position] = gradient if so_far is None else so_far + gradient
+
+        def keeper(position: int) -> Callable[[Tensor | None], None]:
+            def kept(gradient: Tensor | None) -> None:
+                try:
+                    keep(position, gradient)
+                except Exception as error:
+                    trouble(error)
+
+            return kept
+
+        for position, tensor in enumerate(results):
             if tensor.requires_grad:
-                tensor.register_hook(self._keeper(call, position))  # type: ignore[no-untyped-call]
+                tensor.register_hook(keeper(position))  # type: ignore[no-untyped-call]
 
-    def _keeper(self, call: WatchedCall, position: int) -> Callable[[Tensor], None]:
-        """What keeps the gradient of a result; several backward passes add up."""
 
-        def keep(gradient: Tensor) -> None:
-            so_far = call.derivatives.get(position)
-            call.derivatives[position] = gradient.detach() if so_far is None else so_far + gradient.detach()
-            self.backward = True
+def watched_call(path: str, module: nn.Module, inputs: tuple[Any, ...]) -> WatchedCall:
+    """A call that is about to begin.
 
-        return keep
+    Args:
+        path: of the module.
+        module: that is called.
+        inputs: x, hx, lengths.
+    """
+    x = inputs[0].data if isinstance(inputs[0], PackedSequence) else inputs[0]
+    kind = x.device.type
+    drops = module.training and getattr(module, "dropout", 0.0) > 0
+    state = graph()
+    with torch.inference_mode(False), torch.no_grad():
+        copies = changed(inputs, lambda tensor: tensor.detach().clone())
+    return WatchedCall(
+        path,
+        module,
+        copies,
+        module.training,
+        torch.get_rng_state() if drops else None,
+        torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None,
+        state,
+    )
+
+
+def weights_at_rest(module: nn.Module) -> dict[str, Tensor]:
+    """Copies of the parameters that a module computes with, by the names of its layout.
+
+    Nothing of the module changes, nor does a graph that is being built, or is run again by a checkpoint.
+    """
+    end = "_l0" if isinstance(module, nn.RNNCellBase) else ""
+    with at_rest(module), torch.inference_mode(False), torch.no_grad():
+        return {
+            name: getattr(module, name.removesuffix(end)).detach().clone()
+            for name in layout_of(module).shapes()
+        }
 
 
 def ends_of(result: Any) -> list[Tensor]:
@@ -97,6 +154,13 @@ def ends_of(result: Any) -> list[Tensor]:
     if isinstance(result, tuple):
         return [tensor for part in result for tensor in ends_of(part)]
     return [result]
+
+
+def tensors_of(inputs: Any) -> list[Tensor]:
+    """The tensors among the arguments of a call, in order."""
+    found: list[Tensor] = []
+    changed(inputs, lambda tensor: found.append(tensor) or tensor)  # type: ignore[func-returns-value]
+    return found
 
 
 @contextmanager

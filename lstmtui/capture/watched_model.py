@@ -1,48 +1,78 @@
-"""A ring of the latest steps of a model in a training loop, kept by hooks."""
+"""A ring of the latest steps of a model in a training loop."""
 
 from __future__ import annotations
 
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
-import torch
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
+from lstmtui.capture.alone import is_recording
+from lstmtui.capture.arguments import fit, named_arguments
+from lstmtui.capture.autograd_state import in_backward, is_symbolic
+from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import kind_of
-from lstmtui.capture.watched_calls import WatchedStep
-from lstmtui.capture.wrapped import named_modules, unwrapped
+from lstmtui.capture.recomputation import TappedCall, digest_of
+from lstmtui.capture.watched_calls import (
+    WatchedCall,
+    WatchedStep,
+    ends_of,
+    tensors_of,
+    watched_call,
+)
+from lstmtui.capture.wrapped import named_modules, uncompiled, unwrapped
 
 MOST_CALLS = 10_000
 """Calls of layers that are one step at most, where neither the model's forward nor gradients part them."""
 
 
 class WatchedModel:
-    """Hooks on a model, and what they keep.
+    """Handlers of a model's calls, and what they keep.
 
     For each step: copies of x, of the initial states and of the recurrent layers' parameters, and their
     outputs and the gradients of these as they are. A step is one call of the model; where its layers are
-    called from outside, calls without a backward pass between them.
+    called from outside, calls without a backward pass between them. Each thread has steps of its own.
+    Whatever goes wrong in here is told to `trouble`, and the model goes on as if nobody watched.
 
     Args:
         model: whose recurrent modules are watched; wrappers are seen through.
         keep: how many steps are kept.
         before_next: called before each step but the first.
+        trouble: called with what went wrong.
 
     Raises:
         TypeError: the model holds nothing recurrent.
     """
 
-    def __init__(self, model: nn.Module, keep: int, before_next: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        keep: int,
+        before_next: Callable[[], None],
+        trouble: Callable[[Exception], None],
+    ) -> None:
         self._root = unwrapped(model)
         self.modules = {path: module for path, module in named_modules(model) if kind_of(module) is not None}
         if not self.modules:
             raise TypeError(f"{type(self._root).__name__} holds no LSTM, GRU, RNN or lstmtui.Recurrent")
-        self.steps: deque[WatchedStep] = deque(maxlen=keep)
-        self._before_next, self._count, self._inside = before_next, 0, False
-        self._handles: list[RemovableHandle] = []
+        self.keep = keep
+        self.unseen = False
+        """Whether calls were made that stand for others, as in a transform of `torch.func`."""
+        self._before_next, self._trouble = before_next, trouble
+        self._steps: deque[WatchedStep] = deque(maxlen=keep)
+        self._count = 0
+        self._open: list[WatchedStep] = []
+        """The steps whose call of the model has not ended."""
+        self._own = threading.local()
+        """The latest step of this thread, and how many calls of the model it is in."""
+        self._turn, self._lock = threading.RLock(), threading.Lock()
+        self._handlers = ExitStack()
+        self._uncompiled = False
 
     @property
     def name(self) -> str:
@@ -50,71 +80,149 @@ class WatchedModel:
         kind = type(self._root)
         return f"{kind.__module__.split('.')[0]}.{kind.__name__}"
 
+    @property
+    def steps(self) -> list[WatchedStep]:
+        """Those that are kept, in order."""
+        with self._lock:
+            return list(self._steps)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether something was compiled by a torch.compile that came too late to be turned off."""
+        dynamo = sys.modules.get("torch._dynamo.utils")
+        return not self._uncompiled and dynamo is not None and bool(dynamo.counters["frames"]["total"])
+
     def begin(self) -> None:
-        """Hook into the model."""
-        for path, module in self.modules.items():
-            self._handles += [
-                module.register_forward_pre_hook(never_compiled(self._began(path)), with_kwargs=True),
-                module.register_forward_hook(never_compiled(self._ended)),
-            ]
-        if self._root not in self.modules.values():
-            self._handles += [
-                self._root.register_forward_pre_hook(never_compiled(self._enter)),
-                self._root.register_forward_hook(never_compiled(self._leave), always_call=True),
-            ]
+        """Take over the calls of the model."""
+        try:
+            # What is compiled hides what it computes.
+            self._uncompiled = "torch._dynamo" in sys.modules
+            self._handlers.enter_context(uncompiled())
+            for path, module in self.modules.items():
+                self._handlers.enter_context(handled(module, partial(self._layer_called, path)))
+            if self._root not in self.modules.values():
+                self._handlers.enter_context(handled(self._root, self._model_called))
+        except BaseException:
+            self.end()
+            raise
 
     def end(self) -> None:
         """Leave the model as it was."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        self._handlers.close()
 
-    def _enter(self, module: nn.Module, args: Any) -> None:
-        if not in_backward():
-            self._next()
-            self._inside = True
+    def remove(self, steps: list[WatchedStep]) -> None:
+        """Keep these no longer."""
+        with self._lock:
+            for step in steps:
+                if step in self._steps:
+                    self._steps.remove(step)
 
-    def _leave(self, module: nn.Module, args: Any, result: Any) -> None:
-        self._inside = False
+    def _model_called(
+        self, module: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if in_backward() or self._is_passed_over():
+            return forward(*args, **kwargs)
+        step = self._try(self._next)
+        if step is None:
+            return forward(*args, **kwargs)
+        outer, self._own.inside = getattr(self._own, "inside", False), True
+        self._open.append(step)
+        try:
+            return forward(*args, **kwargs)
+        finally:
+            self._own.inside = outer
+            self._open.remove(step)
+
+    def _layer_called(
+        self,
+        path: str,
+        module: nn.Module,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        inputs = None if self._is_passed_over() else self._try(_inputs_of, module, args, kwargs)
+        if inputs is None:
+            return forward(*args, **kwargs)
+        if in_backward():
+            again = self._try(self._repeated, path, module, inputs)
+            result = forward(*args, **kwargs)
+            if again is not None:
+                step, call = again
+                self._try(step.keep_gradients, call, ends_of(result), self._trouble)
+            return result
+        begun = self._try(self._began, path, module, inputs)
+        result = forward(*args, **kwargs)
+        if begun is not None:
+            step, call = begun
+            self._try(step.ended, call, result, self._trouble)
+        return result
+
+    def _is_passed_over(self) -> bool:
+        """Whether calls now are none of the loop's, or have no values."""
+        symbolic = is_symbolic()
+        self.unseen |= symbolic
+        return symbolic or is_recording()
+
+    def _try(self, work: Callable[..., Any], *args: Any) -> Any:
+        """What the work gives; None where it fails, which is no concern of the model's."""
+        try:
+            return work(*args)
+        except Exception as error:
+            self._trouble(error)
+            return None
 
     def _next(self) -> WatchedStep:
-        if self._count:
-            self._before_next()
-        self.steps.append(WatchedStep(self._count))
-        self._count += 1
-        return self.steps[-1]
+        with self._turn:  # One thread at a time judges and writes.
+            if self._count:
+                self._before_next()
+            step = self._own.step = WatchedStep(self._count, threading.get_ident())
+            self._count += 1
+            with self._lock:
+                self._steps.append(step)
+        return step
 
-    def _began(self, path: str) -> Callable[..., None]:
-        def began(module: nn.Module, args: Any, kwargs: Any) -> None:
-            # What activation checkpoints call again on the way back belongs to a step that is there.
-            if not in_backward():
-                self._step().began(path, module, args, kwargs)
+    def _began(
+        self, path: str, module: nn.Module, inputs: tuple[Any, ...]
+    ) -> tuple[WatchedStep, WatchedCall]:
+        step = self._step()
+        call = watched_call(path, module, inputs)
+        step.add(call, inputs)
+        return step, call
 
-        return began
-
-    def _ended(self, module: nn.Module, args: Any, result: Any) -> None:
-        if not in_backward():
-            self.steps[-1].ended(module, result)
+    def _repeated(
+        self, path: str, module: nn.Module, inputs: tuple[Any, ...]
+    ) -> tuple[WatchedStep, WatchedCall] | None:
+        """What a checkpoint calls again on the way back, which belongs to a step that is there."""
+        steps = [step for step in self.steps if step.recomputation.is_possible]
+        if not steps:
+            return None
+        digest = digest_of(*tensors_of(inputs))
+        step = next((step for step in reversed(steps) if step.recomputation.has(module, digest)), None)
+        if step is None:
+            return None
+        call = watched_call(path, module, inputs)
+        step.recomputation.repeat(TappedCall(module, call.graph, [call], digest))
+        return step, call
 
     def _step(self) -> WatchedStep:
         """The step that a call belongs to."""
-        if not self.steps:
+        now: WatchedStep | None = getattr(self._own, "step", None)
+        if now is not None and getattr(self._own, "inside", False):
+            return now
+        if self._open and now is None:
+            return self._open[-1]  # A thread that the model has started.
+        if now is None:
             return self._next()
-        now = self.steps[-1]
         # A model that is itself a layer over whole sequences: every call is one of the model.
         is_model = self._root in self.modules.values() and not isinstance(self._root, nn.RNNCellBase)
         parted = now.backward or len(now.calls) >= MOST_CALLS or (is_model and bool(now.calls))
-        return self._next() if parted and not self._inside else now
+        return self._next() if parted else now
 
 
-def never_compiled(hook: Callable[..., None]) -> Callable[..., None]:
-    """A hook that torch.compile leaves alone."""
-    if "torch._dynamo" not in sys.modules:  # then nothing is compiled, and to import it takes seconds
-        return hook
-    disabled: Callable[..., None] = torch.compiler.disable(hook)  # type: ignore[no-untyped-call]
-    return disabled
-
-
-def in_backward() -> bool:
-    """Whether autograd is running backward in this thread."""
-    return bool(torch._C._current_graph_task_id() != -1)
+def _inputs_of(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
+    """x, hx, lengths of a call; None where the module's own forward is to say what is wrong with them."""
+    named = named_arguments(module, args, kwargs)
+    if named is None or not fit(named):
+        return None
+    return named["x"], named.get("hx"), named.get("lengths")

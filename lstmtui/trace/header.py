@@ -40,7 +40,7 @@ class Layer:
     calls: int = 1
     """How many calls of its module the timesteps come from: more than one in a loop of the model's own."""
     absent: str = field(default="", compare=False)
-    """Why its derivatives are not there, in a sentence; empty where they are, or where the header says why."""
+    """Why its derivatives are not there, in a sentence; empty where they are, or the header says why."""
 
     @classmethod
     def of(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from lstmtui.capture.record import record
-from lstmtui.errors import Cancelled
+from lstmtui.errors import Cancelled, UserError
 from lstmtui.models.recurrent import Recurrent
 
 pytestmark = pytest.mark.usefixtures("each_method")
@@ -124,20 +123,27 @@ def test_a_loss_of_the_users_own_and_the_output_with_its_derivative() -> None:
 
 
 def test_a_loss_that_does_not_depend_on_the_module_has_derivatives_of_zero() -> None:
-    module = nn.LSTM(3, 4, num_layers=2)
-    free = torch.ones((), requires_grad=True)
-    for loss, said in (
-        (lambda result: torch.tensor(2.0), pytest.warns(RuntimeWarning, match="every derivative")),
-        (lambda result: free * 2, nullcontext()),
-    ):
-        with said:
-            trace = record(module, torch.ones(4, 1, 3), loss=loss)
-        assert trace.loss == 2
-        assert not any(
-            np.any(trace.values(q, layer)) for layer in (0, 1) for q in ("dh", "dc", "df", "dx", "dy")
+    module, free = nn.LSTM(3, 4, num_layers=2), torch.ones((), requires_grad=True)
+    trace = record(module, torch.ones(4, 1, 3), loss=lambda result: free * 2)
+    assert trace.loss == 2
+    assert not any(np.any(trace.values(q, layer)) for layer in (0, 1) for q in ("dh", "dc", "df", "dx", "dy"))
+    assert not any(np.any(g) for g in trace.parameter_gradients.values())
+    assert set(trace.parameter_gradients) == {n for n, _ in module.named_parameters()}
+
+
+def test_a_loss_without_a_gradient_has_no_derivatives_and_says_so() -> None:
+    with pytest.warns(RuntimeWarning, match="the loss has no gradient .*; no derivatives are recorded"):
+        trace = record(
+            nn.LSTM(3, 4, num_layers=2), torch.ones(4, 1, 3), loss=lambda result: torch.tensor(2.0)
         )
-        assert not any(np.any(g) for g in trace.parameter_gradients.values())
-        assert set(trace.parameter_gradients) == {n for n, _ in module.named_parameters()}
+    assert trace.loss == 2
+    for name in ("dh", "dc", "df", "dx", "dy"):
+        with pytest.raises(UserError, match=f"{name}: not in this trace; the loss has no gradient"):
+            trace.values(name, 1)
+    with pytest.raises(UserError, match="dc before the first timestep: not in this trace; the loss"):
+        trace.initial("dc")
+    assert trace.parameter_gradients == {}
+    assert trace.values("h").any()
 
 
 @pytest.mark.parametrize(
