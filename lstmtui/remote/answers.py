@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from lstmtui.cells.formula import Equation
 from lstmtui.session.diagnosis import Verdict
+from lstmtui.session.diagnosis.verdict import NAMES, SEVERITIES
 from lstmtui.session.divergence import Divergence
-from lstmtui.session.evaluated import Vector
+from lstmtui.session.evaluated import Expectation, Vector
 from lstmtui.session.first_bad import FirstBad
 from lstmtui.session.hits import Passed
 from lstmtui.session.horizon import Horizon, Reach
 from lstmtui.session.outline import Outline
 from lstmtui.session.signal import Signal
 from lstmtui.session.split import Split
+from lstmtui.session.unit import Numbers, Survivals
 from lstmtui.session.windows import Window
 from lstmtui.trace import Trace
 from lstmtui.trace.header import Layer
@@ -32,8 +36,11 @@ class Asked:
     """What was asked, as far as the answer depends on it."""
 
     trace: Trace
+    baseline: Trace
+    """The same without what-ifs."""
     layer: int
     direction: str
+    unit: int
     last_t: int
     """Of the selected sequence."""
     arguments: Mapping[str, Any]
@@ -140,12 +147,14 @@ def _passed(asked: Asked, answer: Passed) -> bool:
         and _places(answer.which.tolist(), conditions)
         and len(answer.counts) == conditions
         and _places(answer.counts, way + 1)
+        and bool((np.diff(answer.at) >= 0).all())
+        and bool((np.bincount(answer.which, minlength=conditions) <= answer.counts).all())
     )
 
 
 def _hits_within(asked: Asked, answer: Any) -> bool:
     page = asked.arguments["page"]
-    return len(answer) <= len(page) and all(t in page for t in answer)
+    return all(t in page for t in answer) and all(a < b for a, b in pairwise(answer))
 
 
 def _routes(asked: Asked, answer: tuple[Split, ...]) -> bool:
@@ -154,7 +163,8 @@ def _routes(asked: Asked, answer: tuple[Split, ...]) -> bool:
             return False
         vectors = (split.whole, split.later, *(route.values for route in split.routes))
         units = asked.selected.size(split.state)
-        return len(vectors) <= _MOST and all(_array(v, _NUMBERS, units) for v in vectors)
+        timesteps = 0 <= split.t <= asked.last_t and 0 <= split.later_t <= asked.last_t
+        return timesteps and len(vectors) <= _MOST and all(_array(v, _NUMBERS, units) for v in vectors)
 
     return len(answer) <= 2 and all(fits(split) for split in answer)
 
@@ -162,7 +172,11 @@ def _routes(asked: Asked, answer: tuple[Split, ...]) -> bool:
 def _reach(asked: Asked, answer: Reach | None) -> bool:
     if answer is None:
         return True
-    return answer.state in asked.selected.layout.cell.states and 0 <= answer.start <= asked.last_t
+    return (
+        answer.state in asked.selected.layout.cell.states
+        and 0 <= answer.start <= asked.last_t
+        and not answer.steps < 0
+    )
 
 
 def _half_lives(asked: Asked, answer: Any) -> bool:
@@ -174,45 +188,81 @@ def _horizon(asked: Asked, answer: Horizon) -> bool:
 
 
 def _place(asked: Asked, answer: FirstBad | Divergence | None) -> bool:
-    """Whether the selected run has the place."""
+    """Whether the selected run has the place: a layer and a direction, or neither."""
     if answer is None:
         return True
-    trace, layer = asked.trace, answer.layer
+    trace = asked.trace
     return (
-        (layer is None or (0 <= layer < len(trace.layers) and answer.direction in _directions(trace, layer)))
-        and -1 <= answer.t <= trace.steps
+        _has(trace, answer.layer, answer.direction)
+        and -1 <= answer.t < trace.steps
         and 0 <= answer.batch < trace.batch
-        and answer.unit >= -1
+        and answer.unit >= 0
     )
+
+
+def _first_bad(asked: Asked, answer: FirstBad | None) -> bool:
+    which = asked.arguments.get("which", "forward")
+    return _place(asked, answer) and (answer is None or (answer.which == which and answer.where != ""))
 
 
 def _diagnosis(asked: Asked, answer: tuple[Verdict, ...]) -> bool:
     def fits(verdict: Verdict) -> bool:
-        layer = verdict.layer
-        if layer is not None and not 0 <= layer < len(asked.trace.layers):
-            return False
-        return len(verdict.units) <= _MOST and (layer is None or _has(asked, layer, verdict.direction))
+        return (
+            verdict.name in NAMES
+            and verdict.severity in SEVERITIES
+            and _has(asked.trace, verdict.layer, verdict.direction)
+            and len(verdict.units) <= _MOST
+        )
 
     return len(answer) <= _MOST and all(fits(verdict) for verdict in answer)
 
 
-def _has(asked: Asked, layer: int, direction: str) -> bool:
-    return not direction or direction in _directions(asked.trace, layer)
+def _has(trace: Trace, layer: int | None, direction: str) -> bool:
+    """Whether a run has a layer with this direction; what no layer owns has no direction either."""
+    if layer is None:
+        return not direction
+    return 0 <= layer < len(trace.layers) and direction in trace.layers[layer].directions
 
 
-def _directions(trace: Trace, layer: int) -> tuple[str, ...]:
-    return ("", *trace.layers[layer].directions)
+def _expectation(asked: Asked, answer: Expectation) -> bool:
+    return not (answer.error and (answer.held or answer.operands))
 
 
-def _equations(asked: Asked, answer: Any) -> bool:
+def _equations(asked: Asked, answer: tuple[Equation, ...]) -> bool:
+    def fits(equation: Equation) -> bool:
+        spans = (equation.left, equation.symbols, *equation.numbers)
+        return (
+            bool(equation.numbers)
+            and max(len(equation.numbers), len(equation.parts), *map(len, spans)) <= _MOST
+        )
+
     stages = asked.selected.layout.cell.stages
-    return len(answer) <= len(stages) and all(
-        len(one.numbers) <= _MOST and len(one.parts) <= _MOST and len(one.symbols) <= _MOST for one in answer
+    return _in_order([e.quantity for e in answer], stages) and all(fits(equation) for equation in answer)
+
+
+def _numbers_at(asked: Asked, answer: tuple[Numbers, ...]) -> bool:
+    cell, unit = asked.selected.layout.cell, asked.unit
+    quantities = {q for q in (*cell.states, *cell.quantities) if unit < asked.selected.size(q)}
+    return (
+        [numbers.quantity for numbers in answer] == list(dict.fromkeys(n.quantity for n in answer))
+        and {numbers.quantity for numbers in answer} == quantities
+        and all((numbers.recorded is None) == (asked.trace is asked.baseline) for numbers in answer)
     )
 
 
-def _survivals(asked: Asked, answer: Any) -> bool:
-    return len(answer.states) <= 2 and all(len(state.parts) <= _MOST for state in answer.states)
+def _in_order(members: Sequence[str], of: Sequence[str]) -> bool:
+    """Whether members are some of others, each once and in their order."""
+    remaining = iter(of)
+    return all(member in remaining for member in members)
+
+
+def _survivals(asked: Asked, answer: Survivals) -> bool:
+    """The states, or why nothing can be said of them."""
+    return (
+        not (answer.states and answer.refusal)
+        and len(answer.states) <= 2
+        and all(len(state.parts) <= _MOST for state in answer.states)
+    )
 
 
 def _both_norms(asked: Asked, answer: Any) -> bool:
@@ -232,19 +282,19 @@ CHECKS: dict[str, Callable[[Asked, Any], bool]] = {
     "gradient_outline": _outline,
     "signal": _signal,
     "evaluated": _evaluated,
-    "expectation": lambda asked, answer: True,
+    "expectation": _expectation,
     "first_hits": _first_hits,
     "hits_on_the_way": _passed,
     "hits_within": _hits_within,
     "equations_at": _equations,
-    "numbers_at": lambda asked, answer: len(answer) <= _MOST,
+    "numbers_at": _numbers_at,
     "survivals_at": _survivals,
     "routes_at": _routes,
     "horizon": _horizon,
     "half_lives": _half_lives,
     "gradient_reach": _reach,
     "unit_reaches": lambda asked, answer: isinstance(answer, np.ndarray) and answer.ndim == 1,
-    "first_bad": _place,
+    "first_bad": _first_bad,
     "parting": _place,
     "diagnose": _diagnosis,
 }

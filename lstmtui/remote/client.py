@@ -169,7 +169,7 @@ class Client:
         run = structs.replace(base, edits=tuple(edits), loss=loss_at)
         told = None if progress is None else lambda what, done, total: progress(done, total)
         description: RunDescription = self._do(Rerun(run), RunDescription, told)
-        return self._trace(description, run)
+        return self._trace(description, run, trace)
 
     def load(self, path: str, model: str) -> Trace | None:
         """A run that was saved there; None where there is no trace.
@@ -223,8 +223,8 @@ class Client:
         if self.on_news is not None:
             self.on_news()
 
-    def _trace(self, description: RunDescription, run: RunReference) -> Trace:
-        return self._runs.setdefault(run, remote_trace(description, run, self._fetch))
+    def _trace(self, description: RunDescription, run: RunReference, base: Trace | None = None) -> Trace:
+        return self._runs.setdefault(run, remote_trace(description, run, self._fetch, base))
 
     def _traces(self, opened: Opened) -> Trace | Traces:
         """What was opened."""

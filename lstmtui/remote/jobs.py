@@ -72,7 +72,7 @@ class Job:
             return Answered(self.take(value))
         except UserError as error:
             return Answered(error=error)
-        except (ValueError, TypeError, OverflowError, MemoryError):
+        except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError):
             return Answered(error=ProtocolError("the far end sent an answer that makes no sense"))
 
     @property

@@ -54,6 +54,8 @@ class ReadingQuestion:
     last_t: int
     trace: Trace
     """The selected run."""
+    baseline: Trace
+    """The same without what-ifs."""
 
     @property
     def depends_on_t(self) -> bool:
@@ -84,7 +86,15 @@ class ReadingQuestion:
     def _take(self, value: Raw) -> Any:
         answer = map_texts(decode(self.reading.answer_type, value), _shown)
         place = self.place
-        asked = Asked(self.trace, place.layer, place.direction, self.last_t, self.arguments)
+        asked = Asked(
+            self.trace,
+            self.baseline,
+            place.layer,
+            place.direction,
+            place.unit,
+            self.last_t,
+            self.arguments,
+        )
         if not is_answer(self.reading.name, asked, answer):
             raise ProtocolError(f"the far end's answer cannot be shown: it is none to {self.reading.name}")
         return answer
@@ -112,6 +122,7 @@ def reading_question(session: Session, reading: Reading, arguments: Mapping[str,
         cursor.t,
         session.last_t,
         session.trace,
+        session.baseline,
     )
 
 

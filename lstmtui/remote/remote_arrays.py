@@ -70,7 +70,7 @@ class RemoteArray:
 
     def __init__(self, arrays: RemoteArrays, position: int, shape: ArrayShape) -> None:
         self._arrays, self._position = arrays, position
-        self.shape, self.dtype = shape.shape, np.dtype(shape.dtype)
+        self.shape, self.dtype = shape.shape, np.dtype(shape.dtype).newbyteorder("=")
 
     @property
     def ndim(self) -> int:
@@ -135,7 +135,7 @@ class RemoteArray:
         index = tuple((ts.start, ts.stop, ts.step) if kept else ts.start for ts, kept in axes)
         part = self._arrays.fetch(self._position, index)
         expected = tuple(len(ts) for ts, kept in axes if kept)
-        if not isinstance(part, np.ndarray) or part.shape != expected or part.dtype.kind not in "biuf":
+        if not isinstance(part, np.ndarray) or (part.shape, part.dtype) != (expected, self.dtype):
             raise ProtocolError("the other end sent another part of an array than it was asked for")
         return part
 
@@ -160,8 +160,14 @@ def run_of(trace: Trace) -> RunReference:
     return trace.arrays.run
 
 
-def remote_trace(model: RunDescription, run: RunReference, fetch: Fetch) -> Trace:
+def remote_trace(model: RunDescription, run: RunReference, fetch: Fetch, base: Trace | None = None) -> Trace:
     """A trace whose arrays are on the agent's machine.
+
+    Args:
+        model: what the agent says of it.
+        run: its reference.
+        fetch: brings part of an array.
+        base: the run that it is made from by what-ifs, and whose sizes it has; None: it is none of these.
 
     Raises:
         ProtocolError: what the agent says of it does not fit together.
@@ -184,4 +190,20 @@ def remote_trace(model: RunDescription, run: RunReference, fetch: Fetch) -> Trac
     known = {array.key: {"shape": list(array.shape), "dtype": array.dtype} for array in model.arrays}
     if not fits or shape_problems(header, known):
         raise ProtocolError("what the far end says of its trace does not fit together")
-    return Trace(header, RemoteArrays(run, model.arrays, model.lengths, fetch))
+    trace = Trace(header, RemoteArrays(run, model.arrays, model.lengths, fetch))
+    if base is not None and not _is_variant(trace, base):
+        raise ProtocolError("what the far end made is no run of the same model on the same input")
+    return trace
+
+
+def _is_variant(trace: Trace, base: Trace) -> bool:
+    """Whether a run has the layers, the sizes and the lengths of another."""
+    same = [(trace.arrays[key], array) for key, array in base.arrays.items() if key in trace.arrays]
+    lengths = [key for key in (*trace.arrays, *base.arrays) if is_lengths(key)]
+    return (
+        (trace.layers, trace.steps, trace.batch) == (base.layers, base.steps, base.batch)
+        and all(array.shape == other.shape for array, other in same)
+        and all(key in trace.arrays and key in base.arrays for key in lengths)
+        and all(np.array_equal(trace.arrays[key], base.arrays[key]) for key in lengths)
+        and np.array_equal(trace.lengths, base.lengths)
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -11,7 +13,7 @@ from remote.pairs import AgentLink, SocketStreams, Workshop
 
 from lstmtui.remote.agent import Agent
 from lstmtui.remote.wire.arrays import decode_array, encode_array
-from lstmtui.remote.wire.messages import AboutRequest, Answer, Ask, Elements, Value
+from lstmtui.remote.wire.messages import AboutRequest, Answer, Ask, Elements, Open, Value
 
 EVIL = "[bold]x[/] [@click=app.quit]q[/]\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\x7f\x08\r\n| \t日本"
 _WORDS = (
@@ -115,3 +117,117 @@ class LyingLink(AgentLink):
         """What answers at the far end."""
         chance = random.Random(self.seed)
         return Liar(Workshop(), theirs.read, theirs.write, chance=chance, share=self.share, texts=self.texts)
+
+
+class Mutant(Agent):
+    """Answers truly but for one detail, in a share of its answers.
+
+    Args:
+        chance: where the lies come from.
+        share: of the answers that are lies.
+        count: told of each lie.
+    """
+
+    def __init__(self, *arguments: Any, chance: random.Random, share: float, count: Counter[str]) -> None:
+        super().__init__(*arguments)
+        self._chance, self._share, self._count = chance, share, count
+
+    def _outcome(self, ask: Ask) -> AboutRequest:
+        outcome = super()._outcome(ask)
+        # What is opened is opened; everything after that may be a lie.
+        if isinstance(ask.request, Open) or not isinstance(outcome, Value):
+            return outcome
+        if self._chance.random() >= self._share:
+            return outcome
+        self._count[getattr(ask.request, "query", type(ask.request).__name__)] += 1
+        lie = mutated(msgspec.msgpack.decode(outcome.value), self._chance)
+        return Value(ask.id, msgspec.Raw(msgspec.msgpack.encode(lie)))
+
+
+class MutatingLink(AgentLink):
+    """Starts mutants."""
+
+    def __init__(self, seed: int, share: float = 0.3) -> None:
+        super().__init__()
+        self.chance, self.share = random.Random(seed), share
+        self.lies: Counter[str] = Counter()
+        """By query."""
+
+    def agent(self, theirs: SocketStreams) -> Agent:
+        """What answers at the far end."""
+        options: dict[str, Any] = {"chance": self.chance, "share": self.share, "count": self.lies}
+        return Mutant(Workshop(), theirs.read, theirs.write, **options)
+
+
+def mutated(value: Any, chance: random.Random) -> Any:
+    """A decoded answer in which one value, anywhere, is another one: of its type, of another, or None."""
+    place = chance.choice(list(_places(value)))
+    return _replaced(value, place, chance)
+
+
+def _places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to each value within a value."""
+    yield place
+    members = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, member in members:
+        yield from _places(member, (*place, key))
+
+
+def _replaced(value: Any, place: tuple[Any, ...], chance: random.Random) -> Any:
+    if not place:
+        return _other(value, chance)
+    copy = value.copy()
+    copy[place[0]] = _replaced(value[place[0]], place[1:], chance)
+    return copy
+
+
+def _other(value: Any, chance: random.Random) -> Any:
+    """Something else in place of a value; most often of the same type."""
+    if chance.random() < 0.25:
+        return None
+    if chance.random() < 0.1:
+        return chance.choice((True, 0, 1.5, "", "h", [], {}, [1, 2], b"", [None]))
+    if isinstance(value, msgspec.msgpack.Ext):
+        return encode_array(_other_array(decode_array(value.code, bytes(value.data)), chance))
+    if isinstance(value, list) and value:
+        middle = chance.randrange(len(value))
+        return chance.choice(
+            (value[:-1], value[1:], value * 2, [], value[::-1], [*value[:middle], *value[middle + 1 :]])
+        )
+    if isinstance(value, dict) and value:
+        keys = list(value)
+        a, b = chance.choice(keys), chance.choice(keys)
+        if chance.random() < 0.5:
+            return {key: member for key, member in value.items() if key != a}
+        return {**value, a: value[b], b: value[a]}
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return chance.choice((*_NUMBERS, value + 1, value - 1, -value))
+    if isinstance(value, float):
+        return chance.choice((*_FLOATS, -value))
+    if isinstance(value, str):
+        return chance.choice((EVIL, "", "c", "f", "dh", "zz", "forward", "backward", "bad", value * 2))
+    return chance.choice((0, -1, 1.5, "h", [], {}))
+
+
+def _other_array(array: Any, chance: random.Random) -> Any:
+    """The array of another shape, of another type, or with other numbers."""
+    kind = chance.randrange(3)
+    if kind == 0:
+        shapes = (
+            array.shape[1:],
+            (*array.shape, 2),
+            (0,),
+            array.shape[::-1],
+            (40_000,),
+            (*array.shape[:-1], 1),
+        )
+        return np.resize(array, chance.choice(shapes))
+    if kind == 1:
+        with np.errstate(all="ignore"):
+            return array.astype(chance.choice((np.float64, np.int64, np.bool_, np.uint8, np.float16)))
+    with np.errstate(all="ignore"):
+        return np.full(array.shape, chance.choice((*_FLOATS, *_NUMBERS)), np.float64).astype(array.dtype)

@@ -10,19 +10,25 @@ from typing import Any
 import numpy as np
 import pytest
 from remote.hostile import LyingLink
-from remote.pairs import AgentLink, session_on
+from remote.pairs import AgentLink, Workshop, session_on
 
 from lstmtui.errors import UserError
+from lstmtui.remote.agent import Agent
 from lstmtui.remote.answers import CHECKS
 from lstmtui.remote.wire.bounds import ProtocolError
-from lstmtui.session import Session, parse_line, vector, window
+from lstmtui.session import Session, equations_at, parse_line, vector, window
 from lstmtui.session.diagnosis import diagnose
+from lstmtui.session.evaluated import expectation
 from lstmtui.session.execute import execute
+from lstmtui.session.expressions import compile_expression
 from lstmtui.session.first_bad import FirstBad, first_bad
+from lstmtui.session.hits import hits_on_the_way, hits_within
 from lstmtui.session.horizon import horizon
 from lstmtui.session.readings import every_reading
 from lstmtui.session.signal import signal
+from lstmtui.session.unit import numbers_at, survivals_at
 from lstmtui.session.windows import color_limit, gradient_norms
+from lstmtui.trace import Trace
 
 
 def test_every_reading_has_a_check() -> None:
@@ -63,6 +69,7 @@ class Otherwise(AgentLink):
         return both
 
 
+TRUE = compile_expression("t >= 0")
 BAD_PLACE = FirstBad("forward", 9, "forward", "h", 0, 0, 0, float("nan"), "there", "so")
 
 
@@ -85,6 +92,20 @@ BAD_PLACE = FirstBad("forward", 9, "forward", "h", 0, 0, 0, float("nan"), "there
         (horizon, lambda h: replace(h, reach=replace(h.reach, start=-1))),
         (first_bad, lambda f: BAD_PLACE),
         (diagnose, lambda v: (replace(v[0], layer=7), *v[1:])),
+        (diagnose, lambda v: (replace(v[0], layer=None, direction="forward"), *v[1:])),
+        (diagnose, lambda v: (replace(v[0], severity="worse"), *v[1:])),
+        (first_bad, lambda f: replace(BAD_PLACE, layer=None)),
+        (first_bad, lambda f: replace(BAD_PLACE, layer=0, direction="")),
+        (first_bad, lambda f: replace(BAD_PLACE, layer=0, which="backward")),
+        (numbers_at, lambda n: n[1:]),
+        (numbers_at, lambda n: (replace(n[0], recorded=1.0), *n[1:])),
+        (numbers_at, lambda n: n[:1] * len(n)),
+        (survivals_at, lambda s: replace(s, refusal="no")),
+        (equations_at, lambda e: (replace(e[0], numbers=()), *e[1:])),
+        (equations_at, lambda e: e[::-1]),
+        (lambda s: expectation(s, TRUE), lambda e: replace(e, error="no")),
+        (lambda s: hits_within(s, TRUE, range(8)), lambda t: t[::-1]),
+        (lambda s: hits_on_the_way(s, (TRUE,), range(8), 5), lambda p: replace(p, counts=(0,))),
     ],
 )
 def test_what_is_no_answer_is_refused(ask: Any, lie: Any, saved: Path) -> None:
@@ -147,3 +168,27 @@ def test_texts_of_answers_are_cut_short(saved: Path) -> None:
         found = first_bad(session)
         assert found is not None
         assert len(found.how) == 1 << 13
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        lambda header: replace(header, steps=header.steps - 1),
+        lambda header: replace(header, layers=header.layers * 2),
+        lambda header: replace(header, layers=(replace(header.layers[0], hidden_size=3),)),
+    ],
+)
+def test_a_what_if_of_other_sizes_than_its_run_is_refused(lie: Any, saved: Path) -> None:
+    """The cursor is on the run, and would be beyond the other's end."""
+
+    class Otherwise(Workshop):
+        class engine:
+            @staticmethod
+            def rerun(trace: Trace, *_: Any) -> Trace:
+                return Trace(lie(trace.header), trace.arrays)
+
+    link = AgentLink()
+    link.agent = lambda theirs: Agent(Otherwise(), theirs.read, theirs.write)  # type: ignore[method-assign]
+    with session_on(saved, link) as (session, _):
+        assert "far end" in said(session, "set c[1] = 2.5 from 4")
+        assert session.trace is session.baseline
