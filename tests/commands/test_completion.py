@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -36,7 +37,7 @@ def test_bash_completes(typed: list[str], completed: set[str], bash: str, tmp_pa
     (tmp_path / "my-own.toml").touch()
     (tmp_path / "results").mkdir()
     (tmp_path / "results.txt").touch()
-    function = bash.split("complete -o bashdefault -F ")[1].split()[0]
+    function = re.search(r"^complete .*-F (\S+)", bash, re.MULTILINE)[1]  # type: ignore[index]
     words = " ".join(["lstmtui", *typed])
     asked = f"COMP_WORDS=({words}); COMP_CWORD={len(typed)}; {function}; echo ${{COMPREPLY[@]}}"
     done = subprocess.run(
@@ -49,7 +50,7 @@ def test_the_script_for_zsh_knows_verbs_and_scenarios(capsys: pytest.CaptureFixt
     assert main(["--print-completion=zsh"]) == 0
     script = capsys.readouterr().out
     assert script.startswith("#compdef lstmtui")
-    assert "diagnose:'say what is wrong with a run" in script
+    assert "say what is wrong with a run" in script
     assert "scenarios:scenario:(first-steps airline " in script
     if zsh := shutil.which("zsh"):
         subprocess.run([zsh, "-n"], input=script, text=True, check=True, timeout=20)
