@@ -84,7 +84,7 @@ NESTED = b"\x91" * (DEEPEST + 1) + b"\xc0"
         frame(b"\x80\x80"),
         frame(b""),
         frame(b"\xc1"),
-        frame(msgspec.msgpack.encode({"a": datetime.now(UTC)})),
+        frame(msgspec.msgpack.encode({"a": datetime(2020, 1, 2, 3, 4, 5, 6, UTC)})),
         frame(msgspec.msgpack.encode({"a": msgspec.msgpack.Ext(5, b"x")})),
         frame(b"\x81\xa1a" + NESTED),
         frame(b"\x81\xa1a\xdd" + struct.pack(">I", 2**32 - 1)),
