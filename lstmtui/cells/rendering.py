@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from lstmtui.cells.legibility import LEAVES, legible_digits, opened
 from lstmtui.cells.notation import Notation
 from lstmtui.cells.terms import Term
 
@@ -19,25 +20,29 @@ def render(term: Term, notation: Notation, *, numeric: bool, expand: bool) -> Sp
     Args:
         term: what to write.
         notation: Unicode or ASCII signs.
-        numeric: numbers in place of symbols; a product W·x becomes one number.
+        numeric: numbers in place of symbols; a product W·x becomes one number. They have three digits, or as
+            many as make the result follow from what is written.
         expand: write a value before squashing as the sum it was computed by.
     """
-    if term.definition is not None and term.role.endswith("_pre") and expand:
-        return render(term.definition, notation, numeric=numeric, expand=expand)
-    if numeric and term.kind in ("symbol", "@"):
-        return ((notation.number(term.value), "number"),)
+    return _render(term, notation, legible_digits(term, notation, expand=expand) if numeric else None, expand)
+
+
+def _render(term: Term, notation: Notation, digits: int | None, expand: bool) -> Spans:
+    term = opened(term, expand=expand)
+    if digits is not None and term.kind in LEAVES:
+        return ((notation.number(term.value, digits), "number"),)
     if term.kind in ("symbol", "number", "matrix"):
         return ((term.text, term.role or "number"),)
     if term.kind in _BINDING:
-        return _infix(term, notation, numeric, expand)
+        return _infix(term, notation, digits, expand)
     function = notation.sigmoid if term.kind == "sigmoid" else term.kind
-    inside = render(term.parts[0], notation, numeric=numeric, expand=expand)
+    inside = _render(term.parts[0], notation, digits, expand)
     return ((f"{function}(", "sign"), *inside, (")", "sign"))
 
 
-def _infix(term: Term, notation: Notation, numeric: bool, expand: bool) -> Spans:
+def _infix(term: Term, notation: Notation, digits: int | None, expand: bool) -> Spans:
     left, right = (
-        _bracketed(part, term, notation, numeric, expand, first=position == 0)
+        _bracketed(part, term, notation, digits, expand, first=position == 0)
         for position, part in enumerate(term.parts)
     )
     if term.kind in ("*", "@"):
@@ -50,10 +55,10 @@ def _infix(term: Term, notation: Notation, numeric: bool, expand: bool) -> Spans
 
 
 def _bracketed(
-    part: Term, whole: Term, notation: Notation, numeric: bool, expand: bool, *, first: bool
+    part: Term, whole: Term, notation: Notation, digits: int | None, expand: bool, *, first: bool
 ) -> Spans:
     """An operand of `whole`, in brackets where it binds less or is a negative number after a sign."""
-    spans = render(part, notation, numeric=numeric, expand=expand)
+    spans = _render(part, notation, digits, expand)
     looser = _BINDING.get(part.kind, 9) < _BINDING[whole.kind] and len(spans) > 1
     negative = len(spans) == 1 and spans[0][0].startswith(notation.minus) and whole.kind != "+"
     if looser or (negative and not (first and whole.kind == "-")):

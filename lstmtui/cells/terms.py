@@ -16,11 +16,22 @@ from lstmtui.arrays import Array
 
 
 def _sigmoid(v: Any) -> Any:
-    return 0.5 * (1 + np.tanh(0.5 * v))
+    return 1 / (1 + np.exp(-v))  # keeps its digits where it almost vanishes
 
 
 def _relu(v: Any) -> Any:
     return np.maximum(v, 0)
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "sigmoid": _sigmoid,
+    "tanh": np.tanh,
+    "relu": _relu,
+}
+"""What a term does with the values of its parts, by its kind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +63,13 @@ class Term:
     """For a quantity: the equation it was computed by."""
 
     def __add__(self, other: Term) -> Term:
-        return _combine("+", np.add, self, other)
+        return _combine("+", self, other)
 
     def __mul__(self, other: Term) -> Term:
-        return _combine("*", np.multiply, self, other)
+        return _combine("*", self, other)
 
     def __rsub__(self, constant: float) -> Term:
-        return _combine("-", np.subtract, Term("number", text=str(constant), value=constant), self)
+        return _combine("-", Term("number", text=str(constant), value=constant), self)
 
     def __matmul__(self, operand: Term) -> Term:
         value = float("nan")
@@ -69,26 +80,20 @@ class Term:
 
     def sigmoid(self) -> Term:
         """The logistic function of this term."""
-        return _apply("sigmoid", _sigmoid, self)
+        return _combine("sigmoid", self)
 
     def tanh(self) -> Term:
         """The hyperbolic tangent of this term."""
-        return _apply("tanh", np.tanh, self)
+        return _combine("tanh", self)
 
     def relu(self) -> Term:
         """max(0, this term)."""
-        return _apply("relu", _relu, self)
+        return _combine("relu", self)
 
 
-def _combine(kind: str, function: Callable[[Any, Any], Any], a: Term, b: Term) -> Term:
-    vector = None
+def _combine(kind: str, *parts: Term) -> Term:
+    function, vectors = OPERATIONS[kind], [part.vector for part in parts]
     with np.errstate(all="ignore"):
-        if a.vector is not None and b.vector is not None:
-            vector = function(a.vector, b.vector)
-        return Term(kind, parts=(a, b), value=float(function(a.value, b.value)), vector=vector)
-
-
-def _apply(kind: str, function: Callable[[Any], Any], a: Term) -> Term:
-    with np.errstate(all="ignore"):
-        vector = None if a.vector is None else function(a.vector)
-        return Term(kind, parts=(a,), value=float(function(a.value)), vector=vector)
+        vector = None if any(v is None for v in vectors) else function(*vectors)
+        value = float(function(*(part.value for part in parts)))
+    return Term(kind, parts=parts, value=value, vector=vector)

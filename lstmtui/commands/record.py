@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from lstmtui.cells.notation import plain
 from lstmtui.commands.progress import ProgressLine
 from lstmtui.commands.run_arguments import add_run_arguments
 from lstmtui.libraries import load_library
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name, trace in traces.items():
         parity = "none" if trace.parity is None else f"{trace.parity:.1e}"
         numbers = f", {trace.header.numbers}" if trace.header.precision else ""
-        facts = f"T={trace.steps}, B={trace.batch}, loss {trace.loss:.6g}, parity {parity}{numbers}"
+        facts = f"T={trace.steps}, B={trace.batch}, loss {plain(trace.loss)}, parity {parity}{numbers}"
         print(printable(f"{name}: {facts}"))
     print(printable(f"saved to {arguments.output}"))
     return 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lstmtui.arrays import Array
+from lstmtui.cells.notation import plain
 from lstmtui.printable import printable
 from lstmtui.session.expressions import Expression, Scope, compile_expression
 from lstmtui.session.session import Session
@@ -71,7 +72,7 @@ def _operands(text: str) -> Iterator[str]:
 def _scalar(value: float | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:.6g}"
+    return plain(value)
 
 
 def _summary(value: Array) -> str:

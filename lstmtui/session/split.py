@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstmtui.arrays import Vector
-from lstmtui.cells.notation import UNICODE, Notation
+from lstmtui.cells.notation import UNICODE, Notation, percent
 
 FROM_ABOVE = "from above"
 """The route of everything outside of the layer's own recurrence."""
@@ -92,7 +92,7 @@ def survival(split: Split, notation: Notation = UNICODE) -> str:
         return f"{name} is 0: {reason}"
     share, largest = max(zip(split.shares, split.routes, strict=True), key=lambda pair: pair[0])
     way = largest.name if largest.name == FROM_ABOVE else f"by {largest.name}"
-    how = f"{share:.0%} of it came {way}"
+    how = f"{percent(share)} of it came {way}"
     if not split.later.any():
         return f"{name} starts here, as {later} is 0; {how}"
     ratio = split.ratio

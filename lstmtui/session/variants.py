@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from lstmtui.cells.notation import plain
 from lstmtui.errors import UserError
 from lstmtui.session.edits import edit_of, loss_place
 from lstmtui.trace import Trace
@@ -135,7 +136,7 @@ class Variants:
         place = loss_place(t, unit, self._session.traces[cursor.model], cursor)
         self._change(self._edits, {**self._losses, cursor.model: place}, (cursor.model,))
         trace = self._session.changed[cursor.model]
-        return f"the gradients are of {trace.header.loss_text}, which is {trace.loss:.6g}"
+        return f"the gradients are of {trace.header.loss_text}, which is {plain(trace.loss)}"
 
     def _change(self, edits: Mapping[int, Edit], losses: Mapping[str, LossAt], models: Sequence[str]) -> None:
         """Run the models whose what-ifs are others now, and keep everything only if that goes well."""
@@ -153,8 +154,8 @@ class Variants:
         recorded = self._session.traces[model]
         now = self._session.changed.get(model, recorded)
         if now is recorded:
-            return f"; the run is as it was recorded, loss {recorded.loss:.6g}"
+            return f"; the run is as it was recorded, loss {plain(recorded.loss)}"
         if now.header.loss_kind == "custom" and model not in self._losses:
             return f"; {now.header.absent}"
-        was = "" if model in self._losses else f", was {recorded.loss:.6g}"
-        return f"; loss {now.loss:.6g}{was}"
+        was = "" if model in self._losses else f", was {plain(recorded.loss)}"
+        return f"; loss {plain(now.loss)}{was}"

@@ -7,6 +7,7 @@ from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from lstmtui.cells.notation import percent
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.session import Session, Stop
 from lstmtui.trace import Trace, Traces
@@ -47,7 +48,7 @@ class Following:
         """How it stands, for the header."""
         header, state = self._screen.session.trace.header, self._follower.state
         if header.live and state == LIVE_STATE:
-            state = f"live {header.steps / header.live:.0%}"
+            state = f"live {percent(header.steps / header.live)}"
         return ", ".join(filter(None, (state, "following" if self.follows else "")))
 
     @property

@@ -13,7 +13,7 @@ from oracles.recurrents import CELL_NAMES, LSTM_NAMES, noise, random_recurrent, 
 from lstmtui.capture.record import record
 from lstmtui.cells import CELLS
 from lstmtui.cells.formula import Equation, Operands, equations
-from lstmtui.cells.notation import ASCII, UNICODE, Notation
+from lstmtui.cells.notation import ASCII, UNICODE, Notation, percent, plain
 from lstmtui.cells.rendering import text
 from lstmtui.trace import Trace
 
@@ -255,3 +255,63 @@ def test_every_piece_of_text_has_a_role() -> None:
         ("·", "sign"),
         ("g", "g"),
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "written", "narrow"),
+    [
+        (0.9995, "0.9995", "0.9995"),
+        (0.99996, "0.99996", "0.99996"),
+        (-0.99996, "−0.99996", "−0.99996"),
+        (0.9999996, "0.9999996", "1−4e−7"),
+        (-0.9999996, "−0.9999996", "−1+4e−7"),
+        (1 - 2**-24, "0.99999994", "1−6e−8"),
+        (1 - 2**-53, "0.9999999999999999", "1−1e−16"),
+        (0.0004, "4.0e−4", "4.0e−4"),
+        (5e-324, "4.9e−324", "4.9e−324"),
+        (1.0, "1.00", "1.00"),
+        (-0.0, "−0", "−0"),
+    ],
+)
+def test_what_is_neither_0_nor_1_is_never_written_so(value: float, written: str, narrow: str) -> None:
+    assert UNICODE.number(value) == written
+    assert UNICODE.number(value, width=8) in (narrow, written if len(written) <= 8 else "")
+    assert len(UNICODE.number(value, width=8)) <= 8
+
+
+def test_numbers_between_0_and_1_are_never_0_or_1_in_any_way_of_writing() -> None:
+    dice = np.random.default_rng(5)
+    below = 10.0 ** dice.uniform(-320, 0, 500)
+    near = 1 - 10.0 ** dice.uniform(-15.9, -1, 500)
+    single = (1 - 2.0 ** -dice.integers(1, 25, 50)).astype(np.float32)
+    for value in [*below, *near, *single]:
+        for digits in (3, 6):
+            written = UNICODE.read(UNICODE.number(float(value), digits))
+            assert 0 < written < 1
+            assert 0 < float(plain(float(value), digits)) < 1
+            assert abs(written - value) <= 0.06 * value
+        assert percent(float(value)) not in ("0%", "100%")
+    assert (percent(0.0), percent(1.0), percent(0.996), percent(0.004)) == ("0%", "100%", ">99%", "<1%")
+
+
+def test_nan_infinities_and_minus_zero_are_the_same_on_screen_and_in_logs() -> None:
+    for value in (float("nan"), float("inf"), -float("inf"), -0.0, 0.0):
+        assert plain(value) == ASCII.number(value)
+
+
+def test_an_almost_closed_gate_is_legible_in_its_equation() -> None:
+    z, n, h = 0.99996, 0.8, 0.5
+    gru = written("gru", recorded={"z": np.array([z]), "n": np.array([n])}, states={"h": np.array([h])})
+    assert text(gru["h"].numbers[0]) == "(1 − 0.99996)·0.800 + 0.99996·0.500"
+
+
+def test_numbers_that_nearly_cancel_have_the_digits_the_result_is_in() -> None:
+    given = {"f": np.array([0.5]), "i": np.array([0.25]), "g": np.array([-0.61234])}
+    lstm = written("lstm", recorded=given, states={"h": np.array([0.1]), "c": np.array([0.30657])})
+    assert lstm["c"].computed == pytest.approx(2.0e-4)
+    assert text(lstm["c"].numbers[0]) == "0.50000·0.30657 + 0.25000·(−0.61234)"
+
+
+def test_a_gate_that_almost_vanishes_is_not_0() -> None:
+    lstm = written("lstm", x=np.array([-70.0]))
+    assert 0 < lstm["f"].computed < 1e-30

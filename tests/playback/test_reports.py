@@ -34,14 +34,14 @@ max(c) > 2 = true at t=2
 breakpoint 1: c[0] > 3, notes "past three" (hit 0 times)
 note at t=4: past three
 the end: t=5 is the last timestep; 1 note on the way
-c = [nan, inf, -inf] at t=5
+c = [NaN, +inf, -inf] at t=5
 f at t=5
 whole timesteps, t=5
 unit 2
 pause of 3 s
 a ∂ and a ␛[31m
 t == 5 holds: t = 5 at t=5
-min(c) > 0 does not hold: min(c) = nan at t=5
+min(c) > 0 does not hold: min(c) = NaN at t=5
 model LSTM
 """
 

@@ -129,8 +129,9 @@ def test_a_printed_vector_is_the_whole_vector_and_its_text_is_short(session: Ses
 
 
 def test_values_that_are_not_finite_are_shown_as_what_they_are(alone: Session) -> None:
-    assert said(alone, "print 1 / 0") == "1 / 0 = inf at t=0"
-    assert said(alone, "print log(-1)") == "log(-1) = nan at t=0"
+    assert said(alone, "print 1 / 0") == "1 / 0 = +inf at t=0"
+    assert said(alone, "print log(-1)") == "log(-1) = NaN at t=0"
+    assert said(alone, "print -0.0") == "-0.0 = -0 at t=0"
 
 
 def test_an_expect_that_holds_is_fine_and_says_so(alone: Session) -> None:

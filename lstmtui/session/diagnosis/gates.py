@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lstmtui.arrays import Array
+from lstmtui.cells.notation import percent
 from lstmtui.session.diagnosis.blocks import blocks_of
 from lstmtui.session.diagnosis.verdict import BAD, FEWEST_STEPS, FINE, LOOK, Verdict, severity, units_text
 from lstmtui.session.lengths import lengths_of
@@ -77,9 +78,9 @@ class _Spread:
         counted = self.low + self.high if self.counts_open else self.low
         fullest = np.argsort(-counted, kind="stable")[:3]
         if self.is_gate:
-            sides = f"below {CLOSED} in {low:.0%} and above {OPEN} in {high:.0%}"
+            sides = f"below {CLOSED} in {percent(low)} and above {OPEN} in {percent(high)}"
         else:
-            sides = f"beyond ±{OPEN} in {low + high:.0%}"
+            sides = f"beyond ±{OPEN} in {percent(low + high)}"
         how = severity(share, SATURATED_LOOK, SATURATED_BAD)
         kept = "; open is how it remembers" if not self.counts_open and high > SATURATED_LOOK else ""
         return Verdict(

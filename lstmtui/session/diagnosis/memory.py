@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lstmtui.arrays import Array
+from lstmtui.cells.notation import plain
 from lstmtui.session.diagnosis.blocks import blocks_of, largest_of
 from lstmtui.session.diagnosis.gates import CLOSED
 from lstmtui.session.diagnosis.verdict import BAD, FEWEST_STEPS, FINE, LOOK, Verdict, severity, units_text
@@ -91,12 +92,12 @@ def _drift(trace: Trace, layer: int, direction: str) -> Verdict:
     runaway = units[growth.late[units] > RUNAWAY]
     of = len(growth.late)
     how = FINE if not len(units) else BAD if len(runaway) >= UNITS_BAD * of else LOOK
-    text = f"|c| ends at {growth.late.max(initial=0.0):.3g} at most, and does not keep growing"
+    text = f"|c| ends at {plain(growth.late.max(initial=0.0), 3)} at most, and does not keep growing"
     if len(units):
         first = units[np.argmax(growth.slope[units])]
         text = (
             f"|c| keeps growing in {units_text(units.tolist(), of)}: in unit {first} by "
-            f"{growth.slope[first]:.2g} a timestep, to {growth.late[first]:.3g}"
+            f"{plain(growth.slope[first], 2)} a timestep, to {plain(growth.late[first], 3)}"
         )
     next_ = f"break when abs(c[{units[0]}]) > {TANH_FLAT:g}" if len(units) else ""
     number = len(units) / of

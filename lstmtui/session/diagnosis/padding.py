@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lstmtui.arrays import Array
+from lstmtui.cells.notation import plain
 from lstmtui.session.diagnosis.verdict import FEWEST_STEPS, FINE, LOOK, Verdict, severity
 from lstmtui.trace import Trace
 
@@ -54,7 +55,7 @@ def _leak(trace: Trace, layer: int, direction: str, padded: Array, is_sure: bool
     how = how if is_sure or how == FINE else LOOK
     text = (
         f"the last {padded[worst]} timesteps of sequence {worst} look like padding, and h has moved by "
-        f"{leaks[worst]:.2g} of its size when t={last} is read; give lengths, or pack the sequences"
+        f"{plain(leaks[worst], 2)} of its size when t={last} is read; give lengths, or pack the sequences"
     )
     if how == FINE:
         text = f"the last {padded[worst]} timesteps of sequence {worst} look like padding, and leave h alone"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from lstmtui.cells.formula import Equation
+from lstmtui.cells.legibility import legible_sum_digits
 from lstmtui.cells.notation import ASCII, UNICODE, Notation
 from lstmtui.session import Session, equations_at
 from lstmtui.tui.panels.panel import Panel
@@ -97,8 +98,9 @@ def number_lines(equation: Equation, notation: Notation, is_set: bool = False) -
     lines: list[Spans] = [(*spans, *result)]
     if equation.parts:
         parts: Spans = (("      ", "sign"),)
+        digits = legible_sum_digits([value for _, value in equation.parts], notation)
         for name, value in equation.parts:
-            parts = (*parts, (f"{name} ", "muted"), (notation.number(value), name), ("   ", "sign"))
+            parts = (*parts, (f"{name} ", "muted"), (notation.number(value, digits), name), ("   ", "sign"))
         lines.append(parts)
     return lines
 

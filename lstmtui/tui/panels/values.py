@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
-from lstmtui.cells.notation import ASCII, UNICODE, Notation
+from lstmtui.cells.notation import ASCII, UNICODE, Notation, percent
 from lstmtui.session import Session
 from lstmtui.session.horizon import Horizon, horizon
 from lstmtui.session.readings import together
@@ -62,12 +63,13 @@ class ValuesPanel(Panel):
 def value_lines(numbers: Sequence[Numbers], notation: Notation, *, changed: bool) -> list[Spans]:
     """The header, then a line for each quantity; of a changed run with what was recorded."""
     was = f" {'was':>8}" if changed else ""
+    number = partial(notation.number, width=8)
     lines: list[Spans] = [((f"{'':5} {'value':>8}{was} {'∂L total':>8} {'‖·‖':>8}", "muted"),)]
     for one in numbers:
-        recorded = "" if one.recorded is None else f" {notation.number(one.recorded):>8}"
+        recorded = "" if one.recorded is None else f" {number(one.recorded):>8}"
         none = "-" if notation.ascii else "–"
-        derivative = none if one.derivative is None else notation.number(one.derivative)
-        text = f" {notation.number(one.value):>8}{recorded} {derivative:>8} {notation.number(one.norm):>8}"
+        derivative = none if one.derivative is None else number(one.derivative)
+        text = f" {number(one.value):>8}{recorded} {derivative:>8} {number(one.norm):>8}"
         lines.append(((f"{one.quantity:5}", one.quantity), (text, "number")))
     return lines
 
@@ -101,6 +103,6 @@ def _route_line(parts: Sequence[Part], notation: Notation) -> Spans:
     spans: Spans = ()
     for part in parts:
         value = "" if part.value is None else notation.number(part.value)
-        percent = f" {part.share:.0%}" if math.isfinite(part.share) else ""
-        spans = (*spans, (f"  {part.name} ", "muted"), (value, "number"), (percent, "muted"))
+        share = f" {percent(part.share)}" if math.isfinite(part.share) else ""
+        spans = (*spans, (f"  {part.name} ", "muted"), (value, "number"), (share, "muted"))
     return spans

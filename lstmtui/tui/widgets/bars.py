@@ -98,9 +98,10 @@ class Bars(LineWidget):
         role = self._roles[min(row, len(self._roles) - 1)] if self._roles else ""
         finite = bool(np.isfinite(value)) and not absent
         room = self._room(width)
+        notation = ASCII if self.look.ascii else UNICODE
         return Bar(
             label=_fit(label, max(0, min(self._label_width(), width - MARKER_WIDTH - NUMBER_WIDTH))),
-            number="" if absent else (ASCII if self.look.ascii else UNICODE).number(value),
+            number="" if absent else notation.number(value, width=NUMBER_WIDTH - 1),
             eighths=bar_length(value, *self._bounds, self._kind, room, self.look) if finite else 0,
             finite=finite or absent,
             selected=row == self._selected,
