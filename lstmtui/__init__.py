@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lstmtui.capture.record import record
     from lstmtui.capture.run import run
+    from lstmtui.diagnosing import diagnose
     from lstmtui.errors import Cancelled, UserError
+    from lstmtui.lightning import lightning_watch
     from lstmtui.models.recurrent import Recurrent
     from lstmtui.trace import Trace, Traces, load
     from lstmtui.tui.debug import debug
@@ -26,6 +28,8 @@ _HOMES = {
     "Traces": "lstmtui.trace",
     "UserError": "lstmtui.errors",
     "debug": "lstmtui.tui.debug",
+    "diagnose": "lstmtui.diagnosing",
+    "lightning_watch": "lstmtui.lightning",
     "load": "lstmtui.trace",
     "record": "lstmtui.capture.record",
     "run": "lstmtui.capture.run",
@@ -39,6 +43,8 @@ __all__ = [
     "Traces",
     "UserError",
     "debug",
+    "diagnose",
+    "lightning_watch",
     "load",
     "record",
     "run",

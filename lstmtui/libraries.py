@@ -13,6 +13,8 @@ INSTALL = {
         "https://pytorch.org/get-started/locally/); it runs models and reads .pt files, while saved traces "
         "open without it"
     ),
+    "xarray": "xarray is not installed, which to_xarray makes datasets of: pip install xarray",
+    "lightning": "PyTorch Lightning is not installed: pip install lightning",
     "onnx": "the onnx package is not installed, which reads ONNX models: pip install 'lstmtui[onnx]'",
 }
 """What is said where a library is missing."""

@@ -13,7 +13,10 @@ from torch import nn
 
 import lstmtui
 
-NAMES = ["Cancelled", "Recurrent", "Trace", "Traces", "UserError", "debug", "load", "record", "run", "watch"]
+NAMES = [
+    *("Cancelled", "Recurrent", "Trace", "Traces", "UserError", "debug", "diagnose", "lightning_watch"),
+    *("load", "record", "run", "watch"),
+]
 
 
 def test_the_names_are_those_of_the_contract() -> None:
@@ -39,6 +42,8 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
         ("run", ["scenario"]),
         ("load", ["path"]),
         ("debug", ["trace"]),
+        ("diagnose", ["trace"]),
+        ("lightning_watch", ["when", "keep", "path", "every", "limit"]),
         (
             "Recurrent",
             [
@@ -98,3 +103,15 @@ def test_stock_modules_are_recorded_in_one_call(module: nn.Module) -> None:
     trace: Any = lstmtui.record(module, torch.randn(5, 2, 3))
     assert trace.values("dh").shape == (5, 2, 4)
     assert trace.parity < 1e-5
+
+
+def test_verdicts_are_objects_that_read_as_sentences() -> None:
+    torch.manual_seed(1)
+    trace = lstmtui.record(nn.RNN(1, 4), torch.randn(80, 1, 1))
+    verdicts = lstmtui.diagnose(trace)
+    vanishing = next(v for v in verdicts if v.name == "vanishing")
+    assert vanishing.severity == "bad"
+    assert repr(vanishing).startswith("<vanishing, bad: layer 0 forward: ")
+    assert f"next: {vanishing.next}>" in repr(vanishing)
+    with pytest.raises(TypeError, match=r"must be an lstmtui\.Trace, is Traces"):
+        lstmtui.diagnose(lstmtui.Traces(a=trace))  # type: ignore[arg-type]

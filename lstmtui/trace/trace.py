@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.cells import CELLS, Cell
 from lstmtui.errors import UserError
+from lstmtui.printable import printable
 from lstmtui.trace.header import Header, Layer
 from lstmtui.trace.keys import EXTENT, NORMS, array_key
 from lstmtui.trace.summaries import Extent, extent_of, norms_of
@@ -144,6 +146,52 @@ class Trace:
         names = self._layer(layer).parameters.get(direction, {})
         keyed = {base: "parameters/" + name for base, name in names.items()}
         return {base: self.arrays[key] for base, key in keyed.items() if key in self.arrays}
+
+    def __getitem__(self, quantity: str) -> Array:
+        """A quantity of the first layer, forward, over all time: `trace["f"]` is `trace.values("f")`."""
+        try:
+            return self.values(quantity)
+        except UserError as error:
+            raise KeyError(str(error)) from None
+
+    def __contains__(self, quantity: object) -> bool:
+        """Whether `trace[quantity]` is there."""
+        return isinstance(quantity, str) and self._key(quantity, 0, "forward") in self.arrays
+
+    __iter__ = None
+    """Python would otherwise try `trace[0]`, `trace[1]` …"""
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """What may be typed after `trace["`."""
+        return list(self.quantities())
+
+    def __repr__(self) -> str:
+        """The name, the layers, T, B and the loss on one line."""
+        layers = [f"{layer.cell} {layer.input_size} → {layer.hidden_size}" for layer in self.layers]
+        shown = ", ".join(layers[:4]) + (f" and {len(layers) - 4} more" if len(layers) > 4 else "")
+        loss = f"{self.loss:.6g}" if self.header.loss_is_known else "unknown"
+        return f"<Trace {printable(self.name)}: {shown}; T={self.steps}, B={self.batch}, loss {loss}>"
+
+    def _repr_html_(self) -> str:
+        """A picture and the verdicts, which a notebook shows in place of the line."""
+        from lstmtui.notebook import html_of
+
+        return html_of(self)
+
+    def to_xarray(self, layer: int = 0, direction: str = "forward") -> Any:
+        """One layer and direction as an `xarray.Dataset`; it needs `pip install xarray`.
+
+        Every quantity is a variable over time, batch and unit; x has channel in place of unit, y output, and
+        a projected h projection. `layer` and `direction` are coordinates, by which several are put together:
+        `xarray.concat([trace.to_xarray(n) for n in (0, 1)], "layer")`. States before the first timestep are
+        initial_h and initial_c.
+
+        Raises:
+            UserError: there is no such layer or direction, or xarray is not installed.
+        """
+        from lstmtui.trace.labelled import to_xarray
+
+        return to_xarray(self, layer, direction)
 
     def save(self, path: str | Path) -> None:
         """Write the trace to the directory `path`; a crash half-way leaves the old trace or the new one."""

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from lstmtui.trace import Trace, Traces
 
+_INSTEAD = "`trace.save(path)` here and `lstmtui open PATH` in one, or lstmtui.diagnose(trace)"
+
 
 def debug(trace: Trace | Traces) -> None:
     """Open the debugger in this terminal, like `breakpoint()`; returns when the user quits.
+
+    In a notebook, which has no terminal, it draws the run and the verdicts on it, saves it, and says how to
+    open it in a terminal.
 
     Args:
         trace: what `lstmtui.record`, `lstmtui.run` or `lstmtui.load` returned.
@@ -14,8 +19,13 @@ def debug(trace: Trace | Traces) -> None:
     Raises:
         RuntimeError: the program has no terminal, or an event loop of its own is running.
     """
+    from lstmtui.notebook import is_notebook, show
+
+    if is_notebook():
+        show(trace)
+        return
     from lstmtui.capture.engine import Engine
     from lstmtui.tui.launch import launch
     from lstmtui.tui.start import Start
 
-    launch(Start(traces=trace, engine=Engine()))
+    launch(Start(traces=trace, engine=Engine()), instead=_INSTEAD)

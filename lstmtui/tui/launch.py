@@ -23,19 +23,20 @@ COLORS = {"truecolor": "truecolor", "256": "256", "16": "standard"}
 INSTEAD = "`lstmtui play --plain TARGET` works without one"
 
 
-def launch(start: Start, *, color: str = "auto", ascii: bool = False) -> None:
+def launch(start: Start, *, color: str = "auto", ascii: bool = False, instead: str = INSTEAD) -> None:
     """Run the debugger until the user quits.
 
     Args:
         start: what to show first.
         color: auto, truecolor, 256, 16 or none.
         ascii: nothing but ASCII on screen; also where the terminal shows nothing else.
+        instead: what to do where there is no terminal.
 
     Raises:
         UserError: standard input or output is not a terminal, or a terminal that cannot be drawn on.
         SystemExit: the app failed (1), or a signal ended it (128 and its number).
     """
-    refuse_what_cannot_be_drawn_on()
+    refuse_what_cannot_be_drawn_on(instead)
     settle_colors(color)
 
     from lstmtui.tui.app import LstmtuiApp
@@ -80,11 +81,11 @@ def import_ahead(color: str = "auto") -> None:
     Thread(target=import_module, args=("lstmtui.tui.app",), daemon=True, name="import-ahead").start()
 
 
-def refuse_what_cannot_be_drawn_on() -> None:
+def refuse_what_cannot_be_drawn_on(instead: str = INSTEAD) -> None:
     """See that there is a terminal, and one that obeys more than a typewriter."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UserError(f"the debugger needs a terminal; {INSTEAD}")
+        raise UserError(f"the debugger needs a terminal; {instead}")
     term = os.environ.get("TERM", "").strip()
     if term.lower() in CANNOT_DRAW:
         said = f"TERM={printable(term)}" if term else "TERM is not set"
-        raise UserError(f"this terminal ({said}) cannot be drawn on; {INSTEAD}")
+        raise UserError(f"this terminal ({said}) cannot be drawn on; {instead}")

@@ -28,7 +28,7 @@ FEWEST_STEPS = 10
 """Of shorter runs no share of the timesteps means much."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """One finding about one layer and direction of a run."""
 
@@ -56,6 +56,9 @@ class Verdict:
     def place(self) -> str:
         """ "layer 0 forward", or empty for the run as a whole."""
         return "" if self.layer is None else f"layer {self.layer} {self.direction}"
+
+    def __repr__(self) -> str:
+        return f"<{self}; next: {self.next}>" if self.next else f"<{self}>"
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
