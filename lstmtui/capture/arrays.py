@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from lstmtui.arrays import Array
+from lstmtui.capture.host_copies import on_host
 
 
 def zeros_of(tensor: Tensor) -> Array:
@@ -18,31 +17,17 @@ def zeros_of(tensor: Tensor) -> Array:
 
 def numpy_of(tensor: Tensor) -> Array:
     """A CPU copy or view; half precision becomes float32, which holds it exactly."""
-    tensor = _widened(tensor)
-    array: Array = tensor.numpy() if tensor.device.type == "cpu" else tensor.cpu().numpy()
+    array: Array = on_host(widened(tensor)).numpy()
     return np.ascontiguousarray(array) if array.ndim else array
 
 
-def fetch(stores: Iterable[MutableMapping[str, Tensor]]) -> None:
-    """Replace what stands in the memory of a GPU by copies on the host.
-
-    The copies go into page-locked memory one behind the other, without a wait in between, as said in
-    https://docs.pytorch.org/docs/stable/notes/cuda.html#use-pinned-memory-buffers.
-    """
-    devices = set()
-    for store in stores:
-        for name, tensor in store.items():
-            if tensor.device.type != "cuda":
-                continue
-            source = _widened(tensor).contiguous()
-            host = torch.empty(source.shape, dtype=source.dtype, device="cpu", pin_memory=True)
-            store[name] = host.copy_(source, non_blocking=True)
-            devices.add(source.device)
-    for device in devices:
-        torch.cuda.synchronize(device)
+def own_array(tensor: Tensor) -> Array:
+    """A CPU copy, out of reach of who changes the tensor."""
+    array = numpy_of(tensor)
+    return array.copy() if tensor.device.type == "cpu" else array
 
 
-def _widened(tensor: Tensor) -> Tensor:
+def widened(tensor: Tensor) -> Tensor:
     """Out of the graph, in a dtype that numpy has."""
     tensor = tensor.detach()
     return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor

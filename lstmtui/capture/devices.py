@@ -65,6 +65,21 @@ def check_memory(values: int, dtype: torch.dtype) -> None:
         )
 
 
+def free_memory(device: torch.device) -> int:
+    """Bytes of a GPU that can be taken now.
+
+    They are those its driver has free and those PyTorch keeps without using them, as far as the share goes
+    that `torch.cuda.set_per_process_memory_fraction` leaves to this process.
+    """
+    free, total = torch.cuda.mem_get_info(device)
+    counts = torch.cuda.memory_stats(device)
+    held, used, scattered = (
+        counts.get(f"{name}_bytes.all.current", 0) for name in ("reserved", "allocated", "inactive_split")
+    )
+    share = getattr(torch.cuda, "get_per_process_memory_fraction", lambda _: 1.0)(device)
+    return int(max(0, min(free + held - used - scattered, share * total - used)))
+
+
 def check_disk(values: int, dtype: torch.dtype, place: Path) -> None:
     """Refuse a run whose trace would not fit on the disk it is written to.
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from lstmtui.capture.arrays import widened
 from lstmtui.capture.autograd_state import Graph
 from lstmtui.capture.file_store import FileStore
+from lstmtui.capture.host_copies import on_host
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recording import Recording
 from lstmtui.cells.layout import Layout
@@ -114,14 +116,24 @@ def joined_recordings(parts: Sequence[Recording]) -> Recording:
     """One recording of parts that follow each other in time."""
     first = parts[0]
     whole = Recording(first.cell, first.parameters, first.progress)
-    whole.initial, whole.precision = first.initial, first.precision
-    for name in first.values:
-        whole.values[name] = torch.cat([part.values[name] for part in parts])
-        if any(name in part.derivatives for part in parts):
-            each = [part.derivatives.get(name, torch.zeros_like(part.values[name])) for part in parts]
-            whole.derivatives[name] = torch.cat(each)
+    whole.initial = first.initial
+    whole.precision = next((part.precision for part in parts if part.precision), "")
+    for name in ("x", *first.cell.quantities):
+        values = [part.value(name) for part in parts]
+        whole.values[name] = _in_time(values)
+        derivatives = [part.derivative(name) for part in parts]
+        if any(d is not None for d in derivatives):
+            pairs = zip(derivatives, values, strict=True)
+            whole.derivatives[name] = _in_time([torch.zeros_like(v) if d is None else d for d, v in pairs])
     for name in first.parameters:
         found = [part.parameter_derivatives[name] for part in parts if name in part.parameter_derivatives]
         if found:
             whole.parameter_derivatives[name] = torch.stack(found).sum(0)
     return whole
+
+
+def _in_time(parts: list[Tensor]) -> Tensor:
+    """One array of several; on the host where one of them is there."""
+    if len({part.device for part in parts}) > 1:
+        parts = [on_host(widened(part)) for part in parts]
+    return torch.cat(parts)

@@ -38,9 +38,7 @@ def kernel_precision(weight: Tensor, onednn: bool = False) -> Precision:
         return "" if onednn else precision_of(weight)
     if weight.dtype != torch.float32:
         return ""
-    new = getattr(getattr(torch.backends.cudnn, "rnn", None), "fp32_precision", None)
-    allowed = torch.backends.cudnn.allow_tf32 if new is None else new == "tf32"
-    return "TF32" if allowed and _has_tf32(weight.device) else ""
+    return _cudnn_precision(weight.device)
 
 
 def precision_of(tensor: Tensor) -> Precision:
@@ -91,58 +89,87 @@ def products_in(precision: Precision, device: torch.device) -> Iterator[None]:
     with _lock:
         changes = kind in _entered or (kind in ("cpu", "cuda") and matmul_precision(device) != precision)
         if changes:
-            depth, before = _entered.get(kind, (0, _read(kind)))
-            _entered[kind] = depth + 1, before
-            _write(kind, precision)
-    if not changes:
-        yield
-        return
+            _enter(kind, precision)
     try:
         yield
     finally:
-        with _lock:
-            depth, before = _entered.pop(kind)
-            if depth > 1:
-                _entered[kind] = depth - 1, before
-            else:
-                _restore(kind, before)
+        if changes:
+            _leave(kind)
+
+
+@contextmanager
+def kernels_in(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Within this context cuDNN runs layers in a precision, likewise; other kernels as they always do."""
+    with _lock:
+        changes = is_cudnn(device) and ("cudnn" in _entered or _cudnn_precision(device) != precision)
+        if changes:
+            _enter("cudnn", precision)
+    try:
+        yield
+    finally:
+        if changes:
+            _leave("cudnn")
 
 
 _lock = Lock()
 _entered: dict[str, tuple[int, str]] = {}
-"""By kind of device: how many contexts are entered, and what was set before the first of them."""
+"""By kind of setting: how many contexts are entered, and what was set before the first of them."""
+
+
+def _enter(kind: str, precision: Precision) -> None:
+    depth, before = _entered.get(kind, (0, _read(kind)))
+    _entered[kind] = depth + 1, before
+    new, old = _WORDS[precision]
+    setting = _setting(kind)
+    if setting is not None:
+        setting.fp32_precision = new
+    else:
+        _write_old(kind, old)
+
+
+def _leave(kind: str) -> None:
+    with _lock:
+        depth, before = _entered.pop(kind)
+        setting = _setting(kind)
+        if depth > 1:
+            _entered[kind] = depth - 1, before
+        elif setting is None:
+            _write_old(kind, before)
+        else:
+            # "none" reads as what stands above it, and goes on following that.
+            setting.fp32_precision = "none"
+            if setting.fp32_precision != before:
+                setting.fp32_precision = before
 
 
 def _setting(kind: str) -> Any:
-    """What has the `fp32_precision` of products on a kind of device; None before torch 2.9."""
-    library = torch.backends.cuda if kind == "cuda" else torch.backends.mkldnn
-    matmul = getattr(library, "matmul", None)
-    return matmul if hasattr(matmul, "fp32_precision") else None
+    """What has the `fp32_precision` of cuDNN's layers, or of products on a device; None before torch 2.9."""
+    library, name = {
+        "cudnn": (torch.backends.cudnn, "rnn"),
+        "cuda": (torch.backends.cuda, "matmul"),
+    }.get(kind, (torch.backends.mkldnn, "matmul"))
+    setting = getattr(library, name, None)
+    return setting if hasattr(setting, "fp32_precision") else None
 
 
 def _read(kind: str) -> str:
     setting = _setting(kind)
-    return str(torch.get_float32_matmul_precision() if setting is None else setting.fp32_precision)
+    if setting is not None:
+        return str(setting.fp32_precision)
+    if kind == "cudnn":
+        return "high" if torch.backends.cudnn.allow_tf32 else "highest"
+    return torch.get_float32_matmul_precision()
 
 
-def _write(kind: str, precision: Precision) -> None:
-    new, old = _WORDS[precision]
-    setting = _setting(kind)
-    if setting is None:
-        torch.set_float32_matmul_precision(old)
+def _write_old(kind: str, word: str) -> None:
+    if kind == "cudnn":
+        torch.backends.cudnn.allow_tf32 = word != "highest"
     else:
-        setting.fp32_precision = new
+        torch.set_float32_matmul_precision(word)
 
 
-def _restore(kind: str, before: str) -> None:
-    setting = _setting(kind)
-    if setting is None:
-        torch.set_float32_matmul_precision(before)
-        return
-    # "none" reads as what stands above it: it goes on following that where it may have done so before.
-    setting.fp32_precision = "none"
-    if setting.fp32_precision != before:
-        setting.fp32_precision = before
+def _cudnn_precision(device: torch.device) -> Precision:
+    return "TF32" if _read("cudnn") in ("tf32", "high") and _has_tf32(device) else ""
 
 
 def _has_tf32(device: torch.device) -> bool:

@@ -101,6 +101,16 @@ def _record(
         module = copy.deepcopy(module).to(target)
         x, hx, lengths = (moved(value, target) for value in (x, hx, lengths))
     tap = Tap(Progress(progress), None if lengths is None else torch.as_tensor(lengths), writer)
+    try:
+        return _record_with(tap, module, x, hx, loss, name)
+    finally:
+        tap.release()
+
+
+def _record_with(
+    tap: Tap, module: nn.Module, x: Any, hx: Any, loss: Callable[[Any], Tensor] | None, name: str
+) -> Trace:
+    """Record the runs that the tap collects."""
     # A NaN on the way back is to be seen in the trace, so autograd is not to stop at it.
     anomalies = torch.autograd.set_detect_anomaly(False)
     with torch.inference_mode(False), torch.enable_grad(), anomalies:
@@ -129,7 +139,7 @@ def _record(
         loss_kind="last_hidden" if loss is None else "custom",
         output_kind="hidden" if is_plain(module) else "custom",
     )
-    return Trace(header, trace.arrays) if writer is None else writer.finish(header, trace.arrays)
+    return Trace(header, trace.arrays) if tap.writer is None else tap.writer.finish(header, trace.arrays)
 
 
 def _differentiate(

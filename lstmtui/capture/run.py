@@ -13,6 +13,7 @@ import torch
 from lstmtui.arrays import Array
 from lstmtui.capture.devices import DTYPES, resolve_device
 from lstmtui.capture.known import known_arrays, known_header
+from lstmtui.capture.looked_at import arrays_of, entries_of
 from lstmtui.capture.progress import ProgressCallback
 from lstmtui.capture.record import record
 from lstmtui.capture.run_factory import record_factory
@@ -103,7 +104,8 @@ def _run_factory(scenario: Scenario, spec: FactorySpec, progress: ProgressCallba
     trace = record_factory(scenario, spec, *_place(scenario.run), progress)
     if (trace.steps, trace.batch) != (source.steps, source.batch):
         return trace
-    return Trace(trace.header, {**trace.arrays, **_extras(source, objective.target, objective.mask)})
+    extras = _extras(source, objective.target, objective.mask)
+    return Trace(trace.header, arrays_of({**entries_of(trace.arrays), **extras}))
 
 
 def _run_model(
@@ -133,7 +135,8 @@ def _run_model(
     )
     header = _header(scenario, spec, trace.header, default=loss is None)
     if writer is None:
-        return Trace(header, {scenario_key(key): array for key, array in trace.arrays.items()} | extras)
+        named = {scenario_key(key): entry for key, entry in entries_of(trace.arrays).items()}
+        return Trace(header, arrays_of({**named, **extras}))
     return writer.finish(header, {scenario_key(k): array for k, array in writer.given.items()} | extras)
 
 

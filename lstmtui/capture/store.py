@@ -9,6 +9,11 @@ from torch import Tensor
 class Store(dict[str, Tensor]):
     """Arrays (T, B, units) by quantity, in the order the cell sees time, given a segment at a time."""
 
+    hands_back = True
+    """Whether `parts` gives what was put."""
+    _given: Tensor | None = None
+    _version = 0
+
     def put(self, quantity: str, start: int, values: Tensor, steps: int) -> None:
         """Keep a segment.
 
@@ -31,4 +36,18 @@ class Store(dict[str, Tensor]):
 
     def whole(self, quantity: str) -> Tensor:
         """An array as a tensor of its own, which may be changed."""
+        tensor = self._whole(quantity)
+        if quantity == "h":
+            # It is kept, so that no other tensor can come to stand in the same memory.
+            self._given, self._version = tensor, tensor._version
+        return tensor
+
+    def gave(self, tensor: Tensor) -> bool:
+        """Whether this is the h that :meth:`whole` gave, as it was then and in the same order."""
+        mine = self._given
+        if mine is None or (mine.shape, mine.stride()) != (tensor.shape, tensor.stride()):
+            return False
+        return (mine.data_ptr(), self._version) == (tensor.data_ptr(), tensor._version)
+
+    def _whole(self, quantity: str) -> Tensor:
         return self[quantity].clone(memory_format=torch.contiguous_format)

@@ -136,6 +136,12 @@ class TappedRuns:
             if why:
                 run.leave_out_derivatives(why)
 
+    def release(self) -> None:
+        """Let go of every tensor; what took over a module's forward may hold this until it is collected."""
+        self.runs, self.last, self._runs_of, self._finished = [], None, [], []
+        self._loops, self._steps = {}, {}
+        self.origins, self.recomputation = Origins(), Recomputation()
+
     def _keep(
         self, run: ModuleRun, parts: list[Repeatable], inputs: tuple[Tensor, ...], *, again: bool
     ) -> None:

@@ -33,6 +33,7 @@ class Unrolled:
     def __init__(self, cell: Cell, parameters: Mapping[str, Tensor]) -> None:
         self._cell, self._parameters = cell, parameters
         self.length = SEGMENT
+        self.keeps = False
         # There is no kernel to follow: products are as precise as those of the model's own linear layers.
         self.precision = precision_of(parameters["weight_hh"])
 

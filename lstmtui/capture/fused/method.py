@@ -8,6 +8,7 @@ from math import isfinite
 import torch
 from torch import Tensor
 
+from lstmtui.capture.devices import free_memory
 from lstmtui.capture.fused.derivatives import Known, derivatives_of
 from lstmtui.capture.fused.equations import Found, values_of
 from lstmtui.capture.fused.kernel import KERNELS, Kernel, KernelRun, is_onednn
@@ -23,6 +24,8 @@ WORKING = 32 * 2**20
 """Bytes of working memory of one of several segments; where a kernel is a loop of operations, also `KEPT`."""
 SHORTEST = 64
 """Timesteps that a segment has at least."""
+LONGEST = 65_535
+"""Timesteps that cuDNN takes in one call."""
 _PER_STEP = 16 * 2**10
 """Bytes that autograd takes for a timestep of a kernel that is a loop of operations."""
 
@@ -47,11 +50,14 @@ class Fused:
         weight, onednn = self._parameters["weight_hh"], is_onednn(cell, self._parameters)
         self._device = weight.device
         self.precision = kernel_precision(weight, onednn)
-        loops = weight.device.type == "cpu" and not onednn
-        need = _working_memory(cell, self._parameters, batch) + loops * _PER_STEP
-        # What a loop of operations keeps is several times what is recorded of it.
-        self._keeps = steps * need <= (WORKING if loops else KEPT)
-        self.length = steps if self._keeps else max(SHORTEST, WORKING // need)
+        if weight.device.type == "cuda":
+            self.keeps, self.length = _in_free_memory(cell, self._parameters, steps, batch)
+        else:
+            loops = not onednn
+            need = _working_memory(cell, self._parameters, batch) + loops * _PER_STEP
+            # What a loop of operations keeps is several times what is recorded of it.
+            self.keeps = steps * need <= (WORKING if loops else KEPT)
+            self.length = steps if self.keeps else max(SHORTEST, WORKING // need)
         self._plain: Kernel | None = None
         self._tapped: Kernel | None = None
 
@@ -66,7 +72,7 @@ class Fused:
         Raises:
             NotFinite: as said there.
         """
-        if self._keeps:
+        if self.keeps:
             return self._run(self._with_taps(), x, states, valid)
         if self._plain is None:
             self._plain = Kernel(self._cell, self._parameters, tapped=False)
@@ -152,3 +158,19 @@ def _working_memory(cell: Cell, parameters: Mapping[str, Tensor], batch: int) ->
     units = len(weight_hh) // len(cell.rows)
     numbers = 2 * (weight_ih.shape[1] + 2 * units) + 16 * units
     return batch * numbers * weight_hh.element_size()
+
+
+def _in_free_memory(cell: Cell, parameters: Mapping[str, Tensor], steps: int, batch: int) -> tuple[bool, int]:
+    """Whether a GPU has memory for all of a run until it goes backward, and the timesteps of a segment."""
+    weight_ih, weight_hh = parameters["weight_ih"], parameters["weight_hh"]
+    inputs, size = weight_ih.shape[1], weight_hh.element_size()
+    units, states = len(weight_hh) // len(cell.rows), weight_hh.shape[1]
+    # x with its taps; what the kernel keeps of every row, and works in; every quantity and its derivative.
+    numbers = 5 * inputs + 4 * states + (3 * len(cell.rows) + 2 * len(cell.quantities) + 12) * units
+    need = batch * numbers * size
+    # The output, the gradient by it and the one by x are there for all timesteps in any case.
+    taken = steps * batch * (2 * states + inputs) * size
+    taken += 8 * sum(p.numel() for p in parameters.values()) * size
+    room = max(0, free_memory(weight_hh.device) - taken)
+    keeps = steps * need <= room // 4  # other layers, and the rest of the model, have a share too
+    return keeps, min(steps if keeps else max(1, room // 2 // need), steps, LONGEST)
