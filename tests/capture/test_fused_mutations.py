@@ -12,7 +12,7 @@ import torch
 from oracles.recurrents import as_states, noise, random_recurrent, random_states
 from torch import Tensor
 
-from lstmtui.capture import scan
+from lstmtui.capture import scan, segments
 from lstmtui.capture.fused import derivatives, equations, kernel, recurrence
 from lstmtui.capture.fused import method as fused
 from lstmtui.capture.record import record
@@ -115,7 +115,7 @@ def with_mistake(module: ModuleType, right: str, wrong: str, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, module.__name__, mutant)
     exec(compile(source.replace(right, wrong), module.__name__, "exec"), vars(mutant))
     own = {n: v for n, v in vars(module).items() if getattr(v, "__module__", "") == module.__name__}
-    for user in (*MODULES, scan):
+    for user in (*MODULES, scan, segments):
         for name, value in own.items():
             if vars(user).get(name) is value:
                 monkeypatch.setattr(user, name, getattr(mutant, name))

@@ -50,7 +50,7 @@ class Fused:
         weight, onednn = self._parameters["weight_hh"], is_onednn(cell, self._parameters)
         self._device = weight.device
         self.precision = kernel_precision(weight, onednn)
-        if weight.device.type == "cuda":
+        if on_gpu(weight):
             self.keeps, self.length = _in_free_memory(cell, self._parameters, steps, batch)
         else:
             loops = not onednn
@@ -142,6 +142,11 @@ def applies(cell: Cell, parameters: Mapping[str, Tensor], x: Tensor, states: Sta
     if x.dtype not in (torch.float32, torch.float64) or x.device.type not in ("cpu", "cuda"):
         return False
     return _finite(*parameters.values(), x, *states)
+
+
+def on_gpu(tensor: Tensor) -> bool:
+    """Whether memory is scarce, and its size known, where a tensor is."""
+    return tensor.device.type == "cuda"
 
 
 def _finite(*tensors: Tensor) -> bool:
