@@ -27,12 +27,17 @@ _set_class = object.__dict__["__class__"].__set__
 
 
 @contextmanager
-def handled(module: nn.Module, handler: Handler) -> Iterator[None]:
+def handled(module: nn.Module, handler: Handler, *, whole: bool = False) -> Iterator[None]:
     """Within this context `handler` is called wherever the module's class would compute.
 
     The handler that was added last is called first, and the forward it is given calls the one before it. Of a
     recurrent module it is PyTorch's own forward, or ours, that is handled: what `super().forward(…)` of a
     subclass reaches. A forward that was put on the object itself is handled there.
+
+    Args:
+        module: whose calls are handled.
+        handler: what is called.
+        whole: of a subclass with a forward of its own, that one is handled.
     """
     if "forward" in vars(module):
         with _handled_on_the_object(module, handler):
@@ -40,12 +45,12 @@ def handled(module: nn.Module, handler: Handler) -> Iterator[None]:
         return
     with _LOCK:
         entry = _entries.setdefault(id(module), _Handled(module))
-        entry.change((*entry.handlers, handler))
+        entry.change((*entry.handlers, (handler, whole)))
     try:
         yield
     finally:
         with _LOCK:
-            entry.change(tuple(other for other in entry.handlers if other is not handler))
+            entry.change(tuple(other for other in entry.handlers if other[0] is not handler))
             if not entry.handlers:
                 _entries.pop(id(module), None)
 
@@ -73,9 +78,9 @@ class _Handled:
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self.kind: type[nn.Module] = type(module)
-        self.handlers: tuple[Handler, ...] = ()
+        self.handlers: tuple[tuple[Handler, bool], ...] = ()
 
-    def change(self, handlers: tuple[Handler, ...]) -> None:
+    def change(self, handlers: tuple[tuple[Handler, bool], ...]) -> None:
         """Have these handlers, and with them the class that calls them."""
         had, self.handlers = self.handlers, handlers
         if bool(had) != bool(handlers):
@@ -87,11 +92,13 @@ class _Handled:
             self.kind = kind
             _set_class(self.module, _class_of(self) if self.handlers else kind)
 
-    def call(self, module: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """What the class made for the module computes."""
+    def call(
+        self, which: tuple[bool, ...], module: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Any:
+        """What the class made for the module computes, by the handlers of the whole forward or the others."""
         # DataParallel makes replicas of this class; what else has it is a copy that is none of ours.
         if module is self.module or getattr(module, "_is_replica", False):
-            for handler in self.handlers:
+            for handler in (handler for handler, whole in self.handlers if whole in which):
                 forward = _one_behind_another(handler, module, forward)
         return forward(*args, **kwargs)
 
@@ -134,19 +141,23 @@ class _Unseen:
 
 def _class_of(entry: _Handled) -> type[nn.Module]:
     """A class like the module's own, whose forward calls the handlers."""
-    kind = kind_of_class(entry.kind) or entry.kind
-
-    @wraps(kind.forward)
-    def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        return entry.call(self, partial(kind.forward, self), args, kwargs)
-
-    own = {
-        "__module__": entry.kind.__module__,
-        "__qualname__": entry.kind.__qualname__,
-        "_lstmtui_entry": entry,
-    }
-    if entry.kind is kind:
-        return type(kind.__name__, (_Unseen, kind), {**own, "forward": forward})
+    own, kind = entry.kind, kind_of_class(entry.kind) or entry.kind
+    names = {"__module__": own.__module__, "__qualname__": own.__qualname__, "_lstmtui_entry": entry}
+    if own.forward is kind.forward:
+        whole = {"forward": _forward_of(entry, own.forward, True, False)}
+        return type(own.__name__, (_Unseen, own), names | whole)
     # Behind the subclass and before PyTorch's class in the order in which methods are looked up.
-    behind = type(kind.__name__, (kind,), {"__module__": kind.__module__, "forward": forward})
-    return type(entry.kind.__name__, (_Unseen, entry.kind, behind), own)
+    inner = {"forward": _forward_of(entry, kind.forward, False), "__module__": kind.__module__}
+    behind = type(kind.__name__, (kind,), inner)
+    outer = {"forward": _forward_of(entry, own.forward, True)}
+    return type(own.__name__, (_Unseen, own, behind), names | outer)
+
+
+def _forward_of(entry: _Handled, own: Callable[..., Any], *which: bool) -> Callable[..., Any]:
+    """A method in place of a forward, with the handlers of the whole of it (True) or of what is inside."""
+
+    @wraps(own)
+    def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        return entry.call(which, self, partial(own, self), args, kwargs)
+
+    return forward

@@ -66,6 +66,8 @@ class ModuleRun:
         last = self.further[-1] if self.further else self
         if self.writer is not None:
             return False  # What has been written is not put together with what comes later.
+        if not last.left:
+            return False  # Another thread is at it.
         if self.layout.bidirectional or (self.batch, len(last.left)) != (batch, len(hx)):
             return False
         if self.lengths is not None or lengths is not None or self.graph != graph:

@@ -38,7 +38,8 @@ def replayed(step: WatchedStep, name: str, *, derivatives: bool = True) -> Trace
         derivatives: whether they are wanted; without them it takes half the time.
     """
     calls = [call for call in step.calls if call.results]
-    twice = {id(call.module): _path_of(call) for call in calls if call.twice}
+    paths = _paths_of(calls)
+    twice = {id(call.module): paths[id(call.module)] for call in calls if call.twice}
     reached = {id(call.module) for call in calls if call.derivatives and derivatives} - twice.keys()
     devices = {call.results[0].device for call in calls if call.results[0].is_cuda}
     with torch.random.fork_rng([device.index for device in devices]), torch.autocast("cpu", enabled=False):
@@ -102,10 +103,11 @@ class Replay(nn.Module):
         super().__init__()
         self._calls, self._reached = calls, reached
         self._plain: dict[int, nn.Module] = {}
+        paths = _paths_of(calls)
         for call in calls:
             if id(call.module) not in self._plain:
                 self._plain[id(call.module)] = plain = rebuilt(call.module, call.weights)
-                _put(self, _path_of(call), plain)
+                _put(self, paths[id(call.module)], plain)
 
     def forward(self, _: None) -> Tensor:
         """The sum of all results, each weighted with the gradient that came back to it."""
@@ -151,11 +153,18 @@ def rebuilt(module: nn.Module, weights: dict[str, Tensor]) -> nn.Module:
     return plain
 
 
-def _path_of(call: WatchedCall) -> str:
-    """Where its module is; a model that is a layer itself has a path here too."""
-    kind = kind_of(call.module)
-    assert kind is not None
-    return call.path or kind.__name__.lower()
+def _paths_of(calls: list[WatchedCall]) -> dict[int, str]:
+    """Where each module is, by its id; a model that is a layer itself has a path here too."""
+    taken = {call.path.partition(".")[0] for call in calls}
+    paths = {}
+    for call in calls:
+        kind = kind_of(call.module)
+        assert kind is not None
+        own = kind.__name__.lower()
+        while own in taken:
+            own += "_"
+        paths[id(call.module)] = call.path or own
+    return paths
 
 
 def _given(call: WatchedCall) -> tuple[Any, ...]:

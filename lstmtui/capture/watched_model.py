@@ -16,7 +16,7 @@ from lstmtui.capture.alone import is_recording
 from lstmtui.capture.arguments import fit, named_arguments
 from lstmtui.capture.autograd_state import in_backward, is_symbolic
 from lstmtui.capture.forward_handlers import handled
-from lstmtui.capture.interception import kind_of
+from lstmtui.capture.interception import is_plain, kind_of
 from lstmtui.capture.recomputation import TappedCall, digest_of
 from lstmtui.capture.watched_calls import (
     WatchedCall,
@@ -92,6 +92,11 @@ class WatchedModel:
         dynamo = sys.modules.get("torch._dynamo.utils")
         return not self._uncompiled and dynamo is not None and bool(dynamo.counters["frames"]["total"])
 
+    @property
+    def _has_layers(self) -> bool:
+        """Whether the model's own forward calls layers, of which it may be one itself."""
+        return not is_plain(self._root) and not isinstance(self._root, nn.RNNCellBase)
+
     def begin(self) -> None:
         """Take over the calls of the model."""
         try:
@@ -100,8 +105,8 @@ class WatchedModel:
             self._handlers.enter_context(uncompiled())
             for path, module in self.modules.items():
                 self._handlers.enter_context(handled(module, partial(self._layer_called, path)))
-            if self._root not in self.modules.values():
-                self._handlers.enter_context(handled(self._root, self._model_called))
+            if self._has_layers:
+                self._handlers.enter_context(handled(self._root, self._model_called, whole=True))
         except BaseException:
             self.end()
             raise
@@ -215,7 +220,7 @@ class WatchedModel:
         if now is None:
             return self._next()
         # A model that is itself a layer over whole sequences: every call is one of the model.
-        is_model = self._root in self.modules.values() and not isinstance(self._root, nn.RNNCellBase)
+        is_model = is_plain(self._root) and not isinstance(self._root, nn.RNNCellBase)
         parted = now.backward or len(now.calls) >= MOST_CALLS or (is_model and bool(now.calls))
         return self._next() if parted else now
 

@@ -181,7 +181,8 @@ def remote_trace(model: RunDescription, run: RunReference, fetch: Fetch, base: T
     sizes = [header.steps, header.batch, *sizes] if fits else [-1]
     dimensions = [n for array in model.arrays for n in array.shape]
     fits = fits and all(0 <= n < _LARGEST_AXIS for n in (*sizes, *dimensions))
-    words = (header.name, header.title, header.device, header.numbers, header.absent, header.loss_text)
+    words = [header.name, header.title, header.device, header.numbers, header.absent, header.loss_text]
+    words += [layer.absent for layer in header.layers]
     fits = fits and all(len(word) <= LONGEST_WORD for word in words)
     fits = fits and all(len(a.shape) <= 8 and _DTYPE.fullmatch(a.dtype) for a in model.arrays)
     needed = {"lengths", *(array.key for array in model.arrays if is_lengths(array.key))}

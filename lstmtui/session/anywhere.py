@@ -122,6 +122,7 @@ class _Sizes:
     first_bad: int = -1
     backward: bool = False
     base: Scope | None = None
+    absent: str = ""
 
     def names(self) -> tuple[str, ...]:
         """x, what the cell computes, and the derivatives."""

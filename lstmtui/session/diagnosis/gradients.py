@@ -40,6 +40,9 @@ def gradient_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verd
     """vanishing, for the sequence in the middle, and exploding, for the worst."""
     state = "c" if "c" in trace.cell(layer).states else "h"
     if "d" + state not in trace.quantities(layer):
+        if why := trace.layers[layer].absent:
+            text = f"∂L/∂{state} is not there to be judged: {why}"
+            yield Verdict("vanishing", LOOK, layer, direction, "d" + state, np.nan, VANISHED_LOOK, text)
         return
     norms, lengths = trace.norms("d" + state, layer, direction), lengths_of(trace, layer)
     if int(lengths.max()) >= FEWEST_STEPS and not norms.any():

@@ -45,7 +45,9 @@ def units_of(node: Node, scope: Scope, text: str) -> int | None:
 def _units_of_quantity(node: Quantity, scope: Scope) -> int:
     names = scope.names()
     if node.name not in names:
-        plain = [name for name in names if "d" + name in names] or list(names)
+        if scope.absent and node.name.startswith("d") and node.name[1:] in names:
+            raise ExpressionError(f"{node.name} is not there: {scope.absent}", node.start)
+        plain = [name for name in names if name != "y" and not (name[0] == "d" and name[1:] in names)]
         if "_" not in node.name:
             plain = [name for name in plain if "_" not in name]
         wrong = f"{node.name} is not there; the selected layer has {', '.join(plain)}"

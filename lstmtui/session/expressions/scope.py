@@ -41,6 +41,10 @@ class Scope(Protocol):
     def names(self) -> tuple[str, ...]:
         """The quantities there are."""
 
+    @property
+    def absent(self) -> str:
+        """Why the derivatives are not there, in a sentence; empty where they are."""
+
     def window(self, quantity: str, start: int, stop: int) -> Array:
         """A quantity from `start` to before `stop`, shape (timesteps, units)."""
 
@@ -81,6 +85,11 @@ class TraceScope:
     def names(self) -> tuple[str, ...]:
         """The quantities there are."""
         return self._names
+
+    @property
+    def absent(self) -> str:
+        """Why the derivatives are not there, in a sentence; empty where they are."""
+        return self.trace.absent(self.layer)
 
     @cached_property
     def _names(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from functools import partial
 from textual import on
 from textual.app import ComposeResult
 
+from lstmtui.printable import printable
 from lstmtui.session import Session
 from lstmtui.session.outline import gradient_outline
 from lstmtui.session.readings import together
@@ -54,6 +55,9 @@ class GradientPanel(Panel):
             pixels = columns.used if self.look.ascii else 2 * columns.used
             series = _series(session, pixels, columns.used)
             self.plot.set_series(series, steps, columns, gutter=GUTTER, log=True)
+            there = "dh" in session.trace.quantities(cursor.layer)
+            why = "" if there else session.trace.absent(cursor.layer)
+            self.set_title(self.TITLE, f"no derivatives: {printable(why)}" if why else "")
             self.drawn()
         self.steps = steps
         self.ruler.set(0, steps, columns, cursor.t)
