@@ -6,25 +6,29 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 from lstmtui.errors import UserError
 from lstmtui.trace.array_file import ArrayFile, told
+from lstmtui.trace.claim import Claim
+from lstmtui.trace.file_lock import beat, hold
+from lstmtui.trace.lease import remove_unread
 from lstmtui.trace.manifest import (
     DATA,
     LIVE,
     LOCK,
     MANIFEST,
-    is_manifest,
+    is_of_trace,
     is_written,
     names_data,
     write_manifest,
 )
-from lstmtui.trace.writer_lock import beat, hold
 
 BETWEEN = 0.5
 """Seconds between two manifests of a recording that is going on."""
+_TRIES = 100
 
 
 class Model(Protocol):
@@ -43,14 +47,15 @@ class TraceDirectory:
     A trace that is there stays as it is until `finish` replaces it in one step. What is recorded so far
     stands in `live.json`, which readers prefer as long as the writer lives; where there is no other trace
     they open it after that too, up to where the writer was killed. `abandon`, which an exception in the
-    `with` block calls, leaves nothing behind.
+    `with` block calls, leaves nothing behind. Until one of the two nobody else can write there, and what
+    somebody still reads of the older trace stays until they are done.
 
     Args:
         path: where; a trace that is there is replaced.
         several: whether `load` gives back several models by name, or one trace.
 
     Raises:
-        UserError: `path` exists and is not a trace, or cannot be written.
+        UserError: `path` exists and is not a trace, is being written by another, or cannot be written.
     """
 
     def __init__(self, path: str | Path, *, several: bool) -> None:
@@ -63,9 +68,13 @@ class TraceDirectory:
         self._published = 0.0
         self._shown: list[dict[str, Any]] = []
         with told(self.target):
-            self.target.mkdir(parents=True, exist_ok=True)
-            (self.target / self._data).mkdir()
-            self._lock = hold(self.target / self._data / LOCK)
+            self._claim = _claim(self.target)
+            try:
+                (self.target / self._data).mkdir()
+                self._lock = hold(self.target / self._data / LOCK)
+            except BaseException:
+                self._remove()
+                raise
 
     def add(self, model: Model) -> Path:
         """The folder for the arrays of one more model."""
@@ -97,24 +106,31 @@ class TraceDirectory:
             (self.target / self._data / LOCK).unlink()
             (self.target / LIVE).unlink(missing_ok=True)
             self._remove_old()
+            self._claim.release()
 
     def abandon(self) -> None:
         """Remove what was written; does nothing once it is finished."""
-        if self._lock.closed:
-            return
-        self._lock.close()
-        if names_data(self.target / MANIFEST, self._data):
-            return  # An exception came right after the new manifest was in place.
-        if self._shown:
-            (self.target / LIVE).unlink(missing_ok=True)
+        if not self._lock.closed:
+            self._lock.close()
+            # An exception may come right after the new manifest is in place.
+            if not names_data(self.target / MANIFEST, self._data):
+                if self._shown:
+                    (self.target / LIVE).unlink(missing_ok=True)
+                self._remove()
+        self._claim.release()
+
+    def _remove(self) -> None:
+        """Remove the data, and the directory where it was made for it."""
         shutil.rmtree(self.target / self._data, ignore_errors=True)
-        if self._is_new and not any(self.target.iterdir()):
-            self.target.rmdir()
+        self._claim.release()
+        if self._is_new:
+            with suppress(OSError):  # Something else is there.
+                self.target.rmdir()
 
     def _remove_old(self) -> None:
         for data in self.target.iterdir():
             if DATA.fullmatch(data.name) and data.name != self._data and not is_written(data):
-                shutil.rmtree(data, ignore_errors=True)
+                remove_unread(data)
 
     def __enter__(self) -> Self:
         return self
@@ -132,5 +148,14 @@ def check_replaceable(target: Path) -> None:
     if not target.exists() or (target / MANIFEST).is_file():
         return
     names = [path.name for path in target.iterdir()] if target.is_dir() else [""]
-    if not all(DATA.fullmatch(name) or is_manifest(name) for name in names):
+    if not all(is_of_trace(name) for name in names):
         raise UserError(f"{target}: exists and is not a trace; choose another path")
+
+
+def _claim(target: Path) -> Claim:
+    """The right to write to a directory, which is made where it is not there."""
+    for _ in range(_TRIES):
+        target.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # Another writer gave up, and took its empty directory away.
+            return Claim(target)
+    raise UserError(f"{target}: is made and removed by others again and again; choose another path")

@@ -7,16 +7,13 @@ from typing import Protocol
 
 from lstmtui.errors import UserError
 from lstmtui.trace.lazy_arrays import LazyArrays
-from lstmtui.trace.manifest import LIVE, MANIFEST, read_manifest
+from lstmtui.trace.manifest import Mark, marks_of, read_manifest
 from lstmtui.trace.storage import traces_of
 from lstmtui.trace.trace import Trace
 from lstmtui.trace.traces import Traces
 
 LIVE_STATE = "live"
 """What `state` says while a trace grows."""
-
-_Marks = tuple[tuple[int, int] | None, ...]
-"""(inode, time) of each manifest; None where it is not there."""
 
 
 class Follower(Protocol):
@@ -42,7 +39,7 @@ class Growth:
 
     def __init__(self, path: str | Path) -> None:
         self._target = Path(path)
-        self._seen: _Marks | None = None
+        self._seen: tuple[Mark | None, ...] | None = None
         self._state = ""
 
     @property
@@ -65,7 +62,7 @@ class Growth:
             UserError: what is there is damaged.
         """
         # Looked at before it is read: what is replaced meanwhile is then read again, and never missed.
-        marks = _marks(self._target)
+        marks = marks_of(self._target)
         if not any(marks) or (marks == self._seen and self._state != LIVE_STATE):
             return None
         try:
@@ -77,7 +74,7 @@ class Growth:
                 if isinstance(trace.arrays, LazyArrays):
                     trace.arrays.map_all()
         except (UserError, FileNotFoundError):
-            if _marks(self._target) == marks:
+            if marks_of(self._target) == marks:
                 raise
             return None
         self._seen = marks
@@ -95,15 +92,3 @@ class Growth:
 
 def _each(traces: Trace | Traces) -> list[Trace]:
     return [traces] if isinstance(traces, Trace) else list(traces.values())
-
-
-def _marks(target: Path) -> _Marks:
-    return tuple(_mark(target / name) for name in (LIVE, MANIFEST))
-
-
-def _mark(file: Path) -> tuple[int, int] | None:
-    try:
-        found = file.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return found.st_ino, found.st_mtime_ns

@@ -11,6 +11,7 @@ import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.errors import UserError
+from lstmtui.trace.lease import Lease
 
 
 def file_of(key: str) -> str:
@@ -28,10 +29,13 @@ class LazyArrays(Mapping[str, Array]):
         folder: of their files.
         known: {key: {"shape": [...], "dtype": ...}}, as in the manifest.
         growing: whether files may have more timesteps than are to be read.
+        lease: keeps the folder on disk as long as this lives.
     """
 
-    def __init__(self, folder: Path, known: Mapping[str, Any], *, growing: bool = False) -> None:
-        self._folder, self._known, self._growing = folder, known, growing
+    def __init__(
+        self, folder: Path, known: Mapping[str, Any], *, growing: bool = False, lease: Lease | None = None
+    ) -> None:
+        self._folder, self._known, self._growing, self._lease = folder, known, growing, lease
         self._open = dict[str, Array]()
 
     def __getitem__(self, key: str) -> Array:
@@ -57,6 +61,7 @@ class LazyArrays(Mapping[str, Array]):
         """Map every array now: they then stay readable when the trace on disk is replaced."""
         for key in self._known:
             _ = self[key]
+        self._lease = None
 
     def _map(self, key: str, expected: Any) -> Array:
         file = self._folder / file_of(key)

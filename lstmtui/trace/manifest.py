@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from lstmtui import __version__
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
+from lstmtui.trace.claim import CLAIM
+from lstmtui.trace.file_lock import is_held
 from lstmtui.trace.header import SCHEMA, Header
-from lstmtui.trace.writer_lock import is_held
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -24,6 +26,8 @@ LIVE = "live.json"
 DATA = re.compile(r"data-[0-9a-f]{12}")
 LOCK = "writer.lock"
 """In the folder of the data, held by the process that writes it."""
+Mark = tuple[int, int]
+"""(inode, time) of a manifest."""
 _FORMAT = "lstmtui-trace"
 _LARGEST_MANIFEST = 64 * 2**20
 
@@ -54,9 +58,23 @@ def header_entry(header: Header) -> dict[str, Any]:
     return entry
 
 
-def is_manifest(name: str) -> bool:
-    """Whether a file of this name is a manifest, or what a crash left of one."""
-    return name.removesuffix(".new") in (MANIFEST, LIVE)
+def is_of_trace(name: str) -> bool:
+    """Whether a file of this name belongs to a trace, or is what a crash left of one."""
+    return DATA.fullmatch(name) is not None or name.removesuffix(".new") in (MANIFEST, LIVE, CLAIM)
+
+
+def mark_of(file: Path) -> Mark | None:
+    """What changes when a manifest is replaced; None where there is none."""
+    try:
+        status = file.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def marks_of(target: Path) -> tuple[Mark | None, ...]:
+    """The marks of both manifests of the trace at `target`."""
+    return tuple(mark_of(target / name) for name in (LIVE, MANIFEST))
 
 
 def is_written(data: Path) -> bool:
@@ -81,17 +99,15 @@ def read_manifest(target: Path) -> tuple[dict[str, Any], bool]:
     Raises:
         UserError: there is no trace, it is damaged, or a newer lstmtui wrote it.
     """
-    if (target / LIVE).is_file():
-        try:
-            manifest = _read(target / LIVE)
-        except FileNotFoundError:
-            return _read(target / MANIFEST), False
+    with suppress(FileNotFoundError, NotADirectoryError):
+        manifest = _read(target / LIVE)
         alive = is_written(target / manifest["data"])
         if alive or not (target / MANIFEST).is_file():
             return manifest, alive
-    if not (target / MANIFEST).is_file():
-        raise UserError(f"{target}: not a trace: there is no {MANIFEST} in it")
-    return _read(target / MANIFEST), False
+    try:
+        return _read(target / MANIFEST), False
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{target}: not a trace: there is no {MANIFEST} in it") from None
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -107,7 +123,7 @@ def _read(file: Path) -> dict[str, Any]:
         manifest["several"] = bool(manifest["several"])
         if not isinstance(schema, int):
             raise ValueError("its schema is not a number")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise
     except KeyError as error:
         raise UserError(f"{file}: damaged: it does not say its {error}") from error

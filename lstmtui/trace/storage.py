@@ -18,7 +18,8 @@ from lstmtui.trace.directory import TraceDirectory
 from lstmtui.trace.header import Header
 from lstmtui.trace.keys import EXTENT
 from lstmtui.trace.lazy_arrays import LazyArrays
-from lstmtui.trace.manifest import LIVE, MANIFEST, read_header, read_manifest
+from lstmtui.trace.lease import Lease
+from lstmtui.trace.manifest import LIVE, MANIFEST, marks_of, read_header, read_manifest
 from lstmtui.trace.trace import Trace
 from lstmtui.trace.traces import Traces
 from lstmtui.trace.validation import shape_problems
@@ -57,8 +58,14 @@ def load(path: str | Path) -> Trace | Traces:
         UserError: there is no trace at `path`, it is damaged, or a newer lstmtui wrote it.
     """
     target = Path(path)
-    manifest, alive = read_manifest(target)
-    return traces_of(target, manifest, alive=alive)
+    while True:
+        marks = marks_of(target)
+        try:
+            manifest, alive = read_manifest(target)
+            return traces_of(target, manifest, alive=alive)
+        except UserError:
+            if marks_of(target) == marks:
+                raise  # It is damaged; where the marks differ, it was replaced while it was read.
 
 
 def traces_of(target: Path, manifest: dict[str, Any], *, alive: bool) -> Trace | Traces:
@@ -72,6 +79,10 @@ def traces_of(target: Path, manifest: dict[str, Any], *, alive: bool) -> Trace |
     Raises:
         UserError: it is damaged.
     """
+    try:
+        lease = Lease(target, manifest["data"])
+    except OSError as error:
+        raise UserError(f"{target / manifest['data']}: damaged: {error.strerror}") from None
     traces = Traces()
     for i, model in enumerate(manifest["models"]):
         header = read_header(model.get("header"), target)
@@ -79,7 +90,7 @@ def traces_of(target: Path, manifest: dict[str, Any], *, alive: bool) -> Trace |
         if problems:
             raise UserError(f"{target / MANIFEST}: damaged: " + "; ".join(problems[:5]))
         folder = target / manifest["data"] / str(i)
-        arrays = LazyArrays(folder, model["arrays"], growing=bool(header.live))
+        arrays = LazyArrays(folder, model["arrays"], growing=bool(header.live), lease=lease)
         if header.live:
             header = replace(header, absent=_absent(header, alive=alive))
             arrays.put(_of_a_part(header, arrays, model.get("extents"), target))

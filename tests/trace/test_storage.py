@@ -116,6 +116,8 @@ def test_a_loaded_trace_can_be_saved_over_itself(tmp_path: Path) -> None:
     again = load(tmp_path / "t")
     assert isinstance(again, Trace)
     assert_equal(again, make_trace())
+    assert_equal(found, make_trace())
+    del found
     assert len(list((tmp_path / "t").glob("data-*"))) == 1
 
 
