@@ -46,7 +46,8 @@ def watch(
         when: a condition of the command language, such as "norm(c) > 50"; None: exceptions only.
         keep: how many steps are kept and written.
         path: where to; what is written later in the same block is added. `lstmtui open PATH --follow`
-            follows it.
+            follows it. Rank n of a distributed training writes to `path-rankn`, and a process that finds
+            others at work there to `path-2` and so on; what it writes says where.
         every: judge every so many steps only.
         limit: stop judging after so many times. A condition that goes on holding counts once.
 

@@ -14,13 +14,13 @@ from typing import Any, Protocol, Self
 from torch import nn
 
 from lstmtui.capture.replay import layers_of, outputs_of, replayed
+from lstmtui.capture.watch_path import WatchPath
 from lstmtui.capture.watched_calls import WatchedStep
 from lstmtui.capture.watched_model import WatchedModel
 from lstmtui.models.stock import layout_of
 from lstmtui.printable import printable
-from lstmtui.trace import Layer, Trace, Traces
-from lstmtui.trace.directory import TraceDirectory, check_replaceable
-from lstmtui.trace.storage import load, write_trace
+from lstmtui.trace import Layer, Trace
+from lstmtui.trace.storage import write_trace
 
 UNSEEN = (
     "calls of the model inside torch.func, torch.jit.trace or a torch.compile that began within the block "
@@ -79,13 +79,11 @@ class Watch:
         every: int = 1,
         limit: int = 4,
     ) -> None:
-        self._condition, self._path, self._every, self._limit = condition, Path(path), every, limit
-        check_replaceable(self._path)
+        self._condition, self._path, self._every, self._limit = condition, WatchPath(path), every, limit
         self._watched = WatchedModel(model, keep, self._judge, self._trouble)
         if condition is not None:
             modules = self._watched.modules
             condition.check([layer for path in modules for layer in layers_of(path, modules[path])])
-        self._names: list[str] = []
         self._said: set[str] = set()
         self._held = False
         self.written: list[str] = []
@@ -156,13 +154,14 @@ class Watch:
         self._watched.remove(kept)
         if kept:
             self.written.append(why)
-            _tell(f"lstmtui: {why}; written to {self._path}")
+            _tell(f"lstmtui: {why}; written to {self._path.current}")
 
     def _write_steps(self, steps: list[WatchedStep], why: str, place: Place | None) -> None:
         if not steps:
             return
-        with TraceDirectory(self._path, several=True) as directory:
-            for name, trace in self._older().items():
+        directory, older = self._path.open()
+        with directory:
+            for name, trace in older.items():
                 write_trace(directory, name, trace)
             for step in steps:
                 name = f"step {step.number}"
@@ -173,13 +172,7 @@ class Watch:
                 if chosen and place is not None and self._condition is not None:
                     header = replace(header, script=_script(self._condition, place))
                 write_trace(directory, name, Trace(header, trace.arrays))
-            directory.finish()
-        self._names += [f"step {step.number}" for step in steps]
-
-    def _older(self) -> dict[str, Trace]:
-        """What this watch wrote before."""
-        found = load(self._path) if self._names else None
-        return {name: found[name] for name in self._names} if isinstance(found, Traces) else {}
+            self._path.finish(directory)
 
     def _title(self) -> str:
         return "watch" if self._condition is None else f"watch when {self._condition.text}"

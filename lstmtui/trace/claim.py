@@ -15,6 +15,10 @@ CLAIM = "claim.lock"
 _TRIES = 100
 
 
+class BusyError(UserError):
+    """Somebody else is writing there."""
+
+
 class Claim:
     """The right to write to a directory, from here until `release`.
 
@@ -24,7 +28,7 @@ class Claim:
         target: the directory, which must be there.
 
     Raises:
-        UserError: another writer, in this process or another, has it.
+        BusyError: another writer, in this process or another, has it.
         FileNotFoundError: there is no such directory.
         OSError: nothing can be written there.
     """
@@ -45,7 +49,7 @@ class Claim:
                 stream.flush()
                 return
             stream.close()  # Its holder removed the file between the two calls.
-        raise UserError(
+        raise BusyError(
             f"{target}: {_holder(self._file)} is writing a trace there; wait for it, or choose another path"
         )
 

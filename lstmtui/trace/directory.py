@@ -55,7 +55,8 @@ class TraceDirectory:
         several: whether `load` gives back several models by name, or one trace.
 
     Raises:
-        UserError: `path` exists and is not a trace, is being written by another, or cannot be written.
+        BusyError: somebody else is writing there.
+        UserError: `path` exists and is not a trace, or cannot be written.
     """
 
     def __init__(self, path: str | Path, *, several: bool) -> None:
