@@ -115,3 +115,9 @@ def test_verdicts_are_objects_that_read_as_sentences() -> None:
     assert f"next: {vanishing.next}>" in repr(vanishing)
     with pytest.raises(TypeError, match=r"must be an lstmtui\.Trace, is Traces"):
         lstmtui.diagnose(lstmtui.Traces(a=trace))  # type: ignore[arg-type]
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    changelog = (Path(__file__).parents[1] / ".github" / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = [line for line in changelog.splitlines() if line.startswith("## ")]
+    assert headings[0].removeprefix("## ").split(",")[0] == lstmtui.__version__

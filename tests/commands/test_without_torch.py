@@ -121,13 +121,13 @@ print(*needs)
 
 def test_the_far_end_says_it_as_well(tmp_path: Path) -> None:
     code = """
-from pathlib import Path
+from types import SimpleNamespace
 from lstmtui import UserError
 from lstmtui.commands.agent import _workshop
-from lstmtui.remote.requests import Open
 from lstmtui.scenario import find_scenario
+asked = SimpleNamespace(device=None, dtype=None, trust=False)
 for work in (
-    lambda: _workshop().record(find_scenario("latch"), Open("latch", None, None, False), None),
+    lambda: _workshop().record(find_scenario("latch"), asked, None),
     lambda: _workshop().engine.rerun(None, ()),
 ):
     try:
