@@ -1,4 +1,4 @@
-"""The types of numpy arrays that everybody uses."""
+"""Numpy arrays as everybody uses them: their types, and what must not be written into."""
 
 from __future__ import annotations
 
@@ -11,3 +11,12 @@ Array = npt.NDArray[Any]
 """An array of any dtype and shape."""
 Vector = npt.NDArray[np.float64]
 """Numbers in float64 that are computed with, of shape (units,)."""
+
+
+def read_only(array: Array) -> Array:
+    """The same numbers as an array that cannot be written into; the array itself still can."""
+    if not isinstance(array, np.ndarray) or not array.flags.writeable:
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from synthetic import editable
 
 import lstmtui
 from lstmtui.session.diagnosis import Verdict
@@ -39,7 +40,7 @@ def made(
     given = None if lengths is None else torch.tensor(lengths)
     loss = loss or (lambda result: (result[0] ** 2).sum())
     trace = lstmtui.record(layer, values, loss=loss, lengths=given)
-    return Trace(trace.header, {key: array.copy() for key, array in trace.arrays.items()})
+    return editable(trace, {key: array.copy() for key, array in trace.arrays.items()})
 
 
 def verdicts(trace: Trace) -> list[Verdict]:

@@ -64,7 +64,15 @@ def synthetic(
         "parity": 1.2e-7,
         "title": "Random numbers",
     } | header
-    return Trace(Header(layers=named, steps=steps, batch=batch, **about), arrays | (extras or {}))
+    return editable(
+        Trace(Header(layers=named, steps=steps, batch=batch, **about), {}), arrays | (extras or {})
+    )
+
+
+def editable(trace: Trace, arrays: dict[str, Array]) -> Trace:
+    """The trace with arrays that a test may write into; those of a recorded one are read-only."""
+    trace.arrays = arrays
+    return trace
 
 
 def _with_parameters(layer: Layer, arrays: dict[str, Array], random: np.random.Generator) -> Layer:

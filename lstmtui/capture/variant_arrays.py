@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 
-from lstmtui.arrays import Array
+from lstmtui.arrays import Array, read_only
 
 
 class VariantArrays(Mapping[str, Array]):
@@ -32,7 +32,7 @@ class VariantArrays(Mapping[str, Array]):
             with self._lock:
                 if key not in self._known:
                     self._known |= self._derive()
-        return self._known[key]
+        return read_only(self._known[key])
 
     def __contains__(self, key: object) -> bool:
         return key in self._keys

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lstmtui.arrays import Array
+from lstmtui.arrays import Array, read_only
 from lstmtui.cells import CELLS, Cell
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
@@ -18,7 +18,7 @@ from lstmtui.trace.summaries import Extent, extent_of, norms_of
 
 
 class Trace:
-    """One recorded run. Immutable; arrays may be memory maps that are read when looked at.
+    """One recorded run. Immutable, its arrays too; they may be memory maps that are read when looked at.
 
     Arrays are (T, B, units) with time on axis 0, whatever the direction of the layer. Timesteps past the
     end of a shorter sequence hold 0.
@@ -26,7 +26,10 @@ class Trace:
 
     def __init__(self, header: Header, arrays: Mapping[str, Array]) -> None:
         self.header = header
-        self.arrays = arrays
+        # Other mappings have what is on disk, elsewhere or worked out later, and give nothing to write into.
+        self.arrays: Mapping[str, Array] = (
+            {key: read_only(array) for key, array in arrays.items()} if isinstance(arrays, dict) else arrays
+        )
         self._norms: dict[str, Array] = {}
         self._extents: dict[str, Extent] = {}
 
@@ -117,7 +120,7 @@ class Trace:
         if kept in self.arrays:
             return self.arrays[kept]
         if key not in self._norms:
-            self._norms[key] = norms_of(self.values(quantity, layer, direction))
+            self._norms[key] = read_only(norms_of(self.values(quantity, layer, direction)))
         return self._norms[key]
 
     def extent(self, quantity: str, layer: int = 0, direction: str = "forward") -> Extent:

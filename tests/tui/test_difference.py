@@ -53,7 +53,7 @@ ACTIONS: tuple[Callable[[DebuggerScreen], None], ...] = (
     lambda screen: screen.action_zoom(),
     lambda screen: screen.action_panel(random.Random(screen.session.cursor.t).choice((1, 3, 5, 8, 9))),
     lambda screen: screen.action_leave(),
-    lambda screen: screen.action_help(),
+    lambda screen: screen.app.action_help(),
     lambda screen: screen.action_command("goto "),
     lambda screen: screen.run_text("print f"),
 )
@@ -115,7 +115,7 @@ async def test_switched_off_everything_is_sent_and_shows_the_same(
         monkeypatch.setenv("LSTMTUI_DIFFERENCE", switch)
         terminal = Terminal(120, 40)
         async with debugger(traces()) as pilot:
-            for action in (*ACTIONS[:13], lambda screen: screen.action_help()):
+            for action in (*ACTIONS[:13], lambda screen: screen.app.action_help()):
                 action(pilot.app.screen)
                 await pilot.pause()
             await settle()

@@ -12,6 +12,7 @@ from lstmtui.session.diagnosis import BAD, FINE, LOOK
 from lstmtui.session.diagnosis.gradients import gradient_verdicts
 from lstmtui.session.language import parse_line
 from lstmtui.trace import Trace
+from lstmtui.trace.keys import NORMS, array_key
 
 
 def last(result) -> torch.Tensor:
@@ -76,8 +77,8 @@ def test_a_layer_the_loss_does_not_depend_on_is_bad() -> None:
 
 def test_the_worst_sequence_explodes_and_the_middle_one_vanishes() -> None:
     trace = made("rnn_tanh", batch=3, loss=lambda result: result[0][-1].sum())
-    norms = trace.norms("dh", 0, "forward")
-    norms[:] = 1.0
+    norms = np.ones((40, 3))
+    trace.arrays[NORMS + array_key("dh", 0, "forward")] = norms  # type: ignore[index]
     norms[:10, 0] = 1e-9  # one of three is not the middle
     norms[:10, 2] = 1e6
     assert only(trace, "vanishing").severity == FINE
