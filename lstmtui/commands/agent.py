@@ -1,4 +1,4 @@
-"""`lstmtui agent`: the remote end, which ssh starts; it speaks on standard input and output."""
+"""`lstmtui agent`: the program on the remote side; it speaks on standard input and output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lstmtui.errors import UserError
 from lstmtui.libraries import load_library
 
 if TYPE_CHECKING:
-    from lstmtui.remote.desk import Progress, Workshop
+    from lstmtui.remote.agent.request_handler import ModelRunner, Progress
     from lstmtui.remote.wire.messages import Open
     from lstmtui.trace import Traces
 
@@ -28,25 +28,25 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve one client; what anything prints goes to standard error, never among the frames."""
     if sys.stdin.isatty() or sys.stdout.isatty():
         raise UserError("the agent is started by `lstmtui open ssh://host/path`, not by hand")
-    from lstmtui.remote.agent import Agent
+    from lstmtui.remote.agent.agent import Agent
 
     source, sink = os.dup(0), os.dup(1)
     os.dup2(2, 1)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     agent = Agent(
-        _workshop(), lambda count: os.read(source, count), lambda data: _write(sink, data), on_gone=_quiet
+        _model_runner(), lambda count: os.read(source, count), lambda data: _write(sink, data), on_gone=_quiet
     )
     signal.signal(signal.SIGTERM, lambda *_: agent.hang_up(stop=True))
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, lambda *_: agent.hang_up())
     agent.serve()
-    # Threads may still be reading, or inside torch: nothing of theirs is wanted any more.
+    # Threads may still be reading, or inside torch: their results are of no use any more.
     os._exit(0)
 
 
 def _quiet() -> None:
-    """Nothing that is printed from now on fails because nobody is there to read it."""
+    """Let nothing that is printed fail because nobody reads it any more."""
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
@@ -58,7 +58,7 @@ def _write(sink: int, data: bytes) -> None:
         view = view[os.write(sink, view) :]
 
 
-def _workshop() -> Workshop:
+def _model_runner() -> ModelRunner:
     from lstmtui.capture.engine import Engine
 
     engine = Engine()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lstmtui.commands.far_end import add_remote_arguments, far_end, is_remote, wanted
+from lstmtui.commands.remote import add_remote_arguments, is_remote, open_request, remote_client
 from lstmtui.commands.run_arguments import add_run_arguments
 from lstmtui.errors import UserError
 from lstmtui.libraries import load_library
@@ -69,8 +69,8 @@ def _session(arguments: argparse.Namespace) -> Iterator[Session]:
     if not is_remote(arguments.target):
         yield Session(_traces(arguments))
         return
-    target, progress = wanted(arguments), ProgressLine()
-    with far_end(arguments) as client:
+    target, progress = open_request(arguments), ProgressLine()
+    with remote_client(arguments) as client:
         try:
             traces = client.open(target, progress)
         finally:

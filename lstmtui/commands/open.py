@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lstmtui.commands.far_end import add_remote_arguments, far_end, is_remote, wanted
+from lstmtui.commands.remote import add_remote_arguments, is_remote, open_request, remote_client
 from lstmtui.commands.run_arguments import add_run_arguments
 from lstmtui.errors import UserError
 from lstmtui.libraries import load_library, require_library
@@ -64,14 +64,14 @@ def _run_remote(arguments: argparse.Namespace) -> int:
     from lstmtui.tui.launch import import_ahead, launch, refuse_what_cannot_be_drawn_on
 
     refuse_what_cannot_be_drawn_on()
-    with far_end(arguments, functools.partial(import_ahead, arguments.color)) as client:
+    with remote_client(arguments, functools.partial(import_ahead, arguments.color)) as client:
         from lstmtui.tui.start import Opening, Start
 
-        target = wanted(arguments)
+        target = open_request(arguments)
         client.impatient = get_ident()
-        client.ask(target)
+        client.begin_to_open(target)
         work = functools.partial(client.open, target)
-        opening = Opening(arguments.target, work, arguments.target, "Opening", "the far end reads it")
+        opening = Opening(arguments.target, work, arguments.target, "Opening", "the agent reads it")
         start = Start(
             opening=opening, engine=client, elsewhere=client, follower=client, follow=arguments.follow
         )

@@ -9,14 +9,14 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from lstmtui.commands.far_end import add_remote_arguments, far_end, is_remote, wanted
+from lstmtui.commands.remote import add_remote_arguments, is_remote, open_request, remote_client
 from lstmtui.commands.run_arguments import add_run_arguments
 from lstmtui.errors import UserError
 from lstmtui.libraries import load_library
 
 if TYPE_CHECKING:
     from lstmtui.playback import OutputFolder, Played, Screen, Script
-    from lstmtui.remote.client import Client
+    from lstmtui.remote.client.client import Client
     from lstmtui.scenario import Scenario
     from lstmtui.session import Command
     from lstmtui.trace import Trace, Traces
@@ -71,9 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run_remote(arguments: argparse.Namespace, folder: OutputFolder) -> int:
     """Play on another machine; a script that was given is read before anything is connected."""
-    target, script = wanted(arguments), _given(arguments)
+    target, script = open_request(arguments), _given(arguments)
     commands = None if script is None else script.parse()
-    with far_end(arguments) as client:
+    with remote_client(arguments) as client:
         from lstmtui.commands.progress import ProgressLine
 
         progress = ProgressLine()

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from remote.pairs import AgentLink, SocketStreams, Workshop
+from remote.pairs import AgentLink, ModelRunner, SocketStreams
 
-from lstmtui.remote.agent import Agent
+from lstmtui.remote.agent.agent import Agent
 from lstmtui.remote.wire.arrays import decode_array, encode_array
 from lstmtui.remote.wire.messages import AboutRequest, Answer, Ask, Elements, Open, Value
 
@@ -114,9 +114,11 @@ class LyingLink(AgentLink):
         self.seed, self.share, self.texts = seed, share, texts
 
     def agent(self, theirs: SocketStreams) -> Agent:
-        """What answers at the far end."""
+        """The agent of one connection."""
         chance = random.Random(self.seed)
-        return Liar(Workshop(), theirs.read, theirs.write, chance=chance, share=self.share, texts=self.texts)
+        return Liar(
+            ModelRunner(), theirs.read, theirs.write, chance=chance, share=self.share, texts=self.texts
+        )
 
 
 class Mutant(Agent):
@@ -154,9 +156,9 @@ class MutatingLink(AgentLink):
         """By query."""
 
     def agent(self, theirs: SocketStreams) -> Agent:
-        """What answers at the far end."""
+        """The agent of one connection."""
         options: dict[str, Any] = {"chance": self.chance, "share": self.share, "count": self.lies}
-        return Mutant(Workshop(), theirs.read, theirs.write, **options)
+        return Mutant(ModelRunner(), theirs.read, theirs.write, **options)
 
 
 def mutated(value: Any, chance: random.Random) -> Any:

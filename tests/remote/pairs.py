@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 
 from lstmtui.capture.engine import Engine
-from lstmtui.remote.agent import Agent
-from lstmtui.remote.client import Client
-from lstmtui.remote.desk import Progress
-from lstmtui.remote.keeper import Patience
+from lstmtui.remote.agent.agent import Agent
+from lstmtui.remote.agent.request_handler import Progress
+from lstmtui.remote.client.client import Client
+from lstmtui.remote.client.connector import ByteStreams
+from lstmtui.remote.client.program import ProgramStreams
+from lstmtui.remote.client.reconnector import RetryPolicy
 from lstmtui.remote.wire.frames import NoFrames
 from lstmtui.remote.wire.messages import Open
 from lstmtui.session import Session
 from lstmtui.trace import Trace, Traces
 
-SOON = Patience(attempts=200, first=0.0, most=0.0)
+SOON = RetryPolicy(attempts=200, first=0.0, most=0.0)
 
 
-class Workshop:
+class ModelRunner:
     """Runs scenarios here."""
 
     engine = Engine()
@@ -106,14 +108,30 @@ class AgentLink:
         return self.streams[-1]
 
     def agent(self, theirs: SocketStreams) -> Agent:
-        """What answers at the far end."""
-        return Agent(Workshop(), theirs.read, theirs.write)
+        """The agent of one connection."""
+        return Agent(ModelRunner(), theirs.read, theirs.write)
+
+
+class ProgramConnector:
+    """A program of this machine as the agent.
+
+    Args:
+        command: its arguments.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.name = command[0]
+        self._command = list(command)
+
+    def connect(self, *, again: bool) -> ByteStreams:
+        """Start it."""
+        return ProgramStreams(self._command, self.name, again=again)
 
 
 @contextmanager
-def connected(link: AgentLink | None = None, patience: Patience = SOON) -> Iterator[Client]:
+def connected(link: AgentLink | None = None, retry_policy: RetryPolicy = SOON) -> Iterator[Client]:
     """A client that is connected to an agent of this process."""
-    client = Client(link or AgentLink(), patience=patience)
+    client = Client(link or AgentLink(), retry_policy=retry_policy)
     client.connect()
     try:
         yield client

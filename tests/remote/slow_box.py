@@ -15,7 +15,7 @@ from terminal import Program
 
 @dataclass(frozen=True)
 class SlowBox:
-    """The far end, and the link to it."""
+    """The remote side, and the link to it."""
 
     box: Box
     relay: Relay

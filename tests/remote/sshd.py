@@ -54,7 +54,7 @@ Host box
 
 @dataclass(frozen=True)
 class Box:
-    """The far end."""
+    """The remote side."""
 
     folder: Path
     port: int

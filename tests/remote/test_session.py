@@ -19,7 +19,7 @@ from remote.pairs import AgentLink, connected, local_session, session_on
 import lstmtui
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.playback.export import export
-from lstmtui.remote.client import Client
+from lstmtui.remote.client.client import Client
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.encoding import decode
 from lstmtui.remote.wire.messages import Open
@@ -181,7 +181,7 @@ def test_a_run_saved_on_the_far_end_can_be_compared_and_others_are_refused_as_he
         assert run(there, f"compare {saved}").ok
         other = lstmtui.load(saved)["LSTM"]  # type: ignore[index]
         there.compared = other
-        with pytest.raises(UserError, match="not on the far end"):
+        with pytest.raises(UserError, match="not on the remote side"):
             vector(there, "h")
 
 
@@ -381,7 +381,7 @@ def test_a_trace_that_grows_is_polled_and_what_was_asked_of_it_before_is_asked_a
             new, self.seen = self.seen != current[0], current[0]
             return grown[current[0]] if new else None
 
-    monkeypatch.setattr("lstmtui.remote.desk.Growth", Growing)
+    monkeypatch.setattr("lstmtui.remote.agent.request_handler.Growth", Growing)
     link = AgentLink()
     with session_on(tmp_path, link) as (session, client):
         assert (session.trace.steps, client.state, client.poll()) == (5, "live", None)

@@ -17,9 +17,9 @@ from remote.sshd import Box, needs_sshd, running
 import lstmtui
 from lstmtui.__main__ import main
 from lstmtui.errors import UserError
-from lstmtui.remote.client import Client
-from lstmtui.remote.link import SshLink
-from lstmtui.remote.target import parse_target
+from lstmtui.remote.client.client import Client
+from lstmtui.remote.client.ssh import SshConnector
+from lstmtui.remote.client.ssh_target import parse_ssh_target
 from lstmtui.remote.wire.messages import Open
 from lstmtui.session import Session, vector
 
@@ -92,8 +92,8 @@ def test_a_session_over_ssh_survives_the_death_of_its_link_and_leaves_no_agent(
     saved: Path, state: Path
 ) -> None:
     real = lstmtui.load(saved)["GRU"]  # type: ignore[index]
-    target = parse_target(f"ssh://box{saved}")
-    client = Client(SshLink(target, os.environ["LSTMTUI_REMOTE_COMMAND"]))
+    target = parse_ssh_target(f"ssh://box{saved}")
+    client = Client(SshConnector(target, os.environ["LSTMTUI_REMOTE_COMMAND"]))
     client.connect()
     try:
         session = Session(client.open(Open(target.path)), client, client)
@@ -122,7 +122,7 @@ def test_an_agent_ends_when_ssh_is_killed(saved: Path, state: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "command", "said"),
     [
-        ("ssh://box/nowhere.toml", None, "there is no such file or trace on the far end"),
+        ("ssh://box/nowhere.toml", None, "there is no such file or trace on the remote side"),
         ("ssh://box/x", "no-such-lstmtui agent", "--remote-command"),
         ("ssh://127.0.0.1:1/x", None, "ssh could not connect"),
         ("ssh://-oProxyCommand=x/x", None, "begins with no -"),
@@ -143,13 +143,13 @@ def test_noise_of_a_shell_is_put_up_with(box: Box, saved: Path, capsys: pytest.C
     assert output.out == "t=2\nt == 2 holds: t = 2 at t=2, model LSTM\n"
     assert "to gpu" in output.err
     with pytest.raises(UserError, match="Welcome"):
-        Client(SshLink(parse_target("ssh://box/x"), "echo Welcome")).connect()
+        Client(SshConnector(parse_ssh_target("ssh://box/x"), "echo Welcome")).connect()
 
 
 def test_the_agent_is_not_for_a_terminal_and_prints_nothing_among_its_frames() -> None:
     code = (
         "import sys, os; sys.argv = ['lstmtui', 'agent']; from lstmtui import __main__;"
-        "from lstmtui.remote.agent import Agent; serve = Agent.serve;"
+        "from lstmtui.remote.agent.agent import Agent; serve = Agent.serve;"
         "Agent.serve = lambda self: (print('noise'), os.system('echo more'), serve(self)); __main__.main()"
     )
     done = subprocess.run(
@@ -175,7 +175,7 @@ def test_an_agent_of_another_protocol_is_a_sentence_that_says_which_to_update(
     saved: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = (
-        'import lstmtui.remote.agent as agent; agent.PROTOCOL = 99; agent.__version__ = "9.9";'
+        'import lstmtui.remote.agent.agent as agent; agent.PROTOCOL = 99; agent.__version__ = "9.9";'
         'from lstmtui.__main__ import main; main([\\"agent\\"])'
     ).replace('"9.9"', '\\"9.9\\"')
     assert main(["play", f"ssh://box{saved}", "--remote-command", f'{sys.executable} -c "{code}"']) == 2
@@ -183,8 +183,8 @@ def test_an_agent_of_another_protocol_is_a_sentence_that_says_which_to_update(
 
 
 def test_two_clients_of_one_machine_leave_each_other_alone(scenario: Path, state: Path) -> None:
-    target = parse_target(f"ssh://box{scenario}")
-    clients = [Client(SshLink(target, os.environ["LSTMTUI_REMOTE_COMMAND"])) for _ in range(2)]
+    target = parse_ssh_target(f"ssh://box{scenario}")
+    clients = [Client(SshConnector(target, os.environ["LSTMTUI_REMOTE_COMMAND"])) for _ in range(2)]
     sessions = []
     try:
         for client in clients:

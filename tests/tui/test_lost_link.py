@@ -1,4 +1,4 @@
-"""The way to the far end on screen: while something is opened there, and once the link is lost."""
+"""The link to an agent on screen: while something is opened, and once the link is lost."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_opening_says_what_is_done_there_and_where_a_recording_goes(debugg
             progress(f"LSTM; recording to {place}, and on if the link is lost", 10, 20)
         return synthetic()
 
-    opening = Opening("ssh://gpu/~/run.toml", work, doing="Opening", first="the far end reads it")
+    opening = Opening("ssh://gpu/~/run.toml", work, doing="Opening", first="the agent reads it")
     async with debugger(Start(opening=opening), (80, 24)) as pilot:
         assert "Opening ssh://gpu/~/run.toml" in shown(pilot)
         await pilot.pause(0.25)

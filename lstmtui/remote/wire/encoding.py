@@ -30,7 +30,7 @@ def _no_reference(trace: Trace) -> Any:
 
 
 def _no_trace(reference: Any) -> Trace:
-    raise ProtocolError("the other end sent a trace where it has no place")
+    raise ProtocolError("the other side sent a trace where it has no place")
 
 
 def encode(value: Any, reference_of: ReferenceOf = _no_reference, *, half: bool = False) -> bytes:
@@ -108,7 +108,7 @@ def decode(annotation: Any, data: bytes | msgspec.Raw, trace_of: TraceOf = _no_t
         return decoder.decode(data)
     except (msgspec.MsgspecError, ValueError, TypeError, OverflowError) as error:
         reason = printable(str(error)[:_LONGEST_REASON])
-        raise ProtocolError(f"the other end sent what has no place here: {reason}") from error
+        raise ProtocolError(f"the other side sent what has no place here: {reason}") from error
 
 
 def map_texts(value: Any, change: Callable[[str], str]) -> Any:

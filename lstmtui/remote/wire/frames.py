@@ -30,7 +30,7 @@ class NoFrames(ProtocolError):
     """The stream ended, or went on for too long, without a first frame."""
 
     def __init__(self, noise: bytes) -> None:
-        super().__init__("the far end did not answer as lstmtui does")
+        super().__init__("the program did not answer as lstmtui does")
         self.noise = printable(noise.decode("utf-8", "replace").replace("\r\n", "\n"), lines=True).strip()
         """What came in its place, safe to show."""
 
@@ -39,7 +39,7 @@ def encode_frame(message: Any) -> bytes:
     """A message as a frame.
 
     Raises:
-        ProtocolError: it cannot travel, or is beyond the limits, so that the other end would refuse it.
+        ProtocolError: it cannot travel, or is beyond the limits, so that the other side would refuse it.
     """
     payload = encode(message)
     if len(payload) > LARGEST_FRAME:
@@ -117,7 +117,7 @@ class FrameReader:
             return None
         kind, length = _HEAD.unpack(head)
         if kind not in (_PLAIN, _ZLIB) or length > LARGEST_FRAME:
-            raise ProtocolError("the other end sent something that is no frame")
+            raise ProtocolError("the other side sent something that is no frame")
         data = self._take(length)
         return None if data is None else (decode_payload(kind, data, annotation), _HEAD.size + length)
 

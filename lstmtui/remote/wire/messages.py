@@ -1,4 +1,4 @@
-"""The messages of both ends. Each is of exactly one kind, so that what may not come together cannot."""
+"""The messages of client and agent; each is of one kind, so that it is a value or an error, never neither."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Hello(Struct, frozen=True):
     session: str = ""
     """From the client: a random name, by which a later agent finds what an earlier one recorded."""
     torch: bool = True
-    """From the agent: whether models can be run there."""
+    """From the agent: whether it can run models."""
 
 
 class Open(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="open"):
@@ -37,9 +37,9 @@ class Open(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="open"):
     trust: bool = False
     """Whether the user lets the scenario run code of theirs."""
     token: str = ""
-    """Of what the client knows already; where it is still the same, the answer is this token alone."""
+    """Of what the client has opened before; where it is still the same, the answer is this token alone."""
     wait: bool = False
-    """Whether to wait for a trace that is not there yet."""
+    """Whether to wait for a trace that does not exist yet."""
 
 
 class Answer(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="answer"):
@@ -110,7 +110,7 @@ class Cancel(Struct, frozen=True, array_like=True, tag="cancel"):
 
 
 class Ping(Struct, frozen=True, array_like=True, tag="ping"):
-    """The client is still there; answered by `Pong`."""
+    """A sign of life of the client; answered by `Pong`."""
 
 
 class Bye(Struct, frozen=True, array_like=True, tag="bye"):
@@ -168,7 +168,7 @@ class Part(Struct, frozen=True, array_like=True, tag="part"):
 
 
 class Pong(Struct, frozen=True, array_like=True, tag="pong"):
-    """The agent is still there."""
+    """A sign of life of the agent."""
 
 
 class Refused(Struct, frozen=True, array_like=True, tag="refused"):

@@ -1,4 +1,4 @@
-"""How the two ends name runs and places: with all that an agent that is new needs to answer."""
+"""How client and agent name runs and places: with all that a new agent needs to answer."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Opened(Struct, frozen=True, eq=False):
     several: bool
     """Whether they are `Traces`, be it of one model."""
     token: str = ""
-    """Another one for whatever is not the same."""
+    """The same for the same traces, and for no others."""
     state: str = ""
     """ "live" while it is being recorded, how that ended, or empty where it was complete from the start."""
 

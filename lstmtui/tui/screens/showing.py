@@ -91,8 +91,8 @@ class ShowingScreen(PlayingScreen):
         except Exception as error:
             if self.session.elsewhere is None:
                 raise
-            # Whatever the far end says, the screen outlives it.
-            self.message = Stop("refused", f"the far end's answer cannot be shown: {error}")
+            # Whatever the agent says, the screen outlives it.
+            self.message = Stop("refused", f"the agent's answer cannot be shown: {error}")
         self._outstanding.discard(panel)
         panel.waits = False
 

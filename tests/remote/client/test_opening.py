@@ -15,8 +15,8 @@ from lstmtui.session import Session, vector
 def test_a_link_that_is_lost_between_the_answer_and_who_waits_for_it_changes_nothing(saved: Path) -> None:
     link, target = AgentLink(), Open(str(saved))
     with connected(link) as client:
-        client.ask(target)
-        wait_until(lambda: link.streams[0].received > 500 and client._exchange.reopening)
+        client.begin_to_open(target)
+        wait_until(lambda: link.streams[0].received > 500 and client._dispatcher.reopening)
         link.streams[0].end.shutdown(socket.SHUT_RDWR)
         wait_until(lambda: link.connections == 2)
         session = Session(client.open(target), client, client)

@@ -10,8 +10,8 @@ from time import monotonic
 from lstmtui import __version__
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
-from lstmtui.remote.exchange import Exchange
-from lstmtui.remote.link import Streams
+from lstmtui.remote.client.connector import ByteStreams
+from lstmtui.remote.client.dispatcher import Dispatcher
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.frames import MAGIC, FrameReader, NoFrames, encode_frame
 from lstmtui.remote.wire.messages import PROTOCOL, Bye, FromAgent, Hello, Pong, Refused
@@ -19,7 +19,7 @@ from lstmtui.remote.wire.messages import PROTOCOL, Bye, FromAgent, Hello, Pong, 
 GREETING = 20.0
 """Seconds that a connection made anew has to give a first frame."""
 _FAREWELL = 3.0
-"""Seconds that an agent gets to end after it was told to."""
+"""Seconds that an agent gets to end by itself after `Bye`."""
 _LOOK = 0.25
 _LONGEST_VERSION = 40
 
@@ -32,13 +32,13 @@ class Connection:
     """Frames over the streams of one link.
 
     Args:
-        streams: which are closed with it.
-        exchange: what is sent, and who gets what comes.
+        streams: closed with the connection.
+        dispatcher: gives what is sent, and takes what comes.
         on_news: called by the reading thread after each message that matters to somebody.
     """
 
-    def __init__(self, streams: Streams, exchange: Exchange, on_news: Callable[[], None]) -> None:
-        self._streams, self._exchange, self._on_news = streams, exchange, on_news
+    def __init__(self, streams: ByteStreams, dispatcher: Dispatcher, on_news: Callable[[], None]) -> None:
+        self._streams, self._dispatcher, self._on_news = streams, dispatcher, on_news
         self.heard = self.began = monotonic()
         self.ended = Event()
         self.problem: UserError | None = None
@@ -118,23 +118,23 @@ class Connection:
                 message, size = received
                 if isinstance(message, Refused):
                     raise UserError(printable(message.reason))
-                if not isinstance(message, Pong) and self._exchange.received(message, size):
+                if not isinstance(message, Pong) and self._dispatcher.received(message, size):
                     self._on_news()
         except UserError as error:
             self.problem = error
         except (OSError, ValueError) as error:
             # A stream that was closed while it was read; what a message holds has its own handling.
             if not self.ended.is_set() and isinstance(error, ValueError):
-                self.problem = ProtocolError(f"the far end sent what cannot be read: {printable(str(error))}")
+                self.problem = ProtocolError(f"the agent sent what cannot be read: {printable(str(error))}")
         finally:
             self.ended.set()
 
     def _writing(self) -> None:
         with suppress(OSError):
             while not self.ended.is_set():
-                data = self._exchange.outgoing(self, _LOOK)
+                data = self._dispatcher.outgoing(self, _LOOK)
                 if data and not self.ended.is_set():
                     with self._write_lock:
                         self._streams.write(data)
-        # What was taken and not sent is asked for again on the next connection.
+        # What was taken and not sent is sent again on the next connection.
         self.ended.set()

@@ -1,4 +1,4 @@
-"""The far end: answers what a client asks, over two byte streams, for as long as somebody is there."""
+"""The agent: answers the requests of a client, over two byte streams, until the client has gone."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from msgspec import Raw
 from lstmtui import __version__
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.printable import printable
-from lstmtui.remote.desk import Desk, Job, Workshop
-from lstmtui.remote.queue import RequestQueue
-from lstmtui.remote.recordings import remove_leftovers
+from lstmtui.remote.agent.recordings import remove_leftovers
+from lstmtui.remote.agent.request_handler import ModelRunner, Reporter, RequestHandler
+from lstmtui.remote.agent.request_queue import RequestQueue
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.frames import MAGIC, FrameReader, encode_frame
 from lstmtui.remote.wire.messages import (
@@ -43,7 +43,7 @@ from lstmtui.session.expressions import ExpressionError
 
 SILENCE = 15.0
 """Seconds without a sign of the client after which it is taken to be gone."""
-PATIENCE = 2.0
+GRACE = 2.0
 """Seconds that work which nobody waits for any more gets to stop by itself."""
 _TELL_EVERY = 0.1
 """Seconds between two reports of progress."""
@@ -56,7 +56,7 @@ class Agent:
     """One connection.
 
     Args:
-        workshop: what runs models.
+        model_runner: what runs models.
         read: gives at most so many bytes; none at the end.
         write: sends all bytes, or raises OSError.
         silence: seconds without a sign of the client after which it is taken to be gone.
@@ -65,17 +65,17 @@ class Agent:
 
     def __init__(
         self,
-        workshop: Workshop,
+        model_runner: ModelRunner,
         read: Read,
         write: Write,
         silence: float = SILENCE,
         on_gone: Callable[[], None] | None = None,
     ) -> None:
-        self._workshop, self._silence, self._on_gone = workshop, silence, on_gone
+        self._model_runner, self._silence, self._on_gone = model_runner, silence, on_gone
         self._frames, self._write = FrameReader(read), write
         self._writing = Lock()
         self._queue = RequestQueue()
-        self._desk: Desk | None = None
+        self._handler: RequestHandler | None = None
         self._heard = monotonic()
         self._gone, self._stopped, self._idle = Event(), Event(), Event()
         self._idle.set()
@@ -94,7 +94,7 @@ class Agent:
             self._on_gone()
         while self._recording and not self._stopped.is_set() and not self._idle.wait(0.25):
             pass
-        self._idle.wait(PATIENCE)
+        self._idle.wait(GRACE)
 
     def hang_up(self, *, stop: bool = False) -> None:
         """Take the client to be gone.
@@ -113,7 +113,7 @@ class Agent:
             while not self._gone.is_set():
                 self._received(self._next(FromClient))
         except UserError as error:
-            # Whoever sends this can still be told what is wrong with it.
+            # The client may still be able to say what is wrong with it.
             self._send(Refused(str(error)))
         except (OSError, EOFError, ValueError):
             pass
@@ -131,7 +131,7 @@ class Agent:
         if hello.protocol != PROTOCOL:
             raise ProtocolError(f"lstmtui {__version__} there does not fit {hello.lstmtui} here: update one")
         remove_leftovers()
-        self._desk = Desk(self._workshop, hello.session)
+        self._handler = RequestHandler(self._model_runner, hello.session)
 
     def _received(self, message: FromClient) -> None:
         """What needs no work is done at once, the rest in its turn."""
@@ -144,9 +144,9 @@ class Agent:
             case Bye():
                 self._stopped.set()
                 self._queue.close()
-                if self._desk is not None:
-                    self._idle.wait(PATIENCE)
-                    self._desk.leave()
+                if self._handler is not None:
+                    self._idle.wait(GRACE)
+                    self._handler.leave()
                 self._gone.set()  # the process may end from here on
             case Ask():
                 self._queue.put(message)
@@ -164,9 +164,9 @@ class Agent:
 
     def _outcome(self, ask: Ask) -> AboutRequest:
         """The answer, or why there is none; whatever goes wrong with one request, the next is answered."""
-        assert self._desk is not None
+        assert self._handler is not None
         try:
-            return Value(ask.id, Raw(self._desk.do(ask.request, self._job(ask.id))))
+            return Value(ask.id, Raw(self._handler.do(ask.request, self._reporter(ask.id))))
         except Cancelled:
             return CancelledMessage(ask.id)
         except UserError as error:
@@ -174,12 +174,12 @@ class Agent:
             is_of_expression = isinstance(error, ExpressionError)
             return Failure(ask.id, reason, "expression" if is_of_expression else "user")
         except MemoryError:
-            return Failure(ask.id, "the far end has not enough memory for this")
+            return Failure(ask.id, "the remote side has not enough memory for this")
         except Exception as error:
-            why = f"the far end could not do this: {type(error).__name__}: {error}"
+            why = f"the agent could not do this: {type(error).__name__}: {error}"
             return Failure(ask.id, printable(why, lines=True))
 
-    def _job(self, number: int) -> Job:
+    def _reporter(self, number: int) -> Reporter:
         reported = 0.0
 
         def check() -> None:
@@ -202,7 +202,7 @@ class Agent:
             self._recording = True
             self._send(Recording(number, path))
 
-        return Job(progress, part, recording)
+        return Reporter(progress, part, recording)
 
     def _send(self, message: Hello | FromAgent, before: bytes = b"") -> None:
         """Send a message, unless nobody is there."""

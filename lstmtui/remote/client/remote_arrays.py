@@ -1,4 +1,4 @@
-"""The arrays of a run on the agent's machine: their shapes are here, their numbers come when asked for."""
+"""The arrays of a run on the agent's machine: shapes are here, numbers come when they are indexed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lstmtui.trace.validation import shape_problems
 LARGEST_FETCH = 1 << 28
 """Bytes of one array that are fetched at most; an export has no such bound."""
 PART = 1 << 20
-"""Bytes that are asked for at once."""
+"""Bytes of one request."""
 _LARGEST_AXIS = 1 << 48
 LONGEST_WORD = 1 << 12
 """Characters of a name, a title and the like, which the top line is made of again and again."""
@@ -35,7 +35,7 @@ class RemoteArrays(Mapping[str, Array]):
     Args:
         run: whose they are.
         shapes: what there is.
-        lengths: of the sequences, (B,), which are here, by key.
+        lengths: of the sequences, (B,), by key.
         fetch: brings part of an array.
     """
 
@@ -84,7 +84,7 @@ class RemoteArray:
 
     @property
     def nbytes(self) -> int:
-        """Bytes, were it all here."""
+        """Bytes of all of it."""
         return self.size * self.dtype.itemsize
 
     def __len__(self) -> int:
@@ -112,7 +112,7 @@ class RemoteArray:
             at = given.index(Ellipsis)
             given[at : at + 1] = [slice(None)] * (self.ndim - len(given) + 1)
         if not all(isinstance(one, (int, np.integer, slice)) for one in given):
-            raise TypeError("an array of the far end is indexed by integers and slices")
+            raise TypeError("an array on the remote side is indexed by integers and slices")
         return given + [slice(None)] * (self.ndim - len(given))
 
     def _fetched(self, axes: list[tuple[range, bool, bool]]) -> Array:
@@ -126,9 +126,9 @@ class RemoteArray:
         block = max(1, PART // max(1, row))
         parts = []
         for start in range(0, len(steps), block):
-            asked = [(ts, kept) for ts, _, kept in axes]
-            asked[sliced] = (steps[start : start + block], True)
-            parts.append(self._part(asked))
+            context = [(ts, kept) for ts, _, kept in axes]
+            context[sliced] = (steps[start : start + block], True)
+            parts.append(self._part(context))
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def _part(self, axes: list[tuple[range, bool]]) -> Array:
@@ -136,7 +136,7 @@ class RemoteArray:
         part = self._arrays.fetch(self._position, index)
         expected = tuple(len(ts) for ts, kept in axes if kept)
         if not isinstance(part, np.ndarray) or (part.shape, part.dtype) != (expected, self.dtype):
-            raise ProtocolError("the other end sent another part of an array than it was asked for")
+            raise ProtocolError("the agent sent another part of an array than the client wants")
         return part
 
 
@@ -149,14 +149,14 @@ def _axis(index: int | slice, size: int) -> tuple[range, bool, bool]:
     return (positions[::-1], True, True) if positions.step < 0 else (positions, False, True)
 
 
-def run_of(trace: Trace) -> RunReference:
+def reference_of(trace: Trace) -> RunReference:
     """The reference of a run on the agent's machine.
 
     Raises:
         UserError: it is not there.
     """
     if not isinstance(trace.arrays, RemoteArrays):
-        raise UserError(f"{trace.name}: this run is not on the far end, and cannot be looked at together")
+        raise UserError(f"{trace.name}: this run is not on the remote side, and cannot be looked at together")
     return trace.arrays.run
 
 
@@ -190,10 +190,10 @@ def remote_trace(model: RunDescription, run: RunReference, fetch: Fetch, base: T
     fits = fits and all(a.shape == (header.batch,) and a.dtype.kind in "iu" for a in model.lengths.values())
     known = {array.key: {"shape": list(array.shape), "dtype": array.dtype} for array in model.arrays}
     if not fits or shape_problems(header, known):
-        raise ProtocolError("what the far end says of its trace does not fit together")
+        raise ProtocolError("what the agent says of its trace does not fit together")
     trace = Trace(header, RemoteArrays(run, model.arrays, model.lengths, fetch))
     if base is not None and not _is_variant(trace, base):
-        raise ProtocolError("what the far end made is no run of the same model on the same input")
+        raise ProtocolError("what the agent made is no run of the same model on the same input")
     return trace
 
 

@@ -1,4 +1,4 @@
-"""What a client waits for."""
+"""A request that was made and whose answer has not come yet."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from msgspec import Raw, structs
 
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.printable import printable
-from lstmtui.remote.cache import Answered
-from lstmtui.remote.questions import Question
+from lstmtui.remote.client.answer_cache import Reply
+from lstmtui.remote.client.query_request import CacheableRequest
 from lstmtui.remote.wire import messages
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.messages import AboutRequest, Ask, Request
@@ -23,14 +23,15 @@ _ERRORS: dict[str, type[UserError]] = {"user": UserError, "expression": Expressi
 
 
 @dataclass(eq=False)
-class Job:
-    """One request until it is answered; it is sent again where the link was lost before that."""
+class PendingRequest:
+    """One request until its reply is here; it is sent again where the link was lost before that."""
 
     number: int
     request: Request
     take: Callable[[Raw], Any]
-    question: Question | None = None
-    """What is asked, if the answer is kept."""
+    """Decodes the answer and checks it."""
+    cacheable: CacheableRequest | None = None
+    """The same with its key, if the answer is kept."""
     early: bool = False
     """Nobody waits for it yet."""
     waiting: int = 0
@@ -38,46 +39,46 @@ class Job:
     size: int = 0
     """About how many bytes the answer will have on the wire."""
     sent: bool = False
-    asked: float = field(default_factory=monotonic)
-    """When it was last asked."""
+    requested: float = field(default_factory=monotonic)
+    """When somebody last wanted it."""
     progress: tuple[str, int, int] | None = None
-    """How far it is, if that is news."""
-    place: str = ""
+    """What is being done, how far it is, and of how much; None before the first report."""
+    recorded_at: str = ""
     """Where it is being recorded, if it is."""
     parts: deque[bytes] | None = None
-    """Parts of a file that have arrived."""
+    """Parts of a file that have arrived; None for requests that are not answered by a file."""
     arrived: int = 0
     """Bytes of such parts."""
-    answered: Answered | None = None
+    reply: Reply | None = None
 
     def receive(self, message: AboutRequest) -> None:
-        """A message about this job: the answer, or something on the way to it."""
+        """Take a message about this request: the reply, or something on the way to it."""
         match message:
             case messages.Value(_, value):
-                self.answered = self._answered(value)
+                self.reply = self._decoded(value)
             case messages.Failure(_, error, kind):
-                self.answered = Answered(error=_ERRORS[kind](printable(error, lines=True)))
+                self.reply = Reply(error=_ERRORS[kind](printable(error, lines=True)))
             case messages.Cancelled():
-                self.answered = Answered(error=Cancelled())
+                self.reply = Reply(error=Cancelled())
             case messages.Progress(_, activity, done, total):
                 self.progress = (printable(activity, lines=True), done, total)
             case messages.Recording(_, path):
-                self.place = printable(path, lines=True)
+                self.recorded_at = printable(path, lines=True)
             case messages.Part(_, data) if self.parts is not None:
                 self.parts.append(data)
                 self.arrived += len(data)
 
-    def _answered(self, value: Raw) -> Answered:
+    def _decoded(self, value: Raw) -> Reply:
         try:
-            return Answered(self.take(value))
+            return Reply(self.take(value))
         except UserError as error:
-            return Answered(error=error)
+            return Reply(error=error)
         except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError):
-            return Answered(error=ProtocolError("the far end sent an answer that makes no sense"))
+            return Reply(error=ProtocolError("the agent sent an answer that makes no sense"))
 
     @property
     def ask(self) -> Ask:
-        """The request as it is sent: an export from where its bytes are here."""
+        """The message to send: an export goes on after the bytes that have arrived."""
         request = self.request
         if isinstance(request, messages.Export) and self.arrived:
             request = structs.replace(request, offset=self.arrived)

@@ -1,4 +1,4 @@
-"""A far end that lies, and a trace made to hurt: the screen says so, stays, and answers its keys."""
+"""An agent that lies, and a trace made to hurt: the screen says so, stays, and answers its keys."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ async def test_a_panel_that_cannot_show_an_answer_says_so_and_the_next_answer_is
         assert "Step: unit 0 at t=2" in shown(pilot)
 
 
-async def test_a_verdict_of_the_far_end_writes_no_file(debugger, tmp_path: Path) -> None:
+async def test_a_verdict_of_an_agent_writes_no_file(debugger, tmp_path: Path) -> None:
     async with debugger(synthetic(), (120, 40)) as pilot:
         screen = await opened(pilot)
         panel = screen.panels[0]

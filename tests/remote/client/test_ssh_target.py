@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lstmtui.errors import UserError
-from lstmtui.remote.link import SshLink
-from lstmtui.remote.target import Target, parse_target
+from lstmtui.remote.client.ssh import SshConnector
+from lstmtui.remote.client.ssh_target import SshTarget, parse_ssh_target
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from lstmtui.remote.target import Target, parse_target
     ],
 )
 def test_a_url_names_a_place(url: str, host: str, path: str, user: str | None, port: int | None) -> None:
-    assert parse_target(url) == Target(host, path, user, port, url)
+    assert parse_ssh_target(url) == SshTarget(host, path, user, port, url)
 
 
 @pytest.mark.parametrize(
@@ -81,13 +81,13 @@ def test_a_url_names_a_place(url: str, host: str, path: str, user: str | None, p
 )
 def test_what_ssh_or_a_shell_might_take_for_something_else_is_refused(url: str) -> None:
     with pytest.raises(UserError) as caught:
-        parse_target(url)
+        parse_ssh_target(url)
     assert "ssh://[user@]host[:port]/path" in str(caught.value)
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in str(caught.value))
 
 
 def test_the_host_stands_behind_the_options_and_the_path_not_at_all() -> None:
-    link = SshLink(parse_target("ssh://me@gpu:2222/$(x)"), "lstmtui agent")
+    link = SshConnector(parse_ssh_target("ssh://me@gpu:2222/$(x)"), "lstmtui agent")
     assert link.arguments(again=False) == [
         *("ssh", "-T", "-l", "me", "-p", "2222", "--", "gpu", "lstmtui agent"),
     ]

@@ -38,7 +38,7 @@ class Recordings:
 
     def __init__(self, session: str) -> None:
         if not _NAME.fullmatch(session):
-            raise UserError("the other end gave the session a name that no lstmtui gives")
+            raise UserError("the client gave the session a name that no lstmtui gives")
         self.folder = _root() / session
 
     def file(self, target: Open) -> Path:
@@ -97,9 +97,9 @@ def _locked(lock: BinaryIO) -> bool:
 
 
 def _root() -> Path:
-    given = os.environ.get("LSTMTUI_STATE_DIR")
-    if given:
-        return Path(given) / "recordings"
+    directory = os.environ.get("LSTMTUI_STATE_DIR")
+    if directory:
+        return Path(directory) / "recordings"
     from platformdirs import user_state_path
 
     return user_state_path("lstmtui") / "recordings"

@@ -19,24 +19,24 @@ _ESCAPE = re.compile(r"%(?:([0-9A-Fa-f]{2})|.?)")
 
 
 @dataclass(frozen=True)
-class Target:
+class SshTarget:
     """A file or a trace on another machine."""
 
     host: str
     path: str
-    """Absolute, or beginning with ~/ for the home directory there."""
+    """Absolute, or beginning with ~/ for the home directory of that machine."""
     user: str | None = None
     port: int | None = None
     url: str = ""
     """As it was given."""
 
 
-def is_remote(target: str) -> bool:
+def is_remote(target: str | None) -> bool:
     """Whether a target is meant to be on another machine."""
-    return target.startswith(SCHEME)
+    return target is not None and target.startswith(SCHEME)
 
 
-def parse_target(url: str) -> Target:
+def parse_ssh_target(url: str) -> SshTarget:
     """The parts of ssh://[user@]host[:port]/path; in the path %20 and the like are decoded.
 
     Raises:
@@ -55,7 +55,7 @@ def parse_target(url: str) -> Target:
     if not slash or not decoded or decoded in ("~", "~/"):
         raise _wrong(url, "there is no path after the host")
     decoded = decoded if decoded.startswith("~/") else "/" + decoded
-    return Target(host, decoded, user if at else None, port, url)
+    return SshTarget(host, decoded, user if at else None, port, url)
 
 
 def _host_and_port(address: str, url: str) -> tuple[str, int | None]:

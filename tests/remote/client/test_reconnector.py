@@ -15,17 +15,26 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from remote.pairs import SOON, AgentLink, SocketStreams, Workshop, connected, local_session, session_on
+from remote.pairs import (
+    SOON,
+    AgentLink,
+    ModelRunner,
+    ProgramConnector,
+    SocketStreams,
+    connected,
+    local_session,
+    session_on,
+)
 from remote.test_session import run
 
 import lstmtui
 from lstmtui.capture.engine import Engine
 from lstmtui.errors import UserError
-from lstmtui.remote import desk, keeper
-from lstmtui.remote.cache import AnswerCache
-from lstmtui.remote.client import Client
-from lstmtui.remote.keeper import Patience
-from lstmtui.remote.link import ProgramLink
+from lstmtui.remote.agent import request_handler
+from lstmtui.remote.client import reconnector
+from lstmtui.remote.client.answer_cache import AnswerCache
+from lstmtui.remote.client.client import Client
+from lstmtui.remote.client.reconnector import RetryPolicy
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.encoding import encode
 from lstmtui.remote.wire.frames import MAGIC, decode_payload, encode_frame
@@ -91,8 +100,8 @@ def cheap_agents(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def rerun(trace: Trace, edits: Any, loss: Any = None, progress: Any = None) -> Trace:
         return engine.rerun(trace, tuple(edits), loss)
 
-    monkeypatch.setattr(desk, "Growth", Loaded)
-    monkeypatch.setattr(Workshop.engine, "rerun", rerun)
+    monkeypatch.setattr(request_handler, "Growth", Loaded)
+    monkeypatch.setattr(ModelRunner.engine, "rerun", rerun)
 
 
 def test_a_link_that_is_cut_two_hundred_times_at_any_byte_changes_nothing(
@@ -104,7 +113,7 @@ def test_a_link_that_is_cut_two_hundred_times_at_any_byte_changes_nothing(
     # Some cuts come before it is open, most at any byte of an answer.
     longest = 8000
     link = AgentLink(lambda: chance.randrange(100, longest) if link.connections <= 200 else None)
-    with connected(link, patience=SOON) as client:
+    with connected(link, retry_policy=SOON) as client:
         traces = client.open(Open(str(saved)))
         longest = 3000
         while link.connections <= 200:
@@ -113,7 +122,7 @@ def test_a_link_that_is_cut_two_hundred_times_at_any_byte_changes_nothing(
             assert session.cursor == expected.cursor
             np.testing.assert_array_equal(vector(session, "dh"), vector(expected, "dh"))
             # What is here already is not asked for again, and is not cut.
-            client._exchange._cache = AnswerCache()
+            client._dispatcher._cache = AnswerCache()
         assert client.trouble == ""
     assert link.connections == 201
     for thread in link.threads:
@@ -143,7 +152,7 @@ def until(condition: Callable[[], object]) -> None:
 
 def test_a_link_that_stays_away_is_given_up_in_a_sentence_and_can_be_tried_again(saved: Path) -> None:
     link = AgentLink()
-    with connected(link, Patience(attempts=2, first=0.0, most=0.0)) as client:
+    with connected(link, RetryPolicy(attempts=2, first=0.0, most=0.0)) as client:
         session = Session(client.open(Open(str(saved))), client, client)
         seen = vector(session, "h")
         news: list[str] = []
@@ -163,8 +172,8 @@ def test_a_link_that_stays_away_is_given_up_in_a_sentence_and_can_be_tried_again
 
 
 def test_a_stalled_link_is_said_and_then_replaced(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "STALLED", 0.2)
-    monkeypatch.setattr(keeper, "SILENT", 1.0)
+    monkeypatch.setattr(reconnector, "STALLED", 0.2)
+    monkeypatch.setattr(reconnector, "SILENT", 1.0)
     link = AgentLink()
     with connected(link) as client:
         session = Session(client.open(Open(str(saved))), client, client)
@@ -291,8 +300,10 @@ def test_messages_that_nobody_asked_for_are_ignored_and_garbage_is_the_end() -> 
 def test_ten_thousand_mutated_answers_are_refused_or_are_answers(saved: Path) -> None:
     """In frames that are in order, what a hostile agent may say about what it opened."""
     chance = random.Random(5)
-    nothing = desk.Job(lambda *_: None, lambda _: None, lambda _: None)
-    opened = msgspec.msgpack.decode(desk.Desk(Workshop(), "0" * 32).do(Open(str(saved)), nothing))
+    nothing = request_handler.Reporter(lambda *_: None, lambda _: None, lambda _: None)
+    opened = msgspec.msgpack.decode(
+        request_handler.RequestHandler(ModelRunner(), "0" * 32).do(Open(str(saved)), nothing)
+    )
     del opened["models"]["GRU"]
     opened["models"]["LSTM"]["arrays"] = opened["models"]["LSTM"]["arrays"][:4]
     data = encode(Value(1, msgspec.Raw(msgspec.msgpack.encode(opened))))
@@ -306,14 +317,14 @@ def test_ten_thousand_mutated_answers_are_refused_or_are_answers(saved: Path) ->
         except ProtocolError:
             kinds.add("no message")
             continue
-        client.ask(target)
-        job = client._asked.pop(target)
-        job.receive(message)
-        if job.answered is None or job.answered.error is not None:
+        client.begin_to_open(target)
+        pending = client._opening.pop(target)
+        pending.receive(message)
+        if pending.reply is None or pending.reply.error is not None:
             kinds.add("no answer")
             continue
         try:
-            client._traces(job.answered.value)
+            client._traces(pending.reply.value)
             kinds.add("an answer")
         except ProtocolError:
             kinds.add("what does not fit together")
@@ -323,8 +334,8 @@ def test_ten_thousand_mutated_answers_are_refused_or_are_answers(saved: Path) ->
 def test_ten_thousand_mutated_requests_are_refused_or_answered(saved: Path) -> None:
     """In frames that are in order, what a hostile client may ask for."""
     chance = random.Random(6)
-    work = desk.Desk(Workshop(), "0" * 32)
-    nothing = desk.Job(lambda *_: None, lambda _: None, lambda _: None)
+    work = request_handler.RequestHandler(ModelRunner(), "0" * 32)
+    nothing = request_handler.Reporter(lambda *_: None, lambda _: None, lambda _: None)
     work.do(Open(str(saved)), nothing)
     place = Place(t=3)
 
@@ -374,7 +385,7 @@ def test_ten_thousand_mutated_requests_are_refused_or_answered(saved: Path) -> N
 def test_a_program_that_is_no_agent_is_a_sentence_with_what_it_said(
     program: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    client = Client(ProgramLink([sys.executable, "-c", program]))
+    client = Client(ProgramConnector([sys.executable, "-c", program]))
     with pytest.raises(UserError, match=said) as caught:
         client.connect()
     assert "\x1b" not in str(caught.value) + capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Whether an answer can be one to what was asked: its shapes, its lengths, and the places it speaks of."""
+"""Whether an answer can be one to a query: its shapes, its lengths, and the places it speaks of."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _NUMBERS, _INTEGERS, _TRUTHS = "biuf", "biu", "b"
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """What was asked, as far as the answer depends on it."""
+class QueryContext:
+    """A query, as far as the answer depends on it."""
 
     trace: Trace
     baseline: Trace
@@ -53,27 +53,27 @@ class Asked:
 
     @property
     def units(self) -> int:
-        """Of the quantity that was asked for."""
+        """Of the quantity that is wanted."""
         return int(self.trace.values(self.arguments["quantity"], self.layer, self.direction).shape[2])
 
     def trace_of(self, name: str) -> Trace:
-        """A trace among the arguments; the selected one where there is none."""
+        """A trace among the arguments; the selected one where the argument is None."""
         return self.arguments.get(name) or self.trace
 
 
-def is_answer(name: str, asked: Asked, answer: Any) -> bool:
-    """Whether a reading could have given this.
+def is_answer(name: str, context: QueryContext, answer: Any) -> bool:
+    """Whether a query could have come to this.
 
     Args:
-        name: of the reading.
-        asked: what was asked.
-        answer: of the type that the reading's annotation says.
+        name: of the query.
+        context: the query.
+        answer: of the type that the query's annotation says.
 
     Raises:
         UserError: the run has no such quantity, layer or direction.
     """
     check = CHECKS.get(name)
-    return check is None or check(asked, answer)
+    return check is None or check(context, answer)
 
 
 def _array(value: Any, kinds: str, *shape: int) -> bool:
@@ -85,12 +85,12 @@ def _places(values: Any, count: int) -> bool:
     return all(0 <= value < count for value in values)
 
 
-def _window(asked: Asked, answer: Window) -> bool:
-    arguments, units = asked.arguments, asked.units
+def _window(context: QueryContext, answer: Window) -> bool:
+    arguments, units = context.arguments, context.units
     rows = arguments.get("rows")
     per_row = 1 if rows is None else -(-units // max(1, rows))
     start, stop = arguments["start"], arguments["stop"]
-    timesteps = len(range(asked.trace.steps)[start:stop])
+    timesteps = len(range(context.trace.steps)[start:stop])
     facts = (answer.quantity, answer.start, answer.stop, answer.units, answer.units_per_row)
     return (
         facts == (arguments["quantity"], start, stop, units, per_row)
@@ -99,12 +99,12 @@ def _window(asked: Asked, answer: Window) -> bool:
     )
 
 
-def _limit(asked: Asked, answer: float) -> bool:
+def _limit(context: QueryContext, answer: float) -> bool:
     return isfinite(answer) and answer >= 0
 
 
-def _signal(asked: Asked, answer: Signal) -> bool:
-    count = asked.arguments["stop"] - asked.arguments["start"]
+def _signal(context: QueryContext, answer: Signal) -> bool:
+    count = context.arguments["stop"] - context.arguments["start"]
     return (
         len(answer.lines) + len(answer.rows) <= _MOST
         and all(_array(line.values, _NUMBERS, count) for line in answer.lines)
@@ -113,34 +113,34 @@ def _signal(asked: Asked, answer: Signal) -> bool:
     )
 
 
-def _outline(asked: Asked, answer: Outline | None) -> bool:
+def _outline(context: QueryContext, answer: Outline | None) -> bool:
     if answer is None:
         return True
-    pixels, shape = asked.arguments["pixels"], answer.envelope
+    pixels, shape = context.arguments["pixels"], answer.envelope
     return (
         all(_array(end, "f", pixels) for end in (shape.low, shape.high))
         and all(_array(truth, _TRUTHS, pixels) for truth in (shape.given, shape.joined))
-        and _array(answer.marks, "u", asked.arguments["cells"])
+        and _array(answer.marks, "u", context.arguments["cells"])
     )
 
 
-def _evaluated(asked: Asked, answer: Any) -> bool:
+def _evaluated(context: QueryContext, answer: Any) -> bool:
     values = [result.value for result in answer if isinstance(result, Vector)]
-    most = asked.arguments.get("most")
+    most = context.arguments.get("most")
     fits = all(v.ndim == 1 and v.dtype.kind in _NUMBERS and (most is None or len(v) <= most) for v in values)
-    return fits and len(answer) == len(asked.arguments["expressions"])
+    return fits and len(answer) == len(context.arguments["expressions"])
 
 
-def _first_hits(asked: Asked, answer: Any) -> bool:
-    ts = asked.arguments["ts"]
-    return len(answer) == len(asked.arguments["conditions"]) and all(t is None or t in ts for t in answer)
+def _first_hits(context: QueryContext, answer: Any) -> bool:
+    ts = context.arguments["ts"]
+    return len(answer) == len(context.arguments["conditions"]) and all(t is None or t in ts for t in answer)
 
 
-def _passed(asked: Asked, answer: Passed) -> bool:
-    way, conditions = len(asked.arguments["ts"]), len(asked.arguments["conditions"])
+def _passed(context: QueryContext, answer: Passed) -> bool:
+    way, conditions = len(context.arguments["ts"]), len(context.arguments["conditions"])
     count = len(answer.at) if answer.at.ndim == 1 else -1
     return (
-        count <= asked.arguments["most"]
+        count <= context.arguments["most"]
         and _array(answer.at, _INTEGERS, count)
         and _array(answer.which, _INTEGERS, count)
         and _places(answer.at.tolist(), way)
@@ -152,46 +152,46 @@ def _passed(asked: Asked, answer: Passed) -> bool:
     )
 
 
-def _hits_within(asked: Asked, answer: Any) -> bool:
-    page = asked.arguments["page"]
+def _hits_within(context: QueryContext, answer: Any) -> bool:
+    page = context.arguments["page"]
     return all(t in page for t in answer) and all(a < b for a, b in pairwise(answer))
 
 
-def _routes(asked: Asked, answer: tuple[Split, ...]) -> bool:
+def _routes(context: QueryContext, answer: tuple[Split, ...]) -> bool:
     def fits(split: Split) -> bool:
-        if split.state not in asked.selected.layout.cell.states:
+        if split.state not in context.selected.layout.cell.states:
             return False
         vectors = (split.whole, split.later, *(route.values for route in split.routes))
-        units = asked.selected.size(split.state)
-        timesteps = 0 <= split.t <= asked.last_t and 0 <= split.later_t <= asked.last_t
+        units = context.selected.size(split.state)
+        timesteps = 0 <= split.t <= context.last_t and 0 <= split.later_t <= context.last_t
         return timesteps and len(vectors) <= _MOST and all(_array(v, _NUMBERS, units) for v in vectors)
 
     return len(answer) <= 2 and all(fits(split) for split in answer)
 
 
-def _reach(asked: Asked, answer: Reach | None) -> bool:
+def _reach(context: QueryContext, answer: Reach | None) -> bool:
     if answer is None:
         return True
     return (
-        answer.state in asked.selected.layout.cell.states
-        and 0 <= answer.start <= asked.last_t
+        answer.state in context.selected.layout.cell.states
+        and 0 <= answer.start <= context.last_t
         and not answer.steps < 0
     )
 
 
-def _half_lives(asked: Asked, answer: Any) -> bool:
-    return answer is None or _array(answer, _NUMBERS, asked.selected.hidden_size)
+def _half_lives(context: QueryContext, answer: Any) -> bool:
+    return answer is None or _array(answer, _NUMBERS, context.selected.hidden_size)
 
 
-def _horizon(asked: Asked, answer: Horizon) -> bool:
-    return _half_lives(asked, answer.half_lives) and _reach(asked, answer.reach)
+def _horizon(context: QueryContext, answer: Horizon) -> bool:
+    return _half_lives(context, answer.half_lives) and _reach(context, answer.reach)
 
 
-def _place(asked: Asked, answer: FirstBad | Divergence | None) -> bool:
+def _place(context: QueryContext, answer: FirstBad | Divergence | None) -> bool:
     """Whether the selected run has the place: a layer and a direction, or neither."""
     if answer is None:
         return True
-    trace = asked.trace
+    trace = context.trace
     return (
         _has(trace, answer.layer, answer.direction)
         and -1 <= answer.t < trace.steps
@@ -200,17 +200,17 @@ def _place(asked: Asked, answer: FirstBad | Divergence | None) -> bool:
     )
 
 
-def _first_bad(asked: Asked, answer: FirstBad | None) -> bool:
-    which = asked.arguments.get("which", "forward")
-    return _place(asked, answer) and (answer is None or (answer.which == which and answer.where != ""))
+def _first_bad(context: QueryContext, answer: FirstBad | None) -> bool:
+    which = context.arguments.get("which", "forward")
+    return _place(context, answer) and (answer is None or (answer.which == which and answer.where != ""))
 
 
-def _diagnosis(asked: Asked, answer: tuple[Verdict, ...]) -> bool:
+def _diagnosis(context: QueryContext, answer: tuple[Verdict, ...]) -> bool:
     def fits(verdict: Verdict) -> bool:
         return (
             verdict.name in NAMES
             and verdict.severity in SEVERITIES
-            and _has(asked.trace, verdict.layer, verdict.direction)
+            and _has(context.trace, verdict.layer, verdict.direction)
             and len(verdict.units) <= _MOST
         )
 
@@ -224,11 +224,11 @@ def _has(trace: Trace, layer: int | None, direction: str) -> bool:
     return 0 <= layer < len(trace.layers) and direction in trace.layers[layer].directions
 
 
-def _expectation(asked: Asked, answer: Expectation) -> bool:
+def _expectation(context: QueryContext, answer: Expectation) -> bool:
     return not (answer.error and (answer.held or answer.operands))
 
 
-def _equations(asked: Asked, answer: tuple[Equation, ...]) -> bool:
+def _equations(context: QueryContext, answer: tuple[Equation, ...]) -> bool:
     def fits(equation: Equation) -> bool:
         spans = (equation.left, equation.symbols, *equation.numbers)
         return (
@@ -236,17 +236,17 @@ def _equations(asked: Asked, answer: tuple[Equation, ...]) -> bool:
             and max(len(equation.numbers), len(equation.parts), *map(len, spans)) <= _MOST
         )
 
-    stages = asked.selected.layout.cell.stages
+    stages = context.selected.layout.cell.stages
     return _in_order([e.quantity for e in answer], stages) and all(fits(equation) for equation in answer)
 
 
-def _numbers_at(asked: Asked, answer: tuple[Numbers, ...]) -> bool:
-    cell, unit = asked.selected.layout.cell, asked.unit
-    quantities = {q for q in (*cell.states, *cell.quantities) if unit < asked.selected.size(q)}
+def _numbers_at(context: QueryContext, answer: tuple[Numbers, ...]) -> bool:
+    cell, unit = context.selected.layout.cell, context.unit
+    quantities = {q for q in (*cell.states, *cell.quantities) if unit < context.selected.size(q)}
     return (
         [numbers.quantity for numbers in answer] == list(dict.fromkeys(n.quantity for n in answer))
         and {numbers.quantity for numbers in answer} == quantities
-        and all((numbers.recorded is None) == (asked.trace is asked.baseline) for numbers in answer)
+        and all((numbers.recorded is None) == (context.trace is context.baseline) for numbers in answer)
     )
 
 
@@ -256,7 +256,7 @@ def _in_order(members: Sequence[str], of: Sequence[str]) -> bool:
     return all(member in remaining for member in members)
 
 
-def _survivals(asked: Asked, answer: Survivals) -> bool:
+def _survivals(context: QueryContext, answer: Survivals) -> bool:
     """The states, or why nothing can be said of them."""
     return (
         not (answer.states and answer.refusal)
@@ -265,19 +265,19 @@ def _survivals(asked: Asked, answer: Survivals) -> bool:
     )
 
 
-def _both_norms(asked: Asked, answer: Any) -> bool:
-    steps = (asked.trace.steps, asked.trace_of("other").steps)
+def _both_norms(context: QueryContext, answer: Any) -> bool:
+    steps = (context.trace.steps, context.trace_of("other").steps)
     return all(_array(norms, _NUMBERS, count) for norms, count in zip(answer, steps, strict=True))
 
 
-CHECKS: dict[str, Callable[[Asked, Any], bool]] = {
+CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "window": _window,
     "difference": _window,
-    "vector": lambda asked, answer: _array(answer, _NUMBERS, asked.units),
+    "vector": lambda context, answer: _array(answer, _NUMBERS, context.units),
     "extent": _limit,
     "color_limit": _limit,
     "difference_limit": _limit,
-    "gradient_norms": lambda asked, answer: _array(answer, _NUMBERS, asked.trace_of("trace").steps),
+    "gradient_norms": lambda context, answer: _array(answer, _NUMBERS, context.trace_of("trace").steps),
     "both_norms": _both_norms,
     "gradient_outline": _outline,
     "signal": _signal,
@@ -293,9 +293,9 @@ CHECKS: dict[str, Callable[[Asked, Any], bool]] = {
     "horizon": _horizon,
     "half_lives": _half_lives,
     "gradient_reach": _reach,
-    "unit_reaches": lambda asked, answer: isinstance(answer, np.ndarray) and answer.ndim == 1,
+    "unit_reaches": lambda context, answer: isinstance(answer, np.ndarray) and answer.ndim == 1,
     "first_bad": _first_bad,
     "parting": _place,
     "diagnose": _diagnosis,
 }
-"""By the name of the reading."""
+"""By the name of the query."""

@@ -1,4 +1,4 @@
-"""The runs an agent has, and the sessions it answers on; what is missing is made again."""
+"""The runs of an agent, and the sessions that answer queries on them; what is missing is made again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_SESSIONS = 8
 Progress = Callable[[str, int, int], None]
 
 
-class Shelf:
+class RunStore:
     """Runs by reference.
 
     Args:
@@ -62,19 +62,19 @@ class Shelf:
             return self.traces[self.names[reference.model]]
         key = encode(reference)
         if key not in self._runs:
-            found = self._made(reference, progress)
-            if found is None:
+            trace = self._made(reference, progress)
+            if trace is None:
                 raise UserError(f"{reference.path}: there is no saved trace any more")
-            self._keep(key, found)
+            self._keep(key, trace)
         self._runs.move_to_end(key)
         return self._runs[key]
 
     def saved(self, reference: RunReference) -> Trace | None:
         """A saved run; None where there is no trace."""
-        found = self._made(reference, None)
-        if found is not None:
-            self._keep(encode(reference), found)
-        return found
+        trace = self._made(reference, None)
+        if trace is not None:
+            self._keep(encode(reference), trace)
+        return trace
 
     def session(self, runs: SessionRuns | None, place: Place) -> Session:
         """A session on these runs, with its cursor there.
@@ -114,9 +114,9 @@ class Shelf:
             base = saved_run(reference.path, name)
         if base is None or not (reference.edits or reference.loss):
             return base
-        told = None if progress is None else lambda done, total: progress(name, done, total)
+        report = None if progress is None else lambda done, total: progress(name, done, total)
         edits = [replace(edit, model=name) for edit in reference.edits]
-        return self._engine.rerun(base, edits, reference.loss, told)
+        return self._engine.rerun(base, edits, reference.loss, report)
 
     def _keep(self, key: bytes, trace: Trace) -> None:
         self._runs[key] = trace
@@ -124,15 +124,15 @@ class Shelf:
             self._runs.popitem(last=False)
 
 
-def described(trace: Trace, like: Trace | None = None) -> RunDescription:
+def describe(trace: Trace, like: Trace | None = None) -> RunDescription:
     """What a client is told of a run.
 
     Args:
         trace: the run.
-        like: one whose arrays have the same shapes; those of `trace` may not have been worked out yet.
+        like: a run whose arrays have the same shapes; those of `trace` may not have been worked out yet.
     """
-    known = trace.arrays if like is None else like.arrays
-    arrays = ((key, known[key] if key in known else trace.arrays[key]) for key in trace.arrays)
+    similar = trace.arrays if like is None else like.arrays
+    arrays = ((key, similar[key] if key in similar else trace.arrays[key]) for key in trace.arrays)
     shapes = tuple(ArrayShape(key, array.shape, array.dtype.str) for key, array in arrays)
     lengths = {key: np.asarray(trace.arrays[key]) for key in trace.arrays if is_lengths(key)}
     return RunDescription(trace.header, shapes, {"lengths": np.asarray(trace.lengths), **lengths})

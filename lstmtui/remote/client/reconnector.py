@@ -1,4 +1,4 @@
-"""Keeps a connection: notices when it stalls or ends, and makes another one, patiently but not for ever."""
+"""Notices when a connection stalls or ends, and makes another one, patiently but not for ever."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from time import monotonic
 
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
-from lstmtui.remote.connection import GREETING, Connection, LinkLost
-from lstmtui.remote.exchange import Exchange
-from lstmtui.remote.link import Link
+from lstmtui.remote.client.connection import GREETING, Connection, LinkLost
+from lstmtui.remote.client.connector import Connector
+from lstmtui.remote.client.dispatcher import Dispatcher
 from lstmtui.remote.wire.messages import Hello
 
 STALLED, SILENT = 3.0, 12.0
-"""Seconds without a byte after which the user is told, and after which the connection is given up."""
+"""Seconds without a byte after which the screen says so, and after which the connection is given up."""
 _SETTLED = 30.0
 """Seconds after which a connection counts as a good one, whatever came over it."""
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How often, and how soon again, a lost link is tried."""
 
     attempts: int = 10
@@ -34,33 +34,33 @@ class Patience:
         return min(self.most, self.first * 2.0 ** min(attempt - 1, 30))
 
 
-class Keeper:
-    """The connection that there is, and the thread that sees to it.
+class Reconnector:
+    """Holds the current connection, and watches over it in a thread.
 
     Args:
-        link: what connects.
-        exchange: whose messages are carried.
+        connector: connects to an agent.
+        dispatcher: gives what is sent, and takes what comes.
         session: the client's name for its session.
         on_news: called when `trouble` is another, from any thread.
-        patience: how a lost link is tried again.
+        retry_policy: how a lost link is tried again.
     """
 
     def __init__(
         self,
-        link: Link,
-        exchange: Exchange,
+        connector: Connector,
+        dispatcher: Dispatcher,
         session: str,
         on_news: Callable[[], None],
-        patience: Patience,
+        retry_policy: RetryPolicy,
     ) -> None:
-        self._link, self._exchange, self._session = link, exchange, session
-        self._on_news, self._patience = on_news, patience
+        self._connector, self._dispatcher, self._session = connector, dispatcher, session
+        self._on_news, self._retry_policy = on_news, retry_policy
         self._connection: Connection | None = None
         self._pending: Connection | None = None
-        """One that is being made."""
+        """A connection that is being made."""
         self._attempt = 0
         self._is_stalled = False
-        """Whether the user was told so."""
+        """Whether the screen says so."""
         self._closed, self._now = Event(), Event()
         self._lock = Lock()
         self.hello = Hello("", 0)
@@ -68,11 +68,11 @@ class Keeper:
     @property
     def trouble(self) -> str:
         """What is wrong with the link, in a few words; empty where all is well."""
-        failure, connection = self._exchange.failure, self._connection
+        failure, connection = self._dispatcher.failure, self._connection
         if failure is not None:
             return f"link lost, R reconnects: {failure}"
         if connection is None or connection.ended.is_set():
-            return f"reconnecting, attempt {max(1, self._attempt)} of {self._patience.attempts}"
+            return f"reconnecting, attempt {max(1, self._attempt)} of {self._retry_policy.attempts}"
         silent = monotonic() - connection.heard
         return f"link stalled for {silent:.0f} s" if silent > STALLED else ""
 
@@ -91,7 +91,7 @@ class Keeper:
     def retry(self) -> None:
         """Try again now, be it after giving up."""
         self._attempt = 0
-        self._exchange.fail(None)
+        self._dispatcher.fail(None)
         self._now.set()
 
     def close(self) -> None:
@@ -104,11 +104,11 @@ class Keeper:
             pending.close()
         if connection is not None:
             (connection.leave if is_well else connection.close)()
-        self._exchange.fail(UserError("the link has been closed"))
+        self._dispatcher.fail(UserError("the link has been closed"))
 
     def _connect(self, *, again: bool) -> None:
-        streams = self._link.connect(again=again)
-        connection = self._pending = Connection(streams, self._exchange, self._on_news)
+        streams = self._connector.connect(again=again)
+        connection = self._pending = Connection(streams, self._dispatcher, self._on_news)
         try:
             self.hello = connection.greet(self._session, GREETING if again else None)
         except BaseException:
@@ -121,13 +121,13 @@ class Keeper:
                 connection.close()
                 return
             self._connection = connection
-        self._exchange.restart(connection)
+        self._dispatcher.restart(connection)
         connection.start()
 
     def _keep(self) -> None:
         while not self._closed.is_set():
             connection = self._connection
-            if self._exchange.failure is not None or connection is None:
+            if self._dispatcher.failure is not None or connection is None:
                 if connection is not None:
                     connection.close()
                 self._now.wait()
@@ -147,23 +147,23 @@ class Keeper:
             self._on_news()
 
     def _ended(self, connection: Connection) -> None:
-        """A connection is over: see whether another one may do."""
+        """Make another connection after one that is over, where that may help."""
         connection.close()
         if self._closed.is_set():
             return
         if connection.problem is not None:
             self._give_up(str(connection.problem))
             return
-        if self._exchange.answers_of_connection or monotonic() - connection.began > _SETTLED:
+        if self._dispatcher.replies_of_connection or monotonic() - connection.began > _SETTLED:
             self._attempt = 0
         self._reconnect()
 
     def _reconnect(self) -> None:
         why = "it ends each time before anything is answered"
-        while not self._closed.is_set() and self._attempt < self._patience.attempts:
+        while not self._closed.is_set() and self._attempt < self._retry_policy.attempts:
             self._attempt += 1
             self._on_news()
-            self._now.wait(self._patience.pause(self._attempt))
+            self._now.wait(self._retry_policy.pause(self._attempt))
             self._now.clear()
             if self._closed.is_set():
                 return
@@ -184,5 +184,5 @@ class Keeper:
             self._give_up(why)
 
     def _give_up(self, why: str) -> None:
-        self._exchange.fail(UserError(printable(why)))
+        self._dispatcher.fail(UserError(printable(why)))
         self._on_news()

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from remote.hostile import LyingLink
-from remote.pairs import AgentLink, Workshop, session_on
+from remote.pairs import AgentLink, ModelRunner, session_on
 
 from lstmtui.errors import UserError
-from lstmtui.remote.agent import Agent
-from lstmtui.remote.answers import CHECKS
+from lstmtui.remote.agent.agent import Agent
+from lstmtui.remote.client.answer_checks import CHECKS
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.session import Session, equations_at, parse_line, vector, window
 from lstmtui.session.diagnosis import diagnose
@@ -47,8 +47,8 @@ class Otherwise(AgentLink):
         readings = every_reading()
 
         def opened(session: str) -> None:
-            assert agent._desk is not None
-            agent._desk._readings = {
+            assert agent._handler is not None
+            agent._handler._readings = {
                 name: replace(one, function=self._lying(one.function)) for name, one in readings.items()
             }
 
@@ -181,7 +181,7 @@ def test_texts_of_answers_are_cut_short(saved: Path) -> None:
 def test_a_what_if_of_other_sizes_than_its_run_is_refused(lie: Any, saved: Path) -> None:
     """The cursor is on the run, and would be beyond the other's end."""
 
-    class Otherwise(Workshop):
+    class Otherwise(ModelRunner):
         class engine:
             @staticmethod
             def rerun(trace: Trace, *_: Any) -> Trace:
@@ -190,5 +190,5 @@ def test_a_what_if_of_other_sizes_than_its_run_is_refused(lie: Any, saved: Path)
     link = AgentLink()
     link.agent = lambda theirs: Agent(Otherwise(), theirs.read, theirs.write)  # type: ignore[method-assign]
     with session_on(saved, link) as (session, _):
-        assert "far end" in said(session, "set c[1] = 2.5 from 4")
+        assert "the agent" in said(session, "set c[1] = 2.5 from 4")
         assert session.trace is session.baseline

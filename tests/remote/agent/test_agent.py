@@ -12,15 +12,14 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from remote.pairs import AgentLink, Workshop, connected
+from remote.pairs import AgentLink, ModelRunner, ProgramConnector, connected
 
 from lstmtui.errors import Cancelled, UserError
-from lstmtui.remote import recordings
-from lstmtui.remote.agent import Agent
-from lstmtui.remote.client import Client
-from lstmtui.remote.link import ProgramLink
-from lstmtui.remote.queue import RequestQueue
-from lstmtui.remote.recordings import Recordings, remove_leftovers
+from lstmtui.remote.agent import recordings
+from lstmtui.remote.agent.agent import Agent
+from lstmtui.remote.agent.recordings import Recordings, remove_leftovers
+from lstmtui.remote.agent.request_queue import RequestQueue
+from lstmtui.remote.client.client import Client
 from lstmtui.remote.wire.messages import Ask, Open, Poll
 from lstmtui.session import Session, vector
 
@@ -29,13 +28,13 @@ AGENT = [sys.executable, "-m", "lstmtui", "agent"]
 
 def test_a_saved_trace_is_served_without_torch(saved: Path) -> None:
     code = (
-        "import sys; from lstmtui.remote.agent import Agent; from lstmtui.__main__ import main;"
+        "import sys; from lstmtui.remote.agent.agent import Agent; from lstmtui.__main__ import main;"
         "from lstmtui.remote.wire.messages import Failure; work = Agent._outcome;"
         "answer = lambda self, ask: Failure(ask.id, 'torch') if 'torch' in sys.modules else work(self, ask);"
         "Agent._outcome = lambda self, ask: (work(self, ask), answer(self, ask))[1];"
         "main(['agent'])"
     )
-    client = Client(ProgramLink([sys.executable, "-c", code]))
+    client = Client(ProgramConnector([sys.executable, "-c", code]))
     client.connect()
     try:
         session = Session(client.open(Open(str(saved))), client, client)
@@ -58,13 +57,13 @@ def test_an_agent_goes_when_its_input_ends_and_when_it_is_told_to() -> None:
 def test_an_agent_that_hears_nothing_goes() -> None:
     reading, writing = os.pipe()
     began = monotonic()
-    Agent(Workshop(), lambda most: os.read(reading, most), lambda data: None, silence=0.3).serve()
+    Agent(ModelRunner(), lambda most: os.read(reading, most), lambda data: None, silence=0.3).serve()
     assert monotonic() - began < 2
     os.close(writing)
     os.close(reading)
 
 
-class Slowly(Workshop):
+class Slowly(ModelRunner):
     """Records when it is allowed to."""
 
     def __init__(self) -> None:
@@ -88,9 +87,9 @@ class Slowly(Workshop):
 @pytest.fixture
 def slowly(monkeypatch: pytest.MonkeyPatch) -> Slowly:
     pytest.importorskip("torch")
-    workshop = Slowly()
-    monkeypatch.setattr("remote.pairs.Workshop", lambda: workshop)
-    return workshop
+    model_runner = Slowly()
+    monkeypatch.setattr("remote.pairs.ModelRunner", lambda: model_runner)
+    return model_runner
 
 
 def until(condition: Any) -> None:

@@ -1,8 +1,7 @@
-"""The way to an agent: a program, here the system's own ssh, whose input and output are the link."""
+"""A running program as the way to an agent: its input and its output are the link."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from codecs import getincrementaldecoder
@@ -10,11 +9,10 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from threading import Lock, Thread
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING
 
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
-from lstmtui.remote.target import Target
 
 if TYPE_CHECKING:
     from lstmtui.remote.wire.frames import NoFrames
@@ -26,100 +24,6 @@ _SSH_FAILED = 255
 _GONE_WITHIN = 2.0
 """Seconds that a program gets to end after its streams have."""
 _LAST_LINES = 8
-
-
-class Streams(Protocol):
-    """Two byte streams to an agent."""
-
-    def read(self, most: int) -> bytes:
-        """At least one byte; none at the end."""
-
-    def write(self, data: bytes) -> None:
-        """Send all bytes; raises OSError where nobody takes them."""
-
-    def began(self) -> None:
-        """A first frame has come."""
-
-    def failure(self, error: NoFrames) -> str:
-        """Why no frame came, in a sentence."""
-
-    def close(self, wait: float = 0.0) -> None:
-        """Let go, after so many seconds in which the other end may do so; a read that waits ends."""
-
-
-class Link(Protocol):
-    """What connects to an agent, as often as it has to."""
-
-    name: str
-    """What is connected to."""
-
-    def connect(self, *, again: bool) -> Streams:
-        """New streams.
-
-        Args:
-            again: not for the first time: nobody can be asked for a password any more.
-
-        Raises:
-            UserError: there is no way at all.
-        """
-
-
-class SshLink:
-    """ssh to the host of a target.
-
-    Args:
-        target: where to.
-        remote_command: what starts the agent there; a line for the shell there.
-    """
-
-    def __init__(self, target: Target, remote_command: str = REMOTE_COMMAND) -> None:
-        self.name = target.host
-        self._target, self._remote_command = target, remote_command
-        self._begun: Streams | None = None
-
-    def begin(self) -> None:
-        """Start ssh for the first time already: it takes as long as importing what speaks over it.
-
-        Raises:
-            UserError: there is no ssh.
-        """
-        self._begun = self._started(again=False)
-
-    def arguments(self, *, again: bool) -> list[str]:
-        """The command line; no shell of this machine reads it."""
-        target = self._target
-        user = [] if target.user is None else ["-l", target.user]
-        port = [] if target.port is None else ["-p", str(target.port)]
-        batch = ["-o", "BatchMode=yes"] if again else []
-        return ["ssh", "-T", *batch, *user, *port, "--", target.host, self._remote_command]
-
-    def connect(self, *, again: bool) -> Streams:
-        """Start ssh; it asks for passwords and about host keys on the terminal itself."""
-        begun, self._begun = self._begun, None
-        return begun or self._started(again=again)
-
-    def _started(self, *, again: bool) -> Streams:
-        program = shutil.which("ssh")
-        if program is None:
-            raise UserError("there is no ssh on this machine's PATH; install OpenSSH")
-        command = [program, *self.arguments(again=again)[1:]]
-        return ProgramStreams(command, self.name, again=again, remote_command=self._remote_command)
-
-
-class ProgramLink:
-    """A program of this machine as the agent.
-
-    Args:
-        command: its arguments.
-    """
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self.name = command[0]
-        self._command = list(command)
-
-    def connect(self, *, again: bool) -> Streams:
-        """Start it."""
-        return ProgramStreams(self._command, self.name, again=again)
 
 
 class ProgramStreams:

@@ -1,4 +1,4 @@
-"""What an agent does when it is asked."""
+"""What an agent does for each request."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import numpy as np
 from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.playback.export import export
-from lstmtui.remote.recordings import Recordings
-from lstmtui.remote.shelf import Shelf, described
+from lstmtui.remote.agent.recordings import Recordings
+from lstmtui.remote.agent.run_store import RunStore, describe
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.encoding import decode, encode
 from lstmtui.remote.wire.messages import Answer, Elements, Export, Load, Open, Poll, Request, Rerun
@@ -31,14 +31,14 @@ from lstmtui.trace.growth import Growth
 LARGEST_PART = 1 << 22
 """Bytes of an array that are sent at once."""
 LOOK_AGAIN = 0.2
-"""Seconds between two looks for a trace that is not there yet."""
+"""Seconds between two looks for a trace that does not exist yet."""
 PART_OF_FILE = 1 << 16
 """Bytes of an export in one message."""
 
 Progress = Callable[[str, int, int], None]
 
 
-class Workshop(Protocol):
+class ModelRunner(Protocol):
     """What reads scenarios and runs models on the agent's machine."""
 
     @property
@@ -54,123 +54,123 @@ class Workshop(Protocol):
 
 
 @dataclass
-class Job:
-    """One request while it is worked on."""
+class Reporter:
+    """Tells the client about one request while it is worked on."""
 
     progress: Progress
-    """Tells the client how far it is; raises `lstmtui.Cancelled` where nobody wants it any more."""
+    """How far it is; raises `lstmtui.Cancelled` where nobody wants it any more."""
     part: Callable[[bytes], None]
-    """Sends a part of a file."""
+    """The next part of a file."""
     recording: Callable[[str], None]
-    """Says that a recording begins, and where it is kept."""
+    """That a recording begins, and where it is kept."""
 
 
-class Desk:
+class RequestHandler:
     """Answers requests, one after another.
 
     Args:
-        workshop: what runs models.
+        model_runner: what runs models.
         session: the client's name for it.
     """
 
-    def __init__(self, workshop: Workshop, session: str) -> None:
-        self._workshop = workshop
+    def __init__(self, model_runner: ModelRunner, session: str) -> None:
+        self._model_runner = model_runner
         self._recordings = Recordings(session)
         self._readings = every_reading()
-        self._shelf: Shelf | None = None
+        self._run_store: RunStore | None = None
         self._growth: Growth | None = None
         self._opened: Opened | None = None
 
-    def do(self, request: Request, job: Job) -> bytes:
+    def do(self, request: Request, reporter: Reporter) -> bytes:
         """What the request asks for, encoded.
 
         Raises:
             UserError: it cannot be done.
             Cancelled: nobody wants it any more.
         """
-        work: Callable[[Desk, Any, Job], bytes] = self._WORK[type(request)]
-        return work(self, request, job)
+        work: Callable[[RequestHandler, Any, Reporter], bytes] = self._WORK[type(request)]
+        return work(self, request, reporter)
 
     def leave(self) -> None:
         """The client is done: forget what was recorded for it."""
         self._recordings.remove()
 
     @property
-    def shelf(self) -> Shelf:
+    def run_store(self) -> RunStore:
         """The opened runs."""
-        if self._shelf is None:
+        if self._run_store is None:
             raise ProtocolError("nothing has been opened")
-        return self._shelf
+        return self._run_store
 
-    def _open(self, request: Open, job: Job) -> bytes:
+    def _open(self, request: Open, reporter: Reporter) -> bytes:
         try:
             path = Path(request.path).expanduser()
             is_folder, exists = path.is_dir(), path.exists()
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(f"{request.path}: cannot be opened: {error}") from error
         if request.wait:
-            return encode(self._put_on_shelf(self._awaited(path, job)))
+            return encode(self._store(self._awaited(path, reporter)))
         if not exists:
-            raise UserError(f"{request.path}: there is no such file or trace on the far end")
+            raise UserError(f"{request.path}: there is no such file or trace on the remote side")
         self._growth = Growth(path) if is_folder else None
-        traces = self._growth.poll() if self._growth else self._recorded(path, request, job)
-        opened = self._put_on_shelf(load(path) if traces is None else traces)
+        traces = self._growth.poll() if self._growth else self._recorded(path, request, reporter)
+        opened = self._store(load(path) if traces is None else traces)
         return encode(opened.token if opened.token == request.token else opened)
 
-    def _awaited(self, path: Path, job: Job) -> Trace | Traces:
-        """A trace that may not be there yet."""
+    def _awaited(self, path: Path, reporter: Reporter) -> Trace | Traces:
+        """A trace that may not exist yet, waited for."""
         if path.is_file():
             raise UserError(f"{path}: --follow is for traces; a scenario is recorded before it opens")
         self._growth = Growth(path)
         while (traces := self._growth.poll()) is None:
-            job.progress(f"waiting for a trace at {path}", 0, 1)
+            reporter.progress(f"waiting for a trace at {path}", 0, 1)
             sleep(LOOK_AGAIN)
         return traces
 
-    def _put_on_shelf(self, traces: Trace | Traces) -> Opened:
+    def _store(self, traces: Trace | Traces) -> Opened:
         prepare(traces)
-        self._shelf = shelf = Shelf(traces, self._workshop.engine)
-        models = {name: described(trace) for name, trace in shelf.traces.items()}
+        self._run_store = run_store = RunStore(traces, self._model_runner.engine)
+        models = {name: describe(trace) for name, trace in run_store.traces.items()}
         state = self._growth.state if self._growth else ""
         content = repr([(name, model.header, model.arrays) for name, model in models.items()])
         token = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:32]
-        self._opened = Opened(models, shelf.several, token, state)
+        self._opened = Opened(models, run_store.several, token, state)
         return self._opened
 
-    def _recorded(self, path: Path, request: Open, job: Job) -> Trace | Traces:
+    def _recorded(self, path: Path, request: Open, reporter: Reporter) -> Trace | Traces:
         def record() -> Traces:
-            job.recording(str(self._recordings.file(request)))
-            return self._workshop.record(path, request, job.progress)
+            reporter.recording(str(self._recordings.file(request)))
+            return self._model_runner.record(path, request, reporter.progress)
 
         waiting = "an earlier agent is still recording"
-        return self._recordings.recorded(request, record, lambda: job.progress(waiting, 0, 1))
+        return self._recordings.recorded(request, record, lambda: reporter.progress(waiting, 0, 1))
 
-    def _answer(self, request: Answer, job: Job) -> bytes:
+    def _answer(self, request: Answer, reporter: Reporter) -> bytes:
         query = self._readings.get(request.query)
         if query is None:
-            raise UserError(f"the lstmtui of the far end does not know {request.query}: update it")
+            raise UserError(f"the lstmtui of the remote side does not know {request.query}: update it")
         encoded = decode(dict[str, msgspec.Raw], request.arguments)
         types = query.argument_types
         if not types.keys() >= encoded.keys():
             raise ProtocolError(f"{request.query} has no such arguments")
         arguments = {name: decode(types[name], data, self._trace_of) for name, data in encoded.items()}
-        session = self.shelf.session(request.runs, request.place)
+        session = self.run_store.session(request.runs, request.place)
         return encode(query.function(session, **arguments), half=query.picture)
 
     def _trace_of(self, reference: Any) -> Trace:
-        return self.shelf.run(msgspec.convert(reference, RunReference))
+        return self.run_store.run(msgspec.convert(reference, RunReference))
 
-    def _rerun(self, request: Rerun, job: Job) -> bytes:
-        changed = self.shelf.run(request.run, job.progress)
-        return encode(described(changed, self.shelf.run(RunReference(request.run.model))))
+    def _rerun(self, request: Rerun, reporter: Reporter) -> bytes:
+        changed = self.run_store.run(request.run, reporter.progress)
+        return encode(describe(changed, self.run_store.run(RunReference(request.run.model))))
 
-    def _load(self, request: Load, job: Job) -> bytes:
-        self.shelf.run(RunReference(request.run.model))
-        saved = self.shelf.saved(request.run)
-        return encode(None if saved is None else described(saved))
+    def _load(self, request: Load, reporter: Reporter) -> bytes:
+        self.run_store.run(RunReference(request.run.model))
+        saved = self.run_store.saved(request.run)
+        return encode(None if saved is None else describe(saved))
 
-    def _elements(self, request: Elements, job: Job) -> bytes:
-        arrays = self.shelf.run(request.run).arrays
+    def _elements(self, request: Elements, reporter: Reporter) -> bytes:
+        arrays = self.run_store.run(request.run).arrays
         keys = list(arrays)
         if not 0 <= request.key < len(keys):
             raise UserError(f"there is no array of number {request.key}")
@@ -179,23 +179,23 @@ class Desk:
             raise UserError(f"so large a part of an array does not travel at once: {part.nbytes:,} bytes")
         return encode(part)
 
-    def _export(self, request: Export, job: Job) -> bytes:
-        session = self.shelf.session(request.runs, request.place)
+    def _export(self, request: Export, reporter: Reporter) -> bytes:
+        session = self.run_store.session(request.runs, request.place)
         with tempfile.TemporaryFile() as file:
             try:
                 export(session, request.name, file)
                 size = file.seek(0, 2)
                 file.seek(min(max(0, request.offset), size))
                 while part := file.read(PART_OF_FILE):
-                    job.part(part)
+                    reporter.part(part)
             except OSError as error:
-                raise UserError(f"the far end cannot export: {(error.strerror or '').lower()}") from error
+                raise UserError(f"the agent cannot export: {(error.strerror or '').lower()}") from error
         return encode(size)
 
-    def _poll(self, request: Poll, job: Job) -> bytes:
+    def _poll(self, request: Poll, reporter: Reporter) -> bytes:
         grown = self._growth.poll() if self._growth else None
         if grown is not None:
-            self._put_on_shelf(grown)
+            self._store(grown)
         is_known = self._opened is None or self._opened.token == request.token
         return encode(None if is_known else self._opened)
 

@@ -1,0 +1,154 @@
+"""Requests whose answers may be kept: each holds all that is needed to answer it, and a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from msgspec import Raw, structs
+
+from lstmtui.printable import printable
+from lstmtui.remote.client.answer_checks import QueryContext, is_answer
+from lstmtui.remote.client.remote_arrays import reference_of
+from lstmtui.remote.wire.bounds import ProtocolError
+from lstmtui.remote.wire.encoding import decode, encode, map_texts
+from lstmtui.remote.wire.messages import Answer, Elements, Request
+from lstmtui.remote.wire.references import Place, RunReference, SessionRuns
+from lstmtui.session import Session
+from lstmtui.session.readings import Reading
+from lstmtui.trace import Trace
+
+_LONGEST_TEXT = 1 << 13
+"""Characters of a text in an answer; no sentence of a session has so many."""
+
+
+@dataclass(frozen=True, eq=False)
+class CacheableRequest:
+    """A request whose answer is the same whenever it is made."""
+
+    name: str
+    """The query's name; answers of one name have similar sizes."""
+    request: Request
+    key: Hashable
+    take: Callable[[Raw], Any]
+    """Decodes the answer and checks it; raises `ProtocolError`."""
+
+
+@dataclass(frozen=True, eq=False)
+class QueryRequest:
+    """A query at a place, which can be made at other timesteps too."""
+
+    query: Reading
+    arguments: Mapping[str, Any]
+    argument_bytes: bytes
+    """The same, encoded."""
+    runs: SessionRuns | None
+    """None: every opened run, without what-ifs."""
+    place: Place
+    """Only what the answer depends on; the rest is 0."""
+    t: int
+    """The timestep of the cursor, whether or not the answer depends on it."""
+    last_t: int
+    trace: Trace
+    """The selected run."""
+    baseline: Trace
+    """The same without what-ifs."""
+
+    @classmethod
+    def of(cls, session: Session, query: Reading, arguments: Mapping[str, Any]) -> QueryRequest:
+        """A query of a session.
+
+        Args:
+            session: whose runs and cursor are meant.
+            query: what the session wants to know.
+            arguments: by name.
+
+        Raises:
+            UserError: a trace among them is not on the agent's machine.
+        """
+        cursor = session.cursor
+        fields = {name: getattr(cursor, name) for name in query.depends if name != "model"}
+        return cls(
+            query,
+            arguments,
+            encode(arguments, reference_of),
+            runs_of(session),
+            Place(model=list(session.traces).index(cursor.model), **fields),
+            cursor.t,
+            session.last_t,
+            session.trace,
+            session.baseline,
+        )
+
+    @property
+    def depends_on_t(self) -> bool:
+        """Whether the answer is another at the next timestep."""
+        return "t" in self.query.depends
+
+    @cached_property
+    def shape(self) -> Hashable:
+        """What is the same for this query at every timestep."""
+        return (self.query.name, self.argument_bytes, structs.replace(self.place, t=0))
+
+    @cached_property
+    def cacheable(self) -> CacheableRequest:
+        """The request itself, with its key."""
+        name = self.query.name
+        request = Answer(name, Raw(self.argument_bytes), self.place, self.runs)
+        return CacheableRequest(name, request, encode(request), self._take)
+
+    def at(self, t: int) -> QueryRequest:
+        """The same query at another timestep."""
+        return replace(self, t=t, place=structs.replace(self.place, t=t) if self.depends_on_t else self.place)
+
+    def page(self, start: int, stop: int) -> QueryRequest:
+        """The same query for the timesteps from `start` to before `stop`."""
+        arguments = {**self.arguments, "start": start, "stop": stop}
+        return replace(self, arguments=arguments, argument_bytes=encode(arguments, reference_of))
+
+    def _take(self, value: Raw) -> Any:
+        answer = map_texts(decode(self.query.answer_type, value), _shortened)
+        place = self.place
+        context = QueryContext(
+            self.trace,
+            self.baseline,
+            place.layer,
+            place.direction,
+            place.unit,
+            self.last_t,
+            self.arguments,
+        )
+        if not is_answer(self.query.name, context, answer):
+            raise ProtocolError(f"the agent's answer cannot be shown: it is none to {self.query.name}")
+        return answer
+
+
+def elements_request(request: Elements) -> CacheableRequest:
+    """The request for part of an array."""
+    return CacheableRequest("elements", request, encode(request), lambda value: decode(np.ndarray, value))
+
+
+def runs_of(session: Session) -> SessionRuns | None:
+    """The runs of a session; None where they are simply those that were opened."""
+    names = list(session.traces)
+    traces = tuple(reference_of(trace) for trace in session.traces.values())
+    is_plain = all(reference == RunReference(i) for i, reference in enumerate(traces))
+    if is_plain and not session.changed and session.compared is None:
+        return None
+    changed = tuple((names.index(name), reference_of(trace)) for name, trace in session.changed.items())
+    compared = None if session.compared is None else reference_of(session.compared)
+    return SessionRuns(traces, changed, compared)
+
+
+def place_of(session: Session) -> Place:
+    """The whole cursor."""
+    cursor = session.cursor
+    model = list(session.traces).index(cursor.model)
+    return Place(model, cursor.layer, cursor.direction, cursor.batch, cursor.unit, cursor.t, cursor.stage)
+
+
+def _shortened(text: str) -> str:
+    return printable(text[:_LONGEST_TEXT], lines=True)
