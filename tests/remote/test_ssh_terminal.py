@@ -1,4 +1,4 @@
-"""The program in a terminal, a real sshd on the remote side: drawn there, drawn here, and with its link lost."""
+"""The program in a terminal, a real sshd on the remote side: drawn there or here, and with its link lost."""
 
 from __future__ import annotations
 
