@@ -23,7 +23,7 @@ from lstmtui.capture.origins import Origins
 from lstmtui.capture.output import output_of
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.tap import Tap
-from lstmtui.capture.wrapped import named_parameters, unwrapped
+from lstmtui.capture.wrapped import named_parameters, place_of, unwrapped
 from lstmtui.cells.glossary import LAST_HIDDEN
 from lstmtui.trace import Trace
 from lstmtui.trace.writing import TraceWriter
@@ -95,10 +95,11 @@ def _record(
     """Record, into the files of `writer` where there is one."""
     if not isinstance(module, nn.Module):
         raise TypeError(f"module: must be an nn.Module, is {_kind(module)}")
-    module = unwrapped(module)
+    target, module = place_of(module), unwrapped(module)
     if device is not None:
         target = resolve_device(str(device))
         module = copy.deepcopy(module).to(target)
+    if target is not None:
         x, hx, lengths = (moved(value, target) for value in (x, hx, lengths))
     tap = Tap(Progress(progress), None if lengths is None else torch.as_tensor(lengths), writer)
     try:

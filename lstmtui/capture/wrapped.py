@@ -6,10 +6,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from lstmtui.capture.arguments import moved
 
 _PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 _LOCK = threading.Lock()
@@ -33,6 +36,16 @@ def unwrapped(module: nn.Module) -> nn.Module:
     while (inner := inside(module)) is not None:
         module = inner
     return module
+
+
+def place_of(module: nn.Module) -> torch.device | None:
+    """The device that a parallel wrapper moves its inputs to; None where they stay where they are."""
+    inner = inside(module)
+    if inner is None:
+        return None
+    ids = module.device_ids if isinstance(module, _PARALLEL) else None
+    first = next(inner.parameters(), None)
+    return place_of(inner) if not ids or first is None else torch.device(first.device.type, ids[0])
 
 
 def named_modules(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -69,7 +82,13 @@ def see_through(root: nn.Module) -> None:
     """
     for wrapper in root.modules():
         if isinstance(wrapper, _PARALLEL):
-            object.__setattr__(wrapper, "forward", wrapper.module.__call__)
+            object.__setattr__(wrapper, "forward", partial(_called, wrapper.module, place_of(wrapper)))
+
+
+def _called(module: nn.Module, place: torch.device | None, *args: Any, **kwargs: Any) -> Any:
+    if place is not None:
+        args, kwargs = moved(args, place), moved(kwargs, place)
+    return module(*args, **kwargs)
 
 
 def joined(path: str, name: str) -> str:

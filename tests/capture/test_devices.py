@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from oracles.recurrents import CELL_NAMES, gap, noise, random_recurrent
+from oracles.recurrents import gap
 from torch import nn
 
 from lstmtui.capture.devices import check_memory, resolve_device
@@ -69,25 +69,3 @@ def test_a_trace_that_does_not_fit_into_memory_is_refused_with_both_sizes() -> N
     endless = torch.zeros(1, 1, 2).expand(10**12, 1, 2)
     with pytest.raises(UserError, match="record fewer timesteps or sequences"):
         record(nn.GRU(2, 64), endless)
-
-
-def _gpu() -> str | None:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else None
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("cell", CELL_NAMES)
-def test_a_gpu_gives_the_numbers_of_the_cpu(cell: str) -> None:
-    device = _gpu()
-    if device is None:
-        pytest.skip("neither torch.cuda nor torch.backends.mps has a device on this machine")
-    module = random_recurrent(cell, num_layers=2, bidirectional=True, dtype=torch.float32)
-    x = noise(7, 3, 3, seed=120, dtype=torch.float32)
-    here, there = record(module, x, lengths=[7, 3, 5]), record(module, x, lengths=[7, 3, 5], device=device)
-    assert there.header.device.startswith(device)
-    assert next(module.parameters()).device.type == "cpu"
-    assert set(there.arrays) == set(here.arrays)
-    for key, array in here.arrays.items():
-        assert gap(there.arrays[key], array) <= 1e-4, key

@@ -170,18 +170,3 @@ def test_the_result_may_be_changed_in_place() -> None:
     changed = record(module, x, loss=lambda result: result[0].relu_().sum())
     assert torch.equal(torch.as_tensor(plain.values("h")), torch.as_tensor(changed.values("h")))
     assert torch.equal(torch.as_tensor(plain.values("dh")), torch.as_tensor(changed.values("dh")))
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("lengths", [None, [40, 7, 39]])
-@pytest.mark.parametrize("cell", KERNELS)
-def test_on_a_gpu_both_ways_agree(cell: str, lengths: list[int] | None) -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("torch.cuda has no device on this machine")
-    module = random_recurrent(cell, num_layers=2, bidirectional=True).cuda().eval()
-    x = noise(40, 3, 3, seed=45).cuda()
-    traces = []
-    for way in ("fused", "unrolled"):
-        with method(way):
-            traces.append(record(module, x, lengths=lengths, loss=lambda result: (result[0] ** 2).sum()))
-    assert farthest(*traces) <= 1e-9

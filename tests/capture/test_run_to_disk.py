@@ -17,6 +17,8 @@ values = [{values}]
 [objective]
 loss = "mse"
 target = "next"
+[run]
+device = "cpu"
 [[model]]
 name = "LSTM"
 cell = "lstm"

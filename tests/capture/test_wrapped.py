@@ -61,13 +61,36 @@ def assert_same(wrapped: nn.Module, plain: Reader, x: Tensor) -> None:
     assert ours.layers[0].path == "rnn"
 
 
-def test_data_parallel_modules_are_recorded_as_what_they_wrap() -> None:
+def test_data_parallel_modules_are_recorded_as_what_they_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where there is a GPU, a wrapper takes the model there.
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     model, x = reader()
     assert_same(nn.DataParallel(model), model, x)
     nested = copy.deepcopy(model)
     nested.rnn = nn.DataParallel(nested.rnn)  # type: ignore[assignment]
     assert_same(nested, model, x)
     assert "forward" not in vars(nested.rnn)
+
+
+def test_inputs_go_where_a_parallel_wrapper_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def moved(value: Any, device: torch.device) -> Any:
+        seen.append(device)
+        return value
+
+    model, x = reader()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    outside, nested = nn.DataParallel(model), copy.deepcopy(model)
+    nested.rnn = nn.DataParallel(nested.rnn)  # type: ignore[assignment]
+    outside.device_ids = nested.rnn.device_ids = [0]
+    for module in ("record", "wrapped"):
+        monkeypatch.setattr(f"lstmtui.capture.{module}.moved", moved)
+    assert_same(outside, model, x)
+    assert seen == [torch.device("cpu", 0)] * 3  # x, hx and lengths
+    seen.clear()
+    assert_same(nested, model, x)
+    assert seen == [torch.device("cpu", 0)] * 2  # what the layer is called with
 
 
 def test_distributed_modules_are_recorded_as_what_they_wrap(process_group: None) -> None:
@@ -155,26 +178,3 @@ def test_other_parts_of_a_model_may_be_scripted() -> None:
     trace = record(model, x, loss=squares)
     assert trace.parameter_gradients["head.weight"].any()
     assert model.history == []
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
-def test_cudnn_in_evaluation_goes_backward_with_no_dropout_turned_on(kind: Any) -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("torch.cuda has no device on this machine")
-
-    class Dropping(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.rnn, self.drop = kind(3, 4, num_layers=2, dropout=0.5), nn.Dropout(0.5)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.drop(self.rnn(x)[0])
-
-    torch.manual_seed(8)
-    model, x = Dropping().eval(), noise(5, 2, 3, seed=8, dtype=torch.float32)
-    here, there = record(model, x, loss=squares), record(model, x, loss=squares, device="cuda")
-    for key, array in here.arrays.items():
-        assert gap(there.arrays[key], array) <= 1e-4, key
-    assert not model.training
-    assert not (there.values("x", 1) == 0).any()
