@@ -113,7 +113,7 @@ def stacked(read: Mapping[str, OnnxNode | str], below: Mapping[str, str]) -> lis
         else:
             stacks[name] = [node]
     unique = {id(stack): stack for stack in stacks.values()}
-    return found + [_layer(stack) for stack in unique.values()]
+    return found + [layer_of(stack) for stack in unique.values()]
 
 
 def _fits_on(node: OnnxNode, lower: Sequence[OnnxNode]) -> bool:
@@ -123,7 +123,8 @@ def _fits_on(node: OnnxNode, lower: Sequence[OnnxNode]) -> bool:
     return same and not node.batch_first and node.input_size == width and len(lower) < MOST_LAYERS
 
 
-def _layer(nodes: Sequence[OnnxNode]) -> OnnxLayer:
+def layer_of(nodes: Sequence[OnnxNode]) -> OnnxLayer:
+    """Nodes that are stacked on one another, the lowest first, as a layer."""
     first = nodes[0]
     layout = Layout(
         CELLS[first.cell],

@@ -33,9 +33,9 @@ def read_onnx(path: Path) -> tuple[OnnxLayer, ...]:
         DataError: the file cannot be read, or the `onnx` package is not installed.
     """
     file_size(path)
-    from lstmtui.models.onnx_file import onnx_layers
+    from lstmtui.models.onnx_process import read_onnx_layers
 
     try:
-        return onnx_layers(path)
+        return read_onnx_layers(path)
     except UserError as error:
         raise DataError(str(error)) from None

@@ -25,6 +25,12 @@ ROWS = {"LSTM": 4, "GRU": 3, "RNN": 1}
 rng = np.random.default_rng(3)
 
 
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting another for each model would take most of the time; test_onnx_process.py does that."""
+    monkeypatch.setattr("lstmtui.models.onnx_process.read_onnx_layers", onnx_layers)
+
+
 def noise(*shape: int) -> np.ndarray:
     return rng.standard_normal(shape).astype(np.float32)
 
