@@ -1,8 +1,8 @@
 """A random walk over everything the program can be sent: keys, clicks, pastes, sizes, in bursts.
 
-Run from the root of the repository: `python tests/random_walk.py 20000`. After each burst the screen must
-be drawn at the terminal's size, the open prompt have the keyboard, and now and then `?` must open the help.
-The program that ends is started anew; a failure says after which seed and events.
+Run from the root of the repository: `python tests/random_walk.py 20000`. After each burst nothing may have
+been raised; now and then it is looked whether the open prompt has the keyboard, and whether ? opens the
+help. A program that ends is started anew; a failure says after which seed and events.
 """
 
 from __future__ import annotations
