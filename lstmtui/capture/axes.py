@@ -72,16 +72,18 @@ class Axes:
 
     def viewed(self, shape: Sequence[int]) -> Axes:
         """The same numbers in the same order under another shape."""
+        if 0 in shape:
+            return unknown(shape)
         waiting, axes, at = list(self.factors), [], self.at
         for size in shape:
             axis: list[Factor] = []
             while waiting and (size_of(axis) < size or (size == 1 and not axis and waiting[0].size == 1)):
                 factor = waiting.pop(0)
-                wanted = size // size_of(axis)
+                wanted = size // size_of(axis) if size % size_of(axis) == 0 else 0
                 if factor.size == 1 and size > 1:
                     at = factor.start if factor.kind == "time" else at
                     continue
-                if not factor.kind and factor.size > wanted and not factor.size % wanted:
+                if not factor.kind and factor.size > wanted > 1 and not factor.size % wanted:
                     waiting.insert(0, Factor("", factor.size // wanted))
                     factor = Factor("", wanted)
                 axis.append(factor)

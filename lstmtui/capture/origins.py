@@ -50,7 +50,11 @@ class Origins:
         if tensor.grad_fn is None:
             axes: Axes | None = self._tensors.get(tensor, None)  # type: ignore[no-untyped-call]
         else:
-            axes = self._followed((tensor.grad_fn, tensor.output_nr))
+            try:
+                axes = self._followed((tensor.grad_fn, tensor.output_nr))
+            except (AttributeError, LookupError, RuntimeError, ValueError, ArithmeticError):
+                # Other versions of torch may keep other facts of an operation, and then nothing is told.
+                axes = None
         return axes if axes is not None and axes.shape == tuple(tensor.shape) else unknown(tensor.shape)
 
     def _note(self, tensor: Tensor, axes: Axes | None) -> None:
