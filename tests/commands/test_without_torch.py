@@ -119,16 +119,16 @@ print(*needs)
     assert run(code=code) == (0, "Recurrent record run\n")
 
 
-def test_the_far_end_says_it_as_well(tmp_path: Path) -> None:
+def test_an_agent_says_it_as_well(tmp_path: Path) -> None:
     code = """
 from types import SimpleNamespace
 from lstmtui import UserError
-from lstmtui.commands.agent import _workshop
+from lstmtui.commands.agent import _model_runner
 from lstmtui.scenario import find_scenario
-asked = SimpleNamespace(device=None, dtype=None, trust=False)
+target = SimpleNamespace(device=None, dtype=None, trust=False)
 for work in (
-    lambda: _workshop().record(find_scenario("latch"), asked, None),
-    lambda: _workshop().engine.rerun(None, ()),
+    lambda: _model_runner().record(find_scenario("latch"), target, None),
+    lambda: _model_runner().engine.rerun(None, ()),
 ):
     try:
         work()
