@@ -43,6 +43,8 @@ class LstmtuiApp(DifferenceApp):
     CSS_PATH = "app.tcss"
     TITLE = "lstmtui"
     ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+    """y copies; Textual fails on a click where text that can be selected is being replaced."""
     BINDINGS: ClassVar[list[BindingType]] = []
 
     class News(Message):

@@ -152,3 +152,11 @@ async def test_the_app_may_end_while_a_scenario_is_recorded(colours) -> None:
     assert given_up.wait(5)
     assert app.return_code == 143
     assert app._exception is None
+
+
+async def test_a_click_on_notes_begins_no_selection_of_text(debugger) -> None:
+    async with debugger(synthetic(notes="one paragraph"), (120, 40)) as pilot:
+        await settle()
+        await pilot.mouse_down("#panel-8 MarkdownParagraph")
+        assert debugging(pilot)._select_state is None, "Textual fails where the text is replaced meanwhile"
+        assert debugging(pilot).focused is debugging(pilot).panels[8]
