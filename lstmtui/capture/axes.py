@@ -104,11 +104,11 @@ def broadcast(shape: Sequence[int], parts: Sequence[Axes]) -> Axes:
     """What is worked out position by position from several tensors, aligned at their last axes."""
     axes = [{axis for axis in column if is_told(axis)} for column in _columns(shape, parts)]
     moments = {part.at for part in parts} - {None}
-    told = (
+    columns = (
         next(iter(own)) if len(own) == 1 else (Factor("", size),)
         for own, size in zip(axes, shape, strict=True)
     )
-    return Axes(tuple(told), moments.pop() if len(moments) == 1 else None)
+    return Axes(tuple(columns), moments.pop() if len(moments) == 1 else None)
 
 
 def joined(shape: Sequence[int], parts: Sequence[Axes], place: int) -> Axes:

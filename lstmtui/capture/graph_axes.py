@@ -45,37 +45,37 @@ def after(end: End, parts: Sequence[Axes | None]) -> Axes | None:
         None where nothing can be told.
     """
     node, shape = end[0], shape_of(end)
-    told = [part for part in parts if part is not None]
+    inputs = [part for part in parts if part is not None]
     name = name_of(node)
-    if not told or not name or (_REORDERING.match(name) and name not in _MOVES):
+    if not inputs or not name or (_REORDERING.match(name) and name not in _MOVES):
         return None
     if name in _MOVES:
-        return _MOVES[name](end, told[0])
+        return _MOVES[name](end, inputs[0])
     if name in _VIEWS:
-        return told[0].viewed(shape)
+        return inputs[0].viewed(shape)
     if name in ("Stack", "Cat"):
         return _put_together(node, shape, parts)
     if name in _PRODUCTS:
         return _product(shape, *parts[-2:])
-    return broadcast(shape, told) if _aligns(node, name, shape, told) else None
+    return broadcast(shape, inputs) if _aligns(node, name, shape, inputs) else None
 
 
-def _aligns(node: Any, name: str, shape: tuple[int, ...], told: Sequence[Axes]) -> bool:
+def _aligns(node: Any, name: str, shape: tuple[int, ...], inputs: Sequence[Axes]) -> bool:
     """Whether an operation works position by position, or at least leaves axes where they are."""
-    if any(len(part.axes) > len(shape) for part in told):
+    if any(len(part.axes) > len(shape) for part in inputs):
         return False
     full = any(len(shape_of(source)) == len(shape) for source in node.next_functions if source[0] is not None)
     return full or name in _BROADCASTING
 
 
 def _put_together(node: Any, shape: tuple[int, ...], parts: Sequence[Axes | None]) -> Axes | None:
-    known = [part for part in parts if part is not None]
+    pieces = [part for part in parts if part is not None]
     place = place_of(node._saved_dim, len(shape))
     if name_of(node) == "Stack":
-        known = [replace(part, axes=(*part.axes[:place], (), *part.axes[place:])) for part in known]
-    if len(known) < len(parts):  # what tells nothing is not in the way of the other axes
-        known.append(unknown(shape))
-    return joined(shape, known, place)
+        pieces = [replace(part, axes=(*part.axes[:place], (), *part.axes[place:])) for part in pieces]
+    if len(pieces) < len(parts):  # what tells nothing is not in the way of the other axes
+        pieces.append(unknown(shape))
+    return joined(shape, pieces, place)
 
 
 def _product(shape: tuple[int, ...], left: Axes | None, right: Axes | None) -> Axes:

@@ -81,19 +81,19 @@ class Origins:
         return done.get(end)
 
     def _after(self, end: End, parts: list[Axes | None]) -> Axes | None:
-        name, told = name_of(end[0]), [part for part in parts if part is not None]
-        if told and name == "CopySlices":
-            return self._written(tuple(end[0]._input_metadata[0].shape), told)
-        if told and name == "IndexSelect":
-            return self._unsorted(end[0], told[0])
+        name, inputs = name_of(end[0]), [part for part in parts if part is not None]
+        if inputs and name == "CopySlices":
+            return self._written(tuple(end[0]._input_metadata[0].shape), inputs)
+        if inputs and name == "IndexSelect":
+            return self._unsorted(end[0], inputs[0])
         return after(end, parts)
 
-    def _written(self, shape: tuple[int, ...], told: list[Axes]) -> Axes | None:
+    def _written(self, shape: tuple[int, ...], inputs: list[Axes]) -> Axes | None:
         """A tensor that was written into; `pad_packed_sequence` does so, with stretches of packed data."""
-        whole = [part for part in told if part.shape == shape and not part.is_stretch]
+        whole = [part for part in inputs if part.shape == shape and not part.is_stretch]
         if whole:
             return broadcast(shape, whole)
-        if len(shape) < 2 or not all(part.is_stretch for part in told):
+        if len(shape) < 2 or not all(part.is_stretch for part in inputs):
             return None
         sequences = Factor("sorted" if self._orders else "batch", shape[1])
         return Axes(((Factor("time", shape[0]),), (sequences,), *unknown(shape[2:]).axes))
