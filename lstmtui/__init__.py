@@ -5,8 +5,11 @@ Everything is imported when first used, so `import lstmtui` loads neither torch 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from lstmtui.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from lstmtui.capture.record import record
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from lstmtui.tui.debug import debug
     from lstmtui.watching import watch
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "Cancelled": "lstmtui.errors",
@@ -59,7 +61,22 @@ def __getattr__(name: str) -> Any:
         from lstmtui.libraries import load_library
 
         load_library("torch")
-    return getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_HOMES[name]), name)
+    _draw_in_notebooks()
+    return value
+
+
+def _draw_in_notebooks() -> None:
+    """Let every `Trace` be drawn by what may know more than a trace does."""
+    module = sys.modules.get("lstmtui.trace.trace")
+    if module is not None and module.Trace.draw_html is None:
+        module.Trace.draw_html = staticmethod(_html_of)
+
+
+def _html_of(trace: Trace) -> str:
+    from lstmtui.notebook import html_of
+
+    return html_of(trace)
 
 
 def __dir__() -> list[str]:

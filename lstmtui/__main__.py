@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from lstmtui import __version__
 from lstmtui.commands import VERBS, verb
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.streams import complain, drop_output, open_streams
+from lstmtui.version import __version__
 
 COMPLETION = "--print-completion"
 SHELLS = ("bash", "zsh")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lstmtui.trace import Trace
 
 if TYPE_CHECKING:
-    from lstmtui.session.diagnosis import Verdict
+    from lstmtui.analysis.diagnosis import Verdict
 
 
 def diagnose(trace: Trace) -> tuple[Verdict, ...]:
@@ -22,7 +22,7 @@ def diagnose(trace: Trace) -> tuple[Verdict, ...]:
     Raises:
         TypeError: it is not a trace.
     """
-    from lstmtui.session.diagnosis import diagnose_trace
+    from lstmtui.analysis.diagnosis import diagnose_trace
 
     if not isinstance(trace, Trace):
         raise TypeError(f"trace: must be an lstmtui.Trace, is {type(trace).__name__}")

@@ -45,7 +45,7 @@ def html_of(trace: Trace) -> str:
 
 def verdict_lines(trace: Trace) -> list[str]:
     """What is not fine, each with a command that shows more, and the names of what is."""
-    from lstmtui.session.diagnosis import FINE, diagnose_trace
+    from lstmtui.analysis.diagnosis import FINE, diagnose_trace
 
     if trace.steps * trace.batch * sum(layer.hidden_size for layer in trace.layers) > _MOST_READ:
         return ["lstmtui.diagnose(trace) looks through all of this run"]

@@ -61,8 +61,8 @@ def watch(
     """
     load_library("torch")
     from lstmtui.capture.watch import Watch, options_of
-    from lstmtui.session.anywhere import Anywhere
-    from lstmtui.session.expressions import ExpressionError, compile_expression
+    from lstmtui.expressions import ExpressionError, compile_expression
+    from lstmtui.expressions.whole_run import Anywhere
 
     options_of(keep, every, limit)
     try:

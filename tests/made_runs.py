@@ -9,12 +9,12 @@ import torch
 from synthetic import editable
 
 import lstmtui
-from lstmtui.session.diagnosis import Verdict
-from lstmtui.session.diagnosis.finite import finite_verdicts
-from lstmtui.session.diagnosis.gates import gate_verdicts
-from lstmtui.session.diagnosis.gradients import gradient_verdicts
-from lstmtui.session.diagnosis.memory import memory_verdicts
-from lstmtui.session.diagnosis.padding import padding_verdicts
+from lstmtui.analysis.diagnosis import Verdict
+from lstmtui.analysis.diagnosis.finite import finite_verdicts
+from lstmtui.analysis.diagnosis.gates import gate_verdicts
+from lstmtui.analysis.diagnosis.gradients import gradient_verdicts
+from lstmtui.analysis.diagnosis.padding import padding_verdicts
+from lstmtui.analysis.diagnosis.units import memory_verdicts
 from lstmtui.trace import Trace
 
 

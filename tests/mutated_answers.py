@@ -27,12 +27,12 @@ from textual.pilot import Pilot
 
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.remote.wire.messages import Open
-from lstmtui.session.readings import Absent
 from lstmtui.trace import Traces
 from lstmtui.tui.app import LstmtuiApp
 from lstmtui.tui.screens import commanding
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.start import Opening, Start
+from lstmtui.view import NotReady
 
 SIZES = ((80, 24), (120, 40), (160, 50))
 LINES = (
@@ -76,7 +76,7 @@ async def _lie_once(seed: int, count: int, saved: Path) -> Counter[str]:
         with connected(link) as client:
             client.impatient = threading.get_ident()
             opening = Opening("t", functools.partial(client.open, Open(str(saved))))
-            app = LstmtuiApp(Start(opening=opening, engine=client, elsewhere=client))
+            app = LstmtuiApp(Start(opening=opening, engine=client, backend=client))
             async with app.run_test(size=chance.choice(SIZES)) as pilot:
                 screen = await _opened(pilot)
                 for panel in screen.panels.values():
@@ -109,7 +109,7 @@ def _watched(function: Any, problems: list[BaseException]) -> Any:
     def watched(*arguments: Any, **options: Any) -> Any:
         try:
             return function(*arguments, **options)
-        except (Absent, Cancelled, UserError):
+        except (NotReady, Cancelled, UserError):
             raise
         except Exception as error:
             problems.append(error)

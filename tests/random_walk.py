@@ -20,8 +20,8 @@ from pathlib import Path
 from random import Random
 from typing import TypeAlias
 
-from elsewhere import Slow
 from keyboard import settle
+from remote_backends import Slow
 from synthetic import synthetic
 from textual._xterm_parser import XTermParser
 from textual.events import Key, Resize
@@ -135,7 +135,7 @@ def start(kind: str) -> Start:
             far = Slow()
             session = far.session(two_runs())
             far.holds = True
-            return Start(traces=Traces(session.traces), elsewhere=far)
+            return Start(traces=Traces(session.traces), backend=far)
     return Start(**always)  # type: ignore[arg-type]
 
 
@@ -206,7 +206,7 @@ class Walker:
             await settle()
             while not (self._app._message_queue.empty() or self._app._exit):
                 await settle()
-            far = getattr(self._app, "start").elsewhere  # noqa: B009 - an app of ours
+            far = getattr(self._app, "start").backend  # noqa: B009 - an app of ours
             if isinstance(far, Slow):
                 far.deliver()
         assert self._app._exception is None

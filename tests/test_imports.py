@@ -24,25 +24,32 @@ LAYERS = (
     "scenario",
     "capture",
     "trace",
+    "view",
+    "analysis",
+    "expressions",
     "session",
     "playback",
     "remote",
     "tui",
     "commands",
 )
+LOOKS_AT_TRACES = {"cells", "trace", "view", "analysis", "expressions"}
 KNOWS: dict[str, set[str]] = {
     "cells": set(),
     "trace": {"cells"},
     "models": {"cells", "trace"},
     "scenario": {"cells", "models", "trace"},
     "capture": {"cells", "models", "scenario", "trace"},
-    "session": {"cells", "trace"},
-    "playback": {"cells", "trace", "session"},
-    "remote": {"cells", "trace", "session", "playback"},
+    "view": {"cells", "trace"},
+    "analysis": {"cells", "trace", "view"},
+    "expressions": {"cells", "trace", "view", "analysis"},
+    "session": LOOKS_AT_TRACES,
+    "playback": {*LOOKS_AT_TRACES, "session"},
+    "remote": {*LOOKS_AT_TRACES, "session", "playback"},
     "tui": set(LAYERS) - {"commands"},
     "commands": set(LAYERS),
 }
-"""Whom each folder may import; errors and printable are everybody's."""
+"""Whom each folder may import; arrays, errors and printable are everybody's."""
 
 
 @cache
@@ -94,6 +101,37 @@ def test_a_folder_imports_only_what_lies_before_it() -> None:
             parts = [*name.split("."), ""]
             if parts[0] == "lstmtui" and parts[1] in KNOWS and not typing_only:
                 assert parts[1] in allowed, f"{path} imports {name}"
+
+
+SAVE = {"trace.trace", "trace.traces", "trace.storage", "trace.writing", "trace.labelled"}
+"""`Trace.save` hands a trace to what writes it, which knows what a trace is."""
+IN_CIRCLES = [
+    {"cells.cell", "cells.formula"},
+    {"tui.following", "tui.screens.debugger", "tui.screens.showing"},
+    {"capture.fused.method", "capture.later", "capture.recording", "capture.segments", "capture.unrolled"},
+]
+
+
+def circles() -> list[set[str]]:
+    """Modules that import one another, whether at the top, in a function or for type checkers only."""
+    names = {".".join(path.with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
+    reached: dict[str, set[str]] = {}
+    for name, path in names.items():
+        parts = [full.removeprefix("lstmtui.") for full, _ in imported(path)]
+        reached[name] = {part if part in names else part.rpartition(".")[0] for part in parts} & set(names)
+    grown = True
+    while grown:
+        grown = False
+        for targets in reached.values():
+            more = set().union(*(reached[target] for target in targets)) - targets
+            targets |= more
+            grown = grown or bool(more)
+    return [set(c) for c in {frozenset(n for n in reached[m] if m in reached[n]) for m in reached} if c]
+
+
+def test_no_module_imports_itself_by_way_of_others_not_even_for_types() -> None:
+    for circle in circles():
+        assert circle <= SAVE or circle in IN_CIRCLES, circle
 
 
 def loaded(code: str, *arguments: str) -> set[str]:
@@ -164,14 +202,16 @@ def test_a_session_over_a_saved_trace_loads_neither_torch_nor_textual(saved: str
     code = """
 import sys
 import lstmtui
-from lstmtui.session import Session, equations_at, gradient_norms, window
+from lstmtui.session import Session
+from lstmtui.analysis.equations import equations_at
+from lstmtui.analysis.windows import gradient_norms, window
 session = Session(lstmtui.load(sys.argv[1]))
 session.step()
 session.into()
 assert session.cursor.t == 1
-assert [equation.quantity for equation in equations_at(session)] == list("figcoh")
-assert window(session, "f", 0, 5).values.shape == (5, 3)
-assert len(gradient_norms(session, "h")) == 5
+assert [equation.quantity for equation in equations_at(session.view)] == list("figcoh")
+assert window(session.view, "f", 0, 5).values.shape == (5, 3)
+assert len(gradient_norms(session.view, "h")) == 5
 """
     assert not loaded(code, saved) & {"torch", "textual", "rich"}
 

@@ -15,8 +15,8 @@ from lstmtui.libraries import load_library
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
+    from lstmtui.analysis.diagnosis import Verdict
     from lstmtui.session import Session
-    from lstmtui.session.diagnosis import Verdict
     from lstmtui.trace import Trace
 
 SUMMARY = "say what is wrong with a run: gates, units, gradients, NaN"
@@ -45,13 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Status 0; 1 where a verdict named by `--fail-on` is bad."""
-    from lstmtui.session.diagnosis import BAD, diagnose
+    from lstmtui.analysis.diagnosis import BAD, diagnose
 
     failing, status = _names(arguments.fail_on), 0
     with _session(arguments) as session:
         for model in session.traces:
             session.select_model(model)
-            verdicts = diagnose(session)
+            verdicts = diagnose(session.view)
             for line in (
                 _json_lines(model, verdicts) if arguments.json else _lines(model, session.trace, verdicts)
             ):
@@ -80,8 +80,8 @@ def _session(arguments: argparse.Namespace) -> Iterator[Session]:
 
 def _names(given: str) -> set[str]:
     """The verdicts that `--fail-on` names."""
+    from lstmtui.analysis.diagnosis import NAMES
     from lstmtui.scenario.problem import closest
-    from lstmtui.session.diagnosis import NAMES
 
     names = {name.strip() for name in given.split(",")} - {""}
     unknown = sorted(names - NAMES.keys())
@@ -128,7 +128,7 @@ def _json_lines(model: str, verdicts: tuple[Verdict, ...]) -> list[str]:
 
 def _lines(model: str, trace: Trace, verdicts: tuple[Verdict, ...]) -> list[str]:
     """The model, what is not fine with what to look at next, and the names of what is."""
-    from lstmtui.session.diagnosis import FINE
+    from lstmtui.analysis.diagnosis import FINE
 
     lines = [f"{model}: {trace.header.module or 'recorded run'}, T={trace.steps}, B={trace.batch}"]
     serious = [v for v in verdicts if v.severity != FINE]

@@ -9,9 +9,9 @@ import shutil
 import sys
 from collections.abc import Iterator
 
-from lstmtui import __version__
 from lstmtui.libraries import MissingLibrary, load_library
 from lstmtui.printable import printable
+from lstmtui.version import __version__
 
 SUMMARY = "say what was found: torch, devices, terminal, colours"
 

@@ -73,7 +73,7 @@ def _run_remote(arguments: argparse.Namespace) -> int:
         work = functools.partial(client.open, target)
         opening = Opening(arguments.target, work, arguments.target, "Opening", "the agent reads it")
         start = Start(
-            opening=opening, engine=client, elsewhere=client, follower=client, follow=arguments.follow
+            opening=opening, engine=client, backend=client, follower=client, follow=arguments.follow
         )
         launch(start, color=arguments.color, ascii=arguments.ascii)
     return 0

@@ -8,13 +8,13 @@ from typing import BinaryIO
 import numpy as np
 
 from lstmtui.arrays import Array
-from lstmtui.session import Session
+from lstmtui.view import View
 
 _BLOCK = 4096
 """Timesteps that are written at once."""
 
 
-def export(session: Session, name: str, file: BinaryIO) -> None:
+def export(view: View, name: str, file: BinaryIO) -> None:
     """Write what is selected, as the end of the file's name says.
 
     .csv: a row for each t of the selected sequence; of every quantity of the selected layer and direction
@@ -24,36 +24,36 @@ def export(session: Session, name: str, file: BinaryIO) -> None:
     like, (B, units); `lengths`, (B,); `loss`.
 
     Args:
-        session: whose cursor says what is selected.
+        view: whose cursor says what is selected.
         name: ends in .csv or .npz.
         file: open for writing.
     """
-    if session.elsewhere is not None:
-        session.elsewhere.export(session, name, file)
+    if view.backend is not None:
+        view.backend.export(view, name, file)
         return
     if name.endswith(".npz"):
         # savez puts one fixed date on everything, so the same run gives the same bytes.
-        np.savez(file, **_arrays(session))  # type: ignore[arg-type]
+        np.savez(file, **_arrays(view))  # type: ignore[arg-type]
         return
-    for line in _rows(session):
+    for line in _rows(view):
         file.write(line.encode("ascii") + b"\n")
 
 
-def _arrays(session: Session) -> dict[str, Array]:
-    trace, cursor = session.trace, session.cursor
+def _arrays(view: View) -> dict[str, Array]:
+    trace, cursor = view.trace, view.cursor
     place = (cursor.layer, cursor.direction)
     arrays = {name: np.asarray(trace.values(name, *place)) for name in trace.quantities(cursor.layer)}
-    for state in session.cell.states:
+    for state in view.cell.states:
         arrays[f"initial_{state}"] = np.asarray(trace.initial(state, *place))
         if "d" + state in arrays:
             arrays[f"initial_d{state}"] = np.asarray(trace.initial("d" + state, *place))
     return arrays | {"lengths": np.asarray(trace.lengths), "loss": np.array(trace.loss)}
 
 
-def _rows(session: Session) -> Iterator[str]:
-    columns = _columns(session)
+def _rows(view: View) -> Iterator[str]:
+    columns = _columns(view)
     yield ",".join(["t", *columns])
-    steps = session.last_t + 1
+    steps = view.last_t + 1
     for start in range(0, steps, _BLOCK):
         stop = min(start + _BLOCK, steps)
         texts = [[str(v) for v in column[start:stop]] for column in columns.values()]
@@ -61,9 +61,9 @@ def _rows(session: Session) -> Iterator[str]:
             yield ",".join(row)
 
 
-def _columns(session: Session) -> dict[str, Array]:
+def _columns(view: View) -> dict[str, Array]:
     """By heading: (T,) arrays; numpy writes each number with as many digits as its type has."""
-    trace, cursor = session.trace, session.cursor
+    trace, cursor = view.trace, view.cursor
     columns: dict[str, Array] = {}
     for name in trace.quantities(cursor.layer):
         values = trace.values(name, cursor.layer, cursor.direction)

@@ -11,8 +11,9 @@ from lstmtui.playback.cast import Cast
 from lstmtui.playback.export import export
 from lstmtui.playback.output import OutputFolder
 from lstmtui.printable import printable
-from lstmtui.session import Command, Cursor, Outcome, Session
+from lstmtui.session import Command, Outcome, Session
 from lstmtui.session.execute import execute
+from lstmtui.view import Cursor
 
 COMMAND_SECONDS = 0.5
 """How long a recording stays on what a command did."""
@@ -97,7 +98,7 @@ def _save(session: Session, outcome: Outcome, folder: OutputFolder, screen: Scre
         return
     verb, name = outcome.request
     if verb == "export":
-        folder.save(verb, name, lambda file: export(session, name, file))
+        folder.save(verb, name, lambda file: export(session.view, name, file))
         return
     if screen is None:
         raise UserError(f"{name}: there is no screen to take a picture of")

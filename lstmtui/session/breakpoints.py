@@ -10,7 +10,7 @@ from lstmtui.errors import UserError
 from lstmtui.session.hit_cache import HitCache
 
 if TYPE_CHECKING:
-    from lstmtui.session.expressions import Expression
+    from lstmtui.expressions import Expression
 
 MOST_BREAKPOINTS = 1_000
 """More than this are refused: nobody could tell them apart."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lstmtui.expressions.hits import unfit
+from lstmtui.session.breakpoint_hits import Note, next_hit, notes_on_the_way
 from lstmtui.session.breakpoints import hit_count
-from lstmtui.session.hits import Note, next_hit, notes_on_the_way, unfit
 from lstmtui.session.session import Session
 from lstmtui.session.stop import Stop
 
@@ -56,7 +57,7 @@ def _hit_text(session: Session, number: int, t: int) -> str:
 def _idle(session: Session) -> str:
     """Which breakpoints could not have stopped the run, because they mean nothing for this layer."""
     conditional = [(b.id, b.when) for b in session.breakpoints if b.enabled and b.when]
-    idle = [str(number) for number, when in conditional if unfit(session, when, condition=True)]
+    idle = [str(number) for number, when in conditional if unfit(session.view, when, condition=True)]
     if not idle:
         return ""
     return f"; breakpoint{'s' if len(idle) > 1 else ''} {', '.join(idle)} cannot be hit here"

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from lstmtui.analysis.comparison import divergence
+from lstmtui.analysis.diagnosis import FINE, diagnose
 from lstmtui.errors import UserError
+from lstmtui.expressions import Expression
+from lstmtui.expressions.at_cursor import NoValue, evaluated, expectation
+from lstmtui.expressions.hits import unfit
+from lstmtui.expressions.text import value_text
 from lstmtui.printable import printable
+from lstmtui.session.breakpoint_hits import fits_somewhere
 from lstmtui.session.breakpoints import Breakpoint
-from lstmtui.session.comparison import compared_with, parting
+from lstmtui.session.compare import compared_with
 from lstmtui.session.continuation import MOST_NOTES, Continuation, run_back, run_on
-from lstmtui.session.diagnosis import FINE, diagnose
-from lstmtui.session.evaluated import NoValue, evaluated, expectation
-from lstmtui.session.expressions import Expression
-from lstmtui.session.first_bad import go_to_first_bad
-from lstmtui.session.hits import fits_somewhere, unfit
+from lstmtui.session.go_to_first_bad import go_to_first_bad
 from lstmtui.session.language import Command
 from lstmtui.session.outcome import Outcome
-from lstmtui.session.sentences import place_text, value_text
+from lstmtui.session.place_text import place_text
 from lstmtui.session.session import Session
 from lstmtui.session.stop import Stop
-from lstmtui.session.variants import Variants
+from lstmtui.session.what_ifs import WhatIfs
 
 __all__ = ["Outcome", "execute"]
 
@@ -33,8 +36,10 @@ def execute(session: Session, command: Command) -> Outcome:
     try:
         if command.verb in _MOVEMENTS:
             outcome = _moved(_MOVEMENTS[command.verb](session, *command.arguments))
-        elif command.verb in _VARIATIONS:
-            outcome = Outcome(True, _VARIATIONS[command.verb](_variants(session), *command.arguments))
+        elif command.verb in _WHAT_IFS:
+            outcome = Outcome(
+                True, _WHAT_IFS[command.verb](_what_ifs(session), session.cursor, *command.arguments)
+            )
         elif command.verb in _REQUESTS:
             text = _REQUESTS[command.verb].format(*command.arguments)
             outcome = Outcome(True, text, request=(command.verb, *command.arguments))
@@ -77,7 +82,7 @@ def _break(session: Session, kind: str, where: int | Expression, note: str | Non
         if where >= longest:
             return Outcome(False, f"t={where}: the longest sequence has t=0 to t={longest - 1}")
         return Outcome(True, str(session.breakpoints.add_at(where)))
-    why = unfit(session, where, condition=True)
+    why = unfit(session.view, where, condition=True)
     if why and not fits_somewhere(session, where, condition=True):
         return Outcome(False, why)
     added = session.breakpoints.add_when(where, note)
@@ -90,7 +95,7 @@ def _breaks(session: Session) -> Outcome:
 
 
 def _listed(session: Session, point: Breakpoint) -> str:
-    idle = point.when is not None and unfit(session, point.when, condition=True)
+    idle = point.when is not None and unfit(session.view, point.when, condition=True)
     return f"{point}, cannot be hit here" if idle else str(point)
 
 
@@ -115,13 +120,13 @@ def _missing(session: Session, number: int) -> Outcome:
 
 
 def _watch(session: Session, expression: Expression) -> Outcome:
-    why = unfit(session, expression)
+    why = unfit(session.view, expression)
     if why and not fits_somewhere(session, expression):
         return Outcome(False, why)
     watch = session.watches.add(expression)
     if why:
         return Outcome(True, f"watch {watch.id}: {watch.text}; it has no value here: {why}")
-    result = evaluated(session, (expression,))[0]
+    result = evaluated(session.view, (expression,))[0]
     text = f": {result.error}" if isinstance(result, NoValue) else f" = {value_text(result.value)}"
     return Outcome(True, f"watch {watch.id}: {watch.text}{text} at {place_text(session)}")
 
@@ -135,7 +140,7 @@ def _unwatch(session: Session, number: int) -> Outcome:
 
 
 def _print(session: Session, expression: Expression) -> Outcome:
-    result = evaluated(session, (expression,))[0]
+    result = evaluated(session.view, (expression,))[0]
     if isinstance(result, NoValue):
         return Outcome(False, f"{expression.text}: {result.error}, at {place_text(session)}")
     text = f"{expression.text} = {value_text(result.value)} at {place_text(session)}"
@@ -143,7 +148,7 @@ def _print(session: Session, expression: Expression) -> Outcome:
 
 
 def _expect(session: Session, condition: Expression) -> Outcome:
-    found = expectation(session, condition)
+    found = expectation(session.view, condition)
     if found.error:
         text = f"{condition.text}: {found.error}, at {place_text(session)}"
         return Outcome(False, text, expect=False)
@@ -161,7 +166,7 @@ def _first_bad(session: Session, which: str) -> Outcome:
 
 
 def _diagnose(session: Session) -> Outcome:
-    serious = [str(verdict) for verdict in diagnose(session) if verdict.severity != FINE]
+    serious = [str(verdict) for verdict in diagnose(session.view) if verdict.severity != FINE]
     return Outcome(True, "; ".join(serious) or "nothing is wrong: every verdict is fine")
 
 
@@ -170,16 +175,16 @@ def _compare(session: Session, word: str | None) -> Outcome:
     if session.compared is None:
         return Outcome(True, "nothing is compared")
     try:
-        found = parting(session, session.compared)
+        found = divergence(session.view, session.compared)
     except UserError as error:
         return Outcome(True, f"compared with {word}; where they part cannot be said: {error}")
     return Outcome(True, f"compared with {word}; {found or 'the two runs do not differ by more than 1e-06'}")
 
 
-def _variants(session: Session) -> Variants:
-    if session.variants is None:
+def _what_ifs(session: Session) -> WhatIfs:
+    if session.what_ifs is None:
         raise UserError("this session cannot run models again: it shows saved traces without their models")
-    return session.variants
+    return session.what_ifs
 
 
 _MOVEMENTS: dict[str, Callable[..., Stop]] = {
@@ -197,11 +202,11 @@ _MOVEMENTS: dict[str, Callable[..., Stop]] = {
     "model": _model,
 }
 
-_VARIATIONS: dict[str, Callable[..., str]] = {
-    "set": lambda variants, change: variants.set(change),
-    "unset": lambda variants, number: variants.unset(number),
-    "reset": lambda variants: variants.reset(),
-    "loss": lambda variants, t, unit: variants.loss(t, unit),
+_WHAT_IFS: dict[str, Callable[..., str]] = {
+    "set": lambda what_ifs, cursor, change: what_ifs.set(cursor, change),
+    "unset": lambda what_ifs, cursor, number: what_ifs.unset(number),
+    "reset": lambda what_ifs, cursor: what_ifs.reset(),
+    "loss": lambda what_ifs, cursor, t, unit: what_ifs.loss(cursor, t, unit),
 }
 
 _REQUESTS: dict[str, str] = {

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from lstmtui.analysis.layer_names import layer_name
 from lstmtui.cells import Cell
 from lstmtui.errors import UserError
 from lstmtui.session.breakpoints import Breakpoints
-from lstmtui.session.cursor import Cursor
-from lstmtui.session.layer_names import layer_name
-from lstmtui.session.lengths import lengths_of
-from lstmtui.session.readings import Elsewhere
 from lstmtui.session.stop import Kind, Stop
-from lstmtui.session.variants import Engine, Variants
 from lstmtui.session.watches import Watches
+from lstmtui.session.what_ifs import Engine, WhatIfs
 from lstmtui.trace import Layer, Trace, Traces
+from lstmtui.trace.lengths import lengths_of
+from lstmtui.view import Cursor, RemoteBackend, View
 
 
 class Session:
@@ -24,7 +23,7 @@ class Session:
     Args:
         traces: one trace, or several by model name; the first is selected.
         engine: what runs the models again for what-ifs; None: there are traces only.
-        elsewhere: where the arrays are; None: in this process.
+        backend: what answers queries where the arrays are on another machine; None: in this process.
 
     Raises:
         UserError: there is no trace.
@@ -34,10 +33,10 @@ class Session:
         self,
         traces: Trace | Mapping[str, Trace],
         engine: Engine | None = None,
-        elsewhere: Elsewhere | None = None,
+        backend: RemoteBackend | None = None,
     ) -> None:
-        self.elsewhere = elsewhere
-        """Where the arrays are; None: in this process."""
+        self.backend = backend
+        """What answers queries where the arrays are on another machine; None: they are in this process."""
         self.traces = _by_name(traces)
         """As they were recorded, without what-ifs."""
         self.cursor = Cursor(next(iter(self.traces)))
@@ -47,9 +46,7 @@ class Session:
         """Kept whatever is selected."""
         self.compared: Trace | None = None
         """The run that `compare` named."""
-        self.changed: dict[str, Trace] = {}
-        """The runs with what-ifs, of the models that have any."""
-        self.variants = None if engine is None else Variants(self, engine)
+        self.what_ifs = None if engine is None else WhatIfs(engine, self.traces)
         """The what-ifs, kept whatever is selected; None where no model can be run again."""
 
     def renew(self, traces: Trace | Mapping[str, Trace]) -> None:
@@ -66,8 +63,15 @@ class Session:
         if name is not None:
             self.compared = new.get(name)
         self.traces = new
+        if self.what_ifs is not None:
+            self.what_ifs.recorded = new
         model = self.cursor.model
         self._select("", model=model if model in new else next(iter(new)))
+
+    @property
+    def changed(self) -> Mapping[str, Trace]:
+        """The runs with what-ifs, of the models that have any."""
+        return {} if self.what_ifs is None else self.what_ifs.runs
 
     @property
     def trace(self) -> Trace:
@@ -85,6 +89,18 @@ class Session:
         if self.compared is not None and self.compared is not self.baseline:
             return self.compared
         return None if self.trace is self.baseline else self.baseline
+
+    @property
+    def view(self) -> View:
+        """What is looked at: all that a question about the selected run depends on."""
+        return View(self.trace, self.baseline, self.cursor, self.backend)
+
+    def view_of(self, model: str) -> View:
+        """The same of another model, at the nearest place that it has."""
+        recorded = self.traces[model]
+        trace = self.changed.get(model, recorded)
+        cursor = replace(self.cursor, model=model).fitted_to(trace)
+        return View(trace, recorded, cursor, self.backend)
 
     @property
     def layer(self) -> Layer:
@@ -194,23 +210,11 @@ class Session:
     def _select(self, text: str, **changes: int | str) -> Stop:
         """Change what is looked at, and keep the rest of the cursor as far as it still fits."""
         self.cursor = replace(self.cursor, **changes)  # type: ignore[arg-type]
-        trace, cursor = self.trace, self.cursor
-        layer = min(cursor.layer, len(trace.layers) - 1)
-        directions = trace.layers[layer].directions
-        lengths = lengths_of(trace, layer)
-        batch = min(cursor.batch, trace.batch - 1)
-        if not lengths[batch]:
-            batch = int(lengths.argmax())
-        stages = trace.cell(layer).stages
-        self.cursor = replace(
-            cursor,
-            layer=layer,
-            direction=cursor.direction if cursor.direction in directions else directions[0],
-            batch=batch,
-            unit=min(cursor.unit, trace.layers[layer].hidden_size - 1),
-            t=min(cursor.t, int(lengths[batch]) - 1),
-            stage=None if cursor.stage is None else min(cursor.stage, len(stages) - 1),
-        )
+        cursor = self.cursor.fitted_to(self.trace)
+        lengths = lengths_of(self.trace, cursor.layer)
+        if not lengths[cursor.batch]:
+            cursor = replace(cursor, batch=int(lengths.argmax())).fitted_to(self.trace)
+        self.cursor = cursor
         return Stop("select", text)
 
 

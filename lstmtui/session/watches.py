@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lstmtui.errors import UserError
-
-if TYPE_CHECKING:
-    from lstmtui.session.evaluated import Evaluated
-    from lstmtui.session.expressions import Expression
-    from lstmtui.session.session import Session
+from lstmtui.expressions import Expression
+from lstmtui.expressions.at_cursor import Evaluated, evaluated
+from lstmtui.view import View
 
 MOST_WATCHES = 1_000
 """More than this are refused."""
@@ -65,14 +62,12 @@ class Watches:
         """Forget a watch; None where there is none of this number."""
         return self._kept.pop(number, None)
 
-    def at_cursor(self, session: Session, most: int | None = None) -> tuple[Watched, ...]:
-        """The value of each watch where the session stands, of longer vectors the first `most` units."""
-        from lstmtui.session.evaluated import evaluated
-
+    def at_cursor(self, view: View, most: int | None = None) -> tuple[Watched, ...]:
+        """The value of each watch at the cursor, of longer vectors the first `most` units."""
         if not self._kept:
             return ()
         watches = tuple(self)
-        results = evaluated(session, tuple(watch.expression for watch in watches), most)
+        results = evaluated(view, tuple(watch.expression for watch in watches), most)
         return tuple(
             Watched(watch.id, watch.text, result) for watch, result in zip(watches, results, strict=True)
         )

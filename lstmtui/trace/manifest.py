@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lstmtui import __version__
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.trace.claim import CLAIM
 from lstmtui.trace.file_lock import is_held
 from lstmtui.trace.header import SCHEMA, Header
+from lstmtui.version import __version__
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

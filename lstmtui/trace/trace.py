@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +24,9 @@ class Trace:
     Arrays are (T, B, units) with time on axis 0, whatever the direction of the layer. Timesteps past the
     end of a shorter sequence hold 0.
     """
+
+    draw_html: ClassVar[Callable[[Trace], str] | None] = None
+    """What draws a run in a notebook. `lstmtui` sets it: pictures and verdicts are made above this room."""
 
     def __init__(self, header: Header, arrays: Mapping[str, Array]) -> None:
         self.header = header
@@ -177,9 +181,7 @@ class Trace:
 
     def _repr_html_(self) -> str:
         """A picture and the verdicts, which a notebook shows in place of the line."""
-        from lstmtui.notebook import html_of
-
-        return html_of(self)
+        return f"<code>{escape(repr(self))}</code>" if Trace.draw_html is None else Trace.draw_html(self)
 
     def to_xarray(self, layer: int = 0, direction: str = "forward") -> Any:
         """One layer and direction as an `xarray.Dataset`; it needs `pip install xarray`.

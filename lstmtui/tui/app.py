@@ -16,7 +16,8 @@ from textual.events import Event, InputEvent, Key, Paste
 from textual.message import Message
 from textual.screen import Screen
 
-from lstmtui.session import Session, memory
+from lstmtui.session import Session
+from lstmtui.session import saved_state as memory
 from lstmtui.trace import Trace, Traces
 from lstmtui.trace.growth import LIVE_STATE
 from lstmtui.tui.command_line import PromptInput
@@ -87,9 +88,9 @@ class LstmtuiApp(DifferenceApp):
 
     def walk(self, traces: Trace | Traces, place: Path | str | None = None) -> None:
         """Debug recorded traces, in place of what is on screen, with what was kept for their place."""
-        session = Session(traces, self.start.engine, self.start.elsewhere)
-        if self.start.elsewhere is not None:
-            self.start.elsewhere.on_news = self._tell_news
+        session = Session(traces, self.start.engine, self.start.backend)
+        if self.start.backend is not None:
+            self.start.backend.on_update = self._tell_news
         if place is not None:
             memory.load(session, place)
         screen = DebuggerScreen(session, self.look, place)
@@ -114,8 +115,8 @@ class LstmtuiApp(DifferenceApp):
 
     def on_unmount(self) -> None:
         """Nobody looks any more."""
-        if self.start.elsewhere is not None:
-            self.start.elsewhere.on_news = None
+        if self.start.backend is not None:
+            self.start.backend.on_update = None
 
     @on(CommandingScreen.Kept)
     def _keep(self, event: CommandingScreen.Kept) -> None:

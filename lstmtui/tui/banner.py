@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from copy import copy
+from collections.abc import Sequence
 
 from textual import on, work
 from textual.message import Message
 from textual.worker import get_current_worker
 
+from lstmtui.analysis.first_bad import first_bad
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.printable import printable
 from lstmtui.session import Session
-from lstmtui.session.first_bad import first_bad, runs_from_here
+from lstmtui.session.go_to_first_bad import views_from_here
 from lstmtui.tui.theme import Look
 from lstmtui.tui.whole_run import is_small
 from lstmtui.tui.widgets.status import StatusLine
+from lstmtui.view import View
 
 
 class Banner(StatusLine):
@@ -35,7 +37,7 @@ class Banner(StatusLine):
     def __init__(self, session: Session, look: Look) -> None:
         super().__init__(look, id="banner")
         self._session = session
-        self._due: Session | None = None
+        self._due: Sequence[View] = ()
         """What is to be looked through."""
         self._told_last = ""
 
@@ -46,19 +48,19 @@ class Banner(StatusLine):
     def look_again(self, session: Session, *, live: bool = False) -> None:
         """Look for the first bad value of runs that are others now; a long one that grows, at its end."""
         if is_small(session):
-            self._tell(_found(session))
+            self._tell(_bad_value_text(views_from_here(session)))
         elif not live:
-            self._due = copy(session)
+            self._due = views_from_here(session)
 
     def begin(self) -> None:
         """Look off the event loop where that is still to be done: panels would wait while it is."""
-        if self._due is not None:
+        if self._due:
             self._search(self._due)
-            self._due = None
+            self._due = ()
 
     @work(thread=True, exclusive=True, group="banner", exit_on_error=False)
-    def _search(self, session: Session) -> None:
-        text = _found(session)
+    def _search(self, views: Sequence[View]) -> None:
+        text = _bad_value_text(views)
         if text and not get_current_worker().is_cancelled:
             self.post_message(self.Told(text))
 
@@ -84,22 +86,20 @@ class Banner(StatusLine):
         self.remove_class("-told")
 
 
-def _found(session: Session) -> str:
+def _bad_value_text(views: Sequence[View]) -> str:
     try:
-        return bad_value_text(session)
+        return bad_value_text(views)
     except (UserError, Cancelled):  # a damaged file is told where it is drawn
         return ""
 
 
-def bad_value_text(session: Session) -> str:
-    """Where the selected run, or else the first one that has any, has its first bad value; empty for none."""
-    probe = copy(session)
-    for model in runs_from_here(session):
-        probe.select_model(model)
+def bad_value_text(views: Sequence[View]) -> str:
+    """Where the first of some runs that has NaN or inf has it first; empty where none has any."""
+    for view in views:
         for which in ("forward", "backward"):
-            found = first_bad(probe, which)
-            if found is not None:
-                several = f"{model}: " if len(session.traces) > 1 else ""
+            bad = first_bad(view, which)
+            if bad is not None:
+                model = f"{view.cursor.model}: " if len(views) > 1 else ""
                 command = "first-bad" if which == "forward" else "first-bad backward"
-                return printable(f"{several}{found.where} — :{command} goes there")
+                return printable(f"{model}{bad.where} — :{command} goes there")
     return ""

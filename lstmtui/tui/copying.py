@@ -8,12 +8,13 @@ from typing import TypeAlias
 import numpy as np
 from textual.app import App
 
+from lstmtui.analysis.unit_values import Numbers, numbers_at
+from lstmtui.analysis.windows import vector
+from lstmtui.expressions import compile_expression
+from lstmtui.expressions.at_cursor import NoValue, evaluated
 from lstmtui.printable import printable
-from lstmtui.session import Session, vector
+from lstmtui.session import Session
 from lstmtui.session.breakpoints import Breakpoint
-from lstmtui.session.evaluated import NoValue, evaluated
-from lstmtui.session.expressions import compile_expression
-from lstmtui.session.unit import Numbers, numbers_at
 from lstmtui.session.watches import Watched
 from lstmtui.trace.edits import Edit
 from lstmtui.tui.clipboard import clipboard_sequence
@@ -35,7 +36,7 @@ def copy_value(app: App[None], session: Session, number: int | None, entry: Entr
 
     Raises:
         UserError: there is no such value, or it is too long.
-        Absent: the numbers are not here yet.
+        NotReady: the numbers are not here yet.
     """
     what, text = value_in_focus(session, number, entry)
     sequence = clipboard_sequence(text)
@@ -62,14 +63,14 @@ def value_in_focus(session: Session, number: int | None, entry: Entry | None = N
     if number == 7 and entry is not None:
         return _entry(session, entry)
     if number in (2, 5, 9):
-        numbers = numbers_at(session)
+        numbers = numbers_at(session.view)
         if number == 2 and session.cell.gates:
             numbers = tuple(one for one in numbers if one.quantity in session.cell.gates)
         return f"unit {cursor.unit} at t={cursor.t}", unit_text(numbers)
     quantity = _VECTORS.get(number or 0, "h")
     if quantity == "c" and "c" not in session.cell.states:
         quantity = "h"
-    values = vector(session, quantity)
+    values = vector(session.view, quantity)
     return f"{quantity} at t={cursor.t}, {len(values):,} numbers", exact(values)
 
 
@@ -97,7 +98,7 @@ def exact(value: object) -> str:
 def _entry(session: Session, entry: Entry) -> tuple[str, str]:
     if isinstance(entry, Watched):
         # The panel has only the first units of a vector.
-        result = evaluated(session, (compile_expression(entry.text),))[0]
+        result = evaluated(session.view, (compile_expression(entry.text),))[0]
         return entry.text, result.error if isinstance(result, NoValue) else exact(result.value)
     if isinstance(entry, Breakpoint):
         return f"breakpoint {entry.id}", f"t == {entry.t}" if entry.when is None else entry.when.text

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
+from lstmtui.analysis.layer_names import layer_name
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Session
-from lstmtui.session.layer_names import layer_name
 from lstmtui.tui.widgets.spans import Spans
 
 _ARROWS = {"forward": "→", "backward": "←"}
@@ -40,11 +40,11 @@ def _facts(session: Session, growth: str, width: int) -> list[Spans]:
     sizes = f"{len(trace.layers)}×{layer.hidden_size}"
     layer_text = " ".join(filter(None, (f"layer {cursor.layer}", layer_name(trace, cursor.layer))))
     is_known = trace.header.loss_is_known and not (trace.header.live and np.isnan(trace.loss))
-    trouble = "" if session.elsewhere is None else session.elsewhere.trouble
-    if len(trouble) > width // 2:
-        trouble = trouble[: width // 2 - 1] + "…"  # the place stays in sight
+    status = "" if session.backend is None else session.backend.link_status
+    if len(status) > width // 2:
+        status = status[: width // 2 - 1] + "…"  # the place stays in sight
     facts: list[Spans] = [
-        *([((trouble, "warning"),)] if trouble else []),
+        *([((status, "warning"),)] if status else []),
         ((cursor.model, "accent"), (f" {layer.cell} {sizes}", "muted")),
         ((f"t={cursor.t}/{session.last_t}", "cursor"),),
         *([((growth, "accent"),)] if growth else []),

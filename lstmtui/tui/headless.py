@@ -56,7 +56,7 @@ class HeadlessDebugger:
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> HeadlessDebugger:
-        self._app = LstmtuiApp(Start(traces=Traces(self._session.traces), elsewhere=self._session.elsewhere))
+        self._app = LstmtuiApp(Start(traces=Traces(self._session.traces), backend=self._session.backend))
         # Each call runs the app's event loop for as long as it needs, in one context.
         self._running: AbstractAsyncContextManager[Pilot[None]] = self._app.run_test(size=self._size)
         self._pilot = self._runner.run(self._running.__aenter__())

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.color import Color
 
-from lstmtui.session.envelope import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY
+from lstmtui.analysis.decimation import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY
 from lstmtui.tui.theme import Look
 
 Kind: TypeAlias = Literal["sequential", "diverging"]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from lstmtui.trace import Trace, Traces
 
 if TYPE_CHECKING:
-    from lstmtui.session.readings import Elsewhere
-    from lstmtui.session.variants import Engine
+    from lstmtui.session.what_ifs import Engine
     from lstmtui.trace.growth import Follower
+    from lstmtui.view import RemoteBackend
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being recorded, timesteps done, timesteps in all)."""
@@ -54,7 +54,7 @@ class Start:
     choices: Sequence[Choice] = ()
     opener: Callable[[Path], Opening] | None = None
     """Makes something to open of a choice; raises `lstmtui.UserError` where it cannot be opened."""
-    elsewhere: Elsewhere | None = None
+    backend: RemoteBackend | None = None
     """Where the arrays of the traces are, if they are not in this process."""
     follower: Follower | None = None
     """What the traces are asked of again, where they may grow."""

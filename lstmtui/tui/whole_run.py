@@ -10,7 +10,7 @@ _NUMBERS = 1 << 18
 
 def is_small(session: Session) -> bool:
     """Whether reading every run of a session takes no longer than drawing a screen."""
-    return session.elsewhere is None and all(
+    return session.backend is None and all(
         trace.steps * trace.batch * sum(layer.hidden_size for layer in trace.layers) <= _NUMBERS
         for trace in session.traces.values()
     )

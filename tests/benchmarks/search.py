@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from lstmtui.view import View
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from synthetic import synthetic
 
-from lstmtui.session import Session
-from lstmtui.session.expressions import Expression, Scope, compile_expression, scope_of
+from lstmtui.expressions import Expression, Scope, compile_expression, scope_of
 
 EXPRESSIONS = (
     "max(abs(c)) > 9",
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--units", type=int, default=64)
     arguments = parser.parse_args()
-    scope = scope_of(Session(synthetic("lstm", arguments.steps, arguments.units)))
+    scope = scope_of(View.of(synthetic("lstm", arguments.steps, arguments.units)))
     print(f"T = {arguments.steps:,}, H = {arguments.units}, float32, nothing found")
     print(f"{'expression':40} {'search':>10} {'step by step':>14} {'ratio':>8}")
     for text in EXPRESSIONS:

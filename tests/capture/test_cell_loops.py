@@ -11,11 +11,12 @@ import torch
 from oracles.recurrents import gap, noise
 from torch import Tensor, nn
 
+from lstmtui.analysis.equations import equations_at
+from lstmtui.analysis.gradient_routes import routes_at
 from lstmtui.capture.record import record
 from lstmtui.capture.rerun import rerun
 from lstmtui.errors import UserError
-from lstmtui.session import Session, equations_at
-from lstmtui.session.routes import routes_at
+from lstmtui.session import Session
 from lstmtui.trace import Trace, load
 
 EXACT = 1e-12
@@ -121,14 +122,14 @@ def test_the_step_shown_begins_from_the_states_it_was_really_given(tmp_path: Pat
     session.select_batch(1)
     for t in range(5):
         session.goto(t)
-        for equation in equations_at(session):
+        for equation in equations_at(session.view):
             expected = trace.values(equation.quantity)[t, 1, 0]
             assert equation.computed == pytest.approx(expected, abs=1e-9)
     session.goto(2)
-    assert routes_at(session)
+    assert routes_at(session.view)
     session.goto(3)
     with pytest.raises(UserError, match="the model's own loop changed h between t=2 and t=3"):
-        routes_at(session)
+        routes_at(session.view)
 
 
 def test_past_its_end_a_shorter_layer_has_no_step_to_show() -> None:
@@ -139,13 +140,13 @@ def test_past_its_end_a_shorter_layer_has_no_step_to_show() -> None:
     session = Session(record(Both().double(), noise(4, 3, 3, seed=9), loss=lambda result: result))
     session.select_layer(1)
     session.goto(1)
-    assert equations_at(session)
-    assert routes_at(session)
+    assert equations_at(session.view)
+    assert routes_at(session.view)
     assert session.goto(2).text == "t=2: layer 1 has t=0 to t=1"
     session.cursor = replace(session.cursor, t=2)
-    assert not equations_at(session)
+    assert not equations_at(session.view)
     with pytest.raises(UserError, match="t=2: this layer has t=0 to t=1"):
-        routes_at(session)
+        routes_at(session.view)
 
 
 def test_a_loop_without_changes_keeps_no_second_copy_of_its_states() -> None:

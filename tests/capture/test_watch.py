@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 import lstmtui
-from lstmtui.session.first_bad import first_bad_of
+from lstmtui.analysis.first_bad import first_bad_of
 from lstmtui.trace import Trace, Traces
 from lstmtui.trace.growth import Growth
 

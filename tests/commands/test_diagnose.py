@@ -11,7 +11,7 @@ from torch import nn
 
 import lstmtui
 from lstmtui.__main__ import main
-from lstmtui.session.diagnosis import NAMES
+from lstmtui.analysis.diagnosis import NAMES
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from lstmtui.errors import UserError
 from lstmtui.playback import OutputFolder, Script, export, play, replace_file
 from lstmtui.session import ScriptError, Session
 from lstmtui.trace import Trace
+from lstmtui.view import View
 
 HOSTILE = [
     "/tmp/x.csv",
@@ -104,21 +105,21 @@ def test_csv_holds_norms_and_the_selected_unit_of_the_selected_sequence(trace: T
     session.select_batch(1)
     session.select_unit(3)
     file = io.BytesIO()
-    export(session, "a.csv", file)
+    export(session.view, "a.csv", file)
     rows = list(csv.DictReader(io.StringIO(file.getvalue().decode())))
     assert [row["t"] for row in rows] == list("01234")
     assert [np.float32(row["f[3]"]) for row in rows] == made.values("f", 1)[:5, 1, 3].tolist()
     assert [float(row["norm(dc)"]) for row in rows] == made.norms("dc", 1)[:5, 1].tolist()
     file = io.BytesIO()
-    export(Session(trace), "a.csv", file)
+    export(View.of(trace), "a.csv", file)
     last = list(csv.DictReader(io.StringIO(file.getvalue().decode())))[-1]
     assert (last["c[0]"], last["norm(c)"]) == ("nan", "nan")
 
 
 def test_npz_holds_every_quantity_of_the_layer(trace: Trace) -> None:
     first, second = io.BytesIO(), io.BytesIO()
-    export(Session(trace), "a.npz", first)
-    export(Session(trace), "a.npz", second)
+    export(View.of(trace), "a.npz", first)
+    export(View.of(trace), "a.npz", second)
     assert first.getvalue() == second.getvalue()
     arrays = np.load(io.BytesIO(first.getvalue()), allow_pickle=False)
     named = {*trace.quantities(), "initial_h", "initial_c", "initial_dh", "initial_dc", "lengths", "loss"}

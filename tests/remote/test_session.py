@@ -17,17 +17,19 @@ import pytest
 from remote.pairs import AgentLink, connected, local_session, session_on
 
 import lstmtui
+from lstmtui.analysis.comparison import divergence
+from lstmtui.analysis.windows import color_limit, vector, window
 from lstmtui.errors import Cancelled, UserError
+from lstmtui.expressions import compile_expression
 from lstmtui.playback.export import export
 from lstmtui.remote.client.client import Client
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.encoding import decode
 from lstmtui.remote.wire.messages import Open
-from lstmtui.session import Outcome, Session, parse_line, vector, window
+from lstmtui.session import Outcome, Session, parse_line
 from lstmtui.session.execute import execute
-from lstmtui.session.expressions import compile_expression
-from lstmtui.session.readings import Absent, every_reading
-from lstmtui.session.windows import color_limit
+from lstmtui.session.queries import every_query
+from lstmtui.view import NotReady
 
 SCRIPT = """\
 step 3
@@ -110,7 +112,7 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def arguments_of(name: str, session: Session) -> dict[str, Any]:
-    """Arguments that make sense for a reading, by their names."""
+    """Arguments that make sense for a query, by their names."""
     known: dict[str, Any] = {
         "quantity": "h",
         "start": 1,
@@ -128,32 +130,32 @@ def arguments_of(name: str, session: Session) -> dict[str, Any]:
         "pixels": 24,
         "cells": 12,
     }
-    names = every_reading()[name].argument_types
+    names = every_query()[name].argument_types
     return {n: known[n] for n in names if n in known}
 
 
-@pytest.mark.parametrize("name", sorted(every_reading()))
-def test_every_reading_answers_what_it_answers_here(name: str, saved: Path) -> None:
-    reading = every_reading()[name]
+@pytest.mark.parametrize("name", sorted(every_query()))
+def test_every_query_answers_what_it_answers_here(name: str, saved: Path) -> None:
+    query = every_query()[name]
     here = local_session(lstmtui.load(saved))
     with session_on(saved) as (there, client):
         for session in (here, there):
             session.goto(4)
             session.select_unit(1)
-        expected = answered(lambda: reading.function(here, **arguments_of(name, here)))
-        found = answered(lambda: client.answer(there, reading, arguments_of(name, there)))
+        expected = answered(lambda: query.function(here.view, **arguments_of(name, here)))
+        found = answered(lambda: client.answer(there.view, query, arguments_of(name, there)))
         if isinstance(expected, UserError):
             assert (type(found), str(found)) == (type(expected), str(expected))
             return
-        if reading.picture:
+        if query.picture:
             np.testing.assert_allclose(found.values, expected.values, rtol=2.0**-11)
             expected = replace(expected, values=found.values)
         assert equal(found, expected)
 
 
-def test_every_reading_has_annotations_that_can_travel() -> None:
-    for reading in every_reading().values():
-        for annotation in (*reading.argument_types.values(), reading.answer_type):
+def test_every_query_has_annotations_that_can_travel() -> None:
+    for query in every_query().values():
+        for annotation in (*query.argument_types.values(), query.answer_type):
             with pytest.raises(ProtocolError):  # not the UserError of an annotation that cannot be decoded
                 decode(annotation, b"\xc7\x00\x07")
 
@@ -165,7 +167,7 @@ def test_an_export_has_the_same_bytes(name: str, saved: Path) -> None:
         for session in (local_session(lstmtui.load(saved)), there):
             run(session, "set c[1] = 2.5 from 4 to 6")
             file = io.BytesIO()
-            export(session, name, file)
+            export(session.view, name, file)
             written.append(file.getvalue())
     assert written[0] == written[1]
 
@@ -180,9 +182,8 @@ def test_a_run_saved_on_the_far_end_can_be_compared_and_others_are_refused_as_he
         there.select_model("GRU")
         assert run(there, f"compare {saved}").ok
         other = lstmtui.load(saved)["LSTM"]  # type: ignore[index]
-        there.compared = other
         with pytest.raises(UserError, match="not on the remote side"):
-            vector(there, "h")
+            divergence(there.view, other)
 
 
 def test_arrays_come_in_parts_where_somebody_indexes_them(saved: Path) -> None:
@@ -223,21 +224,21 @@ def wait_until(condition: Any) -> None:
 def test_a_thread_that_may_not_wait_is_told_so_and_is_called_when_the_answer_has_come(saved: Path) -> None:
     with session_on(saved) as (session, client):
         called = threading.Event()
-        client.on_news = called.set
+        client.on_update = called.set
         client.impatient = threading.get_ident()
-        with pytest.raises(Absent):
-            vector(session, "h")
+        with pytest.raises(NotReady):
+            vector(session.view, "h")
         assert called.wait(10)
-        assert vector(session, "h").shape == (4,)
-        with pytest.raises(Absent):
-            color_limit(session, "nonsense")
-        wait_until(lambda: isinstance(answered(lambda: color_limit(session, "nonsense")), UserError))
+        assert vector(session.view, "h").shape == (4,)
+        with pytest.raises(NotReady):
+            color_limit(session.view, "nonsense")
+        wait_until(lambda: isinstance(answered(lambda: color_limit(session.view, "nonsense")), UserError))
 
 
 def answered(question: Any) -> Any:
     try:
         return question()
-    except (Absent, UserError) as error:
+    except (NotReady, UserError) as error:
         return error
 
 
@@ -246,17 +247,17 @@ def test_a_walk_finds_what_comes_next_here_already(saved: Path) -> None:
     with connected(link) as client:
         session = Session(client.open(Open(str(saved))), client, client)
         for _ in range(3):
-            vector(session, "h")
-            window(session, "f", 0, 6)
+            vector(session.view, "h")
+            window(session.view, "f", 0, 6)
             session.step()
-        vector(session, "h")
-        window(session, "f", 0, 6)
+        vector(session.view, "h")
+        window(session.view, "f", 0, 6)
 
         def is_here() -> bool:
             client.impatient = threading.get_ident()
             try:
                 return not isinstance(
-                    answered(lambda: (vector(session, "h"), window(session, "f", 6, 12))), Absent
+                    answered(lambda: (vector(session.view, "h"), window(session.view, "f", 6, 12))), NotReady
                 )
             finally:
                 client.impatient = None
@@ -266,9 +267,9 @@ def test_a_walk_finds_what_comes_next_here_already(saved: Path) -> None:
             wait_until(is_here)
         before = link.streams[0].sent
         session.goto(5)
-        vector(session, "h")
+        vector(session.view, "h")
         session.goto(11)
-        vector(session, "h")
+        vector(session.view, "h")
         assert link.streams[0].sent == before
 
 
@@ -296,10 +297,10 @@ def test_waiting_can_be_given_up(saved: Path) -> None:
         session.goto(7)
         with pytest.raises(Cancelled):
             # The first answer may be under way already.
-            [vector(session, quantity) for quantity in ("h", "c", "f", "i")]
+            [vector(session.view, quantity) for quantity in ("h", "c", "f", "i")]
         release.set()
         session.goto(8)
-        assert vector(session, "h").shape == (4,)
+        assert vector(session.view, "h").shape == (4,)
 
 
 def test_texts_of_the_far_end_are_printable(tmp_path: Path) -> None:
@@ -313,7 +314,7 @@ def test_texts_of_the_far_end_are_printable(tmp_path: Path) -> None:
         assert header.title == "␛]0;owned␇"
         assert header.notes == "one\ntwo␀"[:-1] + header.notes[-1]
         assert not any(ord(c) < 32 and c != "\n" for c in header.name + header.title + header.notes)
-        assert vector(session, "h").shape == (3,)
+        assert vector(session.view, "h").shape == (3,)
         outcome = run(session, "set c[0] = 1 from 2")
         assert outcome.text  # the model is found by its number, whatever its name
 
@@ -321,12 +322,12 @@ def test_texts_of_the_far_end_are_printable(tmp_path: Path) -> None:
 def test_pictures_travel_at_half_precision_and_numbers_never(saved: Path) -> None:
     real = lstmtui.load(saved)["LSTM"]  # type: ignore[index]
     with session_on(saved) as (session, _):
-        drawn = window(session, "h", 0, 12).values
+        drawn = window(session.view, "h", 0, 12).values
         exact = real.values("h")[:, 0]
         assert not np.array_equal(drawn, exact)
         np.testing.assert_allclose(drawn, exact, rtol=2.0**-11)
         session.goto(3)
-        np.testing.assert_array_equal(vector(session, "h"), exact[3])
+        np.testing.assert_array_equal(vector(session.view, "h"), exact[3])
 
 
 def test_a_random_walk_shows_the_same_numbers(saved: Path) -> None:
@@ -340,9 +341,9 @@ def test_a_random_walk_shows_the_same_numbers(saved: Path) -> None:
             for session in (here, there):
                 run(session, move)
             assert there.cursor == here.cursor
-            np.testing.assert_array_equal(vector(there, "h"), vector(here, "h"))
-            assert math.isclose(color_limit(there, "h"), color_limit(here, "h"))
-        assert client.trouble == ""
+            np.testing.assert_array_equal(vector(there.view, "h"), vector(here.view, "h"))
+            assert math.isclose(color_limit(there.view, "h"), color_limit(here.view, "h"))
+        assert client.link_status == ""
 
 
 def test_what_cannot_be_opened_is_a_sentence(tmp_path: Path) -> None:
@@ -386,7 +387,7 @@ def test_a_trace_that_grows_is_polled_and_what_was_asked_of_it_before_is_asked_a
     with session_on(tmp_path, link) as (session, client):
         assert (session.trace.steps, client.state, client.poll()) == (5, "live", None)
         for number, steps in ((1, 7), (2, 9)):
-            vector(session, "h")
+            vector(session.view, "h")
             current[0] = number
             if number == 1:  # a new agent knows only of what is there by now
                 link.streams[0].close()
@@ -394,9 +395,9 @@ def test_a_trace_that_grows_is_polled_and_what_was_asked_of_it_before_is_asked_a
             assert longer is not None
             session = Session(longer, client, client)
             assert session.trace.steps == steps
-            np.testing.assert_array_equal(vector(session, "h"), grown[number].values("h")[0, 0])
+            np.testing.assert_array_equal(vector(session.view, "h"), grown[number].values("h")[0, 0])
             session.last()
-            np.testing.assert_array_equal(vector(session, "h"), grown[number].values("h")[-1, 0])
+            np.testing.assert_array_equal(vector(session.view, "h"), grown[number].values("h")[-1, 0])
         assert (client.state, client.poll()) == ("ended at t=8", None)
 
 
@@ -404,4 +405,4 @@ def test_a_client_that_is_closed_says_so(saved: Path) -> None:
     with session_on(saved) as (session, client):
         assert isinstance(client, Client)
     with pytest.raises(UserError, match="closed"):
-        vector(session, "c")
+        vector(session.view, "c")

@@ -16,12 +16,13 @@ from remote.sshd import Box, needs_sshd, running
 
 import lstmtui
 from lstmtui.__main__ import main
+from lstmtui.analysis.windows import vector
 from lstmtui.errors import UserError
 from lstmtui.remote.client.client import Client
 from lstmtui.remote.client.ssh import SshConnector
 from lstmtui.remote.client.ssh_target import parse_ssh_target
 from lstmtui.remote.wire.messages import Open
-from lstmtui.session import Session, vector
+from lstmtui.session import Session
 
 pytestmark = needs_sshd
 
@@ -98,11 +99,11 @@ def test_a_session_over_ssh_survives_the_death_of_its_link_and_leaves_no_agent(
     try:
         session = Session(client.open(Open(target.path)), client, client)
         session.select_model("GRU")
-        np.testing.assert_array_equal(vector(session, "dh"), real.values("dh")[0, 0])
+        np.testing.assert_array_equal(vector(session.view, "dh"), real.values("dh")[0, 0])
         (agent,) = agents(state)
         os.kill(agent, signal.SIGKILL)
         session.goto(9)
-        np.testing.assert_array_equal(vector(session, "dh"), real.values("dh")[9, 0])
+        np.testing.assert_array_equal(vector(session.view, "dh"), real.values("dh")[9, 0])
         assert agents(state) != [agent]
     finally:
         client.close()

@@ -10,10 +10,10 @@ import pytest
 from synthetic import Array, synthetic
 
 from lstmtui.errors import UserError
+from lstmtui.expressions import Expression, Scope, compile_expression, scope_of
 from lstmtui.session import Session, Stop, marks
 from lstmtui.session.breakpoints import MOST_BREAKPOINTS, Breakpoints
 from lstmtui.session.continuation import MOST_NOTES, run_back, run_on
-from lstmtui.session.expressions import Expression, Scope, compile_expression, scope_of
 from lstmtui.trace import Trace, Traces
 
 E = compile_expression
@@ -208,7 +208,7 @@ def test_every_hit_of_a_run_in_either_direction_is_what_step_by_step_evaluation_
     values[random.random(values.shape) < 0.01] = np.nan
     session = Session(with_c(values))
     condition = E(text)
-    expected = [t for t in range(700) if condition.condition(scope_of(session), t)]
+    expected = [t for t in range(700) if condition.condition(scope_of(session.view), t)]
     session.breakpoints.add_when(condition)
     on, back = [], []
     while run_on(session).stop.kind == "breakpoint":

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from synthetic import synthetic
 
 from lstmtui.errors import UserError
-from lstmtui.session import Cursor, Session
+from lstmtui.session import Session
 from lstmtui.session.execute import Outcome, execute
 from lstmtui.session.language import Change, parse_line
 from lstmtui.trace import Trace, Traces
+from lstmtui.view import Cursor
 
 
 @pytest.fixture
@@ -238,12 +241,12 @@ def test_what_only_a_front_end_can_do_is_asked_of_it(
 
 
 class Recorder:
-    """Variants that only note what they are asked."""
+    """WhatIfs that only note what they are asked."""
 
     def __init__(self) -> None:
         self.asked: list[object] = []
 
-    def set(self, change: Change) -> str:
+    def set(self, cursor: Cursor, change: Change) -> str:
         if change.quantity == "h":
             raise UserError("h\x1b cannot be changed")
         self.asked.append(change)
@@ -257,13 +260,13 @@ class Recorder:
         self.asked.append("reset")
         return "the baseline"
 
-    def loss(self, t: int, unit: int | None) -> str:
+    def loss(self, cursor: Cursor, t: int, unit: int | None) -> str:
         self.asked.append(("loss", t, unit))
         return "gradients of h"
 
 
 def test_what_ifs_go_to_whoever_can_run_the_models(alone: Session) -> None:
-    alone.variants = variants = Recorder()
+    alone.what_ifs = what_ifs = Recorder()
     assert said(alone, "set f[2] = 1 from 1 to 4") == "what-if 1: f[2] = 1 from 1 to 4"
     assert said(alone, "unset 1") == "taken back"
     lines = (
@@ -274,7 +277,7 @@ def test_what_ifs_go_to_whoever_can_run_the_models(alone: Session) -> None:
         "loss at 2",
     )
     assert all(run(alone, line).ok for line in lines)
-    assert variants.asked == [
+    assert what_ifs.asked == [
         Change("f", 2, 1.0, 1, 4),
         ("unset", 1),
         Change("c", None, -0.5, None, None),
@@ -292,7 +295,7 @@ def test_base_is_the_run_without_what_ifs(alone: Session) -> None:
     recorded = alone.trace
     f = recorded.values("f") * np.float32(0.5)
     alone.traces["alone"] = Trace(recorded.header, {**recorded.arrays, "0/forward/f": f})
-    alone.changed["alone"] = recorded
+    alone.what_ifs = SimpleNamespace(runs={"alone": recorded})
     assert said(alone, "print base(f[0])") == "base(f[0]) = 0.25 at t=0"
     assert said(alone, "break when base(f[0]) < 0.1", "c").startswith("breakpoint 1: base(f[0]) < 0.1 at t=2")
     assert said(alone, "watch base(f[0])").startswith("watch 1: base(f[0]) = 0.0625")

@@ -8,11 +8,14 @@ import sys
 _WALK = """
 import sys
 from synthetic import synthetic
-from lstmtui.session import Session, equations_at, gradient_norms, window
-from lstmtui.session.signal import signal
+from lstmtui.session import Session
+from lstmtui.analysis.equations import equations_at
+from lstmtui.analysis.windows import gradient_norms, window
+from lstmtui.analysis.signal import signal
 session = Session(synthetic())
 session.step(); session.into(); session.select_unit(1)
-window(session, "f", 0, 5, 2), equations_at(session), gradient_norms(session, "h"), signal(session, 0, 5)
+view = session.view
+window(view, "f", 0, 5, 2), equations_at(view), gradient_norms(view, "h"), signal(view, 0, 5)
 print(sorted({"torch", "textual", "rich", "lstmtui.tui", "lstmtui.capture"} & set(sys.modules)))
 """
 

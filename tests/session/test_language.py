@@ -5,18 +5,10 @@ from __future__ import annotations
 import pytest
 from synthetic import synthetic
 
+from lstmtui.expressions import compile_expression
 from lstmtui.session import Session
-from lstmtui.session.expressions import compile_expression
-from lstmtui.session.language import (
-    ALIASES,
-    VERBS,
-    Change,
-    Command,
-    ScriptError,
-    complete,
-    parse_line,
-    parse_script,
-)
+from lstmtui.session.completion import complete
+from lstmtui.session.language import ALIASES, VERBS, Change, Command, ScriptError, parse_line, parse_script
 from lstmtui.trace import Traces
 
 E = compile_expression

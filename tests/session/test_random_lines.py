@@ -9,8 +9,9 @@ from synthetic import synthetic
 
 from lstmtui.printable import printable
 from lstmtui.session import Session
+from lstmtui.session.completion import complete
 from lstmtui.session.execute import execute
-from lstmtui.session.language import VERBS, Command, ScriptError, complete, parse_line
+from lstmtui.session.language import VERBS, Command, ScriptError, parse_line
 from lstmtui.trace import Traces
 
 VERB_LIKE = (*VERBS, *"ncbpqs", "Step", "steps", "when", "at", "none")

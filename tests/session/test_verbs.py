@@ -6,8 +6,9 @@ import pytest
 from synthetic import synthetic
 
 from lstmtui.errors import UserError
-from lstmtui.session import Cursor, Session, Stop
+from lstmtui.session import Session, Stop
 from lstmtui.trace import Traces
+from lstmtui.view import Cursor
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 from synthetic import synthetic
 
 from lstmtui.errors import UserError
+from lstmtui.expressions import compile_expression
+from lstmtui.expressions.at_cursor import NoValue, Scalar, Vector
 from lstmtui.session import Session, Watches
-from lstmtui.session.evaluated import NoValue, Scalar, Vector
-from lstmtui.session.expressions import compile_expression
 from lstmtui.session.watches import MOST_WATCHES
 from lstmtui.trace import Traces
 
@@ -27,7 +27,7 @@ def test_a_watch_follows_the_cursor(session: Session) -> None:
     session.watches.add(E("c"))
     session.watches.add(E("t > 3"))
     session.goto(4)
-    scalar, vector, truth = session.watches.at_cursor(session)
+    scalar, vector, truth = session.watches.at_cursor(session.view)
     assert (scalar.id, scalar.text) == (1, "h[1]")
     assert scalar.result == Scalar(session.trace.values("h")[4, 0, 1].item())
     assert isinstance(vector.result, Vector)
@@ -39,12 +39,12 @@ def test_a_watch_without_a_meaning_here_says_why_and_is_kept(session: Session) -
     session.watches.add(E("norm(c)"))
     session.watches.add(E("h[0]"))
     session.select_model("GRU")
-    absent, present = session.watches.at_cursor(session)
+    absent, present = session.watches.at_cursor(session.view)
     assert isinstance(absent.result, NoValue)
     assert "c is not there" in absent.result.error
     assert isinstance(present.result, Scalar)
     session.select_model("LSTM")
-    assert isinstance(session.watches.at_cursor(session)[0].result, Scalar)
+    assert isinstance(session.watches.at_cursor(session.view)[0].result, Scalar)
 
 
 def test_watches_are_numbered_once_and_for_all() -> None:

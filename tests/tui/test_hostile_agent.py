@@ -11,21 +11,21 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from elsewhere import Echo
 from keyboard import press, settle
 from remote.hostile import LyingLink
 from remote.pairs import connected
+from remote_backends import Echo
 from synthetic import synthetic
 from textual.pilot import Pilot
 
+from lstmtui.analysis.diagnosis import Verdict
 from lstmtui.remote.wire.messages import Open
-from lstmtui.session.diagnosis import Verdict
-from lstmtui.session.readings import Reading
 from lstmtui.trace import Traces
 from lstmtui.tui.panels.diagnosis import DiagnosisPanel
 from lstmtui.tui.panels.notes import is_simple
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.start import Opening, Start
+from lstmtui.view import Query
 
 LINES = (
     *(
@@ -71,7 +71,7 @@ async def test_lies_are_sentences(
         client.impatient = threading.get_ident()
         target = Open(str(saved))
         opening = Opening("t", functools.partial(client.open, target))
-        start = Start(opening=opening, engine=client, elsewhere=client)
+        start = Start(opening=opening, engine=client, backend=client)
         async with debugger(start, size) as pilot:
             screen = await opened(pilot)
             for line in LINES:
@@ -104,7 +104,7 @@ class Wrong(Echo):
 
     wrong = False
 
-    def answer(self, session: Any, reading: Reading, arguments: Any) -> Any:
+    def answer(self, session: Any, reading: Query, arguments: Any) -> Any:
         return object() if self.wrong else super().answer(session, reading, arguments)
 
 
@@ -113,7 +113,7 @@ async def test_a_panel_that_cannot_show_an_answer_says_so_and_the_next_answer_is
 ) -> None:
     echo = Wrong()
     session = echo.session(synthetic(steps=50))
-    async with debugger(Start(Traces(session.traces), elsewhere=echo), (120, 40)) as pilot:
+    async with debugger(Start(Traces(session.traces), backend=echo), (120, 40)) as pilot:
         screen = await opened(pilot)
         echo.wrong = True
         for line in ("step", "print c"):

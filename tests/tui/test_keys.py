@@ -11,7 +11,6 @@ from synthetic import synthetic
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from lstmtui.session import Cursor
 from lstmtui.session.language import parse_script
 from lstmtui.trace import Traces
 from lstmtui.tui.footer import footer_spans
@@ -23,6 +22,7 @@ from lstmtui.tui.screens.playing import SPEEDS
 from lstmtui.tui.start import Choice, Start
 from lstmtui.tui.theme import Look
 from lstmtui.tui.tour import Tour
+from lstmtui.view import Cursor
 
 START = Cursor("LSTM", t=150)
 

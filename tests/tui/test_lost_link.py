@@ -6,8 +6,8 @@ import threading
 from typing import Any
 
 import pytest
-from elsewhere import Slow
 from keyboard import press, settle
+from remote_backends import Slow
 from synthetic import synthetic
 
 from lstmtui.trace import Traces
@@ -20,8 +20,8 @@ async def test_a_lost_link_says_which_key_helps_and_the_key_does(
 ) -> None:
     slow = Slow()
     session = slow.session(synthetic(steps=50))
-    async with debugger(Start(Traces(session.traces), elsewhere=slow), size) as pilot:
-        slow.trouble = "link lost, R reconnects: " + "ssh could not connect: no route to host " * 5
+    async with debugger(Start(Traces(session.traces), backend=slow), size) as pilot:
+        slow.link_status = "link lost, R reconnects: " + "ssh could not connect: no route to host " * 5
         slow.deliver()
         await settle()
         await pilot.pause()
@@ -29,7 +29,7 @@ async def test_a_lost_link_says_which_key_helps_and_the_key_does(
         assert "link lost, R reconnects" in top
         assert "t=0/49" in top
         await press(pilot, "R")
-        assert slow.trouble == ""
+        assert slow.link_status == ""
         assert "link lost" not in shown(pilot)
 
 

@@ -179,8 +179,8 @@ async def test_escape_stops_a_what_if_and_nothing_has_changed(debugger, shown) -
         await done(pilot)
         assert "stopped: set f[1] = 1" in shown(pilot).splitlines()[-1]
         assert session.trace is session.baseline
-        assert session.variants is not None
-        assert session.variants.edits == ()
+        assert session.what_ifs is not None
+        assert session.what_ifs.edits == ()
         await press(pilot, "right")
         assert session.cursor.t == 1
 

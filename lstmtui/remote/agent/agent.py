@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec import Raw
 
-from lstmtui import __version__
 from lstmtui.errors import Cancelled, UserError
+from lstmtui.expressions import ExpressionError
 from lstmtui.printable import printable
 from lstmtui.remote.agent.recordings import remove_leftovers
 from lstmtui.remote.agent.request_handler import ModelRunner, Reporter, RequestHandler
@@ -39,7 +39,7 @@ from lstmtui.remote.wire.messages import (
 from lstmtui.remote.wire.messages import (
     Cancelled as CancelledMessage,
 )
-from lstmtui.session.expressions import ExpressionError
+from lstmtui.version import __version__
 
 SILENCE = 15.0
 """Seconds without a sign of the client after which it is taken to be gone."""

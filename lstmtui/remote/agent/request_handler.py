@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 
+from lstmtui.analysis.preparation import prepare
 from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.playback.export import export
@@ -22,9 +23,8 @@ from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.encoding import decode, encode
 from lstmtui.remote.wire.messages import Answer, Elements, Export, Load, Open, Poll, Request, Rerun
 from lstmtui.remote.wire.references import Opened, RunReference
-from lstmtui.session.preparation import prepare
-from lstmtui.session.readings import every_reading
-from lstmtui.session.variants import Engine
+from lstmtui.session.queries import every_query
+from lstmtui.session.what_ifs import Engine
 from lstmtui.trace import Trace, Traces, load
 from lstmtui.trace.growth import Growth
 
@@ -76,7 +76,7 @@ class RequestHandler:
     def __init__(self, model_runner: ModelRunner, session: str) -> None:
         self._model_runner = model_runner
         self._recordings = Recordings(session)
-        self._readings = every_reading()
+        self._queries = every_query()
         self._run_store: RunStore | None = None
         self._growth: Growth | None = None
         self._opened: Opened | None = None
@@ -146,7 +146,7 @@ class RequestHandler:
         return self._recordings.recorded(request, record, lambda: reporter.progress(waiting, 0, 1))
 
     def _answer(self, request: Answer, reporter: Reporter) -> bytes:
-        query = self._readings.get(request.query)
+        query = self._queries.get(request.query)
         if query is None:
             raise UserError(f"the lstmtui of the remote side does not know {request.query}: update it")
         encoded = decode(dict[str, msgspec.Raw], request.arguments)
@@ -154,8 +154,8 @@ class RequestHandler:
         if not types.keys() >= encoded.keys():
             raise ProtocolError(f"{request.query} has no such arguments")
         arguments = {name: decode(types[name], data, self._trace_of) for name, data in encoded.items()}
-        session = self.run_store.session(request.runs, request.place)
-        return encode(query.function(session, **arguments), half=query.picture)
+        view = self.run_store.view(request.runs, request.place)
+        return encode(query.function(view, **arguments), half=query.picture)
 
     def _trace_of(self, reference: Any) -> Trace:
         return self.run_store.run(msgspec.convert(reference, RunReference))
@@ -180,10 +180,10 @@ class RequestHandler:
         return encode(part)
 
     def _export(self, request: Export, reporter: Reporter) -> bytes:
-        session = self.run_store.session(request.runs, request.place)
+        view = self.run_store.view(request.runs, request.place)
         with tempfile.TemporaryFile() as file:
             try:
-                export(session, request.name, file)
+                export(view, request.name, file)
                 size = file.seek(0, 2)
                 file.seek(min(max(0, request.offset), size))
                 while part := file.read(PART_OF_FILE):

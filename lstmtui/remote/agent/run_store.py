@@ -1,4 +1,4 @@
-"""The runs of an agent, and the sessions that answer queries on them; what is missing is made again."""
+"""The runs of an agent, and views of them; what is missing is made again."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from lstmtui.remote.wire.references import (
     Place,
     RunDescription,
     RunReference,
-    SessionRuns,
+    ViewedRuns,
     is_lengths,
 )
-from lstmtui.session import Cursor, Session
-from lstmtui.session.comparison import saved_run
-from lstmtui.session.variants import Engine
+from lstmtui.session.compare import saved_run
+from lstmtui.session.what_ifs import Engine
 from lstmtui.trace import Trace, Traces
+from lstmtui.view import Cursor, View
 
 MOST_RUNS = 16
 """Runs with what-ifs and saved ones that are kept; the one that was used longest ago goes first."""
-MOST_SESSIONS = 8
 
 Progress = Callable[[str, int, int], None]
 
@@ -43,7 +42,6 @@ class RunStore:
         self.traces = traces if isinstance(traces, Traces) else Traces({traces.name: traces})
         self._engine = engine
         self._runs: OrderedDict[bytes, Trace] = OrderedDict()
-        self._sessions: OrderedDict[bytes, Session] = OrderedDict()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,35 +74,16 @@ class RunStore:
             self._keep(encode(reference), trace)
         return trace
 
-    def session(self, runs: SessionRuns | None, place: Place) -> Session:
-        """A session on these runs, with its cursor there.
+    def view(self, runs: ViewedRuns | None, place: Place) -> View:
+        """A view of these runs, with its cursor there.
 
         Raises:
             UserError: there is no such run or place.
         """
-        runs = runs or SessionRuns(tuple(RunReference(model) for model in range(len(self.traces))))
-        key = encode(runs)
-        if key not in self._sessions:
-            self._sessions[key] = self._session(runs)
-            if len(self._sessions) > MOST_SESSIONS:
-                self._sessions.popitem(last=False)
-        self._sessions.move_to_end(key)
-        session = self._sessions[key]
-        session.cursor = _cursor(session, place)
-        return session
-
-    def _session(self, runs: SessionRuns) -> Session:
-        traces = Traces()
-        for reference in runs.traces:
-            trace = self.run(reference)
-            traces[self.names[reference.model] if reference.path is None else trace.name] = trace
-        if len(traces) != len(runs.traces):
-            raise UserError("two runs of a session have one name")
-        session = Session(traces, self._engine)
-        for position, reference in runs.changed:
-            session.changed[_name(session, position)] = self.run(reference)
-        session.compared = None if runs.compared is None else self.run(runs.compared)
-        return session
+        runs = runs or ViewedRuns(RunReference(place.model))
+        trace = self.run(runs.run)
+        recorded = trace if runs.baseline is None else self.run(runs.baseline)
+        return View(trace, recorded, _cursor(trace, place))
 
     def _made(self, reference: RunReference, progress: Progress | None) -> Trace | None:
         name = self.names[reference.model]
@@ -138,21 +117,12 @@ def describe(trace: Trace, like: Trace | None = None) -> RunDescription:
     return RunDescription(trace.header, shapes, {"lengths": np.asarray(trace.lengths), **lengths})
 
 
-def _name(session: Session, position: int) -> str:
-    names = list(session.traces)
-    if not 0 <= position < len(names):
-        raise UserError(f"there is no run of number {position}")
-    return names[position]
-
-
-def _cursor(session: Session, place: Place) -> Cursor:
+def _cursor(trace: Trace, place: Place) -> Cursor:
     """The cursor of a place, which has to be there.
 
     Raises:
         UserError: it is not.
     """
-    name = _name(session, place.model)
-    trace = session.changed.get(name, session.traces[name])
     if not (0 <= place.layer < len(trace.layers) and 0 <= place.batch < trace.batch):
         raise UserError("this run has no such layer or sequence")
     layer, last = trace.layers[place.layer], int(trace.lengths[place.batch]) - 1
@@ -161,4 +131,4 @@ def _cursor(session: Session, place: Place) -> Cursor:
     fits = fits and place.direction in layer.directions and 0 <= stage < len(layer.layout.cell.stages)
     if not fits:
         raise UserError("this run has no such direction, unit, timestep or stage")
-    return Cursor(name, place.t, place.layer, place.direction, place.batch, place.unit, place.stage)
+    return Cursor(trace.name, place.t, place.layer, place.direction, place.batch, place.unit, place.stage)

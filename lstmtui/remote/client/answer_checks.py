@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from lstmtui.analysis.diagnosis import Verdict
+from lstmtui.analysis.diagnosis.verdict import NAMES, SEVERITIES
+from lstmtui.analysis.divergence import Divergence
+from lstmtui.analysis.first_bad import FirstBad
+from lstmtui.analysis.gradient_split import Split
+from lstmtui.analysis.norm_plot import NormPlot
+from lstmtui.analysis.reach import Horizon, Reach
+from lstmtui.analysis.signal import Signal
+from lstmtui.analysis.unit_values import Numbers, Survivals
+from lstmtui.analysis.windows import Window
 from lstmtui.cells.formula import Equation
-from lstmtui.session.diagnosis import Verdict
-from lstmtui.session.diagnosis.verdict import NAMES, SEVERITIES
-from lstmtui.session.divergence import Divergence
-from lstmtui.session.evaluated import Expectation, Vector
-from lstmtui.session.first_bad import FirstBad
-from lstmtui.session.hits import Passed
-from lstmtui.session.horizon import Horizon, Reach
-from lstmtui.session.outline import Outline
-from lstmtui.session.signal import Signal
-from lstmtui.session.split import Split
-from lstmtui.session.unit import Numbers, Survivals
-from lstmtui.session.windows import Window
+from lstmtui.expressions.at_cursor import Expectation, Vector
+from lstmtui.expressions.hits import Passed
 from lstmtui.trace import Trace
 from lstmtui.trace.header import Layer
 
@@ -55,10 +55,6 @@ class QueryContext:
     def units(self) -> int:
         """Of the quantity that is wanted."""
         return int(self.trace.values(self.arguments["quantity"], self.layer, self.direction).shape[2])
-
-    def trace_of(self, name: str) -> Trace:
-        """A trace among the arguments; the selected one where the argument is None."""
-        return self.arguments.get(name) or self.trace
 
 
 def is_answer(name: str, context: QueryContext, answer: Any) -> bool:
@@ -113,7 +109,7 @@ def _signal(context: QueryContext, answer: Signal) -> bool:
     )
 
 
-def _outline(context: QueryContext, answer: Outline | None) -> bool:
+def _norm_plot(context: QueryContext, answer: NormPlot | None) -> bool:
     if answer is None:
         return True
     pixels, shape = context.arguments["pixels"], answer.envelope
@@ -265,11 +261,6 @@ def _survivals(context: QueryContext, answer: Survivals) -> bool:
     )
 
 
-def _both_norms(context: QueryContext, answer: Any) -> bool:
-    steps = (context.trace.steps, context.trace_of("other").steps)
-    return all(_array(norms, _NUMBERS, count) for norms, count in zip(answer, steps, strict=True))
-
-
 CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "window": _window,
     "difference": _window,
@@ -277,9 +268,8 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "extent": _limit,
     "color_limit": _limit,
     "difference_limit": _limit,
-    "gradient_norms": lambda context, answer: _array(answer, _NUMBERS, context.trace_of("trace").steps),
-    "both_norms": _both_norms,
-    "gradient_outline": _outline,
+    "gradient_norms": lambda context, answer: _array(answer, _NUMBERS, context.trace.steps),
+    "gradient_norm_plot": _norm_plot,
     "signal": _signal,
     "evaluated": _evaluated,
     "expectation": _expectation,
@@ -293,9 +283,8 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "horizon": _horizon,
     "half_lives": _half_lives,
     "gradient_reach": _reach,
-    "unit_reaches": lambda context, answer: isinstance(answer, np.ndarray) and answer.ndim == 1,
     "first_bad": _first_bad,
-    "parting": _place,
+    "divergence": _place,
     "diagnose": _diagnosis,
 }
 """By the name of the query."""

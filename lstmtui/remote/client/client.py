@@ -27,10 +27,9 @@ from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.encoding import decode, map_texts
 from lstmtui.remote.wire.messages import SESSION_DIGITS, Elements, Export, Load, Open, Poll, Request, Rerun
 from lstmtui.remote.wire.references import Opened, RunDescription, RunReference
-from lstmtui.session import Session
-from lstmtui.session.readings import Absent, Reading
 from lstmtui.trace import Trace, Traces
 from lstmtui.trace.edits import Edit, LossAt
+from lstmtui.view import NotReady, Query, View
 
 _BYTES_OF_A_NUMBER = 32
 """Of an export at most, as text."""
@@ -38,7 +37,7 @@ _BYTES_BESIDE = 1 << 24
 
 
 class Client:
-    """A session's arrays and engine on an agent's machine; an `Elsewhere` and an `Engine`.
+    """A session's arrays and engine on an agent's machine; a `RemoteBackend` and an `Engine`.
 
     Args:
         connector: connects to an agent, as often as it has to.
@@ -49,8 +48,8 @@ class Client:
     def __init__(
         self, connector: Connector, memory: int = MEMORY, retry_policy: RetryPolicy | None = None
     ) -> None:
-        self.on_news: Callable[[], None] | None = None
-        """Called from any thread when an answer has come, or `trouble` is another."""
+        self.on_update: Callable[[], None] | None = None
+        """Called from any thread when an answer has come, or `link_status` has changed."""
         self.impatient: int | None = None
         """The thread that may not wait for answers, as `threading.get_ident` names it."""
         self._dispatcher = Dispatcher(memory)
@@ -101,7 +100,9 @@ class Client:
             if progress is not None:
                 path = pending.recorded_at
                 kept = f"recording to {path}, and on if the link is lost" if path else ""
-                progress(self.trouble or "; ".join(part for part in (activity, kept) if part), done, total)
+                progress(
+                    self.link_status or "; ".join(part for part in (activity, kept) if part), done, total
+                )
 
         return self._traces(self._dispatcher.wait(pending, report))
 
@@ -133,19 +134,19 @@ class Client:
         return self._traces(opened)
 
     @property
-    def trouble(self) -> str:
+    def link_status(self) -> str:
         """What is wrong with the link, in words that fit a header; empty where all is well."""
-        return self._reconnector.trouble
+        return self._reconnector.link_status
 
-    def answer(self, session: Session, reading: Reading, arguments: Mapping[str, Any]) -> Any:
+    def answer(self, view: View, query: Query, arguments: Mapping[str, Any]) -> Any:
         """What a query comes to, at once where the answer is kept, else waited for.
 
         Raises:
-            Absent: the answer is not here yet, and this is the thread that may not wait.
+            NotReady: the answer is not here yet, and this is the thread that may not wait.
             UserError: what the query raised, or why there can be no answer.
             Cancelled: `cancel` was called.
         """
-        request = QueryRequest.of(session, reading, arguments)
+        request = QueryRequest.of(view, query, arguments)
         self._dispatcher.note(request)
         return self._answer(request.cacheable)
 
@@ -177,14 +178,14 @@ class Client:
         description: RunDescription | None = self._do(Load(run), RunDescription | None)
         return None if description is None else self._trace(description, run)
 
-    def export(self, session: Session, name: str, file: BinaryIO) -> None:
+    def export(self, view: View, name: str, file: BinaryIO) -> None:
         """Write what the agent exports to a file of this machine.
 
         Raises:
             UserError: it cannot be exported, or there is no link.
         """
-        request = Export(name, place_of(session), runs_of(session))
-        most = _BYTES_BESIDE + _BYTES_OF_A_NUMBER * sum(a.size for a in session.trace.arrays.values())
+        request = Export(name, place_of(view), runs_of(view))
+        most = _BYTES_BESIDE + _BYTES_OF_A_NUMBER * sum(a.size for a in view.trace.arrays.values())
         written = 0
 
         def write(part: bytes) -> None:
@@ -215,8 +216,8 @@ class Client:
         return self._dispatcher.wait(pending, progress)
 
     def _news(self) -> None:
-        if self.on_news is not None:
-            self.on_news()
+        if self.on_update is not None:
+            self.on_update()
 
     def _trace(self, description: RunDescription, run: RunReference, base: Trace | None = None) -> Trace:
         return self._runs.setdefault(run, remote_trace(description, run, self._fetch, base))
@@ -237,5 +238,5 @@ class Client:
             return self._dispatcher.answer(cacheable)
         reply = self._dispatcher.reply_now(cacheable)
         if reply is None:
-            raise Absent
+            raise NotReady
         return reply.unwrap()

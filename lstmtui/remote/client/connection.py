@@ -7,7 +7,6 @@ from contextlib import suppress
 from threading import Event, Lock, Thread, Timer
 from time import monotonic
 
-from lstmtui import __version__
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.remote.client.connector import ByteStreams
@@ -15,6 +14,7 @@ from lstmtui.remote.client.dispatcher import Dispatcher
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.frames import MAGIC, FrameReader, NoFrames, encode_frame
 from lstmtui.remote.wire.messages import PROTOCOL, Bye, FromAgent, Hello, Pong, Refused
+from lstmtui.version import __version__
 
 GREETING = 20.0
 """Seconds that a connection made anew has to give a first frame."""
@@ -34,11 +34,11 @@ class Connection:
     Args:
         streams: closed with the connection.
         dispatcher: gives what is sent, and takes what comes.
-        on_news: called by the reading thread after each message that matters to somebody.
+        on_update: called by the reading thread after each message that matters to somebody.
     """
 
-    def __init__(self, streams: ByteStreams, dispatcher: Dispatcher, on_news: Callable[[], None]) -> None:
-        self._streams, self._dispatcher, self._on_news = streams, dispatcher, on_news
+    def __init__(self, streams: ByteStreams, dispatcher: Dispatcher, on_update: Callable[[], None]) -> None:
+        self._streams, self._dispatcher, self._on_update = streams, dispatcher, on_update
         self.heard = self.began = monotonic()
         self.ended = Event()
         self.problem: UserError | None = None
@@ -119,7 +119,7 @@ class Connection:
                 if isinstance(message, Refused):
                     raise UserError(printable(message.reason))
                 if not isinstance(message, Pong) and self._dispatcher.received(message, size):
-                    self._on_news()
+                    self._on_update()
         except UserError as error:
             self.problem = error
         except (OSError, ValueError) as error:

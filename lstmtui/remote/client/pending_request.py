@@ -11,13 +11,13 @@ from typing import Any
 from msgspec import Raw, structs
 
 from lstmtui.errors import Cancelled, UserError
+from lstmtui.expressions import ExpressionError
 from lstmtui.printable import printable
 from lstmtui.remote.client.answer_cache import Reply
 from lstmtui.remote.client.query_request import CacheableRequest
 from lstmtui.remote.wire import messages
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.messages import AboutRequest, Ask, Request
-from lstmtui.session.expressions import ExpressionError
 
 _ERRORS: dict[str, type[UserError]] = {"user": UserError, "expression": ExpressionError}
 

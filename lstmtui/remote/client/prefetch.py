@@ -18,7 +18,7 @@ _MOST_FETCHED = 10_000
 
 @dataclass
 class _Walk:
-    """The queries of one session."""
+    """The queries about one run."""
 
     t: int
     stride: int = 1
@@ -46,8 +46,9 @@ class Prefetch:
 
     def note(self, query: QueryRequest) -> None:
         """Take note of a query, whether or not its answer is in the cache."""
-        walk = self._walks.setdefault(query.runs, _Walk(query.t))
-        self._walks.move_to_end(query.runs)
+        runs = (query.place.model, query.runs)
+        walk = self._walks.setdefault(runs, _Walk(query.t))
+        self._walks.move_to_end(runs)
         if len(self._walks) > _MOST_WALKS:
             self._walks.popitem(last=False)
         if query.t != walk.t:
@@ -69,19 +70,23 @@ class Prefetch:
 
     def predicted(self) -> Iterator[QueryRequest]:
         """The next queries, the nearest first; each one that is taken counts as fetched."""
-        if not self._walks:
-            return
-        walk = next(reversed(self._walks.values()))
-        if len(walk.fetched) > _MOST_FETCHED:
-            walk.fetched.clear()
-        for distance in range(1, walk.ahead + 1):
-            t = walk.t + distance * walk.stride
-            for shape, query in walk.current.items():
-                if 0 <= t <= query.last_t and (shape, t) not in walk.fetched:
-                    yield query.at(t)
-                    walk.fetched.add((shape, t))
-            if distance == _AFTER_A_JUMP:
-                yield from _next_pages(walk)
+        latest = next(reversed(self._walks.values()), None)
+        for walk in reversed(self._walks.values()):  # a run that is compared walks along
+            if latest is not None and walk.t == latest.t:
+                yield from _predicted(walk)
+
+
+def _predicted(walk: _Walk) -> Iterator[QueryRequest]:
+    if len(walk.fetched) > _MOST_FETCHED:
+        walk.fetched.clear()
+    for distance in range(1, walk.ahead + 1):
+        t = walk.t + distance * walk.stride
+        for shape, query in walk.current.items():
+            if 0 <= t <= query.last_t and (shape, t) not in walk.fetched:
+                yield query.at(t)
+                walk.fetched.add((shape, t))
+        if distance == _AFTER_A_JUMP:
+            yield from _next_pages(walk)
 
 
 def _next_pages(walk: _Walk) -> Iterator[QueryRequest]:

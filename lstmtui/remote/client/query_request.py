@@ -16,10 +16,9 @@ from lstmtui.remote.client.remote_arrays import reference_of
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.encoding import decode, encode, map_texts
 from lstmtui.remote.wire.messages import Answer, Elements, Request
-from lstmtui.remote.wire.references import Place, RunReference, SessionRuns
-from lstmtui.session import Session
-from lstmtui.session.readings import Reading
+from lstmtui.remote.wire.references import Place, RunReference, ViewedRuns
 from lstmtui.trace import Trace
+from lstmtui.view import Query, View
 
 _LONGEST_TEXT = 1 << 13
 """Characters of a text in an answer; no sentence of a session has so many."""
@@ -41,12 +40,12 @@ class CacheableRequest:
 class QueryRequest:
     """A query at a place, which can be made at other timesteps too."""
 
-    query: Reading
+    query: Query
     arguments: Mapping[str, Any]
     argument_bytes: bytes
     """The same, encoded."""
-    runs: SessionRuns | None
-    """None: every opened run, without what-ifs."""
+    runs: ViewedRuns | None
+    """None: the opened run of the place's model, without what-ifs."""
     place: Place
     """Only what the answer depends on; the rest is 0."""
     t: int
@@ -58,30 +57,22 @@ class QueryRequest:
     """The same without what-ifs."""
 
     @classmethod
-    def of(cls, session: Session, query: Reading, arguments: Mapping[str, Any]) -> QueryRequest:
-        """A query of a session.
+    def of(cls, view: View, query: Query, arguments: Mapping[str, Any]) -> QueryRequest:
+        """A query of a view.
 
         Args:
-            session: whose runs and cursor are meant.
-            query: what the session wants to know.
+            view: the runs and the cursor that are meant.
+            query: the question.
             arguments: by name.
 
         Raises:
             UserError: a trace among them is not on the agent's machine.
         """
-        cursor = session.cursor
-        fields = {name: getattr(cursor, name) for name in query.depends if name != "model"}
-        return cls(
-            query,
-            arguments,
-            encode(arguments, reference_of),
-            runs_of(session),
-            Place(model=list(session.traces).index(cursor.model), **fields),
-            cursor.t,
-            session.last_t,
-            session.trace,
-            session.baseline,
-        )
+        cursor, model = view.cursor, reference_of(view.trace).model
+        place = Place(model, **{name: getattr(cursor, name) for name in query.depends})
+        encoded, runs = encode(arguments, reference_of), runs_of(view)
+        runs_here = (view.trace, view.baseline)
+        return cls(query, arguments, encoded, runs, place, cursor.t, view.last_t, *runs_here)
 
     @property
     def depends_on_t(self) -> bool:
@@ -131,22 +122,17 @@ def elements_request(request: Elements) -> CacheableRequest:
     return CacheableRequest("elements", request, encode(request), lambda value: decode(np.ndarray, value))
 
 
-def runs_of(session: Session) -> SessionRuns | None:
-    """The runs of a session; None where they are simply those that were opened."""
-    names = list(session.traces)
-    traces = tuple(reference_of(trace) for trace in session.traces.values())
-    is_plain = all(reference == RunReference(i) for i, reference in enumerate(traces))
-    if is_plain and not session.changed and session.compared is None:
+def runs_of(view: View) -> ViewedRuns | None:
+    """The runs of a view; None where it is simply one that was opened."""
+    run, baseline = reference_of(view.trace), reference_of(view.baseline)
+    if run == baseline == RunReference(run.model):
         return None
-    changed = tuple((names.index(name), reference_of(trace)) for name, trace in session.changed.items())
-    compared = None if session.compared is None else reference_of(session.compared)
-    return SessionRuns(traces, changed, compared)
+    return ViewedRuns(run, None if baseline == run else baseline)
 
 
-def place_of(session: Session) -> Place:
+def place_of(view: View) -> Place:
     """The whole cursor."""
-    cursor = session.cursor
-    model = list(session.traces).index(cursor.model)
+    cursor, model = view.cursor, reference_of(view.trace).model
     return Place(model, cursor.layer, cursor.direction, cursor.batch, cursor.unit, cursor.t, cursor.stage)
 
 

@@ -41,7 +41,7 @@ class Reconnector:
         connector: connects to an agent.
         dispatcher: gives what is sent, and takes what comes.
         session: the client's name for its session.
-        on_news: called when `trouble` is another, from any thread.
+        on_update: called when `link_status` is another, from any thread.
         retry_policy: how a lost link is tried again.
     """
 
@@ -50,11 +50,11 @@ class Reconnector:
         connector: Connector,
         dispatcher: Dispatcher,
         session: str,
-        on_news: Callable[[], None],
+        on_update: Callable[[], None],
         retry_policy: RetryPolicy,
     ) -> None:
         self._connector, self._dispatcher, self._session = connector, dispatcher, session
-        self._on_news, self._retry_policy = on_news, retry_policy
+        self._on_update, self._retry_policy = on_update, retry_policy
         self._connection: Connection | None = None
         self._pending: Connection | None = None
         """A connection that is being made."""
@@ -66,7 +66,7 @@ class Reconnector:
         self.hello = Hello("", 0)
 
     @property
-    def trouble(self) -> str:
+    def link_status(self) -> str:
         """What is wrong with the link, in a few words; empty where all is well."""
         failure, connection = self._dispatcher.failure, self._connection
         if failure is not None:
@@ -99,7 +99,7 @@ class Reconnector:
         self._closed.set()
         self._now.set()
         with self._lock:
-            connection, pending, is_well = self._connection, self._pending, not self.trouble
+            connection, pending, is_well = self._connection, self._pending, not self.link_status
         if pending is not None:
             pending.close()
         if connection is not None:
@@ -108,7 +108,7 @@ class Reconnector:
 
     def _connect(self, *, again: bool) -> None:
         streams = self._connector.connect(again=again)
-        connection = self._pending = Connection(streams, self._dispatcher, self._on_news)
+        connection = self._pending = Connection(streams, self._dispatcher, self._on_update)
         try:
             self.hello = connection.greet(self._session, GREETING if again else None)
         except BaseException:
@@ -144,7 +144,7 @@ class Reconnector:
             connection.close()
         elif silent > STALLED or self._is_stalled:
             self._is_stalled = silent > STALLED
-            self._on_news()
+            self._on_update()
 
     def _ended(self, connection: Connection) -> None:
         """Make another connection after one that is over, where that may help."""
@@ -162,7 +162,7 @@ class Reconnector:
         why = "it ends each time before anything is answered"
         while not self._closed.is_set() and self._attempt < self._retry_policy.attempts:
             self._attempt += 1
-            self._on_news()
+            self._on_update()
             self._now.wait(self._retry_policy.pause(self._attempt))
             self._now.clear()
             if self._closed.is_set():
@@ -178,11 +178,11 @@ class Reconnector:
                 why = str(error)
                 break
             else:
-                self._on_news()
+                self._on_update()
                 return
         if not self._closed.is_set():
             self._give_up(why)
 
     def _give_up(self, why: str) -> None:
         self._dispatcher.fail(UserError(printable(why)))
-        self._on_news()
+        self._on_update()

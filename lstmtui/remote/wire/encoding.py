@@ -11,10 +11,10 @@ import numpy as np
 from msgspec import structs
 
 from lstmtui.errors import UserError
+from lstmtui.expressions import Expression, compile_expression
 from lstmtui.printable import printable
 from lstmtui.remote.wire.arrays import decode_array, encode_array
 from lstmtui.remote.wire.bounds import ProtocolError
-from lstmtui.session.expressions import Expression, compile_expression
 from lstmtui.trace import Trace
 
 _LONGEST_REASON = 200

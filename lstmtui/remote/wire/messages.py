@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
-from lstmtui.remote.wire.references import Place, RunReference, SessionRuns
+from lstmtui.remote.wire.references import Place, RunReference, ViewedRuns
 
 PROTOCOL = 2
 """The version of the messages; ends whose versions differ do not talk."""
@@ -49,8 +49,8 @@ class Answer(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="answe
     arguments: Raw
     """A map, by name."""
     place: Place
-    runs: SessionRuns | None = None
-    """None: every opened run, without what-ifs."""
+    runs: ViewedRuns | None = None
+    """None: the opened run of the place's model, without what-ifs."""
 
 
 class Rerun(Struct, frozen=True, tag_field="do", tag="rerun"):
@@ -79,8 +79,8 @@ class Export(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="expor
 
     name: str
     place: Place
-    runs: SessionRuns | None = None
-    """None: every opened run, without what-ifs."""
+    runs: ViewedRuns | None = None
+    """None: the opened run of the place's model, without what-ifs."""
     offset: int = 0
     """Bytes that have arrived before."""
 

@@ -28,19 +28,17 @@ class RunReference(Struct, frozen=True, omit_defaults=True):
         return not self.edits and self.loss is None and self.path is None
 
 
-class SessionRuns(Struct, frozen=True, omit_defaults=True):
-    """The runs of a session."""
+class ViewedRuns(Struct, frozen=True, omit_defaults=True):
+    """The runs of a view."""
 
-    traces: tuple[RunReference, ...]
-    """Those without what-ifs, in the session's order."""
-    changed: tuple[tuple[int, RunReference], ...] = ()
-    """By position in `traces`, those with what-ifs."""
-    compared: RunReference | None = None
-    """What `compare` named; None: nothing is compared."""
+    run: RunReference
+    """What is looked at."""
+    baseline: RunReference | None = None
+    """The same without what-ifs; None: there are none."""
 
 
 class Place(Struct, frozen=True, omit_defaults=True):
-    """A cursor; the model by its position in the session."""
+    """A cursor; the model by its number among those that were opened."""
 
     model: int = 0
     layer: int = 0

@@ -1,7 +1,6 @@
 """The command language: one line is one command, at the prompt and in scripts."""
 
 from lstmtui.session.language.command import Change, Command
-from lstmtui.session.language.completion import complete
 from lstmtui.session.language.parse import parse_line, parse_script
 from lstmtui.session.language.problem import ScriptError, ScriptProblem
 from lstmtui.session.language.verbs import ALIASES, VERBS, Verb
@@ -14,7 +13,6 @@ __all__ = [
     "ScriptError",
     "ScriptProblem",
     "Verb",
-    "complete",
     "parse_line",
     "parse_script",
 ]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from lstmtui.session.expressions import quantity_names
+from lstmtui.expressions import quantity_names
 from lstmtui.session.language.command import Change
 from lstmtui.session.language.problem import closest, shown
 from lstmtui.session.language.reader import Reader

@@ -6,8 +6,8 @@ import math
 import re
 from typing import NoReturn
 
+from lstmtui.expressions import Expression, ExpressionError, compile_expression
 from lstmtui.printable import printable
-from lstmtui.session.expressions import Expression, ExpressionError, compile_expression
 from lstmtui.session.language.problem import SHOWN, ScriptError, ScriptProblem, closest, shown
 
 LONGEST_LINE = 10_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import ClassVar
 
 from textual import on, work
@@ -10,14 +9,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from lstmtui.analysis.diagnosis import BAD, FINE, Verdict, diagnose
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.session import Session
-from lstmtui.session.diagnosis import BAD, FINE, Verdict, diagnose
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.whole_run import is_small
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
+from lstmtui.view import View
 
 
 class DiagnosisPanel(Panel):
@@ -69,16 +69,16 @@ class DiagnosisPanel(Panel):
         self.drawn()
         self.set_title(f"Diagnosis of {session.cursor.model}")
         if is_small(session):
-            self._show(diagnose(session))
+            self._show(diagnose(session.view))
         else:
             self.verdicts = ()
             self.lines.set_lines([(("reading the whole run", "muted"),)])
-            self._read(copy(session))
+            self._read(session.view)
 
     @work(thread=True, exclusive=True, group="diagnosis", exit_on_error=False)
-    def _read(self, session: Session) -> None:
+    def _read(self, view: View) -> None:
         try:
-            found = self.Found(diagnose(session))
+            found = self.Found(diagnose(view))
         except UserError as error:
             found = self.Found((), str(error))
         except Cancelled:

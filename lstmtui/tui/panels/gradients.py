@@ -8,16 +8,16 @@ from functools import partial
 from textual import on
 from textual.app import ComposeResult
 
+from lstmtui.analysis.norm_plot import gradient_norm_plot
 from lstmtui.printable import printable
 from lstmtui.session import Session
-from lstmtui.session.outline import gradient_outline
-from lstmtui.session.readings import together
 from lstmtui.trace import Trace
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.line_plot import LinePlot, Series
 from lstmtui.tui.widgets.ruler import Ruler
+from lstmtui.view.query import together
 
 GUTTER = 8
 
@@ -91,12 +91,15 @@ def _runs(session: Session) -> Iterator[tuple[str, Trace, str, int, str, str]]:
 
 def _series(session: Session, pixels: int, cells: int) -> list[Series]:
     """A line for each run, but none for one whose loss cannot be differentiated again."""
-    runs, steps = list(_runs(session)), session.trace.steps
-    outlines = together(
-        *(partial(gradient_outline, session, run[2], run[1], steps, pixels, cells) for run in runs)
+    runs, view, steps = list(_runs(session)), session.view, session.trace.steps
+    plots = together(
+        *(
+            partial(gradient_norm_plot, view.fitted_to(trace), state, steps, pixels, cells)
+            for _, trace, state, *_ in runs
+        )
     )
     return [
-        Series(name, outline, style, role, tag=tag)
-        for (name, _, _, style, role, tag), outline in zip(runs, outlines, strict=True)
-        if outline is not None
+        Series(name, plot, style, role, tag=tag)
+        for (name, _, _, style, role, tag), plot in zip(runs, plots, strict=True)
+        if plot is not None
     ]

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from lstmtui.analysis.comparison import common_quantities, difference, difference_limit
+from lstmtui.analysis.windows import Binning, Page, Window, color_limit, vector, window
 from lstmtui.arrays import Array
-from lstmtui.session import Page, Session, Window, color_limit, vector, window
-from lstmtui.session.comparison import common_quantities, difference, difference_limit
-from lstmtui.session.readings import together
-from lstmtui.session.windows import Binning
+from lstmtui.session import Session
 from lstmtui.trace import Trace
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.bars import Bars
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.heatmap import Heatmap, row_capacity
 from lstmtui.tui.widgets.text_lines import TextLines
+from lstmtui.view.query import together
 
 LABEL_WIDTH = 3
 IN_UNIT_INTERVAL = ("f", "i", "o", "r", "z")
@@ -90,11 +90,11 @@ class HeatRow(Horizontal):
             subtract: show the selected run minus `session.other`, where there is one.
 
         Raises:
-            Absent: not all of it is here yet.
+            NotReady: not all of it is here yet.
         """
         cursor, size = session.cursor, self.map.size
         other = session.other if subtract else None
-        if other is not None and quantity not in common_quantities(session, other):
+        if other is not None and quantity not in common_quantities(session.view, other):
             other = None  # the other run has no such quantity, or not as many units: its own values then
         self.quantity, self.difference = quantity, other is not None
         if not size.width or not size.height:
@@ -105,8 +105,8 @@ class HeatRow(Horizontal):
         signed = quantity not in IN_UNIT_INTERVAL
         map_, now, most = together(
             lambda: None if facts == self._drawn else self._map(session, quantity, page, other),
-            lambda: vector(session, quantity) if has_bars else None,
-            lambda: color_limit(session, quantity) if has_bars and signed else 1.0,
+            lambda: vector(session.view, quantity) if has_bars else None,
+            lambda: color_limit(session.view, quantity) if has_bars and signed else 1.0,
         )
         unit = min(cursor.unit, session.layer.size(quantity) - 1)
         return View(facts, quantity, page, map_, unit, now, most)
@@ -117,14 +117,14 @@ class HeatRow(Horizontal):
         rows = row_capacity(self.map.size.height, self.look)
         if other is not None:
             window_, limit = together(
-                lambda: difference(session, other, quantity, page.start, page.stop, rows, "extreme"),
-                lambda: difference_limit(session, other, quantity),
+                lambda: difference(session.view, other, quantity, page.start, page.stop, rows, "extreme"),
+                lambda: difference_limit(session.view, other, quantity),
             )
             return window_, limit
         binning: Binning = "mean" if self.sequential else "extreme"
         window_, limit = together(
-            lambda: window(session, quantity, page.start, page.stop, rows, binning),
-            lambda: 1.0 if self.sequential else color_limit(session, quantity),
+            lambda: window(session.view, quantity, page.start, page.stop, rows, binning),
+            lambda: 1.0 if self.sequential else color_limit(session.view, quantity),
         )
         return window_, limit
 

@@ -9,9 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Label, Markdown
 
+from lstmtui.analysis.layer_names import layer_list
 from lstmtui.printable import printable
 from lstmtui.session import Session
-from lstmtui.session.layer_names import layer_list
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import safe

@@ -50,7 +50,7 @@ class Panel(Container, can_focus=True):
         Everything is asked before anything is drawn, so that a panel shows one place and never parts of two.
 
         Raises:
-            Absent: not all of it is here yet. What was drawn before stays.
+            NotReady: not all of it is here yet. What was drawn before stays.
         """
 
     @property

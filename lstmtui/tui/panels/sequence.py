@@ -8,11 +8,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from lstmtui.session import Page, Session
-from lstmtui.session.comparison import beside
-from lstmtui.session.hits import marks
-from lstmtui.session.readings import together
-from lstmtui.session.signal import Line, Signal, TokenRow, signal
+from lstmtui.analysis.signal import Line, Signal, TokenRow, signal
+from lstmtui.analysis.windows import Page
+from lstmtui.session import Session
+from lstmtui.session.breakpoint_hits import marks
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.columns import ColumnMap
@@ -20,6 +19,7 @@ from lstmtui.tui.widgets.line_plot import LinePlot, Series
 from lstmtui.tui.widgets.ruler import Ruler
 from lstmtui.tui.widgets.status import StatusLine
 from lstmtui.tui.widgets.tokens import TokenStrip
+from lstmtui.view.query import together
 
 GUTTER = 8
 MOST_ROWS = 4
@@ -117,10 +117,10 @@ def overlaid(session: Session, page: Page) -> Signal:
     """The signal, with the output of what the run is held against over it."""
     other = session.other
     if other is None:
-        return signal(session, page.start, page.stop)
-    mirror = beside(session, other)
+        return signal(session.view, page.start, page.stop)
+    mirror = session.view.fitted_to(other)
     shown, theirs = together(
-        lambda: signal(session, page.start, page.stop),
+        lambda: signal(session.view, page.start, page.stop),
         lambda: signal(mirror, page.start, min(page.stop, other.steps)),
     )
     name = "y as recorded" if other is session.baseline else f"y {other.name}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from lstmtui.analysis.equations import equations_at
 from lstmtui.cells.formula import Equation
 from lstmtui.cells.legibility import legible_sum_digits
 from lstmtui.cells.notation import ASCII, UNICODE, Notation
-from lstmtui.session import Session, equations_at
+from lstmtui.session import Session
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
@@ -35,9 +36,9 @@ class StepPanel(Panel):
         cursor, size = session.cursor, self.lines.size
         if not self.changed(cursor, size):
             return
-        equations = equations_at(session, self.notation)
+        equations = equations_at(session.view, self.notation)
         stage = cursor.stage
-        changed = session.variants.set_here() if session.variants else frozenset()
+        changed = session.what_ifs.set_at(session.cursor) if session.what_ifs else frozenset()
         lines, starts = step_lines(equations, stage, self.notation, changed)
         if stage is None and sum(-(-_width(line) // max(1, size.width)) for line in lines) > size.height:
             lines, starts = [short_line(e, self.notation) for e in equations], []

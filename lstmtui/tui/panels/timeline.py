@@ -8,10 +8,10 @@ from functools import partial
 from textual import on
 from textual.app import ComposeResult
 
+from lstmtui.analysis.windows import Page
 from lstmtui.cells.notation import UNICODE
-from lstmtui.session import Page, Session
-from lstmtui.session.hits import marks
-from lstmtui.session.readings import together
+from lstmtui.session import Session
+from lstmtui.session.breakpoint_hits import marks
 from lstmtui.tui.panels.heat_row import HeatRow
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
@@ -19,6 +19,7 @@ from lstmtui.tui.widgets.bars import Bars
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.heatmap import Heatmap
 from lstmtui.tui.widgets.ruler import Ruler
+from lstmtui.view.query import together
 
 
 class TimelinePanel(Panel):

@@ -6,15 +6,15 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
+from lstmtui.analysis.reach import Horizon, horizon
+from lstmtui.analysis.unit_values import Numbers, Part, Survivals, numbers_at, survivals_at
 from lstmtui.cells.notation import ASCII, UNICODE, Notation, percent
 from lstmtui.session import Session
-from lstmtui.session.horizon import Horizon, horizon
-from lstmtui.session.readings import together
-from lstmtui.session.unit import Numbers, Part, Survivals, numbers_at, survivals_at
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
+from lstmtui.view.query import together
 
 
 class ValuesPanel(Panel):
@@ -37,8 +37,8 @@ class ValuesPanel(Panel):
         if not self.changed(session.cursor):
             return
         numbers, survivals, reach = together(
-            lambda: numbers_at(session),
-            lambda: survivals_at(session, self.notation),
+            lambda: numbers_at(session.view),
+            lambda: survivals_at(session.view, self.notation),
             lambda: self._remembered(session),
         )
         changed = session.trace is not session.baseline
@@ -56,7 +56,7 @@ class ValuesPanel(Panel):
         cursor = session.cursor
         run = (id(session.trace), cursor.layer, cursor.direction, cursor.batch)
         if self._horizon is None or self._horizon[0] != run:
-            self._horizon = (run, horizon(session))
+            self._horizon = (run, horizon(session.view))
         return self._horizon[1]
 
 

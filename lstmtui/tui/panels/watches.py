@@ -11,9 +11,9 @@ from textual.message import Message
 
 from lstmtui.arrays import Array
 from lstmtui.cells.notation import ASCII, UNICODE, Notation
+from lstmtui.expressions.at_cursor import NoValue
 from lstmtui.session import Session
 from lstmtui.session.breakpoints import Breakpoint
-from lstmtui.session.evaluated import NoValue
 from lstmtui.session.watches import Watched
 from lstmtui.trace.edits import Edit
 from lstmtui.tui.panels.panel import Panel
@@ -58,8 +58,9 @@ class WatchesPanel(Panel):
         yield self.lines
 
     def show(self, session: Session) -> None:
-        edits = session.variants.edits if session.variants else ()
-        self._entries = [*session.watches.at_cursor(session, MOST_UNITS + 1), *edits, *session.breakpoints]
+        edits = session.what_ifs.edits if session.what_ifs else ()
+        watched = session.watches.at_cursor(session.view, MOST_UNITS + 1)
+        self._entries = [*watched, *edits, *session.breakpoints]
         self.chosen = min(self.chosen, max(0, len(self._entries) - 1))
         self._draw(self.has_focus)
 

@@ -15,11 +15,12 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
+from lstmtui.analysis.preparation import prepare
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.session import Session, Stop
+from lstmtui.session.completion import complete
 from lstmtui.session.execute import Outcome, execute
-from lstmtui.session.language import Command, ScriptError, complete, parse_line
-from lstmtui.session.preparation import prepare
+from lstmtui.session.language import Command, ScriptError, parse_line
 from lstmtui.tui.command_line import CommandLine
 from lstmtui.tui.theme import Look
 from lstmtui.tui.whole_run import is_small
@@ -120,7 +121,7 @@ class CommandingScreen(Screen[None]):
         """Execute a command; one that runs a model is done when `Executed` arrives."""
         if self.running is not None:
             self._wait(command, self.running)
-        elif command.verb in RUNS_MODELS and self.session.variants is not None:
+        elif command.verb in RUNS_MODELS and self.session.what_ifs is not None:
             self.running = command
             self.tell(Outcome(True, f"running the model again: {command.text}"))
             self._given_up = Event()
@@ -141,7 +142,7 @@ class CommandingScreen(Screen[None]):
         """Whether nobody can say how long it takes: arrays are elsewhere, or all of them are read."""
         if command.verb in READS_ALL and not is_small(self.session):
             return True
-        return self.session.elsewhere is not None and command.verb not in LOCAL
+        return self.session.backend is not None and command.verb not in LOCAL
 
     def _wait(self, command: Command, running: Command) -> None:
         """Execute a command after the one that runs, unless that may take long."""
@@ -161,8 +162,8 @@ class CommandingScreen(Screen[None]):
         self._waiting.clear()
         # Not by cancelling the worker: one that has not begun would never say that it is done.
         self._given_up.set()
-        if self.session.elsewhere is not None:
-            self.session.elsewhere.cancel()
+        if self.session.backend is not None:
+            self.session.backend.cancel()
 
     def finish_command(self, command: Command, outcome: Outcome) -> None:
         """Show what came of a command."""
@@ -201,8 +202,8 @@ class CommandingScreen(Screen[None]):
             if worker.is_cancelled or given_up.is_set():
                 raise Cancelled
 
-        if self.session.variants is not None:
-            self.session.variants.progress = progress
+        if self.session.what_ifs is not None:
+            self.session.what_ifs.progress = progress
         try:
             progress(0, 1)
             # An export fetches what it writes, and is done here as well.

@@ -18,7 +18,6 @@ from lstmtui.printable import printable
 from lstmtui.session import Session
 from lstmtui.session.execute import Outcome
 from lstmtui.session.language import Command
-from lstmtui.session.readings import Absent
 from lstmtui.tui.copying import copy_value
 from lstmtui.tui.keys import bindings
 from lstmtui.tui.panels.diagnosis import DiagnosisPanel
@@ -35,6 +34,7 @@ from lstmtui.tui.panels.watches import WatchesPanel
 from lstmtui.tui.screens.showing import ShowingScreen
 from lstmtui.tui.theme import Look
 from lstmtui.tui.tour import writes_nothing
+from lstmtui.view import NotReady
 
 _T = TypeVar("_T")
 
@@ -131,7 +131,7 @@ class DebuggerScreen(ShowingScreen):
             Path(str(arguments[0])).write_text(self.app.export_screenshot(), encoding="utf-8")
         elif verb == "export":
             name = str(arguments[0])
-            replace_file(name, lambda file: export(self.session, name, file))
+            replace_file(name, lambda file: export(self.session.view, name, file))
         elif verb == "quit":
             self.app.exit()
 
@@ -227,7 +227,7 @@ class DebuggerScreen(ShowingScreen):
         entry = watches.chosen_entry if isinstance(watches, WatchesPanel) else None
         try:
             copied = copy_value(self.app, self.session, getattr(self.focused, "NUMBER", None), entry)
-        except (UserError, Absent) as error:
+        except (UserError, NotReady) as error:
             self.refuse(str(error) or "the value is not here yet")
         else:
             self.tell(Outcome(True, copied))

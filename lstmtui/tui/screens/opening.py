@@ -13,8 +13,8 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.worker import get_current_worker
 
+from lstmtui.analysis.preparation import prepare
 from lstmtui.errors import Cancelled, UserError
-from lstmtui.session.preparation import prepare
 from lstmtui.trace import Trace, Traces
 from lstmtui.tui.screens.dialog import Dialog
 from lstmtui.tui.start import Opening

@@ -11,7 +11,6 @@ from textual.timer import Timer
 from lstmtui.errors import UserError
 from lstmtui.session import Session, Stop
 from lstmtui.session.execute import Outcome
-from lstmtui.session.readings import Absent
 from lstmtui.tui.banner import Banner
 from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.header import header_spans
@@ -20,6 +19,7 @@ from lstmtui.tui.screens.commanding import SLOW
 from lstmtui.tui.screens.playing import SPEEDS, PlayingScreen
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.status import StatusLine
+from lstmtui.view import NotReady
 
 if TYPE_CHECKING:
     from lstmtui.tui.following import Following
@@ -52,11 +52,11 @@ class ShowingScreen(PlayingScreen):
 
     def action_reconnect(self) -> None:
         """Try a lost link again now."""
-        elsewhere = self.session.elsewhere
-        if elsewhere is None or not elsewhere.trouble:
-            self.refuse("nothing to reconnect: " + ("the link is up" if elsewhere else "the arrays are here"))
+        backend = self.session.backend
+        if backend is None or not backend.link_status:
+            self.refuse("nothing to reconnect: " + ("the link is up" if backend else "the arrays are here"))
         else:
-            elsewhere.reconnect()
+            backend.reconnect()
             self.tell(Outcome(True, "reconnecting"))
 
     @property
@@ -83,13 +83,13 @@ class ShowingScreen(PlayingScreen):
     def _show(self, panel: Panel) -> None:
         try:
             panel.show(self.session)
-        except Absent:
+        except NotReady:
             self._outstanding.add(panel)
             return
         except UserError as error:  # a file of the trace is damaged, which shows when it is first read
             self.message = Stop("refused", str(error))
         except Exception as error:
-            if self.session.elsewhere is None:
+            if self.session.backend is None:
                 raise
             # Whatever the agent says, the screen outlives it.
             self.message = Stop("refused", f"the agent's answer cannot be shown: {error}")

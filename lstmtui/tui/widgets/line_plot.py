@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from textual.message import Message
 
-from lstmtui.session.envelope import Envelope, classify, envelope, mark_cells
-from lstmtui.session.outline import Outline, fitted
+from lstmtui.analysis.decimation import Envelope, classify, envelope, mark_cells
+from lstmtui.analysis.norm_plot import NormPlot, fitted
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.axis import fit_axis
 from lstmtui.tui.widgets.columns import ColumnMap
@@ -28,8 +28,8 @@ class Series:
     """A line: its values (n,), one per timestep from the page's first on, or what they look like."""
 
     name: str
-    values: NDArray[np.floating] | Outline
-    """An outline is one of the plot's timesteps, on its kind of axis, for as many columns as it has."""
+    values: NDArray[np.floating] | NormPlot
+    """A norm plot is one of the plot's timesteps, on its kind of axis, for as many columns as it has."""
     style: int = 0
     """Chooses tag letter, dashes and ASCII sign."""
     role: str = "h"
@@ -130,23 +130,23 @@ def plot_lines(plot: Plot, width: int, height: int, look: Look) -> list[Spans]:
     if not plot.series or not cells or not plot.length:
         return []
     pixels = cells if look.ascii else 2 * cells
-    outlines = [_outline(one, plot, pixels, cells) for one in plot.series]
-    drawn = [_drawn(one, line.envelope, line.marks) for one, line in zip(plot.series, outlines, strict=True)]
-    ends = (end for line in outlines for end in (line.envelope.low, line.envelope.high))
+    shapes = [_norm_plot(one, plot, pixels, cells) for one in plot.series]
+    drawn = [_drawn(one, line.envelope, line.marks) for one, line in zip(plot.series, shapes, strict=True)]
+    ends = (end for line in shapes for end in (line.envelope.low, line.envelope.high))
     axis = fit_axis(ends, plot.log, plot.low, plot.high)
     return plot_rows(drawn, axis, cells, width, height, plot.gutter, plot.legend, look)
 
 
-def _outline(one: Series, plot: Plot, pixels: int, cells: int) -> Outline:
-    """What a series looks like: of values, worked out; of an outline, as many of its columns as there are."""
-    if isinstance(one.values, Outline):
+def _norm_plot(one: Series, plot: Plot, pixels: int, cells: int) -> NormPlot:
+    """What a series looks like: of values, worked out; of a norm plot, as many columns as it has."""
+    if isinstance(one.values, NormPlot):
         return fitted(one.values, pixels, cells)
     values, kinds = classify(one.values[: plot.length], plot.log)
     if one.absent is not None:
         absent = np.asarray(one.absent[: plot.length], bool)
         values, kinds = np.where(absent, np.nan, values), np.where(absent, 0, kinds).astype(np.uint8)
     shape = envelope(values, plot.length, pixels, step=plot.step, log=plot.log)
-    return Outline(shape, mark_cells(kinds, plot.length, cells))
+    return NormPlot(shape, mark_cells(kinds, plot.length, cells))
 
 
 def _drawn(one: Series, shape: Envelope, marks: NDArray[np.uint8]) -> Drawn:

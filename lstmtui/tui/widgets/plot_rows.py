@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 
-from lstmtui.session.envelope import NEGATIVE, SEVERAL, ZERO
+from lstmtui.analysis.decimation import NEGATIVE, SEVERAL, ZERO
 from lstmtui.tui.palette import MARKS, MIXED
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.axis import Axis

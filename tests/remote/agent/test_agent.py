@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from remote.pairs import AgentLink, ModelRunner, ProgramConnector, connected
 
+from lstmtui.analysis.windows import vector
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.remote.agent import recordings
 from lstmtui.remote.agent.agent import Agent
@@ -21,7 +22,7 @@ from lstmtui.remote.agent.recordings import Recordings, remove_leftovers
 from lstmtui.remote.agent.request_queue import RequestQueue
 from lstmtui.remote.client.client import Client
 from lstmtui.remote.wire.messages import Ask, Open, Poll
-from lstmtui.session import Session, vector
+from lstmtui.session import Session
 
 AGENT = [sys.executable, "-m", "lstmtui", "agent"]
 
@@ -38,7 +39,7 @@ def test_a_saved_trace_is_served_without_torch(saved: Path) -> None:
     client.connect()
     try:
         session = Session(client.open(Open(str(saved))), client, client)
-        assert vector(session, "dh").shape == (4,)
+        assert vector(session.view, "dh").shape == (4,)
     finally:
         client.close()
 
@@ -123,7 +124,7 @@ def test_a_recording_goes_on_when_the_link_is_lost_and_the_next_agent_finds_it(
         assert any(f"recording to {state}" in what for what in told)
         link.streams[1].close()
         session = Session(opened[0], client, client)
-        assert vector(session, "h").shape == (4,)
+        assert vector(session.view, "h").shape == (4,)
         assert slowly.count == 1
         assert len(list((state / "recordings").iterdir())) == 1
     until(lambda: not list((state / "recordings").iterdir()))

@@ -12,31 +12,32 @@ import pytest
 from remote.hostile import LyingLink
 from remote.pairs import AgentLink, ModelRunner, session_on
 
+from lstmtui.analysis.diagnosis import diagnose
+from lstmtui.analysis.equations import equations_at
+from lstmtui.analysis.first_bad import FirstBad, first_bad
+from lstmtui.analysis.reach import horizon
+from lstmtui.analysis.signal import signal
+from lstmtui.analysis.unit_values import numbers_at, survivals_at
+from lstmtui.analysis.windows import color_limit, gradient_norms, vector, window
 from lstmtui.errors import UserError
+from lstmtui.expressions import compile_expression
+from lstmtui.expressions.at_cursor import expectation
+from lstmtui.expressions.hits import hits_on_the_way, hits_within
 from lstmtui.remote.agent.agent import Agent
 from lstmtui.remote.client.answer_checks import CHECKS
 from lstmtui.remote.wire.bounds import ProtocolError
-from lstmtui.session import Session, equations_at, parse_line, vector, window
-from lstmtui.session.diagnosis import diagnose
-from lstmtui.session.evaluated import expectation
+from lstmtui.session import Session, parse_line
 from lstmtui.session.execute import execute
-from lstmtui.session.expressions import compile_expression
-from lstmtui.session.first_bad import FirstBad, first_bad
-from lstmtui.session.hits import hits_on_the_way, hits_within
-from lstmtui.session.horizon import horizon
-from lstmtui.session.readings import every_reading
-from lstmtui.session.signal import signal
-from lstmtui.session.unit import numbers_at, survivals_at
-from lstmtui.session.windows import color_limit, gradient_norms
+from lstmtui.session.queries import every_query
 from lstmtui.trace import Trace
 
 
-def test_every_reading_has_a_check() -> None:
-    assert CHECKS.keys() == every_reading().keys()
+def test_every_query_has_a_check() -> None:
+    assert CHECKS.keys() == every_query().keys()
 
 
 class Otherwise(AgentLink):
-    """Agents that answer every reading with what `lie` makes of the true answer."""
+    """Agents that answer every query with what `lie` makes of the true answer."""
 
     def __init__(self, lie: Callable[[Any], Any]) -> None:
         super().__init__()
@@ -44,12 +45,12 @@ class Otherwise(AgentLink):
 
     def agent(self, theirs: Any) -> Any:
         agent = super().agent(theirs)
-        readings = every_reading()
+        queries = every_query()
 
         def opened(session: str) -> None:
             assert agent._handler is not None
-            agent._handler._readings = {
-                name: replace(one, function=self._lying(one.function)) for name, one in readings.items()
+            agent._handler._queries = {
+                name: replace(each, function=self._lying(each.function)) for name, each in queries.items()
             }
 
         agent._greeted = self._after(agent._greeted, opened)
@@ -76,36 +77,36 @@ BAD_PLACE = FirstBad("forward", 9, "forward", "h", 0, 0, 0, float("nan"), "there
 @pytest.mark.parametrize(
     ("ask", "lie"),
     [
-        (lambda s: vector(s, "h"), lambda v: v[:-1]),
-        (lambda s: vector(s, "h"), lambda v: v[None]),
-        (lambda s: window(s, "f", 0, 6), lambda w: replace(w, values=w.values[:5])),
-        (lambda s: window(s, "f", 0, 6), lambda w: replace(w, valid=w.valid.astype(np.float64))),
-        (lambda s: window(s, "f", 0, 6), lambda w: replace(w, units_per_row=0)),
-        (lambda s: window(s, "f", 0, 6), lambda w: replace(w, start=1 << 60)),
-        (lambda s: color_limit(s, "h"), lambda n: float("nan")),
-        (lambda s: gradient_norms(s, "h"), lambda n: np.zeros(1 << 20)),
-        (lambda s: signal(s, 0, 12), lambda x: replace(x, lines=x.lines * 2000)),
+        (lambda s: vector(s.view, "h"), lambda v: v[:-1]),
+        (lambda s: vector(s.view, "h"), lambda v: v[None]),
+        (lambda s: window(s.view, "f", 0, 6), lambda w: replace(w, values=w.values[:5])),
+        (lambda s: window(s.view, "f", 0, 6), lambda w: replace(w, valid=w.valid.astype(np.float64))),
+        (lambda s: window(s.view, "f", 0, 6), lambda w: replace(w, units_per_row=0)),
+        (lambda s: window(s.view, "f", 0, 6), lambda w: replace(w, start=1 << 60)),
+        (lambda s: color_limit(s.view, "h"), lambda n: float("nan")),
+        (lambda s: gradient_norms(s.view, "h"), lambda n: np.zeros(1 << 20)),
+        (lambda s: signal(s.view, 0, 12), lambda x: replace(x, lines=x.lines * 2000)),
         (
-            lambda s: signal(s, 0, 12),
+            lambda s: signal(s.view, 0, 12),
             lambda x: replace(x, lines=(replace(x.lines[0], absent=np.array(True)),)),
         ),
-        (horizon, lambda h: replace(h, reach=replace(h.reach, start=-1))),
-        (first_bad, lambda f: BAD_PLACE),
-        (diagnose, lambda v: (replace(v[0], layer=7), *v[1:])),
-        (diagnose, lambda v: (replace(v[0], layer=None, direction="forward"), *v[1:])),
-        (diagnose, lambda v: (replace(v[0], severity="worse"), *v[1:])),
-        (first_bad, lambda f: replace(BAD_PLACE, layer=None)),
-        (first_bad, lambda f: replace(BAD_PLACE, layer=0, direction="")),
-        (first_bad, lambda f: replace(BAD_PLACE, layer=0, which="backward")),
-        (numbers_at, lambda n: n[1:]),
-        (numbers_at, lambda n: (replace(n[0], recorded=1.0), *n[1:])),
-        (numbers_at, lambda n: n[:1] * len(n)),
-        (survivals_at, lambda s: replace(s, refusal="no")),
-        (equations_at, lambda e: (replace(e[0], numbers=()), *e[1:])),
-        (equations_at, lambda e: e[::-1]),
-        (lambda s: expectation(s, TRUE), lambda e: replace(e, error="no")),
-        (lambda s: hits_within(s, TRUE, range(8)), lambda t: t[::-1]),
-        (lambda s: hits_on_the_way(s, (TRUE,), range(8), 5), lambda p: replace(p, counts=(0,))),
+        (lambda s: horizon(s.view), lambda h: replace(h, reach=replace(h.reach, start=-1))),
+        (lambda s: first_bad(s.view), lambda f: BAD_PLACE),
+        (lambda s: diagnose(s.view), lambda v: (replace(v[0], layer=7), *v[1:])),
+        (lambda s: diagnose(s.view), lambda v: (replace(v[0], layer=None, direction="forward"), *v[1:])),
+        (lambda s: diagnose(s.view), lambda v: (replace(v[0], severity="worse"), *v[1:])),
+        (lambda s: first_bad(s.view), lambda f: replace(BAD_PLACE, layer=None)),
+        (lambda s: first_bad(s.view), lambda f: replace(BAD_PLACE, layer=0, direction="")),
+        (lambda s: first_bad(s.view), lambda f: replace(BAD_PLACE, layer=0, which="backward")),
+        (lambda s: numbers_at(s.view), lambda n: n[1:]),
+        (lambda s: numbers_at(s.view), lambda n: (replace(n[0], recorded=1.0), *n[1:])),
+        (lambda s: numbers_at(s.view), lambda n: n[:1] * len(n)),
+        (lambda s: survivals_at(s.view), lambda s: replace(s, refusal="no")),
+        (lambda s: equations_at(s.view), lambda e: (replace(e[0], numbers=()), *e[1:])),
+        (lambda s: equations_at(s.view), lambda e: e[::-1]),
+        (lambda s: expectation(s.view, TRUE), lambda e: replace(e, error="no")),
+        (lambda s: hits_within(s.view, TRUE, range(8)), lambda t: t[::-1]),
+        (lambda s: hits_on_the_way(s.view, (TRUE,), range(8), 5), lambda p: replace(p, counts=(0,))),
     ],
 )
 def test_what_is_no_answer_is_refused(ask: Any, lie: Any, saved: Path) -> None:
@@ -165,7 +166,7 @@ def test_a_run_with_names_that_fill_the_screen_for_ever_is_refused(tmp_path: Pat
 def test_texts_of_answers_are_cut_short(saved: Path) -> None:
     long = "a" * 100_000
     with session_on(saved, Otherwise(lambda f: replace(BAD_PLACE, layer=0, how=long))) as (session, _):
-        found = first_bad(session)
+        found = first_bad(session.view)
         assert found is not None
         assert len(found.how) == 1 << 13
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from remote.pairs import AgentLink, connected
 from remote.test_session import wait_until
 
+from lstmtui.analysis.windows import vector
 from lstmtui.remote.wire.messages import Open
-from lstmtui.session import Session, vector
+from lstmtui.session import Session
 
 
 def test_a_link_that_is_lost_between_the_answer_and_who_waits_for_it_changes_nothing(saved: Path) -> None:
@@ -21,4 +22,4 @@ def test_a_link_that_is_lost_between_the_answer_and_who_waits_for_it_changes_not
         wait_until(lambda: link.connections == 2)
         session = Session(client.open(target), client, client)
         assert link.connections == 2
-        assert vector(session, "h").shape == (4,)
+        assert vector(session.view, "h").shape == (4,)

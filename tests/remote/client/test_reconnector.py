@@ -28,6 +28,7 @@ from remote.pairs import (
 from remote.test_session import run
 
 import lstmtui
+from lstmtui.analysis.windows import vector
 from lstmtui.capture.engine import Engine
 from lstmtui.errors import UserError
 from lstmtui.remote.agent import request_handler
@@ -50,8 +51,8 @@ from lstmtui.remote.wire.messages import (
     Open,
     Value,
 )
-from lstmtui.remote.wire.references import Place, RunReference, SessionRuns
-from lstmtui.session import Session, vector
+from lstmtui.remote.wire.references import Place, RunReference, ViewedRuns
+from lstmtui.session import Session
 from lstmtui.trace import Trace
 
 SCRIPT = """\
@@ -120,10 +121,10 @@ def test_a_link_that_is_cut_two_hundred_times_at_any_byte_changes_nothing(
             session = Session(traces, client, client)
             assert [run(session, line).text for line in SCRIPT] == texts
             assert session.cursor == expected.cursor
-            np.testing.assert_array_equal(vector(session, "dh"), vector(expected, "dh"))
+            np.testing.assert_array_equal(vector(session.view, "dh"), vector(expected, "dh"))
             # What is here already is not asked for again, and is not cut.
             client._dispatcher._cache = AnswerCache()
-        assert client.trouble == ""
+        assert client.link_status == ""
     assert link.connections == 201
     for thread in link.threads:
         thread.join(5)
@@ -154,21 +155,21 @@ def test_a_link_that_stays_away_is_given_up_in_a_sentence_and_can_be_tried_again
     link = AgentLink()
     with connected(link, RetryPolicy(attempts=2, first=0.0, most=0.0)) as client:
         session = Session(client.open(Open(str(saved))), client, client)
-        seen = vector(session, "h")
+        seen = vector(session.view, "h")
         news: list[str] = []
-        client.on_news = lambda: news.append(client.trouble)
+        client.on_update = lambda: news.append(client.link_status)
         working, link.connect = link.connect, NoLink.connect.__get__(link)  # type: ignore[method-assign]
         cut(link)
-        until(lambda: client.trouble.startswith("link lost, R reconnects: the road is closed"))
+        until(lambda: client.link_status.startswith("link lost, R reconnects: the road is closed"))
         assert "reconnecting, attempt 1 of 2" in news
-        np.testing.assert_array_equal(vector(session, "h"), seen)
+        np.testing.assert_array_equal(vector(session.view, "h"), seen)
         with pytest.raises(UserError, match="the road is closed"):
-            vector(session, "c")
+            vector(session.view, "c")
         link.connect = working  # type: ignore[method-assign]
         client.reconnect()
         session.goto(9)
-        assert vector(session, "c").shape == (4,)
-        assert client.trouble == ""
+        assert vector(session.view, "c").shape == (4,)
+        assert client.link_status == ""
 
 
 def test_a_stalled_link_is_said_and_then_replaced(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +179,7 @@ def test_a_stalled_link_is_said_and_then_replaced(saved: Path, monkeypatch: pyte
     with connected(link) as client:
         session = Session(client.open(Open(str(saved))), client, client)
         streams, news = link.streams[0], []
-        client.on_news = lambda: news.append(client.trouble)
+        client.on_update = lambda: news.append(client.link_status)
         stalled = threading.Event()
         read = streams.read
 
@@ -189,9 +190,9 @@ def test_a_stalled_link_is_said_and_then_replaced(saved: Path, monkeypatch: pyte
             return data
 
         streams.read = silent  # type: ignore[method-assign]
-        vector(session, "c")
+        vector(session.view, "c")
         session.goto(5)
-        assert vector(session, "h").shape == (4,)
+        assert vector(session.view, "h").shape == (4,)
         stalled.set()
     assert link.connections == 2
     assert any(said.startswith("link stalled") for said in news)
@@ -207,7 +208,7 @@ def test_something_else_in_place_of_what_was_opened_is_the_end(tmp_path: Path) -
         synthetic("lstm", 7, 3).save(tmp_path / "t")
         cut(link)
         with pytest.raises(UserError, match="another one by now"):
-            vector(session, "h")
+            vector(session.view, "h")
 
 
 class Impostor(AgentLink):
@@ -256,7 +257,7 @@ def test_an_agent_that_does_not_fit_is_a_sentence(says: bytes, said: str) -> Non
 def test_words_that_are_not_known_are_ignored() -> None:
     link = Impostor(MAGIC + encode_frame({"lstmtui": "0.0.1", "protocol": PROTOCOL, "new": [1, {"x": None}]}))
     with connected(link) as client:
-        assert client.trouble == ""
+        assert client.link_status == ""
 
 
 @pytest.mark.parametrize(
@@ -339,10 +340,10 @@ def test_ten_thousand_mutated_requests_are_refused_or_answered(saved: Path) -> N
     work.do(Open(str(saved)), nothing)
     place = Place(t=3)
 
-    def answer(query: str, arguments: dict[str, Any], runs: SessionRuns | None = None) -> Answer:
+    def answer(query: str, arguments: dict[str, Any], runs: ViewedRuns | None = None) -> Answer:
         return Answer(query, msgspec.Raw(encode(arguments)), place, runs)
 
-    both = SessionRuns((RunReference(1), RunReference(0)))
+    both = ViewedRuns(RunReference(1), RunReference(0))
     window = {"quantity": "f", "start": 0, "stop": 9, "rows": 2, "binning": "mean"}
     requests = [
         answer("vector", {"quantity": "h"}),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lstmtui.session.envelope import envelope
+from lstmtui.analysis.decimation import envelope
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.line_plot import LinePlot, Series

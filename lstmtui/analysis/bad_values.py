@@ -1,0 +1,169 @@
+"""NaN and inf in a run: where the first one is, in the order in which the numbers were computed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from lstmtui.analysis.time_blocks import growing_blocks
+from lstmtui.arrays import Array
+from lstmtui.trace import Trace
+from lstmtui.trace.lengths import lengths_of
+
+Which = Literal["forward", "backward"]
+"""The pass: the run itself, or the derivatives back through it."""
+
+
+class BadValue(NamedTuple):
+    """One NaN or inf of a run."""
+
+    layer: int | None
+    """None for y and dy, which no layer owns."""
+    direction: str
+    quantity: str
+    """d… for a derivative."""
+    t: int
+    """The timestep; −1 for an initial state, or the derivative by it."""
+    unit: int
+    batch: int
+    value: float
+
+
+class _Timed(NamedTuple):
+    """A quantity over time, (T, B, units)."""
+
+    quantity: str
+    values: Array
+
+
+_found: WeakKeyDictionary[Trace, dict[tuple[str, int | None], BadValue | None]] = WeakKeyDictionary()
+
+
+def first_bad_value(trace: Trace, which: Which = "forward", batch: int | None = None) -> BadValue | None:
+    """The first NaN or inf of a run, or None; looked for once, until it is found.
+
+    Forward is the order of evaluation: layer by layer and direction by direction, the initial states, then
+    time in the direction's own sense, at each timestep x and the cell's equations in order; y at last.
+    Backward is the same in reverse: dy, the last layer, its time from the end, its equations from h to the
+    first gate; then the derivatives by the initial states and by x. Where several units and sequences turn
+    bad in the same equation, the lowest unit is given, of the first sequence.
+
+    Args:
+        trace: the run.
+        which: the pass.
+        batch: one sequence alone; None: all of them.
+    """
+    known = _found.setdefault(trace, {})
+    if (which, batch) not in known:
+        # What holds for all of them holds for each.
+        is_clean = batch is not None and first_bad_value(trace, which) is None
+        known[which, batch] = None if is_clean else _search(trace, which, batch)
+    return known[which, batch]
+
+
+def first_bad_timestep(trace: Trace, batch: int) -> int:
+    """The timestep of the first NaN or inf of a sequence in the forward pass; −1 where there is none.
+
+    A bad initial state counts as the first timestep of its direction.
+    """
+    found = first_bad_value(trace, "forward", batch)
+    if found is None:
+        return -1
+    if found.t >= 0:
+        return found.t
+    return int(lengths_of(trace, found.layer or 0)[batch]) - 1 if found.direction == "backward" else 0
+
+
+def _search(trace: Trace, which: Which, batch: int | None) -> BadValue | None:
+    stages = _forward_stages(trace) if which == "forward" else _backward_stages(trace)
+    for layer, direction, quantities, is_reversed in stages:
+        is_initial = is_reversed is None
+        lengths = None if is_initial else trace.lengths
+        found = _first_over_time(quantities, bool(is_reversed), lengths, batch)
+        if found is not None:
+            one, t, unit, sequence = found
+            value = float(one.values[t, sequence, unit])
+            return BadValue(layer, direction, one.quantity, -1 if is_initial else t, unit, sequence, value)
+    return None
+
+
+_Stage = tuple[int | None, str, Sequence[_Timed], bool | None]
+"""Layer, direction, what is computed at each timestep in this order, and whether time is walked from the
+end; None for initial states, as runs of one timestep."""
+
+
+def _forward_stages(trace: Trace) -> Iterator[_Stage]:
+    for index, layer in enumerate(trace.layers):
+        cell = trace.cell(index)
+        for direction in layer.directions:
+            states = [_Timed(s, trace.initial(s, index, direction)[None]) for s in cell.states]
+            yield index, direction, states, None
+            names = [q for q in ("x", *cell.quantities) if q in trace.quantities(index)]
+            timed = [_Timed(q, trace.values(q, index, direction)) for q in names]
+            yield index, direction, timed, direction == "backward"
+    if "y" in trace.arrays:
+        yield None, "", [_Timed("y", trace.arrays["y"])], False
+
+
+def _backward_stages(trace: Trace) -> Iterator[_Stage]:
+    if "dy" in trace.arrays:
+        yield None, "", [_Timed("dy", trace.arrays["dy"])], True
+    for index in reversed(range(len(trace.layers))):
+        cell, there = trace.cell(index), trace.quantities(index)
+        directions = trace.layers[index].directions
+        for direction in reversed(directions):
+            names = ["d" + q for q in reversed(cell.quantities) if "d" + q in there]
+            timed = [_Timed(q, trace.values(q, index, direction)) for q in names]
+            yield index, direction, timed, direction == "forward"
+            if names:
+                before = [
+                    _Timed("d" + s, trace.initial("d" + s, index, direction)[None]) for s in cell.states
+                ]
+                yield index, direction, before, None
+        if "dx" in there:
+            # The same array for both directions: what both give back.
+            yield index, directions[0], [_Timed("dx", trace.values("dx", index, directions[0]))], True
+
+
+def _first_over_time(
+    quantities: Sequence[_Timed], is_reversed: bool, lengths: Array | None, batch: int | None
+) -> tuple[_Timed, int, int, int] | None:
+    """(quantity, t, unit, sequence) of the first bad value, a block of timesteps at a time."""
+    steps = max((len(one.values) for one in quantities), default=0)
+    widest = max((math.prod(one.values.shape[1:]) for one in quantities), default=1)
+    for start, end in growing_blocks(steps, widest):
+        stop, nearest = end, None
+        for one in quantities:
+            block = range(steps - stop, steps - start) if is_reversed else range(start, stop)
+            found = _first_in_block(one.values, block, is_reversed, lengths, batch)
+            if found:
+                # A later quantity comes first only at an earlier timestep.
+                nearest = (one, *found)
+                stop = steps - 1 - found[0] if is_reversed else found[0]
+        if nearest:
+            return nearest
+    return None
+
+
+def _first_in_block(
+    values: Array, block: range, is_reversed: bool, lengths: Array | None, batch: int | None
+) -> tuple[int, int, int] | None:
+    """(t, unit, sequence) of the first bad value of one quantity."""
+    chosen = slice(None) if batch is None else slice(batch, batch + 1)
+    read = np.asarray(values[block.start : block.stop, chosen])
+    with np.errstate(all="ignore"):
+        if not read.size or np.isfinite(read.sum()):  # a sum over what is not finite is not finite
+            return None
+    bad = ~np.isfinite(read)
+    if lengths is not None:
+        bad &= (np.arange(block.start, block.stop)[:, None] < lengths[chosen])[..., None]
+    times = np.flatnonzero(bad.any(axis=(1, 2)))
+    if not times.size:
+        return None
+    first = int(times[-1 if is_reversed else 0])
+    unit, sequence = np.unravel_index(bad[first].T.argmax(), bad.shape[:0:-1])
+    return block.start + first, int(unit), int(sequence) + (batch or 0)

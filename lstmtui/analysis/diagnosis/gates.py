@@ -1,0 +1,120 @@
+"""Verdicts on what is squashed: saturated as a whole, or stuck on one side in single units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lstmtui.analysis.diagnosis.layer_blocks import blocks_of
+from lstmtui.analysis.diagnosis.verdict import BAD, FEWEST_STEPS, FINE, LOOK, Verdict, severity, units_text
+from lstmtui.arrays import Array
+from lstmtui.cells.notation import percent
+from lstmtui.trace import Trace
+from lstmtui.trace.lengths import lengths_of
+
+CLOSED, OPEN = 0.05, 0.95
+"""Beyond these a gate's slope σ·(1 − σ) is below 0.0475, less than a fifth of what it can be. Karpathy,
+Johnson & Fei-Fei 2015 (arXiv:1506.02078) count from 0.1 and 0.9, to describe healthy networks; an alarm has
+to begin later. A tanh counts beyond ±0.95, where its slope is below 0.0975 of 1."""
+
+SATURATED_LOOK, SATURATED_BAD = 0.75, 0.95
+"""Shares of all timesteps and units. Networks that have learned to remember saturate most of their
+candidates and still learn; where 95 % are at the limits next to nothing is left that could."""
+
+STUCK_LOOK, STUCK_BAD = 0.1, 0.5
+"""Shares of the units of a layer."""
+
+_KEEPERS = ("f", "z")
+"""Gates that are meant to stay open: it is how a unit remembers (Gers, Schmidhuber & Cummins 2000), and a
+bias is often set for it (Tallec & Ollivier 2018). Only their closed side counts."""
+
+
+def squashed(trace: Trace, layer: int) -> tuple[str, ...]:
+    """The gates and candidates of a layer, or h of a plain tanh network; tied gates count once."""
+    cell = trace.cell(layer)
+    if cell.rows == ("",):
+        return ("h",) if cell.name == "rnn_tanh" else ()
+    return tuple(name for name in cell.quantities if name in cell.rows)
+
+
+def gate_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
+    """saturated and stuck, for each gate and candidate."""
+    if int(lengths_of(trace, layer).sum()) < FEWEST_STEPS:
+        return
+    for quantity in squashed(trace, layer):
+        spread = _Spread(trace, layer, direction, quantity)
+        yield spread.saturated()
+        yield spread.stuck()
+
+
+class _Spread:
+    """Where the values of one gate lie, unit by unit; reads all of them."""
+
+    def __init__(self, trace: Trace, layer: int, direction: str, quantity: str) -> None:
+        self.place, self.quantity = (layer, direction), quantity
+        self.is_gate = quantity not in ("g", "n", "h")
+        self.counts_open = quantity not in _KEEPERS
+        self.low_end = CLOSED if self.is_gate else -OPEN
+        units = trace.layers[layer].hidden_size
+        self.low, self.high = np.zeros(units), np.zeros(units)
+        self.least, self.most = np.full(units, np.inf), np.full(units, -np.inf)
+        self.rows = 0
+        for block in blocks_of(trace, layer, direction, [quantity]):
+            self._add(block.values[0])
+
+    def _add(self, values: Array) -> None:
+        self.low += (values < self.low_end).sum(axis=0)
+        self.high += (values > OPEN).sum(axis=0)
+        self.least = np.minimum(self.least, values.min(axis=0, initial=np.inf))
+        self.most = np.maximum(self.most, values.max(axis=0, initial=-np.inf))
+        self.rows += len(values)
+
+    def saturated(self) -> Verdict:
+        """The share of timesteps and units at the limits."""
+        every = self.rows * len(self.low)
+        low, high = float(self.low.sum() / every), float(self.high.sum() / every)
+        share = low + high if self.counts_open else low
+        counted = self.low + self.high if self.counts_open else self.low
+        fullest = np.argsort(-counted, kind="stable")[:3]
+        if self.is_gate:
+            sides = f"below {CLOSED} in {percent(low)} and above {OPEN} in {percent(high)}"
+        else:
+            sides = f"beyond ±{OPEN} in {percent(low + high)}"
+        how = severity(share, SATURATED_LOOK, SATURATED_BAD)
+        kept = "; open is how it remembers" if not self.counts_open and high > SATURATED_LOOK else ""
+        return Verdict(
+            "saturated",
+            how,
+            *self.place,
+            self.quantity,
+            share,
+            SATURATED_LOOK,
+            f"{self.quantity} is {sides} of all timesteps and units{kept}",
+            tuple(int(unit) for unit in fullest) if how != FINE else (),
+            "" if how == FINE else self._watch(),
+        )
+
+    def stuck(self) -> Verdict:
+        """The units that never leave one side."""
+        closed = np.flatnonzero(self.most < self.low_end)
+        opened = np.flatnonzero(self.least > OPEN) if self.counts_open else closed[:0]
+        units, of = np.union1d(closed, opened), len(self.low)
+        sides = [(closed, f"below {self.low_end}"), (opened, f"above {OPEN}")]
+        said = [f"{side} in {units_text(which.tolist(), of)}" for which, side in sides if len(which)]
+        text = f"{self.quantity} is throughout {' and '.join(said)}" if said else ""
+        share = len(units) / of
+        return Verdict(
+            "stuck",
+            BAD if share >= STUCK_BAD else LOOK if share >= STUCK_LOOK else FINE,
+            *self.place,
+            self.quantity,
+            share,
+            STUCK_LOOK,
+            text or f"{self.quantity} moves in every unit",
+            tuple(int(unit) for unit in units[:8]),
+            f"unit {units[0]}" if len(units) else "",
+        )
+
+    def _watch(self) -> str:
+        return f"watch mean({self.quantity})" if self.is_gate else f"watch mean(abs({self.quantity}))"

@@ -1,0 +1,151 @@
+"""Verdicts on what units hold: never written, never read, growing without end, or dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lstmtui.analysis.diagnosis.gates import CLOSED
+from lstmtui.analysis.diagnosis.layer_blocks import blocks_of, largest_of
+from lstmtui.analysis.diagnosis.verdict import BAD, FEWEST_STEPS, FINE, LOOK, Verdict, severity, units_text
+from lstmtui.arrays import Array
+from lstmtui.cells.notation import plain
+from lstmtui.trace import Trace
+from lstmtui.trace.lengths import lengths_of
+
+WRITTEN = 0.01
+"""A unit is not written to where the largest |i·g| (|(1 − z)·n| in a GRU) of the whole run is at most this
+part of the largest in the layer: what it could add is lost beside what others do."""
+NOTHING = 1e-6
+"""A layer in which no unit is written to by more than this has no unit that is."""
+READ = 1e-3
+"""A unit is not read where the largest |∂L/∂h| of the whole run is at most this part of the largest in the
+layer: the loss does not notice it. In an LSTM also where the output gate stays below `CLOSED`."""
+UNITS_LOOK, UNITS_BAD = 1e-9, 0.5
+"""Shares of the units of a layer: one is worth a look, half of them are wasted size."""
+
+TANH_FLAT, RUNAWAY = 3.0, 100.0
+"""Beyond 3 the slope of tanh(c) is below 0.01, and the unit shows hardly more than its output gate (Gers,
+Schmidhuber & Cummins 2000, on growing cell states); a latch lives well with that. At 100 a unit has been
+written to at least a hundred times without forgetting, and bfloat16 rounds c to steps of 0.5. Half the units
+of a layer beyond that are bad."""
+GREW = 2.0
+"""|c| drifts where its mean over the last quarter of a sequence is over `TANH_FLAT` and so many times that of
+the first quarter, and the straight line through it rises."""
+
+
+def memory_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
+    """unwritten, unread, drift and dead, as far as the cell can be it."""
+    if int(lengths_of(trace, layer).max()) < FEWEST_STEPS:
+        return
+    place = (layer, direction)
+    cell = trace.cell(layer)
+    if "g" in cell.rows:
+        yield _unwritten(trace, *place, largest_of(trace, *place, ["i", "g"], np.multiply))
+    elif "z" in cell.rows:
+        written = largest_of(trace, *place, ["z", "n"], lambda z, n: (1 - z) * n)
+        yield _unwritten(trace, *place, written)
+    unread = _unread(trace, *place)
+    if unread is not None:
+        yield unread
+    if "c" in cell.states:
+        yield _drift(trace, *place)
+    if cell.name == "rnn_relu":
+        dead = np.flatnonzero(largest_of(trace, *place, ["h"], np.positive) == 0)
+        yield _of_units("dead", trace, *place, "h", dead, "h is always 0 in", "no unit is dead")
+
+
+def _unwritten(trace: Trace, layer: int, direction: str, written: Array) -> Verdict:
+    quantity, product = ("g", "i·g") if "g" in trace.cell(layer).rows else ("n", "(1 − z)·n")
+    most = float(written.max(initial=0.0))
+    units = np.flatnonzero(written <= (WRITTEN * most if most > NOTHING else np.inf))
+    bad = f"|{product}| never exceeds {WRITTEN:.0%} of the largest in"
+    if most <= NOTHING:
+        bad = f"|{product}| never exceeds {NOTHING:.0e} in"
+    return _of_units("unwritten", trace, layer, direction, quantity, units, bad, "every unit is written to")
+
+
+def _unread(trace: Trace, layer: int, direction: str) -> Verdict | None:
+    unread: list[Array] = []
+    place, there = (layer, direction), trace.quantities(layer)
+    if "o" in trace.cell(layer).rows:
+        unread.append(largest_of(trace, *place, ["o"], np.positive) < CLOSED)
+    if "dh" in there and not trace.layers[layer].proj_size:
+        derivative = largest_of(trace, *place, ["dh"], np.positive)
+        most = float(derivative.max(initial=0.0))
+        if most > 0 and np.isfinite(most):
+            unread.append(derivative <= READ * most)
+    if not unread:
+        return None
+    units = np.flatnonzero(np.logical_or.reduce(unread))
+    bad = f"o stays below {CLOSED}, or |∂L/∂h| below {READ:.1%} of the largest, in"
+    if len(unread) == 1:
+        bad = bad.split(", or")[0] + " in" if "o" in trace.cell(layer).rows else f"|∂L/∂h|{bad.split('|')[2]}"
+    return _of_units("unread", trace, layer, direction, "h", units, bad, "every unit is read")
+
+
+def _drift(trace: Trace, layer: int, direction: str) -> Verdict:
+    growth = _Growth(trace, layer, direction)
+    flat = growth.late > TANH_FLAT
+    units = np.flatnonzero(flat & (growth.late > GREW * growth.early) & (growth.slope > 0))
+    runaway = units[growth.late[units] > RUNAWAY]
+    of = len(growth.late)
+    how = FINE if not len(units) else BAD if len(runaway) >= UNITS_BAD * of else LOOK
+    text = f"|c| ends at {plain(growth.late.max(initial=0.0), 3)} at most, and does not keep growing"
+    if len(units):
+        first = units[np.argmax(growth.slope[units])]
+        text = (
+            f"|c| keeps growing in {units_text(units.tolist(), of)}: in unit {first} by "
+            f"{plain(growth.slope[first], 2)} a timestep, to {plain(growth.late[first], 3)}"
+        )
+    next_ = f"break when abs(c[{units[0]}]) > {TANH_FLAT:g}" if len(units) else ""
+    number = len(units) / of
+    return Verdict("drift", how, layer, direction, "c", number, UNITS_LOOK, text, _few(units), next_)
+
+
+class _Growth:
+    """|c| of each unit, early and late in the sequences, and the straight line through it."""
+
+    def __init__(self, trace: Trace, layer: int, direction: str) -> None:
+        units = trace.layers[layer].hidden_size
+        sums, counts = np.zeros((2, units)), np.zeros(2)
+        line, moments = np.zeros((2, units)), np.zeros(3)
+        with np.errstate(all="ignore"):
+            for block in blocks_of(trace, layer, direction, ["c"]):
+                age, size = block.age.astype(np.float64), np.abs(block.values[0].astype(np.float64))
+                quarters = (block.age < block.length / 4, block.age >= block.length * 3 / 4)
+                for at, inside in enumerate(quarters):
+                    sums[at] += size[inside].sum(axis=0)
+                    counts[at] += inside.sum()
+                line += size.sum(axis=0), age @ size
+                moments += np.array([len(age), age.sum(), age @ age])
+            self.early, self.late = sums / np.maximum(counts, 1)[:, None]
+            """The mean |c| over the first and the last quarter of the sequences, (units,)."""
+            rows, first, second = moments
+            self.slope = (rows * line[1] - first * line[0]) / max(rows * second - first**2, 1e-300)
+            """What |c| gains in a timestep, by least squares, (units,)."""
+
+
+def _of_units(
+    name: str, trace: Trace, layer: int, direction: str, quantity: str, units: Array, bad: str, fine: str
+) -> Verdict:
+    """A verdict whose number is a share of the units."""
+    of = trace.layers[layer].hidden_size
+    share = len(units) / of
+    return Verdict(
+        name,
+        severity(share, UNITS_LOOK, UNITS_BAD),
+        layer,
+        direction,
+        quantity,
+        share,
+        UNITS_LOOK,
+        f"{bad} {units_text(units.tolist(), of)}" if len(units) else fine,
+        _few(units),
+        f"unit {units[0]}" if len(units) else "",
+    )
+
+
+def _few(units: Array) -> tuple[int, ...]:
+    return tuple(int(unit) for unit in units[:8])

@@ -1,0 +1,126 @@
+"""The first NaN or inf of a run, with what made it, in a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstmtui.analysis.bad_derivatives import derivative_made_by
+from lstmtui.analysis.bad_operands import made_by
+from lstmtui.analysis.bad_values import BadValue, Which, first_bad_value
+from lstmtui.cells.notation import UNICODE
+from lstmtui.errors import UserError
+from lstmtui.trace import Trace
+from lstmtui.view.query import query
+from lstmtui.view.view import View
+
+
+@dataclass(frozen=True)
+class FirstBad:
+    """Where NaN or inf first appears in one pass of a run."""
+
+    which: str
+    """forward, or backward: among the derivatives."""
+    layer: int | None
+    """None for what no layer owns: y, dy, the loss, and a parameter that spoils no recorded value."""
+    direction: str
+    quantity: str
+    """d… for a derivative; a parameter's name, or loss, where no recorded value is bad."""
+    t: int
+    """The timestep; −1 before the first one, and for what has none."""
+    unit: int
+    batch: int
+    value: float
+    where: str
+    """The place in a sentence."""
+    how: str
+    """What made it, with the numbers; may be empty."""
+
+    def __str__(self) -> str:
+        return f"{self.where}; {self.how}" if self.how else self.where
+
+
+@query()
+def first_bad(view: View, which: str = "forward") -> FirstBad | None:
+    """The first NaN or inf of the selected run, of all its layers and sequences; None where there is none.
+
+    Args:
+        view: whose selected model is looked at, with its what-ifs.
+        which: "forward", or "backward" for the derivatives.
+
+    Raises:
+        UserError: there is no such pass.
+    """
+    return first_bad_of(view.trace, which)
+
+
+def first_bad_of(trace: Trace, which: str = "forward") -> FirstBad | None:
+    """The same for a trace.
+
+    Forward, a parameter that is not finite comes first, as it is there before anything is computed; then
+    the recorded values in order of evaluation (`first_bad_value`), then the loss. Backward, the
+    derivatives in reverse order, then those by the parameters.
+    """
+    if which == "forward":
+        return _first_forward(trace)
+    if which == "backward":
+        return _first_backward(trace)
+    raise UserError(f"{which}: the passes are forward and backward")
+
+
+def _first_forward(trace: Trace) -> FirstBad | None:
+    parameter, found = _bad_parameter(trace.parameters), first_bad_value(trace)
+    if found is None:
+        if parameter is not None:
+            return _nowhere("forward", *parameter, "no recorded value is bad for that")
+        header = trace.header
+        if header.loss_is_known and not header.absent and not np.isfinite(trace.loss):
+            return _nowhere("forward", "loss", trace.loss, "every recorded value is finite")
+        return None
+    how = made_by(trace, found)
+    if parameter is None:
+        return _found("forward", found, _place(found), how)
+    name, value = parameter
+    where = f"{name} is {UNICODE.number(value)} before anything is computed; {_place(found)}"
+    return _found("forward", found, where, how)
+
+
+def _first_backward(trace: Trace) -> FirstBad | None:
+    found = first_bad_value(trace, "backward")
+    if found is not None:
+        return _found("backward", found, _place(found), derivative_made_by(trace, found))
+    gradient = _bad_parameter(trace.parameter_gradients)
+    if gradient is None:
+        return None
+    name, value = gradient
+    return _nowhere("backward", f"the gradient of {name}", value, "every recorded derivative is finite")
+
+
+def _bad_parameter(parameters: dict[str, np.ndarray]) -> tuple[str, float] | None:
+    """(name with row and column, value) of the first number of the first parameter that is not finite."""
+    for name, values in parameters.items():
+        bad = np.argwhere(~np.isfinite(values))
+        if len(bad):
+            at = tuple(int(index) for index in bad[0])
+            written = f"[{', '.join(map(str, at))}]" if at else ""
+            return f"{name}{written}", float(values[at])
+    return None
+
+
+def _place(bad: BadValue) -> str:
+    value, name = UNICODE.number(bad.value), f"{bad.quantity}[{bad.unit}]"
+    owner = "" if bad.layer is None else f" in layer {bad.layer} {bad.direction}"
+    when = "before the first timestep" if bad.t < 0 else f"at t={bad.t}"
+    return f"{value} first appears{owner} {when}: {name} of sequence {bad.batch}"
+
+
+def _found(which: Which, bad: BadValue, where: str, how: str) -> FirstBad:
+    layer, direction, quantity, t, unit, batch, value = bad
+    return FirstBad(which, layer, direction, quantity, t, unit, batch, value, where, how)
+
+
+def _nowhere(which: Which, name: str, value: float, how: str) -> FirstBad:
+    """Something bad that belongs to no timestep."""
+    where = f"{name} is {UNICODE.number(value)}"
+    return FirstBad(which, None, "", name, -1, 0, 0, value, where, how)

@@ -1,0 +1,36 @@
+"""What the layers of a run are called, where their numbers alone do not say which is which."""
+
+from __future__ import annotations
+
+from lstmtui.trace import Trace
+from lstmtui.trace.lengths import lengths_of
+
+
+def layer_name(trace: Trace, layer: int) -> str:
+    """Where the layer sits in the recorded module: "decoder.rnn", or "decoder.rnn l1" in a stack.
+
+    Empty where all layers are one module's, whose order their numbers say.
+    """
+    paths = [one.path for one in trace.layers]
+    if len(set(paths)) == 1:
+        return ""
+    one = trace.layers[layer]
+    return f"{one.path} l{one.index}" if paths.count(one.path) > 1 else one.path
+
+
+def layer_list(trace: Trace) -> str:
+    """Every layer with its name, sizes and timesteps, as Markdown."""
+    heading = f"{trace.header.module.rpartition('.')[2] or trace.name}, as it was recorded:"
+    return "\n".join([heading, "", *(f"- {_described(trace, at)}" for at in range(len(trace.layers)))])
+
+
+def _described(trace: Trace, at: int) -> str:
+    layer, longest = trace.layers[at], int(lengths_of(trace, at).max(initial=0))
+    path = layer_name(trace, at) or layer.path
+    projected = f", projected to {layer.proj_size}" if layer.proj_size else ""
+    both = ", both directions" if layer.bidirectional else ""
+    calls = f", from {layer.calls:,} calls" if layer.calls > 1 else ""
+    return (
+        f"layer {at}{f' `{path}`' if path else ''}: {layer.cell} {layer.input_size} → "
+        f"{layer.hidden_size}{projected}{both}, {longest:,} timestep{'' if longest == 1 else 's'}{calls}"
+    )

@@ -1,0 +1,96 @@
+"""How far memory and gradients reach: half-lives from the gate that keeps, and the distance to 1/e."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstmtui.arrays import Array
+from lstmtui.errors import UserError
+from lstmtui.view.query import query
+from lstmtui.view.view import View
+
+_KEEPERS = ("f", "z")
+"""The gates that say how much of a state is kept: f of c in an LSTM, z of h in a GRU."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far back a gradient goes from one timestep."""
+
+    state: str
+    """c, or h in a cell without c."""
+    start: int
+    """The timestep it is measured from."""
+    steps: float
+    """Timesteps back to the first norm of at most 1/e of that at `start`; inf where it never falls so
+    far, NaN where the norm at `start` is 0 or not finite."""
+
+
+@dataclass(frozen=True, eq=False)
+class Horizon:
+    """How long one sequence is remembered."""
+
+    half_lives: Array | None
+    """Timesteps, (units,); None in a cell without a gate that keeps."""
+    reach: Reach | None
+    """How far back the gradient goes; None for a run that has none."""
+
+
+@query()
+def horizon(view: View) -> Horizon:
+    """Of the selected run, layer, direction and sequence; reads all of it, and does not depend on t."""
+    try:
+        reach = gradient_reach(view)
+    except UserError:
+        reach = None
+    return Horizon(half_lives(view), reach)
+
+
+@query()
+def half_lives(view: View) -> Array | None:
+    """Timesteps in which half of each unit's memory is gone, (units,), or None in a cell without f and z.
+
+    ln ½ / ln m, where m is the mean of f (of z in a GRU) over the selected sequence: what a constant
+    gate of that mean would do. inf where m ≥ 1, 0 where m = 0, NaN where m is negative or NaN.
+    It reads the whole sequence, and does not depend on t.
+    """
+    gate = next((name for name in _KEEPERS if name in view.cell.quantities), None)
+    if gate is None:
+        return None
+    cursor = view.cursor
+    values = view.trace.values(gate, cursor.layer, cursor.direction)[: view.last_t + 1, cursor.batch]
+    with np.errstate(all="ignore"):
+        mean = values.mean(axis=0, dtype=np.float64)
+        return np.asarray(np.where(mean >= 1, np.inf, math.log(0.5) / np.log(mean)))
+
+
+@query()
+def gradient_reach(view: View, start: int | None = None) -> Reach:
+    """How far back ‖∂L/∂c_t‖ (‖∂L/∂h_t‖ without c) stays above 1/e of what it is at `start`.
+
+    Back is against the layer's own direction: towards t = 0 in the forward one.
+
+    Args:
+        view: whose selected layer, direction and sequence are meant.
+        start: a timestep of the sequence, such as the loss's; left out: where the norm is largest, the
+            latest such in the layer's direction.
+
+    Raises:
+        UserError: the trace has no gradients, or the sequence has no such timestep.
+    """
+    cursor, last = view.cursor, view.last_t
+    if start is not None and not 0 <= start <= last:
+        raise UserError(f"t={start}: this sequence has t=0 to t={last}")
+    state = "c" if "c" in view.cell.states else "h"
+    norms = view.trace.norms("d" + state, cursor.layer, cursor.direction)[: last + 1, cursor.batch]
+    is_backward = cursor.direction == "backward"
+    back = norms if is_backward else norms[::-1]
+    first = int(np.argmax(back)) if start is None else start if is_backward else last - start
+    fallen = np.flatnonzero(back[first:] <= back[first] / math.e)
+    steps = float(fallen[0]) if len(fallen) else math.inf
+    if not (math.isfinite(back[first]) and back[first] > 0):
+        steps = math.nan
+    return Reach(state, first if is_backward else last - first, steps)

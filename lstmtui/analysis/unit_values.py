@@ -1,0 +1,105 @@
+"""What is known of one unit at one timestep: its numbers, and the routes its gradient came back along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstmtui.analysis.gradient_routes import routes_at
+from lstmtui.analysis.gradient_split import Split, survival
+from lstmtui.analysis.windows import vector
+from lstmtui.cells.notation import UNICODE, Notation
+from lstmtui.errors import UserError
+from lstmtui.view.query import query
+from lstmtui.view.view import View
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """One quantity of the unit at the cursor."""
+
+    quantity: str
+    value: float
+    recorded: float | None
+    """In the run without what-ifs; None where this is that run."""
+    derivative: float | None
+    """The total derivative by it; None for a run that has none."""
+    norm: float
+    """L2 of the whole vector."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What came along one route."""
+
+    name: str
+    value: float | None
+    """The unit's part; None where the state has no such unit."""
+    share: float
+    """Of the whole vector, see `Split.shares`."""
+
+
+@dataclass(frozen=True)
+class Survival:
+    """How the gradient by one state came back to the timestep before."""
+
+    sentence: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Survivals:
+    """The same for every state, h first."""
+
+    states: tuple[Survival, ...]
+    refusal: str = ""
+    """Why nothing can be said; empty where it can."""
+
+
+@query("t", "unit")
+def numbers_at(view: View) -> tuple[Numbers, ...]:
+    """Every quantity that has the selected unit: states first, then in order of evaluation."""
+    cell, unit = view.cell, view.cursor.unit
+    ordered = (*cell.states, *(q for q in cell.quantities if q not in cell.states))
+    return tuple(_numbers(view, q) for q in ordered if unit < view.layer.size(q))
+
+
+@query("t", "unit")
+def survivals_at(view: View, notation: Notation = UNICODE) -> Survivals:
+    """Why each gradient survived or died on its way back by one timestep, see `split.survival`."""
+    try:
+        splits = routes_at(view, notation)
+    except UserError as error:
+        return Survivals((), str(error))
+    unit = view.cursor.unit
+    return Survivals(tuple(Survival(survival(split, notation), _parts(split, unit)) for split in splits))
+
+
+def _numbers(view: View, quantity: str) -> Numbers:
+    unit, changed = view.cursor.unit, view.trace is not view.baseline
+    values = vector(view, quantity)
+    with np.errstate(all="ignore"):
+        norm = float(np.linalg.norm(values.astype(np.float64)))
+    recorded = _recorded(view, quantity) if changed else None
+    return Numbers(quantity, float(values[unit]), recorded, _derivative(view, quantity), norm)
+
+
+def _recorded(view: View, quantity: str) -> float:
+    cursor = view.cursor
+    every = view.baseline.values(quantity, cursor.layer, cursor.direction)
+    return float(every[cursor.t, cursor.batch, cursor.unit])
+
+
+def _derivative(view: View, quantity: str) -> float | None:
+    try:
+        return float(vector(view, "d" + quantity)[view.cursor.unit])
+    except UserError:
+        return None
+
+
+def _parts(split: Split, unit: int) -> tuple[Part, ...]:
+    return tuple(
+        Part(route.name, float(route.values[unit]) if unit < len(route.values) else None, share)
+        for route, share in zip(split.routes, split.shares, strict=True)
+    )

@@ -1,0 +1,83 @@
+"""What expressions come to at the cursor: for watches, `print` and `expect`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from msgspec import Struct
+
+from lstmtui.arrays import Array
+from lstmtui.errors import UserError
+from lstmtui.expressions import Expression, Scope, scope_of
+from lstmtui.expressions.text import operands_text
+from lstmtui.view.query import query
+from lstmtui.view.view import View
+
+
+class Scalar(Struct, frozen=True, tag="scalar"):
+    """One value."""
+
+    value: float | bool
+
+
+class Vector(Struct, frozen=True, eq=False, tag="vector"):
+    """A value for each unit."""
+
+    value: Array
+    """(units,)"""
+
+
+class NoValue(Struct, frozen=True, tag="no value"):
+    """An expression means nothing at this place."""
+
+    error: str
+    """Why."""
+
+
+Evaluated = Scalar | Vector | NoValue
+"""What an expression comes to."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Whether a condition holds."""
+
+    held: bool
+    operands: str
+    """What is compared in it, each with its value."""
+    error: str = ""
+    """Why it means nothing here; empty where it does."""
+
+
+@query("t")
+def evaluated(
+    view: View, expressions: tuple[Expression, ...], most: int | None = None
+) -> tuple[Evaluated, ...]:
+    """The value of each expression at the cursor.
+
+    Args:
+        view: whose cursor says where.
+        expressions: any.
+        most: of a longer vector only so many units are given, the first ones.
+    """
+    scope, t = scope_of(view), view.cursor.t
+    return tuple(_evaluated(expression, scope, t, most) for expression in expressions)
+
+
+@query("t")
+def expectation(view: View, condition: Expression) -> Expectation:
+    """Whether a condition holds at the cursor, and the numbers it compares."""
+    scope, t = scope_of(view), view.cursor.t
+    try:
+        return Expectation(condition.condition(scope, t), operands_text(condition, scope, t))
+    except UserError as error:
+        return Expectation(False, "", str(error))
+
+
+def _evaluated(expression: Expression, scope: Scope, t: int, most: int | None) -> Evaluated:
+    try:
+        value = expression.evaluate(scope, t)
+    except UserError as error:
+        return NoValue(str(error))
+    return Vector(value[:most]) if isinstance(value, np.ndarray) else Scalar(value)

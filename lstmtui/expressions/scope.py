@@ -1,0 +1,117 @@
+"""What an expression may see of a view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from lstmtui.analysis.bad_values import first_bad_timestep
+from lstmtui.arrays import Array
+from lstmtui.trace import Trace
+from lstmtui.trace.lengths import lengths_of
+from lstmtui.view.view import View
+
+
+class Scope(Protocol):
+    """One sequence in one layer and direction of a run."""
+
+    @property
+    def steps(self) -> int:
+        """The number of timesteps of the sequence."""
+
+    @property
+    def loss(self) -> float:
+        """What the gradients are taken of."""
+
+    @property
+    def first_bad(self) -> int:
+        """The timestep of the first NaN or inf of the sequence in the run; −1 where there is none."""
+
+    @property
+    def backward(self) -> bool:
+        """Whether the timestep before t is t + 1."""
+
+    @property
+    def base(self) -> Scope | None:
+        """The same place in the run without what-ifs; None where this is that run."""
+
+    def names(self) -> tuple[str, ...]:
+        """The quantities there are."""
+
+    @property
+    def absent(self) -> str:
+        """Why the derivatives are not there, in a sentence; empty where they are."""
+
+    def window(self, quantity: str, start: int, stop: int) -> Array:
+        """A quantity from `start` to before `stop`, shape (timesteps, units)."""
+
+    def initial(self, quantity: str) -> Array | None:
+        """h or c before the first timestep, shape (units,); None for every other quantity."""
+
+
+@dataclass(frozen=True, eq=False)
+class TraceScope:
+    """The scope of one sequence, layer and direction of a trace."""
+
+    trace: Trace
+    layer: int = 0
+    direction: str = "forward"
+    batch: int = 0
+    base: Scope | None = None
+
+    @property
+    def steps(self) -> int:
+        """The number of timesteps that the layer has of the sequence."""
+        return int(lengths_of(self.trace, self.layer)[self.batch])
+
+    @property
+    def loss(self) -> float:
+        """What the gradients are taken of."""
+        return self.trace.loss
+
+    @property
+    def first_bad(self) -> int:
+        """The timestep of the first NaN or inf of the sequence in the run; −1 where there is none."""
+        return first_bad_timestep(self.trace, self.batch)
+
+    @property
+    def backward(self) -> bool:
+        """Whether the timestep before t is t + 1."""
+        return self.direction == "backward"
+
+    def names(self) -> tuple[str, ...]:
+        """The quantities there are."""
+        return self._names
+
+    @property
+    def absent(self) -> str:
+        """Why the derivatives are not there, in a sentence; empty where they are."""
+        return self.trace.absent(self.layer)
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return self.trace.quantities(self.layer)
+
+    def window(self, quantity: str, start: int, stop: int) -> Array:
+        """A quantity from `start` to before `stop`, shape (timesteps, units)."""
+        every = self.trace.values(quantity, self.layer, self.direction)
+        if start >= stop:  # how many units there are is known also where the arrays are not
+            return np.empty((0, every.shape[2]), every.dtype)
+        return np.asarray(every[start:stop, self.batch])
+
+    def initial(self, quantity: str) -> Array | None:
+        """h or c before the first timestep, shape (units,); None for every other quantity."""
+        if quantity not in self.trace.cell(self.layer).states:
+            return None
+        return np.asarray(self.trace.initial(quantity, self.layer, self.direction)[self.batch])
+
+
+def scope_of(view: View) -> Scope:
+    """What an expression sees at the cursor of a view, the run without what-ifs included."""
+    cursor = view.cursor
+    place = (cursor.layer, cursor.direction, cursor.batch)
+    base = None if view.baseline is view.trace else TraceScope(view.baseline, *place)
+    return TraceScope(view.trace, *place, base)

@@ -1,0 +1,68 @@
+"""How values are written where there is no panel: on the prompt, in logs, for screen readers."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import numpy as np
+
+from lstmtui.arrays import Array
+from lstmtui.cells.notation import plain
+from lstmtui.expressions import Expression, Scope, compile_expression
+
+MOST_UNITS = 8
+"""Vectors of more units are cut and summed up."""
+MOST_OPERANDS = 6
+"""So many values of a condition that did not hold are shown."""
+
+
+def value_text(value: float | bool | Array) -> str:
+    """A value in six digits: "0.125", "true", or "[0.1, 0.2]"."""
+    if not isinstance(value, np.ndarray):
+        return _scalar(value)
+    listed = ", ".join(_scalar(v) for v in value[:MOST_UNITS].tolist())
+    if len(value) <= MOST_UNITS:
+        return f"[{listed}]"
+    return f"[{listed}, …] ({_summary(value)})"
+
+
+def operands_text(condition: Expression, scope: Scope, t: int) -> str:
+    """What is compared in a condition, each with its value at t: "norm(c) = 1.2, norm(prev(c)) = 1.1"."""
+    shown: dict[str, str] = {}
+    for text in _operands(condition.text.strip()):
+        if len(shown) < MOST_OPERANDS:
+            shown.setdefault(text, value_text(compile_expression(text).evaluate(scope, t)))
+    return ", ".join(f"{text} = {value}" for text, value in shown.items())
+
+
+def _operands(text: str) -> Iterator[str]:
+    """The sides of the comparisons that `and`, `or` and `not` join; constants need no showing."""
+    waiting: list[ast.expr] = [ast.parse(text, mode="eval").body]
+    while waiting:
+        node = waiting.pop(0)
+        match node:
+            case ast.BoolOp():
+                waiting[:0] = node.values
+            case ast.UnaryOp(op=ast.Not()):
+                waiting.insert(0, node.operand)
+            case ast.Compare():
+                waiting[:0] = [node.left, *node.comparators]
+            case _ if any(isinstance(part, ast.Name) for part in ast.walk(node)):
+                yield ast.get_source_segment(text, node) or text
+
+
+def _scalar(value: float | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return plain(value)
+
+
+def _summary(value: Array) -> str:
+    units = f"{len(value)} units"
+    if value.dtype == np.bool_:
+        return f"{units}, {int(value.sum())} true"
+    finite = value[np.isfinite(value)]
+    others = len(value) - len(finite)
+    reach = f", {_scalar(float(finite.min()))} to {_scalar(float(finite.max()))}" if finite.size else ""
+    return f"{units}{reach}" + (f", {others} not finite" if others else "")
