@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 Graph = Literal["built", "in a function", "none"]
 """Whether a graph is built of what is computed; "in a function": of a custom autograd Function, which may
@@ -32,3 +35,18 @@ def is_symbolic() -> bool:
         or torch._C._get_tracing_state() is not None
         or torch._C._functorch.peek_interpreter_stack() is not None
     )
+
+
+@contextmanager
+def saved_as_it_is() -> Iterator[None]:
+    """Within this context no hook of saved tensors that is round it sees what is saved."""
+    top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
+    if top is not None and top(False) is None:
+        yield  # Hooks of our own would cost a call for every tensor.
+        return
+    with torch.autograd.graph.saved_tensors_hooks(_same, _same):
+        yield
+
+
+def _same(tensor: Tensor) -> Tensor:
+    return tensor

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lstmtui.capture.autograd_state import saved_as_it_is
 from lstmtui.capture.fused.method import applies
 from lstmtui.capture.host_store import HostStore
 from lstmtui.capture.later import Later
@@ -81,7 +82,7 @@ class _Scan(torch.autograd.Function):
             else:
                 recording.values, recording.derivatives = HostStore(), HostStore()
         # A checkpoint round this would take what the methods keep, to give it back from a second run.
-        with torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is):
+        with saved_as_it_is():
             ctx.pieces, finals = run_forward(recording, parameters, x.detach(), states, fused=fused)
         if recording.later is not None:
             recording.later.precision = recording.precision
@@ -103,10 +104,6 @@ class _Scan(torch.autograd.Function):
         d_x = target.derivatives.whole("x") if ctx.needs_input_grad[4] else None
         of_parameters = (target.parameter_derivatives[n] for n in ctx.names)
         return None, None, None, None, d_x, *before, *of_parameters
-
-
-def _as_it_is(tensor: Tensor) -> Tensor:
-    return tensor
 
 
 def leaves_the_device(x: Tensor) -> bool:
