@@ -35,8 +35,9 @@ def watch(
     memory, and nothing on disk. A step is judged when the next one begins. Where the condition holds in any
     layer, direction, sequence and timestep, or an exception leaves the block, the kept steps are run again
     with everything recorded, and written to `path`: one trace for each, named "step 17". The gradients are
-    those of the loop's own loss. The exception goes on as it is, training is the same to the bit, and
-    problems of the watch itself are warnings.
+    those of the loop's own loss. The exception goes on as it is, training is the same to the bit, and what
+    goes wrong in the watch itself is a line on stderr. What torch.compile has compiled runs uncompiled within
+    the block. Threads have steps of their own.
 
     A condition that reads only h of modules of one layer is looked up in what they returned. One that reads
     other values runs the layers forward again, and one that reads derivatives forward and backward.

@@ -26,10 +26,15 @@ def named_arguments(
     """x, hx and lengths of a call of a recurrent module; None where its forward takes no such call."""
     kind = kind_of(module)
     assert kind is not None
-    try:
-        given = _signature(kind.forward).bind(module, *args, **kwargs).arguments
-    except TypeError:
-        return None
+    signature = _signature(kind.forward)
+    _, *names = signature.parameters
+    if not kwargs and 0 < len(args) <= len(names):  # nearly every call, and quickly
+        given = dict(zip(names, args, strict=False))
+    else:
+        try:
+            given = signature.bind(module, *args, **kwargs).arguments
+        except TypeError:
+            return None
     return {("x" if name == "input" else name): value for name, value in given.items()}
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial, wraps
 from typing import Any
 
+import torch
 from torch import nn
 
 from lstmtui.capture.interception import kind_of_class
@@ -61,7 +62,8 @@ def _handled_on_the_object(module: nn.Module, handler: Handler) -> Iterator[None
 
     @wraps(own)
     def forward(*args: Any, **kwargs: Any) -> Any:
-        return handler(module, own, args, kwargs) if active else own(*args, **kwargs)
+        is_handled = active and not torch.compiler.is_compiling()
+        return handler(module, own, args, kwargs) if is_handled else own(*args, **kwargs)
 
     vars(module)["forward"] = forward
     try:
@@ -158,6 +160,8 @@ def _forward_of(entry: _Handled, own: Callable[..., Any], *which: bool) -> Calla
 
     @wraps(own)
     def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling():  # a graph, which handlers have no place in
+            return own(self, *args, **kwargs)
         return entry.call(which, self, partial(own, self), args, kwargs)
 
     return forward

@@ -48,6 +48,10 @@ def record(
     was: mode, parameters, their `.grad`, buffers and attributes. Where its class gives way to autograd only
     in training mode, as cuDNN's do, the recurrence goes backward here through nodes of its own.
 
+    Where nothing computed the derivatives of a layer (torch.no_grad, a loss without a gradient) it has none,
+    and its trace says why; those of a layer that the loss does not depend on are 0. Layers inside activation
+    checkpoints are recorded as without them. Recordings of one module in several threads take turns.
+
     Consecutive calls of a Cell, and calls of a module that go on from the state it returned before, are
     timesteps of one run; every other call of a module is a run of its own, named path@2, path@3 …
 

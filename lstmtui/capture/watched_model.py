@@ -90,7 +90,7 @@ class WatchedModel:
     def compiled(self) -> bool:
         """Whether something was compiled by a torch.compile that came too late to be turned off."""
         dynamo = sys.modules.get("torch._dynamo.utils")
-        return not self._uncompiled and dynamo is not None and bool(dynamo.counters["frames"]["total"])
+        return not self._uncompiled and dynamo is not None and any(dynamo.counters.values())
 
     @property
     def _has_layers(self) -> bool:

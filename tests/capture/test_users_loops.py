@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -467,6 +470,64 @@ def test_transforms_of_functions_run_as_without_and_are_said_to_be_passed_over(
         assert len(watch._watched.steps) == 1
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
     assert "lstmtui.watch: calls of the model inside torch.func" in capsys.readouterr().err
+
+
+class Mixed(nn.Module):
+    """Layers that torch.compile takes into its graphs, and one that it takes only where it is allowed to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.cell = nn.LSTM(3, 4), nn.GRUCell(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = None
+        for now in self.rnn(x)[0]:
+            state = self.cell(now, state)
+        assert state is not None
+        return state
+
+
+@pytest.mark.parametrize("allow", [False, True])
+def test_what_was_compiled_before_the_block_is_seen_inside_it(allow: bool, tmp_path: Path) -> None:
+    import torch._dynamo
+
+    model, x = Mixed(), torch.randn(3, 2, 3)
+    compiled = torch.compile(model, backend="eager")
+    with torch._dynamo.config.patch(allow_rnn=allow):
+        compiled(x).sum().backward()
+        before = state_of(model)
+        with lstmtui.watch(compiled, when="len(dh) > 0", path=tmp_path / "w"):  # type: ignore[arg-type]
+            compiled(x).sum().backward()
+        assert [layer.path for layer in load(tmp_path / "w", "step 0").layers] == ["rnn", "cell"]
+        assert record(compiled, x).values("dh").any()  # type: ignore[arg-type]
+        assert_untouched(model, before)
+
+
+LATE = """
+import sys, torch, lstmtui
+from test_users_loops import Mixed
+model, x = Mixed(), torch.randn(3, 2, 3)
+wanted = model(x)
+with lstmtui.watch(model, when="norm(dh) < -1", path=sys.argv[1]):
+    assert "torch._dynamo" not in sys.modules
+    torch._dynamo.config.allow_rnn = True
+    found = torch.compile(model, backend="eager", fullgraph=True)(x)
+    found.sum().backward()
+assert torch.allclose(found, wanted)
+"""
+
+
+def test_what_is_first_compiled_inside_the_block_runs_and_is_said_not_to_be_seen(tmp_path: Path) -> None:
+    paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    ended = subprocess.run(
+        [sys.executable, "-c", LATE, str(tmp_path / "w")],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count("were passed over") == 1
 
 
 # A campaign
