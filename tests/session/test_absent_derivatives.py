@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from synthetic import synthetic
 
+from lstmtui.analysis.diagnosis import LOOK, diagnose_trace
+from lstmtui.analysis.first_bad import first_bad_of
 from lstmtui.errors import UserError
 from lstmtui.session import Session, parse_line
-from lstmtui.session.diagnosis import LOOK, diagnose_trace
 from lstmtui.session.execute import execute
-from lstmtui.session.first_bad import first_bad_of
 from lstmtui.trace import Trace, load
 from lstmtui.trace.writing import is_derivative
 
