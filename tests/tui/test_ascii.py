@@ -28,7 +28,7 @@ async def test_nothing_but_ascii_is_written(switch: str, debugger, capture_drive
             lambda: screen.run_text("into"),
             lambda: screen.action_panel(8),
             screen.action_copy,
-            screen.action_help,
+            screen.app.action_help,
         ):
             act()
             await pilot.pause()

@@ -90,7 +90,7 @@ async def test_ascii_mode_writes_nothing_else(debugger, capture_driver) -> None:
             lambda: screen.run_text("into"),
             screen.action_play,
         )
-        for action in (*actions, screen.action_leave, screen.action_help):
+        for action in (*actions, screen.action_leave, screen.app.action_help):
             action()
             await pilot.pause()
         await pilot.press("end", "escape", "g")

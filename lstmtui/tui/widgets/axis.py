@@ -28,7 +28,8 @@ class Axis:
         # halved where high − low overflows
         scale = 1.0 if math.isfinite(self.high - self.low) else 0.5
         low, high = self.low * scale, self.high * scale
-        share = (high - np.clip(values * scale, low, high)) / (high - low)
+        with np.errstate(over="ignore"):  # numpy 1 says so of subnormal numbers, whose quotient is right
+            share = (high - np.clip(values * scale, low, high)) / (high - low)
         return np.rint(share * (rows - 1)).astype(np.int64)
 
     def labels(self, rows: int, look: Look) -> dict[int, str]:
