@@ -144,6 +144,8 @@ class Arriving:
         if self._target is None:
             self._target = empty_on_host(source, self._steps)
         target = self._target[start : start + len(source)]
+        if len(self._threads) >= BUFFERS:
+            self._threads.pop(0).join()  # What waits holds memory of the device.
         thread = Thread(target=self._copy, args=(source, target, mark(source)))
         self._threads.append(thread)
         thread.start()
