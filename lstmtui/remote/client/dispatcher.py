@@ -15,18 +15,12 @@ from lstmtui.remote.client.answer_cache import AnswerCache, Reply
 from lstmtui.remote.client.pending_request import PendingRequest
 from lstmtui.remote.client.prefetch import Prefetch
 from lstmtui.remote.client.query_request import CacheableRequest, QueryRequest
+from lstmtui.remote.client.send_budget import MOST_EARLY, AnswerSizes, is_stale, next_urgent
 from lstmtui.remote.wire.frames import encode_frame
 from lstmtui.remote.wire.messages import AboutRequest, Cancel, Ping, Request
 
 PING_EVERY = 2.0
 """Seconds."""
-MOST_URGENT, MOST_EARLY = 64 << 10, 16 << 10
-"""Bytes of answers that may be on their way at once, for what is waited for and for what may be wanted soon:
-at 2 Mbit/s 16 KiB delay an answer by 65 ms."""
-_STALE = 2.0
-"""Seconds after which a request that nobody waits for, neither sent nor repeated, is dropped."""
-_FIRST_GUESS = 512
-"""Bytes of an answer to a query that was never made before."""
 _GATHER = 0.001
 """Seconds in which the requests of one drawing of the screen are gathered for one write."""
 _PROGRESS_EVERY = 0.1
@@ -54,7 +48,7 @@ class Dispatcher:
         self._prefetch = Prefetch()
         self._pending: dict[int, PendingRequest] = {}
         self._by_key: dict[Any, PendingRequest] = {}
-        self._sizes: dict[str, float] = {}
+        self._sizes = AnswerSizes()
         self._cancelled: list[int] = []
         self._number = 0
         self._epoch = 0
@@ -189,8 +183,7 @@ class Dispatcher:
                 cacheable = pending.cacheable
                 if cacheable is not None and not isinstance(pending.reply.error, Cancelled):
                     self._cache.put(cacheable.key, pending.reply)
-                    old = self._sizes.get(cacheable.name, size)
-                    self._sizes[cacheable.name] = 0.7 * old + 0.3 * size
+                    self._sizes.learn(cacheable.name, size)
             self.changed.notify_all()
             return True
 
@@ -230,7 +223,7 @@ class Dispatcher:
         early: bool = False,
     ) -> PendingRequest:
         self._number += 1
-        size = int(self._sizes.get(cacheable.name, _FIRST_GUESS)) if cacheable else 0
+        size = self._sizes.estimate(cacheable.name) if cacheable else 0
         pending = PendingRequest(self._number, request, take, cacheable, early, size=size)
         self._pending[pending.number] = pending
         self.changed.notify_all()
@@ -267,22 +260,12 @@ class Dispatcher:
         return b"".join(frames)
 
     def _urgent(self) -> list[PendingRequest]:
-        """What is waited for, then what was wanted last, as far as the answers fit on the way."""
-        now = monotonic()
-        unsent = [pending for pending in self._pending.values() if not pending.sent]
-        for pending in unsent:
-            if pending.cacheable and not pending.waiting and now - pending.requested > _STALE:
-                self._forget(pending)
-        unsent = [pending for pending in unsent if pending.number in self._pending]
-        unsent.sort(key=lambda p: (not (p.waiting or p.cacheable is None), -p.requested))
-        room = MOST_URGENT - sum(p.size for p in self._pending.values() if p.sent and not p.early)
-        sending = []
-        for pending in unsent:
-            if pending.size > room and room < MOST_URGENT and not pending.waiting:
-                break
+        """What is wanted now and fits on the way."""
+        for pending in [pending for pending in self._pending.values() if is_stale(pending)]:
+            self._forget(pending)
+        sending = next_urgent(self._pending.values())
+        for pending in sending:
             pending.sent = True
-            room -= pending.size
-            sending.append(pending)
         return sending
 
     def _early(self) -> list[PendingRequest]:

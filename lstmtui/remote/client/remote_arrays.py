@@ -95,25 +95,25 @@ class RemoteArray:
 
     def __getitem__(self, index: Any) -> Array:
         # No memory is taken for what every element of this is.
-        wanted = np.broadcast_to(np.zeros((), self.dtype), self.shape)[index]
-        if wanted.size == 0:
-            return np.empty(wanted.shape, self.dtype)
-        if wanted.nbytes > LARGEST_FETCH:
-            raise UserError(f"{wanted.nbytes:,} bytes are too many to fetch; export them")
-        axes = [_axis(one, size) for one, size in zip(self._full(index), self.shape, strict=False)]
-        found = self._fetched(axes)
+        zeros = np.broadcast_to(np.zeros((), self.dtype), self.shape)[index]
+        if zeros.size == 0:
+            return np.empty(zeros.shape, self.dtype)
+        if zeros.nbytes > LARGEST_FETCH:
+            raise UserError(f"{zeros.nbytes:,} bytes are too many to fetch; export them")
+        axes = [_axis(part, size) for part, size in zip(self._full(index), self.shape, strict=False)]
+        elements = self._fetched(axes)
         flips = tuple(slice(None, None, -1 if flip else None) for _, flip, kept in axes if kept)
-        return found[flips].reshape(wanted.shape)
+        return elements[flips].reshape(zeros.shape)
 
     def _full(self, index: Any) -> list[Any]:
         """An integer or a slice for each axis."""
-        given = list(index) if isinstance(index, tuple) else [index]
-        if Ellipsis in given:
-            at = given.index(Ellipsis)
-            given[at : at + 1] = [slice(None)] * (self.ndim - len(given) + 1)
-        if not all(isinstance(one, (int, np.integer, slice)) for one in given):
+        parts = list(index) if isinstance(index, tuple) else [index]
+        if Ellipsis in parts:
+            at = parts.index(Ellipsis)
+            parts[at : at + 1] = [slice(None)] * (self.ndim - len(parts) + 1)
+        if not all(isinstance(part, (int, np.integer, slice)) for part in parts):
             raise TypeError("an array on the remote side is indexed by integers and slices")
-        return given + [slice(None)] * (self.ndim - len(given))
+        return parts + [slice(None)] * (self.ndim - len(parts))
 
     def _fetched(self, axes: list[tuple[range, bool, bool]]) -> Array:
         """The elements, a block of the first axis that is sliced at a time."""
@@ -126,9 +126,9 @@ class RemoteArray:
         block = max(1, PART // max(1, row))
         parts = []
         for start in range(0, len(steps), block):
-            context = [(ts, kept) for ts, _, kept in axes]
-            context[sliced] = (steps[start : start + block], True)
-            parts.append(self._part(context))
+            block_axes = [(ts, kept) for ts, _, kept in axes]
+            block_axes[sliced] = (steps[start : start + block], True)
+            parts.append(self._part(block_axes))
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def _part(self, axes: list[tuple[range, bool]]) -> Array:
@@ -188,8 +188,8 @@ def remote_trace(model: RunDescription, run: RunReference, fetch: Fetch, base: T
     needed = {"lengths", *(array.key for array in model.arrays if is_lengths(array.key))}
     fits = fits and needed <= model.lengths.keys()
     fits = fits and all(a.shape == (header.batch,) and a.dtype.kind in "iu" for a in model.lengths.values())
-    known = {array.key: {"shape": list(array.shape), "dtype": array.dtype} for array in model.arrays}
-    if not fits or shape_problems(header, known):
+    shapes = {array.key: {"shape": list(array.shape), "dtype": array.dtype} for array in model.arrays}
+    if not fits or shape_problems(header, shapes):
         raise ProtocolError("what the agent says of its trace does not fit together")
     trace = Trace(header, RemoteArrays(run, model.arrays, model.lengths, fetch))
     if base is not None and not _is_variant(trace, base):

@@ -76,15 +76,15 @@ def _host_and_port(address: str, url: str) -> tuple[str, int | None]:
 
 
 def _decoded(path: str, url: str) -> str:
-    def byte(found: re.Match[str]) -> bytes:
-        if found[1] is None:
+    def byte(escape: re.Match[str]) -> bytes:
+        if escape[1] is None:
             raise _wrong(url, "a % in the path is followed by two hexadecimal digits; write %25 for %")
-        return bytes([int(found[1], 16)])
+        return bytes([int(escape[1], 16)])
 
     parts, last = [], 0
-    for found in _ESCAPE.finditer(path):
-        parts += [path[last : found.start()].encode(), byte(found)]
-        last = found.end()
+    for escape in _ESCAPE.finditer(path):
+        parts += [path[last : escape.start()].encode(), byte(escape)]
+        last = escape.end()
     try:
         text = b"".join([*parts, path[last:].encode()]).decode()
     except UnicodeDecodeError:
