@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
-from lstmtui.arrays import Array
+from lstmtui.arrays import Array, read_only
 
 Entry = Array | Callable[[], Array]
 """An array, or what makes it; whoever makes one that is asked for twice keeps it."""
@@ -24,8 +24,8 @@ class LookedAt(Mapping[str, Array]):
     def __getitem__(self, key: str) -> Array:
         entry = self._entries[key]
         if callable(entry):
-            entry = self._entries[key] = entry()
-        return entry
+            self._entries[key] = entry = entry()
+        return read_only(entry)
 
     def __contains__(self, key: object) -> bool:
         return key in self._entries
