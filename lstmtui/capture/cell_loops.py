@@ -149,14 +149,14 @@ class _Returned(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, call: CellCall, anchor: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        ctx.call = call
+        ctx.recorded_in = call
         ctx.set_materialize_grads(False)
         # Clones: a view made in here could not be changed in place, as loops that reset episodes do.
         return tuple(state.clone() for state in states)
 
     @staticmethod
     def backward(ctx: Any, *derivatives: Tensor | None) -> tuple[Tensor | None, ...]:
-        ctx.call.reached().derivatives = derivatives
+        ctx.recorded_in.reached().derivatives = derivatives
         return None, None, *derivatives
 
 

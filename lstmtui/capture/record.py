@@ -48,9 +48,9 @@ def record(
     was: mode, parameters, their `.grad`, buffers and attributes. Where its class gives way to autograd only
     in training mode, as cuDNN's do, the recurrence goes backward here through nodes of its own.
 
-    Where nothing computed the derivatives of a layer (torch.no_grad, a loss without a gradient) it has none,
-    and its trace says why; those of a layer that the loss does not depend on are 0. Layers inside activation
-    checkpoints are recorded as without them. Recordings of one module in several threads take turns.
+    Where nothing computed the derivatives of a layer (detach, torch.no_grad, a loss without a gradient) it
+    has none, and its trace says why; those of a layer that the loss does not depend on are 0. Layers inside
+    activation checkpoints are recorded as without them. Recordings of one module in several threads take turns.
 
     Consecutive calls of a Cell, and calls of a module that go on from the state it returned before, are
     timesteps of one run; every other call of a module is a run of its own, named path@2, path@3 …
@@ -124,15 +124,17 @@ def _record_with(
         torch.clear_autocast_cache()
         # To the end: what an activation checkpoint holds is run again on the way back.
         with tap.installed(module):
-            result = module(*args, **kwargs)
-            tap.during = "loss"
-            last = _last_run(tap, module)
-            scalar = _default_loss(last) if loss is None else loss(result)
+            with tap.cuts:
+                result = module(*args, **kwargs)
+                tap.during = "loss"
+                last = _last_run(tap, module)
+                scalar = _default_loss(last) if loss is None else loss(result)
             absent = _check_loss(scalar)
             # Also to look at what the graph has saved may run what a checkpoint holds again.
             tap.during = "backward"
             output, turn = output_of(result, tap.origins, tap.runs)
             tap.origins = Origins()  # so that nothing of the graph outlives the backward pass
+            tap.cuts.forget_graph()
             gradients, d_output = _differentiate(scalar, module, tap, output)
             tap.finish(absent)
     output, d_output = (None if tensor is None else turn(tensor) for tensor in (output, d_output))

@@ -26,12 +26,16 @@ class Repeatable:
     """Called when backward comes to it."""
     stands_for: Self | None = None
     """What it repeats."""
+    has_gradient: bool = False
+    """Whether backward has come to it, or to what repeats it."""
 
     def reached(self) -> Self:
         """Backward has come to it; returns what the derivatives belong to."""
         if self.before_backward is not None:
             self.before_backward()
-        return self if self.stands_for is None else self.stands_for
+        target = self if self.stands_for is None else self.stands_for
+        target.has_gradient = True
+        return target
 
 
 @dataclass
@@ -74,6 +78,7 @@ class Recording(Repeatable):
 
     def forget_derivatives(self) -> None:
         """Drop what a backward pass has left here."""
+        self.has_gradient = False
         self.derivatives.clear()
         self.parameter_derivatives.clear()
         if self.later is not None:

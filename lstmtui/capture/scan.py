@@ -72,7 +72,7 @@ class _Scan(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         states, parameters = rest[:count], dict(zip(names, rest[count:], strict=True))
         ctx.set_materialize_grads(False)
-        ctx.recording, ctx.names = recording, names
+        ctx.recorded_in, ctx.names = recording, names
         ctx.save_for_backward(x)
         recording.initial |= dict(zip(recording.cell.states, states, strict=True))
         fused = _wanted.get() == "fused" and applies(recording.cell, parameters, x, states)
@@ -96,7 +96,7 @@ class _Scan(torch.autograd.Function):
                 "recorded; leave that term out of the model and the loss while recording"
             )
         (x,) = ctx.saved_tensors
-        recording: Recording = ctx.recording
+        recording: Recording = ctx.recorded_in
         target = recording.reached()
         if target.later is not None:
             target.later.reach(d_output, d_finals)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.alone import alone_with
 from lstmtui.capture.arguments import fit, named_arguments
-from lstmtui.capture.autograd_state import in_backward, is_symbolic
+from lstmtui.capture.autograd_state import graph, in_backward, is_symbolic
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import check_forward, kind_of
 from lstmtui.capture.progress import Progress
@@ -79,6 +79,19 @@ class Tap(TappedRuns):
             return forward(*args, **kwargs)
         if path and not fit(named):
             return forward(*args, **kwargs)  # which says what is wrong with them
+        with self.cuts.paused():
+            if graph() != "built":
+                self.cuts.add((args, kwargs))
+            return self._recorded(path, in_loop, module, forward, named)
+
+    def _recorded(
+        self,
+        path: str,
+        in_loop: bool,
+        module: nn.Module,
+        forward: Callable[..., Any],
+        named: Mapping[str, Any],
+    ) -> Any:
         x, hx, lengths = named["x"], named.get("hx"), named.get("lengths")
         if in_loop:
             return self.cell(path, module, forward, x, hx)

@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.autograd_state import graph, in_backward
 from lstmtui.capture.cell_loops import CellLoop
+from lstmtui.capture.cuts import Cuts
 from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.origins import Origins
 from lstmtui.capture.progress import Progress
@@ -31,6 +32,8 @@ NOT_REPEATED = (
     "same input, so no derivatives were recorded"
 )
 
+CUT = "it was taken out of the graph (detach, torch.no_grad) before the loss, so no derivatives were recorded"
+
 
 @dataclass
 class TappedRuns:
@@ -46,6 +49,8 @@ class TappedRuns:
     """The run of the last call."""
     origins: Origins = field(default_factory=Origins)
     """What the calls returned."""
+    cuts: Cuts = field(default_factory=Cuts)
+    """Where the user's code has left the graph."""
     recomputation: Recomputation = field(default_factory=Recomputation)
     during: Literal["forward", "loss", "backward"] = "forward"
     """What is going on: calls of the forward are recorded, and those that repeat them on the way back."""
@@ -116,7 +121,7 @@ class TappedRuns:
                     recording.forget_derivatives()
         for loop in self._all_loops():
             for call in loop.calls:
-                call.derivatives = ()
+                call.derivatives, call.has_gradient = (), False
         self.recomputation.reset()
 
     def finish(self, absent: str = "") -> None:
@@ -125,14 +130,16 @@ class TappedRuns:
         Args:
             absent: why no derivative of any of them was computed; empty where the loss has a gradient.
         """
-        repeated = {id(run) for call, run in self._runs_of if call.repeated}
+        reached = {id(run) for call, run in self._runs_of if any(p.has_gradient for p in call.parts)}
+        cut = {id(run) for call, run in self._runs_of if any(map(self.cuts.has, call.parts))}
         for loop in self._all_loops():
             loop.finish()
         for run in self.runs:
             run.join()
             why = absent
-            if not why and run.graph != "built" and id(run) not in repeated:
-                why = NO_GRAPH if run.graph == "none" else NOT_REPEATED
+            if not why and id(run) not in reached:
+                why = {"none": NO_GRAPH, "in a function": NOT_REPEATED}.get(run.graph, "")
+                why = why or (CUT if id(run) in cut else "")
             if why:
                 run.leave_out_derivatives(why)
 
@@ -140,7 +147,7 @@ class TappedRuns:
         """Let go of every tensor; what took over a module's forward may hold this until it is collected."""
         self.runs, self.last, self._runs_of, self._finished = [], None, [], []
         self._loops, self._steps = {}, {}
-        self.origins, self.recomputation = Origins(), Recomputation()
+        self.origins, self.recomputation, self.cuts = Origins(), Recomputation(), Cuts()
 
     def _keep(
         self, run: ModuleRun, parts: list[Repeatable], inputs: tuple[Tensor, ...], *, again: bool

@@ -236,8 +236,29 @@ def without_graph(function: Run, x: Tensor) -> Any:
         return function(x)
 
 
+def detached(function: Run, x: Tensor) -> Any:
+    return 2 * (function(x) + 1).detach()
+
+
+def data_of(function: Run, x: Tensor) -> Any:
+    return function(x).data
+
+
+def used_without_graph(function: Run, x: Tensor) -> Any:
+    output = function(x)
+    with torch.no_grad():
+        return output.relu() * 2
+
+
 @pytest.mark.parametrize(
-    ("run", "why"), [(Straight.apply, "inside a custom autograd Function"), (without_graph, "torch.no_grad")]
+    ("run", "why"),
+    [
+        (Straight.apply, "inside a custom autograd Function"),
+        (without_graph, "torch.no_grad"),
+        (detached, "taken out of the graph"),
+        (data_of, "taken out of the graph"),
+        (used_without_graph, "taken out of the graph"),
+    ],
 )
 @pytest.mark.parametrize("to_disk", [False, True])
 def test_derivatives_that_were_not_computed_are_absent_and_never_0(

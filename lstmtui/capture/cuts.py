@@ -1,0 +1,79 @@
+"""Where a model takes values out of the graph: no gradient comes back there, and that makes none 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.recording import Repeatable
+
+_OUT_OF_THE_GRAPH = frozenset(
+    {
+        Tensor.detach,
+        Tensor.detach_,
+        Tensor.data.__get__,  # type: ignore[attr-defined]
+        Tensor.numpy,
+        Tensor.item,
+        Tensor.tolist,
+    }
+)
+
+
+class Cuts(TorchFunctionMode):
+    """Takes note of the recorded layers whose results are used without their graph, while it is entered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._nodes: set[Any] = set()
+        self._parts: set[int] = set()
+        self._paused = False
+
+    def has(self, part: Repeatable) -> bool:
+        """Whether something made of what this was recorded of has been taken out of the graph."""
+        return id(part) in self._parts
+
+    def forget_graph(self) -> None:
+        """Let go of the graph, so that nothing of it outlives the backward pass."""
+        self._nodes = set()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within this context nothing is the user's doing."""
+        before, self._paused = self._paused, True
+        try:
+            yield
+        finally:
+            self._paused = before
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Run an operation of the user's, as it is."""
+        kwargs = kwargs or {}
+        if not self._paused and (func in _OUT_OF_THE_GRAPH or not torch.is_grad_enabled()):
+            self.add((args, kwargs))
+        return func(*args, **kwargs)
+
+    def add(self, values: Any) -> None:
+        """Take note of all that these were made of."""
+        tensors = (part for part in tensors_in(values) if isinstance(part, Tensor))
+        waiting: list[Any] = [tensor.grad_fn for tensor in tensors if tensor.requires_grad]
+        while waiting:
+            node = waiting.pop()
+            if node is None or node in self._nodes:
+                continue
+            self._nodes.add(node)
+            part = getattr(node, "recorded_in", None)
+            if part is not None:
+                self._parts.add(id(part))
+            waiting += [source for source, _ in node.next_functions]
