@@ -50,7 +50,8 @@ def record(
 
     Where nothing computed the derivatives of a layer (detach, torch.no_grad, a loss without a gradient) it
     has none, and its trace says why; those of a layer that the loss does not depend on are 0. Layers inside
-    activation checkpoints are recorded as without them. Recordings of one module in several threads take turns.
+    activation checkpoints are recorded as without them. Recordings of one module in several threads take
+    turns.
 
     Consecutive calls of a Cell, and calls of a module that go on from the state it returned before, are
     timesteps of one run; every other call of a module is a run of its own, named path@2, path@3 …
