@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 SUMMARY = "validate scenario files, or list the recurrent layers of checkpoints"
 
 _LISTED = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".onnx")
+_MOST_SOUND, _MOST_REFUSED = 100, 20
+"""How many layers that can be debugged, and that cannot, are listed."""
 _EXPECTED = (
     "it is known by names such as weight_ih_l0 and weight_hh_l0, or in ONNX by LSTM, GRU and RNN nodes"
 )
@@ -73,9 +75,17 @@ def _list(file: str) -> int:
         print(Problem(file, None, "", "no recurrent layer", _EXPECTED), file=sys.stderr)
         return 2
     print(f"{printable(file)}: {counted(len(layers), 'recurrent layer')}")
+    sound = [layer for layer in layers if layer.layout is not None]
+    refused = [layer for layer in layers if layer.layout is None]
+    listed = {id(layer) for layer in (*sound[:_MOST_SOUND], *refused[:_MOST_REFUSED])}
     for layer in layers:
-        print(f"  {printable('; '.join((str(layer), *layer.notes)))}")
-    return 0 if any(layer.layout is not None for layer in layers) else 2
+        if id(layer) in listed:
+            print(f"  {printable('; '.join((str(layer), *layer.notes)))}")
+    for kind, most in ((sound, _MOST_SOUND), (refused, _MOST_REFUSED)):
+        if len(kind) > most:
+            what = "that can" if kind is sound else "that cannot"
+            print(f"  and {len(kind) - most:,} more {what} be debugged")
+    return 0 if sound else 2
 
 
 def _describe(scenario: Scenario) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from functools import lru_cache
 
 from lstmtui.cells import CELLS, Cell
 from lstmtui.cells.layout import Layout
@@ -56,8 +56,8 @@ def find_layers(
         if path in computed:
             layers.append(FoundLayer(path, None, _reparametrized(computed[path])))
         elif any(name.startswith("weight_hh") for name in own):
-            layer = _layer(path, own, {name: shapes[full] for name, full in own.items()})
-            layers.append(replace(layer, beside=tuple(beside.get(path, ()))))
+            layout, wrong, cells = _sizes(tuple((name, shapes[full]) for name, full in own.items()))
+            layers.append(FoundLayer(path, layout, wrong, own, cells, tuple(beside.get(path, ()))))
     return tuple(layers)
 
 
@@ -82,34 +82,40 @@ def _beside(
     return left
 
 
-def _layer(path: str, names: Mapping[str, str], shapes: Shapes) -> FoundLayer:
-    """One module, from its parameters by the names of a layout."""
+@lru_cache(maxsize=1024)
+def _sizes(parameters: tuple[tuple[str, tuple[int, ...]], ...]) -> tuple[Layout | None, str, tuple[str, ...]]:
+    """The layout of one module, or what is wrong with it, and the cells that have such parameters.
+
+    Args:
+        parameters: the names of a layout, and shapes.
+    """
+    shapes = dict(parameters)
     if "weight_hh_l0" not in shapes or "weight_ih_l0" not in shapes:
         absent = "weight_ih_l0" if "weight_hh_l0" in shapes else "weight_hh_l0"
-        return FoundLayer(path, None, f"{absent} is missing")
+        return None, f"{absent} is missing", ()
     matrices = [shape for name, shape in shapes.items() if name.startswith(("weight_ih", "weight_h"))]
     if any(len(shape) != 2 or 0 in shape for shape in matrices):
-        return FoundLayer(path, None, "its weights are not matrices")
-    highest = max(int(number) for name in names for number in re.findall(r"_l(\d+)", name))
+        return None, "its weights are not matrices", ()
+    highest = max(int(number) for name in shapes for number in re.findall(r"_l(\d+)", name))
     if highest >= MOST_LAYERS:
-        return FoundLayer(path, None, f"it has a layer {highest}, at most {MOST_LAYERS} layers are read")
+        return None, f"it has a layer {highest}, at most {MOST_LAYERS} layers are read", ()
     rows, columns = shapes["weight_hh_l0"]
     projected = "weight_hr_l0" in shapes
     hidden = shapes["weight_hr_l0"][1] if projected else columns
-    cells = _cells(rows // hidden if rows % hidden == 0 else 0, names)
+    cells = _cells(rows // hidden if rows % hidden == 0 else 0, shapes)
     if not cells:
-        return FoundLayer(path, None, f"weight_hh_l0 {_said((rows, columns))} is that of no cell")
+        return None, f"weight_hh_l0 {_said((rows, columns))} is that of no cell", ()
     layout = Layout(
         CELLS[cells[0]],
         shapes["weight_ih_l0"][1],
         hidden,
         highest + 1,
-        any(name.endswith("_reverse") for name in names),
+        any(name.endswith("_reverse") for name in shapes),
         columns if projected else 0,
-        any(name.startswith("bias") for name in names),
+        any(name.startswith("bias") for name in shapes),
     )
     wrong = _misfit(layout, shapes)
-    return FoundLayer(path, None if wrong else layout, wrong, names, cells)
+    return None if wrong else layout, wrong, cells
 
 
 def _cells(blocks: int, names: Iterable[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from lstmtui.scenario.problem import counted, shown
@@ -26,11 +27,15 @@ def to_ids(text: str, vocabulary: str | None) -> tuple[Array, str]:
     if not text:
         raise DataError("the text is empty")
     codes = _codes(text)
-    known = np.unique(codes) if vocabulary is None else _codes(vocabulary)
-    order = np.argsort(known)
-    places = np.searchsorted(known, codes, sorter=order)
-    ids = order[np.minimum(places, len(known) - 1)]
-    unknown = np.flatnonzero(known[ids] != codes)
+    id_of = np.full(sys.maxunicode + 1, -1, np.int32)
+    if vocabulary is None:
+        id_of[codes] = 0
+        known = np.flatnonzero(id_of == 0)
+    else:
+        known = _codes(vocabulary)
+    id_of[known] = np.arange(len(known))
+    ids = id_of[codes]
+    unknown = np.flatnonzero(ids < 0)
     if unknown.size:
         at = int(unknown[0])
         wrong = f"character {at} of the text, {shown(text[at])}, is not in the vocabulary"

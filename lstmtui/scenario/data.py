@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lstmtui.scenario.delimited import read_delimited
 from lstmtui.scenario.numpy_files import choose, read_npy, read_npz
-from lstmtui.scenario.problem import closest, one_of, short
+from lstmtui.scenario.problem import closest, one_of, short, shown
 from lstmtui.scenario.report import DataError
+from lstmtui.scenario.schema import MAX_DATA
 from lstmtui.scenario.tensors import TensorFile
 
 if TYPE_CHECKING:
@@ -44,7 +46,10 @@ def read_data(
     if kind == ".npz":
         return read_npz(path, array), None
     tensors = TensorFile(path)
-    return tensors.read(choose(list(tensors.tensors), array)), None
+    name = choose(list(tensors.tensors), array)
+    if math.prod(tensors.tensors[name].shape) > MAX_DATA:
+        raise DataError(f"{shown(name)} has more than {MAX_DATA:,} numbers")
+    return tensors.read(name), None
 
 
 def file_kind(file: str, kinds: tuple[str, ...] = KINDS) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lstmtui.printable import printable
-from lstmtui.scenario.files import TEXT_LIMIT, open_file
+from lstmtui.scenario.files import LONGEST_LINE, TEXT_LIMIT, open_file
 from lstmtui.scenario.problem import Problem, closest, one_of, short, shown
 from lstmtui.scenario.report import DataError
-from lstmtui.scenario.schema import MAX_ELEMENTS
+from lstmtui.scenario.schema import MAX_DATA
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
@@ -80,7 +80,7 @@ def read_delimited(path: Path, file: str, columns: list[Any] | None) -> tuple[Ar
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     raw, _ = open_file(path, TEXT_LIMIT)
     with raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text, delimiter=delimiter)
+        reader = csv.reader(_lines(text), delimiter=delimiter)
         try:
             cells = _read(reader, file, columns)
         except UnicodeDecodeError:
@@ -93,6 +93,14 @@ def read_delimited(path: Path, file: str, columns: list[Any] | None) -> tuple[Ar
     if not cells.numbers:
         raise DataError(f"{short(path.name)} has no rows of numbers")
     return np.array(cells.numbers).reshape(-1, len(cells.positions)), tuple(cells.names)
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """The lines of a file, none of which may be as long as to fill the memory."""
+    while line := text.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise csv.Error(f"the line has more than {LONGEST_LINE:,} characters")
+        yield line
 
 
 def _read(reader: Any, file: str, columns: list[Any] | None) -> _Cells:
@@ -112,9 +120,9 @@ def _read(reader: Any, file: str, columns: list[Any] | None) -> _Cells:
         cells.take(first, reader.line_num)
     for row in rows:
         cells.take(row, reader.line_num)
-        if len(cells.numbers) > MAX_ELEMENTS:
+        if len(cells.numbers) > MAX_DATA:
             raise DataError(
-                f"{short(Path(file).name)} has more than {MAX_ELEMENTS:,} numbers",
+                f"{short(Path(file).name)} has more than {MAX_DATA:,} numbers",
                 "choose fewer columns or rows",
             )
     return cells

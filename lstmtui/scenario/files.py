@@ -13,8 +13,10 @@ from lstmtui.scenario.report import DataError
 
 TEXT_LIMIT = 512 << 20
 """The most bytes a .csv or .tsv file may have; it is read line by line."""
-CHARACTERS_LIMIT = 64 << 20
-"""The most bytes a .txt file may have; it is read at once."""
+LONGEST_LINE = 16 << 20
+"""The most characters of a line of such a file."""
+CHARACTERS_LIMIT = 32 << 20
+"""The most bytes a .txt file may have; it is read at once, which takes some 25 times as much memory."""
 
 
 def file_size(path: Path, limit: int | None = None) -> int:

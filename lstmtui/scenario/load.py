@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lstmtui.scenario.schema import FileTable
 
-LARGEST = 2 << 20
+LARGEST = 1 << 20
 """The most bytes a scenario file may have; longer sequences belong into files of their own."""
 
 _ENDLESS_KEY = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lstmtui.scenario.lines import Lines, Location, dotted
 from lstmtui.scenario.problem import Problem, ScenarioError, short
 
-MOST = 100
+MOST = 20
 """How many problems are said; beyond that only their number."""
 
 
@@ -48,7 +48,7 @@ class Report:
 
     def is_full(self) -> bool:
         """Whether there are far more problems than will be said; further ones need only be counted."""
-        return len(self._own) >= 10 * MOST
+        return len(self._own) >= 50 * MOST
 
     def count(self) -> None:
         """One more problem, of which nothing but the number is kept."""

@@ -95,8 +95,8 @@ def test_hundreds_of_problems_are_cut_off_with_their_number(
 ) -> None:
     for number in (250, 5000):
         found = problems("".join(f"key{key} = 1\n" for key in range(number)))
-        assert len(found) == 101
-        assert found[-1].wrong == f"and {number - 99:,} more problems"
+        assert len(found) == 21
+        assert found[-1].wrong == f"and {number - 19:,} more problems"
 
 
 def test_message_has_one_printable_line_for_each_problem() -> None:
@@ -121,7 +121,7 @@ def test_long_keys_and_values_are_cut_off(problems: Callable[..., tuple[Problem,
         (b"a = " + b"9" * 100_000, "is not TOML: "),
         (b"a" + b".a" * 100_000 + b" = 1", ":1: the key has too many parts"),
         (b"x = 1\ny = {a" + b".'a b'" * 100_000 + b" = 1}", ":2: the key has too many parts"),
-        (b"a = '" + b"x" * (8 << 20) + b"'", "at most 2 MiB are read"),
+        (b"a = '" + b"x" * (8 << 20) + b"'", "at most 1 MiB are read"),
     ],
     ids=["empty", "binary", "syntax", "nested", "number", "parts", "inline parts", "large"],
 )
