@@ -11,7 +11,8 @@ from torch import Tensor
 
 from lstmtui.capture.fused.method import Fused, NotFinite
 from lstmtui.capture.products import Precision
-from lstmtui.capture.recording import Recording, Segment, SegmentDerivatives
+from lstmtui.capture.recording import Recording
+from lstmtui.capture.segment import Segment, SegmentDerivatives
 from lstmtui.capture.unrolled import Unrolled
 from lstmtui.models.unroll import States
 

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from lstmtui.capture.products import precision_of
-from lstmtui.capture.recording import Recording, Segment, SegmentDerivatives
+from lstmtui.capture.recording import Recording
 from lstmtui.capture.seeds import gradients_by
+from lstmtui.capture.segment import Segment, SegmentDerivatives
 from lstmtui.cells import Cell
 from lstmtui.models.unroll import Observer, Product, States, unroll
 

@@ -1,180 +1,153 @@
-"""Total derivatives of all timesteps at once, from what a tapped kernel gives back."""
+"""Total derivatives of all timesteps at once, from those of the states.
+
+Once ∂L/∂h of every timestep and, in an LSTM, ∂L/∂c are known, every other derivative is one of the two times
+something that the forward run has made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from lstmtui.capture.fused.equations import before_each
-from lstmtui.capture.fused.kernel import Gradients
-from lstmtui.capture.fused.recurrence import backward_in_time
 from lstmtui.cells import Cell
 from lstmtui.models.unroll import States
 
-_sigmoid = torch.ops.aten.sigmoid_backward
+sigmoid_back = torch.ops.aten.sigmoid_backward
 """(∂L/∂σ(a), σ(a)) -> ∂L/∂a."""
-_tanh = torch.ops.aten.tanh_backward
+tanh_back = torch.ops.aten.tanh_backward
+
+Derivatives = dict[str, Tensor]
 
 
 @dataclass
-class Known:
-    """One layer and direction over some timesteps, run forward and the kernel backward."""
+class SegmentRun:
+    """One layer and direction over some timesteps, run forward, and what arrives at it from the loss."""
 
     cell: Cell
     parameters: Mapping[str, Tensor]
     values: Mapping[str, Tensor]
     """By quantity; also x."""
     squashed: Tensor | None
-    """tanh(c), where it is known already."""
+    """tanh(c), where it has been worked out already."""
     states: States
     """h, or h and c, before."""
     valid: Tensor | None
     d_output: Tensor | None
     d_finals: tuple[Tensor | None, ...]
-    kernel: Gradients
 
     def before(self, state: str) -> Tensor:
         """h or c before each timestep, (T, B, units)."""
         return before_each(self.states[self.cell.states.index(state)], self.values[state], self.valid)
 
-    def times_before(self, derivative: Tensor, state: str) -> Tensor:
-        """The derivative by what multiplies a state of the timestep before."""
+    def times_c_before(self, derivative: Tensor) -> Tensor:
+        """The derivative by what multiplies c of the timestep before."""
         if self.valid is not None:
-            return self.masked(derivative * self.before(state))
+            return self.masked(derivative * self.before("c"))
         product = torch.empty_like(derivative)
-        torch.mul(derivative[1:], self.values[state][:-1], out=product[1:])
-        torch.mul(derivative[0], self.states[self.cell.states.index(state)], out=product[0])
+        torch.mul(derivative[1:], self.values["c"][:-1], out=product[1:])
+        torch.mul(derivative[0], self.states[1], out=product[0])
         return product
 
     def squashed_c(self) -> Tensor:
         """tanh(c)."""
-        return self.values["c"].tanh() if self.squashed is None else self.squashed
+        if self.squashed is None:
+            self.squashed = self.values["c"].tanh()
+        return self.squashed
+
+    def by_product(self, d_h: Tensor) -> Tensor:
+        """The derivative by o ⊙ tanh(c): by h itself, where there is no projection."""
+        return d_h if "weight_hr" not in self.parameters else d_h @ self.parameters["weight_hr"]
+
+    def recurrent_n(self, before: Tensor) -> Tensor:
+        """R_n · h + b′_n of a GRU."""
+        units = before.shape[-1]
+        inner = before.flatten(0, 1) @ self.parameters["weight_hh"][2 * units :].T
+        if "bias_hh" in self.parameters:
+            inner += self.parameters["bias_hh"][2 * units :]
+        return inner.view_as(before)
 
     def masked(self, derivative: Tensor) -> Tensor:
         """0 where not valid."""
         return derivative if self.valid is None else torch.where(self.valid, derivative, 0.0)
 
-    def through_time(self, coefficient: Tensor, own: Tensor, state: str) -> Tensor:
-        """The total derivative of a state that is multiplied by `coefficient` on its way to the next."""
-        end = self.d_finals[self.cell.states.index(state)]
-        if self.valid is None:
-            return backward_in_time(coefficient, own, end)
-        carried = torch.where(self.valid, coefficient, 1.0)
-        return self.masked(backward_in_time(carried, self.masked(own), end))
 
-    def from_next(self, recurrent: Tensor) -> Tensor:
-        """∂L/∂h by what follows the layer and by what the next timestep's gates get from it."""
-        total = recurrent.new_empty(self.values["h"].shape)
-        if self.d_output is None:
-            total[:-1] = recurrent[1:]
-            total[-1] = 0.0
-        else:
-            torch.add(self.d_output[:-1], recurrent[1:], out=total[:-1])
-            total[-1] = self.d_output[-1]
-        return total
+def derivatives_of(run: SegmentRun, d_h: Tensor, d_c: Tensor | None) -> Derivatives:
+    """The total derivative of every quantity of the cell.
+
+    Args:
+        run: of the layer.
+        d_h: ∂L/∂h in total, (T, B, units); 0 where not valid.
+        d_c: ∂L/∂c in total, where there is a c.
+    """
+    return by_h(run, d_h) if d_c is None else {**by_h(run, d_h), **by_c(run, d_c)}
 
 
-Derivatives = dict[str, Tensor]
-
-
-def derivatives_of(known: Known) -> tuple[Derivatives, dict[str, Tensor]]:
-    """The total derivative of every quantity, and the gradients by the parameters, by base name."""
-    found, recurrent = _FAMILIES[known.cell.name](known)
-    parameters = known.kernel.parameters or _parameters(known, found, recurrent)
-    return found, parameters
-
-
-def _lstm(known: Known) -> tuple[Derivatives, Derivatives]:
-    v, cell = known.values, known.cell
-    d: Derivatives = {"h": _plain_state(known)}
-    d_product = d["h"] if "weight_hr" not in known.parameters else d["h"] @ known.parameters["weight_hr"]
-    squashed = known.squashed_c()
-    d["o"] = d_product * squashed
-    d["o_pre"] = _sigmoid(d["o"], v["o"])
-    d["c"] = known.through_time(v["f"], _tanh(d_product * v["o"], squashed), "c")
-    d["g"] = d["c"] * v["i"]
-    d["g_pre"] = _tanh(d["g"], v["g"])
-    d["f"] = known.times_before(d["c"], "c")
-    d["i"] = d["c"] * v["g"]
-    if cell.name == "lstm_coupled":
-        d["i"] -= d["f"]
+def by_h(run: SegmentRun, d_h: Tensor) -> Derivatives:
+    """The derivatives that are ∂L/∂h times something."""
+    v, name = run.values, run.cell.name
+    d: Derivatives = {"h": d_h}
+    if name == "gru":
+        before = run.before("h")
+        d["z"] = run.masked(d_h * (before - v["n"]))
+        d["z_pre"] = sigmoid_back(d["z"], v["z"])
+        d["n"] = d_h * (1 - v["z"])
+        d["n_pre"] = tanh_back(d["n"], v["n"])
+        d["r"] = d["n_pre"] * run.recurrent_n(before)
+        d["r_pre"] = sigmoid_back(d["r"], v["r"])
+    elif name == "rnn_tanh":
+        d["h_pre"] = tanh_back(d_h, v["h"])
+    elif name == "rnn_relu":
+        d["h_pre"] = torch.where(v["h"] > 0, d_h, 0.0)
     else:
-        d["f_pre"] = _sigmoid(d["f"], v["f"])
-    d["i_pre"] = _sigmoid(d["i"], v["i"])
-    return d, {row: d[row + "_pre"] for row in cell.rows}
+        d["o"] = run.by_product(d_h) * run.squashed_c()
+        d["o_pre"] = sigmoid_back(d["o"], v["o"])
+    return d
 
 
-def _gru(known: Known) -> tuple[Derivatives, Derivatives]:
-    v, units = known.values, known.values["h"].shape[-1]
-    rows = known.parameters["weight_hh"][2 * units :]
-    to_gates, n_pre = known.kernel.tap[..., :units], known.kernel.tap[..., units:].contiguous()
-    product = n_pre * v["r"]
-    recurrent = (product.flatten(0, 1) @ rows).view_as(product).add_(to_gates)
-    d: Derivatives = {"h": known.through_time(v["z"], known.from_next(recurrent), "h"), "n_pre": n_pre}
-    before = known.before("h")
-    d["z"] = known.masked(d["h"] * (before - v["n"]))
-    d["z_pre"] = _sigmoid(d["z"], v["z"])
-    d["n"] = d["h"] * (1 - v["z"])
-    inner = before.flatten(0, 1) @ rows.T
-    if "bias_hh" in known.parameters:
-        inner += known.parameters["bias_hh"][2 * units :]
-    d["r"] = n_pre * inner.view_as(n_pre)
-    d["r_pre"] = _sigmoid(d["r"], v["r"])
-    return d, {"r": d["r_pre"], "z": d["z_pre"], "n": product}
+def by_c(run: SegmentRun, d_c: Tensor) -> Derivatives:
+    """The derivatives that are ∂L/∂c times something."""
+    v = run.values
+    d = {"c": d_c, "g": d_c * v["i"], "f": run.times_c_before(d_c)}
+    d["g_pre"] = tanh_back(d["g"], v["g"])
+    if run.cell.name == "lstm_coupled":
+        # Where g and c before are nearly the same their difference is exact; that of products is not.
+        d["i"] = run.masked(d_c * (v["g"] - run.before("c")))
+    else:
+        d["i"] = d_c * v["g"]
+        d["f_pre"] = sigmoid_back(d["f"], v["f"])
+    d["i_pre"] = sigmoid_back(d["i"], v["i"])
+    return d
 
 
-def _rnn(known: Known) -> tuple[Derivatives, Derivatives]:
-    h, d = known.values["h"], {"h": _plain_state(known)}
-    d["h_pre"] = _tanh(d["h"], h) if known.cell.name == "rnn_tanh" else torch.where(h > 0, d["h"], 0.0)
-    return d, {"": d["h_pre"]}
-
-
-def _plain_state(known: Known) -> Tensor:
-    """∂L/∂h where h reaches the next timestep through the gates alone."""
-    total = known.masked(known.from_next(known.kernel.tap))
-    end = known.d_finals[0]
-    if end is None:
-        return total
-    if known.valid is None:
-        total[-1] += end
-        return total
-    # The last state is that of each sequence's last timestep; one without any here hands it on unchanged.
-    steps = len(total)
-    ahead = known.valid.flip(0).int().argmax(0).squeeze(-1)
-    sequences = torch.arange(total.shape[1], device=total.device)
-    some = known.valid.any(0)
-    total[steps - 1 - ahead, sequences] += torch.where(some, end, 0.0)
+def by_input(run: SegmentRun, d: Derivatives) -> Tensor:
+    """∂L/∂x."""
+    rows = zip(run.cell.rows, run.parameters["weight_ih"].chunk(len(run.cell.rows)), strict=True)
+    total = torch.zeros_like(run.values["x"])
+    for row, matrix in rows:
+        total.flatten(0, 1).addmm_(d[f"{row}_pre" if row else "h_pre"].flatten(0, 1), matrix)
     return total
 
 
-def _parameters(known: Known, found: Derivatives, recurrent: Derivatives) -> Derivatives:
-    """The gradients by the parameters, as one product over all timesteps for each gate."""
-    cell, shapes = known.cell, known.parameters
-    x, before = known.values["x"].flatten(0, 1), known.before("h").flatten(0, 1)
-    given: Derivatives = {name: torch.empty_like(tensor) for name, tensor in shapes.items()}
-    blocks = {name: tensor.chunk(len(cell.rows)) for name, tensor in given.items() if name != "weight_hr"}
+def by_parameters(run: SegmentRun, d: Derivatives) -> Derivatives:
+    """The gradients by the parameters, by base name, as one product over all timesteps for each gate."""
+    cell, shapes = run.cell, run.parameters
+    x, before = run.values["x"].flatten(0, 1), run.before("h").flatten(0, 1)
+    result: Derivatives = {name: torch.empty_like(tensor) for name, tensor in shapes.items()}
+    blocks = {name: tensor.chunk(len(cell.rows)) for name, tensor in result.items() if name != "weight_hr"}
     for position, row in enumerate(cell.rows):
-        own = found[f"{row}_pre" if row else "h_pre"].flatten(0, 1)
-        through = recurrent[row].flatten(0, 1)
+        own = recurrent = d[f"{row}_pre" if row else "h_pre"].flatten(0, 1)
+        if row == "n":
+            recurrent = own * run.values["r"].flatten(0, 1)
         torch.mm(own.T, x, out=blocks["weight_ih"][position])
-        torch.mm(through.T, before, out=blocks["weight_hh"][position])
+        torch.mm(recurrent.T, before, out=blocks["weight_hh"][position])
         if "bias_ih" in blocks:
             torch.sum(own, 0, out=blocks["bias_ih"][position])
-            torch.sum(through, 0, out=blocks["bias_hh"][position])
-    if "weight_hr" in given:
-        product = (known.values["o"] * known.squashed_c()).flatten(0, 1)
-        torch.mm(found["h"].flatten(0, 1).T, product, out=given["weight_hr"])
-    return given
-
-
-_FAMILIES: dict[str, Callable[[Known], tuple[Derivatives, Derivatives]]] = {
-    "lstm": _lstm,
-    "lstm_coupled": _lstm,
-    "gru": _gru,
-    "rnn_tanh": _rnn,
-    "rnn_relu": _rnn,
-}
-"""Each gives the total derivatives by quantity, and those of the products with h by row."""
+            torch.sum(recurrent, 0, out=blocks["bias_hh"][position])
+    if "weight_hr" in result:
+        product = (run.values["o"] * run.squashed_c()).flatten(0, 1)
+        torch.mm(d["h"].flatten(0, 1).T, product, out=result["weight_hr"])
+    return result

@@ -8,13 +8,12 @@ on a sign for it that turns `f * c + i * g` into a linear recurrence.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import inf
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from lstmtui.capture.fused.recurrence import forward_in_time
+from lstmtui.capture.fused.recurrence import MOST, excess, forward_in_time, suspicion
 from lstmtui.cells import Cell
 from lstmtui.models.unroll import States
 
@@ -133,6 +132,10 @@ class Found(NamedTuple):
     """max |Δ| between h by the equations and the kernel's."""
     squashed: Tensor | None
     """tanh(c), where there is a c."""
+    sizes: Tensor | None
+    """What c would be if the sizes of all its terms were added up."""
+    suspicion: Tensor
+    """Above 0 where c may not be believed; see `recurrence.suspicion`."""
 
 
 def values_of(
@@ -159,11 +162,12 @@ def values_of(
     running = cell.equations(Parameters(cell, parameters, operand), x, *before)
     values: dict[str, Tensor] = {}
     c: _Squashable | None = None
+    sizes: Tensor | None = None
     name, value = next(running)
     while name != "h":
         recurs = isinstance(value, _Recurrence)
         if recurs:
-            value = _recurred(value, states[1], valid)
+            value, sizes = _recurred(value, states[1], valid)
         elif isinstance(value, Sum):
             value = value.total()
         # What lies past the end is masked at once: it must not make anything out of an overflow.
@@ -174,7 +178,28 @@ def values_of(
     values["h"] = h
     ours = value.total() if isinstance(value, Sum) else value
     gaps = ours.sub_(h) if valid is None else torch.where(valid, ours - h, 0.0)
-    return Found(values, torch.linalg.vector_norm(gaps, inf), None if c is None else c.squashed)
+    gap = gaps.abs_().amax()
+    if c is None or sizes is None:
+        return Found(values, gap, None, None, gap.new_zeros(()))
+    return Found(values, gap, c.squashed, sizes, suspicion(sizes, values["c"]))
+
+
+def with_c_from_h(run: Found) -> Found | None:
+    """Where the terms that c is the sum of have cancelled, c from the kernel's h, which has not.
+
+    Returns:
+        None where that is not enough. Then h has lost c: near ±o, or among the smallest numbers.
+    """
+    h, c, sizes = run.values["h"], run.values["c"], run.sizes
+    assert run.squashed is not None
+    assert sizes is not None
+    squashed = h / run.values["o"]
+    lost = (sizes > MOST * c.abs()) & (squashed.abs() < 0.5) & (h.abs() > torch.finfo(h.dtype).tiny)
+    c = torch.where(lost, squashed.atanh(), c)
+    left = excess({"c": torch.where(lost, 0.0, sizes)}, {"c": c})
+    if left.item() > 0:
+        return None
+    return run._replace(values={**run.values, "c": c}, squashed=torch.where(lost, squashed, run.squashed))
 
 
 def before_each(initial: Tensor, values: Tensor, valid: Tensor | None) -> Tensor:
@@ -185,9 +210,12 @@ def before_each(initial: Tensor, values: Tensor, valid: Tensor | None) -> Tensor
     return shifted
 
 
-def _recurred(value: _Recurrence, start: Tensor, valid: Tensor | None) -> Tensor:
+def _recurred(value: _Recurrence, start: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The recurrence, and what it would be if the sizes of all terms were added up."""
     factor, term = value.factor, value.term
     assert term is not None
     if valid is not None:
         factor, term = torch.where(valid, factor, 1.0), torch.where(valid, term, 0.0)
-    return forward_in_time(factor, term, start)
+    total = forward_in_time(factor, term, start)
+    sizes = forward_in_time(factor, term.abs_(), start.abs())
+    return total, sizes if valid is None else torch.where(valid, sizes, 0.0)

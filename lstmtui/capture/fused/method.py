@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 
 from lstmtui.capture.devices import free_memory
-from lstmtui.capture.fused.derivatives import Known, derivatives_of
-from lstmtui.capture.fused.equations import Found, values_of
+from lstmtui.capture.fused.derivatives import SegmentRun
+from lstmtui.capture.fused.equations import Found, values_of, with_c_from_h
+from lstmtui.capture.fused.finite import finite, total_of
 from lstmtui.capture.fused.kernel import KERNELS, Kernel, KernelRun, is_onednn
+from lstmtui.capture.fused.taps import from_taps
+from lstmtui.capture.fused.walk import step_by_step
 from lstmtui.capture.products import is_cudnn, kernel_precision, operands_of, products_in
-from lstmtui.capture.recording import Segment, SegmentDerivatives
+from lstmtui.capture.segment import Segment, SegmentDerivatives
 from lstmtui.capture.unrolled import Unrolled
 from lstmtui.cells import CELLS, Cell
 from lstmtui.models.unroll import States
@@ -21,13 +24,11 @@ from lstmtui.models.unroll import States
 KEPT = 256 * 2**20
 """Bytes of working memory up to which a run is one segment, whose kernel is not run again to go backward."""
 WORKING = 32 * 2**20
-"""Bytes of working memory of one of several segments; where a kernel is a loop of operations, also `KEPT`."""
+"""Bytes of working memory of one of several segments."""
 SHORTEST = 64
 """Timesteps that a segment has at least."""
 LONGEST = 65_535
 """Timesteps that cuDNN takes in one call."""
-_PER_STEP = 16 * 2**10
-"""Bytes that autograd takes for a timestep of a kernel that is a loop of operations."""
 
 
 class NotFinite(Exception):
@@ -50,13 +51,12 @@ class Fused:
         weight, onednn = self._parameters["weight_hh"], is_onednn(cell, self._parameters)
         self._device = weight.device
         self.precision = kernel_precision(weight, onednn)
+        self._walks = walks(cell, self._parameters)
         if on_gpu(weight):
             self.keeps, self.length = _in_free_memory(cell, self._parameters, steps, batch)
         else:
-            loops = not onednn
-            need = _working_memory(cell, self._parameters, batch) + loops * _PER_STEP
-            # What a loop of operations keeps is several times what is recorded of it.
-            self.keeps = steps * need <= (WORKING if loops else KEPT)
+            need = _working_memory(cell, self._parameters, batch)
+            self.keeps = steps * need <= KEPT
             self.length = steps if self.keeps else max(SHORTEST, WORKING // need)
         self._plain: Kernel | None = None
         self._tapped: Kernel | None = None
@@ -72,11 +72,18 @@ class Fused:
         Raises:
             NotFinite: as said there.
         """
-        if self.keeps:
-            return self._run(self._with_taps(), x, states, valid)
-        if self._plain is None:
-            self._plain = Kernel(self._cell, self._parameters, tapped=False)
-        return self._run(self._plain, x, states, valid)
+        kernel = self._with_taps() if self.keeps and not self._walks else self._without_taps()
+        run = kernel.run(x, states, valid)
+        output = run.output.detach()
+        finals = tuple(s.detach().clone() for s in run.finals)
+        found = self._values(x, output, states, valid)
+        total, suspicion = torch.stack([total_of(output, *finals), found.suspicion]).tolist()
+        if not (isfinite(total) or finite(output, *finals)):
+            raise NotFinite
+        if not suspicion <= 0:
+            found, finals = self._truer(found, finals, x, states, valid)
+        run.squashed = found.squashed
+        return Segment(found.values, finals, found.gap, run if run.leaves else None)
 
     def backward(
         self,
@@ -97,36 +104,60 @@ class Fused:
             d_output: ∂L/∂h by what follows the layer, or None for 0.
             d_finals: ∂L/∂ the states after the segment; None for 0.
         """
-        values, kernel, run = segment.values, self._with_taps(), segment.graph
-        if not isinstance(run, KernelRun):
-            run = kernel.run(x, states, valid)
-        squashed = run.squashed
-        if not values:
-            values, _, squashed = self._values(x, run.output.detach(), states, valid)
-        back = kernel.gradients(run, d_output, d_finals)
-        segment.graph = run = None
-        if not _finite(back.x, back.tap, *back.states):
+        run, squashed = segment.graph, None
+        if not isinstance(run, KernelRun) and not (self._walks and segment.values):
+            run = (self._without_taps() if self._walks else self._with_taps()).run(x, states, valid)
+        if isinstance(run, KernelRun):
+            squashed = run.squashed
+        if not segment.values:
+            assert isinstance(run, KernelRun)
+            found = self._values(x, run.output.detach(), states, valid)
+            if not found.suspicion.item() <= 0:
+                found, _ = self._truer(found, run.finals, x, states, valid)
+            segment.values, squashed = found.values, found.squashed
+        forward = SegmentRun(
+            self._cell,
+            self._parameters,
+            {**segment.values, "x": x},
+            squashed,
+            states,
+            valid,
+            d_output,
+            d_finals,
+        )
+        with products_in(self.precision, self._device):
+            result = None
+            if isinstance(run, KernelRun) and run.leaves:
+                back = self._with_taps().gradients(run, d_output, d_finals)
+                segment.graph = run = None
+                result = from_taps(forward, back)
+            result = result or step_by_step(forward)
+        if result is None:
             slow = Unrolled(self._cell, self._parameters)
             return slow.backward(x, states, valid, segment, d_output, d_finals)
-        values = {**values, "x": x}
-        known = Known(self._cell, self._parameters, values, squashed, states, valid, d_output, d_finals, back)
-        with products_in(self.precision, self._device):
-            derivatives, parameters = derivatives_of(known)
-        return SegmentDerivatives({"x": back.x.contiguous(), **derivatives}, back.states, parameters)
+        return result
 
     def _with_taps(self) -> Kernel:
         if self._tapped is None:
             self._tapped = Kernel(self._cell, self._parameters, tapped=True)
         return self._tapped
 
-    def _run(self, kernel: Kernel, x: Tensor, states: States, valid: Tensor | None) -> Segment:
-        run = kernel.run(x, states, valid)
-        output = run.output.detach()
-        finals = tuple(s.detach().clone() for s in run.finals)
-        if not _finite(output, *finals):
-            raise NotFinite
-        values, gap, run.squashed = self._values(x, output, states, valid)
-        return Segment(values, finals, gap, run if run.leaves else None)
+    def _without_taps(self) -> Kernel:
+        if self._plain is None:
+            self._plain = Kernel(self._cell, self._parameters, tapped=False)
+        return self._plain
+
+    def _truer(
+        self, found: Found, finals: States, x: Tensor, states: States, valid: Tensor | None
+    ) -> tuple[Found, States]:
+        """Every quantity, and the last states, where c is suspicious: with c from h, or step by step."""
+        if "weight_hr" not in self._parameters:
+            retaken = with_c_from_h(found)
+            if retaken is not None:
+                return retaken, finals
+        segment = Unrolled(self._cell, self._parameters).forward(x, states, valid)
+        gap = (segment.values["h"] - found.values["h"]).abs().amax()
+        return Found(segment.values, gap, None, None, gap), segment.finals
 
     def _values(self, x: Tensor, h: Tensor, states: States, valid: Tensor | None) -> Found:
         """Every quantity, by products in the precision of the kernel that gave h."""
@@ -141,7 +172,7 @@ def applies(cell: Cell, parameters: Mapping[str, Tensor], x: Tensor, states: Sta
         return False
     if x.dtype not in (torch.float32, torch.float64) or x.device.type not in ("cpu", "cuda"):
         return False
-    return _finite(*parameters.values(), x, *states)
+    return finite(*parameters.values(), x, *states)
 
 
 def on_gpu(tensor: Tensor) -> bool:
@@ -149,12 +180,14 @@ def on_gpu(tensor: Tensor) -> bool:
     return tensor.device.type == "cuda"
 
 
-def _finite(*tensors: Tensor) -> bool:
-    """Whether every number is finite: their sum then is, unless it overflows, and the ends are."""
-    if isfinite(torch.stack([t.detach().sum() for t in tensors]).sum().item()):
-        return True
-    ends = torch.stack([end for t in tensors if t.numel() for end in t.detach().aminmax()])
-    return bool(ends.isfinite().all())
+def walks(cell: Cell, parameters: Mapping[str, Tensor]) -> bool:
+    """Whether a layer goes backward step by step, and not by its kernel.
+
+    Where PyTorch's kernel is a loop of operations, that is faster. And it is the only way for tied gates: the
+    kernel takes i and 1 − i as two gates, and rounds what they give apart, where it has to cancel.
+    """
+    loops = parameters["weight_hh"].device.type == "cpu" and not is_onednn(cell, parameters)
+    return loops or cell.name == "lstm_coupled"
 
 
 def _working_memory(cell: Cell, parameters: Mapping[str, Tensor], batch: int) -> int:
