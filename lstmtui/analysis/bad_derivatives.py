@@ -159,10 +159,10 @@ class _Equation:
     def _column(self, matrix: str) -> Array:
         """The column of a matrix that acts on the unit, (rows of the gate,)."""
         kind, _, row = matrix.partition("_")
-        given, unit = self.operands.parameters, self.operands.unit
+        parameters, unit = self.operands.parameters, self.operands.unit
         if matrix == "W_hr":
-            return np.asarray(given["weight_hr"][:, unit], np.float64)
-        weight = given["weight_ih" if kind == "W" else "weight_hh"]
+            return np.asarray(parameters["weight_hr"][:, unit], np.float64)
+        weight = parameters["weight_ih" if kind == "W" else "weight_hh"]
         size = len(weight) // len(self.cell.rows)
         start = self.cell.row(row) * size
         return np.asarray(weight[start : start + size, unit], np.float64)

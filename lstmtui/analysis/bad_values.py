@@ -40,7 +40,7 @@ class _Timed(NamedTuple):
     values: Array
 
 
-_found: WeakKeyDictionary[Trace, dict[tuple[str, int | None], BadValue | None]] = WeakKeyDictionary()
+_results: WeakKeyDictionary[Trace, dict[tuple[str, int | None], BadValue | None]] = WeakKeyDictionary()
 
 
 def first_bad_value(trace: Trace, which: Which = "forward", batch: int | None = None) -> BadValue | None:
@@ -57,12 +57,12 @@ def first_bad_value(trace: Trace, which: Which = "forward", batch: int | None = 
         which: the pass.
         batch: one sequence alone; None: all of them.
     """
-    known = _found.setdefault(trace, {})
-    if (which, batch) not in known:
+    results = _results.setdefault(trace, {})
+    if (which, batch) not in results:
         # What holds for all of them holds for each.
         is_clean = batch is not None and first_bad_value(trace, which) is None
-        known[which, batch] = None if is_clean else _search(trace, which, batch)
-    return known[which, batch]
+        results[which, batch] = None if is_clean else _search(trace, which, batch)
+    return results[which, batch]
 
 
 def first_bad_timestep(trace: Trace, batch: int) -> int:
@@ -70,12 +70,12 @@ def first_bad_timestep(trace: Trace, batch: int) -> int:
 
     A bad initial state counts as the first timestep of its direction.
     """
-    found = first_bad_value(trace, "forward", batch)
-    if found is None:
+    bad = first_bad_value(trace, "forward", batch)
+    if bad is None:
         return -1
-    if found.t >= 0:
-        return found.t
-    return int(lengths_of(trace, found.layer or 0)[batch]) - 1 if found.direction == "backward" else 0
+    if bad.t >= 0:
+        return bad.t
+    return int(lengths_of(trace, bad.layer or 0)[batch]) - 1 if bad.direction == "backward" else 0
 
 
 def _search(trace: Trace, which: Which, batch: int | None) -> BadValue | None:
@@ -83,11 +83,11 @@ def _search(trace: Trace, which: Which, batch: int | None) -> BadValue | None:
     for layer, direction, quantities, is_reversed in stages:
         is_initial = is_reversed is None
         lengths = None if is_initial else trace.lengths
-        found = _first_over_time(quantities, bool(is_reversed), lengths, batch)
-        if found is not None:
-            one, t, unit, sequence = found
-            value = float(one.values[t, sequence, unit])
-            return BadValue(layer, direction, one.quantity, -1 if is_initial else t, unit, sequence, value)
+        bad = _first_over_time(quantities, bool(is_reversed), lengths, batch)
+        if bad is not None:
+            timed, t, unit, sequence = bad
+            value = float(timed.values[t, sequence, unit])
+            return BadValue(layer, direction, timed.quantity, -1 if is_initial else t, unit, sequence, value)
     return None
 
 
@@ -113,10 +113,10 @@ def _backward_stages(trace: Trace) -> Iterator[_Stage]:
     if "dy" in trace.arrays:
         yield None, "", [_Timed("dy", trace.arrays["dy"])], True
     for index in reversed(range(len(trace.layers))):
-        cell, there = trace.cell(index), trace.quantities(index)
+        cell, recorded = trace.cell(index), trace.quantities(index)
         directions = trace.layers[index].directions
         for direction in reversed(directions):
-            names = ["d" + q for q in reversed(cell.quantities) if "d" + q in there]
+            names = ["d" + q for q in reversed(cell.quantities) if "d" + q in recorded]
             timed = [_Timed(q, trace.values(q, index, direction)) for q in names]
             yield index, direction, timed, direction == "forward"
             if names:
@@ -124,7 +124,7 @@ def _backward_stages(trace: Trace) -> Iterator[_Stage]:
                     _Timed("d" + s, trace.initial("d" + s, index, direction)[None]) for s in cell.states
                 ]
                 yield index, direction, before, None
-        if "dx" in there:
+        if "dx" in recorded:
             # The same array for both directions: what both give back.
             yield index, directions[0], [_Timed("dx", trace.values("dx", index, directions[0]))], True
 
@@ -133,17 +133,17 @@ def _first_over_time(
     quantities: Sequence[_Timed], is_reversed: bool, lengths: Array | None, batch: int | None
 ) -> tuple[_Timed, int, int, int] | None:
     """(quantity, t, unit, sequence) of the first bad value, a block of timesteps at a time."""
-    steps = max((len(one.values) for one in quantities), default=0)
-    widest = max((math.prod(one.values.shape[1:]) for one in quantities), default=1)
+    steps = max((len(timed.values) for timed in quantities), default=0)
+    widest = max((math.prod(timed.values.shape[1:]) for timed in quantities), default=1)
     for start, end in growing_blocks(steps, widest):
         stop, nearest = end, None
-        for one in quantities:
+        for timed in quantities:
             block = range(steps - stop, steps - start) if is_reversed else range(start, stop)
-            found = _first_in_block(one.values, block, is_reversed, lengths, batch)
-            if found:
+            position = _first_in_block(timed.values, block, is_reversed, lengths, batch)
+            if position:
                 # A later quantity comes first only at an earlier timestep.
-                nearest = (one, *found)
-                stop = steps - 1 - found[0] if is_reversed else found[0]
+                nearest = (timed, *position)
+                stop = steps - 1 - position[0] if is_reversed else position[0]
         if nearest:
             return nearest
     return None

@@ -27,14 +27,14 @@ def divergence(view: View, other: Trace) -> Divergence | None:
 
 def common_quantities(view: View, other: Trace) -> tuple[str, ...]:
     """The quantities of the selected layer that both runs have with as many units, in order of evaluation."""
-    here, there = view.cursor, view.fitted_to(other).cursor
-    theirs = other.quantities(there.layer)
+    cursor, other_cursor = view.cursor, view.fitted_to(other).cursor
+    theirs = other.quantities(other_cursor.layer)
     return tuple(
         name
-        for name in view.trace.quantities(here.layer)
+        for name in view.trace.quantities(cursor.layer)
         if name in theirs
-        and view.trace.values(name, here.layer, here.direction).shape[2]
-        == other.values(name, there.layer, there.direction).shape[2]
+        and view.trace.values(name, cursor.layer, cursor.direction).shape[2]
+        == other.values(name, other_cursor.layer, other_cursor.direction).shape[2]
     )
 
 
@@ -56,19 +56,19 @@ def difference(
     Raises:
         UserError: one of them has no such quantity, or not as many units.
     """
-    here, there = (window(each, quantity, start, stop) for each in (view, view.fitted_to(other)))
-    if here.units != there.units:
-        raise UserError(f"{quantity}: has {here.units} units in one run and {there.units} in the other")
-    shared = min(len(here.values), len(there.values))
-    values = np.zeros(here.values.shape, np.float64)
-    values[:shared] = _minus(here.values[:shared], there.values[:shared])
-    valid = here.valid.copy()
-    valid[:shared] &= there.valid[:shared]
+    ours, theirs = (window(each, quantity, start, stop) for each in (view, view.fitted_to(other)))
+    if ours.units != theirs.units:
+        raise UserError(f"{quantity}: has {ours.units} units in one run and {theirs.units} in the other")
+    shared = min(len(ours.values), len(theirs.values))
+    values = np.zeros(ours.values.shape, np.float64)
+    values[:shared] = _minus(ours.values[:shared], theirs.values[:shared])
+    valid = ours.valid.copy()
+    valid[:shared] &= theirs.valid[:shared]
     valid[shared:] = False
     values[~valid] = 0.0
-    per_row = 1 if rows is None else -(-here.units // max(1, rows))
+    per_row = 1 if rows is None else -(-ours.units // max(1, rows))
     rows_of = binned(values, per_row, binning)
-    return Window(quantity, start, stop, rows_of, here.units, per_row, valid)
+    return Window(quantity, start, stop, rows_of, ours.units, per_row, valid)
 
 
 @query()

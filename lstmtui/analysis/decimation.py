@@ -19,7 +19,7 @@ class Envelope:
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    given: NDArray[np.bool_]
+    has_value: NDArray[np.bool_]
     """Whether a value lies in the column, not just the line between two values."""
     joined: NDArray[np.bool_]
     """Whether the line goes on from the column to the left."""
@@ -58,7 +58,7 @@ def envelope(
     On a log axis the extents are log10 of the values, which are all positive.
     """
     low, high = np.full(pixels, np.nan), np.full(pixels, np.nan)
-    given, broken = np.zeros(pixels, bool), np.zeros(pixels, bool)
+    has_value, broken = np.zeros(pixels, bool), np.zeros(pixels, bool)
     plotted = plotted[:timesteps]
     if plotted.size and pixels:
         starts, at = _shares(len(plotted), timesteps, pixels)
@@ -67,7 +67,7 @@ def envelope(
         gaps = np.flatnonzero(np.isnan(plotted))
         least, most = (np.fmin, np.fmax) if gaps.size else (np.minimum, np.maximum)
         low[at], high[at] = least.reduceat(plotted, starts), most.reduceat(plotted, starts)
-        given[at] = np.isfinite(low[at])
+        has_value[at] = np.isfinite(low[at])
         broken[pixel_of(gaps, timesteps, pixels)] = True
         if timesteps <= pixels:
             _fill(low, high, at, plotted, step)
@@ -77,7 +77,7 @@ def envelope(
     joined = whole.copy()
     joined[1:] &= whole[:-1]
     joined[:1] = False
-    return Envelope(low, high, given, joined)
+    return Envelope(low, high, has_value, joined)
 
 
 def _shares(count: int, timesteps: int, pixels: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

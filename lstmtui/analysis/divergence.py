@@ -74,9 +74,9 @@ def first_divergence(a: Trace, b: Trace, tolerance: float = 1e-6) -> Divergence 
         raise UserError(f"tolerance {tolerance}: must be a number that is 0 or more")
     _check_fit(a, b)
     for start in _initial_pairs(a, b):
-        found = _first_in(start, 0, 1, tolerance, None)
-        if found:
-            return _described(start, found, t=-1)
+        position = _first_in(start, 0, 1, tolerance, None)
+        if position:
+            return _described(start, position, t=-1)
     return _first_of_run(a, b, tolerance)
 
 
@@ -88,10 +88,10 @@ def _first_of_run(a: Trace, b: Trace, tolerance: float) -> Divergence | None:
     for start, end in growing_blocks(a.steps, widest):
         stop, nearest = end, None
         for pair in pairs:
-            found = _first_in(pair, start, stop, tolerance, lengths)
-            if found:
+            position = _first_in(pair, start, stop, tolerance, lengths)
+            if position:
                 # A later quantity comes first only at an earlier timestep.
-                nearest, stop = _described(pair, found, found[0]), found[0]
+                nearest, stop = _described(pair, position, position[0]), position[0]
         if nearest:
             return nearest
     return None
@@ -100,33 +100,33 @@ def _first_of_run(a: Trace, b: Trace, tolerance: float) -> Divergence | None:
 def _check_fit(a: Trace, b: Trace) -> None:
     """Refuse runs whose units cannot be told to be the same ones."""
     sizes = [("timesteps", a.steps, b.steps), ("sequences", a.batch, b.batch)]
-    for index, (one, other) in enumerate(zip(a.layers, b.layers, strict=False)):
-        sizes.append((f"units in layer {index}", one.hidden_size, other.hidden_size))
-        sizes.append((f"units of h in layer {index}", one.size("h"), other.size("h")))
-    for what, here, there in sizes:
-        if here != there:
-            raise UserError(f"the two runs cannot be compared: one has {here} {what}, the other {there}")
+    for index, (layer, other_layer) in enumerate(zip(a.layers, b.layers, strict=False)):
+        sizes.append((f"units in layer {index}", layer.hidden_size, other_layer.hidden_size))
+        sizes.append((f"units of h in layer {index}", layer.size("h"), other_layer.size("h")))
+    for what, size, other_size in sizes:
+        if size != other_size:
+            raise UserError(f"the two runs cannot be compared: one has {size} {what}, the other {other_size}")
 
 
 def _pairs(a: Trace, b: Trace) -> Iterator[_Pair]:
     """Every quantity that both have, in order of evaluation."""
-    for layer, (one, other) in enumerate(zip(a.layers, b.layers, strict=False)):
-        for direction in (d for d in one.directions if d in other.directions):
-            for quantity in ("x", *a.cell(layer).quantities):
-                if quantity == "x" or quantity in b.cell(layer).quantities:
-                    place = (quantity, layer, direction)
-                    yield _Pair(layer, direction, quantity, a.values(*place), b.values(*place))
+    for index, (layer_a, layer_b) in enumerate(zip(a.layers, b.layers, strict=False)):
+        for direction in (d for d in layer_a.directions if d in layer_b.directions):
+            for quantity in ("x", *a.cell(index).quantities):
+                if quantity == "x" or quantity in b.cell(index).quantities:
+                    place = (quantity, index, direction)
+                    yield _Pair(index, direction, quantity, a.values(*place), b.values(*place))
     if "y" in a.arrays and "y" in b.arrays:
         yield _Pair(None, "", "y", a.values("y"), b.values("y"))
 
 
 def _initial_pairs(a: Trace, b: Trace) -> Iterator[_Pair]:
     """The states that both start from, as runs of one timestep."""
-    for layer, (one, other) in enumerate(zip(a.layers, b.layers, strict=False)):
-        for direction in (d for d in one.directions if d in other.directions):
-            for state in (s for s in a.cell(layer).states if s in b.cell(layer).states):
-                values = (trace.initial(state, layer, direction)[None] for trace in (a, b))
-                yield _Pair(layer, direction, state, *values)
+    for index, (layer_a, layer_b) in enumerate(zip(a.layers, b.layers, strict=False)):
+        for direction in (d for d in layer_a.directions if d in layer_b.directions):
+            for state in (s for s in a.cell(index).states if s in b.cell(index).states):
+                values = (trace.initial(state, index, direction)[None] for trace in (a, b))
+                yield _Pair(index, direction, state, *values)
 
 
 def _first_in(
@@ -162,7 +162,7 @@ def _differ(a: Array, b: Array, tolerance: float) -> Array:
     return np.asarray(np.where(finite, apart, ~(np.isnan(a) & np.isnan(b))))
 
 
-def _described(pair: _Pair, found: tuple[int, int, int], t: int) -> Divergence:
-    at, unit, batch = found
+def _described(pair: _Pair, position: tuple[int, int, int], t: int) -> Divergence:
+    at, unit, batch = position
     a, b = (float(values[at, batch, unit]) for values in (pair.a, pair.b))
     return Divergence(t, pair.layer, pair.direction, pair.quantity, unit, batch, a, b)

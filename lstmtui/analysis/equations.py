@@ -41,11 +41,11 @@ def operands_at(trace: Trace, layer: int, direction: str, batch: int, unit: int,
     before_start = not 0 <= previous < int(lengths_of(trace, layer)[batch])
     states = {}
     for state in cell.states:
-        given = trace.arrays.get(array_key("before/" + state, layer, direction))
+        before = trace.arrays.get(array_key("before/" + state, layer, direction))
         if before_start:
             states[state] = trace.initial(state, layer, direction)[batch]
         else:
-            states[state] = at(state, previous) if given is None else given[t, batch]
+            states[state] = at(state, previous) if before is None else before[t, batch]
     return Operands(
         t=t,
         previous=previous,

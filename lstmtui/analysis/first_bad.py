@@ -70,26 +70,26 @@ def first_bad_of(trace: Trace, which: str = "forward") -> FirstBad | None:
 
 
 def _first_forward(trace: Trace) -> FirstBad | None:
-    parameter, found = _bad_parameter(trace.parameters), first_bad_value(trace)
-    if found is None:
+    parameter, bad = _bad_parameter(trace.parameters), first_bad_value(trace)
+    if bad is None:
         if parameter is not None:
             return _nowhere("forward", *parameter, "no recorded value is bad for that")
         header = trace.header
         if header.loss_is_known and not header.absent and not np.isfinite(trace.loss):
             return _nowhere("forward", "loss", trace.loss, "every recorded value is finite")
         return None
-    how = made_by(trace, found)
+    how = made_by(trace, bad)
     if parameter is None:
-        return _found("forward", found, _place(found), how)
+        return _at("forward", bad, _place(bad), how)
     name, value = parameter
-    where = f"{name} is {UNICODE.number(value)} before anything is computed; {_place(found)}"
-    return _found("forward", found, where, how)
+    where = f"{name} is {UNICODE.number(value)} before anything is computed; {_place(bad)}"
+    return _at("forward", bad, where, how)
 
 
 def _first_backward(trace: Trace) -> FirstBad | None:
-    found = first_bad_value(trace, "backward")
-    if found is not None:
-        return _found("backward", found, _place(found), derivative_made_by(trace, found))
+    bad = first_bad_value(trace, "backward")
+    if bad is not None:
+        return _at("backward", bad, _place(bad), derivative_made_by(trace, bad))
     gradient = _bad_parameter(trace.parameter_gradients)
     if gradient is None:
         return None
@@ -115,7 +115,7 @@ def _place(bad: BadValue) -> str:
     return f"{value} first appears{owner} {when}: {name} of sequence {bad.batch}"
 
 
-def _found(which: Which, bad: BadValue, where: str, how: str) -> FirstBad:
+def _at(which: Which, bad: BadValue, where: str, how: str) -> FirstBad:
     layer, direction, quantity, t, unit, batch, value = bad
     return FirstBad(which, layer, direction, quantity, t, unit, batch, value, where, how)
 

@@ -54,8 +54,8 @@ class _Step:
         if self.t >= self.length:
             raise UserError(f"t={self.t}: this layer has t=0 to t={self.length - 1} of this sequence")
         for state in () if self.is_first else self.cell.states:
-            given = self.trace.arrays.get(array_key("before/" + state, *self.place))
-            if given is not None and (given[self.t, self.batch] != self.before(state)).any():
+            before = self.trace.arrays.get(array_key("before/" + state, *self.place))
+            if before is not None and (before[self.t, self.batch] != self.before(state)).any():
                 raise UserError(
                     f"the model's own loop changed {state} between t={self.previous} and t={self.t}: "
                     "what of the gradient comes back through that is not in the trace"

@@ -11,11 +11,11 @@ def layer_name(trace: Trace, layer: int) -> str:
 
     Empty where all layers are one module's, whose order their numbers say.
     """
-    paths = [one.path for one in trace.layers]
+    paths = [named.path for named in trace.layers]
     if len(set(paths)) == 1:
         return ""
-    one = trace.layers[layer]
-    return f"{one.path} l{one.index}" if paths.count(one.path) > 1 else one.path
+    named = trace.layers[layer]
+    return f"{named.path} l{named.index}" if paths.count(named.path) > 1 else named.path
 
 
 def layer_list(trace: Trace) -> str:

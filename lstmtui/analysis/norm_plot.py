@@ -30,9 +30,9 @@ def fitted(plot: NormPlot, pixels: int, cells: int) -> NormPlot:
         return plot
     gap = max(0, pixels - len(shape.low))
     low, high = (np.pad(end[:pixels], (0, gap), constant_values=np.nan) for end in (shape.low, shape.high))
-    given, joined = (np.pad(truth[:pixels], (0, gap)) for truth in (shape.given, shape.joined))
+    has_value, joined = (np.pad(truth[:pixels], (0, gap)) for truth in (shape.has_value, shape.joined))
     beyond = max(0, cells - len(marks))
-    return NormPlot(Envelope(low, high, given, joined), np.pad(marks[:cells], (0, beyond)))
+    return NormPlot(Envelope(low, high, has_value, joined), np.pad(marks[:cells], (0, beyond)))
 
 
 @query()

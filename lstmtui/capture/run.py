@@ -137,7 +137,7 @@ def _run_model(
     if writer is None:
         named = {scenario_key(key): entry for key, entry in entries_of(trace.arrays).items()}
         return Trace(header, arrays_of({**named, **extras}))
-    return writer.finish(header, {scenario_key(k): array for k, array in writer.given.items()} | extras)
+    return writer.finish(header, {scenario_key(k): array for k, array in writer.whole.items()} | extras)
 
 
 def _header(scenario: Scenario, spec: ModelSpec, header: Header, *, default: bool) -> Header:

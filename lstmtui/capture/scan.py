@@ -20,18 +20,18 @@ from lstmtui.capture.store import Store
 from lstmtui.models.unroll import States
 
 METHODS = ("fused", "unrolled")
-_wanted: ContextVar[str] = ContextVar("wanted", default="fused")
+_method: ContextVar[str] = ContextVar("method", default="fused")
 
 
 @contextmanager
 def method(name: str) -> Iterator[None]:
     """Within this context layers are run in one way: "fused" where there is a kernel, or all "unrolled"."""
     assert name in METHODS
-    token = _wanted.set(name)
+    token = _method.set(name)
     try:
         yield
     finally:
-        _wanted.reset(token)
+        _method.reset(token)
 
 
 def record_scan(
@@ -75,7 +75,7 @@ class _Scan(torch.autograd.Function):
         ctx.recorded_in, ctx.names = recording, names
         ctx.save_for_backward(x)
         recording.initial |= dict(zip(recording.cell.states, states, strict=True))
-        fused = _wanted.get() == "fused" and applies(recording.cell, parameters, x, states)
+        fused = _method.get() == "fused" and applies(recording.cell, parameters, x, states)
         if leaves_the_device(x) and type(recording.values) is Store:
             if fused:
                 recording.later = Later(recording, parameters, x, states)

@@ -144,15 +144,15 @@ class TermParameters:
 
     def __getattr__(self, name: str) -> Term:
         kind, _, row = name.partition("_")
-        given = self._operands.parameters
+        parameters = self._operands.parameters
         if kind in ("W", "R"):
-            weight = given.get("weight_ih" if kind == "W" else "weight_hh")
+            weight = parameters.get("weight_ih" if kind == "W" else "weight_hh")
             at = None if weight is None else lambda: weight[self._position(row, len(weight))]
             return Term("matrix", text=name, role="parameter", row=at)
         if kind == "w":
-            return self._bias(name, [given.get(f"weight_{row}")], position=lambda _: self._operands.unit)
+            return self._bias(name, [parameters.get(f"weight_{row}")], position=lambda _: self._operands.unit)
         if kind in ("b", "bh"):
-            biases = [given.get("bias_ih"), given.get("bias_hh")]
+            biases = [parameters.get("bias_ih"), parameters.get("bias_hh")]
             if row in self._cell.separate_biases:
                 biases = biases[1:] if kind == "bh" else biases[:1]
             text = name.replace("bh", "b" + self._notation.prime)
@@ -165,6 +165,6 @@ class TermParameters:
         return self._cell.row(row) * hidden + min(self._operands.unit, hidden - 1)
 
     def _bias(self, text: str, vectors: list[Array | None], position) -> Term:  # type: ignore[no-untyped-def]
-        known = [np.float64(v[position(len(v))]) for v in vectors if v is not None]
-        value = float(sum(known)) if known else (0.0 if self._operands.parameters else float("nan"))
+        values = [np.float64(v[position(len(v))]) for v in vectors if v is not None]
+        value = float(sum(values)) if values else (0.0 if self._operands.parameters else float("nan"))
         return Term("symbol", text=text, role="parameter", value=value)

@@ -74,13 +74,13 @@ class Layout:
 
     def problems(self) -> list[tuple[str, str]]:
         """What is wrong with these sizes: (field, sentence) pairs; empty where all is well."""
-        found = [
+        problems = [
             (field, f"must be 1 or more, is {getattr(self, field)}")
             for field in ("input_size", "hidden_size", "num_layers")
             if getattr(self, field) < 1
         ]
         if self.proj_size and not self.cell.projects:
-            found.append(("proj_size", f"{self.cell.name} has no projection; only the LSTM family has"))
+            problems.append(("proj_size", f"{self.cell.name} has no projection; only the LSTM family has"))
         if self.proj_size < 0 or self.proj_size >= max(self.hidden_size, 1):
-            found.append(("proj_size", f"must lie between 0 and hidden_size − 1, is {self.proj_size}"))
-        return found
+            problems.append(("proj_size", f"must lie between 0 and hidden_size − 1, is {self.proj_size}"))
+        return problems

@@ -17,7 +17,7 @@ class Dependency:
     """A package that lstmtui declares."""
 
     name: str
-    wanted: str
+    required: str
     """The versions that will do, such as ">=2.6"; may be empty."""
     extra: str
     """The extra that wants it, such as "onnx"; empty where lstmtui itself does."""
@@ -27,12 +27,12 @@ class Dependency:
     """Whether it is installed in a version that will do."""
 
     def __str__(self) -> str:
-        wanted = self.wanted + (f" for [{self.extra}]" if self.extra else "")
+        required = self.required + (f" for [{self.extra}]" if self.extra else "")
         if self.installed is None:
-            return f"not installed, wanted {wanted}".rstrip()
+            return f"not installed, wanted {required}".rstrip()
         if self.fits:
-            return f"{self.installed}, as wanted {wanted}".rstrip()
-        return f"{self.installed} does not fit, wanted {wanted}: pip install '{self.name}{self.wanted}'"
+            return f"{self.installed}, as wanted {required}".rstrip()
+        return f"{self.installed} does not fit, wanted {required}: pip install '{self.name}{self.required}'"
 
 
 def dependencies() -> Iterator[Dependency]:

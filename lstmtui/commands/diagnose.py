@@ -78,12 +78,12 @@ def _session(arguments: argparse.Namespace) -> Iterator[Session]:
         yield Session(traces, client, client)
 
 
-def _names(given: str) -> set[str]:
+def _names(text: str) -> set[str]:
     """The verdicts that `--fail-on` names."""
     from lstmtui.analysis.diagnosis import NAMES
     from lstmtui.scenario.problem import closest
 
-    names = {name.strip() for name in given.split(",")} - {""}
+    names = {name.strip() for name in text.split(",")} - {""}
     unknown = sorted(names - NAMES.keys())
     if unknown:
         meant = closest(unknown[0], NAMES)

@@ -43,8 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Print a line for each thing that was looked at."""
     for section in (_packages, _devices, _terminal, _scenarios):
         try:
-            for name, found in section():
-                print(printable(f"{name:<22} {found}"))
+            for name, state in section():
+                print(printable(f"{name:<22} {state}"))
         except ImportError as error:  # the packages that are listed above say why
             print(printable(f"{section.__name__[1:]:<22} could not be looked at: {error}"))
     return 0
@@ -99,16 +99,16 @@ def _terminal() -> Iterator[tuple[str, str]]:
 
 def _size() -> str:
     size = shutil.get_terminal_size()
-    found = f"{size.columns}×{size.lines}"
+    text = f"{size.columns}×{size.lines}"
     if size.columns < _LEAST_SIZE[0] or size.lines < _LEAST_SIZE[1]:
-        found += f", small: {_LEAST_SIZE[0]}×{_LEAST_SIZE[1]} and more is of use"
-    return found + ("" if sys.stdout.isatty() else ", but stdout is not one")
+        text += f", small: {_LEAST_SIZE[0]}×{_LEAST_SIZE[1]} and more is of use"
+    return text + ("" if sys.stdout.isatty() else ", but stdout is not one")
 
 
 def _ssh() -> str:
     """Whether the terminal is at the other end of a link, which passes TERM on and little else."""
-    found = [name for name in ("SSH_CONNECTION", "SSH_TTY") if os.environ.get(name)]
-    return f"yes, because {found[0]} is set; it does not pass COLORTERM on" if found else "no"
+    variables = [name for name in ("SSH_CONNECTION", "SSH_TTY") if os.environ.get(name)]
+    return f"yes, because {variables[0]} is set; it does not pass COLORTERM on" if variables else "no"
 
 
 def _multiplexer() -> str:
@@ -135,5 +135,5 @@ def _clipboard() -> str:
 def _scenarios() -> Iterator[tuple[str, str]]:
     from lstmtui.scenario import bundled_scenarios
 
-    found = bundled_scenarios()
-    yield "bundled scenarios", f"{len(found)} in {found[0].parent}" if found else "none found"
+    paths = bundled_scenarios()
+    yield "bundled scenarios", f"{len(paths)} in {paths[0].parent}" if paths else "none found"

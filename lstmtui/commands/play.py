@@ -59,19 +59,19 @@ def run(arguments: argparse.Namespace) -> int:
         from lstmtui.trace import load
 
         traces = load(path)
-        script = _given(arguments) or _of_traces(traces, arguments.target)
+        script = _script_of(arguments) or _of_traces(traces, arguments.target)
         return _play(arguments, traces, script, script.parse(), folder)
     from lstmtui.scenario import load_scenario
 
     scenario = load_scenario(path, arguments.trust)
-    script = _given(arguments) or _of_scenario(scenario, arguments.target)
+    script = _script_of(arguments) or _of_scenario(scenario, arguments.target)
     commands = script.parse()
     return _play(arguments, _record(scenario, arguments), script, commands, folder)
 
 
 def _run_remote(arguments: argparse.Namespace, folder: OutputFolder) -> int:
     """Play on another machine; a script that was given is read before anything is connected."""
-    target, script = open_request(arguments), _given(arguments)
+    target, script = open_request(arguments), _script_of(arguments)
     commands = None if script is None else script.parse()
     with remote_client(arguments) as client:
         from lstmtui.commands.progress import ProgressLine
@@ -85,7 +85,7 @@ def _run_remote(arguments: argparse.Namespace, folder: OutputFolder) -> int:
         return _play(arguments, traces, script, commands or script.parse(), folder, client)
 
 
-def _given(arguments: argparse.Namespace) -> Script | None:
+def _script_of(arguments: argparse.Namespace) -> Script | None:
     """The script of `--script`; None where the target's own is played."""
     from lstmtui.playback import Script
 
@@ -182,6 +182,6 @@ def _play(
 def _print(played: Iterable[Played], out: TextIO, *, json: bool) -> None:
     from lstmtui.playback import json_line, plain_lines
 
-    for one in played:
-        for line in [json_line(one)] if json else plain_lines(one):
+    for step in played:
+        for line in [json_line(step)] if json else plain_lines(step):
             print(line, file=out, flush=True)

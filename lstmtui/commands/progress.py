@@ -12,12 +12,12 @@ class ProgressLine:
     """A line on stderr that counts, ten times a second; call it with (model, timesteps done, in all)."""
 
     def __init__(self) -> None:
-        self.told = 0.0
+        self.last_shown = 0.0
         self.shown = sys.stderr.isatty()
 
     def __call__(self, model: str, done: int, total: int) -> None:
-        if self.shown and monotonic() - self.told > 0.1:
-            self.told = monotonic()
+        if self.shown and monotonic() - self.last_shown > 0.1:
+            self.last_shown = monotonic()
             text = printable(f"{model}: {done:,} of {total:,} timesteps")
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 

@@ -139,8 +139,8 @@ class _Conversion:
     def _call(self, tree: ast.Call) -> Node:
         if not isinstance(tree.func, ast.Name) or tree.func.id not in FUNCTIONS:
             name = self._source(tree.func)
-            known = isinstance(tree.func, ast.Name) and tree.func.id in quantity_names()
-            raise self._refusal(f"{name} is not a function", tree.func, f"{name}[3]" if known else "")
+            is_quantity = isinstance(tree.func, ast.Name) and tree.func.id in quantity_names()
+            raise self._refusal(f"{name} is not a function", tree.func, f"{name}[3]" if is_quantity else "")
         name = tree.func.id
         if tree.keywords or not tree.args:
             raise self._refusal(f"{name} needs an argument", tree.func, f"{name}(…)")

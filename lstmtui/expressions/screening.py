@@ -88,15 +88,15 @@ def _tokens(text: str) -> Iterator[Token]:
     """The tokens of the text, without the space between them."""
     column, before = 0, None
     while column < len(text):
-        found = _TOKEN.match(text, column)
-        if found is None:
+        match = _TOKEN.match(text, column)
+        if match is None:
             raise _unknown_sign(text, column, before)
-        token = Token(str(found.lastgroup), found[0], column)
+        token = Token(str(match.lastgroup), match[0], column)
         if token.kind == "word":
             _check_word(token, before)
         elif token.kind == "number" and before and before.stop == column and before.kind == "number":
             raise ExpressionError(f"{before.text}{token.text} is not a number", before.column)
-        column = found.end()
+        column = match.end()
         if token.kind != "space":
             yield token
         before = token
@@ -115,8 +115,8 @@ def _unknown_sign(text: str, column: int, before: Token | None) -> ExpressionErr
 
 def _instead_of_attribute(owner: str, rest: str) -> str:
     """`len(c)` for `c.shape`, `mean(c)` for `c.mean()`."""
-    found = re.match(r"[A-Za-z]\w{0,20}", rest, re.ASCII)
-    name = _WORDS.get(found[0], found[0]) if found else ""
+    match = re.match(r"[A-Za-z]\w{0,20}", rest, re.ASCII)
+    name = _WORDS.get(match[0], match[0]) if match else ""
     return f"{name}({owner})" if name in FUNCTIONS and owner in quantity_names() else ""
 
 

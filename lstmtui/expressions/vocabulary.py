@@ -38,7 +38,7 @@ def words() -> frozenset[str]:
     return frozenset((*quantity_names(), *SCALARS, *FUNCTIONS, *CONNECTIVES))
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, words: Iterable[str]) -> str:
     """The known word that comes nearest to `word`; empty where none is near."""
-    found = get_close_matches(word[:40], sorted(known), n=1, cutoff=0.6)
-    return found[0] if found else ""
+    matches = get_close_matches(word[:40], sorted(words), n=1, cutoff=0.6)
+    return matches[0] if matches else ""

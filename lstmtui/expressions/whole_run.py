@@ -72,16 +72,16 @@ class Anywhere:
 
         Layers that have not all the quantities, or not the units, are passed over.
         """
-        found = []
-        for layer, one in enumerate(trace.layers):
-            for direction in one.directions:
+        places = []
+        for layer, recorded in enumerate(trace.layers):
+            for direction in recorded.directions:
                 try:
                     at = np.argwhere(self._holds(trace, layer, direction))
                 except ExpressionError:
                     continue
                 if len(at):
-                    found.append(Place(int(at[0, 0]), layer, direction, int(at[0, 1])))
-        return min(found, key=lambda place: (place.t, place.layer), default=None)
+                    places.append(Place(int(at[0, 0]), layer, direction, int(at[0, 1])))
+        return min(places, key=lambda place: (place.t, place.layer), default=None)
 
     def _holds(self, trace: Trace, layer: int, direction: str) -> Array:
         """Bool (T, B); past the end of a sequence it does not hold."""

@@ -84,12 +84,12 @@ def record_cast(cast: Cast, screen: Screen, played: Iterable[Played]) -> Iterato
     """The same commands, each put on the recording as it is played."""
     cast.output(screen.changes())
     cast.wait(COMMAND_SECONDS)
-    for one in played:
-        cast.mark(one.command.text)
+    for step in played:
+        cast.mark(step.command.text)
         cast.output(screen.changes())
-        request = one.outcome.request or ("",)
+        request = step.outcome.request or ("",)
         cast.wait(COMMAND_SECONDS + (request[1] if request[0] == "pause" else 0))
-        yield one
+        yield step
 
 
 def _save(session: Session, outcome: Outcome, folder: OutputFolder, screen: Screen | None) -> None:

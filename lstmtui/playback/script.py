@@ -33,7 +33,8 @@ class Script:
             for problem in problems:
                 lines[problem.line - 1] = ""
             commands = parse_script("\n".join(lines), self.file)
-        problems += (found for c in commands if (found := self._name_problem(c, lines[c.line - 1])))
+        name_problems = (self._name_problem(c, lines[c.line - 1]) for c in commands)
+        problems += (problem for problem in name_problems if problem)
         if problems:
             raise ScriptError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
         return commands

@@ -26,15 +26,15 @@ class Verdict:
 
     def watch(self, played: Iterable[Played]) -> Iterator[Played]:
         """The same commands, looked at on their way."""
-        for one in played:
-            place = f"{self.file}:{one.command.line}"
-            if one.outcome.expect is not None:
+        for step in played:
+            place = f"{self.file}:{step.command.line}"
+            if step.outcome.expect is not None:
                 self.expected += 1
-                if not one.outcome.expect:
-                    self.failures.append(printable(f"{place}: expected {one.outcome.text}"))
-            elif one.refused:
-                self.refusal = printable(f"{place}: {one.command.text}: {one.outcome.text}")
-            yield one
+                if not step.outcome.expect:
+                    self.failures.append(printable(f"{place}: expected {step.outcome.text}"))
+            elif step.refused:
+                self.refusal = printable(f"{place}: {step.command.text}: {step.outcome.text}")
+            yield step
 
     @property
     def status(self) -> int:

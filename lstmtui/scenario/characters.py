@@ -30,10 +30,10 @@ def to_ids(text: str, vocabulary: str | None) -> tuple[Array, str]:
     id_of = np.full(sys.maxunicode + 1, -1, np.int32)
     if vocabulary is None:
         id_of[codes] = 0
-        known = np.flatnonzero(id_of == 0)
+        alphabet = np.flatnonzero(id_of == 0)
     else:
-        known = _codes(vocabulary)
-    id_of[known] = np.arange(len(known))
+        alphabet = _codes(vocabulary)
+    id_of[alphabet] = np.arange(len(alphabet))
     ids = id_of[codes]
     unknown = np.flatnonzero(ids < 0)
     if unknown.size:
@@ -41,7 +41,7 @@ def to_ids(text: str, vocabulary: str | None) -> tuple[Array, str]:
         wrong = f"character {at} of the text, {shown(text[at])}, is not in the vocabulary"
         others = len(set(codes[unknown].tolist())) - 1
         raise DataError(wrong + (f", nor are {counted(others, 'other')}" if others else ""))
-    return ids.astype(np.int64)[:, None], vocabulary or "".join(map(chr, known.tolist()))
+    return ids.astype(np.int64)[:, None], vocabulary or "".join(map(chr, alphabet.tolist()))
 
 
 def repeated(vocabulary: str) -> str:

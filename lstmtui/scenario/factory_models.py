@@ -43,10 +43,10 @@ class FactoryReader(ModelReader):
 
     def _weights(self) -> Checkpoint | None:
         """The checkpoint whose tensors the model gets, opened; its numbers are read later."""
-        given = [key for key in ("weights", "checkpoint") if getattr(self.table, key) is not None]
-        if len(given) > 1:
+        keys = [key for key in ("weights", "checkpoint") if getattr(self.table, key) is not None]
+        if len(keys) > 1:
             self.report.add((*self.place, "checkpoint"), "there are weights already", "one of them")
-        for key in given[:1]:
+        for key in keys[:1]:
             try:
                 return Checkpoint(self.folder / getattr(self.table, key))
             except DataError as error:

@@ -38,12 +38,12 @@ def read_initial(
     """
     if raw is None:
         return {}
-    given = _from_file(raw, folder, place, report) if isinstance(raw, str) else _inline(raw, place, report)
+    arrays = _from_file(raw, folder, place, report) if isinstance(raw, str) else _inline(raw, place, report)
     if layout is None or batch is None:
         return {}
     states = {state + "0": state for state in layout.cell.states}
     initial = {}
-    for name, array in given.items():
+    for name, array in arrays.items():
         inside = (*place, name) if isinstance(raw, Mapping) else place
         if name not in states:
             wrong = f"{layout.cell.name} has no state {shown(name)}"
@@ -75,13 +75,13 @@ def _inline(raw: Any, place: Location, report: Report) -> dict[str, Array]:
     if not isinstance(raw, Mapping):
         report.add(place, f"is {shown(raw)}", "allowed: a .safetensors file, or { h0 = …, c0 = … }")
         return {}
-    given = {}
+    arrays = {}
     for name, value in raw.items():
         try:
-            given[name] = to_array(value)
+            arrays[name] = to_array(value)
         except DataError as error:
             report.add_error((*place, name), error)
-    return given
+    return arrays
 
 
 def spread(array: Array, layout: Layout, state: str, batch: int) -> Array:

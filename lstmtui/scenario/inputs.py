@@ -50,21 +50,21 @@ def read_input(raw: Mapping[str, Any], folder: Path, report: Report) -> Source |
         report: gets every problem.
     """
     table, broken = validate(InputTable, raw, ("input",), report)
-    given = [source for source in SOURCES if source in raw]
-    if len(given) > 1:
+    kinds = [source for source in SOURCES if source in raw]
+    if len(kinds) > 1:
         report.add(
-            ("input", given[1]), f"there is {given[0]} already", "exactly one of " + ", ".join(SOURCES)
+            ("input", kinds[1]), f"there is {kinds[0]} already", "exactly one of " + ", ".join(SOURCES)
         )
-    meant = _check_keys(raw, given[0] if given else "", report)
-    if not given and not (meant | broken).intersection(SOURCES):
+    meant = _check_keys(raw, kinds[0] if kinds else "", report)
+    if not kinds and not (meant | broken).intersection(SOURCES):
         report.add(("input",), "says nothing of what the input is", "exactly one of " + ", ".join(SOURCES))
-    if len(given) != 1 or given[0] in broken:
+    if len(kinds) != 1 or kinds[0] in broken:
         return None
     try:
-        return _READERS[given[0]](table, folder, report)
+        return _READERS[kinds[0]](table, folder, report)
     except DataError as error:
         # A position in what a file says is one of the chosen columns.
-        key = "columns" if given[0] == "file" and error.within else given[0]
+        key = "columns" if kinds[0] == "file" and error.within else kinds[0]
         report.add_error(("input", key), error)
         return None
 

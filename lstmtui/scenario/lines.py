@@ -40,7 +40,7 @@ class Lines:
     def __init__(self, text: str) -> None:
         self._tokens = _tokens(text)
         self._next = next(self._tokens)
-        self._found: dict[Location, int] = {}
+        self._lines: dict[Location, int] = {}
         self._arrays: dict[Location, int] = {}
         try:
             self._document()
@@ -50,8 +50,8 @@ class Lines:
     def find(self, location: Location) -> int | None:
         """The line of `location`, or of the nearest thing around it; None where nothing is known."""
         for length in range(len(location), 0, -1):
-            if location[:length] in self._found:
-                return self._found[location[:length]]
+            if location[:length] in self._lines:
+                return self._lines[location[:length]]
         return None
 
     def _take(self) -> _Token:
@@ -88,11 +88,11 @@ class Lines:
             location = (*location, part)
             last = position == len(parts) - 1
             if last and is_array:
-                self._found.setdefault(location, line)
+                self._lines.setdefault(location, line)
                 self._arrays[location] = self._arrays.get(location, -1) + 1
             if location in self._arrays:
                 location = (*location, self._arrays[location])
-        self._found.setdefault(location, line)
+        self._lines.setdefault(location, line)
         return location
 
     def _assignment(self, table: Location) -> None:
@@ -100,7 +100,7 @@ class Lines:
         location = table
         for part in self._key("="):
             location = (*location, part)
-            self._found.setdefault(location, line)
+            self._lines.setdefault(location, line)
         if self._next.text == "=":
             self._take()
         self._value(location)
@@ -131,7 +131,7 @@ class Lines:
         self._skip_lines()
         while self._next.kind != "end" and self._next.text != "]":
             if self._next.line != start:
-                self._found.setdefault((*location, index), self._next.line)
+                self._lines.setdefault((*location, index), self._next.line)
             self._value((*location, index))
             self._skip_lines()
             if self._next.text == ",":

@@ -73,9 +73,9 @@ def _parse(file: str, text: str) -> dict[str, Any]:
     except RecursionError:
         line, sentence = None, "nested too deeply"
     except ValueError as error:
-        found = re.search(r"\s*\(at line (\d+), column \d+\)|\s*\(at end of document\)", str(error))
-        line = int(found[1]) if found and found[1] else text.count("\n") + 1 if found else None
-        sentence = str(error)[: found.start()] if found else str(error)
+        position = re.search(r"\s*\(at line (\d+), column \d+\)|\s*\(at end of document\)", str(error))
+        line = int(position[1]) if position and position[1] else text.count("\n") + 1 if position else None
+        sentence = str(error)[: position.start()] if position else str(error)
     sentence = sentence[:1].lower() + sentence[1:200]
     raise ScenarioError([Problem(file, line, "", f"is not TOML: {sentence}")])
 

@@ -48,36 +48,36 @@ class ModelReader:
         self.report = context.report
         self._names = context.names
 
-    def unique_name(self, given: str | None, default: str, key: str) -> str:
+    def unique_name(self, name: str | None, default: str, key: str) -> str:
         """The model's name, which no other has.
 
         Args:
-            given: what the table says.
+            name: what the table says.
             default: where it says nothing.
             key: what the default comes from.
         """
-        name = printable((given or default).strip())
-        if given is not None and not name:
+        unique = printable((name or default).strip())
+        if name is not None and not unique:
             self.report.add((*self.place, "name"), "is blank")
-        elif name in self._names:
-            wrong = f"model {self._names[name]} is named {shown(name)} already"
+        elif unique in self._names:
+            wrong = f"model {self._names[unique]} is named {shown(unique)} already"
             self.report.add(
-                (*self.place, "name" if given else key), wrong, "give each model a name of its own"
+                (*self.place, "name" if name else key), wrong, "give each model a name of its own"
             )
-        self._names.setdefault(name, int(self.place[1]))
-        return name
+        self._names.setdefault(unique, int(self.place[1]))
+        return unique
 
 
 def origin_of(raw: Mapping[str, Any], position: int, report: Report) -> str:
     """Where a model comes from, a key of :data:`KEYS`; keys that do not go with it are reported."""
-    given = [key for key in ("factory", "onnx", "checkpoint") if key in raw]
-    origin = given[0] if given else ""
+    origins = [key for key in ("factory", "onnx", "checkpoint") if key in raw]
+    origin = origins[0] if origins else ""
     own = KEYS[origin]
     for key in raw:
         owners = [name for name, keys in KEYS.items() if key in keys]
         if not owners or key in own:
             continue
-        if key in given:
+        if key in origins:
             report.add(("model", position, key), f"there is {origin} already", "one of checkpoint and onnx")
         elif origin:
             report.add(("model", position, key), f"does not go with {origin}", one_of(own))

@@ -122,10 +122,10 @@ class OwnReader(ModelReader):
     ) -> dict[str, Array] | None:
         """The parameters from the one place that gives them; None where they are drawn from the seed."""
         table = self.table
-        given = [key for key in ("weights", "parameters", "seed") if getattr(table, key) is not None]
-        if len(given) > 1:
-            wrong = f"there are {given[0]} already"
-            self.report.add((*self.place, given[1]), wrong, "one of weights, parameters and seed")
+        keys = [key for key in ("weights", "parameters", "seed") if getattr(table, key) is not None]
+        if len(keys) > 1:
+            wrong = f"there are {keys[0]} already"
+            self.report.add((*self.place, keys[1]), wrong, "one of weights, parameters and seed")
         if table.weights is not None:
             place = (*self.place, "weights")
             return read_weights(self.folder, table.weights, shapes, layout, place, self.report)

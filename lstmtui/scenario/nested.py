@@ -97,8 +97,8 @@ def _flatten(value: Any, shape: tuple[int, ...], place: Location, flat: list[Any
 
 def _number(value: Any, place: Location, whole: bool) -> Any:
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        wanted = "a whole number" if whole else "a number"
-        raise DataError(f"must be {wanted}, is {shown(value)}", within=place)
+        kind = "a whole number" if whole else "a number"
+        raise DataError(f"must be {kind}, is {shown(value)}", within=place)
     if whole and not 0 <= value < 1 << 62:
         raise DataError(f"must be 0 or more, is {shown(value)}", within=place)
     try:

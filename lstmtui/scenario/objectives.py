@@ -50,10 +50,10 @@ def read_objective(
         return _checked(Objective(loss, at, None, mask), report)
     if table.target is None:
         return _of_task(loss, at, source, report)
-    found = read_target(table.target, source.input, at != "every", loss == "cross_entropy", folder, report)
-    if found is None:
+    target = read_target(table.target, source.input, at != "every", loss == "cross_entropy", folder, report)
+    if target is None:
         return None
-    return _checked(Objective(loss, at, found[0], _mask(at, source.input) & found[1]), report)
+    return _checked(Objective(loss, at, target[0], _mask(at, source.input) & target[1]), report)
 
 
 def check_output(

@@ -70,9 +70,9 @@ class OnnxReader(StoredReader):
     def _initial(self, layer: OnnxLayer, layout: Layout) -> dict[str, Array]:
         """The scenario's initial states, and the model's own constants for those it leaves out."""
         initial = self.initial(layout)
-        given = self.table.initial is not None
+        is_set = self.table.initial is not None
         for state in {key[-1] + "0" for node in layer.nodes for key in node.computed}:
-            if not given:
+            if not is_set:
                 wrong = f"initial_{state[0]} is worked out by other nodes of the graph, which are not run"
                 allowed = f"say initial = {{ {state} = … }}"
                 self.report.add((*self.place, self.origin), wrong, allowed)

@@ -63,10 +63,10 @@ def read_weights(
         if shapes is None or layout is None:
             return None
         before = len(report)
-        found = {name: tensor.shape for name, tensor in stored.tensors.items()}
-        _compare(found, shapes, layout, place, short(Path(file).name), report)
+        stored_shapes = {name: tensor.shape for name, tensor in stored.tensors.items()}
+        _compare(stored_shapes, shapes, layout, place, short(Path(file).name), report)
         for name in shapes:
-            if name in found and stored.tensors[name].dtype not in FLOATS:
+            if name in stored_shapes and stored.tensors[name].dtype not in FLOATS:
                 wrong = f"{short(Path(file).name)}: {name} is of dtype {stored.tensors[name].dtype}"
                 report.add(place, wrong, f"allowed: {', '.join(FLOATS)}")
         if len(report) > before:
@@ -108,12 +108,12 @@ def _parts(raw: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def _compare(
-    found: Shapes, expected: Shapes, layout: Layout, place: Location, file: str, report: Report
+    shapes: Shapes, expected: Shapes, layout: Layout, place: Location, file: str, report: Report
 ) -> None:
     """Report what is missing, what is not expected, and what has another shape."""
     prefix = f"{file}: " if file else ""
-    missing = [name for name in expected if name not in found]
-    unexpected = [name for name in found if name not in expected]
+    missing = [name for name in expected if name not in shapes]
+    unexpected = [name for name in shapes if name not in expected]
     for name in unexpected[:MOST]:
         meant = closest(name, missing)
         report.add(place, f"{prefix}{shown(name)} is not a parameter of this model", suggestion=meant)
@@ -123,10 +123,10 @@ def _compare(
     if missing:
         more = f" and {len(missing) - MOST} more" if len(missing) > MOST else ""
         report.add(place, f"{prefix}{', '.join(missing[:MOST])}{more} missing")
-    wrong = [name for name in expected if name in found and found[name] != expected[name]]
+    wrong = [name for name in expected if name in shapes and shapes[name] != expected[name]]
     for name in wrong[:MOST]:
-        sentence = f"{prefix}{name} has shape {_shape(found[name])}, {_shape(expected[name])} is expected"
-        report.add(place, sentence, _hint(name, found[name], layout))
+        sentence = f"{prefix}{name} has shape {_shape(shapes[name])}, {_shape(expected[name])} is expected"
+        report.add(place, sentence, _hint(name, shapes[name], layout))
     if len(wrong) > MOST:
         report.add(place, f"{prefix}and {counted(len(wrong) - MOST, 'more parameter')} of another shape")
 

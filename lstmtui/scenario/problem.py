@@ -46,9 +46,9 @@ def closest(word: str, words: Iterable[str]) -> str:
     """The one of `words` that `word` is probably a misspelling of, or an empty string."""
     if len(word) > SHOWN:
         return ""
-    by_folded = {known.lower().replace("-", "_"): known for known in words}
-    found = difflib.get_close_matches(word.lower().replace("-", "_"), by_folded, n=1, cutoff=0.6)
-    return by_folded[found[0]] if found else ""
+    by_folded = {option.lower().replace("-", "_"): option for option in words}
+    matches = difflib.get_close_matches(word.lower().replace("-", "_"), by_folded, n=1, cutoff=0.6)
+    return by_folded[matches[0]] if matches else ""
 
 
 def one_of(words: Iterable[str]) -> str:

@@ -44,9 +44,9 @@ class StoredReader(ModelReader):
 
     def choose(self, layers: Sequence[T], module: str | None) -> T | None:
         """The layer that `module` names, or the only one; None, and reported, where there is none."""
-        known = "; ".join(short_sizes(layer) for layer in layers[:MOST])
+        names = "; ".join(short_sizes(layer) for layer in layers[:MOST])
         more = f"; and {len(layers) - MOST} more" if len(layers) > MOST else ""
-        allowed = f"allowed: {known}{more}"
+        allowed = f"allowed: {names}{more}"
         if not layers:
             self.report.add((*self.place, self.origin), f"{self.shown_file} holds no recurrent layer")
             return None
@@ -54,10 +54,10 @@ class StoredReader(ModelReader):
             wrong = f"missing: {self.shown_file} holds {len(layers)} recurrent layers"
             self.report.add((*self.place, "module"), wrong, allowed)
             return None
-        layer = layers[0] if module is None else next((one for one in layers if one.path == module), None)
+        layer = layers[0] if module is None else next((s for s in layers if s.path == module), None)
         if layer is None:
             wrong = f"{self.shown_file} has no recurrent layer {shown(module)}"
-            meant = short(closest(module or "", (one.path for one in layers)))
+            meant = short(closest(module or "", (s.path for s in layers)))
             self.report.add((*self.place, "module"), wrong, allowed, meant)
         elif layer.layout is None:
             key = self.origin if module is None else "module"
@@ -69,9 +69,9 @@ class StoredReader(ModelReader):
     def check_sizes(self, layout: Layout) -> None:
         """Report sizes that the scenario gives and the file has otherwise, and a size that is too large."""
         for key in _SIZES:
-            given, found = getattr(self.table, key), getattr(layout, key)
-            if given is not None and given != found:
-                wrong = f"is {shown(given)}, {self.shown_file} has {shown(found)}"
+            size, stored_size = getattr(self.table, key), getattr(layout, key)
+            if size is not None and size != stored_size:
+                wrong = f"is {shown(size)}, {self.shown_file} has {shown(stored_size)}"
                 self.report.add((*self.place, key), wrong, "leave it out")
         if count(layout.shapes()) > MAX_ELEMENTS:
             wrong = f"the layer has {count(layout.shapes()):,} parameters"

@@ -81,16 +81,19 @@ class Surroundings:
         Raises:
             DataError: their numbers cannot be read.
         """
-        found = {}
+        arrays = {}
         if self._embedding:
-            found["embedding.weight"] = self._file.read_floats(self._embedding)[:vocabulary]
+            arrays["embedding.weight"] = self._file.read_floats(self._embedding)[:vocabulary]
         if self._head:
             weight = self._file.read_floats(self._head)
             bias = self._head.removesuffix("weight") + "bias"
-            has_bias = bias in self._file.tensors
+            biased = bias in self._file.tensors
             zeros = np.zeros(len(weight), weight.dtype)
-            found |= {"head.weight": weight, "head.bias": self._file.read_floats(bias) if has_bias else zeros}
-        return found
+            arrays |= {
+                "head.weight": weight,
+                "head.bias": self._file.read_floats(bias) if biased else zeros,
+            }
+        return arrays
 
     def _checked_embedding(self, path: str | None, source: Input | None) -> str:
         """The name of the embedding's weight; empty where there is none."""
@@ -136,9 +139,9 @@ class Surroundings:
     def _weight_of(self, path: str, place: Location) -> str:
         """The name of a module's weight matrix; empty, and reported, where there is none."""
         matrices = dict(self._matrices())
-        for known in (path, plain_path(path)):
-            if known in matrices:
-                return f"{known}.weight" if known else "weight"
+        for name in (path, plain_path(path)):
+            if name in matrices:
+                return f"{name}.weight" if name else "weight"
         wrong = f"the checkpoint has no embedding or linear layer {shown(path)}"
         names = [short(name) for name in matrices if name]
         self._report.add(place, wrong, one_of(names[:MOST]) if names else "", closest(path, names))

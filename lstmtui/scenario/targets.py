@@ -42,11 +42,11 @@ def read_target(
             if raw != "next":
                 raise DataError(f"is {shown(raw)}", "allowed: " + _KINDS, closest(raw, ("next",)))
             return _next(source, ids) if source else None
-        found = _given(raw, ids, folder, report)
-        if found is None or source is None:
+        table = _values_of(raw, ids, folder, report)
+        if table is None or source is None:
             return None
-        given, lengths = found
-        target = _fitted(given, source, single, ids)
+        values, lengths = table
+        target = _fitted(values, source, single, ids)
     except DataError as error:
         inside = isinstance(raw, Mapping) and error.within
         report.add_error((*_PLACE, "columns") if inside else _PLACE, error)
@@ -81,7 +81,7 @@ def _next(source: Input, ids: bool) -> tuple[Array, Array]:
     return target, defined
 
 
-def _given(raw: Any, ids: bool, folder: Path, report: Report) -> tuple[Array, Array | None] | None:
+def _values_of(raw: Any, ids: bool, folder: Path, report: Report) -> tuple[Array, Array | None] | None:
     """The target in the shape it is given in, time first, with lengths where they differ; None where the
     table's own mistakes have been reported."""
     if isinstance(raw, Mapping):
@@ -109,25 +109,25 @@ def _ids(array: Array) -> Array:
     return array.astype(np.int64)
 
 
-def _fitted(given: Array, source: Input, single: bool, ids: bool) -> Array:
+def _fitted(target: Array, source: Input, single: bool, ids: bool) -> Array:
     """The target for every timestep and sequence, from one of the shapes it may be given in."""
     steps, batch = source.steps, source.batch
     inner = () if ids else (-1,)
-    if not given.size:
+    if not target.size:
         raise DataError("is empty")
-    if given.ndim == 0:
-        one = given if ids else given[None]
-        return np.broadcast_to(one, (steps, batch, *one.shape)).copy()
-    if given.shape[:2] == (steps, batch) and given.ndim == (2 if ids else 3):
-        return given
-    if batch == 1 and len(given) == steps and given.ndim <= (1 if ids else 2):
-        return given.reshape(steps, 1, *inner)
-    if single and given.shape[0] == batch and given.ndim == (1 if ids else 2):
-        return np.broadcast_to(given, (steps, *given.shape)).copy()
-    if single and batch == 1 and not ids and given.ndim == 1:
-        return np.broadcast_to(given, (steps, 1, len(given))).copy()
+    if target.ndim == 0:
+        value = target if ids else target[None]
+        return np.broadcast_to(value, (steps, batch, *value.shape)).copy()
+    if target.shape[:2] == (steps, batch) and target.ndim == (2 if ids else 3):
+        return target
+    if batch == 1 and len(target) == steps and target.ndim <= (1 if ids else 2):
+        return target.reshape(steps, 1, *inner)
+    if single and target.shape[0] == batch and target.ndim == (1 if ids else 2):
+        return np.broadcast_to(target, (steps, *target.shape)).copy()
+    if single and batch == 1 and not ids and target.ndim == 1:
+        return np.broadcast_to(target, (steps, 1, len(target))).copy()
     outputs = "" if ids else ", O"
     allowed = f"allowed: ({steps}, {batch}{outputs}), as (T, B{outputs})"
     if single:
         allowed += f", or ({batch}{outputs}) for the one timestep"
-    raise DataError(f"has shape {given.shape}", allowed)
+    raise DataError(f"has shape {target.shape}", allowed)

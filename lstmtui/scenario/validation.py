@@ -57,10 +57,10 @@ def known_keys(kind: type[Table]) -> tuple[str, ...]:
     return tuple(field.alias or name for name, field in kind.model_fields.items())
 
 
-def unknown_key(location: Location, known: tuple[str, ...], report: Report) -> str:
+def unknown_key(location: Location, keys: tuple[str, ...], report: Report) -> str:
     """Report an unknown key, and give the one that was probably meant."""
-    meant = closest(str(location[-1]), known)
-    report.add(location, "unknown key", one_of(known), meant)
+    meant = closest(str(location[-1]), keys)
+    report.add(location, "unknown key", one_of(keys), meant)
     return meant
 
 

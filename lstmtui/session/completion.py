@@ -80,11 +80,11 @@ def _after_set(before: list[str], session: Session) -> Iterable[str]:
 
 
 def _in_expression(last: str, session: Session, others: Iterable[str] = ()) -> list[str]:
-    found = _NAME.search(last)
-    if found is None and last[-1:] in (")", "]", *"0123456789"):
+    match = _NAME.search(last)
+    if match is None and last[-1:] in (")", "]", *"0123456789"):
         return []
     names = (*_quantities(session), *FUNCTIONS, *SCALARS, "and", "or", "not", *others)
-    return _beginning(found[0] if found else "", names)
+    return _beginning(match[0] if match else "", names)
 
 
 def _quantities(session: Session) -> tuple[str, ...]:

@@ -79,9 +79,9 @@ def save(session: Session, scenario: str | Path) -> bool:
 
 def state_file(scenario: str | Path) -> Path:
     """Where the breakpoints and watches of a scenario are kept."""
-    given = os.environ.get("LSTMTUI_STATE_DIR")
-    if given:
-        folder = Path(given)
+    directory = os.environ.get("LSTMTUI_STATE_DIR")
+    if directory:
+        folder = Path(directory)
     else:
         from platformdirs import user_state_path
 

@@ -69,14 +69,14 @@ def _check_quantity(name: str, trace: Trace, cursor: Cursor) -> None:
         raise UserError(f"x of layer {cursor.layer} is h of layer {below}: set that, or x of layer 0")
     if name == "y" and (trace.header.output_kind == "custom" or "y" not in trace.arrays):
         raise UserError("y: it was made by code of the model's own, which the trace does not hold")
-    known = ("x", *cell.quantities, "y")
-    if name in known:
+    settable = ("x", *cell.quantities, "y")
+    if name in settable:
         return
-    if name.startswith("d") and name[1:] in known:
+    if name.startswith("d") and name[1:] in settable:
         raise UserError(f"{name} is a derivative; only what the cell computes can be set")
-    near = get_close_matches(name, known, 1)
+    near = get_close_matches(name, settable, 1)
     meant = f"; did you mean {near[0]}?" if near else ""
-    raise UserError(f"{name}: the cell {cell.name} has {', '.join(known[:-1])}{meant}")
+    raise UserError(f"{name}: the cell {cell.name} has {', '.join(settable[:-1])}{meant}")
 
 
 def _timestep(t: int, last: int) -> int:

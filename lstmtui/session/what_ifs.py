@@ -114,8 +114,8 @@ class WhatIfs:
             raise UserError("there are no what-ifs")
         number = max(self._edits) if number is None else number
         if number not in self._edits:
-            there = ", ".join(map(str, self._edits))
-            raise UserError(f"what-if {number}: there is no such what-if; there are: {there}")
+            numbers = ", ".join(map(str, self._edits))
+            raise UserError(f"what-if {number}: there is no such what-if; there are: {numbers}")
         edit = self._edits[number]
         self._change({n: e for n, e in self._edits.items() if n != number}, self._losses, (edit.model,))
         return f"took back what-if {number}: {self.describe(edit)}{self._effect(edit.model)}"

@@ -21,8 +21,8 @@ BLOCK = 1 << 22
 
 
 @contextmanager
-def told(place: Path) -> Iterator[None]:
-    """Say in a sentence what the operating system refuses while a trace is written."""
+def as_user_errors(place: Path) -> Iterator[None]:
+    """Turn what the operating system refuses while a trace is written into a `UserError`."""
     try:
         yield
     except OSError as error:
@@ -64,9 +64,9 @@ class ArrayFile:
         self._written: list[tuple[int, int]] = []
         self._lock = Lock()
         header = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False}
-        with told(file):
+        with as_user_errors(file):
             file.parent.mkdir(parents=True, exist_ok=True)
-        with told(file), file.open("wb") as stream:
+        with as_user_errors(file), file.open("wb") as stream:
             np.lib.format.write_array_header_1_0(stream, header | {"shape": self.shape})
             self._start = stream.tell()
             stream.truncate(self._start + self.dtype.itemsize * int(np.prod(self.shape, dtype=object)))
@@ -101,7 +101,7 @@ class ArrayFile:
         stop = start + len(block)
         if block.shape[1:] != self.shape[1:] or start < 0 or stop > len(self):
             raise ValueError(f"{self.file.name}: {block.shape} at {start} does not fit into {self.shape}")
-        with told(self.file), self.file.open("r+b", buffering=0) as stream:
+        with as_user_errors(self.file), self.file.open("r+b", buffering=0) as stream:
             stream.seek(self._start + start * self._row)
             _write_all(stream, block)
         if self.norms is not None:
@@ -116,7 +116,7 @@ class ArrayFile:
     def write_all(self, values: Array) -> None:
         """Put the whole array, a block at a time."""
         if not self.shape:
-            with told(self.file), self.file.open("r+b", buffering=0) as stream:
+            with as_user_errors(self.file), self.file.open("r+b", buffering=0) as stream:
                 stream.seek(self._start)
                 _write_all(stream, np.ascontiguousarray(values, dtype=self.dtype))
             return
@@ -141,7 +141,7 @@ class ArrayFile:
 
     def flush(self) -> None:
         """Wait until everything is on disk."""
-        with told(self.file), self.file.open("r+b") as stream:
+        with as_user_errors(self.file), self.file.open("r+b") as stream:
             os.fsync(stream.fileno())
 
     @property

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from lstmtui.errors import UserError
-from lstmtui.trace.array_file import ArrayFile, told
+from lstmtui.trace.array_file import ArrayFile, as_user_errors
 from lstmtui.trace.claim import Claim
 from lstmtui.trace.file_lock import beat, hold
 from lstmtui.trace.lease import remove_unread
@@ -68,7 +68,7 @@ class TraceDirectory:
         self._models: list[Model] = []
         self._published = 0.0
         self._shown: list[dict[str, Any]] = []
-        with told(self.target):
+        with as_user_errors(self.target):
             self._claim = _claim(self.target)
             try:
                 (self.target / self._data).mkdir()
@@ -88,7 +88,7 @@ class TraceDirectory:
         if now - self._published < BETWEEN or self._lock.closed:
             return
         entries = [entry for model in self._models if (entry := model.entry()) is not None]
-        with told(self.target):
+        with as_user_errors(self.target):
             beat(self._lock)
             if entries and entries != self._shown:
                 write_manifest(self.target / LIVE, self._data, entries, several=self._several)
@@ -98,7 +98,7 @@ class TraceDirectory:
     def finish(self) -> None:
         """Put the trace in the place of what was there, once all of it is on disk."""
         entries = [entry for model in self._models if (entry := model.entry()) is not None]
-        with told(self.target):
+        with as_user_errors(self.target):
             for model in self._models:
                 for file in model.files():
                     file.flush()

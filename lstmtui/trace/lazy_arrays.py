@@ -33,33 +33,33 @@ class LazyArrays(Mapping[str, Array]):
     """
 
     def __init__(
-        self, folder: Path, known: Mapping[str, Any], *, growing: bool = False, lease: Lease | None = None
+        self, folder: Path, entries: Mapping[str, Any], *, growing: bool = False, lease: Lease | None = None
     ) -> None:
-        self._folder, self._known, self._growing, self._lease = folder, known, growing, lease
+        self._folder, self._entries, self._growing, self._lease = folder, entries, growing, lease
         self._open = dict[str, Array]()
 
     def __getitem__(self, key: str) -> Array:
         if key not in self._open:
-            self._open[key] = self._map(key, self._known[key])
+            self._open[key] = self._map(key, self._entries[key])
         return self._open[key]
 
     def __contains__(self, key: object) -> bool:
-        return key in self._known
+        return key in self._entries
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
+        return iter(self._entries)
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._entries)
 
     def put(self, arrays: Mapping[str, Array]) -> None:
         """Give arrays that have no file of their own."""
-        self._known = {**self._known, **arrays}
+        self._entries = {**self._entries, **arrays}
         self._open |= arrays
 
     def map_all(self) -> None:
         """Map every array now: they then stay readable when the trace on disk is replaced."""
-        for key in self._known:
+        for key in self._entries:
             _ = self[key]
         self._lease = None
 

@@ -70,8 +70,8 @@ class Trace:
     @property
     def lengths(self) -> Array:
         """The number of timesteps of each sequence, shape (B,)."""
-        given = self.arrays.get("lengths")
-        return np.full(self.batch, self.steps) if given is None else given
+        lengths = self.arrays.get("lengths")
+        return np.full(self.batch, self.steps) if lengths is None else lengths
 
     def cell(self, layer: int = 0) -> Cell:
         """The cell of a layer."""
@@ -96,8 +96,8 @@ class Trace:
         """
         key = self._key(quantity, layer, direction)
         if key not in self.arrays:
-            known = quantity.removeprefix("d") in ("x", "y", *self.cell(layer).quantities)
-            why = self.absent(layer) if known else ""
+            is_known = quantity.removeprefix("d") in ("x", "y", *self.cell(layer).quantities)
+            why = self.absent(layer) if is_known else ""
             why = why or f"layer {layer} has {', '.join(self.quantities(layer))}"
             raise UserError(f"{quantity}: not in this trace; {why}")
         return self.arrays[key]

@@ -22,11 +22,11 @@ def shape_problems(header: Header, arrays: Mapping[str, Any]) -> list[str]:
     """
     if header.steps < 1 or header.batch < 1 or not header.layers:
         return ["it has no timesteps, no sequences or no layers"]
-    found = {key: _shape_of(entry) for key, entry in arrays.items()}
-    problems = [f"an array is named {key!r}" for key in found if _is_unsafe(key)]
+    shapes = {key: _shape_of(entry) for key, entry in arrays.items()}
+    problems = [f"an array is named {key!r}" for key in shapes if _is_unsafe(key)]
     for key, expected in {**_run_shapes(header), **_other_shapes(header)}.items():
-        if key in found and not _fits(found[key], expected):
-            problems.append(f"{key} has shape {found[key]}, not {_written(expected)}")
+        if key in shapes and not _fits(shapes[key], expected):
+            problems.append(f"{key} has shape {shapes[key]}, not {_written(expected)}")
     return problems
 
 

@@ -74,7 +74,7 @@ class TraceWriter:
         self._write_whole(arrays or {})
 
     @property
-    def given(self) -> dict[str, Array]:
+    def whole(self) -> dict[str, Array]:
         """The arrays that were given whole, as copies."""
         return {k: self._arrays[k].read_all() for k in self._whole if not k.startswith(EXTENT)}
 

@@ -65,7 +65,7 @@ def value_in_focus(session: Session, number: int | None, entry: Entry | None = N
     if number in (2, 5, 9):
         numbers = numbers_at(session.view)
         if number == 2 and session.cell.gates:
-            numbers = tuple(one for one in numbers if one.quantity in session.cell.gates)
+            numbers = tuple(n for n in numbers if n.quantity in session.cell.gates)
         return f"unit {cursor.unit} at t={cursor.t}", unit_text(numbers)
     quantity = _VECTORS.get(number or 0, "h")
     if quantity == "c" and "c" not in session.cell.states:
@@ -77,10 +77,10 @@ def value_in_focus(session: Session, number: int | None, entry: Entry | None = N
 def unit_text(numbers: Sequence[Numbers]) -> str:
     """A line for each quantity, `f = 0.87`, and for each derivative, `df = -0.01`."""
     lines = []
-    for one in numbers:
-        lines.append(f"{one.quantity} = {exact(one.value)}")
-        if one.derivative is not None:
-            lines.append(f"d{one.quantity} = {exact(one.derivative)}")
+    for number in numbers:
+        lines.append(f"{number.quantity} = {exact(number.value)}")
+        if number.derivative is not None:
+            lines.append(f"d{number.quantity} = {exact(number.derivative)}")
     return "\n".join(lines)
 
 
@@ -89,7 +89,7 @@ def exact(value: object) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
     if isinstance(value, np.ndarray):
-        return "[" + ", ".join(exact(one) for one in value) + "]"
+        return "[" + ", ".join(exact(item) for item in value) + "]"
     number = float(value)  # type: ignore[arg-type]
     single = np.float32(number) if abs(number) < 3e38 else number
     return str(single) if float(single) == number else repr(number)

@@ -16,7 +16,7 @@ from lstmtui.view.view import View
 
 __all__ = ["BAD", "FINE", "LOOK", "NAMES", "SEVERITIES", "Verdict", "diagnose", "diagnose_trace", "worst"]
 
-_known: WeakKeyDictionary[Trace, tuple[Verdict, ...]] = WeakKeyDictionary()
+_verdicts: WeakKeyDictionary[Trace, tuple[Verdict, ...]] = WeakKeyDictionary()
 
 
 @query()
@@ -27,13 +27,13 @@ def diagnose(view: View) -> tuple[Verdict, ...]:
 
 def diagnose_trace(trace: Trace) -> tuple[Verdict, ...]:
     """Every verdict on a run: what is bad first, then what is worth a look, then what is fine."""
-    if trace not in _known:
-        found = list(finite_verdicts(trace))
+    if trace not in _verdicts:
+        verdicts = list(finite_verdicts(trace))
         for index, layer in enumerate(trace.layers):
             for direction in layer.directions:
                 for family in (gate_verdicts, memory_verdicts, gradient_verdicts, padding_verdicts):
-                    found += family(trace, index, direction)
+                    verdicts += family(trace, index, direction)
         names = list(NAMES)
-        found.sort(key=lambda v: (-SEVERITIES.index(v.severity), names.index(v.name)))
-        _known[trace] = tuple(found)
-    return _known[trace]
+        verdicts.sort(key=lambda v: (-SEVERITIES.index(v.severity), names.index(v.name)))
+        _verdicts[trace] = tuple(verdicts)
+    return _verdicts[trace]

@@ -45,6 +45,6 @@ def largest_of(
     largest: Array | None = None
     with np.errstate(all="ignore"):
         for block in blocks_of(trace, layer, direction, names):
-            here = np.abs(function(*block.values)).max(axis=0, initial=0.0)
-            largest = here if largest is None else np.maximum(largest, here)
+            block_largest = np.abs(function(*block.values)).max(axis=0, initial=0.0)
+            largest = block_largest if largest is None else np.maximum(largest, block_largest)
     return np.zeros(0) if largest is None else largest

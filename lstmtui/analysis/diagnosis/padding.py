@@ -88,9 +88,9 @@ def _held(x: Array) -> Array:
         start = max(0, stop - _BLOCK)
         differs = (np.asarray(x[start:stop]) != end).any(axis=2)
         last = np.where(differs.any(axis=0), stop - start - 1 - differs[::-1].argmax(axis=0), -1)
-        found = going & (last >= 0)
-        held[found] = steps - 1 - (start + last[found])
-        going &= ~found
+        ended = going & (last >= 0)
+        held[ended] = steps - 1 - (start + last[ended])
+        going &= ~ended
         if not going.any():
             break
     return held

@@ -68,10 +68,10 @@ def _unwritten(trace: Trace, layer: int, direction: str, written: Array) -> Verd
 
 def _unread(trace: Trace, layer: int, direction: str) -> Verdict | None:
     unread: list[Array] = []
-    place, there = (layer, direction), trace.quantities(layer)
+    place, recorded = (layer, direction), trace.quantities(layer)
     if "o" in trace.cell(layer).rows:
         unread.append(largest_of(trace, *place, ["o"], np.positive) < CLOSED)
-    if "dh" in there and not trace.layers[layer].proj_size:
+    if "dh" in recorded and not trace.layers[layer].proj_size:
         derivative = largest_of(trace, *place, ["dh"], np.positive)
         most = float(derivative.max(initial=0.0))
         if most > 0 and np.isfinite(most):

@@ -115,7 +115,7 @@ def _norm_plot(context: QueryContext, answer: NormPlot | None) -> bool:
     pixels, shape = context.arguments["pixels"], answer.envelope
     return (
         all(_array(end, "f", pixels) for end in (shape.low, shape.high))
-        and all(_array(truth, _TRUTHS, pixels) for truth in (shape.given, shape.joined))
+        and all(_array(truth, _TRUTHS, pixels) for truth in (shape.has_value, shape.joined))
         and _array(answer.marks, "u", context.arguments["cells"])
     )
 

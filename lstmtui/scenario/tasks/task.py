@@ -73,9 +73,9 @@ class Task:
     """The shortest length for given options."""
     options: Mapping[str, Option] = field(default_factory=dict)
 
-    def settings(self, given: Mapping[str, float]) -> dict[str, float]:
+    def settings(self, options: Mapping[str, float]) -> dict[str, float]:
         """Every option, as given or by default."""
-        return {name: given.get(name, option.default) for name, option in self.options.items()}
+        return {name: options.get(name, option.default) for name, option in self.options.items()}
 
 
 Generator: TypeAlias = "np.random.Generator"

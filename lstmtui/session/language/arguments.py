@@ -131,19 +131,19 @@ def compared(line: Reader) -> Arguments:
 def seconds(line: Reader) -> Arguments:
     """(a float from 0 to an hour,)."""
     at = line.at
-    given = line.number("the pause")
-    if not 0 <= given <= LONGEST_PAUSE:
+    pause = line.number("the pause")
+    if not 0 <= pause <= LONGEST_PAUSE:
         line.fail(f"a pause lasts 0 to {LONGEST_PAUSE:.0f} seconds", at)
-    return (given,)
+    return (pause,)
 
 
 def _changed_quantity(line: Reader) -> str:
     at = line.at
-    found = line.take(_NAME)
-    if found is None:
+    match = line.take(_NAME)
+    if match is None:
         line.fail("a quantity is missing, as in set f[3] = 1.0")
-    name = found[0]
-    settable = [known for known in quantity_names() if not _is_derivative(known)]
+    name = match[0]
+    settable = [quantity for quantity in quantity_names() if not _is_derivative(quantity)]
     if _is_derivative(name):
         line.fail(f"{name} is a derivative; only what the cell computes can be set", at, name[1:])
     if name not in settable:

@@ -49,8 +49,8 @@ class ScriptError(UserError):
 
 def closest(word: str, words: Iterable[str]) -> str:
     """The one of `words` that `word` is probably a misspelling of, or an empty string."""
-    found = difflib.get_close_matches(word.lower()[:SHOWN], list(words), n=1, cutoff=0.6)
-    return found[0] if found else ""
+    matches = difflib.get_close_matches(word.lower()[:SHOWN], list(words), n=1, cutoff=0.6)
+    return matches[0] if matches else ""
 
 
 def shown(word: str) -> str:

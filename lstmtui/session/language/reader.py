@@ -48,66 +48,66 @@ class Reader:
 
     def word(self, missing: str) -> str:
         """The next word; `missing` is the mistake where there is none."""
-        found = _WORD.match(self.text, self.at)
-        if found is None:
+        match = _WORD.match(self.text, self.at)
+        if match is None:
             self.fail(missing)
-        self._move(found.end())
-        return found[0]
+        self._move(match.end())
+        return match[0]
 
     def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """What the pattern matches next, if it does."""
-        found = pattern.match(self.text, self.at)
-        if found:
-            self._move(found.end())
-        return found
+        match = pattern.match(self.text, self.at)
+        if match:
+            self._move(match.end())
+        return match
 
     def keyword(self, *words: str) -> str:
         """One of the words, or a mistake with the nearest of them."""
         at = self.at
         either = " or ".join(words)
-        found = self.word(f"{either} is missing")
-        if found not in words:
-            self.fail(f"{shown(found)} instead of {either}", at, closest(found, words))
-        return found
+        word = self.word(f"{either} is missing")
+        if word not in words:
+            self.fail(f"{shown(word)} instead of {either}", at, closest(word, words))
+        return word
 
     def optional(self, word: str) -> bool:
         """Whether the next word is this one, which is then read."""
-        found = _WORD.match(self.text, self.at)
-        if found is None or found[0] != word:
+        match = _WORD.match(self.text, self.at)
+        if match is None or match[0] != word:
             return False
-        self._move(found.end())
+        self._move(match.end())
         return True
 
     def whole(self, name: str, least: int | None = 0) -> int:
         """The next word as a whole number of at least `least`; None: of any sign."""
         at = self.at
-        found = self.word(f"{name} is missing: a whole number")
-        if not _WHOLE.fullmatch(found):
-            self.fail(f"{name} is a whole number, not {shown(found)}", at)
-        if len(found) > 16 or abs(int(found)) > LARGEST:
-            self.fail(f"{name} is too large: {shown(found)}", at)
-        if least is not None and int(found) < least:
-            self.fail(f"{name} must be {least} or more, is {found}", at)
-        return int(found)
+        word = self.word(f"{name} is missing: a whole number")
+        if not _WHOLE.fullmatch(word):
+            self.fail(f"{name} is a whole number, not {shown(word)}", at)
+        if len(word) > 16 or abs(int(word)) > LARGEST:
+            self.fail(f"{name} is too large: {shown(word)}", at)
+        if least is not None and int(word) < least:
+            self.fail(f"{name} must be {least} or more, is {word}", at)
+        return int(word)
 
     def number(self, name: str) -> float:
         """The next word as a number, which may be inf or nan."""
         at = self.at
-        found = self.word(f"{name} is missing: a number")
-        if not _NUMBER.fullmatch(found):
-            self.fail(f"{name} is a number, not {shown(found)}", at)
-        value = float(found)
-        if math.isinf(value) and "inf" not in found:
-            self.fail(f"{name} is too large: {shown(found)}", at)
+        word = self.word(f"{name} is missing: a number")
+        if not _NUMBER.fullmatch(word):
+            self.fail(f"{name} is a number, not {shown(word)}", at)
+        value = float(word)
+        if math.isinf(value) and "inf" not in word:
+            self.fail(f"{name} is too large: {shown(word)}", at)
         return value
 
     def rest(self, missing: str) -> str:
         """Everything that is left."""
         if self.done:
             self.fail(missing)
-        found = self.text[self.at :]
+        text = self.text[self.at :]
         self._move(len(self.text))
-        return found
+        return text
 
     def expression(self, missing: str, stop: int | None = None) -> Expression:
         """What is left before character `stop`; `missing` is the mistake where that is nothing."""
@@ -125,11 +125,11 @@ class Reader:
     def condition(self, missing: str, stop: int | None = None) -> Expression:
         """The same where one value is needed, not one for each unit."""
         start = self.at
-        found = self.expression(missing, stop)
-        if found.vector:
-            meant = f"any({found.text})" if len(found.text) <= SHOWN else ""
+        expression = self.expression(missing, stop)
+        if expression.vector:
+            meant = f"any({expression.text})" if len(expression.text) <= SHOWN else ""
             self.fail("this is a value for each unit; write any(…) or all(…)", start, meant)
-        return found
+        return expression
 
     def end(self, usage: str) -> None:
         """Nothing may be left."""

@@ -78,12 +78,12 @@ class DiagnosisPanel(Panel):
     @work(thread=True, exclusive=True, group="diagnosis", exit_on_error=False)
     def _read(self, view: View) -> None:
         try:
-            found = self.Found(diagnose(view))
+            message = self.Found(diagnose(view))
         except UserError as error:
-            found = self.Found((), str(error))
+            message = self.Found((), str(error))
         except Cancelled:
             return
-        self.post_message(found)
+        self.post_message(message)
 
     @on(Found)
     def _found(self, event: Found) -> None:

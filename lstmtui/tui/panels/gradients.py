@@ -55,8 +55,8 @@ class GradientPanel(Panel):
             pixels = columns.used if self.look.ascii else 2 * columns.used
             series = _series(session, pixels, columns.used)
             self.plot.set_series(series, steps, columns, gutter=GUTTER, log=True)
-            there = "dh" in session.trace.quantities(cursor.layer)
-            why = "" if there else session.trace.absent(cursor.layer)
+            has_derivatives = "dh" in session.trace.quantities(cursor.layer)
+            why = "" if has_derivatives else session.trace.absent(cursor.layer)
             self.set_title(self.TITLE, f"no derivatives: {printable(why)}" if why else "")
             self.drawn()
         self.steps = steps

@@ -65,12 +65,12 @@ def value_lines(numbers: Sequence[Numbers], notation: Notation, *, changed: bool
     was = f" {'was':>8}" if changed else ""
     number = partial(notation.number, width=8)
     lines: list[Spans] = [((f"{'':5} {'value':>8}{was} {'∂L total':>8} {'‖·‖':>8}", "muted"),)]
-    for one in numbers:
-        recorded = "" if one.recorded is None else f" {number(one.recorded):>8}"
+    for row in numbers:
+        recorded = "" if row.recorded is None else f" {number(row.recorded):>8}"
         none = "-" if notation.ascii else "–"
-        derivative = none if one.derivative is None else number(one.derivative)
-        text = f" {number(one.value):>8}{recorded} {derivative:>8} {number(one.norm):>8}"
-        lines.append(((f"{one.quantity:5}", one.quantity), (text, "number")))
+        derivative = none if row.derivative is None else number(row.derivative)
+        text = f" {number(row.value):>8}{recorded} {derivative:>8} {number(row.norm):>8}"
+        lines.append(((f"{row.quantity:5}", row.quantity), (text, "number")))
     return lines
 
 
@@ -84,10 +84,10 @@ def route_lines(survivals: Survivals, notation: Notation) -> list[Spans]:
     return lines
 
 
-def reach_lines(found: Horizon, unit: int, notation: Notation) -> list[Spans]:
+def reach_lines(horizon: Horizon, unit: int, notation: Notation) -> list[Spans]:
     """How far memory goes: of the unit, and of the gradient."""
     lines: list[Spans] = []
-    halves, reach = found.half_lives, found.reach
+    halves, reach = horizon.half_lives, horizon.reach
     if halves is not None and unit < len(halves):
         steps = notation.number(float(halves[unit]))
         lines.append(((f"unit {unit} forgets half in {steps} timesteps", "text"),))

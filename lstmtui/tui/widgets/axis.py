@@ -48,10 +48,10 @@ class Axis:
         first, last = math.ceil(self.low), math.floor(self.high)
         step = max(1, math.ceil((last - first) / max(1, (rows - 1) // 2)))
         powers = np.arange(last, first - 1, -step)
-        found: dict[int, str] = {}
+        labels: dict[int, str] = {}
         for power, row in zip(powers.tolist(), self.row_of(powers.astype(float), rows).tolist(), strict=True):
-            found.setdefault(row, f"1e{power}" if look.ascii else "10" + str(power).translate(_SUPERSCRIPTS))
-        return found
+            labels.setdefault(row, f"1e{power}" if look.ascii else "10" + str(power).translate(_SUPERSCRIPTS))
+        return labels
 
 
 def fit_axis(

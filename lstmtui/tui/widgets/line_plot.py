@@ -116,7 +116,7 @@ class Plot:
         """Timesteps on the page."""
         if self.timesteps is not None:
             return self.timesteps
-        return max((len(one.values) for one in self.series if isinstance(one.values, np.ndarray)), default=0)
+        return max((len(s.values) for s in self.series if isinstance(s.values, np.ndarray)), default=0)
 
     def map(self, width: int) -> ColumnMap:
         """Where the timesteps are, right of the gutter."""
@@ -130,34 +130,34 @@ def plot_lines(plot: Plot, width: int, height: int, look: Look) -> list[Spans]:
     if not plot.series or not cells or not plot.length:
         return []
     pixels = cells if look.ascii else 2 * cells
-    shapes = [_norm_plot(one, plot, pixels, cells) for one in plot.series]
-    drawn = [_drawn(one, line.envelope, line.marks) for one, line in zip(plot.series, shapes, strict=True)]
+    shapes = [_norm_plot(s, plot, pixels, cells) for s in plot.series]
+    drawn = [_drawn(s, line.envelope, line.marks) for s, line in zip(plot.series, shapes, strict=True)]
     ends = (end for line in shapes for end in (line.envelope.low, line.envelope.high))
     axis = fit_axis(ends, plot.log, plot.low, plot.high)
     return plot_rows(drawn, axis, cells, width, height, plot.gutter, plot.legend, look)
 
 
-def _norm_plot(one: Series, plot: Plot, pixels: int, cells: int) -> NormPlot:
+def _norm_plot(series: Series, plot: Plot, pixels: int, cells: int) -> NormPlot:
     """What a series looks like: of values, worked out; of a norm plot, as many columns as it has."""
-    if isinstance(one.values, NormPlot):
-        return fitted(one.values, pixels, cells)
-    values, kinds = classify(one.values[: plot.length], plot.log)
-    if one.absent is not None:
-        absent = np.asarray(one.absent[: plot.length], bool)
+    if isinstance(series.values, NormPlot):
+        return fitted(series.values, pixels, cells)
+    values, kinds = classify(series.values[: plot.length], plot.log)
+    if series.absent is not None:
+        absent = np.asarray(series.absent[: plot.length], bool)
         values, kinds = np.where(absent, np.nan, values), np.where(absent, 0, kinds).astype(np.uint8)
     shape = envelope(values, plot.length, pixels, step=plot.step, log=plot.log)
     return NormPlot(shape, mark_cells(kinds, plot.length, cells))
 
 
-def _drawn(one: Series, shape: Envelope, marks: NDArray[np.uint8]) -> Drawn:
+def _drawn(series: Series, shape: Envelope, marks: NDArray[np.uint8]) -> Drawn:
     """A series reduced to pixel columns and marks, with the gaps of its dashes."""
-    period, kept = _DASHES[one.style % len(_DASHES)]
-    visible = shape.given | (np.arange(len(shape.given)) % period < kept)
+    period, kept = _DASHES[series.style % len(_DASHES)]
+    visible = shape.has_value | (np.arange(len(shape.has_value)) % period < kept)
     return Drawn(
-        name=one.name,
-        tag=one.tag or chr(ord("A") + one.style % 26),
-        role=one.role,
-        style=one.style,
+        name=series.name,
+        tag=series.tag or chr(ord("A") + series.style % 26),
+        role=series.role,
+        style=series.style,
         low=np.where(visible, shape.low, np.nan),
         high=np.where(visible, shape.high, np.nan),
         joined=shape.joined,

@@ -47,8 +47,8 @@ def plot_rows(
     look: Look,
 ) -> list[Spans]:
     """Every row: the legend where there is room, the dots between axis and letters, and the marks."""
-    named = legend and height >= 4 and any(one.name for one in drawn)
-    marked = _mark_rows([one for one in drawn if one.marks.any()], max(1, height // 3))
+    named = legend and height >= 4 and any(line.name for line in drawn)
+    marked = _mark_rows([line for line in drawn if line.marks.any()], max(1, height // 3))
     rows = max(0, height - named - len(marked))
     texts, owners = (_signs if look.ascii else _dots)(drawn, axis, cells, rows)
     labels = axis.labels(rows, look) if gutter > 1 else {}
@@ -66,13 +66,13 @@ def plot_rows(
     return lines[:height]
 
 
-def _extents(one: Drawn, axis: Axis, rows: int) -> NDArray[np.bool_]:
+def _extents(line: Drawn, axis: Axis, rows: int) -> NDArray[np.bool_]:
     """Which of `rows` dots of each pixel column are set (rows, pixels)."""
-    shown = np.isfinite(one.low)
-    top = np.where(shown, axis.row_of(np.nan_to_num(one.high), rows), rows)
-    bottom = np.where(shown, axis.row_of(np.nan_to_num(one.low), rows), -1)
+    shown = np.isfinite(line.low)
+    top = np.where(shown, axis.row_of(np.nan_to_num(line.high), rows), rows)
+    bottom = np.where(shown, axis.row_of(np.nan_to_num(line.low), rows), -1)
     left, right = np.arange(len(top) - 1), np.arange(1, len(top))
-    joined = one.joined[1:] & shown[1:] & shown[:-1]
+    joined = line.joined[1:] & shown[1:] & shown[:-1]
     # neighbours further apart than a row meet half way
     for a, b in ((left, right), (right, left)):
         gap = np.where(joined, np.maximum(top[b] - bottom[a] - 1, 0), 0)
@@ -86,8 +86,8 @@ def _dots(drawn: Sequence[Drawn], axis: Axis, cells: int, rows: int) -> tuple[li
     """Braille text per row, and the series with the most dots in each character (rows, cells)."""
     codes = np.zeros((rows, cells), np.uint8)
     counts = np.zeros((len(drawn), rows, cells), np.int64)
-    for index, one in enumerate(drawn):
-        dots = _extents(one, axis, rows * 4).reshape(rows, 4, cells, 2)
+    for index, line in enumerate(drawn):
+        dots = _extents(line, axis, rows * 4).reshape(rows, 4, cells, 2)
         codes |= (dots * _BRAILLE[None, :, None, :]).sum(axis=(1, 3), dtype=np.uint8)
         counts[index] = dots.sum(axis=(1, 3))
     points = np.where(codes, codes.astype("<u4") + 0x2800, np.uint32(32)).astype("<u4")
@@ -97,9 +97,9 @@ def _dots(drawn: Sequence[Drawn], axis: Axis, cells: int, rows: int) -> tuple[li
 def _signs(drawn: Sequence[Drawn], axis: Axis, cells: int, rows: int) -> tuple[list[str], NDArray[np.int64]]:
     """One sign per character; where lines cross, the last series is on top."""
     owners = np.full((rows, cells), -1, np.int64)
-    for index, one in enumerate(drawn):
-        owners[_extents(one, axis, rows)] = index
-    signs = [_ASCII_SIGNS[one.style % len(_ASCII_SIGNS)] for one in drawn] + [" "]
+    for index, line in enumerate(drawn):
+        owners[_extents(line, axis, rows)] = index
+    signs = [_ASCII_SIGNS[line.style % len(_ASCII_SIGNS)] for line in drawn] + [" "]
     return ["".join(signs[owner] for owner in row) for row in owners.tolist()], owners
 
 
@@ -116,15 +116,15 @@ def _owned(text: str, owners: NDArray[np.int64], drawn: Sequence[Drawn]) -> Span
 
 def _tags(drawn: Sequence[Drawn], axis: Axis, rows: int) -> dict[int, tuple[str, str]]:
     """The letter of each series by row: where its line ends, or the nearest free row."""
-    found: dict[int, tuple[str, str]] = {}
-    for one in drawn:
-        ends = np.flatnonzero(np.isfinite(one.high))
-        if not ends.size or len(found) >= rows:
+    labels: dict[int, tuple[str, str]] = {}
+    for line in drawn:
+        ends = np.flatnonzero(np.isfinite(line.high))
+        if not ends.size or len(labels) >= rows:
             continue
-        wanted = int(axis.row_of(one.high[ends[-1:]], rows)[0])
-        row = min((r for r in range(rows) if r not in found), key=lambda r: abs(r - wanted))
-        found[row] = (one.tag, one.role)
-    return found
+        end = int(axis.row_of(line.high[ends[-1:]], rows)[0])
+        row = min((r for r in range(rows) if r not in labels), key=lambda r: abs(r - end))
+        labels[row] = (line.tag, line.role)
+    return labels
 
 
 def _tagged(body: Spans, tag: tuple[str, str] | None, cells: int, room: int) -> Spans:
@@ -156,11 +156,11 @@ def _legend(drawn: Sequence[Drawn], gutter: int, room: int, look: Look) -> Spans
 
     def written(sampled: bool) -> Spans:
         spans: list[tuple[str, str]] = [(" " * gutter, "muted")]
-        for one in drawn:
-            sign = _ASCII_SIGNS[one.style % len(_ASCII_SIGNS)]
-            sample = sign * 2 if look.ascii else _SAMPLES[one.style % len(_SAMPLES)]
-            shown = f"{one.tag} {sample} " if sampled else f"{one.tag} "
-            spans += [(shown, one.role), (one.name + (3 if sampled else 2) * " ", "text")]
+        for line in drawn:
+            sign = _ASCII_SIGNS[line.style % len(_ASCII_SIGNS)]
+            sample = sign * 2 if look.ascii else _SAMPLES[line.style % len(_SAMPLES)]
+            shown = f"{line.tag} {sample} " if sampled else f"{line.tag} "
+            spans += [(shown, line.role), (line.name + (3 if sampled else 2) * " ", "text")]
         return tuple(spans)
 
     full = written(True)
@@ -170,7 +170,7 @@ def _legend(drawn: Sequence[Drawn], gutter: int, room: int, look: Look) -> Spans
 
 def _mark_rows(drawn: Sequence[Drawn], most: int) -> list[tuple[str, str, NDArray[np.uint8]]]:
     """(role, letter, marks) per series that has any; beyond `most` rows the last ones share one."""
-    rows = [(one.role, one.tag, one.marks) for one in drawn]
+    rows = [(line.role, line.tag, line.marks) for line in drawn]
     if len(rows) <= most:
         return rows
     several = np.stack([marks for _, _, marks in rows[most - 1 :]])
