@@ -1,7 +1,8 @@
-"""Numpy arrays as everybody uses them: their types, and what must not be written into."""
+"""Numpy arrays as everybody uses them: their types, their norm, and what must not be written into."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,3 +21,49 @@ def read_only(array: Array) -> Array:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+_FEWEST, _MOST = 1e-280, 1e300
+"""Between these a sum of squares has all its digits: no square that counts was too small or too large."""
+
+
+def norm(values: Array) -> Array:
+    """The L2 norm over the last axis in float64, right also for numbers whose squares are 0 or infinite.
+
+    For one vector and for each of many it is the same to the last bit.
+    """
+    wide = np.ascontiguousarray(values, np.float64)
+    with np.errstate(all="ignore"):
+        # Several times as fast as np.linalg.norm with an axis.
+        squares = np.asarray(np.einsum("...i,...i->...", wide, wide))
+        result = np.sqrt(squares)
+        extreme = ~((squares >= _FEWEST) & (squares <= _MOST))
+        if extreme.any():
+            result = np.where(extreme, _scaled_norm(wide), result)
+    return np.asarray(result)
+
+
+def _scaled_norm(values: Array) -> Array:
+    largest = np.abs(values).max(-1, initial=0.0)
+    # Of infinities and NaN, as of 0, the largest is the norm.
+    scale = np.where(np.isfinite(largest) & (largest > 0), largest, 1.0)
+    scaled = values / scale[..., None]
+    sizes = np.sqrt(np.einsum("...i,...i->...", scaled, scaled)) * scale
+    return np.asarray(np.where(np.isfinite(largest), sizes, largest))
+
+
+class RootMeanSquare:
+    """That of all blocks that were added; as `norm`, right for numbers of any size."""
+
+    def __init__(self) -> None:
+        self._norm, self._count = 0.0, 0
+
+    def add(self, values: Array) -> None:
+        """Take in a block of finite values of any shape."""
+        self._norm = math.hypot(self._norm, float(norm(values.ravel())))
+        self._count += values.size
+
+    @property
+    def result(self) -> float:
+        """The root mean square so far; 0 of nothing."""
+        return self._norm / math.sqrt(max(1, self._count))

@@ -6,7 +6,7 @@ import numpy as np
 
 from lstmtui.analysis.divergence import Divergence, first_divergence
 from lstmtui.analysis.windows import Binning, Window, binned, window
-from lstmtui.arrays import Array
+from lstmtui.arrays import Array, RootMeanSquare
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
 from lstmtui.view.query import query
@@ -77,14 +77,14 @@ def difference_limit(view: View, other: Trace, quantity: str) -> float:
 
     Reads the selected sequence of both runs once; it does not depend on t.
     """
-    high, squares, count = 0.0, 0.0, 0
+    high, rms = 0.0, RootMeanSquare()
     for start in range(0, view.last_t + 1, _BLOCK):
         part = difference(view, other, quantity, start, min(start + _BLOCK, view.last_t + 1))
         finite = part.values[part.valid]
         finite = finite[np.isfinite(finite)]
         high = max(high, float(np.abs(finite).max(initial=0.0)))
-        squares, count = squares + float(finite @ finite), count + finite.size
-    return min(high, 3 * float(np.sqrt(squares / max(1, count)))) or 1.0
+        rms.add(finite)
+    return min(high, 3 * rms.result) or 1.0
 
 
 def _minus(a: Array, b: Array) -> Array:

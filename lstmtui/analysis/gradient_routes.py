@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lstmtui.analysis.gradient_split import FROM_ABOVE, Route, Split, norm, total
-from lstmtui.arrays import Vector
+from lstmtui.analysis.gradient_split import FROM_ABOVE, Route, Split, total
+from lstmtui.arrays import Vector, norm
 from lstmtui.cells.notation import UNICODE, Notation
 from lstmtui.errors import UserError
 from lstmtui.trace.keys import array_key

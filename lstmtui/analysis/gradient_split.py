@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstmtui.arrays import Vector
+from lstmtui.arrays import Vector, norm
 from lstmtui.cells.notation import UNICODE, Notation, percent
 
 FROM_ABOVE = "from above"
@@ -51,7 +51,7 @@ class Split:
     @property
     def norms(self) -> tuple[float, ...]:
         """The L2 norm of each route."""
-        return tuple(norm(route.values) for route in self.routes)
+        return tuple(float(norm(route.values)) for route in self.routes)
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -68,7 +68,7 @@ class Split:
     def gap(self) -> float:
         """‖whole − sum of the routes‖ over ‖whole‖: what rounding in the recording comes to."""
         with np.errstate(all="ignore"):
-            missing = norm(self.whole - total(self.routes, self.whole))
+            missing = float(norm(self.whole - total(self.routes, self.whole)))
             return float(np.divide(missing, norm(self.whole))) if missing else 0.0
 
     @property
@@ -110,12 +110,3 @@ def _derivative(state: str, t: int, notation: Notation) -> str:
 def total(routes: tuple[Route, ...], like: Vector) -> Vector:
     """The sum of the routes, shaped as `like` also where there are none."""
     return np.asarray(sum((route.values for route in routes), np.zeros_like(like)))
-
-
-def norm(values: Vector) -> float:
-    """The L2 norm, right for numbers whose squares are not."""
-    with np.errstate(all="ignore"):
-        scale = float(np.abs(values).max(initial=0.0))
-        if scale == 0 or not np.isfinite(scale):
-            return scale
-        return float(np.linalg.norm(values / scale)) * scale

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstmtui.arrays import Array
+from lstmtui.arrays import Array, norm
 from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
 from lstmtui.view.query import query
@@ -81,9 +81,7 @@ def _is_readable(trace: Trace, y: Array) -> bool:
 def _lines(quantity: str, labels: tuple[str, ...], values: Array, present: Array) -> list[Line]:
     channels = values.shape[-1]
     if channels > MOST_CHANNELS:
-        with np.errstate(all="ignore"):
-            size = np.linalg.norm(values.astype(np.float64), axis=-1)
-        return [Line(f"‖{quantity}‖ of {channels}", quantity, size, ~present)]
+        return [Line(f"‖{quantity}‖ of {channels}", quantity, norm(values), ~present)]
     names = labels if len(labels) == channels else tuple(f"{quantity}[{i}]" for i in range(channels))
     if channels == 1 and quantity != "x":
         names = (quantity,)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from lstmtui.analysis.gradient_routes import routes_at
 from lstmtui.analysis.gradient_split import Split, survival
 from lstmtui.analysis.windows import vector
+from lstmtui.arrays import norm
 from lstmtui.cells.notation import UNICODE, Notation
 from lstmtui.errors import UserError
 from lstmtui.view.query import query
@@ -79,10 +78,8 @@ def survivals_at(view: View, notation: Notation = UNICODE) -> Survivals:
 def _numbers(view: View, quantity: str) -> Numbers:
     unit, changed = view.cursor.unit, view.trace is not view.baseline
     values = vector(view, quantity)
-    with np.errstate(all="ignore"):
-        norm = float(np.linalg.norm(values.astype(np.float64)))
     recorded = _recorded(view, quantity) if changed else None
-    return Numbers(quantity, float(values[unit]), recorded, _derivative(view, quantity), norm)
+    return Numbers(quantity, float(values[unit]), recorded, _derivative(view, quantity), float(norm(values)))
 
 
 def _recorded(view: View, quantity: str) -> float:

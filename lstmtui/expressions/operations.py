@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lstmtui.arrays import Array
+from lstmtui.arrays import Array, norm
 
 Operation = Callable[..., Array]
 
@@ -72,11 +72,6 @@ def _steady(function: Operation) -> Operation:
     return computed
 
 
-def _norm(values: Array) -> Array:
-    values = number(values)
-    return np.asarray(np.sqrt(np.sum(values * values, axis=-1, keepdims=True)))
-
-
 def _exact_extreme(function: Operation) -> Operation:
     """max or min over the units, in the precision of the trace."""
 
@@ -121,7 +116,7 @@ _ARITHMETIC: dict[str, Operation] = {
     "max": np.maximum,
 }
 _REDUCTIONS: dict[str, Operation] = {
-    "norm": _norm,
+    "norm": lambda values: norm(number(values))[..., None],
     "mean": lambda values: np.mean(number(values), axis=-1, keepdims=True),
     "sum": lambda values: np.sum(number(values), axis=-1, keepdims=True),
     "min": _exact_extreme(np.min),

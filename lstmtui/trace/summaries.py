@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstmtui.arrays import Array
+from lstmtui.arrays import Array, RootMeanSquare, norm
 
 _BLOCK = 1 << 18
 """Values that are taken together."""
@@ -30,7 +30,7 @@ class RunningExtent:
     def __init__(self) -> None:
         self.stale = False
         """Whether a block was added in place of another, so that the extent has to be taken again."""
-        self._low, self._high, self._squares, self._count = np.inf, -np.inf, 0.0, 0
+        self._low, self._high, self._rms = np.inf, -np.inf, RootMeanSquare()
 
     def add(self, block: Array) -> None:
         """Take in a block of values of any shape."""
@@ -42,18 +42,15 @@ class RunningExtent:
             if not block.size:
                 return
             low, high = block.min(), block.max()
-        values = block.astype(np.float64).ravel()
-        with np.errstate(over="ignore"):
-            self._squares += float(np.einsum("i,i->", values, values))
+        self._rms.add(block)
         self._low, self._high = min(self._low, float(low)), max(self._high, float(high))
-        self._count += values.size
 
     @property
     def result(self) -> Extent:
         """The extent so far."""
-        if not self._count:
+        if self._low > self._high:
             return Extent(0.0, 0.0, 0.0)
-        return Extent(float(self._low), float(self._high), float(np.sqrt(self._squares / self._count)))
+        return Extent(float(self._low), float(self._high), self._rms.result)
 
 
 def has_extent(key: str) -> bool:
@@ -70,11 +67,8 @@ def norms_of(values: Array) -> Array:
     """The L2 norm over the last axis in float64, a block of timesteps at a time."""
     result = np.empty(values.shape[:-1], dtype=np.float64)
     rows = _rows(values)
-    with np.errstate(all="ignore"):
-        for start in range(0, len(values), rows):
-            block = np.asarray(values[start : start + rows], dtype=np.float64)
-            # Several times as fast as np.linalg.norm with an axis.
-            result[start : start + rows] = np.sqrt(np.einsum("...i,...i->...", block, block))
+    for start in range(0, len(values), rows):
+        result[start : start + rows] = norm(values[start : start + rows])
     return result
 
 

@@ -243,3 +243,11 @@ def test_the_value_belongs_to_the_caller(scope: Any) -> None:
     assert isinstance(value, np.ndarray)
     value[:] = 0
     assert compile_expression("max(c)").evaluate(scope, T) == 7
+
+
+@pytest.mark.parametrize("size", [1e-310, 1e-200, 1e200])
+def test_a_norm_of_numbers_whose_squares_are_none_is_no_zero_and_no_infinity(
+    scope_with: Callable[..., Any], size: float
+) -> None:
+    scope = scope_with({"c": np.full((3, 4), size)})
+    assert compile_expression("norm(c)").evaluate(scope, 1) == pytest.approx(2 * size, rel=1e-12, abs=0)

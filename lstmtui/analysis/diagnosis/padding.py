@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lstmtui.analysis.diagnosis.verdict import FEWEST_STEPS, FINE, LOOK, Verdict, severity
-from lstmtui.arrays import Array
+from lstmtui.arrays import Array, norm
 from lstmtui.cells.notation import plain
 from lstmtui.trace import Trace
 
@@ -44,11 +44,11 @@ def padding_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdi
 def _leak(trace: Trace, layer: int, direction: str, padded: Array, is_sure: bool) -> Verdict:
     h, initial = trace.values("h", layer, direction), trace.initial("h", layer, direction)
     norms = trace.norms("h", layer, direction)
-    scale = float(np.sqrt(np.mean(norms**2))) or 1.0
+    scale = float(norm(norms.ravel())) / norms.size**0.5 or 1.0
     leaks = np.zeros(trace.batch)
     for b in np.flatnonzero(padded):
         state = np.asarray(h[trace.steps - int(padded[b]), b], np.float64)
-        leaks[b] = np.linalg.norm(state - initial[b]) / scale
+        leaks[b] = norm(state - initial[b]) / scale
     worst = int(leaks.argmax())
     how = severity(float(leaks[worst]), LEAK_LOOK, LEAK_BAD)
     last = trace.steps - int(padded[worst]) - 1
