@@ -9,12 +9,17 @@ import torch
 
 from lstmtui.arrays import Array
 from lstmtui.capture.arrays import numpy_of
-from lstmtui.capture.changed_scans import run_changed
+from lstmtui.capture.changed_scans import is_there_already, run_changed
 from lstmtui.capture.ending import Ending
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.recorded_stack import RecordedStack
 from lstmtui.capture.variant_arrays import VariantArrays
-from lstmtui.capture.variant_derivatives import derivative_keys, derivatives, layer_derivative_keys
+from lstmtui.capture.variant_derivatives import (
+    derivative_keys,
+    derivatives,
+    layer_derivative_keys,
+    recorded_derivatives,
+)
 from lstmtui.errors import UserError
 from lstmtui.trace import Header, Trace
 from lstmtui.trace.edits import Edit, LossAt
@@ -48,14 +53,17 @@ def rerun(
     try:
         with torch.no_grad():
             arrays = _recorded_values(trace)
-            run_changed(stack, arrays, inner, Progress(progress))
-            header = _finish(stack, ending, arrays, edits, loss_at)
+            is_same = is_there_already(stack, edits)
+            run_changed(stack, arrays, [] if is_same else inner, Progress(progress))
+            header = _finish(stack, ending, arrays, edits, loss_at, is_same)
     except (RuntimeError, IndexError, ValueError, TypeError) as error:
         why = str(error).splitlines()[0]
         raise UserError(f"{trace.name}: cannot be run again: {why}") from error
     if ending.absent:
         return Trace(header, arrays)
     keys = derivative_keys(trace)
+    if is_same and loss_at is None and keys <= set(trace.arrays):
+        return Trace(header, VariantArrays(arrays, keys, lambda: recorded_derivatives(stack, edits)))
     return Trace(header, VariantArrays(arrays, keys, lambda: derivatives(stack, arrays, inner, ending)))
 
 
@@ -72,13 +80,14 @@ def _finish(
     arrays: dict[str, Array],
     edits: Sequence[Edit],
     loss_at: LossAt | None,
+    is_same: bool,
 ) -> Header:
     """Put y into `arrays`, and say in a header what this run is."""
     h = stack.tensor(stack.last_h(arrays))
     y = ending.y(h)
     recorded = stack.trace.header
     if y is not None and "y" in stack.trace.arrays:
-        arrays["y"] = numpy_of(y) if edits else stack.trace.arrays["y"]
+        arrays["y"] = stack.trace.arrays["y"] if is_same else numpy_of(y)
     loss = ending.loss(h, y)
     why = ending.absent
     if y is None and not why:

@@ -75,6 +75,15 @@ def derivatives(
     return found
 
 
+def recorded_derivatives(stack: RecordedStack, edits: Sequence[Edit]) -> dict[str, Array]:
+    """The same of a run that the edits have changed in no number: as recorded."""
+    keys = derivative_keys(stack.trace)
+    result = {key: stack.trace.arrays[key] for key in keys}
+    if _EMBEDDING in keys:
+        result[_EMBEDDING] = _of_embedding(stack, edits, result[array_key("dx", 0, "forward")])
+    return result
+
+
 def _of_ending(
     stack: RecordedStack, arrays: Mapping[str, Array], ending: Ending
 ) -> tuple[dict[str, Array], Tensor]:

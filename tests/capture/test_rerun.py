@@ -186,3 +186,15 @@ def test_stock_modules_can_be_run_again() -> None:
     trace = record(module, noise(2, STEPS, 3, seed=3))
     variant = check(trace, edit("i", 0.0, 2, 4))
     assert np.array_equal(variant.values("y"), variant.values("h", 1))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "lstm_coupled", "gru"])
+def test_an_input_put_in_place_of_itself_changes_no_bit(cell: str) -> None:
+    module, x = random_recurrent(cell, dtype=torch.float32), noise(30, 2, 3, seed=60, dtype=torch.float32)
+    trace = record(module, x)
+    same = rerun(trace, [edit("x", float(x[5, 1, 2]), 5, 5, 2, batch=1)])
+    assert same.header.what_ifs
+    for key in set(trace.arrays):
+        assert np.array_equal(same.arrays[key], trace.arrays[key]), key
+    other = rerun(trace, [edit("x", float(x[5, 1, 2]), 5, 6, 2, batch=1)])
+    assert not np.array_equal(other.values("dx"), trace.values("dx"))

@@ -25,9 +25,11 @@ candidates and still learn; where 95 % are at the limits next to nothing is left
 STUCK_LOOK, STUCK_BAD = 0.1, 0.5
 """Shares of the units of a layer."""
 
-_KEEPERS = ("f", "z")
-"""Gates that are meant to stay open: it is how a unit remembers (Gers, Schmidhuber & Cummins 2000), and a
-bias is often set for it (Tallec & Ollivier 2018). Only their closed side counts."""
+_KEEPERS = {"f": "open", "z": "open"}
+"""Gates that are meant to stay on one side: it is how a unit remembers (Gers, Schmidhuber & Cummins 2000),
+and a bias is often set for it (Tallec & Ollivier 2018). Only their other side counts."""
+_KEEPERS_OF = {"lstm_coupled": {"i": "closed"}}
+"""Those of single cells: with tied gates f = 1 − i, so that what forgets nothing is i near 0."""
 
 
 def squashed(trace: Trace, layer: int) -> tuple[str, ...]:
@@ -54,7 +56,8 @@ class _Spread:
     def __init__(self, trace: Trace, layer: int, direction: str, quantity: str) -> None:
         self.place, self.quantity = (layer, direction), quantity
         self.is_gate = quantity not in ("g", "n", "h")
-        self.counts_open = quantity not in _KEEPERS
+        cell = trace.cell(layer).name
+        self.remembers = _KEEPERS_OF.get(cell, _KEEPERS).get(quantity)
         self.low_end = CLOSED if self.is_gate else -OPEN
         units = trace.layers[layer].hidden_size
         self.low, self.high = np.zeros(units), np.zeros(units)
@@ -74,15 +77,16 @@ class _Spread:
         """The share of timesteps and units at the limits."""
         every = self.rows * len(self.low)
         low, high = float(self.low.sum() / every), float(self.high.sum() / every)
-        share = low + high if self.counts_open else low
-        counted = self.low + self.high if self.counts_open else self.low
+        counted = self.low * (self.remembers != "closed") + self.high * (self.remembers != "open")
+        share = float(counted.sum() / every)
         fullest = np.argsort(-counted, kind="stable")[:3]
         if self.is_gate:
             sides = f"below {CLOSED} in {percent(low)} and above {OPEN} in {percent(high)}"
         else:
             sides = f"beyond ±{OPEN} in {percent(low + high)}"
         how = severity(share, SATURATED_LOOK, SATURATED_BAD)
-        kept = "; open is how it remembers" if not self.counts_open and high > SATURATED_LOOK else ""
+        aside = {"open": high, "closed": low}.get(self.remembers or "", 0.0)
+        kept = f"; {self.remembers} is how it remembers" if aside > SATURATED_LOOK else ""
         return Verdict(
             "saturated",
             how,
@@ -97,8 +101,8 @@ class _Spread:
 
     def stuck(self) -> Verdict:
         """The units that never leave one side."""
-        closed = np.flatnonzero(self.most < self.low_end)
-        opened = np.flatnonzero(self.least > OPEN) if self.counts_open else closed[:0]
+        closed = np.flatnonzero((self.most < self.low_end) & (self.remembers != "closed"))
+        opened = np.flatnonzero((self.least > OPEN) & (self.remembers != "open"))
         units, of = np.union1d(closed, opened), len(self.low)
         sides = [(closed, f"below {self.low_end}"), (opened, f"above {OPEN}")]
         said = [f"{side} in {units_text(which.tolist(), of)}" for which, side in sides if len(which)]

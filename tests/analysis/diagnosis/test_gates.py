@@ -39,6 +39,17 @@ def test_an_open_forget_gate_remembers_and_a_closed_one_is_bad(value: float, sev
     assert only(trace, "stuck", "f").severity == severity
 
 
+@pytest.mark.parametrize(("value", "severity"), [(0.01, FINE), (0.99, BAD)])
+def test_tied_gates_remember_with_a_closed_input_gate(value: float, severity: str) -> None:
+    trace = made("lstm_coupled")
+    trace.arrays["0/forward/i"][:] = value
+    trace.arrays["0/forward/f"][:] = 1 - value
+    verdict = only(trace, "saturated", "i")
+    assert verdict.severity == severity
+    assert verdict.text.endswith("; closed is how it remembers") == (severity == FINE)
+    assert only(trace, "stuck", "i").severity == severity
+
+
 def test_stuck_units_are_named() -> None:
     trace = made("gru")
     trace.arrays["0/forward/r"][:, :, [2, 5]] = 0.999
