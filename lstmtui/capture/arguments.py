@@ -29,13 +29,13 @@ def named_arguments(
     signature = _signature(kind.forward)
     _, *names = signature.parameters
     if not kwargs and 0 < len(args) <= len(names):  # nearly every call, and quickly
-        given = dict(zip(names, args, strict=False))
+        arguments = dict(zip(names, args, strict=False))
     else:
         try:
-            given = signature.bind(module, *args, **kwargs).arguments
+            arguments = signature.bind(module, *args, **kwargs).arguments
         except TypeError:
             return None
-    return {("x" if name == "input" else name): value for name, value in given.items()}
+    return {("x" if name == "input" else name): value for name, value in arguments.items()}
 
 
 def fit(named: Mapping[str, Any]) -> bool:

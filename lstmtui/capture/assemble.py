@@ -129,16 +129,16 @@ def _output(
     """y and dy; where y is the very h of the last layer, one array is both."""
     recording = run.recordings[run.layout.num_layers - 1, "forward"]
     later, is_h = recording.later, recording.values.gave(output)
-    found: dict[str, Entry] = {
+    entries: dict[str, Entry] = {
         "y": arrays[array_key("h", len(layers) - 1, "forward")] if is_h else numpy_of(output)
     }
     if not derivatives:
-        return found
+        return entries
     if later is not None and later.d_output is not None and later.received(d_output):
-        found["dy"] = later.d_output.array()
+        entries["dy"] = later.d_output.array()
     else:
-        found["dy"] = zeros_of(output) if d_output is None else numpy_of(d_output)
-    return found
+        entries["dy"] = zeros_of(output) if d_output is None else numpy_of(d_output)
+    return entries
 
 
 def _in_files(run: ModuleRun, output: Tensor, d_output: Tensor | None, loss: Tensor) -> bool:

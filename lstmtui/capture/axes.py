@@ -79,13 +79,13 @@ class Axes:
             axis: list[Factor] = []
             while waiting and (size_of(axis) < size or (size == 1 and not axis and waiting[0].size == 1)):
                 factor = waiting.pop(0)
-                wanted = size // size_of(axis) if size % size_of(axis) == 0 else 0
+                needed = size // size_of(axis) if size % size_of(axis) == 0 else 0
                 if factor.size == 1 and size > 1:
                     at = factor.start if factor.kind == "time" else at
                     continue
-                if not factor.kind and factor.size > wanted > 1 and not factor.size % wanted:
-                    waiting.insert(0, Factor("", factor.size // wanted))
-                    factor = Factor("", wanted)
+                if not factor.kind and factor.size > needed > 1 and not factor.size % needed:
+                    waiting.insert(0, Factor("", factor.size // needed))
+                    factor = Factor("", needed)
                 axis.append(factor)
             if size_of(axis) != size:
                 is_stretch = self.is_stretch or any(f.kind == "packed" for f in self.factors)

@@ -72,16 +72,16 @@ class CellLoop:
             check_memory(_size(self.run) * (len(self.calls) + _CHECKED), x.dtype)
         result = original(x, hx)
         after = result if isinstance(result, tuple) else (result,)
-        given = after_zeros(after) if hx is None else hx if isinstance(hx, tuple) else (hx,)
-        before = tuple(self._kept(s) for s in given)
+        states = after_zeros(after) if hx is None else hx if isinstance(hx, tuple) else (hx,)
+        before = tuple(self._kept(s) for s in states)
         call = CellCall(self._kept(x), before, parameters, computed_in(x))
         call.after = tuple(self._kept(s, copy=False) for s in after)
         self.calls.append(call)
         self.run.steps = self.run.calls = len(self.calls)
-        states = _Returned.apply(call, self.anchor, *after)  # type: ignore[no-untyped-call]
-        self.run.last_h = states[0].reshape(1, self.run.batch, -1)
+        returned = _Returned.apply(call, self.anchor, *after)  # type: ignore[no-untyped-call]
+        self.run.last_h = returned[0].reshape(1, self.run.batch, -1)
         self.progress.advance(1)
-        return states if isinstance(result, tuple) else states[0]  # type: ignore[no-any-return]
+        return returned if isinstance(result, tuple) else returned[0]  # type: ignore[no-any-return]
 
     def finish(self) -> None:
         """Make the run's recording from the calls; after the loss has been differentiated."""
@@ -126,11 +126,11 @@ class CellLoop:
             torch.stack([_derivative(call, n) for call in calls]).flatten(0, 1).to(final.dtype)
             for n, final in enumerate(finals)
         ]
-        known = gradients_by(sources, zip(finals, incoming, strict=True))
-        for (name, value), gradient in zip(values.items(), known, strict=False):
+        gradients = gradients_by(sources, zip(finals, incoming, strict=True))
+        for (name, value), gradient in zip(values.items(), gradients, strict=False):
             recording.values[name] = value.detach().reshape(shape)
             recording.derivatives[name] = gradient.reshape(shape)
-        rest = known[len(values) :]
+        rest = gradients[len(values) :]
         for n, state in enumerate(cell.states):
             recording.initial[state] = calls[0].before[n]
             recording.initial["d" + state] = rest[n].reshape(shape)[0]
@@ -183,9 +183,9 @@ def _size(run: ModuleRun) -> int:
 
 
 def _derivative(call: CellCall, position: int) -> Tensor:
-    given = call.derivatives[position] if call.derivatives else None
+    derivative = call.derivatives[position] if call.derivatives else None
     after = call.after[position]
-    return torch.zeros_like(after) if given is None else given.detach().reshape(after.shape)
+    return torch.zeros_like(after) if derivative is None else derivative.detach().reshape(after.shape)
 
 
 def _by_parameters(calls: list[CellCall]) -> Iterator[tuple[dict[str, Tensor], list[CellCall]]]:

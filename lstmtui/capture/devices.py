@@ -38,8 +38,8 @@ def resolve_device(name: str) -> torch.device:
         "mps": int(torch.backends.mps.is_available()),
     }
     if (device.index or 0) >= present.get(device.type, 0):
-        found = ", ".join(kind for kind, count in present.items() if count)
-        raise UserError(f"device {name}: not on this machine; found {found}")
+        kinds = ", ".join(kind for kind, count in present.items() if count)
+        raise UserError(f"device {name}: not on this machine; found {kinds}")
     return device
 
 
@@ -102,16 +102,16 @@ def check_disk(values: int, dtype: torch.dtype, place: Path) -> None:
 def found_devices() -> list[tuple[str, str]]:
     """What torch can run on here, as (name, what was found) pairs."""
     threads = f"{torch.get_num_threads()} threads"
-    found = [("cpu", threads)]
+    devices = [("cpu", threads)]
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             properties = torch.cuda.get_device_properties(index)
             memory = properties.total_memory / 2**30
-            found.append((f"cuda:{index}", f"{properties.name}, {memory:.0f} GiB"))
+            devices.append((f"cuda:{index}", f"{properties.name}, {memory:.0f} GiB"))
     else:
         built = "no driver or device" if torch.version.cuda else "this torch is built without CUDA"
-        found.append(("cuda", f"no: {built}"))
+        devices.append(("cuda", f"no: {built}"))
     mps = torch.backends.mps.is_available()
-    found.append(("mps", "yes" if mps else "no: not on this machine"))
-    found.append(("device = auto", str(resolve_device("auto"))))
-    return found
+    devices.append(("mps", "yes" if mps else "no: not on this machine"))
+    devices.append(("device = auto", str(resolve_device("auto"))))
+    return devices

@@ -24,14 +24,14 @@ def gradients_of(
     """
     if not through_functions:
         return torch.autograd.grad(loss, sources, allow_unused=True)
-    found: dict[int, Tensor] = {}
+    gradients: dict[int, Tensor] = {}
     inner = [(at, source) for at, source in enumerate(sources) if not source.is_leaf]
     leaves = [source for source in sources if source.is_leaf]
 
     def keeper(at: int) -> Any:
         def keep(gradient: Tensor | None) -> None:
             if gradient is not None:
-                found[at] = gradient.detach()
+                gradients[at] = gradient.detach()
 
         return keep
 
@@ -39,11 +39,11 @@ def gradients_of(
     try:
         with _gradients_aside([*leaves, *_leaves_of(loss)]):
             torch.autograd.backward(loss)
-            found |= {at: s.grad for at, s in enumerate(sources) if s.is_leaf and s.grad is not None}
+            gradients |= {at: s.grad for at, s in enumerate(sources) if s.is_leaf and s.grad is not None}
     finally:
         for handle in handles:
             handle.remove()
-    return [found.get(at) for at in range(len(sources))]
+    return [gradients.get(at) for at in range(len(sources))]
 
 
 @contextmanager

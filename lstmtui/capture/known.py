@@ -29,9 +29,9 @@ def known_arrays(spec: ModelSpec, source: Input, model: nn.Module, hx: Any) -> d
     if source.lengths is not None:
         arrays["lengths"] = source.lengths
     layout = spec.layout
-    given: tuple[Tensor | None, ...] = hx if isinstance(hx, tuple) else (hx,) * len(layout.cell.states)
+    states: tuple[Tensor | None, ...] = hx if isinstance(hx, tuple) else (hx,) * len(layout.cell.states)
     places = [(index, d) for index in range(layout.num_layers) for d in layout.directions]
-    for state, values in zip(layout.cell.states, given, strict=True):
+    for state, values in zip(layout.cell.states, states, strict=True):
         size = layout.state_size(state)
         whole = torch.zeros(len(places), source.batch, size) if values is None else values
         for place, part in zip(places, whole, strict=True):

@@ -108,12 +108,12 @@ class Later:
             return self._stores
 
     def _run(self) -> tuple[HostStore, HostStore]:
-        there = self._device
-        parameters = {name: p.tensor().to(there) for name, p in self.parameters.items()}
-        states = tuple(s.to(there) for s in self._states)
+        device = self._device
+        parameters = {name: p.tensor().to(device) for name, p in self.parameters.items()}
+        states = tuple(s.to(device) for s in self._states)
         recording = Recording(self._cell, parameters, Progress())
         recording.values, recording.derivatives = stores = HostStore(), HostStore()
-        recording.valid = None if self._valid is None else self._valid.to(there)
+        recording.valid = None if self._valid is None else self._valid.to(device)
         x = self.x.tensor()
         anomalies = torch.autograd.set_detect_anomaly(False)
         with (
@@ -121,12 +121,12 @@ class Later:
             torch.no_grad(),
             anomalies,
             full_precision(states[0]),
-            kernels_in(self.precision, there),
+            kernels_in(self.precision, device),
         ):
             pieces, _ = run_forward(recording, parameters, x, states, fused=True)
             if self._d_states is not None:
                 d_output = None if self.d_output is None else self.d_output.tensor()
-                d_states = tuple(None if d is None else d.to(there) for d in self._d_states)
+                d_states = tuple(None if d is None else d.to(device) for d in self._d_states)
                 run_backward(recording, recording, pieces, x, d_output, d_states)
         return stores
 

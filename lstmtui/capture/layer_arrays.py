@@ -24,10 +24,10 @@ def layers_of(
     """What each layer and direction of each run did, and the gradients of their parameters."""
     arrays: dict[str, Entry] = {}
     layers: list[Layer] = []
-    known = {id(p): name for name, p in named_parameters(module)}
+    names_by_id = {id(p): name for name, p in named_parameters(module)}
     paths = {id(m): path for path, m in named_modules(module)}
     for run in runs:
-        full = _full_names(run, paths[id(run.module)], known)
+        full = _full_names(run, paths[id(run.module)], names_by_id)
         for index in range(run.layout.num_layers):
             for direction in run.layout.directions:
                 recording = run.recordings[index, direction]
@@ -42,15 +42,18 @@ def layers_of(
     return arrays, layers
 
 
-def _full_names(run: ModuleRun, path: str, known: Mapping[int, str]) -> dict[str, str]:
+def _full_names(run: ModuleRun, path: str, names_by_id: Mapping[int, str]) -> dict[str, str]:
     """The names of a run's parameters in the whole module, by the names of its layout.
 
     A parameter that two modules share has the name that `named_parameters` gives it.
     """
     end = "_l0" if isinstance(run.module, nn.RNNCellBase) else ""
-    names = {short: joined(path, short.removesuffix(end)) for short in run.layout.shapes()}
+    full_names = {short: joined(path, short.removesuffix(end)) for short in run.layout.shapes()}
     own = {name: id(p) for name, p in run.module.named_parameters(remove_duplicate=False)}
-    return {short: known.get(own.get(short.removesuffix(end), 0), name) for short, name in names.items()}
+    return {
+        short: names_by_id.get(own.get(short.removesuffix(end), 0), name)
+        for short, name in full_names.items()
+    }
 
 
 def _parameter(recording: Recording, base: str) -> Array:

@@ -93,8 +93,8 @@ class ModuleRun:
             return
         parts = [self, *self.further]
         parities = [p.parity for p in parts]
-        known = [p for p in parities if p is not None]
-        self.parity = max(known, key=lambda p: (p != p, p)) if len(known) == len(parts) else None
+        gaps = [p for p in parities if p is not None]
+        self.parity = max(gaps, key=lambda p: (p != p, p)) if len(gaps) == len(parts) else None
         self.last_h, self.calls = parts[-1].last_h, sum(part.calls for part in parts)
         self.steps = self.length
         self.recordings = {
@@ -128,9 +128,9 @@ def joined_recordings(parts: Sequence[Recording]) -> Recording:
             pairs = zip(derivatives, values, strict=True)
             whole.derivatives[name] = _in_time([torch.zeros_like(v) if d is None else d for d, v in pairs])
     for name in first.parameters:
-        found = [part.parameter_derivatives[name] for part in parts if name in part.parameter_derivatives]
-        if found:
-            whole.parameter_derivatives[name] = torch.stack(found).sum(0)
+        shares = [part.parameter_derivatives[name] for part in parts if name in part.parameter_derivatives]
+        if shares:
+            whole.parameter_derivatives[name] = torch.stack(shares).sum(0)
     return whole
 
 

@@ -21,8 +21,8 @@ def kernel_gap(recordings: Iterable[Recording]) -> float | None:
     None where one of them was run by its equations alone.
     """
     gaps = [recording.gap for recording in recordings]
-    known = [gap for gap in gaps if gap is not None]
-    return float(torch.stack(known).max()) if known and len(known) == len(gaps) else None
+    measured = [gap for gap in gaps if gap is not None]
+    return float(torch.stack(measured).max()) if measured and len(measured) == len(gaps) else None
 
 
 def parity(

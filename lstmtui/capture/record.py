@@ -161,9 +161,9 @@ def _differentiate(
     if not loss.requires_grad:
         return {}, None
     tap.forget_derivatives()
-    found = gradients_of(loss.reshape(()), sources, through_functions=tap.recomputation.is_possible)
-    gradients = {n: g for n, g in zip(named, found[1:], strict=False) if g is not None}
-    return gradients, found[-1] if len(sources) > 1 + len(named) else None
+    derivatives = gradients_of(loss.reshape(()), sources, through_functions=tap.recomputation.is_possible)
+    gradients = {n: g for n, g in zip(named, derivatives[1:], strict=False) if g is not None}
+    return gradients, derivatives[-1] if len(sources) > 1 + len(named) else None
 
 
 def _kind(value: Any) -> str:

@@ -45,8 +45,8 @@ class RecordedStack:
 
     def parameters(self, layer: int, direction: str) -> dict[str, Tensor]:
         """The parameters of a layer and direction by base name."""
-        given = self.trace.layer_parameters(layer, direction)
-        return {base: self.tensor(array) for base, array in given.items()}
+        arrays = self.trace.layer_parameters(layer, direction)
+        return {base: self.tensor(array) for base, array in arrays.items()}
 
     def valid(self, direction: str) -> Tensor | None:
         """bool (T, B, 1) in the order the cell sees time; None where all sequences have T timesteps."""
@@ -90,10 +90,10 @@ class RecordedStack:
                 )
         for index, layer in enumerate(trace.layers):
             for direction in layer.directions:
-                known = trace.layer_parameters(index, direction)
+                parameters = trace.layer_parameters(index, direction)
                 states = ["initial/" + state for state in trace.cell(index).states]
                 needed = [array_key(name, index, direction) for name in ("x", *states)]
-                if set(layer.layout.shapes_of(0)) - set(known) or set(needed) - set(trace.arrays):
+                if set(layer.layout.shapes_of(0)) - set(parameters) or set(needed) - set(trace.arrays):
                     self._refuse(f"its trace lacks parameters or inputs of layer {index}")
             above = trace.arrays[array_key("x", index, "forward")]
             if index and not np.array_equal(above, h_of(trace, trace.arrays, index - 1), equal_nan=True):

@@ -85,8 +85,8 @@ class Recording(Repeatable):
             self.later.forget_derivatives()
         self.initial = {s: self.initial[s] for s in self.cell.states if s in self.initial}
 
-    def add_parameter_derivatives(self, found: dict[str, Tensor]) -> None:
+    def add_parameter_derivatives(self, gradients: dict[str, Tensor]) -> None:
         """A segment's share of the gradients by the parameters."""
-        for name, gradient in found.items():
+        for name, gradient in gradients.items():
             so_far = self.parameter_derivatives.get(name)
             self.parameter_derivatives[name] = gradient if so_far is None else so_far + gradient

@@ -121,7 +121,7 @@ class Replay(nn.Module):
             reached = id(call.module) in self._reached
             autocast = torch.autocast(kind, call.autocast) if call.autocast else nullcontext()
             with autocast, torch.set_grad_enabled(reached):
-                ends = ends_of(plain(*_given(call)))
+                ends = ends_of(plain(*_given_arguments(call)))
             if reached:
                 for position, gradient in call.derivatives.items():
                     total = total + (ends[position] * gradient).sum()
@@ -167,7 +167,7 @@ def _paths_of(calls: list[WatchedCall]) -> dict[int, str]:
     return paths
 
 
-def _given(call: WatchedCall) -> tuple[Any, ...]:
+def _given_arguments(call: WatchedCall) -> tuple[Any, ...]:
     """The arguments up to the last that was given."""
     arguments = list(call.arguments)
     while arguments and arguments[-1] is None:

@@ -76,13 +76,13 @@ def _run_models(
 ) -> Traces:
     traces = Traces()
     for spec in scenario.models:
-        told = _for_model(progress, spec.name)
+        advance = _for_model(progress, spec.name)
         if isinstance(spec, FactorySpec):
-            trace = _run_factory(scenario, spec, told)
+            trace = _run_factory(scenario, spec, advance)
             traces[spec.name] = trace if directory is None else write_trace(directory, spec.name, trace)
         else:
             writer = None if directory is None else TraceWriter(directory, spec.name)
-            traces[spec.name] = _run_model(scenario, spec, told, writer)
+            traces[spec.name] = _run_model(scenario, spec, advance, writer)
     return traces
 
 
@@ -121,8 +121,8 @@ def _run_model(
     extras = _extras(source, objective.target, objective.mask)
     loss = loss_of(objective, device, head=spec.head is not None)
     if writer is not None:
-        known = _header(scenario, spec, known_header(spec, source, device, dtype), default=loss is None)
-        writer.describe(known, known_arrays(spec, source, model, hx) | extras)
+        header = _header(scenario, spec, known_header(spec, source, device, dtype), default=loss is None)
+        writer.describe(header, known_arrays(spec, source, model, hx) | extras)
     trace = record(
         model,
         x.to(dtype) if x.is_floating_point() else x,
@@ -158,11 +158,11 @@ def _header(scenario: Scenario, spec: ModelSpec, header: Header, *, default: boo
     )
 
 
-def _place(wanted: RunSpec) -> tuple[torch.device, torch.dtype]:
+def _place(run: RunSpec) -> tuple[torch.device, torch.dtype]:
     """The device and dtype of a run; MPS has no float64, so "auto" then takes the CPU."""
-    device, dtype = resolve_device(wanted.device), DTYPES[wanted.dtype]
+    device, dtype = resolve_device(run.device), DTYPES[run.dtype]
     if device.type == "mps" and dtype == torch.float64:
-        if wanted.device != "auto":
+        if run.device != "auto":
             raise UserError("device mps: has no float64; use float32, or the cpu")
         device = torch.device("cpu")
     return device, dtype
@@ -199,10 +199,10 @@ def _initial(spec: ModelSpec, device: torch.device, dtype: torch.dtype, batch: i
     count = layout.num_layers * len(layout.directions)
     states = []
     for name in layout.cell.states:
-        given = torch.zeros(count, batch, layout.state_size(name), device=device, dtype=dtype)
+        state = torch.zeros(count, batch, layout.state_size(name), device=device, dtype=dtype)
         if name + "0" in spec.initial:
-            given = given + torch.as_tensor(spec.initial[name + "0"], device=device, dtype=dtype)
-        states.append(given)
+            state = state + torch.as_tensor(spec.initial[name + "0"], device=device, dtype=dtype)
+        states.append(state)
     return tuple(states) if len(states) > 1 else states[0]
 
 

@@ -138,15 +138,15 @@ def run_backward(
         part, device = slice(piece.start, piece.stop), piece.states[0].device
         valid = None if recording.valid is None else recording.valid[part]
         d_now = None if d_output is None else d_output[part].to(device)
-        known = piece.segment.values or recording.values.parts(piece.start, piece.stop)
-        now = known.pop("x") if known else x[part].to(device).contiguous()
-        piece.segment.values = known
-        found = piece.method.backward(now, piece.states, valid, piece.segment, d_now, d_states)
+        values = piece.segment.values or recording.values.parts(piece.start, piece.stop)
+        now = values.pop("x") if values else x[part].to(device).contiguous()
+        piece.segment.values = values
+        segment = piece.method.backward(now, piece.states, valid, piece.segment, d_now, d_states)
         piece.segment.values = {}
-        for name, derivative in found.derivatives.items():
+        for name, derivative in segment.derivatives.items():
             target.derivatives.put(name, piece.start, derivative, steps)
-        target.add_parameter_derivatives(found.parameters)
-        d_states = found.states
+        target.add_parameter_derivatives(segment.parameters)
+        d_states = segment.states
         recording.progress.advance(piece.stop - piece.start)
     target.initial |= {
         "d" + s: d for s, d in zip(recording.cell.states, d_states, strict=True) if d is not None

@@ -70,7 +70,7 @@ def _cell(name: str, parameters: Mapping[str, Tensor]) -> Callable[[Tensor, Stat
     """PyTorch's cell with these parameters; the weights are in its order, biases may be left out."""
 
     def cell(x: Tensor, states: States) -> Any:
-        given = states if len(states) > 1 else states[0]
-        return _CELLS[name](x, given, *parameters.values())
+        hx = states if len(states) > 1 else states[0]
+        return _CELLS[name](x, hx, *parameters.values())
 
     return cell

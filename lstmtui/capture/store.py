@@ -11,7 +11,7 @@ class Store(dict[str, Tensor]):
 
     hands_back = True
     """Whether `parts` gives what was put."""
-    _given: Tensor | None = None
+    _contiguous: Tensor | None = None
     _version = 0
 
     def put(self, quantity: str, start: int, values: Tensor, steps: int) -> None:
@@ -39,12 +39,12 @@ class Store(dict[str, Tensor]):
         tensor = self._whole(quantity)
         if quantity == "h":
             # It is kept, so that no other tensor can come to stand in the same memory.
-            self._given, self._version = tensor, tensor._version
+            self._contiguous, self._version = tensor, tensor._version
         return tensor
 
     def gave(self, tensor: Tensor) -> bool:
         """Whether this is the h that :meth:`whole` gave, as it was then and in the same order."""
-        mine = self._given
+        mine = self._contiguous
         if mine is None or (mine.shape, mine.stride()) != (tensor.shape, tensor.stride()):
             return False
         return (mine.data_ptr(), self._version) == (tensor.data_ptr(), tensor._version)

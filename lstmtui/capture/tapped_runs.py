@@ -176,8 +176,8 @@ class TappedRuns:
         """A run for a call, and the run it belongs to: itself, or an earlier one that it goes on with."""
         before = next((run for run in reversed(self.runs) if run.module is module), None)
         run = _run_of_call(module, call)
-        given = () if hx is None else hx if isinstance(hx, tuple) else (hx,)
-        if before is not None and before.goes_on(given, run.batch, run.lengths, run.graph):
+        states = () if hx is None else hx if isinstance(hx, tuple) else (hx,)
+        if before is not None and before.goes_on(states, run.batch, run.lengths, run.graph):
             last = before.further[-1] if before.further else before
             if single and id(last) in self._steps:
                 return last, before

@@ -75,15 +75,15 @@ class Unrolled:
             part = slice(start, start + SEGMENT)
             now = None if valid is None else valid[part]
             edges.append(unroll(self._cell, self._parameters, x[part], edges[-1], now)[2])
-        found = []
+        parts = []
         for start, before in zip(reversed(starts), reversed(edges), strict=True):
             part = slice(start, start + SEGMENT)
             now, d_now = (None if t is None else t[part] for t in (valid, d_output))
-            found.append(
+            parts.append(
                 backward_segment(self._cell, self._parameters, x[part], before, now, d_now, d_finals)
             )
-            d_finals = found[-1].states
-        return found[0] if len(found) == 1 else _joined(found[::-1])
+            d_finals = parts[-1].states
+        return parts[0] if len(parts) == 1 else _joined(parts[::-1])
 
 
 def run_backwards(
@@ -107,11 +107,13 @@ def run_backwards(
         part = slice(start, start + SEGMENT)
         valid = None if recording.valid is None else recording.valid[part]
         before, observe = recording.edges[start // SEGMENT], shifted(recording.observe, start)
-        found = backward_segment(cell, parameters, x[part], before, valid, d_output[part], d_states, observe)
-        for name, derivative in found.derivatives.items():
+        part_derivatives = backward_segment(
+            cell, parameters, x[part], before, valid, d_output[part], d_states, observe
+        )
+        for name, derivative in part_derivatives.derivatives.items():
             recording.derivatives.put(name, start, derivative, steps)
-        recording.add_parameter_derivatives(found.parameters)
-        d_states = found.states
+        recording.add_parameter_derivatives(part_derivatives.parameters)
+        d_states = part_derivatives.states
         recording.progress.advance(len(d_output[part]))
     recording.initial |= {"d" + s: d for s, d in zip(cell.states, d_states, strict=True)}
 
@@ -142,18 +144,18 @@ def backward_segment(
     products: list[Product] = []
     with torch.enable_grad():
         seen, outputs, finals = unroll(cell, leaves, leaf_x, leaf_states, valid, observe, products=products)
-    wanted = [leaf_x, *leaf_states, *(p for p in leaves.values() if p.requires_grad)]
-    wanted += [value for steps in seen.values() for value in steps]
+    sources = [leaf_x, *leaf_states, *(p for p in leaves.values() if p.requires_grad)]
+    sources += [value for steps in seen.values() for value in steps]
     d_outputs = [None] * len(outputs) if d_output is None else list(d_output)
     pairs = [
         (of, d) for of, d in zip([*outputs, *finals], [*d_outputs, *d_finals], strict=True) if d is not None
     ]
-    found = iter(gradients_by([*wanted, *(p.result for p in products)], pairs))
-    derivatives = {"x": next(found)}
-    d_states = tuple(next(found) for _ in leaf_states)
-    by_parameter = {n: next(found) for n, p in leaves.items() if p.requires_grad}
-    derivatives |= {n: _over_time([next(found) for _ in steps], valid) for n, steps in seen.items()}
-    by_parameter["weight_hh"] = _by_recurrent_weight(leaves["weight_hh"], products, found)
+    gradients = iter(gradients_by([*sources, *(p.result for p in products)], pairs))
+    derivatives = {"x": next(gradients)}
+    d_states = tuple(next(gradients) for _ in leaf_states)
+    by_parameter = {n: next(gradients) for n, p in leaves.items() if p.requires_grad}
+    derivatives |= {n: _over_time([next(gradients) for _ in steps], valid) for n, steps in seen.items()}
+    by_parameter["weight_hh"] = _by_recurrent_weight(leaves["weight_hh"], products, gradients)
     return SegmentDerivatives(derivatives, d_states, by_parameter)
 
 

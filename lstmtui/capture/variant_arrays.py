@@ -23,16 +23,16 @@ class VariantArrays(Mapping[str, Array]):
         promised: frozenset[str],
         derive: Callable[[], Mapping[str, Array]],
     ) -> None:
-        self._known, self._promised, self._derive = dict(values), promised, derive
+        self._values, self._promised, self._derive = dict(values), promised, derive
         self._keys = dict.fromkeys((*values, *sorted(promised)))
         self._lock = Lock()
 
     def __getitem__(self, key: str) -> Array:
         if key in self._promised:
             with self._lock:
-                if key not in self._known:
-                    self._known |= self._derive()
-        return read_only(self._known[key])
+                if key not in self._values:
+                    self._values |= self._derive()
+        return read_only(self._values[key])
 
     def __contains__(self, key: object) -> bool:
         return key in self._keys

@@ -50,13 +50,13 @@ def derivative_keys(trace: Trace) -> frozenset[str]:
 
 
 def derivatives(
-    stack: RecordedStack, arrays: Mapping[str, Array], edits: Sequence[Edit], ending: Ending
+    stack: RecordedStack, values: Mapping[str, Array], edits: Sequence[Edit], ending: Ending
 ) -> dict[str, Array]:
     """Every total derivative and parameter gradient of a run.
 
     Args:
         stack: the model.
-        arrays: the values of the run.
+        values: the values of the run.
         edits: what was changed in it, apart from y.
         ending: its output and loss.
 
@@ -64,15 +64,15 @@ def derivatives(
         UserError: the device cannot do it, for want of memory.
     """
     try:
-        found, d_h = _of_ending(stack, arrays, ending)
+        arrays, d_h = _of_ending(stack, values, ending)
         for layer in reversed(stack.layers):
-            d_h = _of_layer(stack, arrays, edits, layer, d_h, found)
+            d_h = _of_layer(stack, values, edits, layer, d_h, arrays)
     except RuntimeError as error:
         why = str(error).splitlines()[0]
         raise UserError(f"{stack.trace.name}: cannot work out the derivatives: {why}") from error
     if _EMBEDDING in derivative_keys(stack.trace):
-        found[_EMBEDDING] = _of_embedding(stack, edits, found[array_key("dx", 0, "forward")])
-    return found
+        arrays[_EMBEDDING] = _of_embedding(stack, edits, arrays[array_key("dx", 0, "forward")])
+    return arrays
 
 
 def recorded_derivatives(stack: RecordedStack, edits: Sequence[Edit]) -> dict[str, Array]:
@@ -97,14 +97,14 @@ def _of_ending(
     assert loss is not None
     sources = {"h": h, **({} if y is None else {"dy": y})}
     sources |= {"parameter_gradients/" + name: p for name, p in ending.head.items()}
-    found: dict[str, Tensor] = {name: torch.zeros_like(source) for name, source in sources.items()}
+    gradients: dict[str, Tensor] = {name: torch.zeros_like(source) for name, source in sources.items()}
     if loss.requires_grad:
-        gradients = torch.autograd.grad(loss, list(sources.values()), allow_unused=True)
-        found |= {n: g for n, g in zip(sources, gradients, strict=True) if g is not None}
-    d_h = found.pop("h")
+        by_source = torch.autograd.grad(loss, list(sources.values()), allow_unused=True)
+        gradients |= {n: g for n, g in zip(sources, by_source, strict=True) if g is not None}
+    d_h = gradients.pop("h")
     if "y" not in arrays:
-        found.pop("dy", None)
-    return {name: numpy_of(gradient) for name, gradient in found.items()}, d_h
+        gradients.pop("dy", None)
+    return {name: numpy_of(gradient) for name, gradient in gradients.items()}, d_h
 
 
 def _of_layer(
@@ -113,7 +113,7 @@ def _of_layer(
     edits: Sequence[Edit],
     layer: int,
     d_h: Tensor,
-    found: dict[str, Array],
+    results: dict[str, Array],
 ) -> Tensor:
     """Put the derivatives of one layer into `found`; returns those by its x, which both directions read."""
     directions = stack.trace.layers[layer].directions
@@ -126,14 +126,16 @@ def _of_layer(
             if quantity == "x":
                 totals.append(ordered)
             else:
-                found[array_key("d" + quantity, layer, direction)] = numpy_of(ordered)
+                results[array_key("d" + quantity, layer, direction)] = numpy_of(ordered)
         for state in recording.cell.states:
-            found[array_key("initial/d" + state, layer, direction)] = numpy_of(recording.initial["d" + state])
+            results[array_key("initial/d" + state, layer, direction)] = numpy_of(
+                recording.initial["d" + state]
+            )
         names = stack.trace.layers[layer].parameters[direction]
         for base, tensor in recording.parameter_derivatives.items():
-            found["parameter_gradients/" + names[base]] = numpy_of(tensor)
+            results["parameter_gradients/" + names[base]] = numpy_of(tensor)
     d_x = totals[0] if len(totals) == 1 else totals[0] + totals[1]
-    found |= dict.fromkeys((array_key("dx", layer, d) for d in directions), numpy_of(d_x))
+    results |= dict.fromkeys((array_key("dx", layer, d) for d in directions), numpy_of(d_x))
     return d_x
 
 

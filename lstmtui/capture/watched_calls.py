@@ -158,9 +158,9 @@ def ends_of(result: Any) -> list[Tensor]:
 
 def tensors_of(inputs: Any) -> list[Tensor]:
     """The tensors among the arguments of a call, in order."""
-    found: list[Tensor] = []
-    changed(inputs, lambda tensor: found.append(tensor) or tensor)  # type: ignore[func-returns-value]
-    return found
+    tensors: list[Tensor] = []
+    changed(inputs, lambda tensor: tensors.append(tensor) or tensor)  # type: ignore[func-returns-value]
+    return tensors
 
 
 @contextmanager

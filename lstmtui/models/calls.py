@@ -75,15 +75,15 @@ class Call:
         shapes = [(count, batch, self.layout.state_size(name)) for name in names]
         if hx is None:
             return tuple(self.x.new_zeros(shape) for shape in shapes)
-        given = (hx,) if isinstance(hx, Tensor) else tuple(hx)
-        if len(given) != len(names):
-            raise ValueError(f"hx: expected {' and '.join(names)}, found {len(given)} tensors")
+        states = (hx,) if isinstance(hx, Tensor) else tuple(hx)
+        if len(states) != len(names):
+            raise ValueError(f"hx: expected {' and '.join(names)}, found {len(states)} tensors")
         if not self.batched:
-            given = tuple(g.unsqueeze(1) for g in given)
-        for name, state, shape in zip(names, given, shapes, strict=True):
+            states = tuple(g.unsqueeze(1) for g in states)
+        for name, state, shape in zip(names, states, shapes, strict=True):
             if state.shape != shape:
                 raise ValueError(f"hx: {name} must be {shape}, is {tuple(state.shape)}")
-        return given
+        return states
 
     def _checked(self, lengths: Tensor, steps: int, batch: int) -> Tensor:
         if lengths.shape != (batch,):

@@ -44,11 +44,11 @@ def find_layers(
     modules: dict[str, dict[str, str]] = {}
     computed: dict[str, str] = {}
     for name in shapes:
-        if found := _PARAMETER.fullmatch(name):
-            own = modules.setdefault(found["path"] or "", {})
-            own.setdefault(found["base"] + (found["end"] or "_l0"), name)
-        elif found := _COMPUTED.fullmatch(name):
-            computed.setdefault(found["path"] or "", found["new"] or found["old"])
+        if match := _PARAMETER.fullmatch(name):
+            own = modules.setdefault(match["path"] or "", {})
+            own.setdefault(match["base"] + (match["end"] or "_l0"), name)
+        elif match := _COMPUTED.fullmatch(name):
+            computed.setdefault(match["path"] or "", match["new"] or match["old"])
     beside = _beside(shapes, modules, containers or {})
     layers = []
     for path in dict.fromkeys([*modules, *computed]):

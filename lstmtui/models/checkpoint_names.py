@@ -36,16 +36,16 @@ def plain_names(entries: Iterable[Entry]) -> dict[str, Entry]:
     groups: dict[tuple[str, ...], list[str]] = {}
     for containers, name in entries:
         groups.setdefault(containers, []).append(name)
-    found: dict[str, Entry] = {}
+    plain: dict[str, Entry] = {}
     for containers, names in groups.items():
         outer = [key for key in containers if key not in CONTAINERS]
-        plain = _unwrapped(names)
+        unwrapped = _unwrapped(names)
         for name in names:
-            full = ".".join((*outer, plain[name]))
-            if full in found:
-                full = ".".join((*containers, plain[name]))
-            found[full] = (containers, name)
-    return found
+            full = ".".join((*outer, unwrapped[name]))
+            if full in plain:
+                full = ".".join((*containers, unwrapped[name]))
+            plain[full] = (containers, name)
+    return plain
 
 
 def plain_path(path: str) -> str:

@@ -121,14 +121,14 @@ class PickledTensors:
             return UserError(f"{self._name} is refused: it is a pickle of more than tensors; {_ADVICE}")
         if named is None:
             return self._broken("it is damaged or of another kind")
-        wanted = printable(named[1])
-        if wanted == "torch.ScriptObject":
+        callee = printable(named[1])
+        if callee == "torch.ScriptObject":
             return UserError(
                 f"{self._name} is refused: its weights are quantised (packed as torch.ScriptObject); of the "
                 f"model from before that, {_ADVICE}"
             )
         return UserError(
-            f"{self._name} is refused: opening it would call {wanted}, and only tensors are read; {_ADVICE}"
+            f"{self._name} is refused: opening it would call {callee}, and only tensors are read; {_ADVICE}"
         )
 
     def _broken(self, reason: str) -> UserError:

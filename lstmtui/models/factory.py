@@ -54,13 +54,13 @@ def load_weights(module: nn.Module, arrays: Mapping[str, Array], file: str) -> N
     missing = [name for name in own if name not in arrays]
     unexpected = [name for name in arrays if name not in own]
     wrong = [name for name in arrays if name in own and arrays[name].shape != tuple(own[name].shape)]
-    found = []
+    problems = []
     for what, names in (("lacks", missing), ("has no place for", unexpected), ("of another shape:", wrong)):
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            found.append(f"{what} {', '.join(names[:3])}{more}")
-    if found:
-        raise UserError(f"{file} does not fit the model that the factory builds: {'; '.join(found)}")
+            problems.append(f"{what} {', '.join(names[:3])}{more}")
+    if problems:
+        raise UserError(f"{file} does not fit the model that the factory builds: {'; '.join(problems)}")
     module.load_state_dict({name: torch.as_tensor(array) for name, array in arrays.items()})
 
 
@@ -121,8 +121,8 @@ def time_first(
             y = y.transpose(0, 1)
         if y is None or y.dim() != 3 or tuple(y.shape[:2]) != (steps, batch):
             shape = "no tensor" if y is None else f"one of shape {tuple(y.shape)}"
-            wanted = (batch, steps, "O") if batch_first else (steps, batch, "O")
-            axes = ", ".join(map(str, wanted))
+            expected = (batch, steps, "O") if batch_first else (steps, batch, "O")
+            axes = ", ".join(map(str, expected))
             raise UserError(f"the loss needs y of shape ({axes}), and the model returned {shape}")
         least, greatest = sizes
         if y.shape[2] < least or (greatest is not None and y.shape[2] > greatest):

@@ -41,13 +41,13 @@ def loss_of(objective: Objective, device: torch.device, *, head: bool) -> Callab
         y = result[0][mask]
         if target is None:
             return y.sum()
-        wanted = target[mask]
+        targets = target[mask]
         if objective.loss == "cross_entropy":
-            return functional.cross_entropy(y, wanted)
-        wanted = wanted.to(y.dtype)
+            return functional.cross_entropy(y, targets)
+        targets = targets.to(y.dtype)
         if objective.loss == "bce":
-            return functional.binary_cross_entropy_with_logits(y, wanted)
-        return functional.mse_loss(y, wanted)
+            return functional.binary_cross_entropy_with_logits(y, targets)
+        return functional.mse_loss(y, targets)
 
     return loss
 

@@ -40,7 +40,7 @@ class Constants:
         self.inputs = {value.name for value in graph.input} - self._initializers.keys()
         self.makers = {output: node for node in graph.node for output in node.output if output}
         self._folder = folder
-        self._known: dict[str, Array | None] = {}
+        self._evaluated: dict[str, Array | None] = {}
         self._numbers = 0
 
     def array(self, name: str, depth: int = 0) -> Array | None:
@@ -49,23 +49,23 @@ class Constants:
         Raises:
             UserError: it cannot be read, or is too large.
         """
-        if name not in self._known and depth < DEEPEST:
+        if name not in self._evaluated and depth < DEEPEST:
             try:
-                found = self._evaluate(name, depth)
+                array = self._evaluate(name, depth)
             except (ValueError, IndexError, TypeError, OverflowError) as error:
                 raise UserError(f"{printable(name)} cannot be worked out: {printable(str(error))}") from None
-            if found is not None:
-                self._numbers += found.size
+            if array is not None:
+                self._numbers += array.size
                 if self._numbers > MOST_NUMBERS:
                     raise UserError(f"its constants have more than {MOST_NUMBERS:,} numbers")
-            self._known[name] = found
-        return self._known.get(name)
+            self._evaluated[name] = array
+        return self._evaluated.get(name)
 
     def fill(self, name: str, depth: int = 0) -> float | None:
         """The one value that every entry of a name has, whatever its shape; None where there is none."""
-        if (known := self.array(name)) is not None:
-            filled = known.dtype.kind in "fiub" and known.size and (known == known.flat[0]).all()
-            return float(known.flat[0]) if filled else None
+        if (array := self.array(name)) is not None:
+            filled = array.dtype.kind in "fiub" and array.size and (array == array.flat[0]).all()
+            return float(array.flat[0]) if filled else None
         node = self.makers.get(name)
         if node is None or depth > DEEPEST:
             return None
@@ -90,8 +90,8 @@ class Constants:
             return self._constant(settings)
         if node.op_type not in _OPERATIONS:
             return None
-        inputs = [self.array(given, depth + 1) if given else None for given in node.input]
-        if any(value is None and given for value, given in zip(inputs, node.input, strict=True)):
+        inputs = [self.array(input_name, depth + 1) if input_name else None for input_name in node.input]
+        if any(value is None and input_name for value, input_name in zip(inputs, node.input, strict=True)):
             return None
         if sum(value.size for value in inputs if value is not None) > MOST_NUMBERS:
             raise UserError(f"{printable(name)} is made of more than {MOST_NUMBERS:,} numbers")
@@ -110,20 +110,20 @@ def attributes(node: Any) -> dict[str, Any]:
     """The attributes of a node by name, as Python values."""
     from onnx import helper
 
-    found = {}
+    values = {}
     for attribute in node.attribute:
         try:
-            found[attribute.name] = helper.get_attribute_value(attribute)
+            values[attribute.name] = helper.get_attribute_value(attribute)
         except (ValueError, AttributeError):
             raise UserError(f"its attribute {printable(attribute.name)} has no value") from None
-    return found
+    return values
 
 
 def _axes(inputs: Sequence[Array | None], settings: dict[str, Any], at: int = 1) -> tuple[int, ...] | None:
     """The axes, which older opsets have as an attribute and newer ones as an input."""
-    given = inputs[at] if len(inputs) > at else None
-    if given is not None:
-        return tuple(int(axis) for axis in given.reshape(-1))
+    axes = inputs[at] if len(inputs) > at else None
+    if axes is not None:
+        return tuple(int(axis) for axis in axes.reshape(-1))
     return tuple(settings["axes"]) if "axes" in settings else None
 
 

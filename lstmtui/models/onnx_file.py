@@ -76,8 +76,8 @@ def _load(path: Path) -> Any:
 
 def _name(node: Any, taken: Mapping[str, Any]) -> str:
     """A node's own name, or that of its first output, and a number where it is taken."""
-    wanted = node.name or next((output for output in node.output if output), "") or node.op_type
-    name, number = wanted, 2
+    own = node.name or next((output for output in node.output if output), "") or node.op_type
+    name, number = own, 2
     while name in taken:
-        name, number = f"{wanted}_{number}", number + 1
+        name, number = f"{own}_{number}", number + 1
     return name

@@ -45,29 +45,29 @@ class OnnxLayer:
     def parameters(self) -> dict[str, Array]:
         """The parameters by the layout's names; a bias that one of several nodes lacks is zero."""
         assert self.layout is not None
-        found = {}
+        arrays = {}
         for layer, node in enumerate(self.nodes):
             for direction, own in zip(self.layout.directions, node.parameters, strict=True):
                 shapes = self.layout.shapes_of(layer)
                 for base, name in self.layout.names(layer, direction).items():
                     zero = np.zeros(shapes[base], own["weight_hh"].dtype)
-                    found[name] = np.array(own.get(base, zero))
-        return found
+                    arrays[name] = np.array(own.get(base, zero))
+        return arrays
 
     def initial(self) -> dict[str, Array]:
         """h0 and c0 as the nodes' constants give them, each (layers · directions, batch or 1, hidden)."""
         assert self.layout is not None
         shape = (len(self.layout.directions), 1, self.layout.hidden_size)
-        found = {}
+        arrays = {}
         for state in ("h0", "c0"):
-            given = [node.initial.get(state, 0.0) for node in self.nodes]
-            if any(not isinstance(value, float) or value for value in given):
-                parts = [np.full(shape, v, np.float32) if isinstance(v, float) else v for v in given]
+            values = [node.initial.get(state, 0.0) for node in self.nodes]
+            if any(not isinstance(value, float) or value for value in values):
+                parts = [np.full(shape, v, np.float32) if isinstance(v, float) else v for v in values]
                 batch = max(part.shape[1] for part in parts)
-                found[state] = np.concatenate(
+                arrays[state] = np.concatenate(
                     [np.broadcast_to(p, (shape[0], batch, shape[2])) for p in parts]
                 )
-        return found
+        return arrays
 
     def __str__(self) -> str:
         if self.layout is None:
@@ -100,11 +100,11 @@ def _passed(name: str, constants: Constants) -> str:
 
 def stacked(read: Mapping[str, OnnxNode | str], below: Mapping[str, str]) -> list[OnnxLayer]:
     """The nodes, those that are stacked on one another as one layer."""
-    found: list[OnnxLayer] = []
+    layers: list[OnnxLayer] = []
     stacks: dict[str, list[OnnxNode]] = {}
     for name, node in read.items():
         if isinstance(node, str):
-            found.append(OnnxLayer(name, None, node))
+            layers.append(OnnxLayer(name, None, node))
             continue
         lower = stacks.get(below.get(name, ""))
         if lower is not None and _fits_on(node, lower):
@@ -113,7 +113,7 @@ def stacked(read: Mapping[str, OnnxNode | str], below: Mapping[str, str]) -> lis
         else:
             stacks[name] = [node]
     unique = {id(stack): stack for stack in stacks.values()}
-    return found + [layer_of(stack) for stack in unique.values()]
+    return layers + [layer_of(stack) for stack in unique.values()]
 
 
 def _fits_on(node: OnnxNode, lower: Sequence[OnnxNode]) -> bool:

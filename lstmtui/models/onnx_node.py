@@ -79,8 +79,8 @@ def read_node(node: Any, name: str, constants: Constants) -> OnnxNode:
     direction = settings.get("direction", "forward")
     if direction not in _DIRECTIONS:
         raise UserError(f"direction {printable(str(direction))} is none of {', '.join(_DIRECTIONS)}")
-    given = {key: value for key, value in zip(INPUTS[node.op_type], node.input, strict=False) if value}
-    arrays = {key: _weight(key, given, constants) for key in "WRBP" if key in given}
+    inputs = {key: value for key, value in zip(INPUTS[node.op_type], node.input, strict=False) if value}
+    arrays = {key: _weight(key, inputs, constants) for key in "WRBP" if key in inputs}
     for key in "WR":
         if key not in arrays:
             raise UserError(f"has no input {key}")
@@ -88,8 +88,8 @@ def read_node(node: Any, name: str, constants: Constants) -> OnnxNode:
     if "P" in arrays and cell == "lstm_coupled":
         raise UserError("input_forget together with peepholes P is not supported")
     cell = "lstm_peephole" if "P" in arrays else cell
-    initial, computed, notes = _initial(given, settings.get("layout", 0), constants)
-    lengths = constants.array(given["sequence_lens"]) if "sequence_lens" in given else None
+    initial, computed, notes = _initial(inputs, settings.get("layout", 0), constants)
+    lengths = constants.array(inputs["sequence_lens"]) if "sequence_lens" in inputs else None
     parameters = tuple(
         _parameters(node.op_type, cell, {key: array[n] for key, array in arrays.items()})
         for n in range(_DIRECTIONS[direction])
@@ -106,14 +106,14 @@ def _cell(operator: str, settings: Mapping[str, Any]) -> str:
         raise UserError(f"layout {printable(str(settings['layout']))} is neither 0 nor 1")
     directions = _DIRECTIONS.get(settings.get("direction", "forward"), 1)
     usual = _ACTIVATIONS[operator] * directions
-    asked = tuple(settings.get("activations") or usual)
-    lower = tuple(str(name).lower() for name in asked)
+    names = tuple(settings.get("activations") or usual)
+    lower = tuple(str(name).lower() for name in names)
     if operator == "RNN" and lower == ("relu",) * directions:
         return "rnn_relu"
     if lower != tuple(name.lower() for name in usual):
         allowed = ", ".join(usual) + (", or Relu" if operator == "RNN" else "")
         raise UserError(
-            f"its activations {printable(', '.join(map(str, asked)))} are not supported; allowed: {allowed}"
+            f"its activations {printable(', '.join(map(str, names)))} are not supported; allowed: {allowed}"
         )
     if operator == "GRU":
         return "gru" if settings.get("linear_before_reset", 0) else "gru_reset_before"
@@ -122,8 +122,8 @@ def _cell(operator: str, settings: Mapping[str, Any]) -> str:
     return "rnn_tanh"
 
 
-def _weight(key: str, given: Mapping[str, str], constants: Constants) -> Array:
-    array = constants.array(given[key])
+def _weight(key: str, inputs: Mapping[str, str], constants: Constants) -> Array:
+    array = constants.array(inputs[key])
     if array is None:
         raise UserError(f"its input {key} is not a constant of the model")
     if array.dtype not in (np.float32, np.float64):
@@ -161,32 +161,34 @@ def _parameters(operator: str, cell: str, arrays: Mapping[str, Array]) -> dict[s
         blocks = dict(zip(ROWS[operator], np.split(stacked, len(ROWS[operator])), strict=True))
         return np.concatenate([blocks[letter] for letter in order])
 
-    found = {"weight_ih": rows(arrays["W"]), "weight_hh": rows(arrays["R"])}
+    parameters = {"weight_ih": rows(arrays["W"]), "weight_hh": rows(arrays["R"])}
     if "B" in arrays:
-        one, other = np.split(arrays["B"], 2)
-        found |= {"bias_ih": rows(one), "bias_hh": rows(other)}
+        bias_ih, bias_hh = np.split(arrays["B"], 2)
+        parameters |= {"bias_ih": rows(bias_ih), "bias_hh": rows(bias_hh)}
     if "P" in arrays:
-        found |= {f"weight_c{gate}": part for gate, part in zip("iof", np.split(arrays["P"], 3), strict=True)}
-    return found
+        parameters |= {
+            f"weight_c{gate}": part for gate, part in zip("iof", np.split(arrays["P"], 3), strict=True)
+        }
+    return parameters
 
 
 def _initial(
-    given: Mapping[str, str], layout: int, constants: Constants
+    inputs: Mapping[str, str], layout: int, constants: Constants
 ) -> tuple[dict[str, Array | float], tuple[str, ...], tuple[str, ...]]:
     """The states that are constants, those the graph works out, and what is to be said of the others."""
     initial: dict[str, Array | float] = {}
     computed, notes = [], []
     for key in ("initial_h", "initial_c"):
-        if key not in given:
+        if key not in inputs:
             continue
-        array, state = constants.array(given[key]), key[-1] + "0"
+        array, state = constants.array(inputs[key]), key[-1] + "0"
         if array is not None:
             if array.ndim != 3:
                 raise UserError(f"{key} has shape {array.shape}, three axes are expected")
             initial[state] = array.swapaxes(0, 1) if layout else array
-        elif (value := constants.fill(given[key])) is not None:
+        elif (value := constants.fill(inputs[key])) is not None:
             initial[state] = value
-        elif given[key] in constants.inputs:
+        elif inputs[key] in constants.inputs:
             notes.append(f"{key} is an input of the graph: zero unless `initial` says otherwise")
         else:
             computed.append(key)

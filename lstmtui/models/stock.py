@@ -81,14 +81,14 @@ def stock_twin(layout: Layout, parameters: Mapping[str, Tensor]) -> nn.RNNBase |
         dtype=first.dtype,
         **options,
     )
-    given = (
+    values = (
         {key: uncoupled(key, value) for key, value in parameters.items()}
         if name == "lstm_coupled"
         else parameters
     )
     with torch.no_grad():
         for key, parameter in twin.named_parameters():
-            parameter.copy_(given[key])
+            parameter.copy_(values[key])
     return twin.eval()
 
 

@@ -42,16 +42,18 @@ class TensorParameters:
     """
 
     def __init__(
-        self, cell: Cell, given: Mapping[str, Tensor], products: list[Product] | None = None
+        self, cell: Cell, parameters: Mapping[str, Tensor], products: list[Product] | None = None
     ) -> None:
         self._kept = products
         self._count = count = len(cell.rows)
-        self._weight_hh = given["weight_hh"]
-        self._weight_hr = given.get("weight_hr")
+        self._weight_hh = parameters["weight_hh"]
+        self._weight_hr = parameters.get("weight_hr")
         self._state: Tensor | None = None
         self._products: tuple[Tensor, ...] = ()
         blocks = self._weight_hh.chunk(count)
-        biases = [given[name].chunk(count) if name in given else None for name in ("bias_ih", "bias_hh")]
+        biases = [
+            parameters[name].chunk(count) if name in parameters else None for name in ("bias_ih", "bias_hh")
+        ]
         for position, row in enumerate(cell.rows):
             end = "_" + row if row else ""
             setattr(self, "W" + end, _InputRows(position))
@@ -61,7 +63,7 @@ class TensorParameters:
             setattr(self, "b" + end, ih if separate else ih + hh)
             setattr(self, "bh" + end, hh)
         for gate in cell.peepholes:
-            setattr(self, f"w_c{gate}", given[f"weight_c{gate}"])
+            setattr(self, f"w_c{gate}", parameters[f"weight_c{gate}"])
 
     def begin(self, h: Tensor) -> None:
         """Start a timestep: the products of every row with h are computed as one."""

@@ -60,9 +60,9 @@ class Frame:
         runs: list[Run] = []
         in_order: list[Run] = []
         for y, x, characters in _pieces(update, _SYSTEMS.get(console.color_system or "", _MOST)):
-            found = _runs(y, x, characters, self._changes(y, x, characters))
+            changed = _runs(y, x, characters, self._changes(y, x, characters))
             # Terminals do not agree on the width of some characters. What follows them comes after them.
-            (runs if all(len(character) == 1 for character, _ in characters) else in_order).extend(found)
+            (runs if all(len(character) == 1 for character, _ in characters) else in_order).extend(changed)
         # By ink: a jump takes fewer bytes than another colour.
         runs.sort(key=lambda run: (run.ink, run.y, run.x))
         pen = Pen()

@@ -34,7 +34,7 @@ class Following:
     def __init__(self, screen: DebuggerScreen, follower: Follower, *, follow: bool) -> None:
         self._screen, self._follower = screen, follower
         self._follows = follow
-        self._found: Trace | Traces | None = None
+        self._news: Trace | Traces | None = None
         self._shown = ""
         if follow:
             go_to_end(screen.session)
@@ -60,8 +60,8 @@ class Following:
         was_at_end = is_at_end(self._screen.session)
         while True:
             await asyncio.sleep(EVERY)
-            found = await self._poll()
-            self._found = self._found if found is None else found
+            news = await self._poll()
+            self._news = self._news if news is None else news
             at_end = is_at_end(self._screen.session)
             # Who goes to the end follows from there on, and who leaves it does not.
             self._follows = at_end and (self._follows or not was_at_end)
@@ -73,21 +73,21 @@ class Following:
         answer: asyncio.Future[Trace | Traces | None] = asyncio.get_running_loop().create_future()
 
         def ask() -> None:
-            found, problem = None, ""
+            news, problem = None, ""
             try:
-                found = self._follower.poll()
+                news = self._follower.poll()
             except Cancelled:
                 pass
             except UserError as error:
                 problem = str(error)
             with suppress(RuntimeError):  # the event loop is closed
-                answer.get_loop().call_soon_threadsafe(settle, found, problem)
+                answer.get_loop().call_soon_threadsafe(settle, news, problem)
 
-        def settle(found: Trace | Traces | None, problem: str) -> None:
+        def settle(news: Trace | Traces | None, problem: str) -> None:
             if problem:
                 self._screen.message = Stop("refused", problem)
             if not answer.done():
-                answer.set_result(found)
+                answer.set_result(news)
 
         Thread(target=ask, name="follow", daemon=True).start()
         return await answer
@@ -95,10 +95,10 @@ class Following:
     def _renew(self) -> None:
         """Show what has grown; what-ifs of a shorter run, and a command that runs, are left in peace."""
         session, screen = self._screen.session, self._screen
-        if self._found is not None and screen.running is None and not session.changed:
+        if self._news is not None and screen.running is None and not session.changed:
             follows = self._follows
-            session.renew(self._found)
-            self._found = None
+            session.renew(self._news)
+            self._news = None
             if follows:
                 go_to_end(session)
             screen.renew()

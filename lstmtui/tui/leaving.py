@@ -81,8 +81,8 @@ class _WayOut:
         poll = select.poll()
         poll.register(self._in, 0)  # that it has gone is told in any case
         while not self.ended.is_set():
-            for _, told in poll.poll(1000):
-                if told & (select.POLLHUP | select.POLLERR):
+            for _, events in poll.poll(1000):
+                if events & (select.POLLHUP | select.POLLERR):
                     self.leave(128 + signal.SIGHUP)
                 return  # or this system cannot tell
 

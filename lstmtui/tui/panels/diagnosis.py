@@ -86,7 +86,7 @@ class DiagnosisPanel(Panel):
         self.post_message(message)
 
     @on(Found)
-    def _found(self, event: Found) -> None:
+    def _show_answer(self, event: Found) -> None:
         event.stop()
         if event.problem:
             self.forget()
