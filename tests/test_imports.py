@@ -19,6 +19,7 @@ PACKAGE = Path(lstmtui.__file__).parent
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 LAYERS = (
+    "help",
     "cells",
     "models",
     "scenario",
@@ -35,6 +36,7 @@ LAYERS = (
 )
 LOOKS_AT_TRACES = {"cells", "trace", "view", "analysis", "expressions"}
 KNOWS: dict[str, set[str]] = {
+    "help": set(),
     "cells": set(),
     "trace": {"cells"},
     "models": {"cells", "trace"},
@@ -43,8 +45,8 @@ KNOWS: dict[str, set[str]] = {
     "view": {"cells", "trace"},
     "analysis": {"cells", "trace", "view"},
     "expressions": {"cells", "trace", "view", "analysis"},
-    "session": LOOKS_AT_TRACES,
-    "playback": {*LOOKS_AT_TRACES, "session"},
+    "session": {*LOOKS_AT_TRACES, "help"},
+    "playback": {*LOOKS_AT_TRACES, "session", "help"},
     "remote": {*LOOKS_AT_TRACES, "session", "playback"},
     "tui": set(LAYERS) - {"commands"},
     "commands": set(LAYERS),
@@ -89,8 +91,10 @@ def test_only_models_and_capture_know_torch_and_only_the_tui_knows_textual() -> 
         names = outside_names(path)
         if path.parts[0] not in ("models", "capture"):
             assert "torch" not in names, path
+        if path.parts[0] not in ("tui", "help"):
+            assert "rich" not in names, path
         if path.parts[0] != "tui":
-            assert not names & {"textual", "rich"}, path
+            assert "textual" not in names, path
 
 
 def test_a_folder_imports_only_what_lies_before_it() -> None:
@@ -156,7 +160,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not loaded("import lstmtui.printable, lstmtui.errors") & HEAVY
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["open", "--help"], ["record", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["open", "--help"], ["record", "--help"], ["help"]])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = f"""
 import runpy, sys

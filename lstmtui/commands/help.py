@@ -1,0 +1,39 @@
+"""`lstmtui help [TOPIC]`: the reference, a topic at a time."""
+
+from __future__ import annotations
+
+import argparse
+
+from lstmtui.errors import UserError
+from lstmtui.printable import printable
+
+SUMMARY = "the reference: verbs, expressions, verdicts, scenarios, keys, remote, security"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The topic."""
+    parser.add_argument("topic", nargs="?", metavar="TOPIC", help="left out: the list of topics")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a topic at 80 columns, or the list of all.
+
+    Raises:
+        UserError: there is no such topic; the message names the one that was probably meant.
+    """
+    from lstmtui.help import TOPICS, closest_topic
+
+    topic = arguments.topic
+    if topic is None:
+        width = max(map(len, TOPICS))
+        print("lstmtui help TOPIC, or :help TOPIC at the prompt, tells of:\n")
+        print(*(f"  {name:{width}}  {summary}" for name, summary in TOPICS.items()), sep="\n")
+    elif topic in TOPICS:
+        from lstmtui.help.page import page
+
+        print(page(topic))
+    else:
+        meant = closest_topic(topic)
+        hint = f"; did you mean lstmtui help {meant}?" if meant else ""
+        raise UserError(printable(f"there is no topic {topic[:60]}; there are {', '.join(TOPICS)}{hint}"))
+    return 0

@@ -1,0 +1,102 @@
+"""A topic of the reference, laid out in lines for a width."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement
+from rich.padding import Padding
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from rich.theme import Theme
+
+from lstmtui.help.topics import topic_text
+
+Line = tuple[tuple[str, str], ...]
+"""((text, role), …); a role is title, key or text."""
+
+
+def page_lines(topic: str, width: int) -> list[Line]:
+    """A topic as lines of at most `width` columns.
+
+    Args:
+        topic: one of `topics.TOPICS`.
+        width: in columns.
+    """
+    return _laid_out(topic_text(topic), width)
+
+
+def page(topic: str, width: int = 80) -> str:
+    """The same as plain text, in which code within a sentence keeps its quotes."""
+    parts = _CODE_AND_TABLES.split(topic_text(topic))
+    parts[::2] = [_CODE.sub(r"`` `\1` ``", prose) for prose in parts[::2]]
+    lines = _laid_out("".join(parts), width)
+    return "\n".join("".join(text for text, _ in line) for line in lines)
+
+
+_CODE_AND_TABLES = re.compile(r"(^```.*?^```$|^    .*?$|^\|.*?$)", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`([^`]+)`")
+
+
+def _laid_out(markdown: str, width: int) -> list[Line]:
+    """Lines without spaces at their ends, and never two empty ones in a row."""
+    console = Console(width=width, theme=_THEME, color_system=None, legacy_windows=False)
+    lines: list[Line] = []
+    for row in console.render_lines(_Page(markdown), pad=False):
+        line = _stripped(row)
+        if line or (lines and lines[-1]):
+            lines.append(line)
+    return lines
+
+
+def _role(name: str) -> Style:
+    return Style(meta={"role": name})
+
+
+_THEME = Theme(
+    {
+        **{f"markdown.h{level}": _role("title") for level in range(1, 7)},
+        "markdown.table.header": _role("title"),
+        "markdown.code": _role("key"),
+        "markdown.code_block": _role("key"),
+    }
+)
+
+
+class _Heading(Heading):
+    """A heading at the left edge."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        self.text.justify = "left"
+        yield self.text
+
+
+class _Code(CodeBlock):
+    """Code as it stands, indented, and not highlighted."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        code = Text(str(self.text).rstrip(), style="markdown.code_block", no_wrap=True, overflow="ignore")
+        yield Padding(code, (0, 0, 0, 2), expand=False)
+
+
+class _Page(Markdown):
+    elements: ClassVar[dict[str, type[MarkdownElement]]] = {
+        **Markdown.elements,
+        "heading_open": _Heading,
+        "fence": _Code,
+        "code_block": _Code,
+    }
+
+
+def _stripped(row: list[Segment]) -> Line:
+    line = [(segment.text, _role_of(segment)) for segment in row]
+    while line and not line[-1][0].rstrip():
+        line.pop()
+    return (*line[:-1], (line[-1][0].rstrip(), line[-1][1])) if line else ()
+
+
+def _role_of(segment: Segment) -> str:
+    return str(segment.style.meta.get("role", "text")) if segment.style else "text"

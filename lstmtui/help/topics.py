@@ -1,0 +1,43 @@
+"""The topics of the reference, and which of them a word belongs to."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from importlib.resources import files
+
+TOPICS: dict[str, str] = {
+    "commands": "the command line, its options and exit status",
+    "verbs": "the command language of the prompt and of scripts",
+    "expressions": "what conditions, watches and prints are made of",
+    "quantities": "the names of all values, the glossary, the cells",
+    "keys": "every key of the screen",
+    "verdicts": "what diagnose and first-bad say, from which thresholds on",
+    "models": "what is recorded of your own model; checkpoints, ONNX, factories",
+    "watch": "watching a training loop, and what it costs",
+    "scenarios": "every key of a scenario file",
+    "python": "the Python API",
+    "remote": "a model on another machine",
+    "traces": "what is on disk, and runs that are still being recorded",
+    "numbers": "how values and derivatives are computed, and in which precision",
+    "security": "what files and other machines can do, and what they cannot",
+}
+"""Every topic, in the order of a first reading, with what it is about."""
+
+LONGEST_WORD = 40
+"""Of longer words nobody knows what was meant."""
+
+
+def topic_text(topic: str) -> str:
+    """The Markdown of one of :data:`TOPICS`."""
+    return files("lstmtui.help").joinpath(f"{topic}.md").read_text(encoding="utf-8")
+
+
+def closest_topic(word: str) -> str:
+    """The topic that a word is a misspelling of, or that has a line about it; empty where there is none."""
+    if len(word) > LONGEST_WORD:
+        return ""
+    near = difflib.get_close_matches(word.lower(), TOPICS, n=1, cutoff=0.7)
+    line = re.compile(rf"^\| `{re.escape(word)}(?!\w)", re.MULTILINE)
+    described = (topic for topic in TOPICS if line.search(topic_text(topic)))
+    return near[0] if near else next(described, "")

@@ -1,0 +1,234 @@
+"""The reference describes everything there is, and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+from collections.abc import Collection
+from typing import get_args
+
+import pytest
+from help.tables import table, tables
+
+import lstmtui
+from lstmtui.__main__ import COMPLETION
+from lstmtui.analysis.diagnosis import NAMES, gates, gradients, padding, units
+from lstmtui.analysis.diagnosis.verdict import FEWEST_STEPS
+from lstmtui.cells import CELLS
+from lstmtui.cells.glossary import GLOSSARY
+from lstmtui.commands import VERBS as COMMANDS
+from lstmtui.commands import verb
+from lstmtui.expressions import vocabulary
+from lstmtui.help import topic_text
+from lstmtui.remote.wire import bounds, frames
+from lstmtui.scenario import schema
+from lstmtui.scenario.inputs import InputTable
+from lstmtui.scenario.tasks import TASKS
+from lstmtui.session.language.verbs import ALIASES, VERBS
+from lstmtui.tui.keys import KEYS, label
+from lstmtui.watching import watch
+
+
+def same(described: Collection[str], there: Collection[str]) -> None:
+    """Both hold the same, once each; the message says what is missing and what is too much."""
+    missing, extra = sorted(set(there) - set(described)), sorted(set(described) - set(there))
+    assert (missing, extra) == ([], [])
+    assert len(described) == len(set(described))
+
+
+def test_every_command_of_the_language_has_its_line() -> None:
+    usages = [usage for verb in VERBS.values() for usage in verb.usage.split(" | ")]
+    same([usage for t in tables("verbs") for usage in t.first], usages)
+    for short, name in ALIASES.items():
+        assert re.search(rf"`{short}`( and `\w`)? {name}", topic_text("verbs")), short
+
+
+def test_every_verb_of_the_command_line_has_its_line() -> None:
+    described = [line.split()[1] for line in table("commands", column="verb").first if " " in line]
+    same(described, COMMANDS)
+
+
+def test_every_option_has_its_line_with_the_verbs_that_have_it() -> None:
+    owners: dict[str, list[str]] = {"--version": ["lstmtui"], COMPLETION: ["lstmtui"]}
+    for name in COMMANDS:
+        parser = argparse.ArgumentParser(add_help=False)
+        verb(name).add_arguments(parser)
+        for action in parser._actions:
+            for option in action.option_strings:
+                if option.startswith("--"):
+                    owners.setdefault(option, []).append(name)
+    rows = table("commands", column="option").rows[1:]
+    described = {row[0].strip("`").split()[0]: row[1].split() for row in rows}
+    assert described == owners
+
+
+def test_every_word_of_expressions_has_its_line() -> None:
+    same(table("expressions", column="name").first, vocabulary.SCALARS)
+    same([line.split("(")[0] for line in table("expressions", column="function").first], vocabulary.FUNCTIONS)
+    signs = [sign for line in table("expressions", column="sign").first for sign in line.split()]
+    same(
+        signs,
+        [*["+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", ">=", "==", "!="], *vocabulary.CONNECTIVES],
+    )
+
+
+def test_every_name_of_the_glossary_has_its_line() -> None:
+    rows = table("quantities", column="name").rows[1:]
+    entries = [[f"`{entry.name}`", entry.meaning, entry.also] for entry in GLOSSARY]
+    assert rows == entries
+
+
+def test_every_cell_has_its_line_and_its_quantities_in_order() -> None:
+    rows = table("quantities", "Cells").rows[1:]
+    assert {row[0]: row[2] for row in rows} == {
+        f"`{name}`": f"`{' '.join(cell.quantities)}`" for name, cell in CELLS.items()
+    }
+
+
+def test_every_key_has_its_line() -> None:
+    for group in dict.fromkeys(key.group for key in KEYS):
+        expected = [
+            [f"`{label(key)}`", key.help, f"`{key.command}`" if key.command else ""]
+            for key in KEYS
+            if key.group == group
+        ]
+        assert table("keys", group).rows[1:] == expected
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:g} %"
+
+
+def power(number: float) -> str:
+    return f"{number:.0e}".replace("e+0", "e").replace("e-0", "e-")
+
+
+VERDICTS: dict[str, tuple[list[str], str, str]] = {
+    "nonfinite": ([], "–", "any"),
+    "saturated": (
+        [f"below {gates.CLOSED:g} or above {gates.OPEN:g}", f"beyond ±{gates.OPEN:g}"],
+        percent(gates.SATURATED_LOOK),
+        percent(gates.SATURATED_BAD),
+    ),
+    "stuck": ([], f"{percent(gates.STUCK_LOOK)} of units", percent(gates.STUCK_BAD)),
+    "unwritten": ([f"at most {percent(units.WRITTEN)} of"], "any unit", percent(units.UNITS_BAD)),
+    "unread": (
+        [f"below {gates.CLOSED:g}", f"at most {percent(units.READ)} of"],
+        "any unit",
+        percent(units.UNITS_BAD),
+    ),
+    "drift": (
+        [f"to {units.GREW:g} times", f"over {units.TANH_FLAT:g}"],
+        "any unit",
+        f"{percent(units.UNITS_BAD)} beyond {units.RUNAWAY:g}",
+    ),
+    "dead": ([], "any unit", percent(units.UNITS_BAD)),
+    "vanishing": ([], power(gradients.VANISHED_LOOK), power(gradients.VANISHED_BAD)),
+    "exploding": ([], power(gradients.EXPLODED_LOOK), power(gradients.EXPLODED_BAD)),
+    "padding": ([], percent(padding.LEAK_LOOK), percent(padding.LEAK_BAD)),
+}
+"""Of each verdict: what its line says of the thresholds within, and both columns, from the code's numbers."""
+
+
+def test_every_verdict_has_its_line_with_its_thresholds() -> None:
+    rows = {row[0].strip("`"): row[1:] for row in table("verdicts").rows[1:]}
+    same(list(rows), NAMES)
+    for name, (within, look, bad) in VERDICTS.items():
+        measures, *columns = rows[name]
+        written = [
+            re.sub(r"e([+-])0?(\d)", lambda m: f"e{m[1].strip('+')}{m[2]}", text) for text in (look, bad)
+        ]
+        assert columns == written, name
+        for text in within:
+            assert text in measures, name
+    assert f"Of fewer than {FEWEST_STEPS} timesteps" in topic_text("verdicts")
+
+
+TABLES = {
+    "The top of the file": [schema.FileTable],
+    "[objective]": [schema.ObjectiveTable],
+    "[[model]]": [schema.OwnModelTable, schema.StoredModelTable],
+    "[run]": [schema.RunTable],
+    "[playback]": [schema.PlaybackTable],
+}
+
+
+def keys_of(model: type[schema.Table]) -> set[str]:
+    return {info.alias or name for name, info in model.model_fields.items()}
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_every_key_of_a_scenario_has_its_line(heading: str) -> None:
+    same(table("scenarios", heading).first, set().union(*map(keys_of, TABLES[heading])))
+
+
+def test_every_key_of_the_input_and_every_task_has_its_line() -> None:
+    same(table("scenarios", "[input]", "key").first, {*keys_of(InputTable), "length", "batch", "seed"})
+    rows = {row[0]: row[1:] for row in table("scenarios", "[input]", "task").rows[1:]}
+    assert rows == {
+        f"`{task.name}`": [task.summary, " ".join(f"`{option}`" for option in task.options)]
+        for task in TASKS.values()
+    }
+
+
+def test_every_table_of_a_scenario_is_described() -> None:
+    every = {t for t in vars(schema).values() if isinstance(t, type) and issubclass(t, schema.Table)}
+    described = {t for models in TABLES.values() for t in models} | {InputTable}
+    assert every - described == {schema.Table, schema.ModelTable, schema.TargetTable}
+    for key in keys_of(schema.TargetTable):
+        assert f"{key} = …" in topic_text("scenarios")
+
+
+@pytest.mark.parametrize(
+    ("key", "model", "field"),
+    [
+        ("`loss`", schema.ObjectiveTable, "loss"),
+        ("`normalize`", schema.InputTable, "normalize"),
+        ("`dtype`", schema.RunTable, "dtype"),
+    ],
+)
+def test_the_words_that_a_key_takes_are_listed(key: str, model: type[schema.Table], field: str) -> None:
+    (line,) = (row[1] for t in tables("scenarios") for row in t.rows if row[0] == key and '"' in row[1])
+    annotation = model.model_fields[field].annotation
+    literal = [get_args(part) or (part,) for part in (annotation, *get_args(annotation))]
+    words = {word for part in literal for word in part if isinstance(word, str)}
+    same(re.findall(r'"(\w+)"', line), words)
+
+
+def test_every_public_name_has_its_line_with_its_parameters() -> None:
+    lines = table("python", "From Python").first
+    same([line.split("(")[0] for line in lines], lstmtui.__all__)
+    for line in lines:
+        if "(" in line:
+            name, parameters = re.fullmatch(r"(\w+)\((.*)\)", line).groups()  # type: ignore[union-attr]
+            assert parameters.split(", ") == parameters_of(getattr(lstmtui, name)), name
+
+
+def test_every_public_attribute_of_a_trace_has_its_line() -> None:
+    lines = [line for line in table("python", "A Trace").first if line != 'trace["f"]']
+    there = [name for name in dir(lstmtui.Trace) if not name.startswith("_") and name != "draw_html"]
+    same([line.split("(")[0] for line in lines], there)
+    for line in lines:
+        if "(" in line:
+            name, parameters = re.fullmatch(r"(\w+)\((.*)\)", line).groups()  # type: ignore[union-attr]
+            assert parameters.split(", ") == parameters_of(getattr(lstmtui.Trace, name)), name
+
+
+def test_every_argument_of_watch_has_its_line_with_its_default() -> None:
+    rows = table("watch", column="argument").rows[1:]
+    parameters = inspect.signature(watch).parameters.values()
+    same([row[0].strip("`") for row in rows], [p.name for p in parameters])
+    for row, parameter in zip(rows, parameters, strict=True):
+        if parameter.default not in (inspect.Parameter.empty, None):
+            assert row[2] == str(parameter.default)
+
+
+def test_the_limits_of_remote_sessions_are_those_of_the_code() -> None:
+    text = " ".join(topic_text("security").split())
+    assert f"at most {frames.LARGEST_FRAME >> 20} MiB, {bounds.MOST_ELEMENTS:,} values, " in text
+    assert f"{bounds.DEEPEST} levels and texts of {bounds.LONGEST_TEXT >> 20} MiB" in text
+
+
+def parameters_of(callable_: object) -> list[str]:
+    return [name for name in inspect.signature(callable_).parameters if name != "self"]  # type: ignore[arg-type]
