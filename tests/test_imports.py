@@ -110,7 +110,6 @@ def test_a_folder_imports_only_what_lies_before_it() -> None:
 SAVE = {"trace.trace", "trace.traces", "trace.storage", "trace.writing", "trace.labelled"}
 """`Trace.save` hands a trace to what writes it, which knows what a trace is."""
 IN_CIRCLES = [
-    {"cells.cell", "cells.formula"},
     {"tui.following", "tui.screens.debugger", "tui.screens.showing"},
     {"capture.fused.method", "capture.later", "capture.recording", "capture.segments", "capture.unrolled"},
 ]

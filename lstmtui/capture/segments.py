@@ -75,7 +75,7 @@ def run_forward(
         The segments and the last states.
     """
     steps, batch = x.shape[:2]
-    device = parameters["weight_hh"].device
+    device = next(iter(parameters.values())).device
     method: Method = Unrolled(recording.cell, parameters)
     if fused:
         method = Fused(recording.cell, parameters, steps, batch)

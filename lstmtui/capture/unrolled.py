@@ -36,7 +36,7 @@ class Unrolled:
         self.length = SEGMENT
         self.keeps = False
         # There is no kernel to follow: products are as precise as those of the model's own linear layers.
-        self.precision = precision_of(parameters["weight_hh"])
+        self.precision = precision_of(next(iter(parameters.values())))
 
     def forward(self, x: Tensor, states: States, valid: Tensor | None) -> Segment:
         """Run a segment.
@@ -155,7 +155,8 @@ def backward_segment(
     d_states = tuple(next(gradients) for _ in leaf_states)
     by_parameter = {n: next(gradients) for n, p in leaves.items() if p.requires_grad}
     derivatives |= {n: _over_time([next(gradients) for _ in steps], valid) for n, steps in seen.items()}
-    by_parameter["weight_hh"] = _by_recurrent_weight(leaves["weight_hh"], products, gradients)
+    if "weight_hh" in leaves:
+        by_parameter["weight_hh"] = _by_recurrent_weight(leaves["weight_hh"], products, gradients)
     return SegmentDerivatives(derivatives, d_states, by_parameter)
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-Value: TypeAlias = Any
-"""A tensor of shape (batch, units), or a formula term: whatever the equations are run on."""
+from lstmtui.cells.keeping import Keeping, keeping_of, names_in
+from lstmtui.cells.parameters import Block, Parameter, blocks_by_symbol, stacked
+from lstmtui.cells.ranges import UNIT_INTERVAL, range_of
+from lstmtui.cells.symbolic import Equations, Parameters, ParameterSymbols, Value, symbols_of
+from lstmtui.cells.terms import RANGES, Term, symbols_in
 
-Equations: TypeAlias = Generator[tuple[str, Value], Value, None]
-"""Yields (quantity, value) in order of evaluation; goes on with the value it is sent back."""
+__all__ = ["Cell", "Equations", "Parameters", "Value"]
 
-Parameters: TypeAlias = Any
-"""Has the attributes `W_<row>`, `R_<row>`, `b_<row>`, `bh_<row>`, `w_c<row>` and `project`."""
+Definitions: TypeAlias = dict[str, Term]
+"""The term of each quantity, in order of evaluation."""
 
 
 @dataclass(frozen=True)
@@ -22,51 +24,109 @@ class Cell:
     """One kind of recurrent cell.
 
     `equations` is the only place where the cell is defined. Running it on tensors gives the numbers,
-    on terms the formula on screen (:mod:`lstmtui.cells.formula`), and its order is the order of `into`.
+    on terms the formula on screen (:mod:`lstmtui.cells.formula`) and everything that is said of the cell:
+    what keeps a state, which values are squashed, what each parameter acts on. Its order is that of `into`.
+
+    Raises:
+        ValueError: on first use, where the equations read a parameter that the cell does not have.
     """
 
     name: str
     """The name used in scenario files and in `lstmtui.Recurrent`."""
 
     equations: Callable[..., Equations]
-    """The equations, called as `equations(p, x, *states)`."""
+    """The equations, called as `equations(p, x, *states)`. A value before squashing is the quantity's name
+    with `_pre`."""
 
     rows: tuple[str, ...]
     """The blocks of rows in W, R and b, in PyTorch's order; one block without a name for the plain RNN."""
 
     states: tuple[str, ...]
-    """What is carried from one timestep to the next: h, or h and c."""
+    """What is carried from one timestep to the next; the first is what the layer gives on: h, or h and c."""
 
-    peepholes: tuple[str, ...] = ()
-    """The gates that see c through a vector of shape (hidden,)."""
-
-    separate_biases: tuple[str, ...] = ()
-    """The rows whose two biases act in different places and therefore are never added."""
-
-    projects: bool = False
-    """Whether h may be a projection of o⊙tanh(c) (`proj_size`)."""
+    own_parameters: tuple[Parameter, ...] = ()
+    """Those that are not W, R, b, W_hr or a peephole."""
 
     @property
     def summary(self) -> str:
         """One line: where the cell comes from."""
         return (self.equations.__doc__ or "").strip().splitlines()[0]
 
+    def definitions(self, *, projected: bool = False) -> Definitions:
+        """What defines each quantity, in order of evaluation, in symbols alone.
+
+        Args:
+            projected: whether h is a projection.
+        """
+        return self._with_projection[0] if projected else self._symbolic[0]
+
+    @cached_property
+    def _symbolic(self) -> tuple[Definitions, ParameterSymbols]:
+        symbols = ParameterSymbols()
+        return dict(symbols_of(self.equations, symbols, self.states)), symbols
+
+    @cached_property
+    def _with_projection(self) -> tuple[Definitions, ParameterSymbols]:
+        symbols = ParameterSymbols(projected=True)
+        return dict(symbols_of(self.equations, symbols, self.states)), symbols
+
+    # What it is made of.
+
     @cached_property
     def quantities(self) -> tuple[str, ...]:
         """Every quantity the equations define, in order of evaluation."""
-        from lstmtui.cells.formula import names
+        return tuple(self._symbolic[0])
 
-        return names(self)
-
-    @property
+    @cached_property
     def gates(self) -> tuple[str, ...]:
         """The quantities of one timestep that are neither a state nor a value before squashing."""
         return tuple(q for q in self.quantities if q not in self.states and not q.endswith("_pre"))
 
-    @property
+    @cached_property
     def stages(self) -> tuple[str, ...]:
         """The stops of `into`: each quantity together with its value before squashing."""
         return tuple(q for q in self.quantities if not q.endswith("_pre"))
+
+    # Its parameters.
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Every parameter of a layer and direction, in PyTorch's order, the cell's own last."""
+        read = self._symbolic[1].read
+        every = (*stacked(self.rows, read, projects=self.projects), *self.own_parameters)
+        symbols = {symbol for parameter in every for symbol in parameter.symbols}
+        unknown = [name for name in read if name not in symbols]
+        if unknown:
+            raise ValueError(
+                f"{self.name}: the equations read {unknown[0]}, which is no parameter of the cell"
+            )
+        return every
+
+    @cached_property
+    def blocks(self) -> dict[str, tuple[Block, ...]]:
+        """What each parameter of the equations stands for: blocks of parameters, to be added up."""
+        return blocks_by_symbol(self.parameters)
+
+    @property
+    def projects(self) -> bool:
+        """Whether h may be a projection (`proj_size`)."""
+        return self._symbolic[1].projects
+
+    @cached_property
+    def peepholes(self) -> tuple[str, ...]:
+        """The gates that see c through a vector of shape (hidden,)."""
+        return tuple(row for row in self.rows if "w_c" + row in self.blocks)
+
+    @cached_property
+    def separate_biases(self) -> tuple[str, ...]:
+        """The rows whose two biases act in different places and therefore are never added."""
+        return tuple(row for row in self.rows if ("bh_" + row if row else "bh") in self.blocks)
+
+    def reads(self, quantity: str) -> tuple[str, ...]:
+        """The parameters in the equations of a quantity and of its value before squashing: W_f, R_f, b_f."""
+        terms = [self.definitions()[q] for q in (quantity + "_pre", quantity) if q in self.quantities]
+        symbols = (s.text for term in terms for s in symbols_in(term) if s.role == "parameter")
+        return tuple(dict.fromkeys(symbols))
 
     def row(self, name: str) -> int:
         """The position of block `name` among the rows of W, R and b.
@@ -75,3 +135,43 @@ class Cell:
             ValueError: the cell has no such block.
         """
         return self.rows.index(name)
+
+    # What its quantities mean.
+
+    @cached_property
+    def keeping(self) -> dict[str, Keeping]:
+        """How each state that has a factor to be kept by is kept."""
+        every = ((state, keeping_of(self.definitions()[state], state)) for state in self.states)
+        return {state: keeping for state, keeping in every if keeping is not None}
+
+    @cached_property
+    def memory(self) -> str:
+        """The state that remembers: the first that is kept by a factor; where none is, the last."""
+        return next(iter(self.keeping), self.states[-1])
+
+    def range(self, quantity: str) -> tuple[float, float]:
+        """What a quantity lies between, as its equation says: (0, 1) for a gate, ±inf without a bound."""
+        defined = self.definitions()
+        return range_of(defined[quantity]) if quantity in defined else range_of(Term("symbol"))
+
+    def in_unit_interval(self, quantity: str) -> bool:
+        """Whether a quantity lies between 0 and 1, as a gate does."""
+        return self.range(quantity) == UNIT_INTERVAL
+
+    @cached_property
+    def squashed(self) -> tuple[str, ...]:
+        """The quantities that a squashing function gives, in order of evaluation: gates and candidates."""
+        return tuple(q for q, term in self.definitions().items() if term.kind in RANGES)
+
+    @cached_property
+    def candidate(self) -> str:
+        """What could be written to the memory, before a gate; empty where no factor keeps the memory."""
+        names = names_in(self.keeping[self.memory].written) if self.keeping else ()
+        return next((name for name in names if not self.in_unit_interval(name)), "")
+
+    @cached_property
+    def output_gate(self) -> str:
+        """The gate through which h shows the rest of its product; empty where h is no such product."""
+        term = self.definitions()[self.states[0]]
+        parts = term.parts if term.kind == "*" else ()
+        return next((p.role for p in parts if p.definition and self.in_unit_interval(p.role)), "")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.cells.cell import Cell
+from lstmtui.cells.keeping import keeping_of
 from lstmtui.cells.notation import UNICODE, Notation
+from lstmtui.cells.parameters import Block
 from lstmtui.cells.rendering import Spans, render
+from lstmtui.cells.symbolic import definitions_in
 from lstmtui.cells.terms import Term
 
 Addends: TypeAlias = tuple[tuple[str, float], ...]
@@ -57,11 +60,6 @@ class Equation:
     """For a state made of several terms: ("kept", 0.359), ("written", −0.092)."""
 
 
-def names(cell: Cell) -> tuple[str, ...]:
-    """The quantities a cell defines, in order of evaluation."""
-    return tuple(name for name, _ in definitions(cell, Operands(), UNICODE))
-
-
 def equations(cell: Cell, operands: Operands, notation: Notation = UNICODE) -> tuple[Equation, ...]:
     """Every stage of one timestep as an :class:`Equation`, in order of evaluation."""
     written = []
@@ -82,7 +80,7 @@ def equations(cell: Cell, operands: Operands, notation: Notation = UNICODE) -> t
                 numbers=tuple(numbers),
                 value=value,
                 computed=term.value,
-                parts=_parts(term, name) if name in cell.states else (),
+                parts=_parts(term, name, operands) if name in cell.states else (),
             )
         )
     return tuple(written)
@@ -99,36 +97,36 @@ def definitions(cell: Cell, operands: Operands, notation: Notation = UNICODE) ->
         return Term("symbol", text=text, role=name, value=value, vector=vector, definition=definition)
 
     before = [symbol(s, notation.at(s, operands.previous), operands.states.get(s)) for s in cell.states]
-    running = cell.equations(TermParameters(cell, operands, notation), symbol("x", "x", operands.x), *before)
-    name, term = next(running)
-    while True:
-        yield name, term
+
+    def defined(name: str, term: Term) -> Term:
         text = notation.at(name, operands.t) if name in cell.states else name
-        try:
-            name, term = running.send(symbol(name, text, operands.recorded.get(name), term))
-        except StopIteration:
-            return
+        return symbol(name, text, operands.recorded.get(name), term)
+
+    parameters = TermParameters(cell, operands, notation)
+    x = symbol("x", "x", operands.x)
+    yield from definitions_in(cell.equations, parameters, x, before, defined)
 
 
 def _at(vector: Array | None, unit: int) -> float:
     return float(vector[unit]) if vector is not None and unit < len(vector) else float("nan")
 
 
-def _parts(term: Term, state: str) -> Addends:
+def _parts(term: Term, state: str, operands: Operands) -> Addends:
     """The two addends of a new state: what is kept of the old one, and what is written."""
-    if term.kind != "+" or any(part.kind != "*" for part in term.parts):
+    keeping = keeping_of(term, state)
+    if keeping is None or keeping.written is None:
         return ()
-    keeps = [any(p.role == state for p in part.parts) for part in term.parts]
-    return tuple(
-        ("kept" if kept else "written", part.value) for kept, part in zip(keeps, term.parts, strict=True)
-    )
+    old = _at(operands.states.get(state), operands.unit)
+    with np.errstate(all="ignore"):
+        parts = (("kept", keeping.factor.value * old), ("written", keeping.written.value))
+    return parts if keeping.kept_first else parts[::-1]
 
 
 class TermParameters:
     """The parameters of one layer and direction as terms, by the names the equations use.
 
     Raises:
-        AttributeError: the name is not of the form `W_f`, `R_f`, `b_f`, `bh_f`, `w_cf`.
+        AttributeError: the cell has no parameter of this name.
     """
 
     def __init__(self, cell: Cell, operands: Operands, notation: Notation) -> None:
@@ -136,35 +134,21 @@ class TermParameters:
 
     def project(self, value: Term) -> Term:
         """W_hr · value, or value itself in a cell without projection."""
-        weight = self._operands.parameters.get("weight_hr")
-        if weight is None:
-            return value
-        unit = min(self._operands.unit, len(weight) - 1)
-        return Term("matrix", text="W_hr", role="parameter", row=lambda: weight[unit]) @ value
+        return value if "weight_hr" not in self._operands.parameters else self.W_hr @ value
 
     def __getattr__(self, name: str) -> Term:
-        kind, _, row = name.partition("_")
-        parameters = self._operands.parameters
-        if kind in ("W", "R"):
-            weight = parameters.get("weight_ih" if kind == "W" else "weight_hh")
-            at = None if weight is None else lambda: weight[self._position(row, len(weight))]
-            return Term("matrix", text=name, role="parameter", row=at)
-        if kind == "w":
-            return self._bias(name, [parameters.get(f"weight_{row}")], position=lambda _: self._operands.unit)
-        if kind in ("b", "bh"):
-            biases = [parameters.get("bias_ih"), parameters.get("bias_hh")]
-            if row in self._cell.separate_biases:
-                biases = biases[1:] if kind == "bh" else biases[:1]
-            text = name.replace("bh", "b" + self._notation.prime)
-            return self._bias(text, biases, position=lambda size: self._position(row, size))
-        raise AttributeError(name)
+        if name not in self._cell.blocks:
+            raise AttributeError(name)
+        blocks, values = self._cell.blocks[name], self._operands.parameters
+        parts = [(block, values[block.parameter.name]) for block in blocks if block.parameter.name in values]
+        if blocks[0].parameter.is_matrix:
+            row = (lambda: self._at_unit(*parts[0])) if parts else None
+            return Term("matrix", text=name, role="parameter", row=row)
+        value = float(sum(np.float64(self._at_unit(*part)) for part in parts))
+        text = name.replace("bh", "b" + self._notation.prime) if name.startswith("bh") else name
+        return Term("symbol", text=text, role="parameter", value=value if values else float("nan"))
 
-    def _position(self, row: str, size: int) -> int:
-        """The index of this unit's row within a stack of `size` rows."""
-        hidden = size // len(self._cell.rows)
-        return self._cell.row(row) * hidden + min(self._operands.unit, hidden - 1)
-
-    def _bias(self, text: str, vectors: list[Array | None], position) -> Term:  # type: ignore[no-untyped-def]
-        values = [np.float64(v[position(len(v))]) for v in vectors if v is not None]
-        value = float(sum(values)) if values else (0.0 if self._operands.parameters else float("nan"))
-        return Term("symbol", text=text, role="parameter", value=value)
+    def _at_unit(self, block: Block, whole: Array) -> Any:
+        """This unit's row of a block; the last one's for a unit that is not there."""
+        rows = block.of(whole)
+        return rows[min(self._operands.unit, len(rows) - 1)]

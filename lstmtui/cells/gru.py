@@ -34,7 +34,5 @@ def gru_reset_before(p: Parameters, x: Value, h: Value) -> Equations:
     yield "h", (1 - z) * n + z * h
 
 
-GRU = Cell("gru", gru, rows=("r", "z", "n"), states=("h",), separate_biases=("n",))
-GRU_RESET_BEFORE = Cell(
-    "gru_reset_before", gru_reset_before, rows=("r", "z", "n"), states=("h",), separate_biases=("n",)
-)
+GRU = Cell("gru", gru, rows=("r", "z", "n"), states=("h",))
+GRU_RESET_BEFORE = Cell("gru_reset_before", gru_reset_before, rows=("r", "z", "n"), states=("h",))

@@ -13,8 +13,8 @@ DIRECTIONS = ("forward", "backward")
 class Layout:
     """The sizes of a recurrent stack, from which every parameter's name and shape follows.
 
-    Names and shapes are those of `torch.nn.LSTM`, `GRU` and `RNN`; peepholes are
-    `weight_ci_l0`, `weight_cf_l0`, `weight_co_l0`, each of shape (hidden,).
+    Names and shapes are those of `torch.nn.LSTM`, `GRU` and `RNN`, and what the cell declares: peepholes
+    are `weight_ci_l0`, `weight_cf_l0`, `weight_co_l0`, each of shape (hidden,).
     """
 
     cell: Cell
@@ -36,8 +36,8 @@ class Layout:
         return self.proj_size or self.hidden_size
 
     def state_size(self, state: str) -> int:
-        """The size of "h" or "c"."""
-        return self.output_size if state == "h" else self.hidden_size
+        """The size of a state: of the first, h, that of the output."""
+        return self.output_size if state == self.cell.states[0] else self.hidden_size
 
     def layer_input_size(self, layer: int) -> int:
         """The size of the input of `layer`: both directions' h of the layer below."""
@@ -50,18 +50,16 @@ class Layout:
 
     def shapes_of(self, layer: int) -> dict[str, tuple[int, ...]]:
         """The shapes of one layer and direction, by name without suffix, in PyTorch's order."""
-        stacked = len(self.cell.rows) * self.hidden_size
-        shapes: dict[str, tuple[int, ...]] = {
-            "weight_ih": (stacked, self.layer_input_size(layer)),
-            "weight_hh": (stacked, self.output_size),
+        sizes = {
+            "input": self.layer_input_size(layer),
+            "hidden": self.hidden_size,
+            "output": self.output_size,
         }
-        if self.bias:
-            shapes |= {"bias_ih": (stacked,), "bias_hh": (stacked,)}
-        if self.proj_size:
-            shapes["weight_hr"] = (self.proj_size, self.hidden_size)
-        for gate in self.cell.peepholes:
-            shapes[f"weight_c{gate}"] = (self.hidden_size,)
-        return shapes
+        return {
+            parameter.name: parameter.sizes(sizes)
+            for parameter in self.cell.parameters
+            if not parameter.needs or getattr(self, parameter.needs)
+        }
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every parameter of the stack, by full name, in PyTorch's order."""

@@ -11,8 +11,9 @@ from functools import partial
 
 import numpy as np
 
+from lstmtui.cells.arithmetic import OPERATIONS
 from lstmtui.cells.notation import Notation
-from lstmtui.cells.terms import OPERATIONS, Term
+from lstmtui.cells.terms import Term
 
 LEAVES = ("symbol", "@")
 """The kinds of terms that are written as one number."""

@@ -55,13 +55,6 @@ def lstm_coupled(p: Parameters, x: Value, h: Value, c: Value) -> Equations:
     yield "h", p.project(o * tanh(c))
 
 
-LSTM = Cell("lstm", lstm, rows=("i", "f", "g", "o"), states=("h", "c"), projects=True)
-LSTM_PEEPHOLE = Cell(
-    "lstm_peephole",
-    lstm_peephole,
-    rows=("i", "f", "g", "o"),
-    states=("h", "c"),
-    peepholes=("i", "f", "o"),
-    projects=True,
-)
-LSTM_COUPLED = Cell("lstm_coupled", lstm_coupled, rows=("i", "g", "o"), states=("h", "c"), projects=True)
+LSTM = Cell("lstm", lstm, rows=("i", "f", "g", "o"), states=("h", "c"))
+LSTM_PEEPHOLE = Cell("lstm_peephole", lstm_peephole, rows=("i", "f", "g", "o"), states=("h", "c"))
+LSTM_COUPLED = Cell("lstm_coupled", lstm_coupled, rows=("i", "g", "o"), states=("h", "c"))

@@ -6,32 +6,16 @@ is known, the whole vector. Adding, multiplying or squashing terms gives terms, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from math import inf, isnan
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    from lstmtui.arrays import Array
 
-from lstmtui.arrays import Array
-
-
-def _sigmoid(v: Any) -> Any:
-    return 1 / (1 + np.exp(-v))  # keeps its digits where it almost vanishes
-
-
-def _relu(v: Any) -> Any:
-    return np.maximum(v, 0)
-
-
-OPERATIONS: dict[str, Callable[..., Any]] = {
-    "+": np.add,
-    "-": np.subtract,
-    "*": np.multiply,
-    "sigmoid": _sigmoid,
-    "tanh": np.tanh,
-    "relu": _relu,
-}
-"""What a term does with the values of its parts, by its kind."""
+RANGES: dict[str, tuple[float, float]] = {"sigmoid": (0, 1), "tanh": (-1, 1), "relu": (0, inf)}
+"""What each squashing function gives, from the least to the largest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,18 +46,33 @@ class Term:
     definition: Term | None = None
     """For a quantity: the equation it was computed by."""
 
-    def __add__(self, other: Term) -> Term:
-        return _combine("+", self, other)
+    def is_old(self, state: str) -> bool:
+        """Whether it is the symbol of a state before the timestep, which none of its equations defines."""
+        return self.kind == "symbol" and self.role == state and self.definition is None
 
-    def __mul__(self, other: Term) -> Term:
-        return _combine("*", self, other)
+    def __add__(self, other: Term | float) -> Term:
+        return _combine("+", self, _term(other))
+
+    def __radd__(self, constant: float) -> Term:
+        return _combine("+", _term(constant), self)
+
+    def __mul__(self, other: Term | float) -> Term:
+        return _combine("*", self, _term(other))
+
+    def __rmul__(self, constant: float) -> Term:
+        return _combine("*", _term(constant), self)
+
+    def __sub__(self, other: Term | float) -> Term:
+        return _combine("-", self, _term(other))
 
     def __rsub__(self, constant: float) -> Term:
-        return _combine("-", Term("number", text=str(constant), value=constant), self)
+        return _combine("-", _term(constant), self)
 
     def __matmul__(self, operand: Term) -> Term:
         value = float("nan")
         if self.row is not None and operand.vector is not None:
+            import numpy as np
+
             with np.errstate(all="ignore"):
                 value = float(self.row().astype(np.float64) @ operand.vector.astype(np.float64))
         return Term("@", parts=(self, operand), value=value)
@@ -91,7 +90,44 @@ class Term:
         return _combine("relu", self)
 
 
+def evaluate(term: Term, value_of: Callable[[Term], Any]) -> Any:
+    """What a term comes to.
+
+    Args:
+        term: any.
+        value_of: the values of a symbol, (…, units), or of a matrix, (rows, columns).
+    """
+    if term.kind in ("symbol", "matrix"):
+        return value_of(term)
+    if term.kind == "number":
+        return term.value
+    from lstmtui.cells.arithmetic import OPERATIONS
+
+    first, *rest = (evaluate(part, value_of) for part in term.parts)
+    return rest[0] @ first.T if term.kind == "@" else OPERATIONS[term.kind](first, *rest)
+
+
+def symbols_in(term: Term) -> Iterator[Term]:
+    """The symbols and matrices of a term, from left to right; what defines them is not looked into."""
+    if term.kind in ("symbol", "matrix"):
+        yield term
+    for part in term.parts:
+        yield from symbols_in(part)
+
+
+def _term(value: Term | float) -> Term:
+    """A number as a term."""
+    return value if isinstance(value, Term) else Term("number", text=f"{value:g}", value=value)
+
+
 def _combine(kind: str, *parts: Term) -> Term:
+    operands = [part for part in parts if part.kind != "number"]
+    if operands and all(isnan(part.value) and part.vector is None for part in operands):
+        return Term(kind, parts=parts)  # symbols alone: a command that lists the cells loads no numpy
+    import numpy as np
+
+    from lstmtui.cells.arithmetic import OPERATIONS
+
     function, vectors = OPERATIONS[kind], [part.vector for part in parts]
     with np.errstate(all="ignore"):
         vector = None if any(v is None for v in vectors) else function(*vectors)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lstmtui.cells import Cell
+from lstmtui.cells.parameters import Block
 
 States = tuple[Tensor, ...]
 """h, or h and c, each of shape (batch, units)."""
@@ -36,49 +37,60 @@ class TensorParameters:
 
     Args:
         cell: whose equations will be run.
-        given: by PyTorch's base names: weight_ih (rows·hidden, input), weight_hh, bias_ih, bias_hh,
-            weight_hr, weight_ci …; biases may be left out.
+        given: by base name: weight_ih (rows·hidden, input), weight_hh, bias_ih, bias_hh, weight_hr,
+            weight_ci …, and the cell's own; biases may be left out.
         products: gets every product with R, in order; None: they are not kept.
     """
 
     def __init__(
         self, cell: Cell, parameters: Mapping[str, Tensor], products: list[Product] | None = None
     ) -> None:
-        self._kept = products
-        self._count = count = len(cell.rows)
-        self._weight_hh = parameters["weight_hh"]
-        self._weight_hr = parameters.get("weight_hr")
-        self._state: Tensor | None = None
-        self._products: tuple[Tensor, ...] = ()
-        blocks = self._weight_hh.chunk(count)
-        biases = [
-            parameters[name].chunk(count) if name in parameters else None for name in ("bias_ih", "bias_hh")
-        ]
-        for position, row in enumerate(cell.rows):
-            end = "_" + row if row else ""
-            setattr(self, "W" + end, _InputRows(position))
-            setattr(self, "R" + end, _RecurrentRows(self, position, blocks[position]))
-            ih, hh = (b[position] if b is not None else 0.0 for b in biases)
-            separate = row in cell.separate_biases
-            setattr(self, "b" + end, ih if separate else ih + hh)
-            setattr(self, "bh" + end, hh)
-        for gate in cell.peepholes:
-            setattr(self, f"w_c{gate}", parameters[f"weight_c{gate}"])
+        self._cell, self._values, self._kept = cell, parameters, products
+        self._at_hand: dict[str, tuple[Tensor, tuple[Tensor, ...]]] = {}
+        """The operand that a parameter's blocks have been multiplied with already, and the products."""
+        for symbol, blocks in cell.blocks.items():
+            parts = self.parts(symbol)
+            if blocks[0].parameter.is_matrix:
+                setattr(self, symbol, _Matrix(self, blocks[0], parts[0]) if parts else None)
+            else:
+                setattr(self, symbol, sum(parts[1:], parts[0]) if parts else 0.0)
 
-    def begin(self, h: Tensor) -> None:
-        """Start a timestep: the products of every row with h are computed as one."""
-        self._state = h
-        self._products = self._product(slice(None), self._weight_hh, h).chunk(self._count, -1)
+    def parts(self, symbol: str) -> list[Tensor]:
+        """The blocks that a symbol is the sum of, as far as they are given."""
+        blocks = self._cell.blocks[symbol]
+        return [b.of(self._values[b.parameter.name]) for b in blocks if b.parameter.name in self._values]
+
+    def begin(self, h: Tensor, x: Tensor | None = None, from_x: Tensor | None = None) -> None:
+        """Start a timestep: the products of every row with h are computed as one.
+
+        Args:
+            h: of the timestep before.
+            x: the input; left out: it stays as it is.
+            from_x: weight_ih · x.
+        """
+        if "weight_hh" in self._values:
+            whole = self._product(slice(None), self._values["weight_hh"], h)
+            self._at_hand["weight_hh"] = h, self._chunks("weight_hh", whole)
+        if x is not None and from_x is not None:
+            self._at_hand["weight_ih"] = x, self._chunks("weight_ih", from_x)
 
     def project(self, value: Tensor) -> Tensor:
         """W_hr · value, or value itself in a cell without projection."""
-        return value if self._weight_hr is None else functional.linear(value, self._weight_hr)
+        weight = self._values.get("weight_hr")
+        return value if weight is None else functional.linear(value, weight)
 
-    def _recurrent(self, position: int, block: Tensor, operand: Tensor) -> Tensor:
-        if operand is self._state:
-            return self._products[position]
-        size = len(block)
-        return self._product(slice(position * size, (position + 1) * size), block, operand)
+    def _chunks(self, name: str, products: Tensor) -> tuple[Tensor, ...]:
+        count = next(len(p.symbols) for p in self._cell.parameters if p.name == name)
+        return products.chunk(count, -1)
+
+    def _multiplied(self, block: Block, matrix: Tensor, operand: Tensor) -> Tensor:
+        name, size = block.parameter.name, len(matrix)
+        multiplied, products = self._at_hand.get(name, (None, ()))
+        if operand is multiplied:
+            return products[block.position]
+        if name == "weight_hh":
+            return self._product(slice(block.position * size, (block.position + 1) * size), matrix, operand)
+        return functional.linear(operand, matrix)
 
     def _product(self, rows: slice, block: Tensor, operand: Tensor) -> Tensor:
         result = functional.linear(operand, block)
@@ -89,24 +101,14 @@ class TensorParameters:
         return result
 
 
-class _InputRows:
-    """One gate's rows of W. The x it meets is already a tuple of products, one for each gate."""
+class _Matrix:
+    """A block of a parameter, such as one gate's rows of R."""
 
-    def __init__(self, position: int) -> None:
-        self._position = position
-
-    def __matmul__(self, products: tuple[Tensor, ...]) -> Tensor:
-        return products[self._position]
-
-
-class _RecurrentRows:
-    """One gate's rows of R."""
-
-    def __init__(self, owner: TensorParameters, position: int, block: Tensor) -> None:
-        self._owner, self._position, self._block = owner, position, block
+    def __init__(self, owner: TensorParameters, block: Block, matrix: Tensor) -> None:
+        self._owner, self._block, self._matrix = owner, block, matrix
 
     def __matmul__(self, operand: Tensor) -> Tensor:
-        return self._owner._recurrent(self._position, self._block, operand)
+        return self._owner._multiplied(self._block, self._matrix, operand)
 
 
 def unroll(
@@ -139,12 +141,14 @@ def unroll(
     p = TensorParameters(cell, parameters, products)
     seen: dict[str, list[Tensor]] = {name: [] for name in cell.quantities}
     outputs = []
-    from_x = functional.linear(x, parameters["weight_ih"]).unbind(0)
-    for t, product in enumerate(from_x[first:], first):
+    weight = parameters.get("weight_ih")
+    from_x = [None] * len(x) if weight is None else functional.linear(x, weight).unbind(0)
+    inputs = x.unbind(0)
+    for t in range(first, len(x)):
         # A sequence that is over computes on zeros: an overflow in its last state must not become 0·inf.
         before = states if valid is None else tuple(torch.where(valid[t], s, 0.0) for s in states)
-        p.begin(before[0])
-        running = cell.equations(p, product.chunk(len(cell.rows), -1), *before)
+        p.begin(before[0], inputs[t], from_x[t])
+        running = cell.equations(p, inputs[t], *before)
         values = {}
         name, value = next(running)
         while True:

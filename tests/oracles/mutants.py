@@ -35,8 +35,7 @@ def dropped_parameters() -> Iterator[tuple[str, Cell]]:
             if row in cell.separate_biases:
                 yield f"{cell.name}: bias_hh{end} dropped", _without(cell, f"bh{end}", lambda p: 0.0)
             else:
-                only_ih = _difference(f"b{end}", f"bh{end}")
-                yield f"{cell.name}: bias_hh{end} dropped", _without(cell, f"b{end}", only_ih)
+                yield f"{cell.name}: bias_hh{end} dropped", _without(cell, f"b{end}", _part(f"b{end}", 0))
         for gate in cell.peepholes:
             yield f"{cell.name}: peephole {gate} dropped", _without(cell, f"w_c{gate}", lambda p: 0.0)
 
@@ -125,11 +124,12 @@ def _without(cell: Cell, parameter: str, instead: Callable[[Any], Any]) -> Cell:
 def _ih_dropped(cell: Cell, row: str, end: str) -> Callable[[Any], Any]:
     if row in cell.separate_biases:
         return lambda p: 0.0
-    return lambda p: getattr(p, f"bh{end}")
+    return _part(f"b{end}", 1)
 
 
-def _difference(total: str, part: str) -> Callable[[Any], Any]:
-    return lambda p: getattr(p, total) - getattr(p, part)
+def _part(bias: str, number: int) -> Callable[[Any], Any]:
+    """bias_ih (0) or bias_hh (1) alone."""
+    return lambda p: p.parts(bias)[number]
 
 
 def _truncated(gate: str, c: str) -> Callable[[Any, Environment], Any]:

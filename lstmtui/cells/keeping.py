@@ -1,0 +1,120 @@
+"""How a state is kept: its equation as kept factor ⊙ old state + what is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from lstmtui.cells.terms import Term, symbols_in
+
+_Sum: TypeAlias = tuple[tuple[bool, Term], ...]
+"""Addends, each with whether it is subtracted; () is 0."""
+
+_ONE = Term("number", text="1", value=1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Keeping:
+    """A state's equation, with the gates taken as they are."""
+
+    factor: Term
+    """What the old state is multiplied by, unit by unit: f, z, 1 − z."""
+
+    written: Term | None
+    """What is added to that: i·g, (1 − z)·n; None for nothing."""
+
+    kept_first: bool
+    """Whether the equation names the old state before what is written."""
+
+    @property
+    def is_average(self) -> bool:
+        """Whether the two shares add up to 1: then the state stays within what is written to it."""
+        shares = _factors(self.written) if self.written is not None else []
+        return any(_add_up_to_one(share, self.factor) for share in shares)
+
+
+def keeping_of(term: Term, state: str) -> Keeping | None:
+    """How `term`, which defines `state`, keeps the old one; None where no factor does so unit by unit.
+
+    Quantities that are made of the old state without squashing, such as f·c on its own, are looked into.
+    """
+    coefficient, rest = _affine(term, state)
+    if not coefficient:
+        return None
+    first = next(s for s in _addends(term))
+    return Keeping(_built(coefficient), _built(rest) if rest else None, bool(_affine(first, state)[0]))
+
+
+def _affine(term: Term, state: str) -> tuple[_Sum, _Sum]:
+    """(coefficient, rest): term = coefficient ⊙ old state + rest, with what is not so simple in the rest."""
+    opaque: tuple[_Sum, _Sum] = ((), ((False, term),))
+    match term.kind, term.parts:
+        case "symbol", _:
+            if term.is_old(state):
+                return ((False, _ONE),), ()
+            inside = ((), ()) if term.definition is None else _affine(term.definition, state)
+            return inside if inside[0] else opaque
+        case (("+" | "-"), (a, b)):
+            (a_factor, a_rest), (b_factor, b_rest) = _affine(a, state), _affine(b, state)
+            if not a_factor and not b_factor:
+                return opaque
+            turn = term.kind == "-"
+            return (*a_factor, *_turned(b_factor, turn)), (*a_rest, *_turned(b_rest, turn))
+        case "*", (a, b):
+            (a_factor, a_rest), (b_factor, b_rest) = _affine(a, state), _affine(b, state)
+            if bool(a_factor) == bool(b_factor):
+                return opaque
+            if b_factor:
+                return _scaled(b_factor, a), _scaled(b_rest, a)
+            return _scaled(a_factor, b), _scaled(a_rest, b)
+    return opaque
+
+
+def _turned(addends: _Sum, turn: bool) -> _Sum:
+    return tuple((subtracted != turn, term) for subtracted, term in addends)
+
+
+def _scaled(addends: _Sum, factor: Term) -> _Sum:
+    return tuple((minus, factor if term is _ONE else factor * term) for minus, term in addends)
+
+
+def _built(addends: _Sum) -> Term:
+    """A sum as one term, what is added before what is subtracted."""
+    added = [term for minus, term in addends if not minus]
+    whole = added[0] if added else Term("number", text="0", value=0.0)
+    for term in added[1:]:
+        whole = whole + term
+    for minus, term in addends:
+        whole = whole - term if minus else whole
+    return whole
+
+
+def _addends(term: Term) -> list[Term]:
+    return [t for part in term.parts for t in _addends(part)] if term.kind in ("+", "-") else [term]
+
+
+def _factors(term: Term) -> list[Term]:
+    return [t for part in term.parts for t in _factors(part)] if term.kind == "*" else [term]
+
+
+def _add_up_to_one(a: Term, b: Term) -> bool:
+    return _is_one_minus(a, b) or _is_one_minus(b, a)
+
+
+def _is_one_minus(whole: Term, part: Term) -> bool:
+    """Whether `whole` is written 1 − `part`."""
+    if whole.kind != "-" or whole.parts[0].kind != "number" or whole.parts[0].value != 1:
+        return False
+    return _same(whole.parts[1], part)
+
+
+def _same(a: Term, b: Term) -> bool:
+    """Whether two terms are written alike."""
+    if (a.kind, a.text, len(a.parts)) != (b.kind, b.text, len(b.parts)):
+        return False
+    return all(_same(x, y) for x, y in zip(a.parts, b.parts, strict=True))
+
+
+def names_in(term: Term | None) -> tuple[str, ...]:
+    """The quantities a term is written with, from left to right."""
+    return () if term is None else tuple(dict.fromkeys(s.role for s in symbols_in(term) if s.definition))
