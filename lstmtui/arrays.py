@@ -32,8 +32,8 @@ def norm(values: Array) -> Array:
 
     For one vector and for each of many it is the same to the last bit.
     """
-    wide = np.ascontiguousarray(values, np.float64)
     with np.errstate(all="ignore"):
+        wide = np.ascontiguousarray(values, np.float64)
         # Several times as fast as np.linalg.norm with an axis.
         squares = np.asarray(np.einsum("...i,...i->...", wide, wide))
         result = np.sqrt(squares)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+import numpy as np
+
 from lstmtui.view.view import NotReady, Query, View
 
 P = ParamSpec("P")
@@ -29,7 +31,8 @@ def query(
     """Make a function of a view a query.
 
     Its arguments and its answer are numbers, texts, arrays, expressions, traces of the session, ranges, and
-    tuples and frozen dataclasses of them, as its annotations say.
+    tuples and frozen dataclasses of them, as its annotations say. NaN and inf are answers like any other, of
+    which numpy does not warn.
 
     Args:
         depends: fields of the cursor that the answer depends on, besides those of `PLACE`: t, unit, stage.
@@ -37,7 +40,12 @@ def query(
     """
 
     def decorate(function: Callable[Concatenate[View, P], R]) -> Callable[Concatenate[View, P], R]:
-        described = Query(function.__name__, function, frozenset((*PLACE, *depends)), picture)
+        @wraps(function)
+        def answer(view: View, *args: P.args, **kwargs: P.kwargs) -> R:
+            with np.errstate(all="ignore"):
+                return function(view, *args, **kwargs)
+
+        described = Query(function.__name__, answer, frozenset((*PLACE, *depends)), picture)
         if QUERIES.setdefault(described.name, described) is not described:
             raise ValueError(f"{described.name}: there are two queries of this name")
         signature = inspect.signature(function)
@@ -45,12 +53,12 @@ def query(
         @wraps(function)
         def ask(view: View, *args: P.args, **kwargs: P.kwargs) -> R:
             if view.backend is None:
-                return function(view, *args, **kwargs)
+                return answer(view, *args, **kwargs)
             bound = signature.bind(view, *args, **kwargs)
             bound.apply_defaults()
             arguments = {name: bound.arguments[name] for name in list(bound.arguments)[1:]}
-            answer: R = view.backend.answer(view, described, arguments)
-            return answer
+            far: R = view.backend.answer(view, described, arguments)
+            return far
 
         return cast("Callable[Concatenate[View, P], R]", ask)
 

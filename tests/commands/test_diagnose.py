@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from torch import nn
 import lstmtui
 from lstmtui.__main__ import main
 from lstmtui.analysis.diagnosis import NAMES
+from lstmtui.trace import Trace
 
 
 @pytest.fixture
@@ -74,3 +76,19 @@ def test_a_scenario_is_run_and_every_model_is_diagnosed(capsys) -> None:
 def test_no_such_target_is_bad_input(tmp_path: Path, capsys) -> None:
     assert main(["diagnose", str(tmp_path / "none.trace")]) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_numbers_that_a_processor_complains_of_are_no_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A damaged array may hold signalling NaN, which every conversion to another type complains of."""
+    trace = lstmtui.record(nn.LSTM(2, 3), torch.ones(6, 1, 2))
+    arrays = {key: np.array(trace.arrays[key]) for key in trace.arrays}
+    for array in arrays.values():
+        if array.dtype == np.float32 and array.ndim == 3:
+            array[4:, 0, 1].view(np.uint32)[...] = 0x7FA00000
+    Trace(trace.header, arrays).save(tmp_path / "t")
+    assert main(["diagnose", str(tmp_path / "t")]) == 0
+    said = capsys.readouterr()
+    assert "nonfinite" in said.out
+    assert not said.err
