@@ -43,7 +43,7 @@ FLOOR = 16
 MEANINGLESS = 0.01
 """The relative error of a plain loop from which on it says nothing."""
 ROUNDINGS = 8
-"""Plain loops that a recording is held against: one as it is, and others whose numbers and states are moved
+"""Plain loops that a recording is held against: one as it is, and others in which every value is moved
 by a unit in the last place at random, which says how far rounding can reach (Vignes 1974, "CESTAC")."""
 
 
@@ -62,6 +62,8 @@ class Configuration:
     lengths: tuple[int, ...] | None
     loss: str
     at: int
+    size: float
+    """What the loss is multiplied by, unless it is the default."""
     scale: float
     states: float
     """The size of the initial states; 0: zeros."""
@@ -93,6 +95,7 @@ def drawn(seed: int) -> Configuration:
         lengths=tuple(draw.randint(1, steps) for _ in range(batch)) if padded else None,
         loss=draw.choice(("last", "last", "every", "sum", "at")),
         at=draw.randrange(steps),
+        size=draw.choice((1.0, 1.0, 1.0, 1e-30, 1e-37)),
         scale=draw.choice((0.3, 1.0, 1.0, 2.0, 4.0, 10.0, 30.0)),
         states=draw.choice((0.0, 1.0, 1.0, 5.0)),
         projected=draw.randint(1, hidden - 1) if projects else 0,
@@ -147,9 +150,9 @@ class Problem:
         c = self.configuration
         losses: dict[str, Callable[[Any], Tensor] | None] = {
             "last": None,
-            "every": lambda result: (self.weights * result[0] ** 2).sum(),
-            "sum": lambda result: result[0].sum(),
-            "at": lambda result: (self.weights * result[0])[c.at].sum(),
+            "every": lambda result: c.size * (self.weights * result[0] ** 2).sum(),
+            "sum": lambda result: c.size * result[0].sum(),
+            "at": lambda result: c.size * (self.weights * result[0])[c.at].sum(),
         }
         return losses[c.loss]
 
@@ -159,11 +162,11 @@ class Problem:
         weights = self.weights[:steps, sequence].numpy().astype(y.dtype)
         result = np.zeros_like(y)
         if c.loss == "every":
-            result += 2 * weights * y
+            result += 2 * y * (weights * y.dtype.type(c.size))
         elif c.loss == "sum":
-            result += 1
+            result += y.dtype.type(c.size)
         elif c.loss == "at" and c.at < steps:
-            result[:, c.at] = weights[c.at]
+            result[:, c.at] = weights[c.at] * y.dtype.type(c.size)
         elif c.loss == "last":
             forward = y.shape[-1] // (1 + c.bidirectional)
             result[:, -1, :forward] = 1

@@ -109,14 +109,15 @@ def _lstm(cell: str, p: Parameters, x: Array, before: Sequence[Array]) -> Values
     v["c"] = v["f"] * c + v["i"] * v["g"]
     v["o_pre"] = a["o"] + p["weight_co"] * v["c"] if peep else a["o"]
     v["o"] = _sigmoid(v["o_pre"])
-    v["h"] = v["o"] * np.tanh(v["c"])
+    v["tanh_c"] = np.tanh(v["c"])
+    v["h"] = v["o"] * v["tanh_c"]
     if "weight_hr" in p:
         v["h"] = _times(p["weight_hr"], v["h"])
     return v
 
 
 def _lstm_back(cell: str, p: Parameters, v: Values, before: Sequence[Array], d: Values) -> Sequence[Array]:
-    c, squashed = before[1], np.tanh(v["c"])
+    c, squashed = before[1], v["tanh_c"]
     i, f, g, o = (v[gate] for gate in "ifgo")
     shown = _back(p["weight_hr"], d["h"]) if "weight_hr" in p else d["h"]
     d["o"] = shown * squashed
@@ -155,7 +156,7 @@ class Scan:
         p: its parameters.
         x: (runs, T, input), in the order the cell sees it.
         states: h, or h and c, before, each (runs, units).
-        rounded: rounds a state anew, so that runs differ as loops do that round otherwise.
+        rounded: rounds a value anew, so that runs differ as loops do that round otherwise.
     """
 
     def __init__(
@@ -164,18 +165,19 @@ class Scan:
         p: Parameters,
         x: Array,
         states: Sequence[Array],
-        rounded: Callable[[Array], Array] = lambda state: state,
+        rounded: Callable[[Array], Array] = lambda value: value,
     ) -> None:
         self.cell, self.p, self._rounded = cell, p, rounded
         self._step, self._step_back = _FAMILIES[cell.split("_")[0]]
         self._befores, self._steps = [], []
         for t in range(x.shape[1]):
-            v = self._step(cell, p, x[:, t], states)
+            made = self._step(cell, p, x[:, t], states)
+            v = {name: rounded(value) for name, value in made.items()}
             self._befores.append(states)
             self._steps.append(v)
-            v |= {s: rounded(v[s]) for s in ("h", "c")[: len(states)]}
             states = tuple(v[s] for s in ("h", "c")[: len(states)])
         self.values = {name: np.stack([v[name] for v in self._steps], 1) for name in self._steps[0]}
+        self.values.pop("tanh_c", None)
 
     def backward(self, d_h: Array) -> None:
         """Fill `derivatives` and `d_states` from the gradient by each h, (runs, T, units)."""
