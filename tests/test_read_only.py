@@ -15,7 +15,7 @@ from lstmtui.capture.engine import Engine
 from lstmtui.scenario import find_scenario
 from lstmtui.session import Session
 from lstmtui.session.execute import execute
-from lstmtui.session.language import parse_line
+from lstmtui.session.parse import parse_line
 from lstmtui.trace import Trace
 
 

@@ -157,6 +157,7 @@ def _play(
     from lstmtui.capture.engine import Engine
     from lstmtui.playback import Cast, Verdict, play, record_cast, replace_file
     from lstmtui.session import Session
+    from lstmtui.session.verbs import VERBS
 
     session, verdict = Session(traces, far or Engine(), far), Verdict(script.file)
     # An open screen puts its own streams in the place of these.
@@ -164,7 +165,7 @@ def _play(
     cast = Cast(session.trace.header.title or session.trace.name) if arguments.cast else None
     with ExitStack() as stack:
         screen: Screen | None = None
-        if cast or any(command.verb == "screenshot" for command in commands):
+        if cast or any(VERBS[command.verb].takes_picture for command in commands):
             from lstmtui.tui.headless import HeadlessDebugger
 
             screen = stack.enter_context(HeadlessDebugger(session))

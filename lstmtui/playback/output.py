@@ -38,7 +38,7 @@ class OutputFolder:
         """Write a file whole, or leave what is there.
 
         Args:
-            verb: `screenshot` or `export`, which say how the name ends.
+            verb: which says how the name ends.
             name: of the file, which nobody vouches for.
             write: is given the open file.
 

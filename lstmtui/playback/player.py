@@ -13,6 +13,8 @@ from lstmtui.playback.output import OutputFolder
 from lstmtui.printable import printable
 from lstmtui.session import Command, Outcome, Session
 from lstmtui.session.execute import execute
+from lstmtui.session.requests import Export, Pause, Request, Screenshot
+from lstmtui.session.verbs import VERBS
 from lstmtui.view import Cursor
 
 COMMAND_SECONDS = 0.5
@@ -51,7 +53,7 @@ class Played:
     @property
     def last(self) -> bool:
         """Whether nothing is played after it."""
-        return self.refused or self.outcome.request == ("quit",)
+        return self.refused or VERBS[self.command.verb].ends
 
 
 def play(
@@ -69,7 +71,7 @@ def play(
     for command in commands:
         outcome = run(command)
         try:
-            _save(session, outcome, folder, screen)
+            _save(session, command.verb, outcome.request, folder, screen)
         except UserError as error:
             outcome = replace(outcome, ok=False, text=printable(str(error)), request=None)
         cursor = session.cursor
@@ -87,20 +89,20 @@ def record_cast(cast: Cast, screen: Screen, played: Iterable[Played]) -> Iterato
     for step in played:
         cast.mark(step.command.text)
         cast.output(screen.changes())
-        request = step.outcome.request or ("",)
-        cast.wait(COMMAND_SECONDS + (request[1] if request[0] == "pause" else 0))
+        request = step.outcome.request
+        cast.wait(COMMAND_SECONDS + (request.seconds if isinstance(request, Pause) else 0))
         yield step
 
 
-def _save(session: Session, outcome: Outcome, folder: OutputFolder, screen: Screen | None) -> None:
+def _save(
+    session: Session, verb: str, request: Request | None, folder: OutputFolder, screen: Screen | None
+) -> None:
     """Write the file that a command asks for."""
-    if outcome.request is None or outcome.request[0] not in ("screenshot", "export"):
-        return
-    verb, name = outcome.request
-    if verb == "export":
-        folder.save(verb, name, lambda file: export(session.view, name, file))
-        return
-    if screen is None:
-        raise UserError(f"{name}: there is no screen to take a picture of")
-    picture = screen.picture().encode()
-    folder.save(verb, name, lambda file: file.write(picture))
+    match request:
+        case Export(name):
+            folder.save(verb, name, lambda file: export(session.view, name, file))
+        case Screenshot(name):
+            if screen is None:
+                raise UserError(f"{name}: there is no screen to take a picture of")
+            picture = screen.picture().encode()
+            folder.save(verb, name, lambda file: file.write(picture))

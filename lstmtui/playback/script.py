@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lstmtui.playback.file_names import SUFFIXES, name_problem
-from lstmtui.session.language import Command, ScriptError, ScriptProblem, parse_script
+from lstmtui.playback.file_names import name_problem
+from lstmtui.session.language import Command, ScriptError, ScriptProblem
+from lstmtui.session.parse import parse_script
+from lstmtui.session.verbs import VERBS
 
 MOST_LINES_BEFORE = 100_000
 
@@ -41,7 +43,7 @@ class Script:
 
     def _name_problem(self, command: Command, line: str) -> ScriptProblem | None:
         """What is wrong with the name of the file that a command writes."""
-        if command.verb not in SUFFIXES:
+        if not VERBS[command.verb].writes:
             return None
         name = command.arguments[0]
         wrong = name_problem(command.verb, name)

@@ -2,8 +2,9 @@
 
 from lstmtui.session.breakpoint_hits import Marks, marks
 from lstmtui.session.breakpoints import Breakpoint, Breakpoints
-from lstmtui.session.language import Command, ScriptError, parse_line, parse_script
+from lstmtui.session.language import Command, ScriptError
 from lstmtui.session.outcome import Outcome
+from lstmtui.session.parse import parse_line, parse_script
 from lstmtui.session.session import Session
 from lstmtui.session.stop import Stop
 from lstmtui.session.watches import Watch, Watched, Watches

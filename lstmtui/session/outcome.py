@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from lstmtui.arrays import Array
+from lstmtui.session.requests import Request
 from lstmtui.session.stop import Stop
 
 
@@ -21,9 +21,8 @@ class Outcome:
     """Where a movement ended, and why."""
     value: float | bool | Array | None = None
     """What `print` found: one value, or (units,)."""
-    request: tuple[Any, ...] | None = None
-    """What only a front end can do: ("note", TEXT), ("pause", seconds), ("screenshot", FILE),
-    ("export", FILE) or ("quit",)."""
+    request: Request | None = None
+    """What only a front end can do."""
     expect: bool | None = None
     """Whether an `expect` held; None for every other command."""
     notes: tuple[tuple[int, str], ...] = ()

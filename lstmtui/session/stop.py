@@ -25,3 +25,8 @@ class Stop:
     def ok(self) -> bool:
         """Whether the movement was possible."""
         return self.kind != "refused"
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether a screen that shows the cursor needs no sentence to say where it went."""
+        return self.kind in ("step", "into", "out", "goto")

@@ -19,6 +19,7 @@ from textual.strip import Strip
 
 from lstmtui.session import Command, Outcome, Session
 from lstmtui.session.execute import execute
+from lstmtui.session.verbs import VERBS
 from lstmtui.trace import Traces
 from lstmtui.tui.app import LstmtuiApp
 from lstmtui.tui.difference import Frame
@@ -100,9 +101,9 @@ class HeadlessDebugger:
         self._screen.show_session()
 
     async def _take(self, command: Command, outcome: Outcome) -> None:
-        if command.verb != "screenshot":  # a picture does not show that it was taken
+        if not VERBS[command.verb].takes_picture:  # a picture does not show that it was taken
             # Whoever plays writes the files, and the screen stays until it is closed.
-            shows = outcome.request is None or command.verb in ("note", "pause")
+            shows = VERBS[command.verb].is_harmless
             self._screen.finish_command(command, outcome if shows else replace(outcome, request=None))
 
     async def _settle(self) -> LayoutUpdate:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lstmtui.session.language import Command, ScriptError, parse_line
+from lstmtui.session.language import Command, ScriptError
+from lstmtui.session.parse import parse_line
+from lstmtui.session.verbs import VERBS
 
 BETWEEN = 0.7
 """Seconds between two commands."""
 AFTER_NOTE = 3.0
 """Seconds to read a note, where the script itself does not pause."""
-NOT_IN_A_TOUR = ("screenshot", "export", "quit")
-"""A scenario's script writes no files and ends nothing while somebody looks."""
 
 
 class Tour:
-    """Where a tour stands.
+    """Where a tour stands. A scenario's script writes no files and ends nothing while somebody looks.
 
     Args:
         commands: of the script, in order.
     """
 
     def __init__(self, commands: Sequence[Command]) -> None:
-        self.commands = tuple(c for c in commands if c.verb not in NOT_IN_A_TOUR)
+        self.commands = tuple(c for c in commands if VERBS[c.verb].is_harmless)
         self.position = 0
 
     @property
@@ -46,10 +46,10 @@ class Tour:
         return command, wait
 
 
-def writes_nothing(line: str) -> bool:
+def is_harmless(line: str) -> bool:
     """Whether a command that somebody else wrote may be executed: it writes no file and ends nothing."""
     try:
         command = parse_line(line)
     except ScriptError:  # which will be said when it is executed
         return True
-    return command is None or command.verb not in NOT_IN_A_TOUR
+    return command is None or VERBS[command.verb].is_harmless

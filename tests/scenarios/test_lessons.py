@@ -13,7 +13,7 @@ from lstmtui.__main__ import main
 from lstmtui.capture.run import build
 from lstmtui.scenario import bundled_scenarios, load_scenario
 from lstmtui.scenario.tasks import make_task
-from lstmtui.session.language import parse_script
+from lstmtui.session.parse import parse_script
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
 SCRIPTED = [path for path in bundled_scenarios() if load_scenario(path).script.strip()]

@@ -10,8 +10,11 @@ from synthetic import synthetic
 
 from lstmtui.errors import UserError
 from lstmtui.session import Session
-from lstmtui.session.execute import Outcome, execute
-from lstmtui.session.language import Change, parse_line
+from lstmtui.session.execute import execute
+from lstmtui.session.language import Change
+from lstmtui.session.outcome import Outcome
+from lstmtui.session.parse import parse_line
+from lstmtui.session.requests import Export, Note, Pause, Quit, Request, Screenshot
 from lstmtui.trace import Trace, Traces
 from lstmtui.view import Cursor
 
@@ -224,16 +227,16 @@ def test_watches_are_made_and_removed(session: Session, alone: Session) -> None:
 @pytest.mark.parametrize(
     ("line", "request_", "text"),
     [
-        ("note Look at f.", ("note", "Look at f."), "Look at f."),
-        ("note {braces} %s", ("note", "{braces} %s"), "{braces} %s"),
-        ("pause 0.5", ("pause", 0.5), "pause of 0.5 s"),
-        ("screenshot a.svg", ("screenshot", "a.svg"), "screenshot to a.svg"),
-        ("export a.csv", ("export", "a.csv"), "export to a.csv"),
-        ("quit", ("quit",), "quit"),
+        ("note Look at f.", Note("Look at f."), "Look at f."),
+        ("note {braces} %s", Note("{braces} %s"), "{braces} %s"),
+        ("pause 0.5", Pause(0.5), "pause of 0.5 s"),
+        ("screenshot a.svg", Screenshot("a.svg"), "screenshot to a.svg"),
+        ("export a.csv", Export("a.csv"), "export to a.csv"),
+        ("quit", Quit(), "quit"),
     ],
 )
 def test_what_only_a_front_end_can_do_is_asked_of_it(
-    alone: Session, line: str, request_: tuple[object, ...], text: str
+    alone: Session, line: str, request_: Request, text: str
 ) -> None:
     outcome = run(alone, line)
     assert (outcome.ok, outcome.request, outcome.text) == (True, request_, text)

@@ -8,7 +8,9 @@ from synthetic import synthetic
 from lstmtui.expressions import compile_expression
 from lstmtui.session import Session
 from lstmtui.session.completion import complete
-from lstmtui.session.language import ALIASES, VERBS, Change, Command, ScriptError, parse_line, parse_script
+from lstmtui.session.language import Change, Command, ScriptError
+from lstmtui.session.parse import parse_line, parse_script
+from lstmtui.session.verbs import ALIASES, VERBS
 from lstmtui.trace import Traces
 
 E = compile_expression

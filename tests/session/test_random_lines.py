@@ -11,7 +11,9 @@ from lstmtui.printable import printable
 from lstmtui.session import Session
 from lstmtui.session.completion import complete
 from lstmtui.session.execute import execute
-from lstmtui.session.language import VERBS, Command, ScriptError, parse_line
+from lstmtui.session.language import Command, ScriptError
+from lstmtui.session.parse import parse_line
+from lstmtui.session.verbs import VERBS
 from lstmtui.trace import Traces
 
 VERB_LIKE = (*VERBS, *"ncbpqs", "Step", "steps", "when", "at", "none")

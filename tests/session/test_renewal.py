@@ -8,7 +8,7 @@ import pytest
 from lstmtui.errors import UserError
 from lstmtui.session import Session
 from lstmtui.session.execute import execute
-from lstmtui.session.language import parse_line
+from lstmtui.session.parse import parse_line
 from lstmtui.trace import Header, Layer, Trace, Traces
 
 

@@ -17,7 +17,7 @@ from lstmtui.errors import Cancelled, UserError
 from lstmtui.expressions import compile_expression, scope_of
 from lstmtui.session import Session, WhatIfs
 from lstmtui.session.execute import execute
-from lstmtui.session.language import parse_line
+from lstmtui.session.parse import parse_line
 from lstmtui.trace import Trace, Traces
 from lstmtui.view import Cursor
 
@@ -262,7 +262,7 @@ from synthetic import synthetic
 from lstmtui.capture.engine import Engine
 from lstmtui.session import Session
 from lstmtui.session.execute import execute
-from lstmtui.session.language import parse_line
+from lstmtui.session.parse import parse_line
 session = Session(synthetic(steps=5), Engine())
 execute(session, parse_line("step"))
 print("torch" in sys.modules)

@@ -11,7 +11,7 @@ from synthetic import synthetic
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from lstmtui.session.language import parse_script
+from lstmtui.session.parse import parse_script
 from lstmtui.trace import Traces
 from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.keys import KEYS, Key, bindings, label

@@ -19,10 +19,11 @@ from lstmtui.capture.engine import Engine
 from lstmtui.capture.record import record
 from lstmtui.session import Session
 from lstmtui.session.execute import execute
-from lstmtui.session.language import VERBS, ScriptError, parse_line
+from lstmtui.session.language import ScriptError
+from lstmtui.session.parse import parse_line
+from lstmtui.session.verbs import VERBS
 from lstmtui.trace import Traces
 from lstmtui.tui.command_line import MOST_ANSWER_LINES, MOST_HISTORY
-from lstmtui.tui.screens.commanding import QUIET
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.start import Start
 
@@ -293,7 +294,7 @@ async def test_every_sentence_at_the_prompt_says_what_a_session_says(
             assert screen.session.cursor == fresh.cursor, sentence
             if command.verb == "note":
                 assert outcome.text in screen.panels[8].said[-1]  # type: ignore[attr-defined]
-            elif outcome.stop is None or outcome.stop.kind not in QUIET:
+            elif outcome.stop is None or not outcome.stop.is_quiet:
                 assert screen.message is not None, sentence
                 said = {"export": "export", "diagnose": "the diagnosis"}.get(command.verb, outcome.text)
                 assert screen.message.text.startswith(said), sentence

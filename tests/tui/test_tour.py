@@ -10,7 +10,7 @@ from keyboard import press, settle, type_text
 from synthetic import synthetic
 from textual.pilot import Pilot
 
-from lstmtui.session.language import parse_script
+from lstmtui.session.parse import parse_script
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.tour import AFTER_NOTE, BETWEEN, Tour
 

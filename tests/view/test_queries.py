@@ -23,7 +23,7 @@ from lstmtui.errors import UserError
 from lstmtui.playback import export
 from lstmtui.session import Outcome, Session
 from lstmtui.session.execute import execute
-from lstmtui.session.language import parse_line
+from lstmtui.session.parse import parse_line
 from lstmtui.session.queries import every_query
 from lstmtui.trace import Trace, Traces
 from lstmtui.view import NotReady, View, query, together

@@ -19,29 +19,20 @@ from lstmtui.analysis.preparation import prepare
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.session import Session, Stop
 from lstmtui.session.completion import complete
-from lstmtui.session.execute import Outcome, execute
-from lstmtui.session.language import Command, ScriptError, parse_line
+from lstmtui.session.execute import execute
+from lstmtui.session.language import Command, ScriptError
+from lstmtui.session.outcome import Outcome
+from lstmtui.session.parse import parse_line
+from lstmtui.session.requests import Note, Request
+from lstmtui.session.verbs import VERBS
 from lstmtui.tui.command_line import CommandLine
 from lstmtui.tui.theme import Look
 from lstmtui.tui.whole_run import is_small
 
-RUNS_MODELS = ("set", "unset", "loss")
-"""The verbs that run a model again, and therefore work off the event loop."""
-KEEPS = ("break", "delete", "enable", "disable", "watch", "unwatch")
-"""The verbs after which breakpoints and watches are kept for the next time."""
-LOCAL = (
-    *("step", "back", "goto", "first", "last", "into", "out", "layer", "direction", "batch", "unit", "model"),
-    *("note", "pause", "quit", "screenshot", "breaks", "delete", "enable", "disable"),
-)
-"""The verbs that read no arrays; where these are elsewhere, all others work off the event loop as well."""
-READS_ALL = ("first-bad", "diagnose")
-"""The verbs that may have to read a whole run, which is done off the event loop unless it is small."""
 SLOW = 0.3
 """Seconds after which it is said that an answer is waited for."""
 MOST_WAITING = 100
 """So many commands wait for the one that runs; more are refused."""
-QUIET = ("step", "into", "out", "goto")
-"""Movements that the panels show well enough without a sentence."""
 
 
 class CommandingScreen(Screen[None]):
@@ -96,7 +87,7 @@ class CommandingScreen(Screen[None]):
     def show_session(self) -> None:
         """Draw what changed."""
 
-    def handle_request(self, request: tuple[object, ...]) -> None:
+    def handle_request(self, request: Request) -> None:
         """Do what only a front end can: note, pause, screenshot, export, quit."""
 
     def run_text(self, text: str) -> None:
@@ -121,7 +112,7 @@ class CommandingScreen(Screen[None]):
         """Execute a command; one that runs a model is done when `Executed` arrives."""
         if self.running is not None:
             self._wait(command, self.running)
-        elif command.verb in RUNS_MODELS and self.session.what_ifs is not None:
+        elif VERBS[command.verb].runs_model and self.session.what_ifs is not None:
             self.running = command
             self.tell(Outcome(True, f"running the model again: {command.text}"))
             self._given_up = Event()
@@ -140,13 +131,14 @@ class CommandingScreen(Screen[None]):
 
     def _is_long(self, command: Command) -> bool:
         """Whether nobody can say how long it takes: arrays are elsewhere, or all of them are read."""
-        if command.verb in READS_ALL and not is_small(self.session):
+        reads = VERBS[command.verb].reads
+        if reads == "run" and not is_small(self.session):
             return True
-        return self.session.backend is not None and command.verb not in LOCAL
+        return self.session.backend is not None and reads != "nothing"
 
     def _wait(self, command: Command, running: Command) -> None:
         """Execute a command after the one that runs, unless that may take long."""
-        if running.verb in RUNS_MODELS or len(self._waiting) >= MOST_WAITING:
+        if VERBS[running.verb].runs_model or len(self._waiting) >= MOST_WAITING:
             self.tell(Outcome(False, f"still running: {running.text}"))
         else:
             self._waiting.append(command)
@@ -168,17 +160,16 @@ class CommandingScreen(Screen[None]):
     def finish_command(self, command: Command, outcome: Outcome) -> None:
         """Show what came of a command."""
         outcome = self._carried_out(command, outcome)
-        if command.verb in KEEPS:
+        if VERBS[command.verb].changes_saved_state:
             self.post_message(self.Kept(self.session, self.place))
         self.tell(outcome)
 
     def tell(self, outcome: Outcome) -> None:
         """Say what came of a command: in the footer, or above the prompt while that is open."""
-        quiet = outcome.stop is not None and outcome.stop.kind in QUIET
-        says_itself = outcome.request is not None and outcome.request[0] == "note"
+        quiet = outcome.stop is not None and outcome.stop.is_quiet
         if outcome.stop is not None:
             self.message = None if quiet else outcome.stop
-        elif not says_itself:
+        elif not isinstance(outcome.request, Note):
             self.message = Stop("select" if outcome.ok else "refused", outcome.text)
         if self._typed and self.command_line.is_open:
             self._answer(outcome, quiet=quiet)
@@ -224,7 +215,7 @@ class CommandingScreen(Screen[None]):
         asks = line is not None and not self.command_line.is_open and not self._is_told(event.outcome)
         if asks:
             self.command_line.open(line or "")
-        stayed = event.command.verb in RUNS_MODELS and not self.command_line.input.value
+        stayed = VERBS[event.command.verb].runs_model and not self.command_line.input.value
         self._typed = asks or stayed
         try:
             self.finish_command(event.command, event.outcome)

@@ -16,8 +16,10 @@ from lstmtui.playback.export import export
 from lstmtui.playback.output import replace_file
 from lstmtui.printable import printable
 from lstmtui.session import Session
-from lstmtui.session.execute import Outcome
 from lstmtui.session.language import Command
+from lstmtui.session.outcome import Outcome
+from lstmtui.session.requests import Export, Note, Quit, Request, Screenshot
+from lstmtui.session.verbs import VERBS
 from lstmtui.tui.copying import copy_value
 from lstmtui.tui.keys import bindings
 from lstmtui.tui.panels.diagnosis import DiagnosisPanel
@@ -33,7 +35,7 @@ from lstmtui.tui.panels.values import ValuesPanel
 from lstmtui.tui.panels.watches import WatchesPanel
 from lstmtui.tui.screens.showing import ShowingScreen
 from lstmtui.tui.theme import Look
-from lstmtui.tui.tour import writes_nothing
+from lstmtui.tui.tour import is_harmless
 from lstmtui.view import NotReady
 
 _T = TypeVar("_T")
@@ -50,8 +52,6 @@ PANELS = (
     NotesPanel,
     ValuesPanel,
 )
-CHANGES_RUNS = ("set", "unset", "reset", "loss", "compare")
-"""The verbs after which the same place holds other numbers."""
 
 
 class DebuggerScreen(ShowingScreen):
@@ -65,6 +65,8 @@ class DebuggerScreen(ShowingScreen):
         super().__init__(session, look, place)
         self.panels: dict[int, Panel] = {kind.NUMBER: kind(look) for kind in PANELS}
         self.zoomed: Panel | None = None
+        self._arranged = self._place_of_cell()
+        """The place whose cell the panels were last given room for."""
 
     def compose(self) -> ComposeResult:
         panels = self.panels
@@ -102,7 +104,7 @@ class DebuggerScreen(ShowingScreen):
 
     def finish_command(self, command: Command, outcome: Outcome) -> None:
         """Show what came of a command; another selection may need other panels."""
-        if command.verb in CHANGES_RUNS:
+        if VERBS[command.verb].changes_run:
             for panel in self.panels.values():
                 panel.forget()
         if command.verb == "first-bad":
@@ -110,7 +112,7 @@ class DebuggerScreen(ShowingScreen):
         if command.verb == "diagnose" and outcome.ok:
             outcome = Outcome(True, "the diagnosis: [ and ] choose, e goes there, z leaves")
         super().finish_command(command, outcome)
-        if command.verb in ("model", "layer", "direction", "first-bad"):
+        if self._place_of_cell() != self._arranged:
             self._arrange()
         if command.verb == "diagnose" and outcome.ok:
             self.action_panel(0)
@@ -121,22 +123,27 @@ class DebuggerScreen(ShowingScreen):
             panel.forget()
         self._arrange()
 
-    def handle_request(self, request: tuple[object, ...]) -> None:
-        """note, pause, screenshot, export and quit, as they are meant in front of a screen."""
-        verb, *arguments = request
-        notes = self.panels[8]
-        if verb == "note" and isinstance(notes, NotesPanel):
-            notes.say(str(arguments[0]), self.session)
-        elif verb == "screenshot":
-            Path(str(arguments[0])).write_text(self.app.export_screenshot(), encoding="utf-8")
-        elif verb == "export":
-            name = str(arguments[0])
-            replace_file(name, lambda file: export(self.session.view, name, file))
-        elif verb == "quit":
-            self.app.exit()
+    def handle_request(self, request: Request) -> None:
+        """What a verb asks for, as it is meant in front of a screen, on which nothing is waited for."""
+        match request:
+            case Note(text):
+                notes = self.panels[8]
+                assert isinstance(notes, NotesPanel)
+                notes.say(text, self.session)
+            case Screenshot(name):
+                Path(name).write_text(self.app.export_screenshot(), encoding="utf-8")
+            case Export(name):
+                replace_file(name, lambda file: export(self.session.view, name, file))
+            case Quit():
+                self.app.exit()
+
+    def _place_of_cell(self) -> tuple[str, int, str]:
+        cursor = self.session.cursor
+        return cursor.model, cursor.layer, cursor.direction
 
     def _arrange(self) -> None:
         """Give every panel that fits the cell its place, or the whole screen to the zoomed one."""
+        self._arranged = self._place_of_cell()
         for panel in self.panels.values():
             others = (panel,) if panel.ALONE else (None, panel)
             panel.set_class(not panel.fits(self.session) or self.zoomed not in others, "-gone")
@@ -206,7 +213,7 @@ class DebuggerScreen(ShowingScreen):
         """Leave the verdict for what it is about."""
         self.action_zoom()
         for command in event.commands:
-            if writes_nothing(command):  # a verdict may come from another machine
+            if is_harmless(command):  # a verdict may come from another machine
                 self.run_text(command)
 
     @on(Panel.Picked)

@@ -8,8 +8,9 @@ from textual.reactive import var
 from textual.timer import Timer
 
 from lstmtui.session import Session, Stop
-from lstmtui.session.execute import Outcome
-from lstmtui.session.language import ScriptError, parse_script
+from lstmtui.session.language import ScriptError
+from lstmtui.session.outcome import Outcome
+from lstmtui.session.parse import parse_script
 from lstmtui.tui.screens.commanding import CommandingScreen
 from lstmtui.tui.theme import Look
 from lstmtui.tui.tour import Tour

@@ -10,7 +10,7 @@ from textual.timer import Timer
 
 from lstmtui.errors import UserError
 from lstmtui.session import Session, Stop
-from lstmtui.session.execute import Outcome
+from lstmtui.session.outcome import Outcome
 from lstmtui.tui.banner import Banner
 from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.header import header_spans

@@ -10,7 +10,7 @@ from synthetic import synthetic
 
 from lstmtui.analysis.diagnosis import BAD, FINE, LOOK
 from lstmtui.analysis.diagnosis.gradients import gradient_verdicts
-from lstmtui.session.language import parse_line
+from lstmtui.session.parse import parse_line
 from lstmtui.trace import Trace
 from lstmtui.trace.keys import NORMS, array_key
 

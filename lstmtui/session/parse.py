@@ -7,7 +7,7 @@ from dataclasses import replace
 from lstmtui.session.language.command import Command
 from lstmtui.session.language.problem import ScriptError, ScriptProblem, closest, shown
 from lstmtui.session.language.reader import Reader
-from lstmtui.session.language.verbs import ALIASES, ELSEWHERE, VERBS
+from lstmtui.session.verbs import ALIASES, OTHER_NAMES, VERBS
 
 
 def parse_line(text: str, line: int = 1) -> Command | None:
@@ -28,7 +28,7 @@ def parse_line(text: str, line: int = 1) -> Command | None:
     name = reader.word("a command is missing")
     verb = VERBS.get(ALIASES.get(name, name))
     if verb is None:
-        meant = ELSEWHERE.get(name.lower()) or closest(name, VERBS)
+        meant = OTHER_NAMES.get(name.lower()) or closest(name, VERBS)
         reader.fail(f"there is no command {shown(name)}", at, meant)
     arguments = verb.parse(reader)
     reader.end(verb.usage)

@@ -1,0 +1,42 @@
+"""What a command asks of a front end, because a session has neither a screen nor files nor a clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class Note:
+    """Say something."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Wait."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Screenshot:
+    """Save the screen as a picture."""
+
+    file: str
+
+
+@dataclass(frozen=True)
+class Export:
+    """Save the numbers of what is selected."""
+
+    file: str
+
+
+@dataclass(frozen=True)
+class Quit:
+    """Leave."""
+
+
+Request: TypeAlias = Note | Pause | Screenshot | Export | Quit

@@ -1,0 +1,84 @@
+"""Verbs that evaluate expressions: now, or at every timestep from now on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lstmtui.expressions import Expression
+from lstmtui.expressions.at_cursor import NoValue, evaluated
+from lstmtui.expressions.hits import unfit
+from lstmtui.expressions.text import value_text
+from lstmtui.session.breakpoint_hits import fits_somewhere
+from lstmtui.session.language import arguments
+from lstmtui.session.outcome import Outcome
+from lstmtui.session.place_text import place_text
+from lstmtui.session.session import Session
+from lstmtui.session.verbs import completions
+from lstmtui.session.verbs.verb import Verb
+
+
+def _watch(session: Session, expression: Expression) -> Outcome:
+    why = unfit(session.view, expression)
+    if why and not fits_somewhere(session, expression):
+        return Outcome(False, why)
+    watch = session.watches.add(expression)
+    if why:
+        return Outcome(True, f"watch {watch.id}: {watch.text}; it has no value here: {why}")
+    result = evaluated(session.view, (expression,))[0]
+    text = f": {result.error}" if isinstance(result, NoValue) else f" = {value_text(result.value)}"
+    return Outcome(True, f"watch {watch.id}: {watch.text}{text} at {place_text(session)}")
+
+
+def _unwatch(session: Session, number: int) -> Outcome:
+    removed = session.watches.remove(number)
+    if removed is not None:
+        return Outcome(True, f"removed watch {number}: {removed.text}")
+    there = ", ".join(_numbers(session)) or "none"
+    return Outcome(False, f"watch {number}: there is no such watch; there are: {there}")
+
+
+def _numbers(session: Session) -> Iterator[str]:
+    return (str(watch.id) for watch in session.watches)
+
+
+def _print(session: Session, expression: Expression) -> Outcome:
+    result = evaluated(session.view, (expression,))[0]
+    if isinstance(result, NoValue):
+        return Outcome(False, f"{expression.text}: {result.error}, at {place_text(session)}")
+    text = f"{expression.text} = {value_text(result.value)} at {place_text(session)}"
+    return Outcome(True, text, value=result.value)
+
+
+EVALUATING = (
+    Verb(
+        name="watch",
+        usage="watch EXPR",
+        help="show an expression at every timestep",
+        parse=arguments.expression,
+        execute=_watch,
+        complete=completions.expression,
+        other_names=("display",),
+        reads="arrays",
+        changes_saved_state=True,
+    ),
+    Verb(
+        name="unwatch",
+        usage="unwatch N",
+        help="remove watch N",
+        parse=arguments.identity("the watch"),
+        execute=_unwatch,
+        complete=completions.only(_numbers),
+        other_names=("undisplay",),
+        changes_saved_state=True,
+    ),
+    Verb(
+        name="print",
+        usage="print EXPR",
+        help="evaluate an expression here",
+        parse=arguments.expression,
+        execute=_print,
+        complete=completions.expression,
+        aliases=("p",),
+        reads="arrays",
+    ),
+)

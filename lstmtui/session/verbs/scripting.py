@@ -1,0 +1,87 @@
+"""Verbs for scripts: what is said, waited for and expected while one plays, what it writes, and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lstmtui.expressions import Expression
+from lstmtui.expressions.at_cursor import expectation
+from lstmtui.session.language import arguments
+from lstmtui.session.outcome import Outcome
+from lstmtui.session.place_text import place_text
+from lstmtui.session.requests import Export, Note, Pause, Quit, Request, Screenshot
+from lstmtui.session.session import Session
+from lstmtui.session.verbs import completions
+from lstmtui.session.verbs.verb import Execute, Verb
+
+
+def _request(make: Callable[..., Request], sentence: str) -> Execute:
+    """What a verb executes that only a front end can do; the sentence says it with the arguments."""
+    return lambda session, *arguments: Outcome(True, sentence.format(*arguments), request=make(*arguments))
+
+
+def _expect(session: Session, condition: Expression) -> Outcome:
+    result = expectation(session.view, condition)
+    if result.error:
+        text = f"{condition.text}: {result.error}, at {place_text(session)}"
+        return Outcome(False, text, expect=False)
+    verdict = "holds" if result.held else "does not hold"
+    values = f": {result.operands}" if result.operands else ""
+    text = f"{condition.text} {verdict}{values} at {place_text(session)}"
+    return Outcome(result.held, text, expect=result.held)
+
+
+SCRIPTING = (
+    Verb(
+        name="note",
+        usage="note TEXT",
+        help="say something",
+        parse=arguments.rest("the text"),
+        execute=_request(Note, "{}"),
+    ),
+    Verb(
+        name="pause",
+        usage="pause SECONDS",
+        help="wait while a script plays",
+        parse=arguments.seconds,
+        execute=_request(Pause, "pause of {:g} s"),
+    ),
+    Verb(
+        name="expect",
+        usage="expect EXPR",
+        help="fail unless a condition holds here",
+        parse=arguments.condition,
+        execute=_expect,
+        complete=completions.expression,
+        other_names=("assert",),
+        reads="arrays",
+    ),
+    Verb(
+        name="screenshot",
+        usage="screenshot FILE",
+        help="save the screen as an SVG picture",
+        parse=arguments.rest("the file"),
+        execute=_request(Screenshot, "screenshot to {}"),
+        takes_picture=True,
+        writes=(".svg",),
+    ),
+    Verb(
+        name="export",
+        usage="export FILE",
+        help="save the numbers as .csv or .npz",
+        parse=arguments.rest("the file"),
+        execute=_request(Export, "export to {}"),
+        reads="arrays",
+        writes=(".csv", ".npz"),
+    ),
+    Verb(
+        name="quit",
+        usage="quit",
+        help="leave",
+        parse=arguments.nothing,
+        execute=_request(Quit, "quit"),
+        aliases=("q",),
+        other_names=("exit",),
+        ends=True,
+    ),
+)

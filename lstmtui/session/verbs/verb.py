@@ -1,0 +1,56 @@
+"""What a verb is: how it is written, read, completed and executed, and what front ends must know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from lstmtui.session.language.arguments import Parse
+from lstmtui.session.outcome import Outcome
+from lstmtui.session.verbs.completions import Complete, nothing
+
+Execute: TypeAlias = Callable[..., Outcome]
+"""Called with the session and the verb's arguments; raises UserError where it cannot be done."""
+Reads: TypeAlias = Literal["nothing", "arrays", "run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """One command of the language."""
+
+    name: str
+    usage: str
+    """How it is written; capitals stand for something, square brackets may be left out."""
+    help: str
+    """What it does, in one line."""
+    parse: Parse
+    """What follows the verb, read from the line: the arguments of `execute`."""
+    execute: Execute
+    complete: Complete = nothing
+    """What may come next while its arguments are typed."""
+    aliases: tuple[str, ...] = ()
+    """gdb's one-letter commands for it."""
+    other_names: tuple[str, ...] = ()
+    """What other debuggers call it: suggested, not accepted."""
+
+    reads: Reads = "nothing"
+    """nothing: it is done in a moment; arrays: where these are on another machine, they are waited for; run:
+    all of a run, which takes a while where it is long."""
+    runs_model: bool = False
+    """Whether a model is run again."""
+    changes_run: bool = False
+    """Whether the same place may hold other numbers afterwards."""
+    changes_saved_state: bool = False
+    """Whether breakpoints or watches change, which are saved for the next time."""
+    takes_picture: bool = False
+    """Whether it needs a screen."""
+    writes: tuple[str, ...] = ()
+    """How the name of the file that it writes may end; empty: it writes none."""
+    ends: bool = False
+    """Whether nothing comes after it."""
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether it may be executed for a stranger's script: it writes no file and ends nothing."""
+        return not self.writes and not self.ends
