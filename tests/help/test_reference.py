@@ -25,7 +25,7 @@ from lstmtui.remote.wire import bounds, frames
 from lstmtui.scenario import schema
 from lstmtui.scenario.inputs import InputTable
 from lstmtui.scenario.tasks import TASKS
-from lstmtui.session.language.verbs import ALIASES, VERBS
+from lstmtui.session.verbs import ALIASES, VERBS
 from lstmtui.tui.keys import KEYS, label
 from lstmtui.watching import watch
 
