@@ -111,7 +111,7 @@ SAVE = {"trace.trace", "trace.traces", "trace.storage", "trace.writing", "trace.
 """`Trace.save` hands a trace to what writes it, which knows what a trace is."""
 IN_CIRCLES = [
     {"tui.following", "tui.screens.debugger", "tui.screens.showing"},
-    {"capture.fused.method", "capture.later", "capture.recording", "capture.segments", "capture.unrolled"},
+    {"capture.fused.method", "capture.recomputed_layer", "capture.recording", "capture.segments", "capture.unrolled"},
 ]
 
 
@@ -226,7 +226,7 @@ import torch
 from torch import nn
 before = set(sys.modules)
 import lstmtui
-from lstmtui.capture.scan import method
+from lstmtui.capture.layer_function import method
 x = torch.ones(3, 2, 4)
 for module in (nn.LSTM(4, 3), nn.GRU(4, 3, num_layers=2, bidirectional=True), nn.LSTM(4, 3, proj_size=2)):
     lstmtui.record(module, x)

@@ -8,11 +8,11 @@ import numpy as np
 from torch import Tensor, nn
 
 from lstmtui.arrays import Array
-from lstmtui.capture.arrays import numpy_of, own_array, zeros_of
+from lstmtui.capture.deferred_arrays import Entry, arrays_of, changed
 from lstmtui.capture.file_store import FileStore, complete, copy
 from lstmtui.capture.layer_arrays import layers_of
-from lstmtui.capture.looked_at import Entry, arrays_of, changed
 from lstmtui.capture.module_runs import ModuleRun
+from lstmtui.capture.to_numpy import numpy_of, own_array, zeros_of
 from lstmtui.capture.wrapped import named_parameters
 from lstmtui.trace import Header, Layer, Trace
 from lstmtui.trace.keys import array_key
@@ -46,8 +46,8 @@ def assemble(
         derived = loss.requires_grad and output.requires_grad
         arrays |= _output(runs[-1], arrays, layers, output, d_output, derivatives=derived)
     for recording in recordings:
-        if recording.later is not None:
-            recording.later.settle()
+        if recording.recomputed is not None:
+            recording.recomputed.settle()
     arrays = {key: _padded(array, _extent_of(key, steps, batch)) for key, array in arrays.items()}
     _add_lengths(arrays, runs, steps, batch)
     _add_parameters(arrays, module)
@@ -128,14 +128,14 @@ def _output(
 ) -> dict[str, Entry]:
     """y and dy; where y is the very h of the last layer, one array is both."""
     recording = run.recordings[run.layout.num_layers - 1, "forward"]
-    later, is_h = recording.later, recording.values.gave(output)
+    recomputed, is_h = recording.recomputed, recording.values.gave(output)
     entries: dict[str, Entry] = {
         "y": arrays[array_key("h", len(layers) - 1, "forward")] if is_h else numpy_of(output)
     }
     if not derivatives:
         return entries
-    if later is not None and later.d_output is not None and later.received(d_output):
-        entries["dy"] = later.d_output.array()
+    if recomputed is not None and recomputed.d_output is not None and recomputed.received(d_output):
+        entries["dy"] = recomputed.d_output.array()
     else:
         entries["dy"] = zeros_of(output) if d_output is None else numpy_of(d_output)
     return entries

@@ -22,7 +22,7 @@ from lstmtui.capture.precision import cast, computed_in, full_precision
 from lstmtui.capture.products import precision_of
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recording import Recording, Repeatable
-from lstmtui.capture.seeds import gradients_by
+from lstmtui.capture.vector_jacobian import vector_jacobian
 from lstmtui.models.unroll import States, unroll
 
 _CHECKED = 1024
@@ -126,7 +126,7 @@ class CellLoop:
             torch.stack([_derivative(call, n) for call in calls]).flatten(0, 1).to(final.dtype)
             for n, final in enumerate(finals)
         ]
-        gradients = gradients_by(sources, zip(finals, incoming, strict=True))
+        gradients = vector_jacobian(sources, zip(finals, incoming, strict=True))
         for (name, value), gradient in zip(values.items(), gradients, strict=False):
             recording.values[name] = value.detach().reshape(shape)
             recording.derivatives[name] = gradient.reshape(shape)

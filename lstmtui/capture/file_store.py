@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lstmtui.capture.arrays import numpy_of
 from lstmtui.capture.store import Store
+from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.trace.array_file import ArrayFile
 from lstmtui.trace.keys import array_key
 from lstmtui.trace.writing import TraceWriter

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from lstmtui.capture.arrays import widened
 from lstmtui.capture.host_copies import Arriving, copy_to_host, empty_on_host
 from lstmtui.capture.store import Store
+from lstmtui.capture.to_numpy import widened
 
 
 class HostStore(Store):

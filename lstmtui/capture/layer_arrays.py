@@ -9,10 +9,10 @@ import numpy as np
 from torch import Tensor, nn
 
 from lstmtui.arrays import Array
-from lstmtui.capture.arrays import numpy_of, own_array, zeros_of
-from lstmtui.capture.looked_at import Entry, changed
+from lstmtui.capture.deferred_arrays import Entry, changed
 from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.recording import Recording
+from lstmtui.capture.to_numpy import numpy_of, own_array, zeros_of
 from lstmtui.capture.wrapped import joined, named_modules, named_parameters
 from lstmtui.trace import Layer
 from lstmtui.trace.keys import array_key
@@ -58,8 +58,8 @@ def _full_names(run: ModuleRun, path: str, names_by_id: Mapping[int, str]) -> di
 
 def _parameter(recording: Recording, base: str) -> Array:
     """A copy, out of reach of the next step of an optimizer."""
-    if recording.later is not None:
-        return recording.later.parameters[base].array()
+    if recording.recomputed is not None:
+        return recording.recomputed.parameters[base].array()
     return own_array(recording.parameters[base])
 
 
@@ -78,16 +78,16 @@ def _add_recording(
         ordered = changed(lambda a: a[::-1].copy(), entry) if direction == "backward" else entry
         arrays[array_key(quantity, layer, direction)] = ordered
 
-    later = recording.later
-    for quantity in ("x", *recording.cell.quantities) if later is not None else ():
-        assert later is not None
+    recomputed = recording.recomputed
+    for quantity in ("x", *recording.cell.quantities) if recomputed is not None else ():
+        assert recomputed is not None
         to_come, d_to_come = (
-            cache(partial(_array_of, look, quantity)) for look in (later.values, later.derivatives)
+            cache(partial(_array_of, look, quantity)) for look in (recomputed.values, recomputed.derivatives)
         )
         put(quantity, to_come)
         if derivatives:
             # Those of a layer that is in the graph, and that the loss does not depend on, are 0.
-            put("d" + quantity, d_to_come if later.is_reached else changed(np.zeros_like, to_come))
+            put("d" + quantity, d_to_come if recomputed.is_reached else changed(np.zeros_like, to_come))
     for quantity in list(recording.values):
         # Taken out of the recording, so that no two copies of everything are there at the same time.
         values, derivative = recording.values.pop(quantity), recording.derivatives.pop(quantity, None)

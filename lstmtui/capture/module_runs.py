@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from lstmtui.capture.arrays import widened
 from lstmtui.capture.autograd_state import Graph
 from lstmtui.capture.file_store import FileStore
 from lstmtui.capture.host_copies import on_host
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recording import Recording
+from lstmtui.capture.to_numpy import widened
 from lstmtui.cells.layout import Layout
 from lstmtui.models.unroll import States
 from lstmtui.trace.writing import TraceWriter

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstmtui.capture.arrays import numpy_of
 from lstmtui.capture.autograd_state import Graph
 from lstmtui.capture.recording import Repeatable
+from lstmtui.capture.to_numpy import numpy_of
 
 
 @dataclass(eq=False)

@@ -18,9 +18,9 @@ from lstmtui.capture.assemble import assemble
 from lstmtui.capture.devices import resolve_device
 from lstmtui.capture.gradients import gradients_of
 from lstmtui.capture.interception import is_plain, kind_of
+from lstmtui.capture.model_output import output_of
 from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.origins import Origins
-from lstmtui.capture.output import output_of
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.tap import Tap
 from lstmtui.capture.wrapped import named_parameters, place_of, unwrapped

@@ -15,7 +15,7 @@ from lstmtui.cells import Cell
 from lstmtui.models.unroll import Observer, States
 
 if TYPE_CHECKING:
-    from lstmtui.capture.later import Later
+    from lstmtui.capture.recomputed_layer import RecomputedLayer
 
 
 @dataclass(kw_only=True)
@@ -63,26 +63,26 @@ class Recording(Repeatable):
     """max |Δ| between h by the equations and the stock kernel's; None where no kernel ran."""
     precision: Precision = ""
     """What float32 products were rounded to."""
-    later: Later | None = None
+    recomputed: RecomputedLayer | None = None
     """What works values and derivatives out when they are looked at; None: they are here."""
 
     def value(self, quantity: str) -> Tensor:
         """An array (T, B, units), wherever it is."""
-        return self.values[quantity] if self.later is None else self.later.values(quantity)
+        return self.values[quantity] if self.recomputed is None else self.recomputed.values(quantity)
 
     def derivative(self, quantity: str) -> Tensor | None:
         """The total derivative of a quantity, wherever it is; None where the loss does not depend on it."""
-        if self.later is None:
+        if self.recomputed is None:
             return self.derivatives.get(quantity)
-        return self.later.derivatives(quantity) if self.later.is_reached else None
+        return self.recomputed.derivatives(quantity) if self.recomputed.is_reached else None
 
     def forget_derivatives(self) -> None:
         """Drop what a backward pass has left here."""
         self.has_gradient = False
         self.derivatives.clear()
         self.parameter_derivatives.clear()
-        if self.later is not None:
-            self.later.forget_derivatives()
+        if self.recomputed is not None:
+            self.recomputed.forget_derivatives()
         self.initial = {s: self.initial[s] for s in self.cell.states if s in self.initial}
 
     def add_parameter_derivatives(self, gradients: dict[str, Tensor]) -> None:

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_packed_sequence
 
-from lstmtui.capture.arrays import numpy_of
 from lstmtui.capture.interception import kind_of
 from lstmtui.capture.record import record
 from lstmtui.capture.tapped_calls import call_of
+from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.capture.watched_calls import WatchedCall, WatchedStep, ends_of
 from lstmtui.models.recurrent import Recurrent
 from lstmtui.models.stock import layout_of

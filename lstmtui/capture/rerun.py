@@ -8,13 +8,13 @@ from dataclasses import replace
 import torch
 
 from lstmtui.arrays import Array
-from lstmtui.capture.arrays import numpy_of
-from lstmtui.capture.changed_scans import is_there_already, run_changed
-from lstmtui.capture.ending import Ending
+from lstmtui.capture.changed_layers import is_there_already, run_changed
+from lstmtui.capture.head_and_loss import HeadAndLoss
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.recorded_stack import RecordedStack
-from lstmtui.capture.variant_arrays import VariantArrays
-from lstmtui.capture.variant_derivatives import (
+from lstmtui.capture.to_numpy import numpy_of
+from lstmtui.capture.what_if_arrays import WhatIfArrays
+from lstmtui.capture.what_if_derivatives import (
     derivative_keys,
     derivatives,
     layer_derivative_keys,
@@ -48,23 +48,23 @@ def rerun(
         UserError: the trace does not hold what is needed, or the device or its memory is not there.
     """
     stack = RecordedStack(trace)
-    ending = Ending(stack, [e for e in edits if e.quantity == "y"], loss_at)
+    head_and_loss = HeadAndLoss(stack, [e for e in edits if e.quantity == "y"], loss_at)
     inner = [e for e in edits if e.quantity != "y"]
     try:
         with torch.no_grad():
             arrays = _recorded_values(trace)
             is_same = is_there_already(stack, edits)
             run_changed(stack, arrays, [] if is_same else inner, Progress(progress))
-            header = _finish(stack, ending, arrays, edits, loss_at, is_same)
+            header = _finish(stack, head_and_loss, arrays, edits, loss_at, is_same)
     except (RuntimeError, IndexError, ValueError, TypeError) as error:
         why = str(error).splitlines()[0]
         raise UserError(f"{trace.name}: cannot be run again: {why}") from error
-    if ending.absent:
+    if head_and_loss.absent:
         return Trace(header, arrays)
     keys = derivative_keys(trace)
     if is_same and loss_at is None and keys <= set(trace.arrays):
-        return Trace(header, VariantArrays(arrays, keys, lambda: recorded_derivatives(stack, edits)))
-    return Trace(header, VariantArrays(arrays, keys, lambda: derivatives(stack, arrays, inner, ending)))
+        return Trace(header, WhatIfArrays(arrays, keys, lambda: recorded_derivatives(stack, edits)))
+    return Trace(header, WhatIfArrays(arrays, keys, lambda: derivatives(stack, arrays, inner, head_and_loss)))
 
 
 def _recorded_values(trace: Trace) -> dict[str, Array]:
@@ -76,7 +76,7 @@ def _recorded_values(trace: Trace) -> dict[str, Array]:
 
 def _finish(
     stack: RecordedStack,
-    ending: Ending,
+    head_and_loss: HeadAndLoss,
     arrays: dict[str, Array],
     edits: Sequence[Edit],
     loss_at: LossAt | None,
@@ -84,18 +84,20 @@ def _finish(
 ) -> Header:
     """Put y into `arrays`, and say in a header what this run is."""
     h = stack.tensor(stack.last_h(arrays))
-    y = ending.y(h)
+    y = head_and_loss.y(h)
     recorded = stack.trace.header
     if y is not None and "y" in stack.trace.arrays:
         arrays["y"] = stack.trace.arrays["y"] if is_same else numpy_of(y)
-    loss = ending.loss(h, y)
-    why = ending.absent
+    loss = head_and_loss.loss(h, y)
+    why = head_and_loss.absent
     if y is None and not why:
         why = "y was made by code of the model's own, which the trace does not hold"
     return replace(
         recorded,
         loss=float("nan") if loss is None else float(loss),
-        loss_text=recorded.loss_text if loss_at is None else _words(loss_at, "y" if ending.head else "h"),
+        loss_text=recorded.loss_text
+        if loss_at is None
+        else _words(loss_at, "y" if head_and_loss.head else "h"),
         loss_kind=recorded.loss_kind if loss_at is None else "custom",
         parity=None if edits else recorded.parity,
         what_ifs=tuple(str(edit) for edit in edits),

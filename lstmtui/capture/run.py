@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from lstmtui.arrays import Array
+from lstmtui.capture.deferred_arrays import arrays_of, entries_of
 from lstmtui.capture.devices import DTYPES, resolve_device
-from lstmtui.capture.known import known_arrays, known_header
-from lstmtui.capture.looked_at import arrays_of, entries_of
+from lstmtui.capture.initial_header import initial_arrays, initial_header
 from lstmtui.capture.progress import ProgressCallback
 from lstmtui.capture.record import record
+from lstmtui.capture.reversed_time import reverse_time
 from lstmtui.capture.run_factory import record_factory
-from lstmtui.capture.turned import turned
 from lstmtui.errors import UserError
 from lstmtui.models.model import Model, scenario_name
 from lstmtui.models.objective import describe, loss_of
@@ -114,15 +114,15 @@ def _run_model(
     source, objective = scenario.input, scenario.objective
     device, dtype = _place(scenario.run)
     if spec.reverse:
-        source, objective = turned(source, objective)
+        source, objective = reverse_time(source, objective)
     model = build(spec, source).to(device, dtype)
     x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
     hx = _initial(spec, device, dtype, source.batch)
     extras = _extras(source, objective.target, objective.mask)
     loss = loss_of(objective, device, head=spec.head is not None)
     if writer is not None:
-        header = _header(scenario, spec, known_header(spec, source, device, dtype), default=loss is None)
-        writer.describe(header, known_arrays(spec, source, model, hx) | extras)
+        header = _header(scenario, spec, initial_header(spec, source, device, dtype), default=loss is None)
+        writer.describe(header, initial_arrays(spec, source, model, hx) | extras)
     trace = record(
         model,
         x.to(dtype) if x.is_floating_point() else x,

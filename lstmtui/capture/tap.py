@@ -11,15 +11,15 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from lstmtui.capture.alone import alone_with
 from lstmtui.capture.arguments import fit, named_arguments
 from lstmtui.capture.autograd_state import graph, in_backward, is_symbolic
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import check_forward, kind_of
+from lstmtui.capture.preserve_state import preserve_state
 from lstmtui.capture.progress import Progress
+from lstmtui.capture.recording_lock import recording_lock
 from lstmtui.capture.tapped_calls import call_of
 from lstmtui.capture.tapped_runs import TappedRuns
-from lstmtui.capture.untouched import untouched
 from lstmtui.capture.wrapped import named_modules, see_through, uncompiled
 from lstmtui.trace.writing import TraceWriter
 
@@ -53,7 +53,7 @@ class Tap(TappedRuns):
         modules = list(named_modules(root))
         for path, module in modules:
             check_forward(path, module)
-        with alone_with(root), untouched(root), uncompiled(), ExitStack() as handlers:
+        with recording_lock(root), preserve_state(root), uncompiled(), ExitStack() as handlers:
             for path, module in modules:
                 if kind_of(module) is None:
                     continue

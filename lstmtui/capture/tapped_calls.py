@@ -12,11 +12,11 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from lstmtui.capture.devices import check_disk, check_memory
+from lstmtui.capture.layer_function import record_layer
 from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.parity import kernel_gap, parity
 from lstmtui.capture.precision import cast, computed_in, full_precision
 from lstmtui.capture.progress import Progress
-from lstmtui.capture.scan import record_scan
 from lstmtui.cells.layout import Layout
 from lstmtui.models.calls import Call, packed_like
 from lstmtui.models.recurrent import Recurrent
@@ -113,7 +113,7 @@ def _scan(run: ModuleRun, progress: Progress, anchor: Tensor) -> Scan:
         valid: Tensor | None,
     ) -> tuple[Tensor, States]:
         recording = run.recording(layer, direction, dict(parameters), progress)
-        return record_scan(recording, x, states, valid, anchor)
+        return record_layer(recording, x, states, valid, anchor)
 
     return scan
 

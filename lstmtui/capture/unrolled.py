@@ -14,8 +14,8 @@ from torch import Tensor
 
 from lstmtui.capture.products import precision_of
 from lstmtui.capture.recording import Recording
-from lstmtui.capture.seeds import gradients_by
 from lstmtui.capture.segment import Segment, SegmentDerivatives
+from lstmtui.capture.vector_jacobian import vector_jacobian
 from lstmtui.cells import Cell
 from lstmtui.models.unroll import Observer, Product, States, unroll
 
@@ -150,7 +150,7 @@ def backward_segment(
     pairs = [
         (of, d) for of, d in zip([*outputs, *finals], [*d_outputs, *d_finals], strict=True) if d is not None
     ]
-    gradients = iter(gradients_by([*sources, *(p.result for p in products)], pairs))
+    gradients = iter(vector_jacobian([*sources, *(p.result for p in products)], pairs))
     derivatives = {"x": next(gradients)}
     d_states = tuple(next(gradients) for _ in leaf_states)
     by_parameter = {n: next(gradients) for n, p in leaves.items() if p.requires_grad}

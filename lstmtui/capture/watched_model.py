@@ -12,12 +12,12 @@ from typing import Any
 
 from torch import nn
 
-from lstmtui.capture.alone import is_recording
 from lstmtui.capture.arguments import fit, named_arguments
 from lstmtui.capture.autograd_state import in_backward, is_symbolic
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import is_plain, kind_of
 from lstmtui.capture.recomputation import TappedCall, digest_of
+from lstmtui.capture.recording_lock import is_recording
 from lstmtui.capture.watched_calls import (
     WatchedCall,
     WatchedStep,

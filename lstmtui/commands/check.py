@@ -61,12 +61,12 @@ def _list(file: str) -> int:
 
     Status 2 where it holds none that can be debugged.
     """
+    from lstmtui.scenario.layers_in_file import layers_in_file
     from lstmtui.scenario.problem import Problem, counted
     from lstmtui.scenario.report import DataError
-    from lstmtui.scenario.stored_layers import stored_layers
 
     try:
-        layers = stored_layers(Path(file))
+        layers = layers_in_file(Path(file))
     except DataError as error:
         wrong = error.wrong.removeprefix(f"{Path(file).name} ")
         print(Problem(file, None, "", wrong, error.allowed, error.suggestion), file=sys.stderr)

@@ -3,11 +3,11 @@
 from lstmtui.playback.cast import Cast
 from lstmtui.playback.export import export
 from lstmtui.playback.file_names import name_problem
-from lstmtui.playback.output import OutputFolder, replace_file
 from lstmtui.playback.player import Played, Screen, play, record_cast
 from lstmtui.playback.reports import json_line, plain_lines
 from lstmtui.playback.script import Script, script_within
-from lstmtui.playback.verdict import Verdict
+from lstmtui.playback.script_result import ScriptResult
+from lstmtui.playback.written_files import OutputFolder, replace_file
 
 __all__ = [
     "Cast",
@@ -15,7 +15,7 @@ __all__ = [
     "Played",
     "Screen",
     "Script",
-    "Verdict",
+    "ScriptResult",
     "export",
     "json_line",
     "name_problem",

@@ -9,7 +9,7 @@ from typing import Protocol
 from lstmtui.errors import UserError
 from lstmtui.playback.cast import Cast
 from lstmtui.playback.export import export
-from lstmtui.playback.output import OutputFolder
+from lstmtui.playback.written_files import OutputFolder
 from lstmtui.printable import printable
 from lstmtui.session import Command, Outcome, Session
 from lstmtui.session.execute import execute

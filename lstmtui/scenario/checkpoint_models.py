@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from lstmtui.models.checkpoint_names import plain_path
 from lstmtui.scenario.checkpoints import Checkpoint
+from lstmtui.scenario.embedding_and_head import EmbeddingAndHead, named_around
+from lstmtui.scenario.file_model_reader import FileModelReader
 from lstmtui.scenario.problem import closest, one_of, shown
 from lstmtui.scenario.report import DataError
 from lstmtui.scenario.scenario import ModelSpec
-from lstmtui.scenario.stored_reader import StoredReader
-from lstmtui.scenario.surroundings import Surroundings, named_around
 
 if TYPE_CHECKING:
     from lstmtui.models.found_layer import FoundLayer
 
 
-class CheckpointReader(StoredReader):
+class CheckpointReader(FileModelReader):
     """Reads a [[model]] of a recurrent layer in a .safetensors, .pt or .pth file."""
 
     origin = "checkpoint"
@@ -41,7 +41,7 @@ class CheckpointReader(StoredReader):
         assert layout is not None
         name = self.unique_name(self.table.name, self.default_name(layer), self.origin)
         self.check_sizes(layout)
-        around = Surroundings(file, self.table, layout, self.source, self.place, self.report)
+        around = EmbeddingAndHead(file, self.table, layout, self.source, self.place, self.report)
         if around.embedding is None and not self.table.embedding:
             self.check_input(layout, around.embedding_advice())
         initial = self.initial(layout)

@@ -10,7 +10,7 @@ import numpy as np
 
 from lstmtui.scenario.data import file_kind
 from lstmtui.scenario.lines import Location
-from lstmtui.scenario.nested import to_array
+from lstmtui.scenario.nested_lists import to_array
 from lstmtui.scenario.problem import closest, one_of, shown
 from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.tensors import FLOATS, TensorFile

@@ -13,7 +13,7 @@ from lstmtui.printable import printable
 from lstmtui.scenario.characters import repeated, to_ids
 from lstmtui.scenario.data import file_kind, read_data
 from lstmtui.scenario.files import file_size, read_text
-from lstmtui.scenario.nested import depth_of, to_array, to_sequences
+from lstmtui.scenario.nested_lists import depth_of, to_array, to_sequences
 from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.scenario import Input

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from lstmtui.arrays import Array
 from lstmtui.cells.layout import Layout
 from lstmtui.scenario.data import file_kind
+from lstmtui.scenario.file_model_reader import MOST, FileModelReader
 from lstmtui.scenario.initial_states import spread
+from lstmtui.scenario.layers_in_file import read_onnx
 from lstmtui.scenario.problem import counted, short, shown
 from lstmtui.scenario.report import DataError
 from lstmtui.scenario.scenario import ModelSpec
-from lstmtui.scenario.stored_layers import read_onnx
-from lstmtui.scenario.stored_reader import MOST, StoredReader
 
 if TYPE_CHECKING:
     from lstmtui.models.onnx_layer import OnnxLayer
 
 
-class OnnxReader(StoredReader):
+class OnnxReader(FileModelReader):
     """Reads a [[model]] of an LSTM, GRU or RNN node in an ONNX model."""
 
     origin = "onnx"

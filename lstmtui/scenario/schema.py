@@ -103,7 +103,7 @@ class OwnModelTable(ModelTable):
     embedding: int | None = Field(default=None, ge=1, le=MAX_HIDDEN)
 
 
-class StoredModelTable(ModelTable):
+class FileModelTable(ModelTable):
     """[[model]] from a checkpoint: what stands around the cells is given by its path in there."""
 
     head: str | None = Field(default=None, min_length=1, max_length=400)

@@ -10,7 +10,7 @@ import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.scenario.data import read_data
-from lstmtui.scenario.nested import depth_of, to_array, to_sequences
+from lstmtui.scenario.nested_lists import depth_of, to_array, to_sequences
 from lstmtui.scenario.problem import closest, shown
 from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.scenario import Input

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from lstmtui.capture.scan import METHODS, method
+from lstmtui.capture.layer_function import METHODS, method
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from lstmtui.capture.axes import Axes, Factor, unknown
+from lstmtui.capture.model_output import _time_first
 from lstmtui.capture.origins import Origins
-from lstmtui.capture.output import _time_first
 
 KINDS = ("transpose", "permute", "reshape", "unsqueeze", "squeeze", "flatten", "add", "cut", "pieces", "flip")
 

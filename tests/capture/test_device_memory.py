@@ -9,7 +9,8 @@ import pytest
 import torch
 from oracles.recurrents import gap, noise, random_recurrent
 
-from lstmtui.capture import devices, scan
+from lstmtui.capture import devices
+from lstmtui.capture import layer_function as scan
 from lstmtui.capture.devices import free_memory
 from lstmtui.capture.fused import method
 from lstmtui.capture.fused.kernel import KERNELS, Kernel

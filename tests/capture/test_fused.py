@@ -12,8 +12,8 @@ from oracles.recurrents import as_states, noise, random_recurrent, random_states
 from torch import Tensor, nn
 
 from lstmtui.capture.fused import method as fused
+from lstmtui.capture.layer_function import method
 from lstmtui.capture.record import record
-from lstmtui.capture.scan import method
 from lstmtui.models.recurrent import Recurrent
 from lstmtui.trace import Trace
 

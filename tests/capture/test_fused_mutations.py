@@ -13,11 +13,12 @@ from oracles.differential import tapped
 from oracles.recurrents import as_states, noise, random_recurrent, random_states
 from torch import Tensor
 
-from lstmtui.capture import scan, segments
+from lstmtui.capture import layer_function as scan
+from lstmtui.capture import segments
 from lstmtui.capture.fused import derivatives, equations, kernel, recurrence, taps, walk
 from lstmtui.capture.fused import method as fused
+from lstmtui.capture.layer_function import method
 from lstmtui.capture.record import record
-from lstmtui.capture.scan import method
 from lstmtui.models.recurrent import Recurrent
 from lstmtui.trace import Trace
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from lstmtui.capture.devices import free_memory
 from lstmtui.capture.fused.kernel import KERNELS
+from lstmtui.capture.layer_function import method
 from lstmtui.capture.products import kernels_in
 from lstmtui.capture.record import record
-from lstmtui.capture.scan import method
 from lstmtui.trace import Trace
 
 pytestmark = pytest.mark.gpu

@@ -11,8 +11,8 @@ from oracles.recurrents import LSTM_NAMES, STOCK_NAMES, noise, random_recurrent,
 from torch import nn
 
 from lstmtui.capture import parity as parity_module
+from lstmtui.capture.layer_function import method
 from lstmtui.capture.record import record
-from lstmtui.capture.scan import method
 from lstmtui.cells import CELLS
 from lstmtui.models.stock import layout_of, stock_twin
 

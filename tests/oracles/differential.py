@@ -27,8 +27,8 @@ if __name__ == "__main__":
 from oracles.precise_loops import Scan
 from oracles.recurrents import CELL_NAMES, LSTM_NAMES
 
+from lstmtui.capture.layer_function import method
 from lstmtui.capture.record import record
-from lstmtui.capture.scan import method
 from lstmtui.models.recurrent import Recurrent
 from lstmtui.trace import Trace
 

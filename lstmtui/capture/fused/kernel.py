@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lstmtui.capture.seeds import gradients_by
+from lstmtui.capture.vector_jacobian import vector_jacobian
 from lstmtui.cells import Cell
 from lstmtui.cells.layout import Layout
 from lstmtui.models.stock import stock_twin, uncoupled
@@ -110,7 +110,7 @@ class Kernel:
         pairs = [(of, gradient) for of, gradient in given if gradient is not None]
         weights = self._weights if self._keeps_weights else []
         # The output of a segment in which every sequence is over depends on nothing.
-        found = gradients_by([*run.leaves, *weights], pairs)
+        found = vector_jacobian([*run.leaves, *weights], pairs)
         count = len(run.leaves)
         parameters = dict(zip(self._names, found[count:], strict=False))
         if parameters:

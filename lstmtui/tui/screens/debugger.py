@@ -13,7 +13,7 @@ from textual.events import Resize
 
 from lstmtui.errors import UserError
 from lstmtui.playback.export import export
-from lstmtui.playback.output import replace_file
+from lstmtui.playback.written_files import replace_file
 from lstmtui.printable import printable
 from lstmtui.session import Session
 from lstmtui.session.language import Command

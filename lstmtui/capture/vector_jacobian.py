@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 
-def gradients_by(sources: Sequence[Tensor], pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, ...]:
+def vector_jacobian(sources: Sequence[Tensor], pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, ...]:
     """What `torch.autograd.grad` gives for tensors and their gradients; 0 where nothing depends on a source.
 
     Given gradients that arrive, that function imports a package for symbolic shapes, which takes half a

@@ -27,7 +27,7 @@ _looking = Lock()
 """One layer at a time, so that no two share what memory a GPU has left."""
 
 
-class Later:
+class RecomputedLayer:
     """What the values and derivatives of a recording follow from.
 
     Args:

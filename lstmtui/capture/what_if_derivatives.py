@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from lstmtui.arrays import Array
-from lstmtui.capture.arrays import numpy_of
-from lstmtui.capture.clamp import Clamp
-from lstmtui.capture.ending import Ending
+from lstmtui.capture.head_and_loss import HeadAndLoss
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recorded_stack import RecordedStack, in_order
 from lstmtui.capture.recording import Recording
+from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.capture.unrolled import SEGMENT, run_backwards
+from lstmtui.capture.what_if_values import WhatIfValues
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit
@@ -50,7 +50,7 @@ def derivative_keys(trace: Trace) -> frozenset[str]:
 
 
 def derivatives(
-    stack: RecordedStack, values: Mapping[str, Array], edits: Sequence[Edit], ending: Ending
+    stack: RecordedStack, values: Mapping[str, Array], edits: Sequence[Edit], head_and_loss: HeadAndLoss
 ) -> dict[str, Array]:
     """Every total derivative and parameter gradient of a run.
 
@@ -58,13 +58,13 @@ def derivatives(
         stack: the model.
         values: the values of the run.
         edits: what was changed in it, apart from y.
-        ending: its output and loss.
+        head_and_loss: its output and loss.
 
     Raises:
         UserError: the device cannot do it, for want of memory.
     """
     try:
-        arrays, d_h = _of_ending(stack, values, ending)
+        arrays, d_h = _of_head_and_loss(stack, values, head_and_loss)
         for layer in reversed(stack.layers):
             d_h = _of_layer(stack, values, edits, layer, d_h, arrays)
     except RuntimeError as error:
@@ -84,19 +84,19 @@ def recorded_derivatives(stack: RecordedStack, edits: Sequence[Edit]) -> dict[st
     return result
 
 
-def _of_ending(
-    stack: RecordedStack, arrays: Mapping[str, Array], ending: Ending
+def _of_head_and_loss(
+    stack: RecordedStack, arrays: Mapping[str, Array], head_and_loss: HeadAndLoss
 ) -> tuple[dict[str, Array], Tensor]:
     """The derivatives by y and by the head's parameters, and by h of the last layer."""
     h = stack.tensor(stack.last_h(arrays)).requires_grad_()
-    for parameter in ending.head.values():
+    for parameter in head_and_loss.head.values():
         parameter.requires_grad_()
     with torch.enable_grad():
-        y = ending.y(h)
-        loss = ending.loss(h, y)
+        y = head_and_loss.y(h)
+        loss = head_and_loss.loss(h, y)
     assert loss is not None
     sources = {"h": h, **({} if y is None else {"dy": y})}
-    sources |= {"parameter_gradients/" + name: p for name, p in ending.head.items()}
+    sources |= {"parameter_gradients/" + name: p for name, p in head_and_loss.head.items()}
     gradients: dict[str, Tensor] = {name: torch.zeros_like(source) for name, source in sources.items()}
     if loss.requires_grad:
         by_source = torch.autograd.grad(loss, list(sources.values()), allow_unused=True)
@@ -120,7 +120,9 @@ def _of_layer(
     totals = []
     for direction, d_output in zip(directions, d_h.chunk(len(directions), -1), strict=True):
         own = [e for e in edits if (e.layer, e.direction) == (layer, direction) and e.quantity != "x"]
-        recording = _backwards(stack, arrays, layer, direction, Clamp(own, stack.steps, direction), d_output)
+        recording = _backwards(
+            stack, arrays, layer, direction, WhatIfValues(own, stack.steps, direction), d_output
+        )
         for quantity, tensor in recording.derivatives.items():
             ordered = tensor.flip(0) if direction == "backward" else tensor
             if quantity == "x":
@@ -144,11 +146,11 @@ def _backwards(
     arrays: Mapping[str, Array],
     layer: int,
     direction: str,
-    clamp: Clamp,
+    what_ifs: WhatIfValues,
     d_output: Tensor,
 ) -> Recording:
     parameters = stack.parameters(layer, direction)
-    recording = Recording(stack.trace.cell(layer), parameters, Progress(), observe=clamp)
+    recording = Recording(stack.trace.cell(layer), parameters, Progress(), observe=what_ifs)
     recording.valid = stack.valid(direction)
     recording.edges = [
         stack.states_before(arrays, layer, direction, start) for start in range(0, stack.steps, SEGMENT)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lstmtui.models.onnx_layer import OnnxLayer
 
 
-def stored_layers(path: Path) -> tuple[FoundLayer | OnnxLayer, ...]:
+def layers_in_file(path: Path) -> tuple[FoundLayer | OnnxLayer, ...]:
     """Every recurrent layer of a checkpoint or an ONNX model; `str` of one gives its path and sizes.
 
     Raises:

@@ -14,7 +14,7 @@ _recorded_by: dict[int, int] = {}
 
 
 @contextmanager
-def alone_with(root: nn.Module) -> Iterator[None]:
+def recording_lock(root: nn.Module) -> Iterator[None]:
     """Within this context no other thread records a module that is part of `root`; waits until none does.
 
     A thread that records a module may do so again within.

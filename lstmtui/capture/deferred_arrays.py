@@ -11,7 +11,7 @@ Entry = Array | Callable[[], Array]
 """An array, or what makes it; whoever makes one that is asked for twice keeps it."""
 
 
-class LookedAt(Mapping[str, Array]):
+class DeferredArrays(Mapping[str, Array]):
     """Arrays by key, as in `Trace.arrays`.
 
     Args:
@@ -43,13 +43,13 @@ class LookedAt(Mapping[str, Array]):
 
 def entries_of(arrays: Mapping[str, Array]) -> Mapping[str, Entry]:
     """The arrays of a trace, without looking at those that are yet to be made."""
-    return arrays.entries() if isinstance(arrays, LookedAt) else arrays
+    return arrays.entries() if isinstance(arrays, DeferredArrays) else arrays
 
 
 def arrays_of(entries: Mapping[str, Entry]) -> Mapping[str, Array]:
     """The arrays that entries stand for."""
     if any(callable(entry) for entry in entries.values()):
-        return LookedAt(entries)
+        return DeferredArrays(entries)
     return {key: entry for key, entry in entries.items() if not callable(entry)}
 
 

@@ -8,7 +8,7 @@ from threading import Lock
 from lstmtui.arrays import Array, read_only
 
 
-class VariantArrays(Mapping[str, Array]):
+class WhatIfArrays(Mapping[str, Array]):
     """Arrays by key, as in `Trace.arrays`.
 
     Args:

@@ -12,7 +12,7 @@ HELD, NOT_HELD, REFUSED = 0, 1, 2
 
 
 @dataclass
-class Verdict:
+class ScriptResult:
     """Collects commands as they are played."""
 
     file: str

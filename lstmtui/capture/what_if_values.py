@@ -10,7 +10,7 @@ from torch import Tensor
 from lstmtui.trace.edits import Edit
 
 
-class Clamp:
+class WhatIfValues:
     """The what-ifs of one layer and direction, as an observer of its run.
 
     Args:
@@ -47,7 +47,7 @@ class Clamp:
         return torch.where(mask, fill, value)
 
 
-def clamped_over_time(value: Tensor, edits: Sequence[Edit]) -> Tensor:
+def what_if_over_time(value: Tensor, edits: Sequence[Edit]) -> Tensor:
     """A whole (T, B, units) with what is changed put in, differentiable by `value`."""
     if not edits:
         return value

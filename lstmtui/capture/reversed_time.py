@@ -10,7 +10,7 @@ from lstmtui.arrays import Array
 from lstmtui.scenario import Input, Objective
 
 
-def turned(source: Input, objective: Objective) -> tuple[Input, Objective]:
+def reverse_time(source: Input, objective: Objective) -> tuple[Input, Objective]:
     """The input and the objective with the last timestep of each sequence first; padding stays at the end."""
     steps = np.arange(source.steps)[:, None]
     lengths = np.full(source.batch, source.steps) if source.lengths is None else source.lengths

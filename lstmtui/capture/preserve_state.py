@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def untouched(root: nn.Module) -> Iterator[None]:
+def preserve_state(root: nn.Module) -> Iterator[None]:
     """Within this context a run changes copies; afterwards every attribute of every module is as before.
 
     Buffers (running statistics, the vectors of a spectral norm) are cloned for the run, so that the

@@ -18,10 +18,10 @@ from oracles.recurrents import CELL_NAMES, as_states, gap, noise, random_recurre
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.capture import scan
+from lstmtui.capture import layer_function as scan
 from lstmtui.capture.fused import derivatives, equations, method
 from lstmtui.capture.fused.kernel import KERNELS, Kernel
-from lstmtui.capture.later import Later
+from lstmtui.capture.recomputed_layer import RecomputedLayer
 from lstmtui.capture.record import record
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
@@ -30,17 +30,17 @@ EXACT = 1e-12
 
 
 @pytest.fixture
-def scarce(monkeypatch: pytest.MonkeyPatch) -> list[Later]:
+def scarce(monkeypatch: pytest.MonkeyPatch) -> list[RecomputedLayer]:
     """Arrays leave the device; gives every layer that is run again for somebody who looks."""
-    looks: list[Later] = []
-    run = Later._run
+    looks: list[RecomputedLayer] = []
+    run = RecomputedLayer._run
 
-    def counted(self: Later) -> Any:
+    def counted(self: RecomputedLayer) -> Any:
         looks.append(self)
         return run(self)
 
     monkeypatch.setattr(scan, "leaves_the_device", lambda _: True)
-    monkeypatch.setattr(Later, "_run", counted)
+    monkeypatch.setattr(RecomputedLayer, "_run", counted)
     return looks
 
 
@@ -73,7 +73,7 @@ def test_the_arrays_are_those_of_a_recording_that_keeps_them(
     assert len(looks) == len(set(looks)) == 4 * has_kernel  # each layer and direction once
 
 
-def test_what_is_changed_after_the_recording_does_not_show(scarce: list[Later]) -> None:
+def test_what_is_changed_after_the_recording_does_not_show(scarce: list[RecomputedLayer]) -> None:
     module, x, h = nn.GRU(3, 4).double(), noise(9, 2, 3, seed=302), noise(1, 2, 4, seed=303)
     still, moved = (record(module, x, hx=h, loss=squares) for _ in range(2))
     before = {key: np.array(array) for key, array in still.arrays.items()}
@@ -83,7 +83,7 @@ def test_what_is_changed_after_the_recording_does_not_show(scarce: list[Later]) 
         assert gap(moved.arrays[key], array) <= EXACT, key
 
 
-def test_what_the_model_does_in_place_does_not_show(scarce: list[Later]) -> None:
+def test_what_the_model_does_in_place_does_not_show(scarce: list[RecomputedLayer]) -> None:
     class Changing(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -99,7 +99,7 @@ def test_what_the_model_does_in_place_does_not_show(scarce: list[Later]) -> None
     assert (trace.values("h") < 0).any()
 
 
-def test_a_layer_that_the_loss_does_not_read_has_derivatives_of_0(scarce: list[Later]) -> None:
+def test_a_layer_that_the_loss_does_not_read_has_derivatives_of_0(scarce: list[RecomputedLayer]) -> None:
     class Two(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -117,7 +117,7 @@ def test_a_layer_that_the_loss_does_not_read_has_derivatives_of_0(scarce: list[L
     assert trace.values("dh", busy).any()
 
 
-def test_calls_that_go_on_are_one_run(scarce: list[Later]) -> None:
+def test_calls_that_go_on_are_one_run(scarce: list[RecomputedLayer]) -> None:
     class Chunks(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -140,7 +140,7 @@ def test_calls_that_go_on_are_one_run(scarce: list[Later]) -> None:
 
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
 def test_nothing_that_was_on_the_device_is_left_when_it_returns(
-    kind: Any, scarce: list[Later], monkeypatch: pytest.MonkeyPatch
+    kind: Any, scarce: list[RecomputedLayer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[weakref.ref[Tensor]] = []
     run = Kernel.run
@@ -183,14 +183,14 @@ def test_nothing_that_was_on_the_device_is_left_when_it_returns(
     assert trace.values("dh").any()
 
 
-def test_where_y_is_h_one_array_is_both(scarce: list[Later]) -> None:
+def test_where_y_is_h_one_array_is_both(scarce: list[RecomputedLayer]) -> None:
     trace = record(nn.LSTM(3, 4), torch.ones(5, 2, 3), loss=squares)
     assert np.shares_memory(trace.values("y"), trace.values("h"))
     assert not any(array.flags.writeable for array in trace.arrays.values())
     assert len(scarce) == 1
 
 
-def test_two_who_look_at_the_same_time_share_one_run(scarce: list[Later]) -> None:
+def test_two_who_look_at_the_same_time_share_one_run(scarce: list[RecomputedLayer]) -> None:
     trace = record(nn.GRU(3, 4), torch.ones(40, 2, 3))
     looks = [Thread(target=trace.values, args=(name,)) for name in ("h", "z", "dn", "dh")]
     for look in looks:
@@ -200,20 +200,22 @@ def test_two_who_look_at_the_same_time_share_one_run(scarce: list[Later]) -> Non
     assert len(scarce) == 1
 
 
-def test_no_memory_left_is_a_sentence(scarce: list[Later], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_memory_left_is_a_sentence(scarce: list[RecomputedLayer], monkeypatch: pytest.MonkeyPatch) -> None:
     trace = record(nn.GRU(3, 4), torch.ones(4, 2, 3))
 
     def full(*_: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Later, "_run", full)
+        patch.setattr(RecomputedLayer, "_run", full)
         with pytest.raises(UserError, match="cpu: no memory is left to work out what this layer did; free"):
             trace.values("z")
     assert trace.values("z").any()  # once there is some
 
 
-def test_a_scenario_is_not_looked_at_before_it_is_shown(scarce: list[Later], tmp_path: Path) -> None:
+def test_a_scenario_is_not_looked_at_before_it_is_shown(
+    scarce: list[RecomputedLayer], tmp_path: Path
+) -> None:
     file = tmp_path / "s.toml"
     file.write_text(
         "[input]\nvalues = [[0.1], [0.2], [0.4]]\n[[model]]\nname = 'm'\ncell = 'gru'\nhidden_size = 2\n"

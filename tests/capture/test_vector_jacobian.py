@@ -8,7 +8,7 @@ import sys
 import torch
 from oracles.recurrents import noise
 
-from lstmtui.capture.seeds import gradients_by
+from lstmtui.capture.vector_jacobian import vector_jacobian
 
 
 def test_they_are_those_of_autograd() -> None:
@@ -19,7 +19,7 @@ def test_they_are_those_of_autograd() -> None:
     wanted = torch.autograd.grad([a, b, b], [x, a], [first, second, third], retain_graph=True)
     constant = torch.ones(2)
     pairs = [(a, first), (b, second), (constant, constant), (b, third)]
-    by_x, by_a, by_unused = gradients_by([x, a, unused], pairs)
+    by_x, by_a, by_unused = vector_jacobian([x, a, unused], pairs)
     assert torch.allclose(by_x, wanted[0], rtol=1e-15)
     assert torch.allclose(by_a, wanted[1], rtol=1e-15)
     assert torch.equal(by_unused, torch.zeros_like(unused))
@@ -27,7 +27,7 @@ def test_they_are_those_of_autograd() -> None:
 
 def test_tensors_that_depend_on_nothing_have_gradients_of_zero() -> None:
     x = torch.ones(2, requires_grad=True)
-    assert torch.equal(gradients_by([x], [(torch.ones(2), torch.ones(2))])[0], torch.zeros(2))
+    assert torch.equal(vector_jacobian([x], [(torch.ones(2), torch.ones(2))])[0], torch.zeros(2))
 
 
 def test_the_first_recording_imports_nothing_slow() -> None:

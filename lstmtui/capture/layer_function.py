@@ -13,7 +13,7 @@ from torch import Tensor
 from lstmtui.capture.autograd_state import saved_as_it_is
 from lstmtui.capture.fused.method import applies
 from lstmtui.capture.host_store import HostStore
-from lstmtui.capture.later import Later
+from lstmtui.capture.recomputed_layer import RecomputedLayer
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.segments import run_backward, run_forward
 from lstmtui.capture.store import Store
@@ -34,7 +34,7 @@ def method(name: str) -> Iterator[None]:
         _method.reset(token)
 
 
-def record_scan(
+def record_layer(
     recording: Recording, x: Tensor, states: States, valid: Tensor | None, anchor: Tensor
 ) -> tuple[Tensor, States]:
     """Run a layer so that both its values and, when something is differentiated, its derivatives are kept.
@@ -51,13 +51,13 @@ def record_scan(
     """
     recording.valid = valid
     names = tuple(recording.parameters)
-    output, *finals = _Scan.apply(  # type: ignore[no-untyped-call]
+    output, *finals = _LayerFunction.apply(  # type: ignore[no-untyped-call]
         recording, len(states), names, anchor, x, *states, *(recording.parameters[n] for n in names)
     )
     return output, tuple(finals)
 
 
-class _Scan(torch.autograd.Function):
+class _LayerFunction(torch.autograd.Function):
     """The run as one node of the user's graph."""
 
     @staticmethod
@@ -78,14 +78,14 @@ class _Scan(torch.autograd.Function):
         fused = _method.get() == "fused" and applies(recording.cell, parameters, x, states)
         if leaves_the_device(x) and type(recording.values) is Store:
             if fused:
-                recording.later = Later(recording, parameters, x, states)
+                recording.recomputed = RecomputedLayer(recording, parameters, x, states)
             else:
                 recording.values, recording.derivatives = HostStore(), HostStore()
         # A checkpoint round this would take what the methods keep, to give it back from a second run.
         with saved_as_it_is():
             ctx.pieces, finals = run_forward(recording, parameters, x.detach(), states, fused=fused)
-        if recording.later is not None:
-            recording.later.precision = recording.precision
+        if recording.recomputed is not None:
+            recording.recomputed.precision = recording.precision
         return recording.values.whole("h"), *(s.clone() for s in finals)
 
     @staticmethod
@@ -98,8 +98,8 @@ class _Scan(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         recording: Recording = ctx.recorded_in
         target = recording.reached()
-        if target.later is not None:
-            target.later.reach(d_output, d_finals)
+        if target.recomputed is not None:
+            target.recomputed.reach(d_output, d_finals)
         before = run_backward(recording, target, ctx.pieces, x.detach(), d_output, d_finals)
         d_x = target.derivatives.whole("x") if ctx.needs_input_grad[4] else None
         of_parameters = (target.parameter_derivatives[n] for n in ctx.names)

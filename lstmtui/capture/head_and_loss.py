@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lstmtui.capture.clamp import clamped_over_time
 from lstmtui.capture.recorded_stack import RecordedStack
+from lstmtui.capture.what_if_values import what_if_over_time
 from lstmtui.models.objective import loss_of
 from lstmtui.scenario import Objective
 from lstmtui.trace.edits import Edit, LossAt
@@ -18,7 +18,7 @@ from lstmtui.trace.edits import Edit, LossAt
 HEAD = ("head.weight", "head.bias")
 
 
-class Ending:
+class HeadAndLoss:
     """The output and the loss as functions of h of the last layer.
 
     Args:
@@ -53,7 +53,7 @@ class Ending:
             return None
         # Without a head y is h, but a node of its own, so that what acts on y alone can be told.
         y = functional.linear(h, *(self.head[n] for n in HEAD)) if kind == "head" else h.clone()
-        return clamped_over_time(y, self._edits)
+        return what_if_over_time(y, self._edits)
 
     def loss(self, h: Tensor, y: Tensor | None) -> Tensor | None:
         """The scalar the gradients are of; None where it cannot be taken again."""

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from lstmtui.arrays import Array
-from lstmtui.capture.arrays import numpy_of
+from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.models.model import scenario_name
 from lstmtui.scenario import Input, ModelSpec
 from lstmtui.trace import Header, Layer
 from lstmtui.trace.keys import array_key
 
 
-def known_header(spec: ModelSpec, source: Input, device: torch.device, dtype: torch.dtype) -> Header:
+def initial_header(spec: ModelSpec, source: Input, device: torch.device, dtype: torch.dtype) -> Header:
     """The sizes of a run; parameters are named as scenario files name them."""
     layout = spec.layout
     layers = tuple(Layer.of(layout, index) for index in range(layout.num_layers))
@@ -23,7 +23,7 @@ def known_header(spec: ModelSpec, source: Input, device: torch.device, dtype: to
     return Header(spec.name, layers, source.steps, source.batch, name, str(device))
 
 
-def known_arrays(spec: ModelSpec, source: Input, model: nn.Module, hx: Any) -> dict[str, Array]:
+def initial_arrays(spec: ModelSpec, source: Input, model: nn.Module, hx: Any) -> dict[str, Array]:
     """The parameters, the lengths, and the states before the run, by their keys in a trace."""
     arrays = {f"parameters/{scenario_name(n)}": numpy_of(p).copy() for n, p in model.named_parameters()}
     if source.lengths is not None:

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from lstmtui.arrays import Array
-from lstmtui.capture.arrays import numpy_of
-from lstmtui.capture.clamp import Clamp, rounded
 from lstmtui.capture.devices import check_memory
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recorded_stack import RecordedStack, h_of, in_order
+from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.capture.unrolled import SEGMENT, shifted
+from lstmtui.capture.what_if_values import WhatIfValues, rounded
 from lstmtui.models.unroll import unroll
 from lstmtui.trace.edits import Edit
 from lstmtui.trace.keys import array_key
@@ -28,14 +28,14 @@ class Span(NamedTuple):
     """The last of them."""
 
 
-class Scan(NamedTuple):
+class ChangedLayer(NamedTuple):
     """One layer and direction that has to be run again."""
 
     layer: int
     direction: str
     first: int
     """The first timestep that changes, in the order the cell sees time."""
-    clamp: Clamp
+    what_ifs: WhatIfValues
 
 
 def run_changed(
@@ -49,17 +49,21 @@ def run_changed(
         edits: of x and of what the cells compute.
         progress: counts the timesteps that are run.
     """
-    scans = _planned(stack, edits)
-    progress.expect(sum(stack.steps - scan.first for scan in scans))
-    check_memory(sum(_size(stack, scan.layer) for scan in scans), stack.dtype)
+    changes = _planned(stack, edits)
+    progress.expect(sum(stack.steps - change.first for change in changes))
+    check_memory(sum(_size(stack, change.layer) for change in changes), stack.dtype)
     sequences = sorted({edit.batch for edit in edits})
     _change_x(stack, arrays, [edit for edit in edits if edit.quantity == "x"])
-    for position, scan in enumerate(scans):
-        if scan.layer and scan.layer != scans[position - 1].layer and _reached(scans, scan.layer - 1):
-            x = h_of(stack.trace, arrays, scan.layer - 1)
-            directions = stack.trace.layers[scan.layer].directions
-            arrays |= dict.fromkeys((array_key("x", scan.layer, d) for d in directions), x)
-        _run(stack, arrays, scan, sequences, progress)
+    for position, change in enumerate(changes):
+        if (
+            change.layer
+            and change.layer != changes[position - 1].layer
+            and _reached(changes, change.layer - 1)
+        ):
+            x = h_of(stack.trace, arrays, change.layer - 1)
+            directions = stack.trace.layers[change.layer].directions
+            arrays |= dict.fromkeys((array_key("x", change.layer, d) for d in directions), x)
+        _run(stack, arrays, change, sequences, progress)
 
 
 def is_there_already(stack: RecordedStack, edits: Sequence[Edit]) -> bool:
@@ -78,29 +82,29 @@ def _is_there(stack: RecordedStack, edit: Edit, like: torch.Tensor) -> bool:
     return bool((here == float(rounded(edit.value, like))).all())
 
 
-def _planned(stack: RecordedStack, edits: Sequence[Edit]) -> list[Scan]:
+def _planned(stack: RecordedStack, edits: Sequence[Edit]) -> list[ChangedLayer]:
     """What has to be run again, from the input to the output."""
-    scans = []
+    changes = []
     inputs = [edit for edit in edits if edit.quantity == "x"]
     span = _union([Span(edit.start, edit.stop) for edit in inputs])
     for layer in stack.layers:
         spans = []
         for direction in stack.trace.layers[layer].directions:
             own = [e for e in edits if (e.layer, e.direction) == (layer, direction) and e.quantity != "x"]
-            clamp = Clamp(own, stack.steps, direction)
-            first = _first(clamp, span, stack.steps, direction)
+            what_ifs = WhatIfValues(own, stack.steps, direction)
+            first = _first(what_ifs, span, stack.steps, direction)
             if first is None:
                 continue
-            scans.append(Scan(layer, direction, first, clamp))
+            changes.append(ChangedLayer(layer, direction, first, what_ifs))
             last = stack.steps - 1
             spans.append(Span(first, last) if direction == "forward" else Span(0, last - first))
         span = _union(spans)
-    return scans
+    return changes
 
 
-def _first(clamp: Clamp, span: Span | None, steps: int, direction: str) -> int | None:
-    """The first timestep that the scan's own edits or its x change, in the order the cell sees time."""
-    starts = [] if clamp.first is None else [clamp.first]
+def _first(what_ifs: WhatIfValues, span: Span | None, steps: int, direction: str) -> int | None:
+    """The first timestep that its own edits or its x change, in the order the cell sees time."""
+    starts = [] if what_ifs.first is None else [what_ifs.first]
     if span is not None:
         starts.append(span.start if direction == "forward" else steps - 1 - span.stop)
     return min(starts, default=None)
@@ -112,8 +116,8 @@ def _union(spans: Sequence[Span]) -> Span | None:
     return Span(min(span.start for span in spans), max(span.stop for span in spans))
 
 
-def _reached(scans: Sequence[Scan], layer: int) -> bool:
-    return any(scan.layer == layer for scan in scans)
+def _reached(changes: Sequence[ChangedLayer], layer: int) -> bool:
+    return any(change.layer == layer for change in changes)
 
 
 def _change_x(stack: RecordedStack, arrays: dict[str, Array], edits: Sequence[Edit]) -> None:
@@ -130,10 +134,14 @@ def _change_x(stack: RecordedStack, arrays: dict[str, Array], edits: Sequence[Ed
 
 
 def _run(
-    stack: RecordedStack, arrays: dict[str, Array], scan: Scan, sequences: list[int], progress: Progress
+    stack: RecordedStack,
+    arrays: dict[str, Array],
+    change: ChangedLayer,
+    sequences: list[int],
+    progress: Progress,
 ) -> None:
     """Run one layer and direction; sequences without a change keep what was recorded."""
-    layer, direction, first, clamp = scan
+    layer, direction, first, what_ifs = change
     cell, parameters = stack.trace.cell(layer), stack.parameters(layer, direction)
     made = {name: np.array(arrays[array_key(name, layer, direction)]) for name in cell.quantities}
     # Segments begin where those of the recording do, so that W·x comes out with the same bits.
@@ -146,7 +154,7 @@ def _run(
         now = None if valid is None else valid[part]
         skipped = max(0, first - start)
         inside = x[start - begin : part.stop - begin]
-        observe = shifted(clamp, start)
+        observe = shifted(what_ifs, start)
         seen, _, states = unroll(cell, parameters, inside, states, now, observe, skipped)
         for name, values in seen.items():
             new = torch.stack(values)

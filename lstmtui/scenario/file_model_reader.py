@@ -12,7 +12,7 @@ from lstmtui.scenario.initial_states import read_initial
 from lstmtui.scenario.model_reader import Context, ModelReader
 from lstmtui.scenario.parameters import count
 from lstmtui.scenario.problem import closest, counted, short, shown
-from lstmtui.scenario.schema import MAX_ELEMENTS, StoredModelTable
+from lstmtui.scenario.schema import MAX_ELEMENTS, FileModelTable
 from lstmtui.scenario.validation import validate
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ MOST = 8
 _SIZES = ("hidden_size", "num_layers", "bidirectional", "proj_size", "bias")
 
 
-class StoredReader(ModelReader):
+class FileModelReader(ModelReader):
     """Reads a [[model]] with checkpoint = … or onnx = …."""
 
     origin = ""
 
     def __init__(self, raw: Mapping[str, Any], position: int, context: Context) -> None:
         super().__init__(position, context)
-        self.table, self.broken = validate(StoredModelTable, raw, self.place, self.report)
+        self.table, self.broken = validate(FileModelTable, raw, self.place, self.report)
         self.file: str = getattr(self.table, self.origin) or ""
 
     @property

@@ -17,12 +17,12 @@ from lstmtui.scenario.scenario import Input
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
     from lstmtui.cells.layout import Layout
-    from lstmtui.scenario.schema import StoredModelTable
+    from lstmtui.scenario.schema import FileModelTable
 
 MOST = 8
 
 
-def named_around(table: StoredModelTable) -> set[str]:
+def named_around(table: FileModelTable) -> set[str]:
     """The names of the tensors of the embedding and the linear layer that a scenario names."""
     names = set()
     for path, parts in ((table.embedding, ("weight",)), (table.head, ("weight", "bias"))):
@@ -31,7 +31,7 @@ def named_around(table: StoredModelTable) -> set[str]:
     return names
 
 
-class Surroundings:
+class EmbeddingAndHead:
     """What a checkpoint has around a recurrent layer, as far as the scenario asks for it.
 
     Args:
@@ -46,7 +46,7 @@ class Surroundings:
     def __init__(
         self,
         file: Checkpoint,
-        table: StoredModelTable,
+        table: FileModelTable,
         layout: Layout,
         source: Input | None,
         place: Location,
