@@ -111,7 +111,13 @@ SAVE = {"trace.trace", "trace.traces", "trace.storage", "trace.writing", "trace.
 """`Trace.save` hands a trace to what writes it, which knows what a trace is."""
 IN_CIRCLES = [
     {"tui.following", "tui.screens.debugger", "tui.screens.showing"},
-    {"capture.fused.method", "capture.recomputed_layer", "capture.recording", "capture.segments", "capture.unrolled"},
+    {
+        "capture.fused.method",
+        "capture.recomputed_layer",
+        "capture.recording",
+        "capture.segments",
+        "capture.unrolled",
+    },
 ]
 
 
