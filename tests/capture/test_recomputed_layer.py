@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 import lstmtui
 from lstmtui.capture import layer_function as scan
-from lstmtui.capture.fused import derivatives, equations, method
+from lstmtui.capture.fused import equations, method, taps, walk
 from lstmtui.capture.fused.kernel import KERNELS, Kernel
 from lstmtui.capture.recomputed_layer import RecomputedLayer
 from lstmtui.capture.record import record
@@ -158,10 +158,13 @@ def test_nothing_that_was_on_the_device_is_left_when_it_returns(
         watch(*found.values.values())
         return found
 
-    def watched_derivatives(*arguments: Any) -> Any:
-        found = derivatives.derivatives_of(*arguments)
-        watch(*found[0].values())
-        return found
+    def watched_derivatives(derive: Any) -> Any:
+        def watched(*arguments: Any) -> Any:
+            segment = derive(*arguments)
+            watch(*(segment.derivatives.values() if segment else ()))
+            return segment
+
+        return watched
 
     def loss(result: Any) -> Tensor:
         watch(result[0], *as_states(result[1]))
@@ -169,7 +172,8 @@ def test_nothing_that_was_on_the_device_is_left_when_it_returns(
 
     monkeypatch.setattr(Kernel, "run", watched_run)
     monkeypatch.setattr(method, "values_of", watched_values)
-    monkeypatch.setattr(method, "derivatives_of", watched_derivatives)
+    for derive in (taps.from_taps, walk.step_by_step):
+        monkeypatch.setattr(method, derive.__name__, watched_derivatives(derive))
     layer, x = kind(3, 4, num_layers=2, bidirectional=True), noise(30, 2, 3, seed=306, dtype=torch.float32)
     gc.collect()
     gc.disable()  # what is given back does not wait for a collection
