@@ -11,6 +11,8 @@ from lstmtui.analysis.bad_operands import largest_of, operands_of, overflow
 from lstmtui.analysis.bad_values import BadValue
 from lstmtui.arrays import Array
 from lstmtui.cells import Cell
+from lstmtui.cells.arithmetic import SLOPES
+from lstmtui.cells.chain_rule import Way, slope_text, ways_to
 from lstmtui.cells.formula import Operands, definitions
 from lstmtui.cells.notation import UNICODE
 from lstmtui.cells.rendering import render, text
@@ -102,70 +104,39 @@ def _routes_of_step(trace: Trace, bad: BadValue, t: int, symbol: str) -> Iterato
         recorded = trace.values("d" + name, layer, bad.direction)[t, bad.batch]
         vector = np.asarray(recorded, np.float64)
         value = float(vector[bad.unit]) if bad.unit < len(vector) else float("nan")
-        equation = _Equation(name, symbol, operands, trace.cell(layer))
-        yield from equation.back(term, _Route(((UNICODE.at("d" + name, t), value),), vector))
+        start = _Route(((UNICODE.at("d" + name, t), value),), vector)
+        for way in ways_to(term, lambda read: read.text == symbol):
+            yield _back(way, start, name, operands, trace.cell(layer))
 
 
-@dataclass(frozen=True)
-class _Equation:
-    """One equation that a derivative goes back through."""
-
-    name: str
-    """The quantity it defines."""
-    symbol: str
-    """What the derivative is by, as it is written in the equation."""
-    operands: Operands
-    cell: Cell
-
-    def back(self, term: Term, route: _Route) -> Iterator[_Route]:
-        """The routes from the whole of a term to the symbol."""
-        if not self._reads_symbol(term):
-            return
-        match term.kind, term.parts:
-            case "symbol", _:
-                yield route
-            case "+", (a, b):
-                yield from self.back(a, route)
-                yield from self.back(b, route)
-            case "-", (_, b):
-                yield from self.back(b, route.times("(−1)", -1.0, -np.ones(1)))
-            case "*", (a, b):
-                yield from self.back(a, route.times(_written(b), b.value, b.vector))
-                yield from self.back(b, route.times(_written(a), a.value, a.vector))
-            case "@", (matrix, operand):
-                yield from self.back(operand, route.through(matrix.text, self._column(matrix.text)))
-            case _, (inside,):
-                yield from self.back(inside, route.times(*self._slope(term)))
-
-    def _reads_symbol(self, term: Term) -> bool:
-        if term.kind == "symbol":
-            return term.text == self.symbol
-        return any(self._reads_symbol(part) for part in term.parts)
-
-    def _slope(self, term: Term) -> tuple[str, float, Array | None]:
-        """The derivative of a squashing function, written and computed from its own value."""
-        is_whole = self.name + "_pre" in (part.text for part in term.parts)
-        own = self.name if is_whole else _written(term)
-        value = np.array([term.value])
-        vector = value if term.vector is None else np.asarray(term.vector, np.float64)
-        if term.kind == "sigmoid":
-            name, slopes = f"{own}·(1 − {own})", [v * (1 - v) for v in (value, vector)]
-        elif term.kind == "tanh":
-            name, slopes = f"(1 − {own}²)", [1 - v * v for v in (value, vector)]
+def _back(way: Way, route: _Route, quantity: str, operands: Operands, cell: Cell) -> _Route:
+    """The route from a quantity's derivative along a way through its equation."""
+    for kind, term in way:
+        if kind == "minus":
+            route = route.times("(−1)", -1.0, -np.ones(1))
+        elif kind == "factor":
+            route = route.times(_written(term), term.value, term.vector)
+        elif kind == "matrix":
+            route = route.through(term.text, _column(term.text, operands, cell))
         else:
-            name, slopes = f"[{own} > 0]", [np.where(np.isnan(v), v, v > 0) for v in (value, vector)]
-        return name, float(slopes[0][0]), slopes[1]
+            route = route.times(*_slope(term, quantity))
+    return route
 
-    def _column(self, matrix: str) -> Array:
-        """The column of a matrix that acts on the unit, (rows of the gate,)."""
-        kind, _, row = matrix.partition("_")
-        parameters, unit = self.operands.parameters, self.operands.unit
-        if matrix == "W_hr":
-            return np.asarray(parameters["weight_hr"][:, unit], np.float64)
-        weight = parameters["weight_ih" if kind == "W" else "weight_hh"]
-        size = len(weight) // len(self.cell.rows)
-        start = self.cell.row(row) * size
-        return np.asarray(weight[start : start + size, unit], np.float64)
+
+def _slope(term: Term, quantity: str) -> tuple[str, float, Array | None]:
+    """The derivative of a squashing function, written and computed from its own value."""
+    is_whole = quantity + "_pre" in (part.text for part in term.parts)
+    own = quantity if is_whole else _written(term)
+    value = np.array([term.value])
+    vector = value if term.vector is None else np.asarray(term.vector, np.float64)
+    slope = SLOPES[term.kind]
+    return slope_text(term.kind, own, f"{own}²", UNICODE), float(slope(value)[0]), slope(vector)
+
+
+def _column(matrix: str, operands: Operands, cell: Cell) -> Array:
+    """The column of a matrix that acts on the unit, (rows of the gate,)."""
+    block = cell.blocks[matrix][0]
+    return np.asarray(block.of(operands.parameters[block.parameter.name])[:, operands.unit], np.float64)
 
 
 def _written(term: Term) -> str:

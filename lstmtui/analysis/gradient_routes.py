@@ -1,14 +1,19 @@
-"""The routes along which ∂L/∂c and ∂L/∂h come back to the timestep before, each computed on its own."""
+"""The routes by which the derivatives by the states come back to the timestep before, each on its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 
+from lstmtui.analysis.chain_rule_at import Timestep
 from lstmtui.analysis.gradient_split import FROM_ABOVE, Route, Split, total
 from lstmtui.arrays import Vector, norm
+from lstmtui.cells import Cell
+from lstmtui.cells.chain_rule import Passage, Way, ways_to
 from lstmtui.cells.notation import UNICODE, Notation
+from lstmtui.cells.rendering import render, text
 from lstmtui.errors import UserError
 from lstmtui.trace.keys import array_key
 from lstmtui.trace.lengths import lengths_of
@@ -42,12 +47,14 @@ class _Step:
         cursor = view.cursor
         self.notation, self.cell, self.trace = notation, view.cell, view.trace
         self.place, self.batch, self.t = (cursor.layer, cursor.direction), cursor.batch, cursor.t
-        self.hidden_size = view.layer.hidden_size
         self.previous = cursor.t + (1 if cursor.direction == "backward" else -1)
         self.length = int(lengths_of(self.trace, cursor.layer)[cursor.batch])
         self.is_first = not 0 <= self.previous < self.length
         """The state before is the initial one, which no equation made."""
-        self._parameters = self.trace.layer_parameters(*self.place)
+        place = (*self.place, self.batch)
+        self.later = Timestep(self.trace, place, self.t, notation) if self.t < self.length else None
+        self.earlier = None if self.is_first else Timestep(self.trace, place, self.previous, notation)
+        self.definitions = self.cell.definitions(projected=bool(view.layer.proj_size))
 
     def check(self) -> None:
         """Refuse a timestep whose routes do not end in the states of the timestep before."""
@@ -71,38 +78,14 @@ class _Step:
             return np.asarray(self.trace.initial(quantity, *self.place)[self.batch], np.float64)
         return np.asarray(self.trace.values(quantity, *self.place)[self.previous, self.batch], np.float64)
 
-    def parameter(self, base: str) -> Vector:
-        """A parameter by base name."""
-        if base not in self._parameters:
-            raise UserError(f"{base}: not in this trace; the routes of the gradient need it")
-        return np.asarray(self._parameters[base], np.float64)
-
-    def recurrent_product(self, row: str, derivative: Vector) -> Vector:
-        """Rᵀ · derivative with one gate's rows of R, (units of h,)."""
-        start = self.cell.row(row) * self.hidden_size
-        product: Vector = derivative @ self.parameter("weight_hh")[start : start + self.hidden_size]
-        return product
-
-    def at(self, name: str) -> str:
-        """A name as it is written at the cursor: f₁₂."""
-        return self.notation.at(name, self.t)
-
-    def product(self, *factors: str) -> str:
-        """Factors as they are written: f₁₂·dc₁₂."""
-        return self.notation.times.join(factors)
-
-    def transposed(self, name: str) -> str:
-        """Rᵀ."""
-        return name + ("^T" if self.notation.ascii else "ᵀ")
-
 
 def _split(step: _Step, state: str) -> Split:
-    routes = tuple(_into_c(step) if state == "c" else _into_h(step))
+    routes = tuple(_routes_into(step, state))
     whole = step.before("d" + state)
     rest = whole - total(routes, whole)
     rounding = _STEPS_OF_ROUNDING * _EPSILON.get(step.trace.header.dtype, _EPSILON["float32"])
     is_rounding = norm(rest) <= rounding * sum(norm(v) for v in (whole, *(r.values for r in routes)))
-    if not is_rounding or (state == "h" and _is_read_from_above(step)):
+    if not is_rounding or (state == step.cell.states[0] and _is_read_from_above(step)):
         formula = f"d{state} {step.notation.minus} the others"
         routes = (*routes, Route(FROM_ABOVE, formula, rest))
     return Split(state, step.previous, whole, step.now("d" + state), step.t, routes)
@@ -117,49 +100,53 @@ def _is_read_from_above(step: _Step) -> bool:
     return not is_last or mask is None or bool(mask[step.previous, step.batch])
 
 
-def _into_c(step: _Step) -> Iterator[Route]:
-    """The routes from the timestep at the cursor, and from h of the timestep before, into c before."""
-    yield Route("carry f", step.product(step.at("f"), step.at("dc")), step.now("f") * step.now("dc"))
-    if not step.is_first:
-        yield _through_output_gate(step)
-    for gate in step.cell.peepholes:
-        if gate != "o":
-            text = step.product(f"w_c{gate}", step.at(f"d{gate}_pre"))
-            yield Route(
-                f"peephole {gate}", text, step.parameter(f"weight_c{gate}") * step.now(f"d{gate}_pre")
-            )
-        elif not step.is_first:  # o sees the new c, of its own timestep
-            text = step.product("w_co", step.notation.at("do_pre", step.previous))
-            yield Route("peephole o", text, step.parameter("weight_co") * step.before("do_pre"))
+def _routes_into(step: _Step, state: str) -> list[Route]:
+    """The routes into a state of the timestep before, from everything that reads it there or at the cursor.
+
+    First what carries it, then what reads it without a parameter of its own, then peepholes and products.
+    """
+    ranked = [*_from_the_cursor(step, state), *_from_its_own_timestep(step, state)]
+    return [route for _, route in sorted(ranked, key=lambda pair: pair[0])]
 
 
-def _through_output_gate(step: _Step) -> Route:
-    """dh ⊙ o ⊙ (1 − tanh² c), all of the timestep before; through W_hr where h is a projection."""
-    written = step.notation
-    dh, o, c = (written.at(name, step.previous) for name in ("dh", "o", "c"))
-    values = step.before("dh")
-    if step.trace.layers[step.place[0]].proj_size:
-        values, dh = values @ step.parameter("weight_hr"), step.product(step.transposed("W_hr"), dh)
-    squared = f"tanh({c})^2" if written.ascii else f"tanh²({c})"
-    text = step.product(dh, o, f"(1 {written.minus} {squared})")
-    return Route("output gate", text, values * step.before("o") * (1 - np.tanh(step.before("c")) ** 2))
+_Rank: TypeAlias = tuple[int, int]
 
 
-def _into_h(step: _Step) -> Iterator[Route]:
-    """The routes from the timestep at the cursor into h of the one before."""
-    if "z" in step.cell.rows:
-        yield Route("carry z", step.product(step.at("z"), step.at("dh")), step.now("z") * step.now("dh"))
-    for pre in (q for q in step.cell.quantities if q.endswith("_pre")):
-        gate = pre.removesuffix("_pre")
-        row = gate if gate in step.cell.rows else ""
-        name = f"R_{row}" if row else "R"
-        factors = [step.transposed(name), step.at("d" + pre)]
-        derivative = step.now("d" + pre)
-        if gate == "n" and step.cell.name == "gru":  # r acts on R_n·h
-            values = step.recurrent_product(row, derivative * step.now("r"))
-            factors[1] = f"({step.product(factors[1], step.at('r'))})"
-        else:
-            values = step.recurrent_product(row, derivative)
-            if gate == "n":  # r acts on h, before R_n
-                values, factors = values * step.now("r"), [step.at("r"), *factors]
-        yield Route(name, step.product(*factors), values)
+def _from_the_cursor(step: _Step, state: str) -> Iterator[tuple[_Rank, Route]]:
+    """What comes from the equations that read the old state."""
+    cell, now, keeping = step.cell, step.later, step.cell.keeping.get(state)
+    assert now is not None
+    for number, (quantity, term) in enumerate(step.definitions.items()):
+        ways = list(ways_to(term, lambda read: read.is_old(state)))
+        if keeping is not None and quantity == state:
+            kept = [way for way in ways if all(passage.kind != "matrix" for passage in way)]
+            ways = [way for way in ways if way not in kept]
+            if kept:
+                carry: Way = (Passage("factor", keeping.factor),)
+                name = text(render(keeping.factor, step.notation, numeric=False, expand=False))
+                yield (0, number), Route(f"carry {name}", *now.back(state, carry))
+        for way in ways:
+            name, rank = _reading(cell, quantity, way, number)
+            yield rank, Route(name, *now.back(quantity, way))
+
+
+def _from_its_own_timestep(step: _Step, state: str) -> Iterator[tuple[_Rank, Route]]:
+    """What comes from the equations that read the state when it is new: h of an LSTM, the output peephole."""
+    cell, then = step.cell, step.earlier
+    if then is None:
+        return
+    for number, (quantity, term) in enumerate(step.definitions.items()):
+        for way in ways_to(term, lambda read: read.role == state and read.definition is not None):
+            name, rank = _reading(cell, quantity, way, number)
+            if quantity == cell.states[0] and cell.output_gate:
+                name, rank = "output gate", (1, number)
+            yield rank, Route(name, *then.back(quantity, way))
+
+
+def _reading(cell: Cell, quantity: str, way: Way, number: int) -> tuple[str, _Rank]:
+    """What a route is called, by the parameter that it goes through, and where it stands among the others."""
+    for row in cell.peepholes:
+        if any(passage.term.text == f"w_c{row}" for passage in way):
+            return f"peephole {row}", (2, cell.row(row))
+    parameters = [passage.term.text for passage in way if passage.term.role == "parameter"]
+    return (parameters[-1], (2, number)) if parameters else (f"through {quantity}", (1, number))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lstmtui.analysis.term_values import function_of
+from lstmtui.analysis.time_blocks import LARGEST_BLOCK
 from lstmtui.arrays import Array
+from lstmtui.cells.terms import Term
 from lstmtui.errors import UserError
 from lstmtui.view.query import query
 from lstmtui.view.view import View
-
-_KEEPERS = ("f", "z")
-"""The gates that say how much of a state is kept: f of c in an LSTM, z of h in a GRU."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Reach:
     """How far back a gradient goes from one timestep."""
 
     state: str
-    """c, or h in a cell without c."""
+    """The cell's memory: c of an LSTM, h of a GRU."""
     start: int
     """The timestep it is measured from."""
     steps: float
@@ -34,7 +34,7 @@ class Horizon:
     """How long one sequence is remembered."""
 
     half_lives: Array | None
-    """Timesteps, (units,); None in a cell without a gate that keeps."""
+    """Timesteps, (units,); None in a cell whose memory no factor keeps."""
     reach: Reach | None
     """How far back the gradient goes; None for a run that has none."""
 
@@ -51,25 +51,38 @@ def horizon(view: View) -> Horizon:
 
 @query()
 def half_lives(view: View) -> Array | None:
-    """Timesteps in which half of each unit's memory is gone, (units,), or None in a cell without f and z.
+    """Timesteps in which half of each unit's memory is gone, (units,), or None where no factor keeps it.
 
-    ln ½ / ln m, where m is the mean of f (of z in a GRU) over the selected sequence: what a constant
-    gate of that mean would do. inf where m ≥ 1, 0 where m = 0, NaN where m is negative or NaN.
-    It reads the whole sequence, and does not depend on t.
+    ln ½ / ln m, where m is the mean over the selected sequence of what the cell multiplies its memory by (f
+    in an LSTM, z in a GRU): what a constant factor of that mean would do. inf where m ≥ 1, 0 where m = 0,
+    NaN where m is negative or NaN. It reads the whole sequence, and does not depend on t.
     """
-    gate = next((name for name in _KEEPERS if name in view.cell.quantities), None)
-    if gate is None:
+    keeping = view.cell.keeping.get(view.cell.memory)
+    if keeping is None:
         return None
-    cursor = view.cursor
-    values = view.trace.values(gate, cursor.layer, cursor.direction)[: view.last_t + 1, cursor.batch]
     with np.errstate(all="ignore"):
-        mean = values.mean(axis=0, dtype=np.float64)
+        mean = _mean(view, keeping.factor)
         return np.asarray(np.where(mean >= 1, np.inf, math.log(0.5) / np.log(mean)))
+
+
+def _mean(view: View, factor: Term) -> Array:
+    """The mean of a term over the selected sequence, (units,), in float64."""
+    place, batch = (view.cursor.layer, view.cursor.direction), view.cursor.batch
+    names, function = function_of(factor, view.trace, *place)
+    arrays = [view.trace.values(name, *place) for name in names]
+    steps, units = view.last_t + 1, view.layer.size(view.cell.memory)
+    size = max(1, LARGEST_BLOCK // units)
+    total = np.zeros(units)
+    for start in range(0, steps, size):
+        stop = min(start + size, steps)
+        values = function(*(np.asarray(array[start:stop, batch], np.float64) for array in arrays))
+        total += np.broadcast_to(values, (stop - start, units)).sum(axis=0)
+    return np.asarray(total / steps)
 
 
 @query()
 def gradient_reach(view: View, start: int | None = None) -> Reach:
-    """How far back ‖∂L/∂c_t‖ (‖∂L/∂h_t‖ without c) stays above 1/e of what it is at `start`.
+    """How far back ‖∂L/∂c_t‖ (‖∂L/∂h_t‖ where h is the memory) stays above 1/e of what it is at `start`.
 
     Back is against the layer's own direction: towards t = 0 in the forward one.
 
@@ -84,7 +97,7 @@ def gradient_reach(view: View, start: int | None = None) -> Reach:
     cursor, last = view.cursor, view.last_t
     if start is not None and not 0 <= start <= last:
         raise UserError(f"t={start}: this sequence has t=0 to t={last}")
-    state = "c" if "c" in view.cell.states else "h"
+    state = view.cell.memory
     norms = view.trace.norms("d" + state, cursor.layer, cursor.direction)[: last + 1, cursor.batch]
     is_backward = cursor.direction == "backward"
     back = norms if is_backward else norms[::-1]

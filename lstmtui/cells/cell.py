@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
-from lstmtui.cells.keeping import Keeping, keeping_of, names_in
+from lstmtui.cells.keeping import Keeping, keeping_of, names_in, side_of
 from lstmtui.cells.parameters import Block, Parameter, blocks_by_symbol, stacked
 from lstmtui.cells.ranges import UNIT_INTERVAL, range_of
 from lstmtui.cells.symbolic import Equations, Parameters, ParameterSymbols, Value, symbols_of
@@ -162,6 +162,12 @@ class Cell:
     def squashed(self) -> tuple[str, ...]:
         """The quantities that a squashing function gives, in order of evaluation: gates and candidates."""
         return tuple(q for q, term in self.definitions().items() if term.kind in RANGES)
+
+    def remembers_when(self, quantity: str) -> Literal["open", "closed", ""]:
+        """On which side a gate keeps all of the memory; empty for one that does not keep it."""
+        factor = self.keeping[self.memory].factor if self.keeping else Term("number")
+        side = side_of(factor, quantity) if self.in_unit_interval(quantity) else 0
+        return "open" if side > 0 else "closed" if side < 0 else ""
 
     @cached_property
     def candidate(self) -> str:

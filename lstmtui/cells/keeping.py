@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from lstmtui.cells.terms import Term, symbols_in
+from lstmtui.cells.terms import RANGES, Term, symbols_in
 
 _Sum: TypeAlias = tuple[tuple[bool, Term], ...]
 """Addends, each with whether it is subtracted; () is 0."""
@@ -39,7 +39,7 @@ def keeping_of(term: Term, state: str) -> Keeping | None:
     Quantities that are made of the old state without squashing, such as f·c on its own, are looked into.
     """
     coefficient, rest = _affine(term, state)
-    if not coefficient:
+    if not coefficient or not all(is_computed(factor) for _, factor in coefficient):
         return None
     first = next(s for s in _addends(term))
     return Keeping(_built(coefficient), _built(rest) if rest else None, bool(_affine(first, state)[0]))
@@ -113,6 +113,28 @@ def _same(a: Term, b: Term) -> bool:
     if (a.kind, a.text, len(a.parts)) != (b.kind, b.text, len(b.parts)):
         return False
     return all(_same(x, y) for x, y in zip(a.parts, b.parts, strict=True))
+
+
+def is_computed(term: Term) -> bool:
+    """Whether it can be worked out unit by unit from quantities of the same timestep and from parameters."""
+    symbols = list(symbols_in(term))
+    return all(s.kind == "symbol" and (s.definition or s.role == "parameter") for s in symbols)
+
+
+def side_of(term: Term, quantity: str) -> int:
+    """1 where a term between 0 and 1 rises with a gate, −1 where it falls with it, 0 where it does neither.
+
+    Quantities that are not squashed, such as f = 1 − i, are looked into.
+    """
+    if term.kind == "symbol" and term.role == quantity:
+        return 1
+    if term.kind == "symbol" and term.definition is not None and term.definition.kind not in RANGES:
+        return side_of(term.definition, quantity)
+    if term.kind not in ("+", "-", "*"):
+        return 0
+    a, b = (side_of(part, quantity) for part in term.parts)
+    b = -b if term.kind == "-" else b
+    return a or b if not a or not b or a == b else 0
 
 
 def names_in(term: Term | None) -> tuple[str, ...]:

@@ -128,7 +128,8 @@ def _combine(kind: str, *parts: Term) -> Term:
 
     from lstmtui.cells.arithmetic import OPERATIONS
 
-    function, vectors = OPERATIONS[kind], [part.vector for part in parts]
+    function = OPERATIONS[kind]
+    vectors = [part.value if part.kind == "number" else part.vector for part in parts]
     with np.errstate(all="ignore"):
         vector = None if any(v is None for v in vectors) else function(*vectors)
         value = float(function(*(part.value for part in parts)))

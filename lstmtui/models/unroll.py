@@ -37,7 +37,7 @@ class TensorParameters:
 
     Args:
         cell: whose equations will be run.
-        given: by base name: weight_ih (rows·hidden, input), weight_hh, bias_ih, bias_hh, weight_hr,
+        parameters: by base name: weight_ih (rows·hidden, input), weight_hh, bias_ih, bias_hh, weight_hr,
             weight_ci …, and the cell's own; biases may be left out.
         products: gets every product with R, in order; None: they are not kept.
     """

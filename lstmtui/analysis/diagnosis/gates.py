@@ -25,19 +25,14 @@ candidates and still learn; where 95 % are at the limits next to nothing is left
 STUCK_LOOK, STUCK_BAD = 0.1, 0.5
 """Shares of the units of a layer."""
 
-_KEEPERS = {"f": "open", "z": "open"}
-"""Gates that are meant to stay on one side: it is how a unit remembers (Gers, Schmidhuber & Cummins 2000),
-and a bias is often set for it (Tallec & Ollivier 2018). Only their other side counts."""
-_KEEPERS_OF = {"lstm_coupled": {"i": "closed"}}
-"""Those of single cells: with tied gates f = 1 − i, so that what forgets nothing is i near 0."""
-
 
 def squashed(trace: Trace, layer: int) -> tuple[str, ...]:
-    """The gates and candidates of a layer, or h of a plain tanh network; tied gates count once."""
+    """What sigmoid or tanh give in a layer: gates and candidates, or h of a plain tanh network.
+
+    A gate that is made of another, such as f = 1 − i, is judged with that.
+    """
     cell = trace.cell(layer)
-    if cell.rows == ("",):
-        return ("h",) if cell.name == "rnn_tanh" else ()
-    return tuple(name for name in cell.quantities if name in cell.rows)
+    return tuple(q for q in cell.squashed if np.isfinite(cell.range(q)).all())
 
 
 def gate_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
@@ -55,9 +50,11 @@ class _Spread:
 
     def __init__(self, trace: Trace, layer: int, direction: str, quantity: str) -> None:
         self.place, self.quantity = (layer, direction), quantity
-        self.is_gate = quantity not in ("g", "n", "h")
-        cell = trace.cell(layer).name
-        self.remembers = _KEEPERS_OF.get(cell, _KEEPERS).get(quantity)
+        cell = trace.cell(layer)
+        self.is_gate = cell.in_unit_interval(quantity)
+        self.remembers = cell.remembers_when(quantity)
+        """The side on which a unit remembers: gates are meant to stay there (Gers, Schmidhuber & Cummins
+        2000), and a bias is often set for it (Tallec & Ollivier 2018). Only the other side counts."""
         self.low_end = CLOSED if self.is_gate else -OPEN
         units = trace.layers[layer].hidden_size
         self.low, self.high = np.zeros(units), np.zeros(units)
@@ -85,7 +82,7 @@ class _Spread:
         else:
             sides = f"beyond ±{OPEN} in {percent(low + high)}"
         how = severity(share, SATURATED_LOOK, SATURATED_BAD)
-        aside = {"open": high, "closed": low}.get(self.remembers or "", 0.0)
+        aside = {"open": high, "closed": low}.get(self.remembers, 0.0)
         kept = f"; {self.remembers} is how it remembers" if aside > SATURATED_LOOK else ""
         return Verdict(
             "saturated",

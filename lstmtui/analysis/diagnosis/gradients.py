@@ -37,7 +37,7 @@ class _Way(NamedTuple):
 
 def gradient_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
     """vanishing, for the sequence in the middle, and exploding, for the worst."""
-    state = "c" if "c" in trace.cell(layer).states else "h"
+    state = trace.cell(layer).memory
     if "d" + state not in trace.quantities(layer):
         if why := trace.layers[layer].absent:
             text = f"∂L/∂{state} is not there to be judged: {why}"

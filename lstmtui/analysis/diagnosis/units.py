@@ -9,19 +9,23 @@ import numpy as np
 from lstmtui.analysis.diagnosis.gates import CLOSED
 from lstmtui.analysis.diagnosis.layer_blocks import blocks_of, largest_of
 from lstmtui.analysis.diagnosis.verdict import BAD, FEWEST_STEPS, FINE, LOOK, Verdict, severity, units_text
+from lstmtui.analysis.term_values import function_of
 from lstmtui.arrays import Array
-from lstmtui.cells.notation import plain
+from lstmtui.cells.keeping import is_computed
+from lstmtui.cells.notation import UNICODE, plain
+from lstmtui.cells.rendering import render, text
+from lstmtui.cells.terms import RANGES, Term
 from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
 
 WRITTEN = 0.01
-"""A unit is not written to where the largest |i·g| (|(1 − z)·n| in a GRU) of the whole run is at most this
-part of the largest in the layer: what it could add is lost beside what others do."""
+"""A unit is not written to where the largest of what the cell adds (|i·g|, |(1 − z)·n|) in the whole run is
+at most this part of the largest in the layer: what it could add is lost beside what others do."""
 NOTHING = 1e-6
 """A layer in which no unit is written to by more than this has no unit that is."""
 READ = 1e-3
 """A unit is not read where the largest |∂L/∂h| of the whole run is at most this part of the largest in the
-layer: the loss does not notice it. In an LSTM also where the output gate stays below `CLOSED`."""
+layer: the loss does not notice it. Also where an output gate stays below `CLOSED`."""
 UNITS_LOOK, UNITS_BAD = 1e-9, 0.5
 """Shares of the units of a layer: one is worth a look, half of them are wasted size."""
 
@@ -41,78 +45,83 @@ def memory_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdic
         return
     place = (layer, direction)
     cell = trace.cell(layer)
-    if "g" in cell.rows:
-        yield _unwritten(trace, *place, largest_of(trace, *place, ["i", "g"], np.multiply))
-    elif "z" in cell.rows:
-        written = largest_of(trace, *place, ["z", "n"], lambda z, n: (1 - z) * n)
-        yield _unwritten(trace, *place, written)
+    keeping = cell.keeping.get(cell.memory)
+    if keeping is not None and keeping.written is not None and is_computed(keeping.written):
+        yield _unwritten(trace, *place, keeping.written)
     unread = _unread(trace, *place)
     if unread is not None:
         yield unread
-    if "c" in cell.states:
+    if keeping is not None and not keeping.is_average:
         yield _drift(trace, *place)
-    if cell.name == "rnn_relu":
-        dead = np.flatnonzero(largest_of(trace, *place, ["h"], np.positive) == 0)
-        yield _of_units("dead", trace, *place, "h", dead, "h is always 0 in", "no unit is dead")
+    for quantity in (q for q in cell.squashed if cell.range(q) == RANGES["relu"]):
+        dead = np.flatnonzero(largest_of(trace, *place, [quantity], np.positive) == 0)
+        bad = f"{quantity} is always 0 in"
+        yield _of_units("dead", trace, *place, quantity, dead, bad, "no unit is dead")
 
 
-def _unwritten(trace: Trace, layer: int, direction: str, written: Array) -> Verdict:
-    quantity, product = ("g", "i·g") if "g" in trace.cell(layer).rows else ("n", "(1 − z)·n")
-    most = float(written.max(initial=0.0))
-    units = np.flatnonzero(written <= (WRITTEN * most if most > NOTHING else np.inf))
-    bad = f"|{product}| never exceeds {WRITTEN:.0%} of the largest in"
-    if most <= NOTHING:
-        bad = f"|{product}| never exceeds {NOTHING:.0e} in"
+def _unwritten(trace: Trace, layer: int, direction: str, written: Term) -> Verdict:
+    cell = trace.cell(layer)
+    largest = largest_of(trace, layer, direction, *function_of(written, trace, layer, direction))
+    most = float(largest.max(initial=0.0))
+    units = np.flatnonzero(largest <= (WRITTEN * most if most > NOTHING else np.inf))
+    limit = f"{WRITTEN:.0%} of the largest" if most > NOTHING else f"{NOTHING:.0e}"
+    bad = f"|{text(render(written, UNICODE, numeric=False, expand=False))}| never exceeds {limit} in"
+    quantity = cell.candidate or cell.memory
     return _of_units("unwritten", trace, layer, direction, quantity, units, bad, "every unit is written to")
 
 
 def _unread(trace: Trace, layer: int, direction: str) -> Verdict | None:
+    cell, place = trace.cell(layer), (layer, direction)
+    output, gate = cell.states[0], cell.output_gate
     unread: list[Array] = []
-    place, recorded = (layer, direction), trace.quantities(layer)
-    if "o" in trace.cell(layer).rows:
-        unread.append(largest_of(trace, *place, ["o"], np.positive) < CLOSED)
-    if "dh" in recorded and not trace.layers[layer].proj_size:
-        derivative = largest_of(trace, *place, ["dh"], np.positive)
+    signs: list[str] = []
+    if gate:
+        unread.append(largest_of(trace, *place, [gate], np.positive) < CLOSED)
+        signs.append(f"{gate} stays below {CLOSED}")
+    if "d" + output in trace.quantities(layer) and not trace.layers[layer].proj_size:
+        derivative = largest_of(trace, *place, ["d" + output], np.positive)
         most = float(derivative.max(initial=0.0))
         if most > 0 and np.isfinite(most):
             unread.append(derivative <= READ * most)
+            signs.append(f"|∂L/∂{output}| below {READ:.1%} of the largest,")
     if not unread:
         return None
     units = np.flatnonzero(np.logical_or.reduce(unread))
-    bad = f"o stays below {CLOSED}, or |∂L/∂h| below {READ:.1%} of the largest, in"
-    if len(unread) == 1:
-        bad = bad.split(", or")[0] + " in" if "o" in trace.cell(layer).rows else f"|∂L/∂h|{bad.split('|')[2]}"
-    return _of_units("unread", trace, layer, direction, "h", units, bad, "every unit is read")
+    bad = f"{', or '.join(signs)} in"
+    return _of_units("unread", trace, layer, direction, output, units, bad, "every unit is read")
 
 
 def _drift(trace: Trace, layer: int, direction: str) -> Verdict:
-    growth = _Growth(trace, layer, direction)
+    state = trace.cell(layer).memory
+    growth = _Growth(trace, layer, direction, state)
     flat = growth.late > TANH_FLAT
     units = np.flatnonzero(flat & (growth.late > GREW * growth.early) & (growth.slope > 0))
     runaway = units[growth.late[units] > RUNAWAY]
     of = len(growth.late)
     how = FINE if not len(units) else BAD if len(runaway) >= UNITS_BAD * of else LOOK
-    text = f"|c| ends at {plain(growth.late.max(initial=0.0), 3)} at most, and does not keep growing"
+    sentence = (
+        f"|{state}| ends at {plain(growth.late.max(initial=0.0), 3)} at most, and does not keep growing"
+    )
     if len(units):
         first = units[np.argmax(growth.slope[units])]
-        text = (
-            f"|c| keeps growing in {units_text(units.tolist(), of)}: in unit {first} by "
+        sentence = (
+            f"|{state}| keeps growing in {units_text(units.tolist(), of)}: in unit {first} by "
             f"{plain(growth.slope[first], 2)} a timestep, to {plain(growth.late[first], 3)}"
         )
-    next_ = f"break when abs(c[{units[0]}]) > {TANH_FLAT:g}" if len(units) else ""
+    next_ = f"break when abs({state}[{units[0]}]) > {TANH_FLAT:g}" if len(units) else ""
     number = len(units) / of
-    return Verdict("drift", how, layer, direction, "c", number, UNITS_LOOK, text, _few(units), next_)
+    return Verdict("drift", how, layer, direction, state, number, UNITS_LOOK, sentence, _few(units), next_)
 
 
 class _Growth:
-    """|c| of each unit, early and late in the sequences, and the straight line through it."""
+    """|state| of each unit, early and late in the sequences, and the straight line through it."""
 
-    def __init__(self, trace: Trace, layer: int, direction: str) -> None:
-        units = trace.layers[layer].hidden_size
+    def __init__(self, trace: Trace, layer: int, direction: str, state: str) -> None:
+        units = trace.layers[layer].size(state)
         sums, counts = np.zeros((2, units)), np.zeros(2)
         line, moments = np.zeros((2, units)), np.zeros(3)
         with np.errstate(all="ignore"):
-            for block in blocks_of(trace, layer, direction, ["c"]):
+            for block in blocks_of(trace, layer, direction, [state]):
                 age, size = block.age.astype(np.float64), np.abs(block.values[0].astype(np.float64))
                 quarters = (block.age < block.length / 4, block.age >= block.length * 3 / 4)
                 for at, inside in enumerate(quarters):
@@ -121,10 +130,10 @@ class _Growth:
                 line += size.sum(axis=0), age @ size
                 moments += np.array([len(age), age.sum(), age @ age])
             self.early, self.late = sums / np.maximum(counts, 1)[:, None]
-            """The mean |c| over the first and the last quarter of the sequences, (units,)."""
+            """The mean |state| over the first and the last quarter of the sequences, (units,)."""
             rows, first, second = moments
             self.slope = (rows * line[1] - first * line[0]) / max(rows * second - first**2, 1e-300)
-            """What |c| gains in a timestep, by least squares, (units,)."""
+            """What |state| gains in a timestep, by least squares, (units,)."""
 
 
 def _of_units(

@@ -1,0 +1,89 @@
+"""The chain rule with the numbers of one timestep: what a derivative becomes on a way back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lstmtui.analysis.equations import operands_at
+from lstmtui.analysis.term_values import parameter_block
+from lstmtui.arrays import Vector
+from lstmtui.cells.arithmetic import SLOPES
+from lstmtui.cells.chain_rule import Way, slope_text
+from lstmtui.cells.notation import Notation
+from lstmtui.cells.rendering import render, text
+from lstmtui.cells.terms import Term, evaluate
+from lstmtui.trace import Trace
+
+
+class Timestep:
+    """One timestep of one sequence: its values and total derivatives in float64, and how they are written.
+
+    Args:
+        trace: the run.
+        place: layer, direction and sequence.
+        t: the timestep.
+        notation: Unicode or ASCII signs.
+    """
+
+    def __init__(self, trace: Trace, place: tuple[int, str, int], t: int, notation: Notation) -> None:
+        self._trace, self._place, self.t, self.notation = trace, place, t, notation
+        self._operands = operands_at(trace, *place, 0, t)
+
+    def derivative(self, quantity: str) -> Vector:
+        """The total derivative by a quantity, (units,)."""
+        layer, direction, batch = self._place
+        return np.asarray(self._trace.values("d" + quantity, layer, direction)[self.t, batch], np.float64)
+
+    def value(self, term: Term) -> Vector:
+        """A term of this timestep's equations, (units,); a matrix as it is.
+
+        Raises:
+            UserError: the trace does not hold a parameter.
+        """
+        return np.asarray(evaluate(term, self._value_of), np.float64)
+
+    def text(self, term: Term) -> str:
+        """A term as it is written, with the timestep of each value; in brackets where it is a sum."""
+        written = text(render(self._timed(term), self.notation, numeric=False, expand=False))
+        return f"({written})" if term.kind in ("+", "-") else written
+
+    def back(self, quantity: str, way: Way) -> tuple[str, Vector]:
+        """How the derivative by a quantity goes back along a way through its equation: text, values."""
+        values, texts = self.derivative(quantity), [self.notation.at("d" + quantity, self.t)]
+        join = self.notation.times.join
+        for number, (kind, term) in enumerate(way, 1):
+            if kind == "minus":
+                values, texts = -values, [self.notation.minus + texts[0], *texts[1:]]
+            elif kind == "matrix":
+                values = values @ self.value(term)
+                inside = f"({join(texts)})" if len(texts) > 1 else texts[0]
+                texts = [term.text + ("^T" if self.notation.ascii else "ᵀ"), inside]
+            elif kind == "slope":
+                values, texts = values * SLOPES[term.kind](self.value(term)), [*texts, self._slope(term)]
+            else:
+                values, factor = values * self.value(term), self.text(term)
+                # What is multiplied last stands first, as it does in a product with a matrix.
+                texts = [factor, *texts] if number == len(way) else [*texts, factor]
+        return join(texts), values
+
+    def _slope(self, term: Term) -> str:
+        own = self.text(term)
+        squared = f"{own}^2" if self.notation.ascii else own.replace("(", "²(", 1)
+        return slope_text(term.kind, own, squared, self.notation)
+
+    def _value_of(self, symbol: Term) -> Vector:
+        operands = self._operands
+        if symbol.role == "parameter":
+            cell = self._trace.cell(self._place[0])
+            return parameter_block(symbol.text, cell, operands.parameters, "the routes of the gradient")
+        if symbol.definition is not None:
+            return np.asarray(operands.recorded[symbol.role], np.float64)
+        return np.asarray(operands.states.get(symbol.role, operands.x), np.float64)
+
+    def _timed(self, term: Term) -> Term:
+        if term.kind == "symbol" and term.role not in ("parameter", "x"):
+            t = self._operands.previous if term.definition is None else self.t
+            return replace(term, text=self.notation.at(term.role, t))
+        return replace(term, parts=tuple(self._timed(part) for part in term.parts))
