@@ -78,7 +78,8 @@ def record(
         TypeError: the module holds nothing recurrent that can be recorded, or the loss is not a scalar
             tensor.
         ValueError: a shape does not fit.
-        lstmtui.UserError: no such device, or the trace would not fit into memory.
+        lstmtui.UserError: no such device, the trace would not fit into memory, or somebody else is writing to
+            `path`.
     """
     if path is None or isinstance(path, TraceWriter):
         return _record(module, x, hx, loss, device, lengths, name, progress, path)

@@ -30,7 +30,7 @@ def save(trace: Trace | Traces, path: str | Path) -> None:
     """Write one trace or several to the directory `path`, replacing a trace that is there.
 
     Raises:
-        UserError: `path` exists and is not a trace, or cannot be written.
+        UserError: `path` exists and is not a trace, somebody else is writing there, or it cannot be written.
     """
     models = trace if isinstance(trace, Traces) else {trace.name: trace}
     with TraceDirectory(path, several=isinstance(trace, Traces)) as directory:
