@@ -203,7 +203,7 @@ def _stay_in_this_process() -> None:
     def look(start: Start, **_: object) -> None:
         traces = start.traces.values() if isinstance(start.traces, dict) else [start.traces]
         for trace in traces:
-            [trace.arrays[key].sum() for key in trace.arrays]
+            [trace.arrays[key].tobytes() for key in trace.arrays]
 
     lstmtui.tui.launch.launch = look
     onnx_process._run = _forked
