@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     topic = arguments.topic
     if topic is None:
         width = max(map(len, TOPICS))
-        print("lstmtui help TOPIC, or :help TOPIC at the prompt, tells of:\n")
+        print("lstmtui help TOPIC tells of:\n")
         print(*(f"  {name:{width}}  {summary}" for name, summary in TOPICS.items()), sep="\n")
     elif topic in TOPICS:
         from lstmtui.help.page import page

@@ -96,52 +96,32 @@ def test_every_key_has_its_line() -> None:
         assert table("keys", group).rows[1:] == expected
 
 
-def percent(share: float) -> str:
-    return f"{100 * share:g} %"
+FAMILIES = (gates, units, gradients, padding)
+"""The modules with the thresholds: of a verdict NAME_LOOK and NAME_BAD, or UNITS_LOOK and UNITS_BAD."""
 
 
-def power(number: float) -> str:
-    return f"{number:.0e}".replace("e+0", "e").replace("e-0", "e-")
-
-
-VERDICTS: dict[str, tuple[list[str], str, str]] = {
-    "nonfinite": ([], "–", "any"),
-    "saturated": (
-        [f"below {gates.CLOSED:g} or above {gates.OPEN:g}", f"beyond ±{gates.OPEN:g}"],
-        percent(gates.SATURATED_LOOK),
-        percent(gates.SATURATED_BAD),
-    ),
-    "stuck": ([], f"{percent(gates.STUCK_LOOK)} of units", percent(gates.STUCK_BAD)),
-    "unwritten": ([f"at most {percent(units.WRITTEN)} of"], "any unit", percent(units.UNITS_BAD)),
-    "unread": (
-        [f"below {gates.CLOSED:g}", f"at most {percent(units.READ)} of"],
-        "any unit",
-        percent(units.UNITS_BAD),
-    ),
-    "drift": (
-        [f"to {units.GREW:g} times", f"over {units.TANH_FLAT:g}"],
-        "any unit",
-        f"{percent(units.UNITS_BAD)} beyond {units.RUNAWAY:g}",
-    ),
-    "dead": ([], "any unit", percent(units.UNITS_BAD)),
-    "vanishing": ([], power(gradients.VANISHED_LOOK), power(gradients.VANISHED_BAD)),
-    "exploding": ([], power(gradients.EXPLODED_LOOK), power(gradients.EXPLODED_BAD)),
-    "padding": ([], percent(padding.LEAK_LOOK), percent(padding.LEAK_BAD)),
-}
-"""Of each verdict: what its line says of the thresholds within, and both columns, from the code's numbers."""
+def written(threshold: float) -> str:
+    """A threshold as the reference writes it."""
+    if threshold == units.UNITS_LOOK:
+        return "any unit"
+    if 0.001 < threshold <= 1:
+        return f"{100 * threshold:g} %"
+    return f"{threshold:.0e}".replace("e+0", "e").replace("e-0", "e-")
 
 
 def test_every_verdict_has_its_line_with_its_thresholds() -> None:
     rows = {row[0].strip("`"): row[1:] for row in table("verdicts").rows[1:]}
     same(list(rows), NAMES)
-    for name, (within, look, bad) in VERDICTS.items():
-        measures, *columns = rows[name]
-        written = [
-            re.sub(r"e([+-])0?(\d)", lambda m: f"e{m[1].strip('+')}{m[2]}", text) for text in (look, bad)
-        ]
-        assert columns == written, name
-        for text in within:
-            assert text in measures, name
+    assert rows.pop("nonfinite")[1:] == ["–", "any"]
+    for name, (measures, look, bad) in rows.items():
+        prefix = name.upper() if any(hasattr(m, f"{name.upper()}_LOOK") for m in FAMILIES) else "UNITS"
+        (family,) = (vars(m) for m in FAMILIES if hasattr(m, f"{prefix}_LOOK"))
+        least, most = (written(family[f"{prefix}_{end}"]) for end in ("LOOK", "BAD"))
+        assert look.startswith(least), name
+        assert bad.startswith(most), name
+        constants = [value for key, value in family.items() if key.isupper() and isinstance(value, float)]
+        there = {text for value in constants for text in (f"{value:g}", f"{100 * value:g} %")} | {"0"}
+        assert set(re.findall(r"(?<!\()\d[\d.]*(?: %)?", measures + bad.removeprefix(most))) <= there, name
     assert f"Of fewer than {FEWEST_STEPS} timesteps" in topic_text("verdicts")
 
 

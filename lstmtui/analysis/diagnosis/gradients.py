@@ -15,12 +15,12 @@ from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
 from lstmtui.view.view import View
 
-VANISHED_LOOK, VANISHED_BAD = 1e-3, 1e-7
+VANISHING_LOOK, VANISHING_BAD = 1e-3, 1e-7
 """‖∂L/∂c‖ over the far tenth of the way against the largest on the way. A parameter's gradient is a sum over
 timesteps; what is below 1e-7 of the largest addend is lost in the rounding of float32. Whether a network has
 to look back so far only its task can say (Pascanu, Mikolov & Bengio 2013; Hochreiter 1991)."""
 
-EXPLODED_LOOK, EXPLODED_BAD = 1e2, 1e4
+EXPLODING_LOOK, EXPLODING_BAD = 1e2, 1e4
 """The largest norm on the way against the largest of its first tenth. A loss at every timestep adds up to
 ten times by itself, where nothing is forgotten; more than that the recurrence has multiplied."""
 
@@ -41,13 +41,13 @@ def gradient_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verd
     if "d" + state not in trace.quantities(layer):
         if why := trace.layers[layer].absent:
             text = f"∂L/∂{state} is not there to be judged: {why}"
-            yield Verdict("vanishing", LOOK, layer, direction, "d" + state, np.nan, VANISHED_LOOK, text)
+            yield Verdict("vanishing", LOOK, layer, direction, "d" + state, np.nan, VANISHING_LOOK, text)
         return
     norms, lengths = trace.norms("d" + state, layer, direction), lengths_of(trace, layer)
     if int(lengths.max()) >= FEWEST_STEPS and not norms.any():
         text = f"∂L/∂{state} is 0 throughout: the loss does not depend on it, or what reads it is saturated"
         next_ = "watch norm(dh)"
-        yield Verdict("vanishing", BAD, layer, direction, "d" + state, 0.0, VANISHED_LOOK, text, next=next_)
+        yield Verdict("vanishing", BAD, layer, direction, "d" + state, 0.0, VANISHING_LOOK, text, next=next_)
         return
     ways = [
         way for way in (_way(norms[: int(lengths[b]), b], direction, b) for b in range(trace.batch)) if way
@@ -78,12 +78,12 @@ def _way(own: Array, direction: str, batch: int) -> _Way | None:
     with np.errstate(all="ignore"):
         grown = float(np.divide(most, first)) if np.isfinite(most) else np.inf
         if len(spoilt):
-            return _Way(batch, grown, np.nan) if grown >= EXPLODED_BAD else None
+            return _Way(batch, grown, np.nan) if grown >= EXPLODING_BAD else None
         return _Way(batch, grown, float(np.divide(last, most)))
 
 
 def _vanishing(trace: Trace, layer: int, direction: str, state: str, way: _Way) -> Verdict:
-    how = BAD if way.left <= VANISHED_BAD else LOOK if way.left <= VANISHED_LOOK else FINE
+    how = BAD if way.left <= VANISHING_BAD else LOOK if way.left <= VANISHING_LOOK else FINE
     name = f"‖∂L/∂{state}‖"
     text = f"{UNICODE.number(way.left)} of {name} is left at the far end"
     reach = _reach(trace, layer, direction, way.batch)
@@ -93,8 +93,10 @@ def _vanishing(trace: Trace, layer: int, direction: str, state: str, way: _Way) 
         text += f"; from t={reach.start} it never falls to 1/e"
     text += f" (sequence {way.batch})" if trace.batch > 1 else ""
     top = trace.norms("d" + state, layer, direction)[reach.start, way.batch]
-    next_ = "" if how == FINE else f"break when norm(d{state}) < {float(top) * VANISHED_LOOK:.2g}"
-    return Verdict("vanishing", how, layer, direction, "d" + state, way.left, VANISHED_LOOK, text, next=next_)
+    next_ = "" if how == FINE else f"break when norm(d{state}) < {float(top) * VANISHING_LOOK:.2g}"
+    return Verdict(
+        "vanishing", how, layer, direction, "d" + state, way.left, VANISHING_LOOK, text, next=next_
+    )
 
 
 def _reach(trace: Trace, layer: int, direction: str, batch: int) -> Reach:
@@ -102,13 +104,13 @@ def _reach(trace: Trace, layer: int, direction: str, batch: int) -> Reach:
 
 
 def _exploding(norms: Array, layer: int, direction: str, state: str, way: _Way) -> Verdict:
-    how = severity(way.grown, EXPLODED_LOOK, EXPLODED_BAD)
+    how = severity(way.grown, EXPLODING_LOOK, EXPLODING_BAD)
     text = f"‖∂L/∂{state}‖ grows {UNICODE.number(way.grown)}-fold on its way back"
     if norms.shape[1] > 1:
         text += f" (sequence {way.batch})"
     most = float(np.max(norms[:, way.batch], where=np.isfinite(norms[:, way.batch]), initial=0.0))
-    limit = most / way.grown * EXPLODED_LOOK if np.isfinite(way.grown) else 1e30
+    limit = most / way.grown * EXPLODING_LOOK if np.isfinite(way.grown) else 1e30
     next_ = "" if how == FINE else f"break when norm(d{state}) > {limit:.2g}"
     return Verdict(
-        "exploding", how, layer, direction, "d" + state, way.grown, EXPLODED_LOOK, text, next=next_
+        "exploding", how, layer, direction, "d" + state, way.grown, EXPLODING_LOOK, text, next=next_
     )

@@ -11,7 +11,7 @@ from lstmtui.arrays import Array, norm
 from lstmtui.cells.notation import plain
 from lstmtui.trace import Trace
 
-LEAK_LOOK, LEAK_BAD = 0.01, 0.1
+PADDING_LOOK, PADDING_BAD = 0.01, 0.1
 """How far h is from its initial value when the backward direction comes to the last timestep that is not
 padding, against the root mean square of ‖h‖: it should not have moved."""
 
@@ -29,13 +29,13 @@ def padding_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdi
         return
     if "lengths" in trace.arrays:
         text = "the lengths of the sequences were given, so that no padding is read"
-        yield Verdict("padding", FINE, layer, direction, "h", 0.0, LEAK_LOOK, text)
+        yield Verdict("padding", FINE, layer, direction, "h", 0.0, PADDING_LOOK, text)
         return
     source = max(at for at in range(layer + 1) if trace.layers[at].index == 0 or at == 0)
     padded, is_sure = _padded(trace.values("x", source, direction))
     if not padded.any():
         yield Verdict(
-            "padding", FINE, layer, direction, "h", 0.0, LEAK_LOOK, "the input ends without padding"
+            "padding", FINE, layer, direction, "h", 0.0, PADDING_LOOK, "the input ends without padding"
         )
         return
     yield _leak(trace, layer, direction, padded, is_sure)
@@ -50,7 +50,7 @@ def _leak(trace: Trace, layer: int, direction: str, padded: Array, is_sure: bool
         state = np.asarray(h[trace.steps - int(padded[b]), b], np.float64)
         leaks[b] = norm(state - initial[b]) / scale
     worst = int(leaks.argmax())
-    how = severity(float(leaks[worst]), LEAK_LOOK, LEAK_BAD)
+    how = severity(float(leaks[worst]), PADDING_LOOK, PADDING_BAD)
     last = trace.steps - int(padded[worst]) - 1
     how = how if is_sure or how == FINE else LOOK
     text = (
@@ -60,7 +60,7 @@ def _leak(trace: Trace, layer: int, direction: str, padded: Array, is_sure: bool
     if how == FINE:
         text = f"the last {padded[worst]} timesteps of sequence {worst} look like padding, and leave h alone"
     next_ = "" if how == FINE else f"goto {last}"
-    return Verdict("padding", how, layer, direction, "h", float(leaks[worst]), LEAK_LOOK, text, next=next_)
+    return Verdict("padding", how, layer, direction, "h", float(leaks[worst]), PADDING_LOOK, text, next=next_)
 
 
 def _padded(x: Array) -> tuple[Array, bool]:
