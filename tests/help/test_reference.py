@@ -128,7 +128,7 @@ def test_every_verdict_has_its_line_with_its_thresholds() -> None:
 TABLES = {
     "The top of the file": [schema.FileTable],
     "[objective]": [schema.ObjectiveTable],
-    "[[model]]": [schema.OwnModelTable, schema.StoredModelTable],
+    "[[model]]": [schema.ModelTable, *schema.ModelTable.__subclasses__()],
     "[run]": [schema.RunTable],
     "[playback]": [schema.PlaybackTable],
 }
@@ -155,7 +155,7 @@ def test_every_key_of_the_input_and_every_task_has_its_line() -> None:
 def test_every_table_of_a_scenario_is_described() -> None:
     every = {t for t in vars(schema).values() if isinstance(t, type) and issubclass(t, schema.Table)}
     described = {t for models in TABLES.values() for t in models} | {InputTable}
-    assert every - described == {schema.Table, schema.ModelTable, schema.TargetTable}
+    assert every - described == {schema.Table, schema.TargetTable}
     for key in keys_of(schema.TargetTable):
         assert f"{key} = …" in topic_text("scenarios")
 
