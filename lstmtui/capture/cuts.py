@@ -46,9 +46,16 @@ class Cuts(TorchFunctionMode):
     def paused(self) -> Iterator[None]:
         """Within this context nothing is the user's doing."""
         before, self._paused = self._paused, True
+        current = getattr(torch.overrides, "_get_current_function_mode", lambda: None)
+        is_on_top = current() is self
+        if is_on_top:
+            # A call for every operation of ours would cost more than some of them.
+            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
         try:
             yield
         finally:
+            if is_on_top:
+                self.__enter__()  # type: ignore[no-untyped-call]
             self._paused = before
 
     def __torch_function__(

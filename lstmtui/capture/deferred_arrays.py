@@ -56,8 +56,7 @@ def arrays_of(entries: Mapping[str, Entry]) -> Mapping[str, Array]:
 def changed(change: Callable[..., Array], *entries: Entry) -> Entry:
     """An entry made of others: at once where they are there, else when it is looked at, and then kept."""
 
-    @cache
     def make() -> Array:
         return change(*(entry() if callable(entry) else entry for entry in entries))
 
-    return make if any(callable(entry) for entry in entries) else make()
+    return cache(make) if any(callable(entry) for entry in entries) else make()

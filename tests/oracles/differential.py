@@ -302,7 +302,8 @@ def worst_of(ours: Array, plain: Array, exact: Array, dtype: Any) -> tuple[int, 
     # A timestep in which a plain loop happens to be near is no measure; those beside it are.
     padded = np.pad(loop / np.maximum(norm, tiny), 2, mode="edge")
     relative = np.max([padded[n : len(padded) - 4 + n] for n in range(5)], 0)
-    allowed = norm * np.maximum(TIMES * relative, FLOOR * limits.eps) + 4 * tiny * ours.shape[-1]
+    # Loops that go round among the smallest numbers there are need not come to 0.
+    allowed = norm * np.maximum(TIMES * relative, FLOOR * limits.eps) + FLOOR * tiny * ours.shape[-1]
     bad = ~(error <= allowed) & (relative < MEANINGLESS) & np.isfinite(norm)
     if not bad.any():
         return None
