@@ -138,10 +138,10 @@ MISTAKES = (
     (lstm, recurrence, "MOST = 32.0", "MOST = 1e30"),
     (lstm, recurrence, "alpha=MOST).amax()", "alpha=MOST).amin()"),
     (lstm, equations, "torch.where(lost, squashed.atanh(), c)", "c"),
-    (lstm, equations, "term.abs_(), start.abs()", "term, start"),
+    (projected_lstm, recurrence, "torch.abs(terms, out=both[1])", "both[1] = terms"),
     (projected_lstm, method, "if not suspicion <= 0", "if False"),
     (projected_lstm, equations, "suspicion(sizes, values", "-suspicion(sizes, values"),
-    (gru, taps, "own.abs_(), None", "own, None"),
+    (gru, recurrence, "torch.abs(terms, out=both[1])", "both[1] = terms"),
     (ordinary_lstm, taps, "suspicious <= 0 or", "True or"),
     (lstm, taps, "bool(excess(", "True or bool(excess("),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lstmtui.capture.fused.recurrence import MOST, excess, forward_in_time, suspicion
+from lstmtui.capture.fused.recurrence import MOST, excess, forward_in_time, suspicion, with_sizes
 from lstmtui.cells import Cell
 from lstmtui.models.unroll import States
 
@@ -216,6 +216,5 @@ def _recurred(value: _Recurrence, start: Tensor, valid: Tensor | None) -> tuple[
     assert term is not None
     if valid is not None:
         factor, term = torch.where(valid, factor, 1.0), torch.where(valid, term, 0.0)
-    total = forward_in_time(factor, term, start)
-    sizes = forward_in_time(factor, term.abs_(), start.abs())
+    total, sizes = forward_in_time(factor, with_sizes(term), with_sizes(start))
     return total, sizes if valid is None else torch.where(valid, sizes, 0.0)

@@ -25,17 +25,18 @@ def forward_in_time(a: Tensor, b: Tensor, start: Tensor) -> Tensor:
 
     Args:
         a: (T, B, H); at most 1 in size, or the products of a block may overflow.
-        b: (T, B, H).
-        start: y before the first timestep, (B, H).
+        b: (T, B, H), or several such with another axis before.
+        start: y before the first timestep, (B, H), or several.
     """
-    result = torch.empty_like(b)
-    whole = _whole_blocks(len(b))
+    result, steps = torch.empty_like(b), b.shape[-3]
+    whole = _whole_blocks(steps)
     last = start
     if whole:
-        _blocks(a[:whole], b[:whole], start, result[:whole], 1)
-        last = result[whole - 1]
-    if whole < len(b):
-        _plain(a[whole:].unbind(), b[whole:].unbind(), last, result[whole:].unbind())
+        _blocks(a[:whole], b[..., :whole, :, :], start, result[..., :whole, :, :], 1)
+        last = result[..., whole - 1, :, :]
+    if whole < steps:
+        factors, terms, results = (t[..., whole:, :, :].unbind(-3) for t in (a, b, result))
+        _plain(factors, terms, last, results)
     return result
 
 
@@ -44,16 +45,25 @@ def backward_in_time(a: Tensor, b: Tensor, end: Tensor | None) -> Tensor:
 
     Args:
         a: (T, B, H); its first timestep is not read.
-        b: (T, B, H).
-        end: (B, H), or None for 0.
+        b: (T, B, H), or several such with another axis before.
+        end: (B, H), or several, or None for 0.
     """
     result = torch.empty_like(b)
+    last = result[..., -1, :, :]
     if end is None:
-        result[-1] = b[-1]
+        last.copy_(b[..., -1, :, :])
     else:
-        torch.add(b[-1], end, out=result[-1])
-    _backward(a[1:], b[:-1], result[-1], result[:-1])
+        torch.add(b[..., -1, :, :], end, out=last)
+    _backward(a[1:], b[..., :-1, :, :], last, result[..., :-1, :, :])
     return result
+
+
+def with_sizes(terms: Tensor) -> Tensor:
+    """Terms of a recurrence and their sizes, to be solved for both at once."""
+    both = terms.new_empty((2, *terms.shape))
+    both[0] = terms
+    torch.abs(terms, out=both[1])
+    return both
 
 
 def suspicion(sizes: Tensor, total: Tensor) -> Tensor:
@@ -101,12 +111,14 @@ def _least(like: Tensor) -> float:
 
 def _backward(a: Tensor, b: Tensor, last: Tensor, out: Tensor) -> None:
     """y_t = a_t ⊙ y_{t+1} + b_t into `out`, from y after the last timestep."""
-    whole = _whole_blocks(len(b))
-    if whole < len(b):
-        factors, terms, results = (t[whole:].unbind()[::-1] for t in (a, b, out))
+    steps = b.shape[-3]
+    whole = _whole_blocks(steps)
+    if whole < steps:
+        factors, terms, results = (t[..., whole:, :, :].unbind(-3)[::-1] for t in (a, b, out))
         _plain(factors, terms, last, results)
     if whole:
-        _blocks(a[:whole], b[:whole], out[whole] if whole < len(b) else last, out[:whole], -1)
+        after = out[..., whole, :, :] if whole < steps else last
+        _blocks(a[:whole], b[..., :whole, :, :], after, out[..., :whole, :, :], -1)
 
 
 def _whole_blocks(steps: int) -> int:
@@ -119,18 +131,23 @@ def _plain(a: Sequence[Tensor], b: Sequence[Tensor], y: Tensor, out: Sequence[Te
         y = torch.addcmul(term, factor, y, out=result)
 
 
+def _in_blocks(values: Tensor) -> tuple[Tensor, ...]:
+    """The first timestep of every block, the second of every block …"""
+    return values.view(*values.shape[:-3], -1, BLOCK, *values.shape[-2:]).unbind(-3)
+
+
 def _blocks(a: Tensor, b: Tensor, start: Tensor, out: Tensor, turn: int) -> None:
     """Fill `out`, from the first block to the last or, where `turn` is −1, from the last to the first."""
-    factors, terms, results = (t.view(-1, BLOCK, *t.shape[1:]).unbind(1)[::turn] for t in (a, b, out))
+    factors, terms, results = (_in_blocks(t)[::turn] for t in (a, b, out))
     product, local = factors[0] * factors[1], torch.addcmul(terms[1], factors[1], terms[0])
     for factor, term in zip(factors[2:], terms[2:], strict=True):
         torch.addcmul(term, factor, local, out=local)
         product.mul_(factor)
     before = torch.empty_like(local)
     if turn == 1:
-        before[0] = start
-        before[1:] = forward_in_time(product[:-1], local[:-1], start)
+        before[..., 0, :, :] = start
+        before[..., 1:, :, :] = forward_in_time(product[:-1], local[..., :-1, :, :], start)
     else:
-        before[-1] = start
-        _backward(product[1:], local[1:], start, before[:-1])
+        before[..., -1, :, :] = start
+        _backward(product[1:], local[..., 1:, :, :], start, before[..., :-1, :, :])
     _plain(factors, terms, before, results)

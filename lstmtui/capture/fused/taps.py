@@ -25,7 +25,7 @@ from lstmtui.capture.fused.derivatives import (
 )
 from lstmtui.capture.fused.finite import finite, total_of
 from lstmtui.capture.fused.kernel import Gradients
-from lstmtui.capture.fused.recurrence import backward_in_time, excess, suspicion
+from lstmtui.capture.fused.recurrence import backward_in_time, excess, suspicion, with_sizes
 from lstmtui.capture.segment import SegmentDerivatives
 
 
@@ -82,16 +82,13 @@ def _gru(run: SegmentRun, kernel: Gradients) -> _Solved:
 def _through_time(run: SegmentRun, coefficient: Tensor, own: Tensor, state: str) -> tuple[Tensor, Tensor]:
     """The total derivative of a state that is multiplied by `coefficient` on its way to the next.
 
-    Args are the run, the coefficient, what the state gets besides (which is overwritten), and its name.
-
     Returns:
         It, and what it would be if the sizes of all terms were added up.
     """
     end = run.d_finals[run.cell.states.index(state)]
     if run.valid is not None:
         coefficient, own = torch.where(run.valid, coefficient, 1.0), run.masked(own)
-    total = backward_in_time(coefficient, own, end)
-    sizes = backward_in_time(coefficient, own.abs_(), None if end is None else end.abs())
+    total, sizes = backward_in_time(coefficient, with_sizes(own), None if end is None else with_sizes(end))
     return run.masked(total), run.masked(sizes)
 
 
