@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lstmtui.cells.cell import Cell
 
@@ -48,18 +50,9 @@ class Layout:
         suffix = f"_l{layer}" + ("_reverse" if direction == "backward" else "")
         return {base: base + suffix for base in self.shapes_of(layer)}
 
-    def shapes_of(self, layer: int) -> dict[str, tuple[int, ...]]:
+    def shapes_of(self, layer: int) -> Mapping[str, tuple[int, ...]]:
         """The shapes of one layer and direction, by name without suffix, in PyTorch's order."""
-        sizes = {
-            "input": self.layer_input_size(layer),
-            "hidden": self.hidden_size,
-            "output": self.output_size,
-        }
-        return {
-            parameter.name: parameter.sizes(sizes)
-            for parameter in self.cell.parameters
-            if not parameter.needs or getattr(self, parameter.needs)
-        }
+        return _shapes(self, self.layer_input_size(layer))
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every parameter of the stack, by full name, in PyTorch's order."""
@@ -82,3 +75,13 @@ class Layout:
         if self.proj_size < 0 or self.proj_size >= max(self.hidden_size, 1):
             problems.append(("proj_size", f"must lie between 0 and hidden_size − 1, is {self.proj_size}"))
         return problems
+
+
+@lru_cache(maxsize=256)  # asked at every call of a cell in somebody's loop
+def _shapes(layout: Layout, input_size: int) -> Mapping[str, tuple[int, ...]]:
+    sizes = {"input": input_size, "hidden": layout.hidden_size, "output": layout.output_size}
+    return {
+        parameter.name: parameter.sizes(sizes)
+        for parameter in layout.cell.parameters
+        if not parameter.needs or getattr(layout, parameter.needs)
+    }
