@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from oracles.differential import drawn, failures
+from oracles.differential import failures
+from oracles.random_layers import drawn
 
 GROUPS = 10
 EACH = 20

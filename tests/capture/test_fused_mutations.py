@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 import torch
-from oracles.differential import tapped
+from oracles.random_layers import tapped
 from oracles.recurrents import as_states, noise, random_recurrent, random_states
 from torch import Tensor
 

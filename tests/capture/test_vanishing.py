@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from capture.test_fused_mutations import with_mistake
-from oracles.differential import tapped
 from oracles.precise_loops import Scan
+from oracles.random_layers import tapped
 from torch import Tensor, nn
 
 from lstmtui.capture.fused import equations, method, recurrence, taps
