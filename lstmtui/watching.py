@@ -63,11 +63,11 @@ def watch(
     load_library("torch")
     from lstmtui.capture.watch import Watch, options_of
     from lstmtui.expressions import ExpressionError, compile_expression
-    from lstmtui.expressions.whole_run import Anywhere
+    from lstmtui.expressions.whole_run import WholeRunCondition
 
     options_of(keep, every, limit)
     try:
-        condition = None if when is None else Anywhere(compile_expression(when))
+        condition = None if when is None else WholeRunCondition(compile_expression(when))
         return Watch(model, condition, path, keep=keep, every=every, limit=limit)
     except ExpressionError as error:
         text = printable(when or "")

@@ -117,11 +117,11 @@ def opener(path: Path) -> Opening:
 
 def start(kind: str) -> Start:
     """What the program begins with: "list", "opening", "runs", "grows", "recorded" or "elsewhere"."""
-    from lstmtui.capture.engine import Engine
+    from lstmtui.capture.engine import RerunEngine
 
     choices = [Choice(Path(name), name.title(), "note") for name in ("quick", "slow", "fails", "wrong")]
     choices += [Choice(Path("recorded"), "Recorded")]
-    always = {"choices": choices, "opener": opener, "engine": Engine()}
+    always = {"choices": choices, "opener": opener, "engine": RerunEngine()}
     match kind:
         case "opening":
             return Start(opening=opener(Path("slow")), **always)  # type: ignore[arg-type]

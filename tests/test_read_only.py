@@ -11,7 +11,7 @@ import torch
 from synthetic import synthetic
 
 import lstmtui
-from lstmtui.capture.engine import Engine
+from lstmtui.capture.engine import RerunEngine
 from lstmtui.scenario import find_scenario
 from lstmtui.session import Session
 from lstmtui.session.execute import execute
@@ -30,7 +30,7 @@ def module() -> Any:
 def test_no_array_of_a_trace_can_be_written_into(how: str, module: Any, tmp_path: Path) -> None:
     trace = lstmtui.record(module, torch.randn(5, 2, 2))
     if how == "what if":
-        session = Session(trace, Engine())
+        session = Session(trace, RerunEngine())
         warnings.simplefilter("error")  # torch warns where it is given such an array to write into
         assert execute(session, parse_line("set f = 1 from 2 to 3")).ok  # type: ignore[arg-type]
         trace = session.trace

@@ -29,7 +29,7 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Part:
+class RoutePart:
     """What came along one route."""
 
     name: str
@@ -44,7 +44,7 @@ class Survival:
     """How the gradient by one state came back to the timestep before."""
 
     sentence: str
-    parts: tuple[Part, ...]
+    parts: tuple[RoutePart, ...]
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def _derivative(view: View, quantity: str) -> float | None:
         return None
 
 
-def _parts(split: Split, unit: int) -> tuple[Part, ...]:
+def _parts(split: Split, unit: int) -> tuple[RoutePart, ...]:
     return tuple(
-        Part(route.name, float(route.values[unit]) if unit < len(route.values) else None, share)
+        RoutePart(route.name, float(route.values[unit]) if unit < len(route.values) else None, share)
         for route, share in zip(split.routes, split.shares, strict=True)
     )

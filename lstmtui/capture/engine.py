@@ -9,7 +9,7 @@ from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit, LossAt
 
 
-class Engine:
+class RerunEngine:
     """Runs recorded models again, from their traces alone."""
 
     def rerun(

@@ -19,7 +19,7 @@ from lstmtui.capture.record import record
 from lstmtui.capture.reversed_time import reverse_time
 from lstmtui.capture.run_factory import record_factory
 from lstmtui.errors import UserError
-from lstmtui.models.model import Model, scenario_name
+from lstmtui.models.model import ScenarioModel, scenario_name
 from lstmtui.models.objective import describe, loss_of
 from lstmtui.scenario import FactorySpec, Input, ModelSpec, RunSpec, Scenario, load_scenario
 from lstmtui.trace import Header, Layer, Trace, Traces
@@ -86,12 +86,12 @@ def _run_models(
     return traces
 
 
-def build(spec: ModelSpec, source: Input) -> Model:
+def build(spec: ModelSpec, source: Input) -> ScenarioModel:
     """The module a scenario describes, with its weights, on the CPU in the dtype of the weights."""
     vocabulary = len(source.labels) if source.tokens is not None else 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed or 0)
-        model = Model(spec.layout, vocabulary, spec.embedding, spec.head)
+        model = ScenarioModel(spec.layout, vocabulary, spec.embedding, spec.head)
     if spec.parameters is not None:
         if any(p.dtype == np.float64 for p in spec.parameters.values()):
             model.double()

@@ -14,7 +14,7 @@ VERBS = ("open", "play", "record", "diagnose", "check", "scenarios", "help", "do
 """Every verb, in the order of `lstmtui --help`; each is a module of this package."""
 
 
-class Verb(Protocol):
+class Subcommand(Protocol):
     """What a verb module has."""
 
     SUMMARY: str
@@ -26,6 +26,6 @@ class Verb(Protocol):
         """Do it, and give the exit status."""
 
 
-def verb(name: str) -> Verb:
+def verb(name: str) -> Subcommand:
     """The module of one of :data:`VERBS`."""
-    return cast(Verb, import_module(f"lstmtui.commands.{name}"))
+    return cast(Subcommand, import_module(f"lstmtui.commands.{name}"))

@@ -59,15 +59,15 @@ def _write(sink: int, data: bytes) -> None:
 
 
 def _model_runner() -> ModelRunner:
-    from lstmtui.capture.engine import Engine
+    from lstmtui.capture.engine import RerunEngine
 
-    engine = Engine()
+    engine = RerunEngine()
 
     class Here:
         """Scenarios and models of this machine."""
 
         @property
-        def engine(self) -> Engine:
+        def engine(self) -> RerunEngine:
             """What runs models again."""
             return engine
 

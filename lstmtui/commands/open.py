@@ -80,13 +80,13 @@ def _run_remote(arguments: argparse.Namespace) -> int:
 
 
 def _start(arguments: argparse.Namespace) -> Start:
-    from lstmtui.capture.engine import Engine
+    from lstmtui.capture.engine import RerunEngine
     from lstmtui.scenario import bundled_scenarios, find_scenario
     from lstmtui.tui.start import Start
 
     opener = functools.partial(_opening, arguments=arguments)
     if arguments.target is None:
-        return Start(choices=_choices(), opener=opener, engine=Engine())
+        return Start(choices=_choices(), opener=opener, engine=RerunEngine())
     target = find_scenario(arguments.target)
     if target.is_dir() or (arguments.follow and not target.exists()):
         return _saved(target, opener, follow=arguments.follow)
@@ -95,12 +95,12 @@ def _start(arguments: argparse.Namespace) -> Start:
     if not target.exists():
         bundled = ", ".join(path.stem for path in bundled_scenarios())
         raise UserError(f"{target}: there is no such file, trace or bundled scenario; bundled are {bundled}")
-    return Start(opening=opener(target), choices=_choices(), opener=opener, engine=Engine())
+    return Start(opening=opener(target), choices=_choices(), opener=opener, engine=RerunEngine())
 
 
 def _saved(target: Path, opener: Callable[[Path], Opening], *, follow: bool) -> Start:
     """A trace that may still be growing; to follow one it need not be there yet."""
-    from lstmtui.capture.engine import Engine
+    from lstmtui.capture.engine import RerunEngine
     from lstmtui.trace import load
     from lstmtui.trace.growth import Growth
     from lstmtui.tui.start import Start
@@ -115,7 +115,7 @@ def _saved(target: Path, opener: Callable[[Path], Opening], *, follow: bool) -> 
     return Start(
         traces=load(target) if traces is None else traces,
         place=target,
-        engine=Engine(),
+        engine=RerunEngine(),
         choices=_choices(),
         opener=opener,
         follower=growth,

@@ -154,12 +154,12 @@ def _play(
     far: Client | None = None,
 ) -> int:
     """Play, print a line or more for each command, and say at the end what did not hold."""
-    from lstmtui.capture.engine import Engine
+    from lstmtui.capture.engine import RerunEngine
     from lstmtui.playback import Cast, ScriptResult, play, record_cast, replace_file
     from lstmtui.session import Session
     from lstmtui.session.verbs import VERBS
 
-    session, verdict = Session(traces, far or Engine(), far), ScriptResult(script.file)
+    session, verdict = Session(traces, far or RerunEngine(), far), ScriptResult(script.file)
     # An open screen puts its own streams in the place of these.
     out, err = sys.stdout, sys.stderr
     cast = Cast(session.trace.header.title or session.trace.name) if arguments.cast else None

@@ -15,13 +15,13 @@ from lstmtui.view.query import query
 from lstmtui.view.view import View
 
 
-class Scalar(Struct, frozen=True, tag="scalar"):
+class ScalarValue(Struct, frozen=True, tag="scalar"):
     """One value."""
 
     value: float | bool
 
 
-class Vector(Struct, frozen=True, eq=False, tag="vector"):
+class VectorValue(Struct, frozen=True, eq=False, tag="vector"):
     """A value for each unit."""
 
     value: Array
@@ -35,7 +35,7 @@ class NoValue(Struct, frozen=True, tag="no value"):
     """Why."""
 
 
-Evaluated = Scalar | Vector | NoValue
+Evaluated = ScalarValue | VectorValue | NoValue
 """What an expression comes to."""
 
 
@@ -80,4 +80,4 @@ def _evaluated(expression: Expression, scope: Scope, t: int, most: int | None) -
         value = expression.evaluate(scope, t)
     except UserError as error:
         return NoValue(str(error))
-    return Vector(value[:most]) if isinstance(value, np.ndarray) else Scalar(value)
+    return VectorValue(value[:most]) if isinstance(value, np.ndarray) else ScalarValue(value)

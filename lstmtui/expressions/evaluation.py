@@ -14,7 +14,7 @@ from lstmtui.expressions.nodes import (
     Previous,
     Quantity,
     Reduction,
-    Scalar,
+    RunScalar,
     Unit,
 )
 from lstmtui.expressions.operations import compared, elementwise, number, reduced
@@ -47,7 +47,7 @@ class _Block:
         match node:
             case Number():
                 return np.full((1, 1), node.value)
-            case Scalar():
+            case RunScalar():
                 return self._scalar(node.name)
             case Quantity():
                 return self._quantity(node.name)

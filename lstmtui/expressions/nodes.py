@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 
 @dataclass(frozen=True)
-class Part:
-    """A piece of an expression."""
+class SourceSpan:
+    """Which characters of the text a piece of an expression stands in."""
 
     start: int
     """Where it begins in the text."""
@@ -17,42 +17,42 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Number(Part):
+class Number(SourceSpan):
     """A constant."""
 
     value: float
 
 
 @dataclass(frozen=True)
-class Scalar(Part):
+class RunScalar(SourceSpan):
     """`t` or `loss`."""
 
     name: str
 
 
 @dataclass(frozen=True)
-class Quantity(Part):
+class Quantity(SourceSpan):
     """A quantity of the selected layer: a value for each unit."""
 
     name: str
 
 
 @dataclass(frozen=True)
-class Previous(Part):
+class Previous(SourceSpan):
     """The operand at the timestep before, in the direction of the layer."""
 
     operand: Node
 
 
 @dataclass(frozen=True)
-class Base(Part):
+class Base(SourceSpan):
     """The operand in the run without what-ifs."""
 
     operand: Node
 
 
 @dataclass(frozen=True)
-class Unit(Part):
+class Unit(SourceSpan):
     """One unit of the operand; negative numbers count from the last."""
 
     operand: Node
@@ -62,7 +62,7 @@ class Unit(Part):
 
 
 @dataclass(frozen=True)
-class Reduction(Part):
+class Reduction(SourceSpan):
     """One value made of all units of the operand."""
 
     name: str
@@ -70,7 +70,7 @@ class Reduction(Part):
 
 
 @dataclass(frozen=True)
-class Elementwise(Part):
+class Elementwise(SourceSpan):
     """An operator or a function of the operands, unit by unit."""
 
     name: str
@@ -78,14 +78,16 @@ class Elementwise(Part):
 
 
 @dataclass(frozen=True)
-class Comparison(Part):
+class Comparison(SourceSpan):
     """One comparison, or a chain of them: every neighbouring pair must compare so."""
 
     signs: tuple[str, ...]
     operands: tuple[Node, ...]
 
 
-Node: TypeAlias = Number | Scalar | Quantity | Previous | Base | Unit | Reduction | Elementwise | Comparison
+Node: TypeAlias = (
+    Number | RunScalar | Quantity | Previous | Base | Unit | Reduction | Elementwise | Comparison
+)
 
 
 def children(node: Node) -> tuple[Node, ...]:
@@ -104,7 +106,7 @@ def is_vector(node: Node) -> bool:
     match node:
         case Quantity():
             return True
-        case Number() | Scalar() | Unit() | Reduction():
+        case Number() | RunScalar() | Unit() | Reduction():
             return False
         case _:
             return any(is_vector(child) for child in children(node))

@@ -14,7 +14,7 @@ from lstmtui.expressions.nodes import (
     Previous,
     Quantity,
     Reduction,
-    Scalar,
+    RunScalar,
     Unit,
     is_vector,
 )
@@ -116,7 +116,7 @@ class _Conversion:
 
     def _word(self, tree: ast.Name) -> Node:
         if tree.id in SCALARS:
-            return Scalar(*self._span(tree), tree.id)
+            return RunScalar(*self._span(tree), tree.id)
         if tree.id in quantity_names():
             return Quantity(*self._span(tree), tree.id)
         if tree.id in FUNCTIONS:

@@ -9,14 +9,14 @@ import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.expressions import Expression, ExpressionError, Scope
-from lstmtui.expressions.nodes import Node, Previous, Scalar, children
+from lstmtui.expressions.nodes import Node, Previous, RunScalar, children
 from lstmtui.expressions.scope import TraceScope
 from lstmtui.trace import Layer, Trace
 from lstmtui.trace.lengths import lengths_of
 
 
 @dataclass(frozen=True)
-class Place:
+class ConditionPlace:
     """Where a condition holds."""
 
     t: int
@@ -28,7 +28,7 @@ class Place:
         return f"t={self.t}, layer {self.layer} {self.direction}, batch {self.batch}"
 
 
-class Anywhere:
+class WholeRunCondition:
     """A condition on a whole run.
 
     Args:
@@ -56,7 +56,7 @@ class Anywhere:
             ExpressionError: for none of them, or it reads the loss, which no layer knows.
         """
         for node in _nodes(self.expression._root):
-            if isinstance(node, Scalar) and node.name in ("loss", "firstbad"):
+            if isinstance(node, RunScalar) and node.name in ("loss", "firstbad"):
                 raise ExpressionError(f"{node.name} is not known here", node.start)
         errors = []
         for layer in layers:
@@ -67,7 +67,7 @@ class Anywhere:
         if len(errors) == len(layers):
             raise errors[0]
 
-    def first(self, trace: Trace) -> Place | None:
+    def first(self, trace: Trace) -> ConditionPlace | None:
         """The earliest timestep at which it holds; None where it holds nowhere.
 
         Layers that have not all the quantities, or not the units, are passed over.
@@ -80,7 +80,7 @@ class Anywhere:
                 except ExpressionError:
                     continue
                 if len(at):
-                    places.append(Place(int(at[0, 0]), layer, direction, int(at[0, 1])))
+                    places.append(ConditionPlace(int(at[0, 0]), layer, direction, int(at[0, 1])))
         return min(places, key=lambda place: (place.t, place.layer), default=None)
 
     def _holds(self, trace: Trace, layer: int, direction: str) -> Array:
@@ -146,4 +146,4 @@ def _nodes(node: Node) -> Iterator[Node]:
 
 def _takes_turns(root: Node) -> bool:
     """Whether it matters which timestep follows which."""
-    return any(isinstance(n, Previous) or (isinstance(n, Scalar) and n.name == "t") for n in _nodes(root))
+    return any(isinstance(n, Previous) or (isinstance(n, RunScalar) and n.name == "t") for n in _nodes(root))

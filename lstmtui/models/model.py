@@ -16,7 +16,7 @@ PREFIX = "recurrent."
 """What stands before PyTorch's names of the recurrent parameters in this module's own `state_dict`."""
 
 
-class Model(nn.Module):
+class ScenarioModel(nn.Module):
     """Tokens or numbers in, y out.
 
     Args:
@@ -62,10 +62,10 @@ class Model(nn.Module):
 
 
 def scenario_name(name: str) -> str:
-    """The name a parameter of :class:`Model` bears in scenario files and traces."""
+    """The name a parameter of :class:`ScenarioModel` bears in scenario files and traces."""
     return name.removeprefix(PREFIX)
 
 
 def own_name(name: str) -> str:
-    """The name a scenario's parameter bears in :class:`Model`."""
+    """The name a scenario's parameter bears in :class:`ScenarioModel`."""
     return name if name.startswith(("embedding.", "head.")) else PREFIX + name

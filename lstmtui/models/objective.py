@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lstmtui.scenario import Objective
 
 Result = tuple[Tensor, Any]
-"""What :class:`lstmtui.models.model.Model` returns: y (T, B, O) and the last states."""
+"""What :class:`lstmtui.models.model.ScenarioModel` returns: y (T, B, O) and the last states."""
 
 
 def loss_of(objective: Objective, device: torch.device, *, head: bool) -> Callable[[Result], Tensor] | None:

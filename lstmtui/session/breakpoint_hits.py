@@ -15,7 +15,7 @@ Note = tuple[int, str]
 
 
 @dataclass(frozen=True)
-class Marks:
+class BreakpointMarks:
     """What the ruler shows of a page; timesteps in order."""
 
     breakpoints: tuple[int, ...]
@@ -67,14 +67,14 @@ def notes_on_the_way(session: Session, ts: range, most: int) -> tuple[tuple[Note
     return notes, {number: hits for (number, _, _), hits in zip(noting, passed.counts, strict=True)}
 
 
-def marks(session: Session, start: int, stop: int) -> Marks:
+def marks(session: Session, start: int, stop: int) -> BreakpointMarks:
     """The breakpoints and the hits of the selected sequence from `start` to before `stop`."""
     page = range(max(0, start), min(stop, session.last_t + 1))
     enabled = [b for b in session.breakpoints if b.enabled]
     positions = {b.t for b in enabled if b.t is not None and b.t in page}
     conditions = [b.when for b in enabled if b.when is not None]
     hits = together(*(partial(_hits, session, when, page) for when in conditions))
-    return Marks(tuple(sorted(positions)), tuple(sorted(set().union(*hits))))
+    return BreakpointMarks(tuple(sorted(positions)), tuple(sorted(set().union(*hits))))
 
 
 def _hits(session: Session, when: Expression, page: range) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ LARGEST_FILE = 1 << 22
 """Nothing larger is written or read."""
 LONGEST_NOTE = 10_000
 
-Place = tuple[int | Expression, str | None, bool]
+SavedBreakpoint = tuple[int | Expression, str | None, bool]
 """A timestep or a condition, the note, and whether it is enabled."""
 
 
@@ -100,7 +100,7 @@ def _entry(point: Breakpoint) -> dict[str, Any]:
     return {"when": point.when.text, "note": point.note, "enabled": point.enabled}
 
 
-def _read(path: Path, name: str) -> tuple[list[Place], list[Expression]] | None:
+def _read(path: Path, name: str) -> tuple[list[SavedBreakpoint], list[Expression]] | None:
     """What a file holds; None where it is not there or any of it is not as `save` writes it."""
     try:
         # Only a plain file: opening a pipe would wait for ever.
@@ -119,7 +119,7 @@ def _read(path: Path, name: str) -> tuple[list[Place], list[Expression]] | None:
         return None
 
 
-def _place(entry: dict[str, Any]) -> Place:
+def _place(entry: dict[str, Any]) -> SavedBreakpoint:
     """A breakpoint of a file.
 
     Raises:

@@ -15,7 +15,7 @@ MOST_WATCHES = 1_000
 
 
 @dataclass(frozen=True)
-class Watch:
+class WatchedExpression:
     """One expression to keep an eye on."""
 
     id: int
@@ -41,24 +41,24 @@ class Watches:
     """Every watch by its number, which is never given again; adding too many raises UserError."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, Watch] = {}
+        self._kept: dict[int, WatchedExpression] = {}
         self._last = 0
 
-    def __iter__(self) -> Iterator[Watch]:
+    def __iter__(self) -> Iterator[WatchedExpression]:
         return iter(tuple(self._kept.values()))
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def add(self, expression: Expression) -> Watch:
+    def add(self, expression: Expression) -> WatchedExpression:
         """Watch an expression."""
         if len(self._kept) >= MOST_WATCHES:
             raise UserError(f"there are {MOST_WATCHES:,} watches; remove one first")
         self._last += 1
-        self._kept[self._last] = Watch(self._last, expression)
+        self._kept[self._last] = WatchedExpression(self._last, expression)
         return self._kept[self._last]
 
-    def remove(self, number: int) -> Watch | None:
+    def remove(self, number: int) -> WatchedExpression | None:
         """Forget a watch; None where there is none of this number."""
         return self._kept.pop(number, None)
 

@@ -31,7 +31,7 @@ BETWEEN = 0.5
 _TRIES = 100
 
 
-class Model(Protocol):
+class ModelWriter(Protocol):
     """One model of the trace."""
 
     def files(self) -> Iterable[ArrayFile]:
@@ -65,7 +65,7 @@ class TraceDirectory:
         self._several = several
         self._data = f"data-{secrets.token_hex(6)}"
         self._is_new = not self.target.exists()
-        self._models: list[Model] = []
+        self._models: list[ModelWriter] = []
         self._published = 0.0
         self._shown: list[dict[str, Any]] = []
         with as_user_errors(self.target):
@@ -77,7 +77,7 @@ class TraceDirectory:
                 self._remove()
                 raise
 
-    def add(self, model: Model) -> Path:
+    def add(self, model: ModelWriter) -> Path:
         """The folder for the arrays of one more model."""
         self._models.append(model)
         return self.target / self._data / str(len(self._models) - 1)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 
-from lstmtui.capture.engine import Engine
+from lstmtui.capture.engine import RerunEngine
 from lstmtui.remote.agent.agent import Agent
 from lstmtui.remote.agent.request_handler import Progress
 from lstmtui.remote.client.client import Client
@@ -26,7 +26,7 @@ SOON = RetryPolicy(attempts=200, first=0.0, most=0.0)
 class ModelRunner:
     """Runs scenarios here."""
 
-    engine = Engine()
+    engine = RerunEngine()
 
     def record(self, path: Path, target: Open, progress: Progress) -> Traces:
         from lstmtui.capture.run import run
@@ -149,4 +149,4 @@ def session_on(path: Path, link: AgentLink | None = None) -> Iterator[tuple[Sess
 
 def local_session(traces: Trace | Traces) -> Session:
     """The same without a link."""
-    return Session(traces, Engine())
+    return Session(traces, RerunEngine())

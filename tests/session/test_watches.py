@@ -8,7 +8,7 @@ from synthetic import synthetic
 
 from lstmtui.errors import UserError
 from lstmtui.expressions import compile_expression
-from lstmtui.expressions.at_cursor import NoValue, Scalar, Vector
+from lstmtui.expressions.at_cursor import NoValue, ScalarValue, VectorValue
 from lstmtui.session import Session, Watches
 from lstmtui.session.watches import MOST_WATCHES
 from lstmtui.trace import Traces
@@ -29,10 +29,10 @@ def test_a_watch_follows_the_cursor(session: Session) -> None:
     session.goto(4)
     scalar, vector, truth = session.watches.at_cursor(session.view)
     assert (scalar.id, scalar.text) == (1, "h[1]")
-    assert scalar.result == Scalar(session.trace.values("h")[4, 0, 1].item())
-    assert isinstance(vector.result, Vector)
+    assert scalar.result == ScalarValue(session.trace.values("h")[4, 0, 1].item())
+    assert isinstance(vector.result, VectorValue)
     assert np.array_equal(vector.result.value, session.trace.values("c")[4, 0])
-    assert truth.result == Scalar(True)
+    assert truth.result == ScalarValue(True)
 
 
 def test_a_watch_without_a_meaning_here_says_why_and_is_kept(session: Session) -> None:
@@ -42,9 +42,9 @@ def test_a_watch_without_a_meaning_here_says_why_and_is_kept(session: Session) -
     absent, present = session.watches.at_cursor(session.view)
     assert isinstance(absent.result, NoValue)
     assert "c is not there" in absent.result.error
-    assert isinstance(present.result, Scalar)
+    assert isinstance(present.result, ScalarValue)
     session.select_model("LSTM")
-    assert isinstance(session.watches.at_cursor(session.view)[0].result, Scalar)
+    assert isinstance(session.watches.at_cursor(session.view)[0].result, ScalarValue)
 
 
 def test_watches_are_numbered_once_and_for_all() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from oracles.recurrents import noise, random_recurrent
 
-from lstmtui.capture.engine import Engine
+from lstmtui.capture.engine import RerunEngine
 from lstmtui.capture.record import record
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.expressions import compile_expression, scope_of
@@ -30,7 +30,7 @@ def recorded(cell: str, name: str = "", lengths: list[int] | None = None, **opti
 
 @pytest.fixture
 def session() -> Session:
-    return Session(Traces({"a": recorded("lstm", "a"), "b": recorded("gru", "b")}), Engine())
+    return Session(Traces({"a": recorded("lstm", "a"), "b": recorded("gru", "b")}), RerunEngine())
 
 
 def said(session: Session, line: str, ok: bool = True) -> str:
@@ -118,7 +118,7 @@ def test_what_ifs_stay_with_the_model_they_were_made_for(session: Session) -> No
 
 def test_what_is_selected_says_where_the_change_is() -> None:
     trace = recorded("lstm", num_layers=2, bidirectional=True, lengths=[10, 6])
-    session = Session(trace, Engine())
+    session = Session(trace, RerunEngine())
     for line in ("layer 1", "direction backward", "batch 1"):
         said(session, line)
     text = said(session, "set c = 0.5")
@@ -151,7 +151,7 @@ def test_what_is_selected_says_where_the_change_is() -> None:
     ],
 )
 def test_what_cannot_be_changed_is_refused_and_changes_nothing(lines: list[str], text: str) -> None:
-    session = Session(recorded("lstm", num_layers=2, lengths=[10, 6]), Engine())
+    session = Session(recorded("lstm", num_layers=2, lengths=[10, 6]), RerunEngine())
     for line in lines[:-1]:
         said(session, line)
     assert said(session, lines[-1], ok=False).startswith(text)
@@ -182,7 +182,7 @@ def test_the_output_can_be_set_where_it_is_known(session: Session) -> None:
     said(session, "set y[-1] = 2 from 3 to 3")
     assert session.trace.values("y")[3, 0, 3] == 2 != session.trace.values("h")[3, 0, 3]
     bare = Trace(session.baseline.header, {k: a for k, a in session.baseline.arrays.items() if k != "y"})
-    alone = Session(bare, Engine())
+    alone = Session(bare, RerunEngine())
     assert said(alone, "set y[0] = 2", ok=False).startswith("y: it was made by code of the model's own")
 
 
@@ -209,7 +209,7 @@ class Failing:
     """An engine that is stopped, or cannot go on, after so many runs."""
 
     def __init__(self, runs: int, error: Exception) -> None:
-        self.left, self.error, self.true = runs, error, Engine()
+        self.left, self.error, self.true = runs, error, RerunEngine()
 
     def rerun(self, *arguments: Any) -> Trace:
         self.left -= 1

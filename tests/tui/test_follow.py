@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from textual.pilot import Pilot
 
-from lstmtui.capture.engine import Engine
+from lstmtui.capture.engine import RerunEngine
 from lstmtui.session import WhatIfs
 from lstmtui.trace import Header, Layer
 from lstmtui.trace.growth import Growth
@@ -160,7 +160,7 @@ async def test_a_trace_that_is_replaced_by_another_is_gone_over_to(opened: Any, 
 async def test_growth_waits_for_what_ifs_to_be_taken_back(opened: Any) -> None:
     async with opened(follow=False) as (recording, pilot, header_has):
         session = screen_of(pilot).session
-        session.what_ifs = WhatIfs(Engine(), session.traces)
+        session.what_ifs = WhatIfs(RerunEngine(), session.traces)
         session.what_ifs.runs = {"m": session.baseline}
         recording.go_on(30)
         await asyncio.sleep(0.2)

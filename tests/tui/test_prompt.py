@@ -15,7 +15,7 @@ from terminal import visible
 from textual.events import Paste
 from textual.pilot import Pilot
 
-from lstmtui.capture.engine import Engine
+from lstmtui.capture.engine import RerunEngine
 from lstmtui.capture.record import record
 from lstmtui.session import Session
 from lstmtui.session.execute import execute
@@ -271,9 +271,9 @@ async def test_every_sentence_at_the_prompt_says_what_a_session_says(
     traces = Traces(
         {name: record(random_recurrent(cell), noise(10, 1, 3, seed=4), name=name) for name, cell in PAIR}
     )
-    fresh = Session(traces, Engine())
+    fresh = Session(traces, RerunEngine())
     seen = set()
-    async with debugger(Start(traces=traces, engine=Engine()), (80, 24)) as pilot:
+    async with debugger(Start(traces=traces, engine=RerunEngine()), (80, 24)) as pilot:
         screen = debugging(pilot)
         for sentence in filter(None, map(str.strip, SENTENCES)):
             screen.message = None

@@ -14,7 +14,7 @@ from keyboard import press, settle, step_costs, type_text
 from oracles.recurrents import noise, random_recurrent
 from textual.pilot import Pilot
 
-from lstmtui.capture.engine import Engine
+from lstmtui.capture.engine import RerunEngine
 from lstmtui.capture.record import record
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
@@ -32,10 +32,10 @@ def recorded(steps: int = 10, hidden_size: int = 4, **options: Any) -> Trace:
 
 def start(engine: Any = None) -> Start:
     """The small run, and what runs it again."""
-    return Start(traces=recorded(), engine=engine or Engine())
+    return Start(traces=recorded(), engine=engine or RerunEngine())
 
 
-class Held(Engine):
+class Held(RerunEngine):
     """An engine that works until it is let go."""
 
     def __init__(self) -> None:
@@ -210,7 +210,7 @@ async def test_a_run_without_its_loss_shows_values_and_says_why_there_are_no_gra
     size: tuple[int, int], debugger, shown
 ) -> None:
     traces = recorded(loss=lambda result: result[0].pow(2).sum())
-    async with debugger(Start(traces=traces, engine=Engine()), size) as pilot:
+    async with debugger(Start(traces=traces, engine=RerunEngine()), size) as pilot:
         await run(pilot, "set f[0] = 0.75 from 4")
         await run(pilot, "goto 5")
         values = await text_of(pilot, 9)
@@ -228,7 +228,7 @@ async def test_a_step_with_breakpoints_watches_and_a_what_if_stays_within_the_by
 ) -> None:
     """120×40, truecolor, H = 64, T = 1000: at most 4 kB in the median, as without them."""
     traces = recorded(1_000, 64)
-    async with debugger(Start(traces=traces, engine=Engine()), (120, 40)) as pilot:
+    async with debugger(Start(traces=traces, engine=RerunEngine()), (120, 40)) as pilot:
         screen = debugging(pilot)
         await run(pilot, "set f[3] = 0.9 from 2")
         for line in ("watch norm(h)", "watch c", "watch max(abs(dh))"):

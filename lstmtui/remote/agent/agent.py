@@ -24,20 +24,20 @@ from lstmtui.remote.wire.messages import (
     Ask,
     Bye,
     Cancel,
+    ExportChunk,
     Failure,
     FromAgent,
     FromClient,
     Hello,
-    Part,
     Ping,
     Pong,
-    Progress,
-    Recording,
+    RecordingStarted,
     Refused,
+    RequestProgress,
     Value,
 )
 from lstmtui.remote.wire.messages import (
-    Cancelled as CancelledMessage,
+    RequestCancelled as CancelledMessage,
 )
 from lstmtui.version import __version__
 
@@ -192,15 +192,15 @@ class Agent:
             check()
             if monotonic() - reported > _TELL_EVERY:
                 reported = monotonic()
-                self._send(Progress(number, activity, done, total))
+                self._send(RequestProgress(number, activity, done, total))
 
         def part(data: bytes) -> None:
             check()
-            self._send(Part(number, data))
+            self._send(ExportChunk(number, data))
 
         def recording(path: str) -> None:
             self._recording = True
-            self._send(Recording(number, path))
+            self._send(RecordingStarted(number, path))
 
         return Reporter(progress, part, recording)
 

@@ -12,7 +12,7 @@ from lstmtui.errors import UserError
 from lstmtui.remote.wire.encoding import encode
 from lstmtui.remote.wire.references import (
     ArrayShape,
-    Place,
+    CursorReference,
     RunDescription,
     RunReference,
     ViewedRuns,
@@ -74,7 +74,7 @@ class RunStore:
             self._keep(encode(reference), trace)
         return trace
 
-    def view(self, runs: ViewedRuns | None, place: Place) -> View:
+    def view(self, runs: ViewedRuns | None, place: CursorReference) -> View:
         """A view of these runs, with its cursor there.
 
         Raises:
@@ -117,7 +117,7 @@ def describe(trace: Trace, like: Trace | None = None) -> RunDescription:
     return RunDescription(trace.header, shapes, {"lengths": np.asarray(trace.lengths), **lengths})
 
 
-def _cursor(trace: Trace, place: Place) -> Cursor:
+def _cursor(trace: Trace, place: CursorReference) -> Cursor:
     """The cursor of a place, which has to be there.
 
     Raises:

@@ -21,7 +21,7 @@ from lstmtui.analysis.signal import Signal
 from lstmtui.analysis.unit_values import Numbers, Survivals
 from lstmtui.analysis.windows import Window
 from lstmtui.cells.formula import Equation
-from lstmtui.expressions.at_cursor import Expectation, Vector
+from lstmtui.expressions.at_cursor import Expectation, VectorValue
 from lstmtui.expressions.hits import Passed
 from lstmtui.trace import Trace
 from lstmtui.trace.header import Layer
@@ -121,7 +121,7 @@ def _norm_plot(context: QueryContext, answer: NormPlot | None) -> bool:
 
 
 def _evaluated(context: QueryContext, answer: Any) -> bool:
-    values = [result.value for result in answer if isinstance(result, Vector)]
+    values = [result.value for result in answer if isinstance(result, VectorValue)]
     most = context.arguments.get("most")
     fits = all(v.ndim == 1 and v.dtype.kind in _NUMBERS and (most is None or len(v) <= most) for v in values)
     return fits and len(answer) == len(context.arguments["expressions"])

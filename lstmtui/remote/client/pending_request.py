@@ -58,13 +58,13 @@ class PendingRequest:
                 self.reply = self._decoded(value)
             case messages.Failure(_, error, kind):
                 self.reply = Reply(error=_ERRORS[kind](printable(error, lines=True)))
-            case messages.Cancelled():
+            case messages.RequestCancelled():
                 self.reply = Reply(error=Cancelled())
-            case messages.Progress(_, activity, done, total):
+            case messages.RequestProgress(_, activity, done, total):
                 self.progress = (printable(activity, lines=True), done, total)
-            case messages.Recording(_, path):
+            case messages.RecordingStarted(_, path):
                 self.recorded_at = printable(path, lines=True)
-            case messages.Part(_, data) if self.parts is not None:
+            case messages.ExportChunk(_, data) if self.parts is not None:
                 self.parts.append(data)
                 self.arrived += len(data)
 

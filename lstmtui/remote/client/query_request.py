@@ -16,7 +16,7 @@ from lstmtui.remote.client.remote_arrays import reference_of
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.encoding import decode, encode, map_texts
 from lstmtui.remote.wire.messages import Answer, Elements, Request
-from lstmtui.remote.wire.references import Place, RunReference, ViewedRuns
+from lstmtui.remote.wire.references import CursorReference, RunReference, ViewedRuns
 from lstmtui.trace import Trace
 from lstmtui.view import Query, View
 
@@ -46,7 +46,7 @@ class QueryRequest:
     """The same, encoded."""
     runs: ViewedRuns | None
     """None: the opened run of the place's model, without what-ifs."""
-    place: Place
+    place: CursorReference
     """Only what the answer depends on; the rest is 0."""
     t: int
     """The timestep of the cursor, whether or not the answer depends on it."""
@@ -69,7 +69,7 @@ class QueryRequest:
             UserError: a trace among them is not on the agent's machine.
         """
         cursor, model = view.cursor, reference_of(view.trace).model
-        place = Place(model, **{name: getattr(cursor, name) for name in query.depends})
+        place = CursorReference(model, **{name: getattr(cursor, name) for name in query.depends})
         encoded, runs = encode(arguments, reference_of), runs_of(view)
         runs_here = (view.trace, view.baseline)
         return cls(query, arguments, encoded, runs, place, cursor.t, view.last_t, *runs_here)
@@ -130,10 +130,12 @@ def runs_of(view: View) -> ViewedRuns | None:
     return ViewedRuns(run, None if baseline == run else baseline)
 
 
-def place_of(view: View) -> Place:
+def place_of(view: View) -> CursorReference:
     """The whole cursor."""
     cursor, model = view.cursor, reference_of(view.trace).model
-    return Place(model, cursor.layer, cursor.direction, cursor.batch, cursor.unit, cursor.t, cursor.stage)
+    return CursorReference(
+        model, cursor.layer, cursor.direction, cursor.batch, cursor.unit, cursor.t, cursor.stage
+    )
 
 
 def _shortened(text: str) -> str:

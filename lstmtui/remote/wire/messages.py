@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
-from lstmtui.remote.wire.references import Place, RunReference, ViewedRuns
+from lstmtui.remote.wire.references import CursorReference, RunReference, ViewedRuns
 
 PROTOCOL = 2
 """The version of the messages; ends whose versions differ do not talk."""
@@ -48,7 +48,7 @@ class Answer(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="answe
     query: str
     arguments: Raw
     """A map, by name."""
-    place: Place
+    place: CursorReference
     runs: ViewedRuns | None = None
     """None: the opened run of the place's model, without what-ifs."""
 
@@ -78,7 +78,7 @@ class Export(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="expor
     """Export what is selected; answered by parts of the file, and then its size."""
 
     name: str
-    place: Place
+    place: CursorReference
     runs: ViewedRuns | None = None
     """None: the opened run of the place's model, without what-ifs."""
     offset: int = 0
@@ -137,13 +137,13 @@ class Failure(Struct, frozen=True, array_like=True, omit_defaults=True, tag="fai
     """expression: an expression of the request cannot be evaluated."""
 
 
-class Cancelled(Struct, frozen=True, array_like=True, tag="cancelled"):
+class RequestCancelled(Struct, frozen=True, array_like=True, tag="cancelled"):
     """A request was given up, as the client wished."""
 
     id: int
 
 
-class Progress(Struct, frozen=True, array_like=True, tag="progress"):
+class RequestProgress(Struct, frozen=True, array_like=True, tag="progress"):
     """How far a request is."""
 
     id: int
@@ -152,7 +152,7 @@ class Progress(Struct, frozen=True, array_like=True, tag="progress"):
     total: int
 
 
-class Recording(Struct, frozen=True, array_like=True, tag="recording"):
+class RecordingStarted(Struct, frozen=True, array_like=True, tag="recording"):
     """A recording begins."""
 
     id: int
@@ -160,7 +160,7 @@ class Recording(Struct, frozen=True, array_like=True, tag="recording"):
     """Where it is kept on the agent's machine."""
 
 
-class Part(Struct, frozen=True, array_like=True, tag="part"):
+class ExportChunk(Struct, frozen=True, array_like=True, tag="part"):
     """The next bytes of an export."""
 
     id: int
@@ -177,5 +177,5 @@ class Refused(Struct, frozen=True, array_like=True, tag="refused"):
     reason: str
 
 
-AboutRequest = Value | Failure | Cancelled | Progress | Recording | Part
+AboutRequest = Value | Failure | RequestCancelled | RequestProgress | RecordingStarted | ExportChunk
 FromAgent = AboutRequest | Pong | Refused

@@ -37,7 +37,7 @@ class ViewedRuns(Struct, frozen=True, omit_defaults=True):
     """The same without what-ifs; None: there are none."""
 
 
-class Place(Struct, frozen=True, omit_defaults=True):
+class CursorReference(Struct, frozen=True, omit_defaults=True):
     """A cursor; the model by its number among those that were opened."""
 
     model: int = 0

@@ -43,7 +43,7 @@ class DiagnosisPanel(Panel):
             super().__init__()
             self.commands = commands
 
-    class Found(Message):
+    class Diagnosed(Message):
         """The verdicts on a run, or why there are none."""
 
         def __init__(self, verdicts: tuple[Verdict, ...], problem: str = "") -> None:
@@ -78,15 +78,15 @@ class DiagnosisPanel(Panel):
     @work(thread=True, exclusive=True, group="diagnosis", exit_on_error=False)
     def _read(self, view: View) -> None:
         try:
-            message = self.Found(diagnose(view))
+            message = self.Diagnosed(diagnose(view))
         except UserError as error:
-            message = self.Found((), str(error))
+            message = self.Diagnosed((), str(error))
         except Cancelled:
             return
         self.post_message(message)
 
-    @on(Found)
-    def _show_answer(self, event: Found) -> None:
+    @on(Diagnosed)
+    def _show_answer(self, event: Diagnosed) -> None:
         event.stop()
         if event.problem:
             self.forget()

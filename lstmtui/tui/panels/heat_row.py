@@ -25,7 +25,7 @@ IN_UNIT_INTERVAL = ("f", "i", "o", "r", "z")
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class RowView:
     """What a row is about to show."""
 
     facts: object
@@ -80,7 +80,7 @@ class HeatRow(Horizontal):
         """How many timesteps fit."""
         return self.map.size.width
 
-    def view(self, session: Session, quantity: str, page: Page, *, subtract: bool = False) -> View | None:
+    def view(self, session: Session, quantity: str, page: Page, *, subtract: bool = False) -> RowView | None:
         """What is to be drawn: the map if the page or the selection changed, and the bars of this timestep.
 
         Args:
@@ -109,7 +109,7 @@ class HeatRow(Horizontal):
             lambda: color_limit(session.view, quantity) if has_bars and signed else 1.0,
         )
         unit = min(cursor.unit, session.layer.size(quantity) - 1)
-        return View(facts, quantity, page, map_, unit, now, most)
+        return RowView(facts, quantity, page, map_, unit, now, most)
 
     def _map(self, session: Session, quantity: str, page: Page, other: Trace | None) -> tuple[Window, float]:
         """The numbers of the map, and where its colours end."""
@@ -128,7 +128,7 @@ class HeatRow(Horizontal):
         )
         return window_, limit
 
-    def draw(self, view: View | None) -> None:
+    def draw(self, view: RowView | None) -> None:
         """Draw what `view` has found; None: there is no room."""
         if view is None:
             return

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from lstmtui.analysis.reach import Horizon, horizon
-from lstmtui.analysis.unit_values import Numbers, Part, Survivals, numbers_at, survivals_at
+from lstmtui.analysis.unit_values import Numbers, RoutePart, Survivals, numbers_at, survivals_at
 from lstmtui.cells.notation import ASCII, UNICODE, Notation, percent
 from lstmtui.session import Session
 from lstmtui.tui.panels.panel import Panel
@@ -98,7 +98,7 @@ def reach_lines(horizon: Horizon, unit: int, notation: Notation) -> list[Spans]:
     return lines
 
 
-def _route_line(parts: Sequence[Part], notation: Notation) -> Spans:
+def _route_line(parts: Sequence[RoutePart], notation: Notation) -> Spans:
     """Every route of a derivative: its part at the unit, and its share of the whole vector."""
     spans: Spans = ()
     for part in parts:

@@ -29,7 +29,7 @@ from remote.test_session import run
 
 import lstmtui
 from lstmtui.analysis.windows import vector
-from lstmtui.capture.engine import Engine
+from lstmtui.capture.engine import RerunEngine
 from lstmtui.errors import UserError
 from lstmtui.remote.agent import request_handler
 from lstmtui.remote.client import reconnector
@@ -51,7 +51,7 @@ from lstmtui.remote.wire.messages import (
     Open,
     Value,
 )
-from lstmtui.remote.wire.references import Place, RunReference, ViewedRuns
+from lstmtui.remote.wire.references import CursorReference, RunReference, ViewedRuns
 from lstmtui.session import Session
 from lstmtui.trace import Trace
 
@@ -76,7 +76,7 @@ print f
 """.splitlines()
 
 
-class Remembering(Engine):
+class Remembering(RerunEngine):
     """Runs a model once for the same what-ifs, so that a new agent costs little."""
 
     @cache  # noqa: B019
@@ -338,7 +338,7 @@ def test_ten_thousand_mutated_requests_are_refused_or_answered(saved: Path) -> N
     work = request_handler.RequestHandler(ModelRunner(), "0" * 32)
     nothing = request_handler.Reporter(lambda *_: None, lambda _: None, lambda _: None)
     work.do(Open(str(saved)), nothing)
-    place = Place(t=3)
+    place = CursorReference(t=3)
 
     def answer(query: str, arguments: dict[str, Any], runs: ViewedRuns | None = None) -> Answer:
         return Answer(query, msgspec.Raw(encode(arguments)), place, runs)
