@@ -51,7 +51,7 @@ KNOWS: dict[str, set[str]] = {
     "tui": set(LAYERS) - {"commands"},
     "commands": set(LAYERS),
 }
-"""Whom each folder may import; arrays, errors and printable are everybody's."""
+"""Whom each folder may import, for types too; arrays, errors and printable are everybody's."""
 
 
 @cache
@@ -101,23 +101,16 @@ def test_a_folder_imports_only_what_lies_before_it() -> None:
     for path in SOURCES:
         own = path.parts[0]
         allowed = {own, *KNOWS[own]} if own in KNOWS else set(LAYERS)
-        for name, typing_only in imported(path):
+        for name, _ in imported(path):
             parts = [*name.split("."), ""]
-            if parts[0] == "lstmtui" and parts[1] in KNOWS and not typing_only:
+            if parts[0] == "lstmtui" and parts[1] in KNOWS:
                 assert parts[1] in allowed, f"{path} imports {name}"
 
 
-SAVE = {"trace.trace", "trace.traces", "trace.storage", "trace.writing", "trace.labelled"}
+SAVE = {"trace.trace", "trace.traces", "trace.storage", "trace.writing"}
 """`Trace.save` hands a trace to what writes it, which knows what a trace is."""
 IN_CIRCLES = [
     {"tui.following", "tui.screens.debugger", "tui.screens.showing"},
-    {
-        "capture.fused.method",
-        "capture.recomputed_layer",
-        "capture.recording",
-        "capture.segments",
-        "capture.unrolled",
-    },
 ]
 
 

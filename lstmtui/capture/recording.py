@@ -15,7 +15,7 @@ from lstmtui.cells import Cell
 from lstmtui.models.unroll import Observer, States
 
 if TYPE_CHECKING:
-    from lstmtui.capture.recomputed_layer import RecomputedLayer
+    from lstmtui.capture.recomputed_arrays import RecomputedArrays
 
 
 @dataclass(kw_only=True)
@@ -63,7 +63,7 @@ class Recording(Repeatable):
     """max |Δ| between h by the equations and the stock kernel's; None where no kernel ran."""
     precision: Precision = ""
     """What float32 products were rounded to."""
-    recomputed: RecomputedLayer | None = None
+    recomputed: RecomputedArrays | None = None
     """What works values and derivatives out when they are looked at; None: they are here."""
 
     def value(self, quantity: str) -> Tensor:

@@ -14,13 +14,13 @@ from lstmtui.arrays import Array
 from lstmtui.capture.deferred_arrays import arrays_of, entries_of
 from lstmtui.capture.devices import DTYPES, resolve_device
 from lstmtui.capture.initial_header import initial_arrays, initial_header
+from lstmtui.capture.objective import describe, loss_of
 from lstmtui.capture.progress import ProgressCallback
 from lstmtui.capture.record import record
 from lstmtui.capture.reversed_time import reverse_time
 from lstmtui.capture.run_factory import record_factory
 from lstmtui.errors import UserError
 from lstmtui.models.model import ScenarioModel, scenario_name
-from lstmtui.models.objective import describe, loss_of
 from lstmtui.scenario import FactorySpec, Input, ModelSpec, RunSpec, Scenario, load_scenario
 from lstmtui.trace import Header, Layer, Trace, Traces
 from lstmtui.trace.directory import TraceDirectory

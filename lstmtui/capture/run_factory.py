@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 
+from lstmtui.capture.objective import describe, loss_of
 from lstmtui.capture.progress import ProgressCallback
 from lstmtui.capture.record import record
 from lstmtui.errors import UserError
@@ -16,7 +17,6 @@ from lstmtui.models.factory import (
     time_first,
     users_code,
 )
-from lstmtui.models.objective import describe, loss_of
 from lstmtui.scenario import FactorySpec, Objective, Scenario
 from lstmtui.scenario.report import DataError
 from lstmtui.trace import Trace

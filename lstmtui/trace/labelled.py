@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lstmtui.arrays import Array
 from lstmtui.libraries import load_library
-from lstmtui.trace.keys import array_key
 
 if TYPE_CHECKING:
-    from lstmtui.trace.trace import Trace
+    from lstmtui.trace.header import Header, Layer
 
 
-def to_xarray(trace: Trace, layer: int, direction: str) -> Any:
-    """One layer and direction of a trace as an `xarray.Dataset`; see `Trace.to_xarray`."""
+def to_dataset(
+    header: Header, layer: int, direction: str, values: Mapping[str, Array], initial: Mapping[str, Array]
+) -> Any:
+    """One layer and direction of a run as an `xarray.Dataset`; see `Trace.to_xarray`.
+
+    Args:
+        header: of the trace.
+        layer: its number, from 0.
+        direction: "forward" or "backward".
+        values: every quantity and derivative, each (T, B, units).
+        initial: the states before the first timestep and their derivatives, each (B, units).
+    """
     load_library("xarray")
     xarray = import_module("xarray")
-    variables: dict[str, Any] = {
-        name: (("time", "batch", _axis(trace, name, layer)), trace.values(name, layer, direction))
-        for name in trace.quantities(layer)
-    }
-    number = layer % len(trace.layers)
-    states = trace.cell(layer).states
-    for name in (*states, *("d" + state for state in states)):
-        if array_key("initial/" + name, number, direction) in trace.arrays:
-            initial = trace.initial(name, layer, direction)
-            variables[f"initial_{name}"] = (("batch", _axis(trace, name, layer)), initial)
-    coordinates: dict[str, Any] = {"layer": number, "direction": direction, "time": np.arange(trace.steps)}
-    labels = trace.header.labels
-    if number == 0 and len(labels) == trace.layers[0].input_size:
-        coordinates["channel"] = list(labels)
-    attributes = {
-        "name": trace.name,
-        "cell": trace.cell(layer).name,
-        "module": trace.header.module,
-        "loss": trace.loss,
-    }
+    own = header.layers[layer]
+    variables: dict[str, Any] = {n: (("time", "batch", _axis(n, own)), array) for n, array in values.items()}
+    variables |= {f"initial_{n}": (("batch", _axis(n, own)), array) for n, array in initial.items()}
+    coordinates: dict[str, Any] = {"layer": layer, "direction": direction, "time": np.arange(header.steps)}
+    if layer == 0 and len(header.labels) == own.input_size:
+        coordinates["channel"] = list(header.labels)
+    attributes = {"name": header.name, "cell": own.cell, "module": header.module, "loss": header.loss}
     return xarray.Dataset(variables, coordinates, attributes)
 
 
-def _axis(trace: Trace, name: str, layer: int) -> str:
+def _axis(name: str, layer: Layer) -> str:
     """What the last axis of a quantity counts; those of different lengths have different names."""
     quantity = name.removeprefix("d")
-    if quantity == "h" and trace.layers[layer].proj_size:
+    if quantity == "h" and layer.proj_size:
         return "projection"
     return {"x": "channel", "y": "output"}.get(quantity, "unit")

@@ -194,9 +194,14 @@ class Trace:
         Raises:
             UserError: there is no such layer or direction, or xarray is not installed.
         """
-        from lstmtui.trace.labelled import to_xarray
+        from lstmtui.trace.labelled import to_dataset
 
-        return to_xarray(self, layer, direction)
+        number, states = layer % len(self.layers), self.cell(layer).states
+        values = {name: self.values(name, layer, direction) for name in self.quantities(layer)}
+        names = (*states, *("d" + state for state in states))
+        kept = [name for name in names if array_key("initial/" + name, number, direction) in self.arrays]
+        initial = {name: self.initial(name, layer, direction) for name in kept}
+        return to_dataset(self.header, number, direction, values, initial)
 
     def save(self, path: str | Path) -> None:
         """Write the trace to the directory `path`; a crash half-way leaves the old trace or the new one."""
