@@ -259,11 +259,11 @@ def test_torch_is_loaded_when_a_what_if_is_asked_for_and_not_before() -> None:
     code = """
 import sys
 from synthetic import synthetic
-from lstmtui.capture.engine import Engine
+from lstmtui.capture.engine import RerunEngine
 from lstmtui.session import Session
 from lstmtui.session.execute import execute
 from lstmtui.session.parse import parse_line
-session = Session(synthetic(steps=5), Engine())
+session = Session(synthetic(steps=5), RerunEngine())
 execute(session, parse_line("step"))
 print("torch" in sys.modules)
 print(execute(session, parse_line("set f = 1 from 3")).text)
