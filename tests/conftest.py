@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["without_torch"]
+pytest_plugins = ["clock", "without_torch"]
 
 # Torch reads it when it is imported; more threads only spin beside other tests, and give other last digits.
 os.environ["OMP_NUM_THREADS"] = "1"

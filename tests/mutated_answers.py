@@ -96,7 +96,7 @@ async def _act(screen: DebuggerScreen, chance: Random, pilot: Pilot[None]) -> No
         screen.action_panel(chance.choice(list(screen.panels)))
     else:
         screen.run_text(chance.choice(LINES))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while screen.running is not None:
             await settle()
     await pilot.pause()
@@ -119,7 +119,7 @@ def _watched(function: Any, problems: list[BaseException]) -> Any:
 
 
 async def _opened(pilot: Pilot[None]) -> DebuggerScreen:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not isinstance(pilot.app.screen, DebuggerScreen):
             await settle()
     return pilot.app.screen

@@ -202,7 +202,7 @@ class Walker:
 
     async def rest(self) -> None:
         """Wait until the app has taken what was sent."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await settle()
             while not (self._app._message_queue.empty() or self._app._exit):
                 await settle()

@@ -167,6 +167,7 @@ def test_an_early_hit_reads_only_the_beginning(long_scope: Scope) -> None:
     assert sum(read) <= 256
 
 
+@pytest.mark.clock
 def test_searching_is_at_least_50_times_faster_than_going_step_by_step() -> None:
     scope = scope_of(View.of(synthetic("lstm", 40_000, 64)))
     expression = compile_expression("max(abs(c)) > 9")

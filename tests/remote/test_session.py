@@ -215,7 +215,7 @@ def test_arrays_come_in_parts_where_somebody_indexes_them(saved: Path) -> None:
 
 
 def wait_until(condition: Any) -> None:
-    end = monotonic() + 10
+    end = monotonic() + 60
     while not condition():
         assert monotonic() < end, "it did not happen"
         sleep(0.002)

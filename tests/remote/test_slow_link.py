@@ -22,7 +22,7 @@ import lstmtui
 from lstmtui.cells.notation import UNICODE
 from lstmtui.trace import Trace
 
-pytestmark = needs_sshd
+pytestmark = [needs_sshd, pytest.mark.clock]
 
 STEPS = 100_000
 NOISE = 3

@@ -107,7 +107,7 @@ def test_a_session_over_ssh_survives_the_death_of_its_link_and_leaves_no_agent(
         assert agents(state) != [agent]
     finally:
         client.close()
-    until_gone(state, 3)
+    until_gone(state, 30)
 
 
 def test_an_agent_ends_when_ssh_is_killed(saved: Path, state: Path) -> None:
@@ -117,7 +117,7 @@ def test_an_agent_ends_when_ssh_is_killed(saved: Path, state: Path) -> None:
         assert b"lstmtui" in ssh.stdout.read(12)
         assert len(agents(state)) == 1
         ssh.kill()
-    until_gone(state, 5)
+    until_gone(state, 30)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_two_clients_of_one_machine_leave_each_other_alone(scenario: Path, state
     finally:
         for client in clients:
             client.close()
-    until_gone(state, 5)
+    until_gone(state, 30)
 
 
 def test_a_trace_that_is_being_recorded_there_is_waited_for_followed_and_left_behind(

@@ -41,7 +41,7 @@ class Held:
 
 async def until(pilot: Pilot[None], kind: type) -> None:
     """Wait for a screen of this kind."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not isinstance(pilot.app.screen, kind):
             await settle()
 

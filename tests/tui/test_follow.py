@@ -130,7 +130,7 @@ async def test_a_bad_value_that_comes_later_is_told(
         assert banner.is_told == small
         recording.end()
         await header_has("ended at t=399")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while "NaN first appears in layer 0 forward at t=10: x[0]" not in shown(pilot).splitlines()[1]:
                 await asyncio.sleep(0.02)
         banner.dismiss()

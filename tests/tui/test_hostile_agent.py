@@ -7,10 +7,10 @@ import functools
 import re
 import threading
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
+from clock import Within
 from keyboard import press, settle
 from remote.hostile import LyingLink
 from remote.pairs import connected
@@ -66,7 +66,6 @@ def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def test_lies_are_sentences(
     seed: int, share: float, texts: bool, size: tuple[int, int], saved: Path, debugger, capture_driver
 ) -> None:
-    began = monotonic()
     with connected(LyingLink(seed, share, texts=texts)) as client:
         client.impatient = threading.get_ident()
         target = Open(str(saved))
@@ -76,7 +75,7 @@ async def test_lies_are_sentences(
             screen = await opened(pilot)
             for line in LINES:
                 screen.run_text(line)
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while screen.running is not None:
                         await settle()
                 await pilot.pause()
@@ -88,12 +87,11 @@ async def test_lies_are_sentences(
             assert screen.session.cursor.t == 1
             output = capture_driver.taken()
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", _OURS.sub("", output))
-    assert monotonic() - began < 40
 
 
 async def opened(pilot: Pilot[None]) -> DebuggerScreen:
     """The debugger's screen, waited for."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not isinstance(pilot.app.screen, DebuggerScreen):
             await settle()
     return pilot.app.screen
@@ -118,7 +116,7 @@ async def test_a_panel_that_cannot_show_an_answer_says_so_and_the_next_answer_is
         echo.wrong = True
         for line in ("step", "print c"):
             screen.run_text(line)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while screen.running is not None:
                     await settle()
             await pilot.pause()
@@ -150,14 +148,14 @@ async def test_a_verdict_of_an_agent_writes_no_file(debugger, tmp_path: Path) ->
         assert not pilot.app._exit
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize(
     "notes", ["- *a*\n" * 4000, "|a" * 2000 + "|\n" + "|-" * 2000 + "|\n", "a" * (1 << 20)]
 )
 async def test_notes_that_would_take_minutes_to_lay_out_are_shown_as_they_were_written(
-    notes: str, debugger, shown
+    notes: str, debugger, shown, within: Within
 ) -> None:
-    began = monotonic()
-    assert not is_simple(notes)
-    async with debugger(synthetic(notes=notes), (120, 40)) as pilot:
-        assert notes[:5] in shown(pilot)
-    assert monotonic() - began < 5
+    with within(5):
+        assert not is_simple(notes)
+        async with debugger(synthetic(notes=notes), (120, 40)) as pilot:
+            assert notes[:5] in shown(pilot)

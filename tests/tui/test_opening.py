@@ -20,7 +20,7 @@ from lstmtui.tui.start import Choice, Opening, Progress, Start
 CHOICES = [Choice(Path("one.toml"), "The first"), Choice(Path("two.toml"), "The [bold]second[/bold]", "note")]
 
 
-async def until(pilot: Pilot[None], kind: type, seconds: float = 10) -> None:
+async def until(pilot: Pilot[None], kind: type, seconds: float = 60) -> None:
     """Wait for a screen of this kind."""
     end = time.monotonic() + seconds
     while not isinstance(pilot.app.screen, kind):

@@ -115,10 +115,10 @@ def test_every_key_does_on_screen_what_help_says(size: tuple[int, int], saved: s
                 program.send(before)
                 program.wait_for(seen)
                 program.send(BYTES.get(name, name))
-                program.wait_for(SHOWS[key.id], limit=5)
+                program.wait_for(SHOWS[key.id])
                 if key.id in AFTER:
                     program.send(AFTER[key.id])
-                    program.wait_for(SHOWS[key.id], gone=True, limit=5)
+                    program.wait_for(SHOWS[key.id], gone=True)
         program.send("q")
         assert program.end() == 0
         assert_restored(program)
@@ -172,7 +172,7 @@ def test_stopped_and_continued_it_draws_everything_again(saved: str) -> None:
         program.read(quiet=0.3)
         program.terminal.screen.reset()
         os.kill(program.process.pid, signal.SIGCONT)
-        program.wait_for("t=0/299", limit=10)
+        program.wait_for("t=0/299")
         program.send("q")
         assert program.end() == 0
 

@@ -74,7 +74,7 @@ async def run(pilot: Pilot[None], line: str) -> None:
 async def hold(pilot: Pilot[None], slow: Slow) -> DebuggerScreen:
     """Let nothing come any more, once everything that an opened app asks for has come."""
     screen = debugging(pilot)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not screen.banner.is_told or screen.is_behind:
             await settle()
     # The panels are a row lower now, and some a row less high: they ask again.
@@ -93,7 +93,7 @@ def cut(text: str, region: Region) -> list[str]:
 
 async def done(screen: DebuggerScreen) -> None:
     """Wait until nothing runs."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while screen.running is not None:
             await settle()
     await settle()
@@ -148,7 +148,7 @@ async def test_what_was_seen_stays_until_the_answers_have_come(debugger, shown: 
         assert "t=80/89" in shown(pilot).splitlines()[0]
         assert [cut(shown(pilot), panel.region) for panel in panels] == before
         asked = slow.asked
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while "5… Step" not in shown(pilot):
                 await asyncio.sleep(0.05)
         assert slow.asked == asked, "nothing is asked again for as long as nothing has come"
@@ -186,7 +186,7 @@ async def test_playing_waits_for_what_it_shows(debugger) -> None:
         screen.speed = 5
         screen.action_play()
         for t in (1, 2):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while not screen.is_behind:
                     await asyncio.sleep(0.01)
             await asyncio.sleep(0.1)
@@ -202,11 +202,11 @@ async def test_commands_wait_for_the_one_whose_answer_is_due(debugger, shown: Sh
         slow.go.clear()
         await type_text(pilot, ":break when t == 33\n:c\nl:pri")
         assert screen.session.cursor.t == 0
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while "waiting for the answer: c" not in shown(pilot):
                 await settle()
         slow.go.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while screen.session.cursor.t != 34:
                 await settle()
         assert [b.hits for b in screen.session.breakpoints] == [1]

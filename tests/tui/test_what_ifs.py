@@ -68,7 +68,7 @@ def debugging(pilot: Pilot[None]) -> DebuggerScreen:
 
 async def done(pilot: Pilot[None]) -> None:
     """Wait until nothing runs."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while debugging(pilot).running is not None:
             await settle()
     await pilot.pause()
