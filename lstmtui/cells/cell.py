@@ -42,7 +42,7 @@ class Cell:
     """The blocks of rows in W, R and b, in PyTorch's order; one block without a name for the plain RNN."""
 
     states: tuple[str, ...]
-    """What is carried from one timestep to the next; the first is what the layer gives on: h, or h and c."""
+    """What is carried from one timestep to the next. The first is h, which the layer gives on; then c …"""
 
     own_parameters: tuple[Parameter, ...] = ()
     """Those that are not W, R, b, W_hr or a peephole."""

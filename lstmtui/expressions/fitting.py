@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lstmtui.cells import CELLS
+from lstmtui.cells.parts import counterparts
 from lstmtui.expressions.error import ExpressionError
 from lstmtui.expressions.nodes import (
     Base,
@@ -14,8 +16,6 @@ from lstmtui.expressions.nodes import (
     children,
 )
 from lstmtui.expressions.scope import Scope
-
-_COUNTERPARTS = {"c": "h", "f": "z", "z": "f", "g": "n", "n": "g"}
 
 
 def units_of(node: Node, scope: Scope, text: str) -> int | None:
@@ -59,8 +59,8 @@ def _counterpart(name: str, names: tuple[str, ...]) -> str:
     """What plays the part of a quantity in another cell: h that of c in a GRU, n that of g."""
     derivative = "d" if name.startswith("d") else ""
     stem, pre, _ = name.removeprefix("d").partition("_pre")
-    counterpart = derivative + _COUNTERPARTS.get(stem, "") + pre
-    return counterpart if counterpart in names else ""
+    written = (derivative + other + pre for other in counterparts(stem, CELLS.values()))
+    return next((counterpart for counterpart in written if counterpart in names), "")
 
 
 def _check_unit(node: Unit, scope: Scope, text: str) -> None:

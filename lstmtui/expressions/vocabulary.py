@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from functools import cache
+from functools import lru_cache
 
-from lstmtui.cells import CELLS
+from lstmtui.cells import CELLS, Cell
 
 REDUCTIONS = ("norm", "mean", "min", "max", "sum", "any", "all", "argmax", "argmin", "len")
 """From a value for each unit to one value."""
@@ -24,18 +24,26 @@ SCALARS = ("t", "loss", "firstbad")
 sequence in the forward pass, −1 where there is none."""
 
 
-@cache
 def quantity_names() -> tuple[str, ...]:
     """The quantities of every cell, x and y, and the total derivative `d` + each."""
-    of_cells = dict.fromkeys(name for cell in CELLS.values() for name in cell.quantities)
+    return _quantities_of(tuple(CELLS.values()))
+
+
+@lru_cache(maxsize=4)
+def _quantities_of(cells: tuple[Cell, ...]) -> tuple[str, ...]:
+    of_cells = dict.fromkeys(name for cell in cells for name in cell.quantities)
     names = ("x", *of_cells, "y")
     return names + tuple("d" + name for name in names)
 
 
-@cache
 def words() -> frozenset[str]:
     """Every word there is."""
-    return frozenset((*quantity_names(), *SCALARS, *FUNCTIONS, *CONNECTIVES))
+    return _words_with(quantity_names())
+
+
+@lru_cache(maxsize=4)
+def _words_with(quantities: tuple[str, ...]) -> frozenset[str]:
+    return frozenset((*quantities, *SCALARS, *FUNCTIONS, *CONNECTIVES))
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

@@ -21,8 +21,6 @@ from lstmtui.tui.clipboard import clipboard_sequence
 
 Entry: TypeAlias = Watched | Edit | Breakpoint
 
-_VECTORS = {1: "x", 3: "c", 4: "h", 6: "dh"}
-"""The quantity that a panel is about, by the panel's number."""
 _SHOWN = 40
 """Characters of what was copied that are shown."""
 
@@ -67,9 +65,9 @@ def value_in_focus(session: Session, number: int | None, entry: Entry | None = N
         if number == 2 and session.cell.gates:
             numbers = tuple(n for n in numbers if n.quantity in session.cell.gates)
         return f"unit {cursor.unit} at t={cursor.t}", unit_text(numbers)
-    quantity = _VECTORS.get(number or 0, "h")
-    if quantity == "c" and "c" not in session.cell.states:
-        quantity = "h"
+    output, *inner = session.cell.states
+    about = {1: "x", 3: inner[0] if inner else output, 6: "d" + output}
+    quantity = about.get(number or 0, output)
     values = vector(session.view, quantity)
     return f"{quantity} at t={cursor.t}, {len(values):,} numbers", exact(values)
 

@@ -10,6 +10,9 @@ from rich.color import Color
 from rich.style import Style
 from textual.theme import BUILTIN_THEMES, Theme
 
+from lstmtui.cells import CELLS
+from lstmtui.cells.parts import part_in
+
 Depth: TypeAlias = Literal["truecolor", "256", "16", "none"]
 
 _DEPTHS: dict[str | None, Depth] = {
@@ -62,13 +65,11 @@ _ROLES = {
     "x": _Paint("#b9c6d3", 251, "default"),
     "h": _Paint("#62b8f5", 75, "cyan", bare="bold"),
     "c": _Paint("#f2ab34", 214, "yellow", bare="bold"),
-    "f": _Paint("#ec8052", 209, "red"),
-    "i": _Paint("#45c4a0", 79, "green"),
-    "g": _Paint("#d891c6", 176, "magenta"),
-    "o": _Paint("#e8d75e", 221, "bright_magenta"),
-    "r": _Paint("#ec8052", 209, "red"),
-    "z": _Paint("#45c4a0", 79, "green"),
-    "n": _Paint("#d891c6", 176, "magenta"),
+    "keep": _Paint("#ec8052", 209, "red"),
+    "write": _Paint("#45c4a0", 79, "green"),
+    "candidate": _Paint("#d891c6", 176, "magenta"),
+    "show": _Paint("#e8d75e", 221, "bright_magenta"),
+    "gate": _Paint("#ec8052", 209, "red"),
     "y": _Paint("#a09bf2", 141, "bright_blue", bare="bold"),
     "text": _Paint("#d6dae0", 253, "default"),
     "parameter": _Paint("#93a4bd", 109, "cyan", bare="underline"),
@@ -94,16 +95,23 @@ _ROLES = {
     "kept": _Paint("#62b8f5", 75, "cyan", bare="underline"),
     "written": _Paint("#f2ab34", 214, "yellow", bare="underline"),
 }
-QUANTITIES = ("x", "h", "c", "f", "i", "g", "o", "r", "z", "n", "y")
+_OF_PARTS = {"output": "h", "memory": "c", "value": "text"}
+"""The roles of the parts that quantities play, where they have another name."""
 ROLES = tuple(_ROLES)
 
 
 def role_of(name: str) -> str:
-    """The role that colours a quantity: `df_pre` and `f_pre` look like `f`; an unknown name like text."""
+    """The role that colours a quantity, by the part it plays in its cell: `df_pre` looks like `f`.
+
+    An unknown name looks like text.
+    """
     name = name.removesuffix("_pre")
-    if name not in _ROLES and name.startswith("d") and name[1:] in QUANTITIES:
-        name = name[1:]
-    return name if name in _ROLES else "text"
+    for stem in (name, name[1:] if name.startswith("d") else ""):
+        if stem in _ROLES:
+            return stem
+        if part := part_in(stem, tuple(CELLS.values())):
+            return _OF_PARTS.get(part, part)
+    return "text"
 
 
 @lru_cache(maxsize=1024)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lstmtui.cells import CELLS
 from lstmtui.session import Session
 from lstmtui.tui.panels.timeline import TimelinePanel
 
@@ -14,11 +15,12 @@ class GatesPanel(TimelinePanel):
     NUMBER = 2
     TITLE = "Gates"
     HELP = "Units × time, one map for each gate. Bars: the units round the selected one, at this timestep."
-    ROWS = 4
+    ROWS = max(len(cell.gates) for cell in CELLS.values())
     BARS = True
 
     def quantities(self, session: Session) -> Sequence[str]:
-        return session.cell.gates or ("h_pre",)
+        cell = session.cell
+        return cell.gates or [q for q in cell.quantities if q not in cell.states]
 
     def name_of(self, session: Session) -> str:
         return "Gates" if session.cell.gates else "No gates: h before squashing"

@@ -73,10 +73,11 @@ class GradientPanel(Panel):
 def _runs(session: Session) -> Iterator[tuple[str, Trace, str, int, str, str]]:
     """(name, run, state, style, role, tag) of each line.
 
-    The selected run's c and h come first, then h of what it is held against and of every other model.
+    The selected run's states come first, h last of them; then h of what it is held against and of every
+    other model.
     """
-    if "c" in session.cell.states:
-        yield "c", session.trace, "c", 0, "c", "c"
+    for state in session.cell.states[1:]:
+        yield state, session.trace, state, 0, state, state[0]
     selected, several = session.cursor.model, len(session.traces) > 1
     yield f"h {selected}" if several else "h", session.trace, "h", 1, "h", "h"
     other = session.other

@@ -20,8 +20,6 @@ from lstmtui.tui.widgets.text_lines import TextLines
 from lstmtui.view.query import together
 
 LABEL_WIDTH = 3
-IN_UNIT_INTERVAL = ("f", "i", "o", "r", "z")
-"""The gates a logistic function makes; their maps run from 0 to 1, all others round 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +38,8 @@ class RowView:
     """The bars of this timestep; None without bars."""
     most: float
     """Where the bars end."""
+    signed: bool
+    """Whether the bars run to both sides of 0."""
 
 
 class HeatRow(Horizontal):
@@ -59,6 +59,8 @@ class HeatRow(Horizontal):
         self.bars = Bars(look) if bars else None
         self.quantity = ""
         self.difference = False
+        self.in_unit_interval = False
+        """Whether the quantity is a gate between 0 and 1; all others lie round 0."""
         self.units_per_row = 1
         self.limit = 1.0
         """Where the colours end: the map runs from 0 or −limit to limit."""
@@ -73,7 +75,7 @@ class HeatRow(Horizontal):
     @property
     def sequential(self) -> bool:
         """Whether the map runs from 0 to 1."""
-        return self.quantity in IN_UNIT_INTERVAL and not self.difference
+        return self.in_unit_interval and not self.difference
 
     @property
     def columns_wide(self) -> int:
@@ -97,19 +99,20 @@ class HeatRow(Horizontal):
         if other is not None and quantity not in common_quantities(session.view, other):
             other = None  # the other run has no such quantity, or not as many units: its own values then
         self.quantity, self.difference = quantity, other is not None
+        self.in_unit_interval = session.cell.in_unit_interval(quantity)
         if not size.width or not size.height:
             return None
         runs = (id(session.trace), id(other))
         facts = (cursor.layer, cursor.direction, cursor.batch, quantity, page, size, *runs)
         has_bars = self.bars is not None and bool(self.bars.size.height)
-        signed = quantity not in IN_UNIT_INTERVAL
+        signed = not self.in_unit_interval
         map_, now, most = together(
             lambda: None if facts == self._drawn else self._map(session, quantity, page, other),
             lambda: vector(session.view, quantity) if has_bars else None,
             lambda: color_limit(session.view, quantity) if has_bars and signed else 1.0,
         )
         unit = min(cursor.unit, session.layer.size(quantity) - 1)
-        return RowView(facts, quantity, page, map_, unit, now, most)
+        return RowView(facts, quantity, page, map_, unit, now, most, signed)
 
     def _map(self, session: Session, quantity: str, page: Page, other: Trace | None) -> tuple[Window, float]:
         """The numbers of the map, and where its colours end."""
@@ -139,8 +142,7 @@ class HeatRow(Horizontal):
             view.quantity, self.map.line_of(view.unit // self.units_per_row), self.map.size.height
         )
         if self.bars is not None and view.now is not None:
-            signed = view.quantity not in IN_UNIT_INTERVAL
-            low, kind = (-view.most, "diverging") if signed else (0.0, "sequential")
+            low, kind = (-view.most, "diverging") if view.signed else (0.0, "sequential")
             labels = [str(k) for k in range(len(view.now))]
             roles = (view.quantity,)
             self.bars.set_data(view.now, low, view.most, kind, labels, view.unit, roles)  # type: ignore[arg-type]

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lstmtui.cells import CELLS
 from lstmtui.session import Session
 from lstmtui.tui.panels.timeline import TimelinePanel
 
 
 class CellStatePanel(TimelinePanel):
-    """The cell state c of every unit."""
+    """The states that stay inside the cell, of every unit: c."""
 
     NUMBER = 3
     TITLE = "Cell state c"
     HELP = "The memory. Colours run from the most negative to the most positive c of the whole run."
 
+    ROWS = max(1, *(len(cell.states) - 1 for cell in CELLS.values()))
+
     def quantities(self, session: Session) -> Sequence[str]:
-        return ("c",) if self.fits(session) else ()
+        return session.cell.states[1:]
+
+    def name_of(self, session: Session) -> str:
+        return " ".join(("Cell state", *session.cell.states[1:]))
 
     def fits(self, session: Session) -> bool:
-        return "c" in session.cell.states
+        return len(session.cell.states) > 1
 
 
 class HiddenStatePanel(TimelinePanel):
@@ -30,4 +36,4 @@ class HiddenStatePanel(TimelinePanel):
     HELP = "What the cell shows to the next timestep and to the layer above."
 
     def quantities(self, session: Session) -> Sequence[str]:
-        return ("h",)
+        return session.cell.states[:1]

@@ -4,8 +4,9 @@ import pytest
 from rich.color import ColorType
 from rich.color_triplet import ColorTriplet
 
+from lstmtui.cells import CELLS
 from lstmtui.tui.palette import palette
-from lstmtui.tui.theme import QUANTITIES, ROLES, Look, style_for
+from lstmtui.tui.theme import ROLES, Look, style_for
 
 
 def lightness(color: ColorTriplet) -> float:
@@ -19,6 +20,9 @@ def lightness(color: ColorTriplet) -> float:
 )
 def test_the_depth_follows_the_console(system, depth):
     assert Look.detect(system).depth == depth
+
+
+QUANTITIES = sorted({q for cell in CELLS.values() for q in cell.stages} | {"x", "y"})
 
 
 @pytest.mark.parametrize("name", QUANTITIES)
