@@ -36,12 +36,10 @@ def _within(seconds: float) -> Iterator[None]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not IS_CROWDED or config.option.markexpr:
         return
-    left_out = [
-        item for item in items if item.get_closest_marker("clock") and "within" not in fixtures_of(item)
-    ]
+    left_out = [item for item in items if item.get_closest_marker("clock") and not _is_patient(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
 
-def fixtures_of(item: pytest.Item) -> list[str]:
-    return list(getattr(item, "fixturenames", ()))
+def _is_patient(item: pytest.Item) -> bool:
+    return "within" in getattr(item, "fixturenames", ())
