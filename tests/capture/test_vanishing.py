@@ -125,6 +125,18 @@ def test_what_tied_gates_cancel_is_as_right_as_in_a_plain_loop() -> None:
     assert d_x[9, 0, 0] == pytest.approx(-9.2000e-13, rel=1e-3)
 
 
+def test_a_gate_that_the_kernel_takes_for_0_is_none() -> None:
+    module = set_to(
+        nn.LSTM(1, 1),
+        weight_ih_l0=[(slice(None), torch.tensor([[1.0], [0.0], [0.0], [0.0]]))],
+        bias_ih_l0=[(slice(None), torch.tensor([-88.0, -20.0, 9.0, 20.0]))],
+    )
+    trace = record(module, torch.zeros(12, 1, 1))
+    wanted = float(torch.sigmoid(torch.tensor(-88.0, dtype=torch.float64)))
+    for name in ("h", "di_pre", "dx"):
+        assert trace.values(name)[-1] == pytest.approx(wanted, rel=1e-5, abs=0), name
+
+
 def test_gradients_among_the_smallest_numbers_are_as_right_as_in_a_plain_loop() -> None:
     module, x, hx = lstm()
     trace = record(module, x, hx=hx, loss=lambda result: 1e-38 * result[0][-1].sum())

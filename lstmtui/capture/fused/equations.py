@@ -8,6 +8,7 @@ on a sign for it that turns `f * c + i * g` into a linear recurrence.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import log
 from typing import Any, NamedTuple
 
 import torch
@@ -135,7 +136,7 @@ class Found(NamedTuple):
     sizes: Tensor | None
     """What c would be if the sizes of all its terms were added up."""
     suspicion: Tensor
-    """Above 0 where c may not be believed; see `recurrence.suspicion`."""
+    """Above 0 where these may not be right; see `recurrence.suspicion` and `underflow`."""
 
 
 def values_of(
@@ -180,15 +181,26 @@ def values_of(
     gaps = ours.sub_(h) if valid is None else torch.where(valid, ours - h, 0.0)
     gap = gaps.abs_().amax()
     if c is None or sizes is None:
-        return Found(values, gap, None, None, gap.new_zeros(()))
-    return Found(values, gap, c.squashed, sizes, suspicion(sizes, values["c"]))
+        return Found(values, gap, None, None, underflow(values))
+    return Found(
+        values, gap, c.squashed, sizes, torch.maximum(suspicion(sizes, values["c"]), underflow(values))
+    )
+
+
+def underflow(values: Mapping[str, Tensor]) -> Tensor:
+    """Above 0 where a gate is so small that a kernel, as oneDNN's, makes it 0 and PyTorch's σ does not."""
+    sums = [values[name].amin() for name in ("i_pre", "f_pre", "o_pre", "r_pre", "z_pre") if name in values]
+    if not sums:
+        return values["h"].new_zeros(())
+    return log(torch.finfo(values["h"].dtype).tiny) + 1 - torch.stack(sums).amin()
 
 
 def with_c_from_h(run: Found) -> Found | None:
     """Where the terms that c is the sum of have cancelled, c from the kernel's h, which has not.
 
     Returns:
-        None where that is not enough. Then h has lost c: near ±o, or among the smallest numbers.
+        None where that is not enough. Then h has lost c (near ±o, or among the smallest numbers), or the
+        kernel has lost a gate.
     """
     h, c, sizes = run.values["h"], run.values["c"], run.sizes
     assert run.squashed is not None
@@ -197,7 +209,7 @@ def with_c_from_h(run: Found) -> Found | None:
     lost = (sizes > MOST * c.abs()) & (squashed.abs() < 0.5) & (h.abs() > torch.finfo(h.dtype).tiny)
     c = torch.where(lost, squashed.atanh(), c)
     left = excess({"c": torch.where(lost, 0.0, sizes)}, {"c": c})
-    if left.item() > 0:
+    if left.item() > 0 or underflow(run.values).item() > 0:
         return None
     return run._replace(values={**run.values, "c": c}, squashed=torch.where(lost, squashed, run.squashed))
 

@@ -76,14 +76,14 @@ class Fused:
         run = kernel.run(x, states, valid)
         output = run.output.detach()
         finals = tuple(s.detach().clone() for s in run.finals)
-        found = self._values(x, output, states, valid)
-        total, suspicion = torch.stack([total_of(output, *finals), found.suspicion]).tolist()
+        made = self._values(x, output, states, valid)
+        total, suspicion = torch.stack([total_of(output, *finals), made.suspicion]).tolist()
         if not (isfinite(total) or finite(output, *finals)):
             raise NotFinite
         if not suspicion <= 0:
-            found, finals = self._truer(found, finals, x, states, valid)
-        run.squashed = found.squashed
-        return Segment(found.values, finals, found.gap, run if run.leaves else None)
+            made, finals = self._truer(made, finals, x, states, valid)
+        run.squashed = made.squashed
+        return Segment(made.values, finals, made.gap, run if run.leaves else None)
 
     def backward(
         self,
@@ -111,10 +111,10 @@ class Fused:
             squashed = run.squashed
         if not segment.values:
             assert isinstance(run, KernelRun)
-            found = self._values(x, run.output.detach(), states, valid)
-            if not found.suspicion.item() <= 0:
-                found, _ = self._truer(found, run.finals, x, states, valid)
-            segment.values, squashed = found.values, found.squashed
+            made = self._values(x, run.output.detach(), states, valid)
+            if not made.suspicion.item() <= 0:
+                made, _ = self._truer(made, run.finals, x, states, valid)
+            segment.values, squashed = made.values, made.squashed
         forward = SegmentRun(
             self._cell,
             self._parameters,
@@ -148,15 +148,15 @@ class Fused:
         return self._plain
 
     def _truer(
-        self, found: Found, finals: States, x: Tensor, states: States, valid: Tensor | None
+        self, made: Found, finals: States, x: Tensor, states: States, valid: Tensor | None
     ) -> tuple[Found, States]:
-        """Every quantity, and the last states, where c is suspicious: with c from h, or step by step."""
-        if "weight_hr" not in self._parameters:
-            retaken = with_c_from_h(found)
+        """Every quantity, and the last states, of a suspicious run: with c from h, or step by step."""
+        if made.sizes is not None and "weight_hr" not in self._parameters:
+            retaken = with_c_from_h(made)
             if retaken is not None:
                 return retaken, finals
         segment = Unrolled(self._cell, self._parameters).forward(x, states, valid)
-        gap = (segment.values["h"] - found.values["h"]).abs().amax()
+        gap = (segment.values["h"] - made.values["h"]).abs().amax()
         return Found(segment.values, gap, None, None, gap), segment.finals
 
     def _values(self, x: Tensor, h: Tensor, states: States, valid: Tensor | None) -> Found:

@@ -23,6 +23,7 @@ from lstmtui.capture.fused.derivatives import (
     by_parameters,
     tanh_back,
 )
+from lstmtui.capture.fused.equations import underflow
 from lstmtui.capture.fused.finite import finite, total_of
 from lstmtui.capture.fused.kernel import Gradients
 from lstmtui.capture.fused.recurrence import backward_in_time, excess, suspicion, with_sizes
@@ -30,11 +31,12 @@ from lstmtui.capture.segment import SegmentDerivatives
 
 
 def from_taps(run: SegmentRun, kernel: Gradients) -> SegmentDerivatives | None:
-    """The derivatives of a segment; None where something is not finite, or where terms cancel too far."""
+    """The derivatives of a segment; None where something is not finite, underflows, or cancels too far."""
     results = _solved(run, kernel)
     tensors = (kernel.x, kernel.tap, *kernel.states)
-    total, suspicious = torch.stack([total_of(*tensors), results.suspicion]).tolist()
-    if not (isfinite(total) or finite(*tensors)):
+    numbers = torch.stack([total_of(*tensors), results.suspicion, underflow(run.values)])
+    total, suspicious, underflows = numbers.tolist()
+    if underflows > 0 or not (isfinite(total) or finite(*tensors)):
         return None
     if not (suspicious <= 0 or _is_right(run, results)):
         return None
