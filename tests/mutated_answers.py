@@ -97,7 +97,7 @@ async def _act(screen: DebuggerScreen, chance: Random, pilot: Pilot[None]) -> No
     else:
         screen.run_text(chance.choice(LINES))
     async with asyncio.timeout(60):
-        while screen.running is not None:
+        while screen.runner.running is not None:
             await settle()
     await pilot.pause()
 

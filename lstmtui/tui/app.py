@@ -16,14 +16,11 @@ from textual.events import Event, InputEvent, Key, Paste
 from textual.message import Message
 from textual.screen import Screen
 
-from lstmtui.session import Session
-from lstmtui.session import saved_state as memory
+from lstmtui.session import Session, saved_state
 from lstmtui.trace import Trace, Traces
 from lstmtui.trace.growth import LIVE_STATE
 from lstmtui.tui.command_line import PromptInput
 from lstmtui.tui.difference import DifferenceApp
-from lstmtui.tui.following import Following
-from lstmtui.tui.screens.commanding import CommandingScreen
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.opening import OpeningScreen
@@ -79,7 +76,9 @@ class LstmtuiApp(DifferenceApp):
 
     def on_mount(self) -> None:
         """Show the first screen."""
-        if self.start.traces is not None:
+        if self.start.session is not None:
+            self._show(self.start.session)
+        elif self.start.traces is not None:
             self.walk(self.start.traces, self.start.place)
         elif self.start.opening is not None:
             self.open(self.start.opening)
@@ -89,15 +88,18 @@ class LstmtuiApp(DifferenceApp):
     def walk(self, traces: Trace | Traces, place: Path | str | None = None) -> None:
         """Debug recorded traces, in place of what is on screen, with what was kept for their place."""
         session = Session(traces, self.start.engine, self.start.backend)
+        if place is not None:
+            saved_state.load(session, place)
+        self._show(session, place)
+
+    def _show(self, session: Session, place: Path | str | None = None) -> None:
+        # A follower is that of the first traces, not of others picked later.
+        follower, self._follower = self._follower, None
         if self.start.backend is not None:
             self.start.backend.on_update = self._tell_news
-        if place is not None:
-            memory.load(session, place)
-        screen = DebuggerScreen(session, self.look, place)
-        if self._follower is not None and (self.start.follow or self._follower.state == LIVE_STATE):
-            screen.following = Following(screen, self._follower, follow=self.start.follow)
-        self._follower = None  # it is that of the first traces, not of others picked later
-        self._replace(screen)
+        if follower is not None and not self.start.follow and follower.state != LIVE_STATE:
+            follower = None
+        self._replace(DebuggerScreen(session, self.look, place, follower, follow=self.start.follow))
         # What is there now stays: looking through all of it for garbage again and again would cost one
         # step in twenty an extra 20 ms.
         self.screen.call_after_refresh(gc.freeze)
@@ -111,18 +113,12 @@ class LstmtuiApp(DifferenceApp):
     def _draw_news(self) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, DebuggerScreen):
-                screen.answers_came()
+                screen.presenter.answers_came()
 
     def on_unmount(self) -> None:
         """Nobody looks any more."""
         if self.start.backend is not None:
             self.start.backend.on_update = None
-
-    @on(CommandingScreen.Kept)
-    def _keep(self, event: CommandingScreen.Kept) -> None:
-        """Keep breakpoints and watches for the next time the same place is opened."""
-        if event.place is not None:
-            memory.save(event.session, event.place)
 
     def open(self, opening: Opening) -> None:
         """Record off the event loop, with progress, then debug."""

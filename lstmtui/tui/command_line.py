@@ -74,7 +74,6 @@ class CommandLine(Vertical):
         look: what the terminal can show.
         complete: the words that may stand where the last word of a text is being typed.
         entered: called with a line that was entered.
-        left: called when the prompt is left.
     """
 
     DEFAULT_CSS = """
@@ -87,7 +86,6 @@ class CommandLine(Vertical):
         look: Look,
         complete: Callable[[str], list[str]],
         entered: Callable[[str], None],
-        left: Callable[[], None],
     ) -> None:
         super().__init__(id="command-line")
         self.look = look
@@ -95,11 +93,11 @@ class CommandLine(Vertical):
         self.input = PromptInput(compact=True, max_length=2000, select_on_focus=False)
         self.answer.styles.max_height = MOST_ANSWER_LINES
         self.answer.display = self.display = False
-        self._complete, self._run, self._left = complete, entered, left
+        self._complete, self._run = complete, entered
         self.keys: dict[str, Callable[[], None]] = {
             "enter": self.enter,
-            "escape": left,
-            "ctrl+c": left,
+            "escape": self.close,
+            "ctrl+c": self.close,
             "tab": self.complete,
             "up": lambda: self.recall(-1),
             "down": lambda: self.recall(1),
@@ -165,7 +163,7 @@ class CommandLine(Vertical):
         """Take the line; an empty one leaves the prompt."""
         text = self.input.value.strip()
         if not text:
-            self._left()
+            self.close()
             return
         self._history = [*[h for h in self._history if h != text], text][-MOST_HISTORY:]
         self._at = len(self._history)

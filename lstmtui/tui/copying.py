@@ -10,14 +10,16 @@ from textual.app import App
 
 from lstmtui.analysis.unit_values import Numbers, numbers_at
 from lstmtui.analysis.windows import vector
+from lstmtui.errors import UserError
 from lstmtui.expressions import compile_expression
 from lstmtui.expressions.at_cursor import NoValue, evaluated
 from lstmtui.printable import printable
-from lstmtui.session import Session
+from lstmtui.session import Outcome, Session
 from lstmtui.session.breakpoints import Breakpoint
 from lstmtui.session.watches import Watched
 from lstmtui.trace.edits import Edit
 from lstmtui.tui.clipboard import clipboard_sequence
+from lstmtui.view import NotReady
 
 Entry: TypeAlias = Watched | Edit | Breakpoint
 
@@ -25,25 +27,24 @@ _SHOWN = 40
 """Characters of what was copied that are shown."""
 
 
-def copy_value(app: App[None], session: Session, number: int | None, entry: Entry | None = None) -> str:
-    """Send a value to the terminal's clipboard, and say in a sentence what was sent.
+def copied_value(app: App[None], session: Session, number: int | None, entry: Entry | None = None) -> Outcome:
+    """Send a value to the terminal's clipboard, and say what was sent, or why it was not.
 
     Args:
         app: what draws on the terminal.
         session: and the others: see `value_in_focus`.
-
-    Raises:
-        UserError: there is no such value, or it is too long.
-        NotReady: the numbers are not here yet.
     """
-    what, text = value_in_focus(session, number, entry)
-    sequence = clipboard_sequence(text)
+    try:
+        what, text = value_in_focus(session, number, entry)
+        sequence = clipboard_sequence(text)
+    except (UserError, NotReady) as error:
+        return Outcome(False, str(error) or "the value is not here yet")
     if app._driver is not None:
         app._driver.write(sequence)
         app._driver.flush()
     first = text.partition("\n")[0]
     shown = first if len(first) <= _SHOWN else first[: _SHOWN - 3] + "..."
-    return printable(f"copied {what}: {shown}")
+    return Outcome(True, printable(f"copied {what}: {shown}"))
 
 
 def value_in_focus(session: Session, number: int | None, entry: Entry | None = None) -> tuple[str, str]:

@@ -20,7 +20,6 @@ from textual.strip import Strip
 from lstmtui.session import Command, Outcome, Session
 from lstmtui.session.execute import execute
 from lstmtui.session.verbs import VERBS
-from lstmtui.trace import Traces
 from lstmtui.tui.app import LstmtuiApp
 from lstmtui.tui.difference import Frame
 from lstmtui.tui.screens.debugger import DebuggerScreen
@@ -57,11 +56,11 @@ class HeadlessDebugger:
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> HeadlessDebugger:
-        self._app = LstmtuiApp(Start(traces=Traces(self._session.traces), backend=self._session.backend))
+        self._app = LstmtuiApp(Start(session=self._session, backend=self._session.backend))
         # Each call runs the app's event loop for as long as it needs, in one context.
         self._running: AbstractAsyncContextManager[Pilot[None]] = self._app.run_test(size=self._size)
         self._pilot = self._runner.run(self._running.__aenter__())
-        self._runner.run(self._begin())
+        self._runner.run(self._settle())
         return self
 
     def __exit__(
@@ -94,11 +93,6 @@ class HeadlessDebugger:
     @property
     def _screen(self) -> DebuggerScreen:
         return next(s for s in self._app.screen_stack if isinstance(s, DebuggerScreen))
-
-    async def _begin(self) -> None:
-        await self._settle()
-        self._screen.session = self._session
-        self._screen.show_session()
 
     async def _take(self, command: Command, outcome: Outcome) -> None:
         if not VERBS[command.verb].takes_picture:  # a picture does not show that it was taken

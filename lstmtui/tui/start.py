@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lstmtui.trace import Trace, Traces
 
 if TYPE_CHECKING:
-    from lstmtui.session.what_ifs import Engine
+    from lstmtui.session import Engine, Session
     from lstmtui.trace.growth import Follower
     from lstmtui.view import RemoteBackend
 
@@ -46,6 +46,8 @@ class Start:
     """Traces that are there, something to open, or a list to pick from."""
 
     traces: Trace | Traces | None = None
+    session: Session | None = None
+    """In place of traces: a session that is shown as it is."""
     place: Path | str | None = None
     """Where the traces come from, which their breakpoints and watches are kept for."""
     engine: Engine | None = None

@@ -37,7 +37,10 @@ async def test_a_step_and_the_opening_stay_within_the_budget(
 
 async def test_into_and_the_next_unit_stay_within_the_budget(debugger, capture_driver) -> None:
     async with debugger(synthetic("lstm", 1_000, 64), (120, 40)) as pilot:
-        for action in (lambda: pilot.app.screen.run_text("into"), lambda: pilot.app.screen.action_unit(1)):
+        for action in (
+            lambda: pilot.app.screen.run_text("into"),
+            lambda: pilot.app.screen.action_select("unit", 1),
+        ):
             action()
             await pilot.pause()
             capture_driver.taken()

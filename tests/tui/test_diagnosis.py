@@ -45,7 +45,7 @@ async def test_a_healthy_run_has_no_banner(debugger, shown) -> None:
 async def test_a_bad_value_is_told_until_escape(steps: int, debugger, shown) -> None:
     trace = spoilt(synthetic("gru", steps, 6), "0/forward/r", 37, 0, 3)
     async with debugger(trace) as pilot:
-        await until(pilot, lambda: screen_of(pilot).banner.is_told)
+        await until(pilot, lambda: screen_of(pilot).presenter.banner.is_told)
         await pilot.pause()
         line = shown(pilot).splitlines()[1]
         assert "NaN first appears in layer 0 forward at t=37: r[3] of sequence 0 — :first-bad" in line
@@ -67,11 +67,11 @@ async def test_first_bad_goes_there_and_takes_the_banner_away(steps: int, debugg
         screen = screen_of(pilot)
         screen.run_text("first-bad")
         await until(pilot, lambda: screen.session.cursor.t == 33)
-        await until(pilot, lambda: screen.running is None)
+        await until(pilot, lambda: screen.runner.running is None)
         await pilot.pause()
         cursor = screen.session.cursor
         assert (cursor.layer, cursor.direction, cursor.batch, cursor.unit) == (1, "backward", 1, 4)
-        assert not screen.banner.is_told
+        assert not screen.presenter.banner.is_told
         assert "n[4] of sequence 1" in shown(pilot)
 
 
@@ -109,7 +109,7 @@ async def test_a_long_run_is_read_off_the_event_loop(debugger, shown) -> None:
         screen = screen_of(pilot)
         screen.run_text("diagnose")
         await until(pilot, lambda: screen.panels[0].on_screen and "nonfinite" in shown(pilot))
-        assert screen.running is None
+        assert screen.runner.running is None
 
 
 async def test_names_from_a_file_cannot_reach_the_terminal_from_here(debugger, shown) -> None:

@@ -29,7 +29,7 @@ Debugger = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lstmtui.trace.directory.BETWEEN", 0.0)
-    monkeypatch.setattr("lstmtui.tui.following.EVERY", 0.02)
+    monkeypatch.setattr("lstmtui.tui.parts.following.EVERY", 0.02)
     monkeypatch.setattr("os.fsync", lambda number: None)
 
 
@@ -124,7 +124,7 @@ async def test_a_bad_value_that_comes_later_is_told(
 ) -> None:
     monkeypatch.setattr("lstmtui.tui.banner.is_small", lambda session: small)
     async with opened(follow=False) as (recording, pilot, header_has):
-        banner = screen_of(pilot).banner
+        banner = screen_of(pilot).presenter.banner
         recording.go_on(20, float("nan"))
         await header_has("t=0/29")
         assert banner.is_told == small

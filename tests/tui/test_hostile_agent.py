@@ -76,7 +76,7 @@ async def test_lies_are_sentences(
             for line in LINES:
                 screen.run_text(line)
                 async with asyncio.timeout(60):
-                    while screen.running is not None:
+                    while screen.runner.running is not None:
                         await settle()
                 await pilot.pause()
             for number in screen.panels:
@@ -117,7 +117,7 @@ async def test_a_panel_that_cannot_show_an_answer_says_so_and_the_next_answer_is
         for line in ("step", "print c"):
             screen.run_text(line)
             async with asyncio.timeout(60):
-                while screen.running is not None:
+                while screen.runner.running is not None:
                     await settle()
             await pilot.pause()
             assert screen.message is not None

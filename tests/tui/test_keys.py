@@ -15,10 +15,10 @@ from lstmtui.session.parse import parse_script
 from lstmtui.trace import Traces
 from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.keys import KEYS, Key, bindings, label
+from lstmtui.tui.parts.player import SPEEDS
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen, help_lines
 from lstmtui.tui.screens.picker import PickerScreen
-from lstmtui.tui.screens.playing import SPEEDS
 from lstmtui.tui.start import Choice, Start
 from lstmtui.tui.theme import Look
 from lstmtui.tui.tour import Tour
@@ -45,12 +45,12 @@ def debugging(pilot: Pilot[None]) -> DebuggerScreen:
 async def reset(pilot: Pilot[None]) -> None:
     """Everything as after the start, but in the middle of the run."""
     screen = debugging(pilot)
-    screen._pause()
-    screen.session.cursor, screen.message, screen.speed = START, None, 2
+    screen.player.pause()
+    screen.session.cursor, screen.message, screen.player.level = START, None, 2
     screen.set_focus(None)
-    if screen.zoomed is not None:
-        screen.zoomed = None
-        screen._arrange()
+    if screen.arrangement.zoomed is not None:
+        screen.arrangement.zoomed = None
+        screen.arrangement.arrange()
     screen.show_session()
     await settle()
 
@@ -139,21 +139,21 @@ async def difference(pilot: Pilot[None], key: str) -> None:
 
 async def tour(pilot: Pilot[None], key: str) -> None:
     screen = debugging(pilot)
-    screen.tour = Tour(parse_script("step 2\nnote hello\nback"))
+    screen.guide.tour = Tour(parse_script("step 2\nnote hello\nback"))
     await press(pilot, key)
     assert screen.session.cursor.t == START.t + 2
     await press(pilot, key)
     assert screen.message is not None
     assert screen.message.text == "the tour waits at 1 of 3; t goes on with it"
     await press(pilot, key, "u")
-    assert screen.tour_timer is None
-    assert screen.tour.position == 2
+    assert not screen.guide.is_touring
+    assert screen.guide.tour.position == 2
     assert "hello" in screen.panels[8].said[-1]  # type: ignore[attr-defined]
 
 
 async def play(pilot: Pilot[None], key: str) -> None:
     screen = debugging(pilot)
-    screen.speed = len(SPEEDS) - 1
+    screen.player.level = len(SPEEDS) - 1
     await press(pilot, key)
     await asyncio.sleep(0.08)
     await press(pilot, key)
@@ -165,9 +165,9 @@ async def play(pilot: Pilot[None], key: str) -> None:
 
 def changes_speed(by: int) -> Callable[[Pilot[None], str], Awaitable[None]]:
     async def check(pilot: Pilot[None], key: str) -> None:
-        before = debugging(pilot).speed
+        before = debugging(pilot).player.level
         await press(pilot, key)
-        assert debugging(pilot).speed == before + by
+        assert debugging(pilot).player.level == before + by
         assert debugging(pilot).message is not None
 
     return check
@@ -187,7 +187,7 @@ async def zoom(pilot: Pilot[None], key: str) -> None:
         screen.panels.items() if everywhere else [(1, screen.panels[1]), (5, screen.panels[5])]
     ):
         screen.action_panel(number)
-        screen.zoomed = None
+        screen.arrangement.zoomed = None
         await press(pilot, key)
         assert [n for n, p in screen.panels.items() if p.on_screen] == [number]
         assert panel.outer_size.width == screen.size.width
@@ -213,10 +213,10 @@ async def leave(pilot: Pilot[None], key: str) -> None:
     screen.action_zoom()
     screen.action_play()
     await press(pilot, key)
-    assert screen.timer is None
-    assert screen.zoomed is not None
+    assert not screen.player.is_playing
+    assert screen.arrangement.zoomed is not None
     await press(pilot, key)
-    assert screen.zoomed is None
+    assert screen.arrangement.zoomed is None
 
 
 async def pick(pilot: Pilot[None], key: str) -> None:

@@ -205,7 +205,7 @@ async def test_what_is_typed_ahead_does_the_same_as_what_is_typed_slowly(debugge
 async def test_a_prompt_stays_open_while_the_run_plays_on(debugger) -> None:
     async with debugger(synthetic(steps=300), (80, 24)) as pilot:
         screen = debugging(pilot)
-        screen.speed = 5
+        screen.player.level = 5
         await press(pilot, "space")
         await type_text(pilot, ":print ")
         started = screen.session.cursor.t
@@ -279,7 +279,7 @@ async def test_every_sentence_at_the_prompt_says_what_a_session_says(
             screen.message = None
             await type_text(pilot, f":{sentence}\n")
             async with asyncio.timeout(60):
-                while screen.running is not None:
+                while screen.runner.running is not None:
                     await settle()
             await settle()
             try:

@@ -75,7 +75,7 @@ async def hold(pilot: Pilot[None], slow: Slow) -> DebuggerScreen:
     """Let nothing come any more, once everything that an opened app asks for has come."""
     screen = debugging(pilot)
     async with asyncio.timeout(60):
-        while not screen.banner.is_told or screen.is_behind:
+        while not screen.presenter.banner.is_told or screen.is_behind:
             await settle()
     # The panels are a row lower now, and some a row less high: they ask again.
     answered = -1
@@ -94,7 +94,7 @@ def cut(text: str, region: Region) -> list[str]:
 async def done(screen: DebuggerScreen) -> None:
     """Wait until nothing runs."""
     async with asyncio.timeout(60):
-        while screen.running is not None:
+        while screen.runner.running is not None:
             await settle()
     await settle()
 
@@ -112,7 +112,7 @@ async def test_every_panel_shows_the_same(size: tuple[int, int], every: int, deb
             screen.action_difference()
             for number in (1, 2, 5, 6, 7, 9)[::every]:
                 screen.action_panel(number)
-                screen.action_zoom() if screen.zoomed is None else None
+                screen.action_zoom() if screen.arrangement.zoomed is None else None
                 await pilot.pause()
                 seen.append(shown(pilot))
             screen.action_zoom()
@@ -183,7 +183,7 @@ async def test_playing_waits_for_what_it_shows(debugger) -> None:
     slow = Slow()
     async with debugger(far(slow, traces()), (120, 40)) as pilot:
         screen = await hold(pilot, slow)
-        screen.speed = 5
+        screen.player.level = 5
         screen.action_play()
         for t in (1, 2):
             async with asyncio.timeout(60):

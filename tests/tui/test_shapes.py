@@ -39,9 +39,13 @@ async def test_every_shape_can_be_walked_at_every_size(shape: str, debugger, sho
         assert isinstance(screen, DebuggerScreen)
         screen.run_text("last")
         screen.run_text("into")
-        for action in (lambda: screen.action_unit(-1), screen.action_layer, screen.action_direction):
+        for action in (
+            lambda: screen.action_select("unit", -1),
+            lambda: screen.action_select("layer", 1),
+            lambda: screen.action_select("direction", 1),
+        ):
             action()
-        screen.action_batch()
+        screen.action_select("batch", 1)
         last = screen.session.last_t
         for size in ((60, 20), (120, 40)):
             await pilot.resize_terminal(*size)
@@ -57,18 +61,18 @@ async def test_panels_fit_the_cell_of_the_selected_model(debugger, shown) -> Non
         screen = pilot.app.screen
         assert screen.panels[3].on_screen
         assert {row.quantity for row in screen.panels[2].rows if row.display} == set("figo")
-        screen.action_model(1)
+        screen.action_select("model", 1)
         await pilot.pause()
         assert not screen.panels[3].on_screen
         assert [row.quantity for row in screen.panels[2].rows if row.display] == ["r", "z", "n"]
         assert screen.panels[4].size.width > 50
-        screen.action_model(1)
+        screen.action_select("model", 1)
         await pilot.pause()
         assert [row.quantity for row in screen.panels[2].rows if row.display] == ["h_pre"]
         assert "No gates" in shown(pilot)
         screen.action_panel(3)
         assert screen.message.text == "no panel 3 here; there are 0, 1, 2, 4, 5, 6, 7, 8, 9"
-        screen.action_model(1)
+        screen.action_select("model", 1)
         await pilot.pause()
         assert screen.panels[3].on_screen
 
@@ -80,7 +84,7 @@ async def test_a_zoomed_panel_that_the_next_model_lacks_gives_its_place_back(deb
         screen.action_panel(3)
         screen.action_zoom()
         await pilot.pause()
-        screen.action_model(1)
+        screen.action_select("model", 1)
         await pilot.pause()
         assert [n for n, panel in screen.panels.items() if panel.on_screen] != []
 
@@ -136,11 +140,11 @@ async def test_goto_without_a_number_says_so_under_the_prompt(debugger) -> None:
 async def test_playing_ends_at_the_last_timestep_and_says_so(debugger) -> None:
     async with debugger(synthetic(steps=4), (80, 24)) as pilot:
         screen = pilot.app.screen
-        screen.speed = 5
+        screen.player.level = 5
         screen.action_play()
         for _ in range(40):
             await pilot.pause(0.02)
-            if screen.timer is None:
+            if not screen.player.is_playing:
                 break
         assert screen.session.cursor.t == 3
         assert screen.message.text == "the end: t=3 is the last timestep"
@@ -169,6 +173,6 @@ async def test_a_click_goes_to_its_timestep_and_its_unit(debugger) -> None:
 async def test_a_click_past_the_end_of_a_shorter_sequence_goes_to_its_end(debugger) -> None:
     async with debugger(synthetic(steps=30, batch=2, lengths=(30, 6)), (120, 40)) as pilot:
         screen = pilot.app.screen
-        screen.action_batch()
+        screen.action_select("batch", 1)
         await pilot.click(screen.panels[2].rows[0].map, offset=(20, 0))
         assert screen.session.cursor.t == 5

@@ -51,7 +51,7 @@ async def test_a_tour_plays_the_script_and_shows_its_notes(
         assert (cursor.t, cursor.unit, len(screen.session.watches)) == (20, 2, 1)
         assert "the tour is over" in shown(pilot).splitlines()[-1]
         await press(pilot, "8")
-        if not screen.zoomed:
+        if not screen.arrangement.zoomed:
             await press(pilot, "z")
         await pilot.pause()
         page = shown(pilot)
@@ -68,7 +68,7 @@ async def test_a_pause_waits_as_long_as_it_says(hurried: None, debugger) -> None
         screen, clock = debugging(pilot), asyncio.get_running_loop()
         await press(pilot, "t")
         async with asyncio.timeout(60):
-            while screen.tour is None or screen.tour.position < 2:
+            while screen.guide.tour is None or screen.guide.tour.position < 2:
                 await settle()
         paused = clock.time()
         async with asyncio.timeout(60):
@@ -91,14 +91,14 @@ async def test_any_key_takes_over_and_t_goes_on(key: str, debugger) -> None:
     async with debugger(synthetic(script="goto 3\ngoto 5\ngoto 7"), (80, 24)) as pilot:
         screen = debugging(pilot)
         await press(pilot, "t", key)
-        assert screen.tour_timer is None
-        assert screen.tour is not None
-        assert screen.tour.position == 1
+        assert not screen.guide.is_touring
+        assert screen.guide.tour is not None
+        assert screen.guide.tour.position == 1
         if key in ("colon", "question_mark", "space"):
             await press(pilot, key if key == "space" else "escape")
         await press(pilot, "t")
         assert screen.session.cursor.t == 5
-        assert screen.tour.position == 2
+        assert screen.guide.tour.position == 2
 
 
 async def test_a_tour_writes_no_files_and_ends_nothing(
@@ -129,7 +129,7 @@ async def test_a_script_that_cannot_be_played_is_one_sentence(
     async with debugger(synthetic(script=script), (120, 40)) as pilot:
         await press(pilot, "t")
         assert sentence in shown(pilot).splitlines()[-1]
-        assert debugging(pilot).tour_timer is None
+        assert not debugging(pilot).guide.is_touring
         await press(pilot, "right")
         assert debugging(pilot).session.cursor.t == 1
 

@@ -33,11 +33,11 @@ async def test_nothing_hostile_reaches_the_terminal(ascii: bool, debugger, captu
     async with debugger(evil(), (120, 40), ascii=ascii) as pilot:
         screen = pilot.app.screen
         assert isinstance(screen, DebuggerScreen)
-        for action in (screen.action_zoom, screen.action_zoom, lambda: screen.action_model(1)):
+        for action in (screen.action_zoom, screen.action_zoom, lambda: screen.action_select("model", 1)):
             action()
             await pilot.pause()
         for number in (8, 1, 6):
-            screen.zoomed = None
+            screen.arrangement.zoomed = None
             screen.action_panel(number)
             screen.action_zoom()
             await pilot.pause()

@@ -69,7 +69,7 @@ def debugging(pilot: Pilot[None]) -> DebuggerScreen:
 async def done(pilot: Pilot[None]) -> None:
     """Wait until nothing runs."""
     async with asyncio.timeout(60):
-        while debugging(pilot).running is not None:
+        while debugging(pilot).runner.running is not None:
             await settle()
     await pilot.pause()
 
@@ -174,7 +174,7 @@ async def test_escape_stops_a_what_if_and_nothing_has_changed(debugger, shown) -
     async with debugger(start(Endless()), (120, 40)) as pilot:
         session = debugging(pilot).session
         await type_text(pilot, ":set f[1] = 1\n\x1b")
-        assert debugging(pilot).running is not None
+        assert debugging(pilot).runner.running is not None
         await type_text(pilot, "\x1b")
         await done(pilot)
         assert "stopped: set f[1] = 1" in shown(pilot).splitlines()[-1]

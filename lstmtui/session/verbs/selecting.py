@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from lstmtui.printable import printable
 from lstmtui.session.language import arguments
 from lstmtui.session.session import Session
 from lstmtui.session.stop import Stop
 from lstmtui.session.verbs import completions
+from lstmtui.session.verbs.selection import Selection, numbers
 from lstmtui.session.verbs.verb import Verb
 from lstmtui.session.verbs.walking import movement
 
 
-def model_names(session: Session) -> Iterator[str]:
+def model_names(session: Session) -> list[str]:
     """The names of the models, safe to show."""
-    return map(printable, session.traces)
+    return [printable(name) for name in session.traces]
 
 
 def _model(session: Session, name: str) -> Stop:
@@ -24,6 +23,16 @@ def _model(session: Session, name: str) -> Stop:
     return session.select_model(own.get(name, name))
 
 
+_SEQUENCE = "sequence in the batch"
+
+_LAYERS = Selection(lambda s: numbers(len(s.trace.layers)), lambda s: str(s.cursor.layer), "layer")
+_DIRECTIONS = Selection(lambda s: s.layer.directions, lambda s: s.cursor.direction, "direction")
+_SEQUENCES = Selection(
+    lambda s: numbers(s.trace.batch), lambda s: str(s.cursor.batch), "sequence in the batch"
+)
+_UNITS = Selection(lambda s: numbers(s.layer.hidden_size), lambda s: str(s.cursor.unit))
+_MODELS = Selection(model_names, lambda s: printable(s.cursor.model), "model")
+
 SELECTING = (
     Verb(
         name="layer",
@@ -31,7 +40,8 @@ SELECTING = (
         help="look at layer L",
         parse=arguments.index("the layer"),
         execute=movement(Session.select_layer),
-        complete=completions.only(lambda session: map(str, range(len(session.trace.layers)))),
+        selection=_LAYERS,
+        complete=completions.only(_LAYERS.choices),
     ),
     Verb(
         name="direction",
@@ -39,7 +49,8 @@ SELECTING = (
         help="look at one direction of the layer",
         parse=arguments.direction,
         execute=movement(Session.select_direction),
-        complete=completions.only(lambda session: session.layer.directions),
+        selection=_DIRECTIONS,
+        complete=completions.only(_DIRECTIONS.choices),
     ),
     Verb(
         name="batch",
@@ -47,6 +58,7 @@ SELECTING = (
         help="look at sequence B of the batch",
         parse=arguments.index("the sequence"),
         execute=movement(Session.select_batch),
+        selection=_SEQUENCES,
     ),
     Verb(
         name="unit",
@@ -54,6 +66,7 @@ SELECTING = (
         help="look at unit K",
         parse=arguments.index("the unit"),
         execute=movement(Session.select_unit),
+        selection=_UNITS,
     ),
     Verb(
         name="model",
@@ -61,6 +74,7 @@ SELECTING = (
         help="look at another model",
         parse=arguments.rest("the model's name"),
         execute=movement(_model),
+        selection=_MODELS,
         complete=completions.name(model_names),
     ),
 )

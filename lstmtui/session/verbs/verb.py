@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from lstmtui.session.language.arguments import Parse
 from lstmtui.session.outcome import Outcome
 from lstmtui.session.verbs.completions import Complete, nothing
+from lstmtui.session.verbs.selection import Selection
 
 Execute: TypeAlias = Callable[..., Outcome]
 """Called with the session and the verb's arguments; raises UserError where it cannot be done."""
@@ -27,6 +28,8 @@ class Verb:
     parse: Parse
     """What follows the verb, read from the line: the arguments of `execute`."""
     execute: Execute
+    selection: Selection | None = None
+    """What it selects one of, where keys can go through all of it."""
     complete: Complete = nothing
     """What may come next while its arguments are typed."""
     aliases: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from lstmtui.cells.notation import percent
 from lstmtui.errors import Cancelled, UserError
@@ -13,40 +13,51 @@ from lstmtui.session import Session, Stop
 from lstmtui.trace import Trace, Traces
 from lstmtui.trace.growth import LIVE_STATE, Follower
 
-if TYPE_CHECKING:
-    from lstmtui.tui.screens.debugger import DebuggerScreen
-
 EVERY = 0.5
 """Seconds between two looks."""
 
 
+class Display(Protocol):
+    """What shows a session whose traces grow."""
+
+    message: Stop | None
+    """What was said last."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a command runs, for which traces stay as they are."""
+
+    def renew(self, *, live: bool) -> None:
+        """The session has other traces: draw everything again; live: they go on growing."""
+
+    def show_session(self) -> None:
+        """Draw what changed."""
+
+
 class Following:
-    """Renews the session of a screen when its traces have grown.
+    """Renews a session when its traces have grown.
 
     At the last timestep of the last model the cursor moves along; anywhere else it stays where it is.
 
     Args:
-        screen: the one that shows the session.
+        session: what is renewed.
+        display: what shows the session.
         follower: what is asked.
         follow: whether to begin at the end.
     """
 
-    def __init__(self, screen: DebuggerScreen, follower: Follower, *, follow: bool) -> None:
-        self._screen, self._follower = screen, follower
+    def __init__(self, session: Session, display: Display, follower: Follower, *, follow: bool) -> None:
+        self._session, self._display, self._follower = session, display, follower
         self._follows = follow
         self._news: Trace | Traces | None = None
         self._shown = ""
         if follow:
-            go_to_end(screen.session)
-
-    def begin(self) -> None:
-        """Look from now on, until the screen is gone."""
-        self._screen.run_worker(self._look(), group="follow", exit_on_error=False)
+            go_to_end(session)
 
     @property
     def text(self) -> str:
         """How it stands, for the header."""
-        header, state = self._screen.session.trace.header, self._follower.state
+        header, state = self._session.trace.header, self._follower.state
         if header.live and state == LIVE_STATE:
             state = f"live {percent(header.steps / header.live)}"
         return ", ".join(filter(None, (state, "following" if self.follows else "")))
@@ -54,19 +65,20 @@ class Following:
     @property
     def follows(self) -> bool:
         """Whether the cursor moves along: it does at the end, once it was told to, or moved there."""
-        return self._follows and is_at_end(self._screen.session)
+        return self._follows and is_at_end(self._session)
 
-    async def _look(self) -> None:
-        was_at_end = is_at_end(self._screen.session)
+    async def look(self) -> None:
+        """Look whether the traces have grown, again and again until this is cancelled."""
+        was_at_end = is_at_end(self._session)
         while True:
             await asyncio.sleep(EVERY)
             news = await self._poll()
             self._news = self._news if news is None else news
-            at_end = is_at_end(self._screen.session)
+            at_end = is_at_end(self._session)
             # Who goes to the end follows from there on, and who leaves it does not.
             self._follows = at_end and (self._follows or not was_at_end)
             self._renew()
-            was_at_end = is_at_end(self._screen.session)
+            was_at_end = is_at_end(self._session)
 
     async def _poll(self) -> Trace | Traces | None:
         """Ask in a thread that nobody waits for when the program ends: a link may be slow to answer."""
@@ -85,7 +97,7 @@ class Following:
 
         def settle(news: Trace | Traces | None, problem: str) -> None:
             if problem:
-                self._screen.message = Stop("refused", problem)
+                self._display.message = Stop("refused", problem)
             if not answer.done():
                 answer.set_result(news)
 
@@ -94,17 +106,16 @@ class Following:
 
     def _renew(self) -> None:
         """Show what has grown; what-ifs of a shorter run, and a command that runs, are left in peace."""
-        session, screen = self._screen.session, self._screen
-        if self._news is not None and screen.running is None and not session.changed:
+        session, display = self._session, self._display
+        if self._news is not None and not display.is_busy and not session.changed:
             follows = self._follows
             session.renew(self._news)
             self._news = None
             if follows:
                 go_to_end(session)
-            screen.renew()
-            screen.banner.look_again(session, live=self._follower.state == LIVE_STATE)
+            display.renew(live=self._follower.state == LIVE_STATE)
         elif self.text != self._shown:
-            screen.show_session()
+            display.show_session()
         self._shown = self.text
 
 

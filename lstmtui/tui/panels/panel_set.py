@@ -1,0 +1,107 @@
+"""Every panel of the debugger, by its number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from lstmtui.session import Outcome, Session
+from lstmtui.tui.panels.diagnosis import DiagnosisPanel
+from lstmtui.tui.panels.gates import GatesPanel
+from lstmtui.tui.panels.gradients import GradientPanel
+from lstmtui.tui.panels.notes import NotesPanel
+from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.panels.sequence import SequencePanel
+from lstmtui.tui.panels.states import CellStatePanel, HiddenStatePanel
+from lstmtui.tui.panels.step import StepPanel
+from lstmtui.tui.panels.timeline import TimelinePanel
+from lstmtui.tui.panels.values import ValuesPanel
+from lstmtui.tui.panels.watches import WatchesPanel
+from lstmtui.tui.theme import Look
+
+PANELS = (
+    DiagnosisPanel,
+    SequencePanel,
+    GatesPanel,
+    CellStatePanel,
+    HiddenStatePanel,
+    StepPanel,
+    GradientPanel,
+    WatchesPanel,
+    NotesPanel,
+    ValuesPanel,
+)
+
+_P = TypeVar("_P", bound=Panel)
+
+
+class PanelSet(Mapping[int, Panel]):
+    """One panel of each kind.
+
+    Args:
+        look: what the terminal can show.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self._by_number: dict[int, Panel] = {kind.NUMBER: kind(look) for kind in PANELS}
+
+    def __getitem__(self, number: int) -> Panel:
+        return self._by_number[number]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._by_number)
+
+    def __len__(self) -> int:
+        return len(self._by_number)
+
+    def compose(self) -> ComposeResult:
+        """The panels in the boxes that give them their places."""
+        yield self[0]
+        yield self[1]
+        with Horizontal(id="middle"):
+            with Vertical(id="maps"):
+                yield self[2]
+                with Horizontal(id="states"):
+                    yield self[3]
+                    yield self[4]
+            with Vertical(id="numbers"):
+                yield self[5]
+                yield self[9]
+        with Horizontal(id="bottom"):
+            yield self[6]
+            with Horizontal(id="texts"):
+                yield self[7]
+                yield self[8]
+
+    def of_kind(self, kind: type[_P]) -> _P:
+        """The panel of a kind."""
+        panel = self._by_number[kind.NUMBER]
+        assert isinstance(panel, kind)
+        return panel
+
+    def fitting(self, session: Session) -> list[int]:
+        """The numbers of the panels that have something to show of the selected cell, in order."""
+        return sorted(number for number, panel in self.items() if panel.fits(session))
+
+    def on_screen(self) -> list[int]:
+        """The numbers of the panels that have a place on the screen as it is, in order."""
+        return sorted(number for number, panel in self.items() if panel.on_screen)
+
+    def forget(self) -> None:
+        """Draw everything the next time."""
+        for panel in self.values():
+            panel.forget()
+
+    def toggle_difference(self, session: Session) -> Outcome:
+        """Let maps show the difference to what the run is held against, or the values again."""
+        subtract = not self.of_kind(GatesPanel).subtract
+        if subtract and session.other is None:
+            text = "there is nothing to subtract: `compare` with another run, or `set` a what-if first"
+            return Outcome(False, text)
+        for panel in self.values():
+            if isinstance(panel, TimelinePanel):
+                panel.subtract = subtract
+        return Outcome(True, "maps of the difference" if subtract else "maps of the values")

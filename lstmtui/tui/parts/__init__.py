@@ -1,0 +1,1 @@
+"""The parts of the debugger's screen: each does one thing for it."""

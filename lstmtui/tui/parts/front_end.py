@@ -1,0 +1,48 @@
+"""What verbs ask of a front end, as it is meant in front of a screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.screen import Screen
+
+from lstmtui.errors import UserError
+from lstmtui.playback.export import export
+from lstmtui.playback.written_files import replace_file
+from lstmtui.session import Command, Outcome, Session
+from lstmtui.session.requests import Export, Note, Quit, Request, Screenshot
+from lstmtui.tui.panels.notes import NotesPanel
+
+
+class FrontEnd:
+    """Says notes, takes pictures, writes files and quits; a pause is not waited for.
+
+    Args:
+        screen: what there is a picture of, and is left with the app.
+        session: whose numbers are written.
+        notes: where notes go.
+    """
+
+    def __init__(self, screen: Screen[None], session: Session, notes: NotesPanel) -> None:
+        self._screen, self._session, self._notes = screen, session, notes
+
+    def carried_out(self, command: Command, outcome: Outcome) -> Outcome:
+        """What came of a command after what it asked for; it may write, and be called, off the event loop."""
+        if outcome.request is None:
+            return outcome
+        try:
+            self._carry_out(outcome.request)
+        except (OSError, UserError) as error:
+            return Outcome(False, f"{command.text}: {error}")
+        return outcome
+
+    def _carry_out(self, request: Request) -> None:
+        match request:
+            case Note(text):
+                self._notes.say(text, self._session)
+            case Screenshot(name):
+                Path(name).write_text(self._screen.app.export_screenshot(), encoding="utf-8")
+            case Export(name):
+                replace_file(name, lambda file: export(self._session.view, name, file))
+            case Quit():
+                self._screen.app.exit()
