@@ -29,7 +29,7 @@ from lstmtui.errors import Cancelled, UserError
 from lstmtui.remote.wire.messages import Open
 from lstmtui.trace import Traces
 from lstmtui.tui.app import LstmtuiApp
-from lstmtui.tui.screens import commanding
+from lstmtui.tui.parts import command_runner
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.start import Opening, Start
 from lstmtui.view import NotReady
@@ -70,8 +70,8 @@ async def lie(seed: int, count: int) -> Counter[str]:
 async def _lie_once(seed: int, count: int, saved: Path) -> Counter[str]:
     chance, link = Random(seed), MutatingLink(seed)
     problems: list[BaseException] = []
-    execute = commanding.execute
-    commanding.execute = _watched(execute, problems)
+    execute = command_runner.execute
+    command_runner.execute = _watched(execute, problems)
     try:
         with connected(link) as client:
             client.impatient = threading.get_ident()
@@ -87,7 +87,7 @@ async def _lie_once(seed: int, count: int, saved: Path) -> Counter[str]:
                     if problems:
                         raise AssertionError("an answer was shown that is none") from problems[0]
     finally:
-        commanding.execute = execute
+        command_runner.execute = execute
     return link.lies
 
 

@@ -20,6 +20,7 @@ from lstmtui.session import Session, saved_state
 from lstmtui.trace import Trace, Traces
 from lstmtui.trace.growth import LIVE_STATE
 from lstmtui.tui.command_line import PromptInput
+from lstmtui.tui.compat import is_ending
 from lstmtui.tui.difference import DifferenceApp
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen
@@ -67,7 +68,7 @@ class LstmtuiApp(DifferenceApp):
 
     async def on_event(self, event: Event) -> None:
         """A key may close the prompt: the next one waits until it has been taken. After the end none is."""
-        if self._exit and isinstance(event, (InputEvent, Paste)):
+        if is_ending(self) and isinstance(event, (InputEvent, Paste)):
             return  # there may be no screen that could take it
         typed = self.focused if isinstance(event, Key) and not event.is_forwarded else None
         await super().on_event(event)

@@ -32,19 +32,17 @@ class PromptInput(Input):
     what is typed ahead then happens in order.
     """
 
-    async def _on_key(self, event: Key) -> None:
-        keys = self.query_ancestor(CommandLine).keys
-        if event.character == SIGN and not self.value:
-            # The prompt may still be open under an answer when its key is pressed for the next line.
-            event.stop()
-            event.prevent_default()
-            return
-        if event.key not in keys:
-            await super()._on_key(event)
+    def on_key(self, event: Key) -> None:
+        """Act on the prompt's own keys; all others are Textual's."""
+        act = self.query_ancestor(CommandLine).keys.get(event.key)
+        # The prompt may still be open under an answer when its key is pressed for the next line.
+        is_sign = event.character == SIGN and not self.value
+        if act is None and not is_sign:
             return
         event.stop()
         event.prevent_default()
-        keys[event.key]()
+        if act is not None and not is_sign:
+            act()
 
     def validate_value(self, value: str) -> str:
         """What is pasted may hold what a terminal would act on."""

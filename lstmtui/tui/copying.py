@@ -19,6 +19,7 @@ from lstmtui.session.breakpoints import Breakpoint
 from lstmtui.session.watches import Watched
 from lstmtui.trace.edits import Edit
 from lstmtui.tui.clipboard import clipboard_sequence
+from lstmtui.tui.compat import write_to_terminal
 from lstmtui.view import NotReady
 
 Entry: TypeAlias = Watched | Edit | Breakpoint
@@ -39,9 +40,7 @@ def copied_value(app: App[None], session: Session, number: int | None, entry: En
         sequence = clipboard_sequence(text)
     except (UserError, NotReady) as error:
         return Outcome(False, str(error) or "the value is not here yet")
-    if app._driver is not None:
-        app._driver.write(sequence)
-        app._driver.flush()
+    write_to_terminal(app, sequence)
     first = text.partition("\n")[0]
     shown = first if len(first) <= _SHOWN else first[: _SHOWN - 3] + "..."
     return Outcome(True, printable(f"copied {what}: {shown}"))

@@ -13,15 +13,13 @@ from typing import NamedTuple, TypeAlias
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
-from rich.console import Console, RenderableType
-from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
-from textual.app import App
+from rich.console import Console
 from textual.driver import Driver
 from textual.events import Resize
 from textual.geometry import Size
-from textual.screen import Screen
 from textual.strip import Strip
 
+from lstmtui.tui.compat import ChopsUpdate, CompositorUpdate, LayoutUpdate, UpdatesApp
 from lstmtui.tui.pen import Ink, Pen, ink_of
 
 Character: TypeAlias = tuple[str, Ink]
@@ -165,7 +163,7 @@ class Difference(CompositorUpdate):
         return self._frame.encode(self._update, console)
 
 
-class DifferenceApp(App[None]):
+class DifferenceApp(UpdatesApp):
     """An app whose updates reach the terminal as differences."""
 
     def __init__(self, driver_class: type[Driver] | None = None, *, ansi_color: bool | None = None) -> None:
@@ -188,7 +186,6 @@ class DifferenceApp(App[None]):
             self.frame.forget()
         self.refresh(layout=True)
 
-    def _display(self, screen: Screen[object], renderable: RenderableType | CompositorUpdate | None) -> None:
-        if self.frame is not None and isinstance(renderable, CompositorUpdate) and not self.is_inline:
-            renderable = Difference(self.frame, renderable)
-        super()._display(screen, renderable)  # type: ignore[arg-type]
+    def outgoing(self, update: CompositorUpdate) -> CompositorUpdate:
+        """What changed."""
+        return update if self.frame is None else Difference(self.frame, update)

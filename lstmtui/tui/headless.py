@@ -13,7 +13,6 @@ from types import TracebackType
 os.environ.update(TEXTUAL_COLOR_SYSTEM="truecolor", TEXTUAL_ANIMATIONS="none")
 os.environ.pop("NO_COLOR", None)
 
-from textual._compositor import LayoutUpdate
 from textual.pilot import Pilot
 from textual.strip import Strip
 
@@ -21,6 +20,7 @@ from lstmtui.session import Command, Outcome, Session
 from lstmtui.session.execute import execute
 from lstmtui.session.verbs import VERBS
 from lstmtui.tui.app import LstmtuiApp
+from lstmtui.tui.compat import LayoutUpdate, whole_screen
 from lstmtui.tui.difference import Frame
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.start import Start
@@ -102,7 +102,7 @@ class HeadlessDebugger:
 
     async def _settle(self) -> LayoutUpdate:
         """Wait until everything that is under way has been drawn, and return the whole screen."""
-        shown, same, rounds = self._drawn(), 0, 0
+        shown, same, rounds = whole_screen(self._app), 0, 0
         latest = monotonic() + _LONGEST_WAIT
         while rounds < _MOST_ROUNDS:
             for _ in range(_TURNS):
@@ -112,17 +112,11 @@ class HeadlessDebugger:
             if self._screen.is_behind and monotonic() < latest:
                 continue
             rounds += 1
-            before, shown = shown, self._drawn()
+            before, shown = shown, whole_screen(self._app)
             same = same + 1 if _strips(shown) == _strips(before) else 0
             if same == _SAME_ROUNDS:
                 break
         return shown
-
-    def _drawn(self) -> LayoutUpdate:
-        app = self._app
-        update = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
-        assert isinstance(update, LayoutUpdate)
-        return update
 
 
 def _strips(update: LayoutUpdate) -> list[list[Strip]]:

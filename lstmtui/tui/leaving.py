@@ -20,6 +20,8 @@ from typing import Any
 
 from textual.app import App
 
+from lstmtui.tui.compat import event_loop
+
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 RESTORE = (
@@ -89,7 +91,7 @@ class _WayOut:
     def leave(self, status: int) -> None:
         """Ask the app to end, and see to it that the process does."""
         Thread(target=self._insist, args=(status,), daemon=True, name="terminal-leave").start()
-        loop = self._app._loop
+        loop = event_loop(self._app)
         if loop is not None:
             with suppress(RuntimeError):  # it has just been closed
                 loop.call_soon_threadsafe(self._app.exit, None, status)

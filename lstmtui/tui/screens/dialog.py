@@ -10,6 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.events import ScreenResume
 from textual.screen import ModalScreen
 
+from lstmtui.tui.compat import is_ending
+
 Result = TypeVar("Result")
 
 
@@ -31,7 +33,7 @@ class Dialog(ModalScreen[Result]):
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
         """Leave with a result; without effect after the first time, and where the app is ending."""
-        if self._is_left or self.app._exit:
+        if self._is_left or is_ending(self.app):
             return AwaitComplete()
         self._is_left, self._result = True, result
         return super().dismiss(result) if self.is_active else AwaitComplete()

@@ -111,7 +111,7 @@ def wrap(spans: Sequence[tuple[str, str]], width: int, look: Look) -> list[Spans
     lines: list[list[tuple[str, str]]] = [[]]
     room = width
     for group in groups:
-        if _size(group) > room and lines[-1]:
+        if _cells(group) > room and lines[-1]:
             group = [(group[0][0].lstrip(" "), group[0][1]), *group[1:]]
             lines.append([(indent, "sign")] if indent else [])
             room = width - len(indent)
@@ -140,7 +140,7 @@ def _groups(spans: Sequence[tuple[str, str]], look: Look) -> list[list[tuple[str
     return groups
 
 
-def _size(group: Sequence[tuple[str, str]]) -> int:
+def _cells(group: Sequence[tuple[str, str]]) -> int:
     return sum(cell_len(text) for text, _ in group)
 
 
