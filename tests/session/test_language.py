@@ -3,70 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from sentences import SENTENCES
 from synthetic import synthetic
 
 from lstmtui.expressions import compile_expression
 from lstmtui.session import Session
 from lstmtui.session.completion import complete
-from lstmtui.session.language import Change, Command, ScriptError
+from lstmtui.session.language import Command, ScriptError
 from lstmtui.session.parse import parse_line, parse_script
 from lstmtui.session.verbs import ALIASES, VERBS
 from lstmtui.trace import Traces
 
 E = compile_expression
-
-SENTENCES: dict[str, tuple[object, ...]] = {
-    "step": (1,),
-    "step 12": (12,),
-    "back": (1,),
-    "back 3": (3,),
-    "goto 7": (7,),
-    "goto -1": (-1,),
-    "first": (),
-    "last": (),
-    "into": (),
-    "out": (),
-    "layer 1": (1,),
-    "direction forward": ("forward",),
-    "direction backward": ("backward",),
-    "batch 2": (2,),
-    "unit 5": (5,),
-    "model LSTM with gap 100": ("LSTM with gap 100",),
-    "break when min(f) < 0.1": ("when", E("min(f) < 0.1"), None),
-    "break when 0 < c[3] <= 1 note the note closes": ("when", E("0 < c[3] <= 1"), "the note closes"),
-    "break at 37": ("at", 37),
-    "breaks": (),
-    "delete 1": (1,),
-    "enable 2": (2,),
-    "disable 3": (3,),
-    "continue": (),
-    "rcontinue": (),
-    "first-bad": ("forward",),
-    "first-bad backward": ("backward",),
-    "diagnose": (),
-    "watch norm(dh)": (E("norm(dh)"),),
-    "unwatch 1": (1,),
-    "print c": (E("c"),),
-    "set f[3] = 1.0 from 12 to 40": (Change("f", 3, 1.0, 12, 40),),
-    "set x[0] = 0 from 5 to 5": (Change("x", 0, 0.0, 5, 5),),
-    "set h[-1]=-2.5e-3 from 4": (Change("h", -1, -0.0025, 4, None),),
-    "set f_pre [ 2 ] = inf": (Change("f_pre", 2, float("inf"), None, None),),
-    "set f = 1": (Change("f", None, 1.0, None, None),),
-    "unset": (None,),
-    "unset 2": (2,),
-    "reset": (),
-    "loss at 9": (9, None),
-    "loss at 9 unit 4": (9, 4),
-    "compare GRU": ("GRU",),
-    "compare runs/before.trace": ("runs/before.trace",),
-    "compare none": (None,),
-    "note Now watch the forget gate.": ("Now watch the forget gate.",),
-    "pause 1.5": (1.5,),
-    "expect norm(c) < norm(prev(c))": (E("norm(c) < norm(prev(c))"),),
-    "screenshot my picture.svg": ("my picture.svg",),
-    "export run.npz": ("run.npz",),
-    "quit": (),
-}
 
 
 def parsed(text: str) -> Command:

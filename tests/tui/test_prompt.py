@@ -10,6 +10,7 @@ import pytest
 import torch
 from keyboard import press, send, settle, type_text
 from oracles.recurrents import noise, random_recurrent
+from sentences import SENTENCES
 from synthetic import synthetic
 from terminal import visible
 from textual.events import Paste
@@ -242,7 +243,7 @@ async def test_hostile_text_at_the_prompt_is_shown_and_never_obeyed(
 
 
 PAIR = (("a", "lstm"), ("b", "gru"))
-SENTENCES = """
+LINES = """
 step; step 3; back; back 2; goto 5; goto -1; goto 99; first; last; last; step; into; goto 2; into; out; out
 layer 0; layer 7; direction forward; direction backward; batch 0; batch 3; unit 2; unit -9; unit 99
 model b; model none; model a
@@ -273,9 +274,11 @@ async def test_every_sentence_at_the_prompt_says_what_a_session_says(
     )
     fresh = Session(traces, RerunEngine())
     seen = set()
+    lines = [line.strip() for line in LINES if line.strip()]
+    verbs = {"quit", *(line.split()[0] for line in lines)}
     async with debugger(Start(traces=traces, engine=RerunEngine()), (80, 24)) as pilot:
         screen = debugging(pilot)
-        for sentence in filter(None, map(str.strip, SENTENCES)):
+        for sentence in (*lines, *(other for other in SENTENCES if other.split()[0] not in verbs)):
             screen.message = None
             await type_text(pilot, f":{sentence}\n")
             async with asyncio.timeout(60):
