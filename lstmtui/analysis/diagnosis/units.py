@@ -51,8 +51,8 @@ def memory_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdic
     unread = _unread(trace, *place)
     if unread is not None:
         yield unread
-    if keeping is not None and not keeping.is_average:
-        yield _drift(trace, *place)
+    for state in (s for s, keeping in cell.keeping.items() if not keeping.is_average):
+        yield _drift(trace, *place, state)
     for quantity in (q for q in cell.squashed if cell.range(q) == RANGES["relu"]):
         dead = np.flatnonzero(largest_of(trace, *place, [quantity], np.positive) == 0)
         bad = f"{quantity} is always 0 in"
@@ -91,8 +91,7 @@ def _unread(trace: Trace, layer: int, direction: str) -> Verdict | None:
     return _of_units("unread", trace, layer, direction, output, units, bad, "every unit is read")
 
 
-def _drift(trace: Trace, layer: int, direction: str) -> Verdict:
-    state = trace.cell(layer).memory
+def _drift(trace: Trace, layer: int, direction: str, state: str) -> Verdict:
     growth = _Growth(trace, layer, direction, state)
     flat = growth.late > TANH_FLAT
     units = np.flatnonzero(flat & (growth.late > GREW * growth.early) & (growth.slope > 0))
