@@ -69,7 +69,7 @@ def _run(argv: list[str]) -> int:
     if name.startswith("-") and name.partition("=")[0] not in ("-h", "--help", "--version", COMPLETION):
         return _run_verb("open", argv)
     if not name.startswith("-"):
-        from lstmtui.scenario.problem import closest
+        from lstmtui.closest import closest
 
         meant = closest(name, VERBS) or ("open " + name if name.endswith(".toml") else "")
         _overview().error(f"there is no verb {name}" + (f"; did you mean lstmtui {meant}?" if meant else ""))

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lstmtui.commands.remote import add_remote_arguments, is_remote, open_request, remote_client
-from lstmtui.commands.run_arguments import add_run_arguments
+from lstmtui.commands.run_arguments import add_run_arguments, record_scenario, trace_or_scenario
 from lstmtui.errors import UserError
-from lstmtui.libraries import load_library
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def _session(arguments: argparse.Namespace) -> Iterator[Session]:
 def _names(text: str) -> set[str]:
     """The verdicts that `--fail-on` names."""
     from lstmtui.analysis.diagnosis import NAMES
-    from lstmtui.scenario.problem import closest
+    from lstmtui.closest import closest
 
     names = {name.strip() for name in text.split(",")} - {""}
     unknown = sorted(names - NAMES.keys())
@@ -94,23 +93,10 @@ def _names(text: str) -> set[str]:
 
 def _traces(arguments: argparse.Namespace) -> Trace | dict[str, Trace]:
     """A saved trace, or a scenario that is run now."""
-    from lstmtui.scenario import find_scenario, load_scenario
+    from lstmtui.scenario import Scenario
 
-    path = find_scenario(arguments.target)
-    if path.is_dir():
-        from lstmtui.trace import load
-
-        return load(path)
-    scenario = load_scenario(path, arguments.trust)
-    load_library("torch")
-    from lstmtui.capture.run import run as run_scenario
-    from lstmtui.commands.progress import ProgressLine
-
-    progress = ProgressLine()
-    try:
-        return run_scenario(scenario, arguments.device, arguments.dtype, progress, arguments.trust)
-    finally:
-        progress.clear()
+    target = trace_or_scenario(arguments)
+    return record_scenario(target, arguments) if isinstance(target, Scenario) else target
 
 
 def _json_lines(model: str, verdicts: tuple[Verdict, ...]) -> list[str]:

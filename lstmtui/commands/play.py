@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from lstmtui.commands.remote import add_remote_arguments, is_remote, open_request, remote_client
-from lstmtui.commands.run_arguments import add_run_arguments
+from lstmtui.commands.run_arguments import add_run_arguments, record_scenario, trace_or_scenario
 from lstmtui.errors import UserError
-from lstmtui.libraries import load_library
 
 if TYPE_CHECKING:
     from lstmtui.playback import OutputFolder, Played, Screen, Script
@@ -47,26 +46,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Status 0; 1 where an `expect` did not hold; 2 for a bad script, or a command that was refused."""
     from lstmtui.playback import OutputFolder
-    from lstmtui.scenario import find_scenario
+    from lstmtui.scenario import Scenario
 
     folder = OutputFolder(arguments.out)
     if arguments.cast is not None and not Path(arguments.cast).absolute().parent.is_dir():
         raise UserError(f"{arguments.cast}: there is no such folder to record in")
     if is_remote(arguments.target):
         return _run_remote(arguments, folder)
-    path = find_scenario(arguments.target)
-    if path.is_dir():
-        from lstmtui.trace import load
-
-        traces = load(path)
-        script = _script_of(arguments) or _of_traces(traces, arguments.target)
-        return _play(arguments, traces, script, script.parse(), folder)
-    from lstmtui.scenario import load_scenario
-
-    scenario = load_scenario(path, arguments.trust)
-    script = _script_of(arguments) or _of_scenario(scenario, arguments.target)
-    commands = script.parse()
-    return _play(arguments, _record(scenario, arguments), script, commands, folder)
+    target = trace_or_scenario(arguments)
+    if isinstance(target, Scenario):
+        script = _script_of(arguments) or _of_scenario(target, arguments.target)
+        commands = script.parse()
+        return _play(arguments, record_scenario(target, arguments), script, commands, folder)
+    script = _script_of(arguments) or _of_traces(target, arguments.target)
+    return _play(arguments, target, script, script.parse(), folder)
 
 
 def _run_remote(arguments: argparse.Namespace, folder: OutputFolder) -> int:
@@ -131,18 +124,6 @@ def _of_traces(traces: Trace | Traces, target: str) -> Script:
 
 def _nothing_to_play(target: str, what: str) -> UserError:
     return UserError(f"{target}: there is nothing to play: it has no {what}; give one with --script FILE")
-
-
-def _record(scenario: Scenario, arguments: argparse.Namespace) -> Traces:
-    load_library("torch")
-    from lstmtui.capture.run import run as run_scenario
-    from lstmtui.commands.progress import ProgressLine
-
-    progress = ProgressLine()
-    try:
-        return run_scenario(scenario, arguments.device, arguments.dtype, progress, arguments.trust)
-    finally:
-        progress.clear()
 
 
 def _play(

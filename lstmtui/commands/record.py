@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 
 from lstmtui.cells.notation import plain
-from lstmtui.commands.progress import ProgressLine
-from lstmtui.commands.run_arguments import add_run_arguments
-from lstmtui.libraries import load_library
+from lstmtui.commands.run_arguments import add_run_arguments, record_scenario
 from lstmtui.printable import printable
 
 SUMMARY = "run a scenario and save its trace"
@@ -28,13 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     from lstmtui.scenario import find_scenario, load_scenario
 
     scenario = load_scenario(find_scenario(arguments.scenario), arguments.trust)
-    load_library("torch")
-    from lstmtui.capture.run import run as run_scenario
-
-    report = ProgressLine()
-    place = (arguments.device, arguments.dtype)
-    traces = run_scenario(scenario, *place, report, arguments.trust, arguments.output)
-    report.clear()
+    traces = record_scenario(scenario, arguments, arguments.output)
     for name, trace in traces.items():
         parity = "none" if trace.parity is None else f"{trace.parity:.1e}"
         numbers = f", {trace.header.numbers}" if trace.header.precision else ""

@@ -1,8 +1,16 @@
-"""The arguments of every verb that runs models."""
+"""What the verbs that run models have in common: their arguments, their target, and its recording."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lstmtui.libraries import load_library
+
+if TYPE_CHECKING:
+    from lstmtui.scenario import Scenario
+    from lstmtui.trace import Trace, Traces
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,3 +22,34 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust", action="store_true", help="run the Python code that the scenario names (factory = …)"
     )
+
+
+def trace_or_scenario(arguments: argparse.Namespace) -> Trace | Traces | Scenario:
+    """The target: a saved trace, or a scenario that has not run yet.
+
+    Raises:
+        UserError: it is neither, or has problems.
+    """
+    from lstmtui.scenario import find_scenario, load_scenario
+
+    path = find_scenario(arguments.target)
+    if path.is_dir():
+        from lstmtui.trace import load
+
+        return load(path)
+    return load_scenario(path, arguments.trust)
+
+
+def record_scenario(
+    scenario: Scenario, arguments: argparse.Namespace, output: str | Path | None = None
+) -> Traces:
+    """Run a scenario with progress on stderr; `output`: the trace is written there as it goes."""
+    load_library("torch")
+    from lstmtui.capture.run import run
+    from lstmtui.commands.progress import ProgressLine
+
+    progress = ProgressLine()
+    try:
+        return run(scenario, arguments.device, arguments.dtype, progress, arguments.trust, output)
+    finally:
+        progress.clear()

@@ -19,13 +19,7 @@ from lstmtui.expressions.nodes import (
     is_vector,
 )
 from lstmtui.expressions.screening import screen
-from lstmtui.expressions.vocabulary import (
-    ELEMENTWISE,
-    FUNCTIONS,
-    REDUCTIONS,
-    SCALARS,
-    quantity_names,
-)
+from lstmtui.expressions.vocabulary import ELEMENTWISE, FUNCTIONS, REDUCTIONS, SCALARS, quantity_names
 
 MOST_NODES = 500
 DEEPEST = 100

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lstmtui.closest import closest
 from lstmtui.expressions.error import ExpressionError
-from lstmtui.expressions.vocabulary import CONNECTIVES, FUNCTIONS, nearest, quantity_names, words
+from lstmtui.expressions.vocabulary import CONNECTIVES, FUNCTIONS, quantity_names, words
 
 LONGEST_TEXT = 2_000
 MOST_TOKENS = 1_000
@@ -126,7 +127,7 @@ def _check_word(token: Token, before: Token | None) -> None:
         meant = f"{before.text}*{word}" if word in words() - set(CONNECTIVES) else ""
         raise ExpressionError(f"{before.text}{word[:40]} is not a number", before.column, meant)
     if word not in words():
-        meant = _WORDS.get(word, nearest(word, words()))
+        meant = _WORDS.get(word, closest(word, words()))
         raise ExpressionError(f"{word[:40]} is neither a quantity nor a function", token.column, meant)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import lru_cache
 
 from lstmtui.cells import CELLS, Cell
@@ -44,9 +42,3 @@ def words() -> frozenset[str]:
 @lru_cache(maxsize=4)
 def _words_with(quantities: tuple[str, ...]) -> frozenset[str]:
     return frozenset((*quantities, *SCALARS, *FUNCTIONS, *CONNECTIVES))
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """The known word that comes nearest to `word`; empty where none is near."""
-    matches = get_close_matches(word[:40], sorted(words), n=1, cutoff=0.6)
-    return matches[0] if matches else ""

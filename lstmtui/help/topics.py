@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from importlib.resources import files
+
+from lstmtui.closest import closest
 
 TOPICS: dict[str, str] = {
     "commands": "the command line, its options and exit status",
@@ -37,7 +38,7 @@ def closest_topic(word: str) -> str:
     """The topic that a word is a misspelling of, or that has a line about it; empty where there is none."""
     if len(word) > LONGEST_WORD:
         return ""
-    near = difflib.get_close_matches(word.lower(), TOPICS, n=1, cutoff=0.7)
+    near = closest(word, TOPICS, cutoff=0.7)
     line = re.compile(rf"^\| `{re.escape(word)}(?!\w)", re.MULTILINE)
     described = (topic for topic in TOPICS if line.search(topic_text(topic)))
-    return near[0] if near else next(described, "")
+    return near or next(described, "")

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
+from lstmtui.atomic_write import Write, write_atomically
 from lstmtui.errors import UserError
 from lstmtui.playback.file_names import name_problem
 from lstmtui.printable import printable
-
-Write = Callable[[BinaryIO], object]
 
 
 class OutputFolder:
@@ -55,7 +50,7 @@ class OutputFolder:
             if not self._replaces and target not in self._written and os.path.lexists(target):
                 raise UserError(f"{name}: is there already; with --out DIR files of DIR are replaced")
             target.parent.mkdir(parents=True, exist_ok=True)
-            _replace(target, write)
+            write_atomically(target, write)
         except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
             raise _unwritable(name, error) from None
         self._written.add(target)
@@ -73,23 +68,11 @@ def replace_file(path: str | Path, write: Write) -> None:
             with target.open("wb") as file:
                 write(file)
         else:
-            _replace(target, write)
+            write_atomically(target, write)
     except BrokenPipeError:
         raise
     except (OSError, RuntimeError) as error:
         raise _unwritable(str(path), error) from None
-
-
-def _replace(target: Path, write: Write) -> None:
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.new")
-    try:
-        with draft.open("xb") as file:
-            write(file)
-        draft.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            draft.unlink()
-        raise
 
 
 def _unwritable(name: str, error: Exception) -> UserError:

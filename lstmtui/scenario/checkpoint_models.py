@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lstmtui.closest import closest
 from lstmtui.models.checkpoint_names import plain_path
 from lstmtui.scenario.checkpoints import Checkpoint
 from lstmtui.scenario.embedding_and_head import EmbeddingAndHead, named_around
 from lstmtui.scenario.file_model_reader import FileModelReader
-from lstmtui.scenario.problem import closest, one_of, shown
+from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.report import DataError
 from lstmtui.scenario.scenario import ModelSpec
 

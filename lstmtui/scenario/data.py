@@ -6,9 +6,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstmtui.closest import closest
 from lstmtui.scenario.delimited import read_delimited
 from lstmtui.scenario.numpy_files import choose, read_npy, read_npz
-from lstmtui.scenario.problem import closest, one_of, short, shown
+from lstmtui.scenario.problem import one_of, short, shown
 from lstmtui.scenario.report import DataError
 from lstmtui.scenario.schema import MAX_DATA
 from lstmtui.scenario.tensors import TensorFile

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstmtui.closest import closest
 from lstmtui.printable import printable
 from lstmtui.scenario.files import LONGEST_LINE, TEXT_LIMIT, open_file
-from lstmtui.scenario.problem import Problem, closest, one_of, short, shown
+from lstmtui.scenario.problem import Problem, one_of, short, shown
 from lstmtui.scenario.report import DataError
 from lstmtui.scenario.schema import MAX_DATA
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lstmtui.closest import closest
 from lstmtui.models.checkpoint_names import plain_path
 from lstmtui.scenario.checkpoints import Checkpoint
 from lstmtui.scenario.lines import Location
-from lstmtui.scenario.problem import closest, counted, one_of, short, shown
+from lstmtui.scenario.problem import counted, one_of, short, shown
 from lstmtui.scenario.report import Report
 from lstmtui.scenario.scenario import Input
 

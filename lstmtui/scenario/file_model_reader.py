@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lstmtui.arrays import Array
 from lstmtui.cells.layout import Layout
+from lstmtui.closest import closest
 from lstmtui.scenario.initial_states import read_initial
 from lstmtui.scenario.model_reader import Context, ModelReader
 from lstmtui.scenario.parameters import count
-from lstmtui.scenario.problem import closest, counted, short, shown
+from lstmtui.scenario.problem import counted, short, shown
 from lstmtui.scenario.schema import MAX_ELEMENTS, FileModelTable
 from lstmtui.scenario.validation import validate
 

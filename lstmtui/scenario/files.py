@@ -7,8 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from lstmtui.closest import closest
 from lstmtui.printable import printable
-from lstmtui.scenario.problem import closest, short
+from lstmtui.scenario.problem import short
 from lstmtui.scenario.report import DataError
 
 TEXT_LIMIT = 512 << 20

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lstmtui.closest import closest
 from lstmtui.scenario.data import file_kind
 from lstmtui.scenario.lines import Location
 from lstmtui.scenario.nested_lists import to_array
-from lstmtui.scenario.problem import closest, one_of, shown
+from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.tensors import FLOATS, TensorFile
 

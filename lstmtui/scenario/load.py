@@ -7,9 +7,10 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstmtui.closest import closest
 from lstmtui.printable import printable
 from lstmtui.scenario.files import read_text
-from lstmtui.scenario.problem import Problem, ScenarioError, closest, shown
+from lstmtui.scenario.problem import Problem, ScenarioError, shown
 from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.scenario import FactorySpec, RunSpec, Scenario
 

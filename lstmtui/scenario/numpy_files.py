@@ -8,8 +8,9 @@ import zipfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from lstmtui.closest import closest
 from lstmtui.scenario.files import open_file
-from lstmtui.scenario.problem import closest, counted, one_of, short, shown
+from lstmtui.scenario.problem import counted, one_of, short, shown
 from lstmtui.scenario.report import DataError
 from lstmtui.scenario.schema import MAX_DATA
 

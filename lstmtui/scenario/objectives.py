@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from lstmtui.arrays import Array
+from lstmtui.closest import closest
 from lstmtui.scenario.inputs import Source
-from lstmtui.scenario.problem import closest, one_of, shown
+from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.report import Report
 from lstmtui.scenario.scenario import Input, ModelSpec, Objective
 from lstmtui.scenario.schema import ObjectiveTable

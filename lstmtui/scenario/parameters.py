@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lstmtui.cells import CELLS
+from lstmtui.closest import closest
 from lstmtui.scenario.lines import Location
 from lstmtui.scenario.nested_lists import to_array
-from lstmtui.scenario.problem import closest, counted, one_of, short, shown
+from lstmtui.scenario.problem import counted, one_of, short, shown
 from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.tensors import FLOATS, TensorFile
 

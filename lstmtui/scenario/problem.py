@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,15 +39,6 @@ class ScenarioError(UserError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
-
-
-def closest(word: str, words: Iterable[str]) -> str:
-    """The one of `words` that `word` is probably a misspelling of, or an empty string."""
-    if len(word) > SHOWN:
-        return ""
-    by_folded = {option.lower().replace("-", "_"): option for option in words}
-    matches = difflib.get_close_matches(word.lower().replace("-", "_"), by_folded, n=1, cutoff=0.6)
-    return by_folded[matches[0]] if matches else ""
 
 
 def one_of(words: Iterable[str]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lstmtui.scenario.problem import closest, one_of, shown
+from lstmtui.closest import closest
+from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.report import Report
 from lstmtui.scenario.schema import MAX_BATCH, MAX_SEED
 from lstmtui.scenario.tasks import MAX_TIMESTEPS, TASKS, Option, TaskData, make_task, misfit

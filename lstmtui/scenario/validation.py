@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from lstmtui.closest import closest
 from lstmtui.scenario.lines import Location
-from lstmtui.scenario.problem import closest, one_of, shown
+from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.report import Report
 from lstmtui.scenario.schema import Table
 

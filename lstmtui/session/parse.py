@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lstmtui.closest import closest
 from lstmtui.session.language.command import Command
-from lstmtui.session.language.problem import ScriptError, ScriptProblem, closest, shown
+from lstmtui.session.language.problem import ScriptError, ScriptProblem, shown
 from lstmtui.session.language.reader import Reader
 from lstmtui.session.verbs import ALIASES, OTHER_NAMES, VERBS
 

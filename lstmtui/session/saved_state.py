@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lstmtui.atomic_write import write_atomically
 from lstmtui.errors import UserError
 from lstmtui.expressions import Expression, compile_expression
 from lstmtui.printable import printable
 from lstmtui.session.breakpoints import MOST_BREAKPOINTS, Breakpoint
 from lstmtui.session.session import Session
 from lstmtui.session.watches import MOST_WATCHES
+from lstmtui.state_directory import state_directory
 
 SCHEMA = 1
 """The version of the file; another one is left alone."""
@@ -71,7 +71,7 @@ def save(session: Session, scenario: str | Path) -> bool:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.path.lexists(path) and _read(path, name) is None:
             path.replace(path.with_suffix(".damaged"))
-        _replace(path, text)
+        write_atomically(path, lambda file: file.write(text.encode("ascii")), mode=0o600)
     except OSError:
         return False
     return True
@@ -79,14 +79,8 @@ def save(session: Session, scenario: str | Path) -> bool:
 
 def state_file(scenario: str | Path) -> Path:
     """Where the breakpoints and watches of a scenario are kept."""
-    directory = os.environ.get("LSTMTUI_STATE_DIR")
-    if directory:
-        folder = Path(directory)
-    else:
-        from platformdirs import user_state_path
-
-        folder = user_state_path("lstmtui")
-    return folder / "sessions" / f"{hashlib.sha256(os.fsencode(_name(scenario))).hexdigest()[:32]}.json"
+    key = hashlib.sha256(os.fsencode(_name(scenario))).hexdigest()[:32]
+    return state_directory() / "sessions" / f"{key}.json"
 
 
 def _name(scenario: str | Path) -> str:
@@ -144,16 +138,3 @@ def _expression(text: Any) -> Expression:
     if not isinstance(text, str):
         raise ValueError("not an expression")
     return compile_expression(text)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a whole file or leave the old one."""
-    handle, made = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".new")
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(text)
-        os.replace(made, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(made)
-        raise

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
+from lstmtui.closest import closest
 from lstmtui.errors import UserError
 from lstmtui.session.language.command import Change
 from lstmtui.trace import Trace
@@ -74,8 +73,8 @@ def _check_quantity(name: str, trace: Trace, cursor: Cursor) -> None:
         return
     if name.startswith("d") and name[1:] in settable:
         raise UserError(f"{name} is a derivative; only what the cell computes can be set")
-    near = get_close_matches(name, settable, 1)
-    meant = f"; did you mean {near[0]}?" if near else ""
+    near = closest(name, settable)
+    meant = f"; did you mean {near}?" if near else ""
     raise UserError(f"{name}: the cell {cell.name} has {', '.join(settable[:-1])}{meant}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from contextlib import suppress
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstmtui.atomic_write import write_atomically
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.trace.claim import CLAIM
@@ -42,12 +42,9 @@ def write_manifest(file: Path, data: str, models: list[dict[str, Any]], *, sever
         "data": data,
         "models": models,
     }
+    text = json.dumps(manifest, indent=1, ensure_ascii=True).encode("ascii")
     draft = file.with_name(file.name + ".new")
-    with draft.open("w", encoding="utf-8") as stream:
-        stream.write(json.dumps(manifest, indent=1, ensure_ascii=True))
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(file)
+    write_atomically(file, lambda stream: stream.write(text), draft=draft, durable=True)
 
 
 def header_entry(header: Header) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def test_a_refused_command_is_status_2_and_ends_it(
 def test_a_bad_script_is_status_2_and_nothing_is_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lstmtui.commands.play._record", lambda *_: pytest.fail("it was run"))
+    monkeypatch.setattr("lstmtui.commands.play.record_scenario", lambda *_: pytest.fail("it was run"))
     (tmp_path / "a.toml").write_text(SCENARIO.replace("step", "stpe").replace("t == 1", "tt == 1"))
     assert main(["play", str(tmp_path / "a.toml")]) == 2
     output = capsys.readouterr()

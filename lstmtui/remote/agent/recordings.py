@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from lstmtui.errors import UserError
 from lstmtui.remote.wire.messages import SESSION_DIGITS, Open
+from lstmtui.state_directory import state_directory
 from lstmtui.trace import Trace, Traces, is_trace, load
+from lstmtui.trace.file_lock import lock
 
 OLDEST = 2 * 24 * 3600
 """Seconds after which what nobody came back for is removed."""
@@ -60,8 +60,8 @@ class Recordings:
         file = self.file(target)
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with (self.folder / _LOCK).open("wb") as lock:
-                while not _locked(lock):
+            with (self.folder / _LOCK).open("wb") as stream:
+                while lock(stream.fileno()) is False:
                     waiting()
                     time.sleep(_LOOK_AGAIN)
                 if not is_trace(file):
@@ -80,26 +80,10 @@ def remove_leftovers() -> None:
     with suppress(OSError):
         for folder in _root().iterdir():
             if _NAME.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > OLDEST:
-                with (folder / _LOCK).open("wb") as lock:
-                    if _locked(lock):
+                with (folder / _LOCK).open("wb") as stream:
+                    if lock(stream.fileno()):
                         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _locked(lock: BinaryIO) -> bool:
-    """Whether this process has the lock now; it goes with the process."""
-    import fcntl
-
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _root() -> Path:
-    directory = os.environ.get("LSTMTUI_STATE_DIR")
-    if directory:
-        return Path(directory) / "recordings"
-    from platformdirs import user_state_path
-
-    return user_state_path("lstmtui") / "recordings"
+    return state_directory() / "recordings"

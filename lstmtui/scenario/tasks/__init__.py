@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from lstmtui.closest import closest
 from lstmtui.errors import UserError
-from lstmtui.scenario.problem import closest, one_of, shown
+from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.tasks.adding import ADDING
 from lstmtui.scenario.tasks.brackets import BRACKETS
 from lstmtui.scenario.tasks.copy import COPY

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from lstmtui.closest import closest
 from lstmtui.expressions import quantity_names
 from lstmtui.session.language.command import Change
-from lstmtui.session.language.problem import closest, shown
+from lstmtui.session.language.problem import shown
 from lstmtui.session.language.reader import Reader
 
 Arguments = tuple[Any, ...]

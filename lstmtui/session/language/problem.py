@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lstmtui.errors import UserError
@@ -45,12 +44,6 @@ class ScriptError(UserError):
     def __init__(self, problems: Sequence[ScriptProblem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
-
-
-def closest(word: str, words: Iterable[str]) -> str:
-    """The one of `words` that `word` is probably a misspelling of, or an empty string."""
-    matches = difflib.get_close_matches(word.lower()[:SHOWN], list(words), n=1, cutoff=0.6)
-    return matches[0] if matches else ""
 
 
 def shown(word: str) -> str:

@@ -6,9 +6,10 @@ import math
 import re
 from typing import NoReturn
 
+from lstmtui.closest import closest
 from lstmtui.expressions import Expression, ExpressionError, compile_expression
 from lstmtui.printable import printable
-from lstmtui.session.language.problem import SHOWN, ScriptError, ScriptProblem, closest, shown
+from lstmtui.session.language.problem import SHOWN, ScriptError, ScriptProblem, shown
 
 LONGEST_LINE = 10_000
 LARGEST = 10**15

@@ -17,13 +17,13 @@ from remote.pairs import AgentLink, ModelRunner, ProgramConnector, connected
 
 from lstmtui.analysis.windows import vector
 from lstmtui.errors import Cancelled, UserError
-from lstmtui.remote.agent import recordings
 from lstmtui.remote.agent.agent import Agent
 from lstmtui.remote.agent.recordings import Recordings, remove_leftovers
 from lstmtui.remote.agent.request_queue import RequestQueue
 from lstmtui.remote.client.client import Client
 from lstmtui.remote.wire.messages import Ask, Open, Poll
 from lstmtui.session import Session
+from lstmtui.trace import file_lock
 
 AGENT = [sys.executable, "-m", "lstmtui", "agent"]
 
@@ -172,7 +172,7 @@ def test_what_sessions_of_days_ago_left_is_removed_and_nothing_else(
         os.utime(root / name, (old, old))
     with (root / ("2" * 32) / "lock").open("wb") as lock:
         os.utime(root / ("2" * 32), (0, 0))
-        assert recordings._locked(lock)
+        assert file_lock.lock(lock.fileno())
         remove_leftovers()
     assert sorted(path.name for path in root.iterdir()) == ["1" * 32, "2" * 32, "not-ours"]
 
