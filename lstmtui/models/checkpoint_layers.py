@@ -12,10 +12,8 @@ from lstmtui.models.found_layer import FoundLayer
 
 MOST_LAYERS = 64
 
-_PARAMETER = re.compile(
-    r"(?:(?P<path>.*)\.)?(?P<base>weight_(?:ih|hh|hr|c[ifo])|bias_(?:ih|hh))(?P<end>(?:_l\d{1,4}(?:_reverse)?)?)",
-    re.DOTALL,
-)
+_STOCK = frozenset(("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"))
+"""What PyTorch's own modules have; by what a module has besides, cells are told apart."""
 _COMPUTED = re.compile(
     r"(?:(?P<path>.*)\.)?(?:parametrizations\.(?P<new>(?:weight|bias)_[ih]h(?:_l\d{1,4})?(?:_reverse)?)\.original\d*"
     r"|(?P<old>(?:weight|bias)_[ih]h(?:_l\d{1,4})?(?:_reverse)?)_(?:g|v|orig|raw|mask))",
@@ -33,18 +31,21 @@ def find_layers(
 ) -> tuple[FoundLayer, ...]:
     """Every recurrent module of a checkpoint, in the order of its tensors.
 
-    A module is recognised by its `weight_hh`: of `nn.LSTM`, `nn.GRU`, `nn.RNN` (`weight_hh_l0` …), of their
-    Cells (`weight_hh`) and of `lstmtui.Recurrent`. Three blocks of rows are a GRU's, four an LSTM's, one a
-    plain RNN's, whose tanh or relu no checkpoint tells.
+    A module is recognised by its `weight_hh`, or by `weight_ih` where there are cells without it: of
+    `nn.LSTM`, `nn.GRU`, `nn.RNN` (`weight_hh_l0` …), of their Cells (`weight_hh`) and of
+    `lstmtui.Recurrent`. Three blocks of rows are a GRU's, four an LSTM's, one a plain RNN's, whose tanh or
+    relu no checkpoint tells.
 
     Args:
         shapes: of every tensor by name, without wrappers'.
         containers: the keys of the dicts around each tensor; left out: all are in one state dict.
     """
+    matrices = ("weight_hh", "weight_ih") if _without_r() else "weight_hh"
+    parameter = _pattern(tuple(CELLS.values()))
     modules: dict[str, dict[str, str]] = {}
     computed: dict[str, str] = {}
     for name in shapes:
-        if match := _PARAMETER.fullmatch(name):
+        if match := parameter.fullmatch(name):
             own = modules.setdefault(match["path"] or "", {})
             own.setdefault(match["base"] + (match["end"] or "_l0"), name)
         elif match := _COMPUTED.fullmatch(name):
@@ -55,7 +56,7 @@ def find_layers(
         own = modules.get(path, {})
         if path in computed:
             layers.append(FoundLayer(path, None, _reparametrized(computed[path])))
-        elif any(name.startswith("weight_hh") for name in own):
+        elif any(name.startswith(matrices) for name in own):
             layout, wrong, cells = _sizes(tuple((name, shapes[full]) for name, full in own.items()))
             layers.append(FoundLayer(path, layout, wrong, own, cells, tuple(beside.get(path, ()))))
     return tuple(layers)
@@ -90,7 +91,9 @@ def _sizes(parameters: tuple[tuple[str, tuple[int, ...]], ...]) -> tuple[Layout 
         parameters: the names of a layout, and shapes.
     """
     shapes = dict(parameters)
-    if "weight_hh_l0" not in shapes or "weight_ih_l0" not in shapes:
+    names = frozenset(re.sub(r"_l\d+(_reverse)?$", "", name) for name in shapes)
+    is_recurrent = "weight_hh" in names or not _without_r()
+    if "weight_ih_l0" not in shapes or (is_recurrent and "weight_hh_l0" not in shapes):
         absent = "weight_ih_l0" if "weight_hh_l0" in shapes else "weight_hh_l0"
         return None, f"{absent} is missing", ()
     matrices = [shape for name, shape in shapes.items() if name.startswith(("weight_ih", "weight_h"))]
@@ -99,12 +102,14 @@ def _sizes(parameters: tuple[tuple[str, tuple[int, ...]], ...]) -> tuple[Layout 
     highest = max(int(number) for name in shapes for number in re.findall(r"_l(\d+)", name))
     if highest >= MOST_LAYERS:
         return None, f"it has a layer {highest}, at most {MOST_LAYERS} layers are read", ()
-    rows, columns = shapes["weight_hh_l0"]
+    matrix = "weight_hh" if is_recurrent else "weight_ih"
+    rows, columns = shapes[matrix + "_l0"]
     projected = "weight_hr_l0" in shapes
-    hidden = shapes["weight_hr_l0"][1] if projected else columns
-    cells = _cells(rows // hidden if rows % hidden == 0 else 0, shapes)
+    hidden = shapes["weight_hr_l0"][1] if projected else columns if is_recurrent else None
+    cells = _cells(matrix, rows, hidden, names)
     if not cells:
-        return None, f"weight_hh_l0 {_said((rows, columns))} is that of no cell", ()
+        return None, f"{matrix}_l0 {_said((rows, columns))} is that of no cell", ()
+    hidden = rows // _blocks(CELLS[cells[0]], matrix)
     layout = Layout(
         CELLS[cells[0]],
         shapes["weight_ih_l0"][1],
@@ -118,15 +123,44 @@ def _sizes(parameters: tuple[tuple[str, tuple[int, ...]], ...]) -> tuple[Layout 
     return None if wrong else layout, wrong, cells
 
 
-def _cells(blocks: int, names: Iterable[str]) -> tuple[str, ...]:
-    """The cells with this many blocks of rows, the usual one first."""
-    peepholes = any(name.startswith("weight_c") for name in names)
+def _cells(matrix: str, rows: int, hidden: int | None, names: frozenset[str]) -> tuple[str, ...]:
+    """The cells whose `matrix` has so many rows, the usual one first.
+
+    Args:
+        matrix: weight_hh, or weight_ih for cells without that.
+        rows: of the matrix.
+        hidden: the units; None where the matrix does not tell.
+        names: of the module's parameters, by base name.
+    """
 
     def fits(cell: Cell) -> bool:
-        return len(cell.rows) == blocks and bool(cell.peepholes) == peepholes
+        blocks, own = _blocks(cell, matrix), {p.name for p in cell.parameters} - _STOCK
+        has_r = _blocks(cell, "weight_hh") > 0
+        sizes_fit = blocks > 0 and (rows == blocks * hidden if hidden else rows % blocks == 0)
+        told_apart = bool(own & names) if own else not names - _STOCK
+        return has_r == (matrix == "weight_hh") and sizes_fit and told_apart
 
     fitting = [cell.name for cell in CELLS.values() if fits(cell)]
-    return tuple(sorted(fitting, key=lambda name: name != _DEFAULTS.get(blocks)))
+    usual = _DEFAULTS.get(rows // hidden) if hidden else None
+    return tuple(sorted(fitting, key=lambda name: name != usual))
+
+
+def _blocks(cell: Cell, name: str) -> int:
+    """How many blocks of rows a parameter of a cell has; 0 where the cell does not have it."""
+    return next((len(p.symbols) for p in cell.parameters if p.name == name), 0)
+
+
+def _without_r() -> bool:
+    """Whether any cell has no weight_hh."""
+    return any(not _blocks(cell, "weight_hh") for cell in CELLS.values())
+
+
+@lru_cache(maxsize=4)
+def _pattern(cells: tuple[Cell, ...]) -> re.Pattern[str]:
+    """The full name of a parameter of some cells: path, base name, and the layer's number and direction."""
+    bases = sorted({re.escape(p.name) for cell in cells for p in cell.parameters} | _STOCK)
+    end = r"(?:_l\d{1,4}(?:_reverse)?)?"
+    return re.compile(rf"(?:(?P<path>.*)\.)?(?P<base>{'|'.join(bases)})(?P<end>{end})", re.DOTALL)
 
 
 def _misfit(layout: Layout, shapes: Shapes) -> str:

@@ -33,6 +33,7 @@ from lstmtui.cells.rendering import text
 from lstmtui.errors import UserError
 from lstmtui.expressions import compile_expression
 from lstmtui.expressions.at_cursor import NoValue, evaluated
+from lstmtui.models.checkpoint_layers import find_layers
 from lstmtui.models.recurrent import Recurrent
 from lstmtui.session import Session
 from lstmtui.session.execute import execute
@@ -194,3 +195,12 @@ def test_a_saved_run_opens_again(tmp_path: Any) -> None:
     assert np.array_equal(again.values("dm"), trace.values("dm"))
     with pytest.raises(UserError):
         again.values("f")
+
+
+@pytest.mark.parametrize("cell", BOTH)
+def test_a_checkpoint_of_it_is_recognised_by_its_parameters(cell: Cell) -> None:
+    module = Recurrent(cell.name, 3, 4, num_layers=2, bidirectional=True)
+    shapes = {f"encoder.{name}": tuple(p.shape) for name, p in module.state_dict().items()}
+    (found,) = find_layers({**shapes, "head.weight": (1, 8)})
+    assert found.layout == module.layout
+    assert found.cells == (cell.name,)
