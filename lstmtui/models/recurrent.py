@@ -20,7 +20,7 @@ class Recurrent(nn.Module):
     """Layers of one cell, in one or both directions.
 
     Args:
-        cell: rnn_tanh, rnn_relu, lstm, lstm_peephole, lstm_coupled, gru or gru_reset_before.
+        cell: its name in `lstmtui.cells.CELLS`: rnn_tanh, lstm, gru …
         input_size: the number of features of x.
         hidden_size: the number of units.
         num_layers: how many layers are stacked.
