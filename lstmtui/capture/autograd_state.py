@@ -9,6 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from lstmtui.models.torch_compat import has_forward_mode, has_saved_tensors_hooks, is_traced
+
 Graph = Literal["built", "in a function", "none"]
 """Whether a graph is built of what is computed; "in a function": of a custom autograd Function, which may
 compute it again on the way back, as activation checkpoints do."""
@@ -19,29 +21,19 @@ def graph() -> Graph:
     if torch.is_grad_enabled():
         return "built"
     # The forward of a Function turns forward-mode derivatives off too, which `torch.no_grad` does not.
-    in_function = not torch._C._is_fwd_grad_enabled() and not torch.is_inference_mode_enabled()
+    in_function = not has_forward_mode() and not torch.is_inference_mode_enabled()
     return "in a function" if in_function else "none"
-
-
-def in_backward() -> bool:
-    """Whether autograd is running backward in this thread."""
-    return bool(torch._C._current_graph_task_id() != -1)
 
 
 def is_symbolic() -> bool:
     """Whether tensors stand for something else: a trace, a compilation, a transform of `torch.func`."""
-    return bool(
-        torch.compiler.is_compiling()
-        or torch._C._get_tracing_state() is not None
-        or torch._C._functorch.peek_interpreter_stack() is not None
-    )
+    return torch.compiler.is_compiling() or is_traced()
 
 
 @contextmanager
 def saved_as_it_is() -> Iterator[None]:
     """Within this context no hook of saved tensors that is round it sees what is saved."""
-    top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
-    if top is not None and top(False) is None:
+    if not has_saved_tensors_hooks():
         yield  # Hooks of our own would cost a call for every tensor.
         return
     with torch.autograd.graph.saved_tensors_hooks(_same, _same):

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lstmtui.models.torch_compat import post_accumulate_hooks
+
 
 def gradients_of(
     loss: Tensor, sources: Sequence[Tensor], *, through_functions: bool
@@ -50,7 +52,7 @@ def gradients_of(
 def _gradients_aside(leaves: Sequence[Tensor]) -> Iterator[None]:
     """Within this context leaves have no gradient, and nobody is told of the one they get."""
     saved = [(leaf, leaf.grad) for leaf in leaves]
-    hooks = {id(own): own for leaf in leaves if (own := leaf._post_accumulate_grad_hooks)}
+    hooks = {id(own): own for leaf in leaves if (own := post_accumulate_hooks(leaf))}
     copies = [(own, own.copy()) for own in hooks.values()]
     try:
         for leaf in leaves:

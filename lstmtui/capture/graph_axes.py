@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from lstmtui.capture.axes import Axes, broadcast, joined, unknown
+from lstmtui.models.torch_compat import result_shape, saved
 
 End = tuple[Any, int]
 """A result of an operation: its node in the graph, and its number among the operation's results."""
@@ -24,7 +25,7 @@ _REORDERING = re.compile("Index(?!Put|Fill|Add)|Flip|Roll|Sort|Gather|Take|Topk|
 def shape_of(end: End) -> tuple[int, ...]:
     """The shape of a result."""
     node, number = end
-    return tuple(node._input_metadata[number].shape)
+    return result_shape(node, number)
 
 
 def name_of(node: Any) -> str:
@@ -70,7 +71,7 @@ def _aligns(node: Any, name: str, shape: tuple[int, ...], inputs: Sequence[Axes]
 
 def _put_together(node: Any, shape: tuple[int, ...], parts: Sequence[Axes | None]) -> Axes | None:
     pieces = [part for part in parts if part is not None]
-    place = place_of(node._saved_dim, len(shape))
+    place = place_of(saved(node, "dim"), len(shape))
     if name_of(node) == "Stack":
         pieces = [replace(part, axes=(*part.axes[:place], (), *part.axes[place:])) for part in pieces]
     if len(pieces) < len(parts):  # what tells nothing is not in the way of the other axes
@@ -96,36 +97,36 @@ def place_of(dim: int, dimensions: int) -> int:
 
 def _transposed(end: End, axes: Axes) -> Axes:
     order = list(range(len(axes.axes)))
-    a, b = (place_of(dim, len(order)) for dim in (end[0]._saved_dim0, end[0]._saved_dim1))
+    a, b = (place_of(dim, len(order)) for dim in (saved(end[0], "dim0"), saved(end[0], "dim1")))
     order[a], order[b] = b, a
     return axes.permuted(order)
 
 
 def _permuted(end: End, axes: Axes) -> Axes:
-    return axes.permuted([place_of(dim, len(axes.axes)) for dim in end[0]._saved_dims])
+    return axes.permuted([place_of(dim, len(axes.axes)) for dim in saved(end[0], "dims")])
 
 
 def _selected(end: End, axes: Axes) -> Axes:
-    place = place_of(end[0]._saved_dim, len(axes.axes))
-    return axes.at_index(place, place_of(end[0]._saved_index, axes.shape[place]))
+    place = place_of(saved(end[0], "dim"), len(axes.axes))
+    return axes.at_index(place, place_of(saved(end[0], "index"), axes.shape[place]))
 
 
 def _cut(end: End, axes: Axes) -> Axes:
     node, shape = end[0], shape_of(end)
-    place = place_of(node._saved_dim, len(shape))
-    if node._saved_step != 1 or not axes.shape[place]:
+    place = place_of(saved(node, "dim"), len(shape))
+    if saved(node, "step") != 1 or not axes.shape[place]:
         return unknown(shape)
-    return axes.cut(place, place_of(node._saved_start, axes.shape[place]), shape[place])
+    return axes.cut(place, place_of(saved(node, "start"), axes.shape[place]), shape[place])
 
 
 def _split(end: End, axes: Axes) -> Axes:
     node, shape = end[0], shape_of(end)
-    place = place_of(node._saved_dim, len(shape))
-    return axes.cut(place, end[1] * node._saved_split_size, shape[place])
+    place = place_of(saved(node, "dim"), len(shape))
+    return axes.cut(place, end[1] * saved(node, "split_size"), shape[place])
 
 
 def _unbound(end: End, axes: Axes) -> Axes:
-    return axes.at_index(place_of(end[0]._saved_dim, len(axes.axes)), end[1])
+    return axes.at_index(place_of(saved(end[0], "dim"), len(axes.axes)), end[1])
 
 
 _MOVES: dict[str, Callable[[End, Axes], Axes]] = {

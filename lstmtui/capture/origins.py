@@ -13,6 +13,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.axes import Axes, Axis, Factor, Kind, broadcast, unknown
 from lstmtui.capture.graph_axes import End, after, name_of, place_of
+from lstmtui.models.torch_compat import result_shape, saved
 
 _MOST_NODES = 1_000_000
 """How much of a graph is looked at."""
@@ -83,7 +84,7 @@ class Origins:
     def _after(self, end: End, parts: list[Axes | None]) -> Axes | None:
         name, inputs = name_of(end[0]), [part for part in parts if part is not None]
         if inputs and name == "CopySlices":
-            return self._written(tuple(end[0]._input_metadata[0].shape), inputs)
+            return self._written(result_shape(end[0], 0), inputs)
         if inputs and name == "IndexSelect":
             return self._unsorted(end[0], inputs[0])
         return after(end, parts)
@@ -100,9 +101,9 @@ class Origins:
 
     def _unsorted(self, node: Any, axes: Axes) -> Axes | None:
         """Sequences put back into the order they had before they were packed; None: any other choice."""
-        place = place_of(node._saved_dim, len(axes.axes))
+        place = place_of(saved(node, "dim"), len(axes.axes))
         (factor, *more) = axes.axes[place]
-        orders = (order for order in self._orders if torch.equal(order, node._saved_index))
+        orders = (order for order in self._orders if torch.equal(order, saved(node, "index")))
         if more or factor.kind != "sorted" or next(orders, None) is None:
             return None
         return axes.changed(place, (Factor("batch", factor.size),))

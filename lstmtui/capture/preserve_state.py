@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lstmtui.models.torch_compat import own_buffers
+
 
 @contextmanager
 def preserve_state(root: nn.Module) -> Iterator[None]:
@@ -23,9 +25,10 @@ def preserve_state(root: nn.Module) -> Iterator[None]:
     saved = [(m, m.__class__, dict(vars(m)), _contents(m)) for m in modules]
     clones: dict[int, Tensor] = {}
     for module in modules:
-        for name, buffer in module._buffers.items():
+        buffers = own_buffers(module)
+        for name, buffer in buffers.items():
             if buffer is not None:
-                module._buffers[name] = clones.setdefault(id(buffer), buffer.detach().clone())
+                buffers[name] = clones.setdefault(id(buffer), buffer.detach().clone())
     try:
         yield
     finally:

@@ -15,6 +15,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from lstmtui.models.torch_compat import has_bfloat16_products
+
 Precision = Literal["", "TF32", "BF16"]
 """What the operands of a float32 product are rounded to; empty: they are taken as they are."""
 
@@ -178,4 +180,4 @@ def _has_tf32(device: torch.device) -> bool:
 
 def _has_bfloat16() -> bool:
     has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return bool(has_onednn and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return bool(has_onednn and has_bfloat16_products())

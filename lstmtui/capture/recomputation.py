@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lstmtui.capture.autograd_state import Graph
 from lstmtui.capture.recording import Repeatable
 from lstmtui.capture.to_numpy import numpy_of
+from lstmtui.models.torch_compat import current_node
 
 
 @dataclass(eq=False)
@@ -68,7 +68,7 @@ class Recomputation:
 
     def repeat(self, call: TappedCall) -> None:
         """A call on the way back."""
-        node = torch._C._current_autograd_node()
+        node = current_node()
         group = next((calls for at, calls in self._pending if at is node), None)
         if group is None:
             group = []

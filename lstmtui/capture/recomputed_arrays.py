@@ -18,6 +18,7 @@ from lstmtui.capture.host_copies import Arriving, on_host
 from lstmtui.capture.host_store import HostStore
 from lstmtui.capture.products import Precision
 from lstmtui.errors import UserError
+from lstmtui.models.torch_compat import version_of
 from lstmtui.models.unroll import States
 
 _looking = Lock()
@@ -68,7 +69,7 @@ class RecomputedArrays(ABC):
         mine = self._received
         if mine is None or tensor is None or (mine.shape, mine.stride()) != (tensor.shape, tensor.stride()):
             return False
-        return mine.data_ptr() == tensor.data_ptr() and mine._version == tensor._version
+        return mine.data_ptr() == tensor.data_ptr() and version_of(mine) == version_of(tensor)
 
     def settle(self) -> None:
         """Wait until all has come, and let go of what is on the device."""

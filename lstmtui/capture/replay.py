@@ -179,7 +179,7 @@ def _put(root: nn.Module, path: str, module: nn.Module) -> None:
     """Register a module at a path such as "encoder.rnn"."""
     *parents, name = path.split(".")
     for parent in parents:
-        if parent not in root._modules:
+        if parent not in dict(root.named_children()):
             root.add_module(parent, nn.Module())
-        root = root._modules[parent]  # type: ignore[assignment]
+        root = root.get_submodule(parent)
     root.add_module(name, module)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lstmtui.models.torch_compat import version_of
+
 
 class Store(dict[str, Tensor]):
     """Arrays (T, B, units) by quantity, in the order the cell sees time, given a segment at a time."""
@@ -39,7 +41,7 @@ class Store(dict[str, Tensor]):
         tensor = self._whole(quantity)
         if quantity == "h":
             # It is kept, so that no other tensor can come to stand in the same memory.
-            self._contiguous, self._version = tensor, tensor._version
+            self._contiguous, self._version = tensor, version_of(tensor)
         return tensor
 
     def gave(self, tensor: Tensor) -> bool:
@@ -47,7 +49,7 @@ class Store(dict[str, Tensor]):
         mine = self._contiguous
         if mine is None or (mine.shape, mine.stride()) != (tensor.shape, tensor.stride()):
             return False
-        return (mine.data_ptr(), self._version) == (tensor.data_ptr(), tensor._version)
+        return (mine.data_ptr(), self._version) == (tensor.data_ptr(), version_of(tensor))
 
     def _whole(self, quantity: str) -> Tensor:
         return self[quantity].clone(memory_format=torch.contiguous_format)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.arguments import fit, named_arguments
-from lstmtui.capture.autograd_state import graph, in_backward, is_symbolic
+from lstmtui.capture.autograd_state import graph, is_symbolic
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import check_forward, kind_of
 from lstmtui.capture.preserve_state import preserve_state
@@ -21,6 +21,7 @@ from lstmtui.capture.recording_lock import recording_lock
 from lstmtui.capture.tapped_calls import call_of
 from lstmtui.capture.tapped_runs import TappedRuns
 from lstmtui.capture.wrapped import named_modules, see_through, uncompiled
+from lstmtui.models.torch_compat import is_in_backward
 from lstmtui.trace.writing import TraceWriter
 
 
@@ -103,7 +104,7 @@ class Tap(TappedRuns):
         """Whether a call in this thread, now, belongs to the recording."""
         if is_symbolic():
             return False
-        if in_backward():
+        if is_in_backward():
             return True
         # Threads that have come since may be those that the module's forward has started.
         own = threading.get_ident() not in self._others

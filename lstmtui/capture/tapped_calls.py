@@ -22,6 +22,7 @@ from lstmtui.models.calls import Call, packed_like
 from lstmtui.models.recurrent import Recurrent
 from lstmtui.models.stack import Scan, run_stack
 from lstmtui.models.stock import layout_of
+from lstmtui.models.torch_compat import flat_weights
 from lstmtui.models.unroll import States
 
 
@@ -32,9 +33,7 @@ def weights_of(module: nn.Module) -> dict[str, Tensor]:
     in use, in the graph of those it is computed from.
     """
     if isinstance(module, nn.RNNBase):
-        # As its forward does, which computes them twice: a spectral norm moves on each time.
-        module._update_flat_weights()
-        return dict(zip(module._flat_weights_names, module._flat_weights, strict=True))  # type: ignore[arg-type]
+        return flat_weights(module)
     end = "_l0" if isinstance(module, nn.RNNCellBase) else ""
     return {name: getattr(module, name.removesuffix(end)) for name in layout_of(module).shapes()}
 

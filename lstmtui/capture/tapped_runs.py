@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.rnn import PackedSequence
 
-from lstmtui.capture.autograd_state import graph, in_backward
+from lstmtui.capture.autograd_state import graph
 from lstmtui.capture.cell_loops import CellLoop
 from lstmtui.capture.cuts import Cuts
 from lstmtui.capture.module_runs import ModuleRun
@@ -24,6 +24,7 @@ from lstmtui.capture.single_steps import is_single_step, loops_of, record_step
 from lstmtui.capture.tapped_calls import record_call, weights_of
 from lstmtui.models.calls import Call
 from lstmtui.models.stock import layout_of
+from lstmtui.models.torch_compat import is_in_backward
 from lstmtui.trace.writing import TraceWriter
 
 NO_GRAPH = "it ran without a graph (torch.no_grad), so no derivatives were recorded"
@@ -66,7 +67,7 @@ class TappedRuns:
     @property
     def repeats(self) -> bool:
         """Whether a call now repeats one of the forward."""
-        return self.during == "backward" or in_backward()
+        return self.during == "backward" or is_in_backward()
 
     def sequence(
         self, path: str, module: nn.Module, call: Call, packed: PackedSequence | None, hx: Any

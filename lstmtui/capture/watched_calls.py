@@ -16,6 +16,7 @@ from lstmtui.capture.autograd_state import Graph, graph
 from lstmtui.capture.recomputation import Recomputation, TappedCall, digest_of
 from lstmtui.capture.recording import Repeatable
 from lstmtui.models.stock import layout_of
+from lstmtui.models.torch_compat import version_of
 
 
 @dataclass
@@ -45,7 +46,7 @@ class WatchedCall(Repeatable):
     @property
     def is_intact(self) -> bool:
         """Whether the results are as they were returned: nothing has been written into them."""
-        now = [0 if result.is_inference() else result._version for result in self.results]
+        now = [version_of(result) for result in self.results]
         return now == self.versions
 
 
@@ -77,7 +78,7 @@ class WatchedStep:
             self.weights[id(call.module)] = weights_at_rest(call.module)
         call.weights = self.weights[id(call.module)]
         results = ends_of(result)
-        call.versions = [0 if tensor.is_inference() else tensor._version for tensor in results]
+        call.versions = [version_of(tensor) for tensor in results]
         call.results = [tensor.detach() for tensor in results]
         self.keep_gradients(call, results, trouble)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from lstmtui.capture.arguments import fit, named_arguments
-from lstmtui.capture.autograd_state import in_backward, is_symbolic
+from lstmtui.capture.autograd_state import is_symbolic
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import is_plain, kind_of
 from lstmtui.capture.recomputation import TappedCall, digest_of
@@ -26,6 +25,7 @@ from lstmtui.capture.watched_calls import (
     watched_call,
 )
 from lstmtui.capture.wrapped import named_modules, uncompiled, unwrapped
+from lstmtui.models.torch_compat import has_compiled, is_compiler_loaded, is_in_backward
 
 MOST_CALLS = 10_000
 """Calls of layers that are one step at most, where neither the model's forward nor gradients part them."""
@@ -89,8 +89,7 @@ class WatchedModel:
     @property
     def compiled(self) -> bool:
         """Whether something was compiled by a torch.compile that came too late to be turned off."""
-        dynamo = sys.modules.get("torch._dynamo.utils")
-        return not self._uncompiled and dynamo is not None and any(dynamo.counters.values())
+        return not self._uncompiled and has_compiled()
 
     @property
     def _has_layers(self) -> bool:
@@ -101,7 +100,7 @@ class WatchedModel:
         """Take over the calls of the model."""
         try:
             # What is compiled hides what it computes.
-            self._uncompiled = "torch._dynamo" in sys.modules
+            self._uncompiled = is_compiler_loaded()
             self._handlers.enter_context(uncompiled())
             for path, module in self.modules.items():
                 self._handlers.enter_context(handled(module, partial(self._layer_called, path)))
@@ -125,7 +124,7 @@ class WatchedModel:
     def _model_called(
         self, module: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if in_backward() or self._is_passed_over():
+        if is_in_backward() or self._is_passed_over():
             return forward(*args, **kwargs)
         step = self._try(self._next)
         if step is None:
@@ -149,7 +148,7 @@ class WatchedModel:
         inputs = None if self._is_passed_over() else self._try(_inputs_of, module, args, kwargs)
         if inputs is None:
             return forward(*args, **kwargs)
-        if in_backward():
+        if is_in_backward():
             again = self._try(self._repeated, path, module, inputs)
             result = forward(*args, **kwargs)
             if again is not None:

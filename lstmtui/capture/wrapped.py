@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lstmtui.capture.arguments import moved
+from lstmtui.models.torch_compat import compiled_module, is_compiler_loaded
 
 _PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 _LOCK = threading.Lock()
@@ -25,10 +25,7 @@ def inside(module: nn.Module) -> nn.Module | None:
     if isinstance(module, _PARALLEL):
         inner: nn.Module = module.module
         return inner
-    # By its name: importing torch._dynamo, where it lives, takes seconds.
-    if type(module).__name__ == "OptimizedModule":
-        return module._modules.get("_orig_mod")
-    return None
+    return compiled_module(module)
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
@@ -58,9 +55,8 @@ def named_modules(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             return
         seen.add(id(module))
         yield path, module
-        for name, child in module._modules.items():
-            if child is not None:
-                yield from walk(joined(path, name), child)
+        for name, child in module.named_children():
+            yield from walk(joined(path, name), child)
 
     yield from walk("", root)
 
@@ -69,8 +65,8 @@ def named_parameters(root: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """As `nn.Module.named_parameters`, each parameter once, with wrappers left out of the names."""
     seen: set[int] = set()
     for path, module in named_modules(root):
-        for name, parameter in module._parameters.items():
-            if parameter is not None and id(parameter) not in seen:
+        for name, parameter in module.named_parameters(recurse=False):
+            if id(parameter) not in seen:
                 seen.add(id(parameter))
                 yield joined(path, name), parameter
 
@@ -102,7 +98,7 @@ def uncompiled() -> Iterator[None]:
 
     That holds for all threads, until the last of them that is in such a context leaves it.
     """
-    if "torch._dynamo" not in sys.modules:
+    if not is_compiler_loaded():
         yield
         return
     with _LOCK:

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from lstmtui.capture.fused.equations import before_each
 from lstmtui.cells import Cell
+from lstmtui.models.torch_compat import sigmoid_backward, tanh_backward
 from lstmtui.models.unroll import States
 
-sigmoid_back = torch.ops.aten.sigmoid_backward
+sigmoid_back = sigmoid_backward()
 """(∂L/∂σ(a), σ(a)) -> ∂L/∂a."""
-tanh_back = torch.ops.aten.tanh_backward
+tanh_back = tanh_backward()
 
 Derivatives = dict[str, Tensor]
 

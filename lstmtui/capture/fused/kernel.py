@@ -19,6 +19,7 @@ from lstmtui.capture.vector_jacobian import vector_jacobian
 from lstmtui.cells import Cell
 from lstmtui.cells.layout import Layout
 from lstmtui.models.stock import stock_twin, uncoupled
+from lstmtui.models.torch_compat import flat_weights
 from lstmtui.models.unroll import States
 
 KERNELS: dict[str, Callable[..., Any]] = {
@@ -172,7 +173,7 @@ class Kernel:
             )
             twin = stock_twin(layout, {name + "_l0": tensor for name, tensor in given.items()})
             assert twin is not None
-            return [weight.detach() for weight in twin._flat_weights if weight is not None]
+            return [weight.detach() for weight in flat_weights(twin).values()]
         if self._cell.name != "lstm_coupled":
             return list(given.values())
         return [uncoupled(name, tensor) for name, tensor in given.items()]

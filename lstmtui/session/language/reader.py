@@ -71,14 +71,6 @@ class Reader:
             self.fail(f"{shown(word)} instead of {either}", at, closest(word, words))
         return word
 
-    def optional(self, word: str) -> bool:
-        """Whether the next word is this one, which is then read."""
-        match = _WORD.match(self.text, self.at)
-        if match is None or match[0] != word:
-            return False
-        self._move(match.end())
-        return True
-
     def whole(self, name: str, least: int | None = 0) -> int:
         """The next word as a whole number of at least `least`; None: of any sign."""
         at = self.at

@@ -62,16 +62,11 @@ class Heatmap(LineWidget):
         """Show `values` (columns, rows): a column per timestep of the page, a row per unit.
 
         `mask` (columns, rows) is true where there is no value. `columns` places the columns; left out,
-        they fill the width. At most `capacity` rows have a place: bin the units before.
+        they fill the width. At most `row_capacity` rows have a place: bin the units before.
         """
         self._values, self._bounds, self._kind, self._mask = values, (low, high), kind, mask
         self._columns = columns
         self.update()
-
-    @property
-    def capacity(self) -> int:
-        """How many rows of data there is room for at the present height."""
-        return row_capacity(self._extent.height, self.look)
 
     def line_of(self, row: int) -> int:
         """The line a row of data begins on, for labels beside the map."""

@@ -85,7 +85,6 @@ def test_a_click_names_column_and_row():
     assert [(m.column, m.row) for m in (heatmap.clicked(0, 0), heatmap.clicked(5, 3))] == [(0, 0), (2, 3)]
     assert heatmap.clicked(6, 0) is None
     assert [heatmap.line_of(row) for row in range(4)] == [0, 1, 2, 3]
-    assert heatmap.capacity == 8
 
 
 def test_lines_that_stay_the_same_are_the_same_strip_and_not_sent_again(refreshed):

@@ -1,0 +1,106 @@
+"""Everything of PyTorch's own insides that is used here, as PyTorch has no public name for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def version_of(tensor: Tensor) -> int:
+    """How often a tensor has been written into; 0 for inference tensors, which do not count."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def flat_weights(module: nn.RNNBase) -> dict[str, Tensor]:
+    """The weights in use, by name; of computed ones (normalisations, parametrizations) each is computed.
+
+    That is done as the module's own forward does it, which computes them twice: a spectral norm moves on.
+    """
+    module._update_flat_weights()
+    return dict(zip(module._flat_weights_names, module._flat_weights, strict=True))  # type: ignore[arg-type]
+
+
+def own_buffers(module: nn.Module) -> dict[str, Tensor | None]:
+    """The buffers that a module itself has; what is put into the dict is a buffer of the module."""
+    return module._buffers
+
+
+def post_accumulate_hooks(leaf: Tensor) -> dict[int, Any] | None:
+    """Whom a leaf tells of its gradient; None where it never had anybody."""
+    hooks: dict[int, Any] | None = leaf._post_accumulate_grad_hooks
+    return hooks
+
+
+def saved(node: Any, name: str) -> Any:
+    """What a node of the graph keeps of an argument of its operation."""
+    return getattr(node, f"_saved_{name}")
+
+
+def result_shape(node: Any, number: int) -> tuple[int, ...]:
+    """The shape of one of the results of a node's operation."""
+    return tuple(node._input_metadata[number].shape)
+
+
+def current_node() -> Any:
+    """The node whose backward is running in this thread."""
+    return torch._C._current_autograd_node()
+
+
+def is_in_backward() -> bool:
+    """Whether autograd is running backward in this thread."""
+    return bool(torch._C._current_graph_task_id() != -1)
+
+
+def has_forward_mode() -> bool:
+    """Whether forward-mode derivatives are on, which only the forward of an autograd Function turns off."""
+    return bool(torch._C._is_fwd_grad_enabled())
+
+
+def is_traced() -> bool:
+    """Whether `torch.jit.trace` or a transform of `torch.func` is running."""
+    tracing = torch._C._get_tracing_state() is not None
+    return tracing or torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def has_saved_tensors_hooks() -> bool:
+    """Whether a hook sees what is saved for the way back; also where this torch cannot tell."""
+    top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
+    return top is None or top(False) is not None
+
+
+def has_bfloat16_products() -> bool:
+    """Whether oneDNN multiplies bfloat16 on this CPU."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def is_compiler_loaded() -> bool:
+    """Whether anything may have been compiled; importing the compiler to see takes seconds."""
+    return "torch._dynamo" in sys.modules
+
+
+def has_compiled() -> bool:
+    """Whether torch.compile has compiled anything."""
+    dynamo = sys.modules.get("torch._dynamo.utils")
+    return dynamo is not None and any(dynamo.counters.values())
+
+
+def compiled_module(module: nn.Module) -> nn.Module | None:
+    """The module that torch.compile made this one from; None for any other."""
+    # By its name, for the same reason.
+    return module._modules.get("_orig_mod") if type(module).__name__ == "OptimizedModule" else None
+
+
+def sigmoid_backward() -> Callable[[Tensor, Tensor], Tensor]:
+    """(∂L/∂σ(a), σ(a)) -> ∂L/∂a, as one operation."""
+    operation: Callable[[Tensor, Tensor], Tensor] = torch.ops.aten.sigmoid_backward
+    return operation
+
+
+def tanh_backward() -> Callable[[Tensor, Tensor], Tensor]:
+    """(∂L/∂tanh(a), tanh(a)) -> ∂L/∂a, as one operation."""
+    operation: Callable[[Tensor, Tensor], Tensor] = torch.ops.aten.tanh_backward
+    return operation
