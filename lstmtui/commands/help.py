@@ -21,13 +21,11 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: there is no such topic; the message names the one that was probably meant.
     """
-    from lstmtui.help import TOPICS, closest_topic
+    from lstmtui.help import TOPICS, closest_topic, overview
 
     topic = arguments.topic
     if topic is None:
-        width = max(map(len, TOPICS))
-        print("lstmtui help TOPIC tells of:\n")
-        print(*(f"  {name:{width}}  {summary}" for name, summary in TOPICS.items()), sep="\n")
+        print(overview())
     elif topic in TOPICS:
         from lstmtui.help.page import page
 

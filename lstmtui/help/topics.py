@@ -29,6 +29,12 @@ LONGEST_WORD = 40
 """Of longer words nobody knows what was meant."""
 
 
+def overview() -> str:
+    """The list of topics."""
+    lines = (f"  {topic:<13}{summary}" for topic, summary in TOPICS.items())
+    return "\n".join(("lstmtui help TOPIC, or :help TOPIC at the prompt, tells of:", "", *lines))
+
+
 def topic_text(topic: str) -> str:
     """The Markdown of one of :data:`TOPICS`."""
     return files("lstmtui.help").joinpath(f"{topic}.md").read_text(encoding="utf-8")

@@ -1,15 +1,19 @@
-"""Keys and glossary."""
+"""Keys and glossary, or a topic of the reference."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.events import Resize
 
 from lstmtui.cells import CELLS
 from lstmtui.cells.glossary import GLOSSARY
+from lstmtui.help import TOPICS
+from lstmtui.help.page import page_lines
 from lstmtui.tui.keys import KEYS, label
 from lstmtui.tui.screens.dialog import Dialog
 from lstmtui.tui.theme import Look
@@ -18,7 +22,12 @@ from lstmtui.tui.widgets.text_lines import TextLines
 
 
 class HelpScreen(Dialog[None]):
-    """Everything there is to know, on one page that scrolls."""
+    """A page that scrolls.
+
+    Args:
+        look: what the terminal can show.
+        topic: one of the reference's; left out: keys, glossary, and the list of topics.
+    """
 
     DEFAULT_CSS = """
     HelpScreen { align: center middle; }
@@ -34,9 +43,9 @@ class HelpScreen(Dialog[None]):
         Binding("end", "scroll(10000)", "end"),
     ]
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, topic: str | None = None) -> None:
         super().__init__()
-        self.look = look
+        self.look, self.topic = look, topic
         self.text = TextLines(look, wraps=True)
 
     def compose(self) -> ComposeResult:
@@ -47,7 +56,14 @@ class HelpScreen(Dialog[None]):
 
     def on_mount(self) -> None:
         """Write the page."""
-        self.text.set_lines(help_lines(self.look))
+        if self.topic is None:
+            self.text.set_lines(help_lines(self.look))
+
+    @on(Resize)
+    def _lay_out(self) -> None:
+        """Lay the topic out in the width there is."""
+        if self.topic is not None:
+            self.text.set_lines(page_lines(self.topic, max(_NARROWEST, self.text.size.width)))
 
     def action_scroll(self, rows: int) -> None:
         """Scroll by rows."""
@@ -58,8 +74,12 @@ class HelpScreen(Dialog[None]):
         self.action_scroll(pages * max(1, self.text.size.height - 2))
 
 
+_NARROWEST = 20
+"""Columns that a topic is laid out in at least; where there are fewer, its lines are wrapped once more."""
+
+
 def help_lines(look: Look) -> list[Spans]:
-    """Every key by group, the mouse, the glossary, the cells, the marks."""
+    """Every key by group, the mouse, the glossary, the cells, the marks, the topics of the reference."""
     lines: list[Spans] = []
     for group in dict.fromkeys(key.group for key in KEYS):
         lines += [((group, "title"),)]
@@ -89,5 +109,8 @@ def help_lines(look: Look) -> list[Spans]:
             ),
         ),
         (("  blank: past the end of a shorter sequence", "text"),),
+        (),
+        (("Reference", "title"),),
     ]
+    lines += [((f"  :help {topic:<13}", "key"), (summary, "text")) for topic, summary in TOPICS.items()]
     return lines
