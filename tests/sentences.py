@@ -55,5 +55,7 @@ SENTENCES: dict[str, tuple[object, ...]] = {
     "expect norm(c) < norm(prev(c))": (E("norm(c) < norm(prev(c))"),),
     "screenshot my picture.svg": ("my picture.svg",),
     "export run.npz": ("run.npz",),
+    "help": (None,),
+    "help expressions": ("expressions",),
     "quit": (),
 }

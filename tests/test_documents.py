@@ -58,7 +58,7 @@ def test_every_verb_and_topic_that_the_readme_names_is_there() -> None:
     verbs = set(re.findall(r"^(?:.*\| )?lstmtui ([a-z]+)", code, re.MULTILINE))
     assert len(verbs) > 4
     assert verbs <= set(VERBS)
-    listed = text.split("lists the topics")[1].split(". The same pages")[0].split("prints one: ")[1]
+    listed = text.split("lists the topics")[1].split(". The same pages")[0].split("on screen: ")[1]
     assert listed.replace("\n", " ").split(", ") == list(TOPICS)
 
 

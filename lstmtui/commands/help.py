@@ -26,12 +26,12 @@ def run(arguments: argparse.Namespace) -> int:
     topic = arguments.topic
     if topic is None:
         print(overview())
-    elif topic in TOPICS:
-        from lstmtui.help.page import page
-
-        print(page(topic))
-    else:
+        return 0
+    if topic not in TOPICS:
         meant = closest_topic(topic)
         hint = f"; did you mean lstmtui help {meant}?" if meant else ""
         raise UserError(printable(f"there is no topic {topic[:60]}; there are {', '.join(TOPICS)}{hint}"))
+    from lstmtui.help.page import page
+
+    print(page(topic))
     return 0

@@ -13,7 +13,7 @@ from rich.style import Style
 from rich.text import Text
 from rich.theme import Theme
 
-from lstmtui.help.topics import topic_text
+from lstmtui.help.topics import overview, topic_text
 
 Line = tuple[tuple[str, str], ...]
 """((text, role), …); a role is title, key or text."""
@@ -35,6 +35,11 @@ def page(topic: str, width: int = 80) -> str:
     parts[::2] = [_CODE.sub(r"`` `\1` ``", prose) for prose in parts[::2]]
     lines = _laid_out("".join(parts), width)
     return "\n".join("".join(text for text, _ in line) for line in lines)
+
+
+def reference(topic: str | None) -> str:
+    """A topic as plain text; None: the list of topics."""
+    return overview() if topic is None else page(topic)
 
 
 _CODE_AND_TABLES = re.compile(r"(^```.*?^```$|^    .*?$|^\|.*?$)", re.MULTILINE | re.DOTALL)

@@ -13,7 +13,7 @@ from lstmtui.playback.written_files import OutputFolder
 from lstmtui.printable import printable
 from lstmtui.session import Command, Outcome, Session
 from lstmtui.session.execute import execute
-from lstmtui.session.requests import Export, Pause, Request, Screenshot
+from lstmtui.session.requests import Export, Help, Pause, Request, Screenshot
 from lstmtui.session.verbs import VERBS
 from lstmtui.view import Cursor
 
@@ -70,6 +70,10 @@ def play(
     run: Callable[[Command], Outcome] = screen.run if screen else lambda command: execute(session, command)
     for command in commands:
         outcome = run(command)
+        if isinstance(outcome.request, Help):
+            from lstmtui.help.page import reference
+
+            outcome = replace(outcome, text=reference(outcome.request.topic))
         try:
             _save(session, command.verb, outcome.request, folder, screen)
         except UserError as error:

@@ -14,9 +14,9 @@ from lstmtui.session import Outcome
 
 
 def plain_lines(played: Played) -> list[str]:
-    """One sentence, and before it a line for each note of a breakpoint that was passed."""
+    """One sentence, or the lines of a topic; before it a line for each note of a breakpoint passed."""
     notes = [f"note at t={t}: {text}" for t, text in played.outcome.notes]
-    return [printable(line) for line in (*notes, played.outcome.text)]
+    return [printable(line) for line in (*notes, *played.outcome.text.split("\n"))]
 
 
 def json_line(played: Played) -> str:
@@ -36,7 +36,7 @@ def json_line(played: Played) -> str:
         "batch": cursor.batch,
         "unit": cursor.unit,
         "ok": outcome.ok,
-        "text": printable(outcome.text),
+        "text": printable(outcome.text, lines=True),
         "line": played.command.line,
     }
     if played.stage is not None:

@@ -35,8 +35,16 @@ class Export:
 
 
 @dataclass(frozen=True)
+class Help:
+    """Show the reference."""
+
+    topic: str | None
+    """One of `help.TOPICS`; None: what there is."""
+
+
+@dataclass(frozen=True)
 class Quit:
     """Leave."""
 
 
-Request: TypeAlias = Note | Pause | Screenshot | Export | Quit
+Request: TypeAlias = Note | Pause | Screenshot | Export | Help | Quit

@@ -121,7 +121,16 @@ KEYS: tuple[Key, ...] = (
         "redraw", ("ctrl+l",), "program('redraw')", "", "draw the whole screen again", "ctrl+l", "", "Program"
     ),
     Key("reconnect", ("R", "shift+r"), "reconnect", "", "try a lost link again now", "R", "", "Program"),
-    Key("help", ("question_mark", "f1"), "program('help')", "", "keys and glossary", "?", "help", "Program"),
+    Key(
+        "help",
+        ("question_mark", "f1"),
+        "program('help')",
+        "help",
+        "keys and glossary",
+        "?",
+        "help",
+        "Program",
+    ),
     Key("quit", ("q", "ctrl+c"), "program('quit')", "quit", "quit", "q", "quit", "Program"),
 )
 """The keys of the debugger screen, in the order of the help."""

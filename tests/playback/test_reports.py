@@ -6,6 +6,8 @@ import json
 
 import numpy as np
 
+from lstmtui.help import overview
+from lstmtui.help.page import page
 from lstmtui.playback import OutputFolder, Script, json_line, plain_lines, play
 from lstmtui.session import Session
 from lstmtui.trace import Trace
@@ -52,6 +54,14 @@ def played(trace: Trace, script: str = SCRIPT):
 
 def test_plain_text_is_a_sentence_for_each_command(trace: Trace) -> None:
     assert "".join(line + "\n" for one in played(trace) for line in plain_lines(one)) == PLAIN
+
+
+def test_help_prints_a_topic(trace: Trace) -> None:
+    listed, topic, after = played(trace, "help\nhelp traces\nstep")
+    assert plain_lines(listed) == overview().split("\n")
+    assert plain_lines(topic) == page("traces").split("\n")
+    assert json.loads(json_line(topic))["text"] == page("traces")
+    assert plain_lines(after) == ["t=1"]
 
 
 def test_json_has_an_object_of_known_keys_for_each_command(trace: Trace) -> None:

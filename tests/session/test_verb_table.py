@@ -27,6 +27,8 @@ EXCEPTIONS = {
     "playback/reports.py": {"model", "layer", "direction", "batch", "unit"},
     "trace/labelled.py": {"layer", "direction", "unit", "batch"},
     "view/query.py": {"layer", "direction", "batch"},
+    # Verbs of the command line.
+    "commands/__init__.py": {"diagnose", "help"},
     # Functions and classes of the package.
     "__init__.py": {"record", "watch"},
 }

@@ -26,6 +26,7 @@ from lstmtui.session.verbs import VERBS
 from lstmtui.trace import Traces
 from lstmtui.tui.command_line import MOST_ANSWER_LINES, MOST_HISTORY
 from lstmtui.tui.screens.debugger import DebuggerScreen
+from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.start import Start
 
 SIZES = [(120, 40), (80, 24)]
@@ -295,7 +296,11 @@ async def test_every_sentence_at_the_prompt_says_what_a_session_says(
             seen.add(command.verb)
             outcome = execute(fresh, command)
             assert screen.session.cursor == fresh.cursor, sentence
-            if command.verb == "note":
+            if command.verb == "help":
+                assert isinstance(pilot.app.screen, HelpScreen)
+                assert pilot.app.screen.topic == command.arguments[0]
+                await press(pilot, "escape")
+            elif command.verb == "note":
                 assert outcome.text in screen.panels[8].said[-1]  # type: ignore[attr-defined]
             elif outcome.stop is None or not outcome.stop.is_quiet:
                 assert screen.message is not None, sentence

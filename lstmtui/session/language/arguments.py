@@ -8,6 +8,7 @@ from typing import Any
 
 from lstmtui.closest import closest
 from lstmtui.expressions import quantity_names
+from lstmtui.help import TOPICS, closest_topic
 from lstmtui.session.language.command import Change
 from lstmtui.session.language.problem import shown
 from lstmtui.session.language.reader import Reader
@@ -89,6 +90,17 @@ def breakpoint_place(line: Reader) -> Arguments:
 def optional_pass(line: Reader) -> Arguments:
     """("forward",) or ("backward",): the run, or its derivatives; the run where it is left out."""
     return ("forward",) if line.done else (line.keyword("forward", "backward"),)
+
+
+def optional_topic(line: Reader) -> Arguments:
+    """(a topic of the reference, or None,)."""
+    if line.done:
+        return (None,)
+    at = line.at
+    word = line.word("the topic is missing")
+    if word not in TOPICS:
+        line.fail(f"there is no topic {shown(word)}; there are {', '.join(TOPICS)}", at, closest_topic(word))
+    return (word,)
 
 
 def change(line: Reader) -> Arguments:

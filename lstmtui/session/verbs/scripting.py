@@ -1,4 +1,4 @@
-"""Verbs for scripts: what is said, waited for and expected while one plays, what it writes, and its end."""
+"""For scripts: what is said, waited for and expected while one plays, what it writes; help, and the end."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from lstmtui.expressions import Expression
 from lstmtui.expressions.at_cursor import expectation
+from lstmtui.help import TOPICS
 from lstmtui.session.language import arguments
 from lstmtui.session.outcome import Outcome
 from lstmtui.session.place_text import place_text
-from lstmtui.session.requests import Export, Note, Pause, Quit, Request, Screenshot
+from lstmtui.session.requests import Export, Help, Note, Pause, Quit, Request, Screenshot
 from lstmtui.session.session import Session
 from lstmtui.session.verbs import completions
 from lstmtui.session.verbs.verb import Execute, Verb
@@ -29,6 +30,10 @@ def _expect(session: Session, condition: Expression) -> Outcome:
     values = f": {result.operands}" if result.operands else ""
     text = f"{condition.text} {verdict}{values} at {place_text(session)}"
     return Outcome(result.held, text, expect=result.held)
+
+
+def _help(session: Session, topic: str | None) -> Outcome:
+    return Outcome(True, "help" if topic is None else f"help on {topic}", request=Help(topic))
 
 
 SCRIPTING = (
@@ -73,6 +78,15 @@ SCRIPTING = (
         execute=_request(Export, "export to {}"),
         reads="arrays",
         writes=(".csv", ".npz"),
+    ),
+    Verb(
+        name="help",
+        usage="help [TOPIC]",
+        help="show a topic of the reference, or what there is",
+        parse=arguments.optional_topic,
+        execute=_help,
+        complete=completions.only(lambda session: TOPICS),
+        aliases=("h",),
     ),
     Verb(
         name="quit",

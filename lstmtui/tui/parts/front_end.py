@@ -10,12 +10,13 @@ from lstmtui.errors import UserError
 from lstmtui.playback.export import export
 from lstmtui.playback.written_files import replace_file
 from lstmtui.session import Command, Outcome, Session
-from lstmtui.session.requests import Export, Note, Quit, Request, Screenshot
+from lstmtui.session.requests import Export, Help, Note, Quit, Request, Screenshot
 from lstmtui.tui.panels.notes import NotesPanel
+from lstmtui.tui.screens.help import HelpScreen
 
 
 class FrontEnd:
-    """Says notes, takes pictures, writes files and quits; a pause is not waited for.
+    """Says notes, takes pictures, writes files, shows the reference and quits; a pause is not waited for.
 
     Args:
         screen: what there is a picture of, and is left with the app.
@@ -44,5 +45,7 @@ class FrontEnd:
                 Path(name).write_text(self._screen.app.export_screenshot(), encoding="utf-8")
             case Export(name):
                 replace_file(name, lambda file: export(self._session.view, name, file))
+            case Help(topic):
+                self._screen.app.push_screen(HelpScreen(self._notes.look, topic))
             case Quit():
                 self._screen.app.exit()
