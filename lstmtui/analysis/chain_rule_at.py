@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstmtui.analysis.equations import operands_at
+from lstmtui.analysis.equations import state_before, timestep_before
 from lstmtui.analysis.term_values import parameter_block
 from lstmtui.arrays import Vector
 from lstmtui.cells.arithmetic import SLOPES
@@ -29,7 +29,7 @@ class Timestep:
 
     def __init__(self, trace: Trace, place: tuple[int, str, int], t: int, notation: Notation) -> None:
         self._trace, self._place, self.t, self.notation = trace, place, t, notation
-        self._operands = operands_at(trace, *place, 0, t)
+        self._parameters = trace.layer_parameters(*place[:2])
 
     def derivative(self, quantity: str) -> Vector:
         """The total derivative by a quantity, (units,)."""
@@ -74,16 +74,17 @@ class Timestep:
         return slope_text(term.kind, own, squared, self.notation)
 
     def _value_of(self, symbol: Term) -> Vector:
-        operands = self._operands
+        layer, direction, batch = self._place
         if symbol.role == "parameter":
-            cell = self._trace.cell(self._place[0])
-            return parameter_block(symbol.text, cell, operands.parameters, "the routes of the gradient")
-        if symbol.definition is not None:
-            return np.asarray(operands.recorded[symbol.role], np.float64)
-        return np.asarray(operands.states.get(symbol.role, operands.x), np.float64)
+            cell = self._trace.cell(layer)
+            return parameter_block(symbol.text, cell, self._parameters, "the routes of the gradient")
+        if symbol.definition is None and symbol.role != "x":
+            return np.asarray(state_before(self._trace, *self._place, symbol.role, self.t), np.float64)
+        values: Vector = self._trace.values(symbol.role, layer, direction)[self.t, batch]
+        return np.asarray(values, np.float64)
 
     def _timed(self, term: Term) -> Term:
         if term.kind == "symbol" and term.role not in ("parameter", "x"):
-            t = self._operands.previous if term.definition is None else self.t
+            t = timestep_before(self.t, self._place[1]) if term.definition is None else self.t
             return replace(term, text=self.notation.at(term.role, t))
         return replace(term, parts=tuple(self._timed(part) for part in term.parts))

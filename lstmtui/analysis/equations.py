@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from lstmtui.arrays import Array
 from lstmtui.cells.formula import Equation, Operands, equations
 from lstmtui.cells.notation import UNICODE, Notation
@@ -37,21 +39,28 @@ def operands_at(trace: Trace, layer: int, direction: str, batch: int, unit: int,
         vector: Array = trace.values(quantity, layer, direction)[t, batch]
         return vector
 
-    previous = t + (1 if direction == "backward" else -1)
-    before_start = not 0 <= previous < int(lengths_of(trace, layer)[batch])
-    states = {}
-    for state in cell.states:
-        before = trace.arrays.get(array_key("before/" + state, layer, direction))
-        if before_start:
-            states[state] = trace.initial(state, layer, direction)[batch]
-        else:
-            states[state] = at(state, previous) if before is None else before[t, batch]
+    states = {state: state_before(trace, layer, direction, batch, state, t) for state in cell.states}
     return Operands(
         t=t,
-        previous=previous,
+        previous=timestep_before(t, direction),
         unit=unit,
         x=at("x", t),
         states=states,
         recorded={q: at(q, t) for q in cell.quantities},
         parameters=trace.layer_parameters(layer, direction),
     )
+
+
+def timestep_before(t: int, direction: str) -> int:
+    """The timestep whose states the timestep t begins with."""
+    return t + (1 if direction == "backward" else -1)
+
+
+def state_before(trace: Trace, layer: int, direction: str, batch: int, state: str, t: int) -> Array:
+    """A state as the timestep t of one sequence has read it, (units,)."""
+    previous = timestep_before(t, direction)
+    if not 0 <= previous < int(lengths_of(trace, layer)[batch]):
+        return np.asarray(trace.initial(state, layer, direction)[batch])
+    before = trace.arrays.get(array_key("before/" + state, layer, direction))
+    values = trace.values(state, layer, direction)[previous] if before is None else before[t]
+    return np.asarray(values[batch])

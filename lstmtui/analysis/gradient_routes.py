@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
 
 import numpy as np
 
 from lstmtui.analysis.chain_rule_at import Timestep
 from lstmtui.analysis.gradient_split import FROM_ABOVE, Route, Split, total
 from lstmtui.arrays import Vector, norm
-from lstmtui.cells import Cell
-from lstmtui.cells.chain_rule import Passage, Way, ways_to
 from lstmtui.cells.notation import UNICODE, Notation
-from lstmtui.cells.rendering import render, text
+from lstmtui.cells.readings import readings_of
 from lstmtui.errors import UserError
 from lstmtui.trace.keys import array_key
 from lstmtui.trace.lengths import lengths_of
@@ -52,9 +49,9 @@ class _Step:
         self.is_first = not 0 <= self.previous < self.length
         """The state before is the initial one, which no equation made."""
         place = (*self.place, self.batch)
-        self.later = Timestep(self.trace, place, self.t, notation) if self.t < self.length else None
+        self.later = Timestep(self.trace, place, self.t, notation)
         self.earlier = None if self.is_first else Timestep(self.trace, place, self.previous, notation)
-        self.definitions = self.cell.definitions(projected=bool(view.layer.proj_size))
+        self.is_projected = bool(view.layer.proj_size)
 
     def check(self) -> None:
         """Refuse a timestep whose routes do not end in the states of the timestep before."""
@@ -100,53 +97,9 @@ def _is_read_from_above(step: _Step) -> bool:
     return not is_last or mask is None or bool(mask[step.previous, step.batch])
 
 
-def _routes_into(step: _Step, state: str) -> list[Route]:
-    """The routes into a state of the timestep before, from everything that reads it there or at the cursor.
-
-    First what carries it, then what reads it without a parameter of its own, then peepholes and products.
-    """
-    ranked = [*_from_the_cursor(step, state), *_from_its_own_timestep(step, state)]
-    return [route for _, route in sorted(ranked, key=lambda pair: pair[0])]
-
-
-_Rank: TypeAlias = tuple[int, int]
-
-
-def _from_the_cursor(step: _Step, state: str) -> Iterator[tuple[_Rank, Route]]:
-    """What comes from the equations that read the old state."""
-    cell, now, keeping = step.cell, step.later, step.cell.keeping.get(state)
-    assert now is not None
-    for number, (quantity, term) in enumerate(step.definitions.items()):
-        ways = list(ways_to(term, lambda read: read.is_old(state)))
-        if keeping is not None and quantity == state:
-            kept = [way for way in ways if all(passage.kind != "matrix" for passage in way)]
-            ways = [way for way in ways if way not in kept]
-            if kept:
-                carry: Way = (Passage("factor", keeping.factor),)
-                name = text(render(keeping.factor, step.notation, numeric=False, expand=False))
-                yield (0, number), Route(f"carry {name}", *now.back(state, carry))
-        for way in ways:
-            name, rank = _reading(cell, quantity, way, number)
-            yield rank, Route(name, *now.back(quantity, way))
-
-
-def _from_its_own_timestep(step: _Step, state: str) -> Iterator[tuple[_Rank, Route]]:
-    """What comes from the equations that read the state when it is new: h of an LSTM, the output peephole."""
-    cell, then = step.cell, step.earlier
-    if then is None:
-        return
-    for number, (quantity, term) in enumerate(step.definitions.items()):
-        for way in ways_to(term, lambda read: read.role == state and read.definition is not None):
-            name, rank = _reading(cell, quantity, way, number)
-            if quantity == cell.states[0] and cell.output_gate:
-                name, rank = "output gate", (1, number)
-            yield rank, Route(name, *then.back(quantity, way))
-
-
-def _reading(cell: Cell, quantity: str, way: Way, number: int) -> tuple[str, _Rank]:
-    """What a route is called, by the parameter that it goes through, and where it stands among the others."""
-    for row in cell.peepholes:
-        if any(passage.term.text == f"w_c{row}" for passage in way):
-            return f"peephole {row}", (2, cell.row(row))
-    parameters = [passage.term.text for passage in way if passage.term.role == "parameter"]
-    return (parameters[-1], (2, number)) if parameters else (f"through {quantity}", (1, number))
+def _routes_into(step: _Step, state: str) -> Iterator[Route]:
+    """The routes into a state of the timestep before, from all that reads it there or at the cursor."""
+    for reading in readings_of(step.cell, state, step.notation, projected=step.is_projected):
+        timestep = step.later if reading.is_later else step.earlier
+        if timestep is not None:
+            yield Route(reading.name, *timestep.back(reading.quantity, reading.way))

@@ -73,10 +73,11 @@ def _mean(view: View, factor: Term) -> Array:
     steps, units = view.last_t + 1, view.layer.size(view.cell.memory)
     size = max(1, LARGEST_BLOCK // units)
     total = np.zeros(units)
+    exact = np.float64 if factor.parts else None  # 1 − z of a tiny z is not 1
     for start in range(0, steps, size):
         stop = min(start + size, steps)
-        values = function(*(np.asarray(array[start:stop, batch], np.float64) for array in arrays))
-        total += np.broadcast_to(values, (stop - start, units)).sum(axis=0)
+        values = function(*(np.asarray(array[start:stop, batch], exact) for array in arrays))
+        total += np.broadcast_to(values, (stop - start, units)).sum(axis=0, dtype=np.float64)
     return np.asarray(total / steps)
 
 
