@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,25 +19,27 @@ MOST_NUMBERS = 1 << 28
 DEEPEST = 64
 """How many nodes a constant may be away from its initializers."""
 
+_FOLDED = ("Identity", "Cast", "Concat", "Slice", "Squeeze", "Unsqueeze", "Transpose", "Reshape")
 _SAME_FILL = ("Expand", "Slice", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Transpose", "Cast", "Tile")
 
 
 class Constants:
     """Evaluates names of a graph, as far as they do not depend on its inputs.
 
-    Exporters cut, join and reshape weights by nodes of the graph: Identity, Cast, Concat, Slice, Squeeze,
-    Unsqueeze, Transpose and Reshape of constants are evaluated, nothing else.
+    Exporters cut, join and reshape weights by nodes of the graph: those of constants are evaluated, none
+    of which gives more numbers than it gets.
 
     Args:
         graph: the `onnx.GraphProto`.
+        opset: the version of ONNX's operators that the graph is made of.
         folder: the model's, beyond which no external data is read.
     """
 
-    def __init__(self, graph: Any, folder: Path) -> None:
+    def __init__(self, graph: Any, opset: int, folder: Path) -> None:
         self._initializers = {tensor.name: tensor for tensor in graph.initializer}
         self.inputs = {value.name for value in graph.input} - self._initializers.keys()
         self.makers = {output: node for node in graph.node for output in node.output if output}
-        self._folder = folder
+        self._opset, self._folder = opset, folder
         self._evaluated: dict[str, Array | None] = {}
         self._numbers = 0
 
@@ -52,7 +52,9 @@ class Constants:
         if name not in self._evaluated and depth < DEEPEST:
             try:
                 array = self._evaluate(name, depth)
-            except (ValueError, IndexError, TypeError, OverflowError) as error:
+            except (UserError, MemoryError):
+                raise
+            except Exception as error:  # whatever the onnx package stumbles over
                 raise UserError(f"{printable(name)} cannot be worked out: {printable(str(error))}") from None
             if array is not None:
                 self._numbers += array.size
@@ -88,14 +90,30 @@ class Constants:
         settings = attributes(node)
         if node.op_type == "Constant":
             return self._constant(settings)
-        if node.op_type not in _OPERATIONS:
+        if node.op_type not in _FOLDED:
             return None
         inputs = [self.array(input_name, depth + 1) if input_name else None for input_name in node.input]
         if any(value is None and input_name for value, input_name in zip(inputs, node.input, strict=True)):
             return None
         if sum(value.size for value in inputs if value is not None) > MOST_NUMBERS:
             raise UserError(f"{printable(name)} is made of more than {MOST_NUMBERS:,} numbers")
-        return _OPERATIONS[node.op_type](inputs, settings)
+        feeds = {n: value for n, value in zip(node.input, inputs, strict=True) if value is not None}
+        return self._folded(node, feeds)
+
+    def _folded(self, node: Any, inputs: dict[str, Array]) -> Array:
+        """What a node makes of its inputs, by ONNX's own definition of its operator."""
+        import onnx
+        from onnx import helper
+        from onnx.reference import ReferenceEvaluator
+
+        own = onnx.NodeProto()
+        own.CopyFrom(node)
+        own.domain = ""
+        sources, results = ([onnx.ValueInfoProto(name=n) for n in names] for names in (inputs, node.output))
+        graph = helper.make_graph([own], "folded", sources, results)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self._opset)])
+        (folded,) = ReferenceEvaluator(model).run(None, inputs)
+        return np.asarray(folded)
 
     def _constant(self, settings: dict[str, Any]) -> Array | None:
         if "value" in settings:
@@ -117,67 +135,3 @@ def attributes(node: Any) -> dict[str, Any]:
         except (ValueError, AttributeError):
             raise UserError(f"its attribute {printable(attribute.name)} has no value") from None
     return values
-
-
-def _axes(inputs: Sequence[Array | None], settings: dict[str, Any], at: int = 1) -> tuple[int, ...] | None:
-    """The axes, which older opsets have as an attribute and newer ones as an input."""
-    axes = inputs[at] if len(inputs) > at else None
-    if axes is not None:
-        return tuple(int(axis) for axis in axes.reshape(-1))
-    return tuple(settings["axes"]) if "axes" in settings else None
-
-
-def _slice(inputs: Sequence[Array | None], settings: dict[str, Any]) -> Array:
-    data = _first(inputs)
-    parts = [inputs[n] if len(inputs) > n else None for n in (1, 2, 4)]
-    starts, ends = (settings[k] if p is None else p for k, p in zip(("starts", "ends"), parts, strict=False))
-    axes = _axes(inputs, settings, 3) or tuple(range(len(starts)))
-    steps = [1] * len(axes) if parts[2] is None else parts[2]
-    where: list[slice] = [slice(None)] * data.ndim
-    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        if step < 1:
-            raise ValueError("a slice goes backwards")
-        where[axis] = slice(int(start), int(end), int(step))
-    return data[tuple(where)]
-
-
-def _reshape(inputs: Sequence[Array | None], settings: dict[str, Any]) -> Array:
-    data, shape = _first(inputs), inputs[1]
-    assert shape is not None
-    sizes = [int(size) for size in shape.reshape(-1)]
-    if not settings.get("allowzero"):
-        sizes = [data.shape[n] if size == 0 else size for n, size in enumerate(sizes)]
-    return data.reshape(sizes)
-
-
-def _unsqueeze(inputs: Sequence[Array | None], settings: dict[str, Any]) -> Array:
-    return np.expand_dims(_first(inputs), _axes(inputs, settings) or ())
-
-
-def _concat(inputs: Sequence[Array | None], settings: dict[str, Any]) -> Array:
-    return np.concatenate([part for part in inputs if part is not None], axis=settings["axis"])
-
-
-def _cast(inputs: Sequence[Array | None], settings: dict[str, Any]) -> Array:
-    from onnx import helper
-
-    return _first(inputs).astype(helper.tensor_dtype_to_np_dtype(settings["to"]))
-
-
-def _first(inputs: Sequence[Array | None]) -> Array:
-    data = inputs[0] if inputs else None
-    if data is None or math.prod(data.shape) > MOST_NUMBERS:
-        raise ValueError("a node has no input")
-    return data
-
-
-_OPERATIONS = {
-    "Identity": lambda inputs, settings: _first(inputs),
-    "Cast": _cast,
-    "Concat": _concat,
-    "Slice": _slice,
-    "Squeeze": lambda inputs, settings: np.squeeze(_first(inputs), _axes(inputs, settings)),
-    "Unsqueeze": _unsqueeze,
-    "Transpose": lambda inputs, settings: np.transpose(_first(inputs), settings.get("perm")),
-    "Reshape": _reshape,
-}

@@ -31,7 +31,7 @@ def onnx_layers(path: Path) -> tuple[OnnxLayer, ...]:
     """
     model = _load(path)
     graph = model.graph
-    constants = Constants(graph, path.parent)
+    constants = Constants(graph, _opset(model), path.parent)
     read: dict[str, OnnxNode | str] = {}
     below: dict[str, str] = {}
     outputs: dict[str, str] = {}
@@ -63,15 +63,20 @@ def _load(path: Path) -> Any:
         model = onnx.load(str(path), format="protobuf", load_external_data=False)
     except (DecodeError, OSError, ValueError, RecursionError):
         raise UserError(f"{name} is not a readable ONNX model: it is cut off or of another kind") from None
-    opsets = [opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
-    if not opsets or not model.graph.node:
+    opset = _opset(model)
+    if not opset or not model.graph.node:
         raise UserError(f"{name} is not a readable ONNX model: it has no graph of ONNX's operators")
-    if max(opsets) < OLDEST_OPSET:
+    if opset < OLDEST_OPSET:
         raise UserError(
-            f"{name} is of opset {max(opsets)}, {OLDEST_OPSET} or later is read; "
+            f"{name} is of opset {opset}, {OLDEST_OPSET} or later is read; "
             "onnx.version_converter brings it up to date"
         )
     return model
+
+
+def _opset(model: Any) -> int:
+    """The version of ONNX's own operators; 0 where the model names none."""
+    return max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
 
 
 def _name(node: Any, taken: Mapping[str, Any]) -> str:
