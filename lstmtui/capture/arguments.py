@@ -45,6 +45,11 @@ def fit(named: Mapping[str, Any]) -> bool:
     return isinstance(named["x"], (Tensor, PackedSequence)) and all(isinstance(s, Tensor) for s in states)
 
 
+def numbers_in(x: Tensor | PackedSequence) -> int:
+    """How many numbers a recurrent module is given to read; none where a batch is empty."""
+    return (x.data if isinstance(x, PackedSequence) else x).numel()
+
+
 def arguments(module: nn.Module, x: Any, hx: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Positional and keyword arguments for `module.forward`.
 

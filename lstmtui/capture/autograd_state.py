@@ -9,7 +9,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lstmtui.models.torch_compat import has_forward_mode, has_saved_tensors_hooks, is_traced
+from lstmtui.models.torch_compat import (
+    has_forward_mode,
+    has_saved_tensors_hooks,
+    is_traced,
+    without_modes,
+)
 
 Graph = Literal["built", "in a function", "none"]
 """Whether a graph is built of what is computed; "in a function": of a custom autograd Function, which may
@@ -28,6 +33,13 @@ def graph() -> Graph:
 def is_symbolic() -> bool:
     """Whether tensors stand for something else: a trace, a compilation, a transform of `torch.func`."""
     return torch.compiler.is_compiling() or is_traced()
+
+
+@contextmanager
+def unobserved() -> Iterator[None]:
+    """Within this context neither a mode of the user's nor a hook of saved tensors sees what is computed."""
+    with without_modes(), saved_as_it_is():
+        yield
 
 
 @contextmanager

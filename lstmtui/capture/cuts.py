@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -32,7 +31,6 @@ class Cuts(TorchFunctionMode):
         super().__init__()
         self._nodes: set[Any] = set()
         self._parts: set[int] = set()
-        self._paused = False
 
     def has(self, part: Repeatable) -> bool:
         """Whether something made of what this was recorded of has been taken out of the graph."""
@@ -41,22 +39,6 @@ class Cuts(TorchFunctionMode):
     def forget_graph(self) -> None:
         """Let go of the graph, so that nothing of it outlives the backward pass."""
         self._nodes = set()
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Within this context nothing is the user's doing."""
-        before, self._paused = self._paused, True
-        current = getattr(torch.overrides, "_get_current_function_mode", lambda: None)
-        is_on_top = current() is self
-        if is_on_top:
-            # A call for every operation of ours would cost more than some of them.
-            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
-        try:
-            yield
-        finally:
-            if is_on_top:
-                self.__enter__()  # type: ignore[no-untyped-call]
-            self._paused = before
 
     def __torch_function__(
         self,
@@ -67,7 +49,7 @@ class Cuts(TorchFunctionMode):
     ) -> Any:
         """Run an operation of the user's, as it is."""
         kwargs = kwargs or {}
-        if not self._paused and (func in _OUT_OF_THE_GRAPH or not torch.is_grad_enabled()):
+        if func in _OUT_OF_THE_GRAPH or not torch.is_grad_enabled():
             self.add((args, kwargs))
         return func(*args, **kwargs)
 

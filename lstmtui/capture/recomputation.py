@@ -9,16 +9,45 @@ lacks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from lstmtui.capture.autograd_state import Graph
 from lstmtui.capture.recording import Repeatable
 from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.models.torch_compat import current_node
+
+NEAR = 0.02
+"""How far the inputs of a call may be from those of the call it repeats, relative to their size. With and
+without a graph PyTorch chooses other kernels (oneDNN's, attention's fast path), which round otherwise."""
+SAMPLE = 256
+"""Of how many numbers of a tensor at least the distance is taken, where it has as many."""
+
+
+@dataclass(frozen=True, eq=False)
+class CallInputs:
+    """What tells x and the states before a call from those of another call."""
+
+    digest: bytes
+    sizes: tuple[torch.Size, ...]
+    sample: Tensor
+    """Some of the numbers."""
+
+    def distance(self, other: CallInputs) -> float:
+        """0 where they are the same to the bit, inf where they cannot be compared."""
+        if self.digest == other.digest:
+            return 0.0
+        if self.sizes != other.sizes or not torch.equal(self.sample.isfinite(), other.sample.isfinite()):
+            return math.inf
+        mine, theirs = (sample.nan_to_num(0, 0, 0) for sample in (self.sample, other.sample))
+        size = max(float(mine.norm()), float(theirs.norm()))
+        # Never 0, which is for the same bits.
+        return max(float((mine - theirs).norm()) / size, 1e-12) if size else 1e-12
 
 
 @dataclass(eq=False)
@@ -29,13 +58,15 @@ class TappedCall:
     graph: Graph
     parts: Sequence[Repeatable]
     """What it is recorded in, in the order of its layers and directions."""
-    inputs: bytes = b""
-    """A digest of x and the states before; only where the call may be repeated, or repeats one."""
+    inputs: CallInputs | None = None
+    """Only where the call may be repeated, or repeats one."""
     repeated: bool = False
 
-    def repeats(self, other: TappedCall) -> bool:
-        """Whether this is that call once more."""
-        return self.module is other.module and self.inputs == other.inputs
+    def distance(self, other: TappedCall) -> float:
+        """How far this is from being that call once more."""
+        if self.module is not other.module or self.inputs is None or other.inputs is None or other.repeated:
+            return math.inf
+        return self.inputs.distance(other.inputs)
 
     def give(self, other: TappedCall) -> None:
         """Let the derivatives that will come to this call be those of another."""
@@ -50,21 +81,20 @@ class Recomputation:
 
     calls: list[TappedCall] = field(default_factory=list)
     """Of the forward, in order."""
-    _places: dict[tuple[int, bytes], list[int]] = field(default_factory=dict)
-    """Where in `calls` those of a module with the same inputs are."""
+    _places: dict[int, list[int]] = field(default_factory=dict)
+    """Where in `calls` those of a module are that may be repeated, by its id."""
     _pending: list[tuple[Any, list[TappedCall]]] = field(default_factory=list)
     """Repeated calls by the node that backward was at, until it comes through one of them."""
 
     def add(self, call: TappedCall) -> None:
         """A call of the forward."""
-        if call.inputs:
-            self._places.setdefault((id(call.module), call.inputs), []).append(len(self.calls))
+        if call.inputs is not None:
+            self._places.setdefault(id(call.module), []).append(len(self.calls))
         self.calls.append(call)
 
-    def has(self, module: nn.Module, inputs: bytes) -> bool:
-        """Whether a call of the forward may be repeated by one of this module with these inputs."""
-        places = self._places.get((id(module), inputs), [])
-        return any(not self.calls[place].repeated for place in places)
+    def distance(self, call: TappedCall) -> float:
+        """How far a call is from repeating one of the forward; inf where there is none that it may repeat."""
+        return self._nearest([call])[0]
 
     def repeat(self, call: TappedCall) -> None:
         """A call on the way back."""
@@ -94,23 +124,45 @@ class Recomputation:
         for call in group:
             for part in call.parts:
                 part.before_backward = None
+        distance, start = self._nearest(group)
+        if distance > NEAR:
+            return
+        for again, call in zip(group, self.calls[start : start + len(group)], strict=True):
+            # A checkpoint within a checkpoint is repeated without a graph, and then with one.
+            if again.graph == "built" and call.graph == "in a function":
+                again.give(call)
+
+    def _nearest(self, group: Sequence[TappedCall]) -> tuple[float, int]:
+        """How far a group is from the calls it is nearest to, and where those begin."""
+        nearest, at = math.inf, 0
         # Backward goes from the last call to the first, so of several that are alike it is the last.
-        for start in reversed(self._places.get((id(group[0].module), group[0].inputs), [])):
-            places = self.calls[start : start + len(group)]
-            pairs = list(zip(group, places, strict=False))
-            if len(places) == len(group) and all(
-                again.repeats(call) and not call.repeated for again, call in pairs
-            ):
-                for again, call in pairs:
-                    # A checkpoint within a checkpoint is repeated without a graph, and then with one.
-                    if again.graph == "built" and call.graph == "in a function":
-                        again.give(call)
-                return
+        for start in reversed(self._places.get(id(group[0].module), [])):
+            calls = self.calls[start : start + len(group)]
+            if len(calls) < len(group) or calls[0].repeated:
+                continue
+            distance = _farthest(again.distance(call) for again, call in zip(group, calls, strict=True))
+            if distance < nearest:
+                nearest, at = distance, start
+            if nearest == 0:
+                break
+        return nearest, at
 
 
-def digest_of(*tensors: Tensor) -> bytes:
+def _farthest(distances: Iterable[float]) -> float:
+    """The largest; inf as soon as one is too large."""
+    farthest = 0.0
+    for distance in distances:
+        farthest = max(farthest, distance)
+        if farthest > NEAR:
+            return math.inf
+    return farthest
+
+
+def inputs_of(*tensors: Tensor) -> CallInputs:
     """What tells tensors with other values apart."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest, samples = hashlib.blake2b(digest_size=16), []
     for tensor in tensors:
         digest.update(numpy_of(tensor).tobytes())
-    return digest.digest()
+        flat = tensor.detach().flatten()
+        samples.append(flat[:: max(flat.numel() // SAMPLE, 1)].to("cpu", torch.float64))
+    return CallInputs(digest.digest(), tuple(tensor.shape for tensor in tensors), torch.cat(samples))

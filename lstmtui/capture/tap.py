@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from lstmtui.capture.arguments import fit, named_arguments
+from lstmtui.capture.arguments import fit, named_arguments, numbers_in
 from lstmtui.capture.autograd_state import graph, is_symbolic
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import check_forward, kind_of
@@ -21,7 +21,7 @@ from lstmtui.capture.recording_lock import recording_lock
 from lstmtui.capture.tapped_calls import call_of
 from lstmtui.capture.tapped_runs import TappedRuns
 from lstmtui.capture.wrapped import named_modules, see_through, uncompiled
-from lstmtui.models.torch_compat import is_in_backward
+from lstmtui.models.torch_compat import is_in_backward, without_modes
 from lstmtui.trace.writing import TraceWriter
 
 
@@ -78,9 +78,9 @@ class Tap(TappedRuns):
         named = named_arguments(module, args, kwargs) if self._takes_part() else None
         if named is None:
             return forward(*args, **kwargs)
-        if path and not fit(named):
-            return forward(*args, **kwargs)  # which says what is wrong with them
-        with self.cuts.paused():
+        if path and not (fit(named) and numbers_in(named["x"])):
+            return forward(*args, **kwargs)  # which says what is wrong with them, or returns as little
+        with without_modes():
             if graph() != "built":
                 self.cuts.add((args, kwargs))
             return self._recorded(path, in_loop, module, forward, named)

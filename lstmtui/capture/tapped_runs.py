@@ -18,7 +18,7 @@ from lstmtui.capture.cuts import Cuts
 from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.origins import Origins
 from lstmtui.capture.progress import Progress
-from lstmtui.capture.recomputation import Recomputation, TappedCall, digest_of
+from lstmtui.capture.recomputation import Recomputation, TappedCall, inputs_of
 from lstmtui.capture.recording import Repeatable
 from lstmtui.capture.single_steps import is_single_step, loops_of, record_step
 from lstmtui.capture.tapped_calls import record_call, weights_of
@@ -156,7 +156,7 @@ class TappedRuns:
         kind = graph()
         call = TappedCall(run.module, kind, parts)
         if again or kind == "in a function":
-            call.inputs = digest_of(*inputs)
+            call.inputs = inputs_of(*inputs)
         with self._lock:
             if again:
                 self.recomputation.repeat(call)

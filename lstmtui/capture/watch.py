@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 
 from torch import nn
 
-from lstmtui.capture.replay import layers_of, outputs_of, replayed
+from lstmtui.capture.replay import NO_BACKWARD, TWICE, layers_of, outputs_of, replayed
 from lstmtui.capture.watch_path import WatchPath
 from lstmtui.capture.watched_calls import WatchedStep
 from lstmtui.capture.watched_model import WatchedModel
@@ -23,8 +23,8 @@ from lstmtui.trace import Layer, Trace
 from lstmtui.trace.storage import write_trace
 
 UNSEEN = (
-    "calls of the model inside torch.func, torch.jit.trace or a torch.compile that began within the block "
-    "have no values that could be kept, and were passed over"
+    "calls of the model inside torch.func, torch.jit.trace or a torch.compile that began within the block, "
+    "or on meta tensors, have no values that could be kept, and were passed over"
 )
 
 
@@ -86,6 +86,8 @@ class Watch:
             condition.check([layer for path in modules for layer in layers_of(path, modules[path])])
         self._said: set[str] = set()
         self._held = False
+        self._seen: set[str] = set()
+        """Why derivatives that the condition reads were absent; "" of those that were there."""
         self.written: list[str] = []
         """What was written and why, a sentence for each time."""
 
@@ -100,6 +102,10 @@ class Watch:
         self._judge(last=True)
         if isinstance(error, Exception):
             self._write(f"{type(error).__name__} was raised")
+        if TWICE in self._seen:
+            self._say(f"the condition could not be judged: {TWICE}")
+        elif self._seen == {NO_BACKWARD} and error is None and not self._said:
+            self._say("the condition could not be judged: no gradient came back to any call")
         if self._watched.unseen or self._watched.compiled:
             self._say(UNSEEN)
 
@@ -136,8 +142,12 @@ class Watch:
                 if all(condition.first(outputs_of(call)) is None for call in calls):
                     return None
             elif _is_derived(condition) and not step.backward:
+                self._seen.add(NO_BACKWARD)
                 return None
-            return condition.first(replayed(step, "", derivatives=_is_derived(condition)))
+            trace = replayed(step, "", derivatives=_is_derived(condition))
+            if _is_derived(condition):
+                self._seen.update(layer.absent for layer in trace.layers)
+            return condition.first(trace)
         except Exception as error:
             self._give_up(error)
             return None

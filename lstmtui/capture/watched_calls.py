@@ -13,10 +13,10 @@ from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.arguments import changed
 from lstmtui.capture.autograd_state import Graph, graph
-from lstmtui.capture.recomputation import Recomputation, TappedCall, digest_of
+from lstmtui.capture.recomputation import Recomputation, TappedCall, inputs_of
 from lstmtui.capture.recording import Repeatable
 from lstmtui.models.stock import layout_of
-from lstmtui.models.torch_compat import version_of
+from lstmtui.models.torch_compat import version_of, without_modes
 
 
 @dataclass
@@ -69,7 +69,7 @@ class WatchedStep:
         self.calls.append(call)
         if call.graph == "in a function":
             self.recomputation.add(
-                TappedCall(call.module, call.graph, [call], digest_of(*tensors_of(inputs)))
+                TappedCall(call.module, call.graph, [call], inputs_of(*tensors_of(inputs)))
             )
 
     def ended(self, call: WatchedCall, result: Any, trouble: Callable[[Exception], None]) -> None:
@@ -99,7 +99,8 @@ class WatchedStep:
         def keeper(position: int) -> Callable[[Tensor | None], None]:
             def kept(gradient: Tensor | None) -> None:
                 try:
-                    keep(position, gradient)
+                    with without_modes():
+                        keep(position, gradient)
                 except Exception as error:
                     trouble(error)
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from torch import nn
 
-from lstmtui.capture.arguments import fit, named_arguments
-from lstmtui.capture.autograd_state import is_symbolic
+from lstmtui.capture.arguments import fit, named_arguments, numbers_in
+from lstmtui.capture.autograd_state import is_symbolic, unobserved
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import is_plain, kind_of
-from lstmtui.capture.recomputation import TappedCall, digest_of
+from lstmtui.capture.recomputation import NEAR, TappedCall, inputs_of
 from lstmtui.capture.recording_lock import is_recording
 from lstmtui.capture.watched_calls import (
     WatchedCall,
@@ -25,7 +25,7 @@ from lstmtui.capture.watched_calls import (
     watched_call,
 )
 from lstmtui.capture.wrapped import named_modules, uncompiled, unwrapped
-from lstmtui.models.torch_compat import has_compiled, is_compiler_loaded, is_in_backward
+from lstmtui.models.torch_compat import has_compiled, has_values, is_compiler_loaded, is_in_backward
 
 MOST_CALLS = 10_000
 """Calls of layers that are one step at most, where neither the model's forward nor gradients part them."""
@@ -62,7 +62,7 @@ class WatchedModel:
             raise TypeError(f"{type(self._root).__name__} holds no LSTM, GRU, RNN or lstmtui.Recurrent")
         self.keep = keep
         self.unseen = False
-        """Whether calls were made that stand for others, as in a transform of `torch.func`."""
+        """Whether calls were made whose tensors stand for others, as in a transform of `torch.func`."""
         self._before_next, self._trouble = before_next, trouble
         self._steps: deque[WatchedStep] = deque(maxlen=keep)
         self._count = 0
@@ -145,7 +145,7 @@ class WatchedModel:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        inputs = None if self._is_passed_over() else self._try(_inputs_of, module, args, kwargs)
+        inputs = None if self._is_passed_over() else self._try(self._inputs_of, module, args, kwargs)
         if inputs is None:
             return forward(*args, **kwargs)
         if is_in_backward():
@@ -168,10 +168,24 @@ class WatchedModel:
         self.unseen |= symbolic
         return symbolic or is_recording()
 
+    def _inputs_of(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, ...] | None:
+        """x, hx, lengths of a call; None where there is nothing to keep, or something is wrong with them."""
+        named = named_arguments(module, args, kwargs)
+        if named is None or not fit(named) or not numbers_in(named["x"]):
+            return None
+        inputs = named["x"], named.get("hx"), named.get("lengths")
+        if not all(map(has_values, tensors_of(inputs))):
+            self.unseen = True
+            return None
+        return inputs
+
     def _try(self, work: Callable[..., Any], *args: Any) -> Any:
         """What the work gives; None where it fails, which is no concern of the model's."""
         try:
-            return work(*args)
+            with unobserved():
+                return work(*args)
         except Exception as error:
             self._trouble(error)
             return None
@@ -201,12 +215,13 @@ class WatchedModel:
         steps = [step for step in self.steps if step.recomputation.is_possible]
         if not steps:
             return None
-        digest = digest_of(*tensors_of(inputs))
-        step = next((step for step in reversed(steps) if step.recomputation.has(module, digest)), None)
-        if step is None:
-            return None
         call = watched_call(path, module, inputs)
-        step.recomputation.repeat(TappedCall(module, call.graph, [call], digest))
+        again = TappedCall(module, call.graph, [call], inputs_of(*tensors_of(inputs)))
+        # Backward goes from the last step to the first, so of several that are alike it is the last.
+        step = min(reversed(steps), key=lambda step: step.recomputation.distance(again))
+        if step.recomputation.distance(again) > NEAR:
+            return None
+        step.recomputation.repeat(again)
         return step, call
 
     def _step(self) -> WatchedStep:
@@ -222,11 +237,3 @@ class WatchedModel:
         is_model = is_plain(self._root) and not isinstance(self._root, nn.RNNCellBase)
         parted = now.backward or len(now.calls) >= MOST_CALLS or (is_model and bool(now.calls))
         return self._next() if parted else now
-
-
-def _inputs_of(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
-    """x, hx, lengths of a call; None where the module's own forward is to say what is wrong with them."""
-    named = named_arguments(module, args, kwargs)
-    if named is None or not fit(named):
-        return None
-    return named["x"], named.get("hx"), named.get("lengths")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import is_fake
+from torch.overrides import _pop_mode, _push_mode
+from torch.utils._python_dispatch import _disable_current_modes
 
 
 def version_of(tensor: Tensor) -> int:
@@ -70,6 +74,28 @@ def has_saved_tensors_hooks() -> bool:
     """Whether a hook sees what is saved for the way back; also where this torch cannot tell."""
     top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
     return top is None or top(False) is not None
+
+
+def has_values(tensor: Tensor) -> bool:
+    """Whether a tensor is more than a shape and a dtype."""
+    return not tensor.is_meta and not is_fake(tensor)
+
+
+@contextmanager
+def without_modes() -> Iterator[None]:
+    """Within this context no mode of the user's sees, or changes, what is computed.
+
+    A selective checkpoint would take our operations for the model's, and give back the one for the other.
+    """
+    functions = [_pop_mode() for _ in range(torch._C._len_torch_function_stack())]  # type: ignore[no-untyped-call]
+    try:
+        with ExitStack() as stack:
+            if torch._C._len_torch_dispatch_stack():
+                stack.enter_context(_disable_current_modes())
+            yield
+    finally:
+        for mode in reversed(functions):
+            _push_mode(mode)  # type: ignore[no-untyped-call]
 
 
 def has_bfloat16_products() -> bool:

@@ -20,8 +20,11 @@ import pytest
 import torch
 from oracles.recurrents import gap, noise
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import lstmtui
 from lstmtui.capture import watched_calls, watched_model
@@ -472,6 +475,92 @@ def test_transforms_of_functions_run_as_without_and_are_said_to_be_passed_over(
     assert "lstmtui.watch: calls of the model inside torch.func" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("when", [None, NEVER])
+def test_modes_and_hooks_round_the_loop_see_what_they_see_without(when: str | None) -> None:
+    class Functions(TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            seen.append("function")
+            return func(*args, **(kwargs or {}))
+
+    class Operations(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            seen.append("operation")
+            return func(*args, **(kwargs or {}))
+
+    def saved(tensor: Tensor) -> Tensor:
+        seen.append("saved")
+        return tensor
+
+    def train() -> list[str]:
+        seen.clear()
+        with (
+            Functions(),
+            Operations(),
+            torch.autograd.graph.saved_tensors_hooks(saved, lambda tensor: tensor),
+        ):
+            for _ in range(3):
+                step(model, x)
+        return list(seen)
+
+    seen: list[str] = []
+    model, x = Pair(), torch.randn(5, 2, 3)
+    train()  # the first gradients are put there, those after them are added
+    wanted = train()
+    with lstmtui.watch(model, when=when):
+        assert train() == wanted
+
+
+@pytest.mark.parametrize("place", ["fake", "meta", "empty"])
+def test_calls_without_numbers_are_passed_over_and_the_others_judged(place: str, tmp_path: Path) -> None:
+    model, x = nn.GRU(3, 4), torch.randn(5, 2, 3)
+    with lstmtui.watch(model, when="norm(dh) >= 0", path=tmp_path / "w") as watch:
+        if place == "fake":
+            with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+                model(mode.from_tensor(x))
+        elif place == "meta":
+            with suppress(NotImplementedError, RuntimeError):
+                model(x.to("meta"))
+        else:
+            model(x[:, :0])
+        model(x)[0].sum().backward()
+    assert len(watch.written) == 1
+
+
+class Sparse(nn.Module):
+    """Gives each of two layers the sequences that are its own, which may be none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.low, self.high = nn.GRU(3, 4), nn.GRU(3, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.low(x)[0], self.high(x[:, :0])[0]], dim=1)
+
+
+def test_a_layer_that_is_given_no_sequence_is_no_obstacle_to_the_others() -> None:
+    trace = record(Sparse(), torch.randn(5, 2, 3), loss=lambda result: result.sum())
+    assert [layer.path for layer in trace.layers] == ["low"]
+    assert trace.values("dh").any()
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_condition_on_derivatives_that_nobody_takes_is_said_to_be_none(
+    frozen: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layer, head = nn.GRU(3, 4).requires_grad_(not frozen), nn.Linear(4, 1)
+    with lstmtui.watch(layer, when=NEVER):
+        for _ in range(2):
+            x = torch.randn(5, 2, 3, requires_grad=not frozen)
+            loss = head(layer(x)[0]).sum()
+            if not frozen:
+                (gradient,) = torch.autograd.grad(loss, x, create_graph=True)
+                loss = gradient.square().sum()
+            loss.backward()
+    (line,) = capsys.readouterr().err.splitlines()
+    why = "no gradient came back to any call" if frozen else "a gradient of its gradient"
+    assert line.startswith(f"lstmtui.watch: the condition could not be judged: {why}")
+
+
 class Mixed(nn.Module):
     """Layers that torch.compile takes into its graphs, and one that it takes only where it is allowed to."""
 
@@ -616,4 +705,5 @@ def test_random_models_train_the_same_to_the_bit_and_are_left_as_they_were(seed:
     for (name, value), other in zip(model.state_dict().items(), bare.state_dict().values(), strict=True):
         assert torch.equal(value, other), name
     assert shape_of(model) == shape
-    assert watch._said == set()
+    # Of some all layers are called without a graph.
+    assert all("no gradient came back to any call" in sentence for sentence in watch._said)
