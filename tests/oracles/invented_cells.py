@@ -1,4 +1,4 @@
-"""Cells that the program has never heard of, and the plain loops that must agree with them."""
+"""Cells that the program has never heard of, and their runs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from oracles.recurrents import noise, random_recurrent, random_states
+from oracles.recurrents import CELL_NAMES, noise, random_recurrent, random_states
+from oracles.steps_by_hand import Tensors, by_hand
 from torch import Tensor
-from torch.nn.functional import linear
 
 from lstmtui.capture.record import record
 from lstmtui.cells import CELLS
@@ -53,44 +53,9 @@ ODD = Cell(
     ),
 )
 
-Tensors = dict[str, Tensor]
-
-
-def mingru_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
-    """One timestep by hand: every quantity."""
-    z_pre, n_pre = linear(x, p["weight_ih"], p["bias_ih"]).chunk(2, -1)
-    z, n = torch.sigmoid(z_pre), torch.tanh(n_pre)
-    return {"z_pre": z_pre, "z": z, "n_pre": n_pre, "n": n, "h": before["h"] - z * before["h"] + z * n}
-
-
-def odd_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
-    """One timestep by hand: every quantity."""
-    w_a, w_v = p["weight_ih"].chunk(2)
-    b_a, b_q = p["bias_ih"].chunk(2)
-    a_pre = linear(x, w_a, b_a) + p["weight_u"] * before["m"]
-    a, v = torch.sigmoid(a_pre), linear(x, w_v) + linear(before["h"], p["weight_hh"])
-    c, m = (1 - a) * before["c"] + a * v, p["decay"] * before["m"] + v
-    q_pre = linear(c, p["weight_mix"], b_q)
-    q = torch.sigmoid(q_pre)
-    return {"a_pre": a_pre, "a": a, "v": v, "c": c, "m": m, "q_pre": q_pre, "q": q, "h": q * torch.tanh(c)}
-
-
-STEPS: dict[str, Any] = {"mingru": mingru_step, "odd": odd_step}
-
-
-def by_hand(cell: Cell, parameters: Tensors, x: Tensor, initial: Tensors) -> list[Tensors]:
-    """Every quantity of every timestep, each of which keeps its gradient."""
-    steps, before = [], initial
-    for t in range(len(x)):
-        values = STEPS[cell.name](parameters, x[t], before)
-        for value in values.values():
-            value.retain_grad()
-        steps.append(values)
-        before = {state: values[state] for state in cell.states}
-    return steps
-
-
-BOTH = [pytest.param(cell, id=cell.name) for cell in (MINGRU, ODD)]
+_NEW = [cell for name, cell in CELLS.items() if name not in CELL_NAMES]
+STEPPED = [pytest.param(cell, id=cell.name) for cell in (MINGRU, ODD, *_NEW)]
+"""The invented cells, and every cell of the program that has only its step written by hand."""
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstmtui.cells import CELLS, Cell
+from lstmtui.cells import Cell
 from lstmtui.models.recurrent import Recurrent
 
-CELL_NAMES = tuple(CELLS)
+CELL_NAMES = ("rnn_tanh", "rnn_relu", "lstm", "lstm_peephole", "lstm_coupled", "gru", "gru_reset_before")
+"""The cells that every oracle knows; of the others there is the step by hand (`steps_by_hand`)."""
 STOCK_NAMES = ("rnn_tanh", "rnn_relu", "lstm", "gru")
 """The cells PyTorch has."""
 LSTM_NAMES = ("lstm", "lstm_peephole", "lstm_coupled")
