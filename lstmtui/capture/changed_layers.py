@@ -78,8 +78,8 @@ def is_there_already(stack: RecordedStack, edits: Sequence[Edit]) -> bool:
 def _is_there(stack: RecordedStack, edit: Edit, like: torch.Tensor) -> bool:
     x = stack.trace.arrays[array_key("x", 0, stack.trace.layers[0].directions[0])]
     unit = slice(None) if edit.unit is None else edit.unit
-    here = x[edit.start : edit.stop + 1, edit.batch, unit]
-    return bool((here == float(rounded(edit.value, like))).all())
+    recorded = x[edit.start : edit.stop + 1, edit.batch, unit]
+    return bool((recorded == float(rounded(edit.value, like))).all())
 
 
 def _planned(stack: RecordedStack, edits: Sequence[Edit]) -> list[ChangedLayer]:

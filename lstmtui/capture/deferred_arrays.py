@@ -1,4 +1,4 @@
-"""Arrays that are made when somebody first looks at them."""
+"""Arrays that are made when they are first read."""
 
 from __future__ import annotations
 

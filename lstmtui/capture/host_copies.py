@@ -26,7 +26,7 @@ _SMALL = 2**18
 
 
 class Event(Protocol):
-    """A point in what a device has been told to do."""
+    """A point in the work that was queued on a device."""
 
     def synchronize(self) -> None:
         """Wait until the device has come there."""
@@ -67,7 +67,7 @@ _links: dict[int | None, Link] = {}
 
 
 def mark(tensor: Tensor) -> Any:
-    """The point at which all that the device was told so far, on the stream in use, is done."""
+    """The point at which all work queued so far on the current stream is done."""
     if tensor.device.type != "cuda":
         return None
     with torch.cuda.device(tensor.device):
@@ -75,7 +75,7 @@ def mark(tensor: Tensor) -> Any:
 
 
 def copy_to_host(source: Tensor, target: Tensor, ready: Any = None) -> None:
-    """Copy a tensor from wherever it is, and wait until all of it has come.
+    """Copy a tensor to the host, and wait until all of it has arrived.
 
     Args:
         source: contiguous; it must not be changed meanwhile.
@@ -110,7 +110,7 @@ def _take(event: Event, buffer: Tensor, target: Tensor) -> None:
 
 
 def on_host(tensor: Tensor) -> Tensor:
-    """A copy in memory of the host, of a tensor that is elsewhere; one that is there as it is."""
+    """A copy in memory of the host; a tensor that is on the host already is returned as it is."""
     if tensor.device.type == "cpu":
         return tensor
     source = tensor.contiguous()

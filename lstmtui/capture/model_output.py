@@ -1,4 +1,4 @@
-"""y: what a module returned for each timestep, told by what it is made of and never by its shape."""
+"""y: what a module returned for each timestep, recognised by where it came from and never by its shape."""
 
 from __future__ import annotations
 

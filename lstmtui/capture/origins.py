@@ -1,4 +1,4 @@
-"""What recurrent layers returned, by which the axes of all that is made of it are told."""
+"""What recurrent layers returned, from which the axes of everything computed of it follow."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def products_in(precision: Precision, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def kernels_in(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Within this context cuDNN runs layers in a precision, likewise; other kernels as they always do."""
+    """Within this context cuDNN runs layers in a precision; other kernels are not changed."""
     with _lock:
         changes = is_cudnn(device) and ("cudnn" in _entered or _cudnn_precision(device) != precision)
         if changes:

@@ -1,4 +1,4 @@
-"""How far a recording has come, told to whoever waits for it."""
+"""How far a recording has come, reported to a callback."""
 
 from __future__ import annotations
 

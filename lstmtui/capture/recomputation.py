@@ -1,4 +1,4 @@
-"""Calls that run again on the way back, as activation checkpoints have them, told from one another.
+"""Calls that run again in the backward pass, as activation checkpoints have them, matched with the first.
 
 What a re-entrant checkpoint holds is run without a graph at first. When backward comes to it, it is run
 again with one, and goes backward through that: then the derivatives of the call of the forward are those of

@@ -1,4 +1,4 @@
-"""A layer on a GPU whose arrays are worked out when somebody looks at them.
+"""A layer on a GPU whose arrays are computed when they are first read.
 
 All of them together are many times larger than what they follow from, and take longer to leave the GPU than
 to make. What they follow from is kept on the host: x, the states before, the parameters, and the gradients
@@ -87,7 +87,7 @@ class RecomputedArrays(ABC):
         return self.x.tensor() if quantity == "x" else self._worked_out()[0][quantity]
 
     def derivatives(self, quantity: str) -> Tensor:
-        """The total derivative of a quantity, likewise."""
+        """The total derivative of a quantity, in the same layout and with the same error."""
         return self._worked_out()[1][quantity]
 
     def _worked_out(self) -> tuple[HostStore, HostStore]:

@@ -67,11 +67,11 @@ class Recording(Repeatable):
     """What works values and derivatives out when they are looked at; None: they are here."""
 
     def value(self, quantity: str) -> Tensor:
-        """An array (T, B, units), wherever it is."""
+        """An array (T, B, units), kept or computed again."""
         return self.values[quantity] if self.recomputed is None else self.recomputed.values(quantity)
 
     def derivative(self, quantity: str) -> Tensor | None:
-        """The total derivative of a quantity, wherever it is; None where the loss does not depend on it."""
+        """The total derivative of a quantity; None where the loss does not depend on it."""
         if self.recomputed is None:
             return self.derivatives.get(quantity)
         return self.recomputed.derivatives(quantity) if self.recomputed.is_reached else None

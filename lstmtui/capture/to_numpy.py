@@ -11,7 +11,7 @@ from lstmtui.capture.host_copies import on_host
 
 
 def zeros_of(tensor: Tensor) -> Array:
-    """Zeros in the shape and dtype that :func:`numpy_of` gives; memory that nobody reads is not taken."""
+    """Zeros in the shape and dtype that :func:`numpy_of` gives; pages that are never read take no memory."""
     return np.zeros(tuple(tensor.shape), np.float64 if tensor.dtype == torch.float64 else np.float32)
 
 

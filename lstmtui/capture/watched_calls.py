@@ -73,7 +73,7 @@ class WatchedStep:
             )
 
     def ended(self, call: WatchedCall, result: Any, trouble: Callable[[Exception], None]) -> None:
-        """A module has returned; what then goes wrong on the way back is told to `trouble`."""
+        """A module has returned; what goes wrong in the backward pass is passed to `trouble`."""
         if id(call.module) not in self.weights:
             self.weights[id(call.module)] = weights_at_rest(call.module)
         call.weights = self.weights[id(call.module)]

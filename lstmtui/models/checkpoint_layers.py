@@ -13,7 +13,7 @@ from lstmtui.models.found_layer import FoundLayer
 MOST_LAYERS = 64
 
 _STOCK = frozenset(("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"))
-"""What PyTorch's own modules have; by what a module has besides, cells are told apart."""
+"""The parameters of PyTorch's own modules; further ones say which cell a module is."""
 _COMPUTED = re.compile(
     r"(?:(?P<path>.*)\.)?(?:parametrizations\.(?P<new>(?:weight|bias)_[ih]h(?:_l\d{1,4})?(?:_reverse)?)\.original\d*"
     r"|(?P<old>(?:weight|bias)_[ih]h(?:_l\d{1,4})?(?:_reverse)?)_(?:g|v|orig|raw|mask))",

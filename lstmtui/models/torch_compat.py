@@ -34,7 +34,7 @@ def own_buffers(module: nn.Module) -> dict[str, Tensor | None]:
 
 
 def post_accumulate_hooks(leaf: Tensor) -> dict[int, Any] | None:
-    """Whom a leaf tells of its gradient; None where it never had anybody."""
+    """The hooks that are called when a leaf got its gradient; None where none was ever registered."""
     hooks: dict[int, Any] | None = leaf._post_accumulate_grad_hooks
     return hooks
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PICKLED = (".pt", ".pth", ".ckpt", ".bin")
 KINDS = (".safetensors", *PICKLED)
 _QUANTISED = ("qint8", "quint8", "qint32", "quint4x2", "quint2x4", "int8", "uint8", "I8", "U8")
-"""The dtypes of weights that mean others by a scale that is kept elsewhere."""
+"""The dtypes of quantised weights, whose scale is kept in another tensor."""
 
 
 class Checkpoint:

@@ -26,7 +26,7 @@ class FactoryReader(ModelReader):
         self.table, self.broken = validate(ModelTable, raw, self.place, self.report)
 
     def read(self) -> FactorySpec | None:
-        """The model, or None where it has problems, of which it is one that nobody said --trust."""
+        """The model, or None where it has problems; a missing --trust is one."""
         before, table, place = len(self.report), self.table, (*self.place, "factory")
         target = table.factory or ""
         name = self.unique_name(table.name, target.partition(":")[2] or "factory", "factory")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lstmtui.expressions import Expression
 
 MOST_BREAKPOINTS = 1_000
-"""More than this are refused: nobody could tell them apart."""
+"""More than this are refused."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class Follower(Protocol):
         """ "live" while it grows, how it ended after that, "ended at t=99"; empty where it never grew."""
 
     def poll(self) -> Trace | Traces | None:
-        """The traces, where they are others than at the last call; None: nothing new."""
+        """The new traces if they changed since the last call, else None."""
 
 
 class Growth:
@@ -49,11 +49,11 @@ class Growth:
 
     @property
     def ended(self) -> bool:
-        """Whether nobody is writing what `poll` gave last."""
+        """Whether the trace that `poll` gave last is complete: no process writes it any more."""
         return self._state != "live"
 
     def poll(self) -> Trace | Traces | None:
-        """The traces, where they are others than at the last call.
+        """The new traces if they changed since the last call, else None.
 
         Returns:
             None where nothing is new, or there is no trace so far.

@@ -45,7 +45,7 @@ def clipboard_sequence(text: str, environment: Mapping[str, str] | None = None) 
         return plain + "\x1bPtmux;" + plain.replace("\x1b", "\x1b\x1b") + "\x1b\\"
     if variables.get("STY"):
         return _through_screen(plain)
-    # A TERM of screen's without its variable is tmux or screen at the other end of ssh.
+    # A TERM of screen's without its variable is tmux or screen on the machine that ssh came from.
     return plain + _through_screen(plain) if term.startswith("screen") else plain
 
 

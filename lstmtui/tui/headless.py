@@ -38,7 +38,7 @@ _TURNS = 40
 _FRAME = 0.02
 """Seconds."""
 _LONGEST_WAIT = 60.0
-"""Seconds for what has to come from elsewhere; after that the screen is taken as it is."""
+"""Seconds to wait for remote arrays; after that the screen is taken as it is."""
 
 
 class HeadlessDebugger:
@@ -74,7 +74,7 @@ class HeadlessDebugger:
 
     def run(self, command: Command) -> Outcome:
         """Execute a command, and show what came of it; files are left to be written."""
-        # Not on the event loop, which may not wait for arrays that are elsewhere.
+        # Not on the event loop, which may not wait for remote arrays.
         outcome = execute(self._session, command)
         self._runner.run(self._take(command, outcome))
         return outcome

@@ -58,7 +58,7 @@ _TRUECOLOR_LEVELS = {"sequential": 20, "diverging": 21}
 _SEQUENTIAL_256 = (17, 18, 19, 20, 25, 31, 37, 79, 151, 157, 230)
 _DIVERGING_256 = (153, 75, 32, 25, 19, 234, 52, 94, 172, 214, 223)
 
-# Colours that can be read on a dark and on a light background; how much is told by the glyph.
+# Colours that can be read on a dark and on a light background; the glyph says how much.
 _SEQUENTIAL_16 = ("default", "blue", "cyan", "green", "default")
 _DIVERGING_16 = ("cyan", "cyan", "cyan", "default", "red", "red", "red")
 

@@ -13,7 +13,7 @@ from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
 
 
-class Block(NamedTuple):
+class TimeBlock(NamedTuple):
     """Some timesteps of all sequences, without what lies past the end of a shorter one."""
 
     age: Array
@@ -24,7 +24,7 @@ class Block(NamedTuple):
     """(rows, units) for each quantity."""
 
 
-def blocks_of(trace: Trace, layer: int, direction: str, names: Sequence[str]) -> Iterator[Block]:
+def blocks_of(trace: Trace, layer: int, direction: str, names: Sequence[str]) -> Iterator[TimeBlock]:
     """Quantities of a layer and direction, as rows of one timestep of one sequence each."""
     arrays = [trace.values(name, layer, direction) for name in names]
     lengths = lengths_of(trace, layer)
@@ -35,7 +35,7 @@ def blocks_of(trace: Trace, layer: int, direction: str, names: Sequence[str]) ->
         age = lengths - 1 - times if direction == "backward" else np.broadcast_to(times, valid.shape)
         read = (np.asarray(array[start : start + size]) for array in arrays)
         rows = tuple(v.reshape(-1, v.shape[-1]) if valid.all() else v[valid] for v in read)
-        yield Block(age[valid], np.broadcast_to(lengths, valid.shape)[valid], rows)
+        yield TimeBlock(age[valid], np.broadcast_to(lengths, valid.shape)[valid], rows)
 
 
 def largest_of(

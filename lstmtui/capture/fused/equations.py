@@ -100,22 +100,18 @@ class Parameters:
 
     Args:
         cell: whose equations will be run.
-        given: tensors by PyTorch's base names; biases may be left out.
+        parameters: tensors by PyTorch's base names; biases may be left out.
         operand: rounds what is multiplied as the kernel does.
     """
 
-    def __init__(self, cell: Cell, given: Mapping[str, Tensor], operand: Operand) -> None:
-        count = len(cell.rows)
-        self._weight_hr, self._operand = given.get("weight_hr"), operand
-        matrices = [operand(given[name]).chunk(count) for name in ("weight_ih", "weight_hh")]
-        biases = [given[name].chunk(count) if name in given else None for name in ("bias_ih", "bias_hh")]
-        for position, row in enumerate(cell.rows):
-            end = "_" + row if row else ""
-            setattr(self, "W" + end, _Rows(matrices[0][position], operand))
-            setattr(self, "R" + end, _Rows(matrices[1][position], operand))
-            ih, hh = (0.0 if b is None else b[position] for b in biases)
-            setattr(self, "b" + end, ih if row in cell.separate_biases else ih + hh)
-            setattr(self, "bh" + end, hh)
+    def __init__(self, cell: Cell, parameters: Mapping[str, Tensor], operand: Operand) -> None:
+        self._weight_hr, self._operand = parameters.get("weight_hr"), operand
+        for symbol, blocks in cell.blocks.items():
+            parts = [b.of(parameters[b.parameter.name]) for b in blocks if b.parameter.name in parameters]
+            if parts and blocks[0].parameter.is_matrix:
+                setattr(self, symbol, _Rows(operand(parts[0]), operand))
+            else:
+                setattr(self, symbol, sum(parts[1:], parts[0]) if parts else 0.0)
 
     def project(self, value: Tensor) -> Tensor:
         """W_hr · value, or value itself in a cell without projection."""

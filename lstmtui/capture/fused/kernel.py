@@ -55,7 +55,7 @@ class KernelRun:
     leaves: tuple[Tensor, ...] = ()
     """x' and the states before, where the run can go backward."""
     squashed: Tensor | None = None
-    """tanh(c) of every timestep, once somebody has worked it out."""
+    """tanh(c) of every timestep, once it has been computed."""
 
 
 class Kernel:
@@ -72,13 +72,13 @@ class Kernel:
         weight_ih = parameters["weight_ih"]
         self._inputs = weight_ih.shape[1]
         self._width = 0
-        given = {name: tensor.detach() for name, tensor in parameters.items()}
+        weights = {name: tensor.detach() for name, tensor in parameters.items()}
         if tapped:
-            taps = _taps(cell, given["weight_hh"])
+            taps = _taps(cell, weights["weight_hh"])
             self._width = taps.shape[1]
-            given["weight_ih"] = torch.cat([given["weight_ih"], taps], 1)
-        self._weights = self._flat(given)
-        self._names = tuple(given)
+            weights["weight_ih"] = torch.cat([weights["weight_ih"], taps], 1)
+        self._weights = self._flat(weights)
+        self._names = tuple(weights)
         # oneDNN's backward always works out the gradients of the weights; elsewhere one product is faster.
         self._keeps_weights = tapped and cell.name == "lstm" and is_onednn(cell, parameters)
         if self._keeps_weights:
@@ -107,17 +107,17 @@ class Kernel:
         self, run: KernelRun, d_output: Tensor | None, d_finals: tuple[Tensor | None, ...]
     ) -> Gradients:
         """Go backward from the gradients by the output and by the last states (None: 0)."""
-        given = zip((run.output, *run.finals), (d_output, *d_finals), strict=True)
-        pairs = [(of, gradient) for of, gradient in given if gradient is not None]
+        ends = zip((run.output, *run.finals), (d_output, *d_finals), strict=True)
+        pairs = [(of, gradient) for of, gradient in ends if gradient is not None]
         weights = self._weights if self._keeps_weights else []
         # The output of a segment in which every sequence is over depends on nothing.
-        found = vector_jacobian([*run.leaves, *weights], pairs)
+        results = vector_jacobian([*run.leaves, *weights], pairs)
         count = len(run.leaves)
-        parameters = dict(zip(self._names, found[count:], strict=False))
+        parameters = dict(zip(self._names, results[count:], strict=False))
         if parameters:
             parameters["weight_ih"] = parameters["weight_ih"][:, : self._inputs]
-        wide = found[0]
-        return Gradients(wide[..., : self._inputs], wide[..., self._inputs :], found[1:count], parameters)
+        wide = results[0]
+        return Gradients(wide[..., : self._inputs], wide[..., self._inputs :], results[1:count], parameters)
 
     def _call(self, x: Tensor, states: States, valid: Tensor | None) -> tuple[Tensor, States]:
         if valid is not None:
@@ -158,9 +158,9 @@ class Kernel:
             )
         return output, tuple(finals)
 
-    def _flat(self, given: Mapping[str, Tensor]) -> list[Tensor]:
+    def _flat(self, weights: Mapping[str, Tensor]) -> list[Tensor]:
         """The weights in PyTorch's order; for cuDNN in one piece of memory."""
-        weight_ih, weight_hh = given["weight_ih"], given["weight_hh"]
+        weight_ih, weight_hh = weights["weight_ih"], weights["weight_hh"]
         if weight_hh.is_cuda:
             projected = weight_hh.shape[1]
             hidden = len(weight_hh) // len(self._cell.rows)
@@ -168,15 +168,15 @@ class Kernel:
                 self._cell,
                 weight_ih.shape[1],
                 hidden,
-                proj_size=projected if "weight_hr" in given else 0,
-                bias="bias_ih" in given,
+                proj_size=projected if "weight_hr" in weights else 0,
+                bias="bias_ih" in weights,
             )
-            twin = stock_twin(layout, {name + "_l0": tensor for name, tensor in given.items()})
+            twin = stock_twin(layout, {name + "_l0": tensor for name, tensor in weights.items()})
             assert twin is not None
             return [weight.detach() for weight in flat_weights(twin).values()]
         if self._cell.name != "lstm_coupled":
-            return list(given.values())
-        return [uncoupled(name, tensor) for name, tensor in given.items()]
+            return list(weights.values())
+        return [uncoupled(name, tensor) for name, tensor in weights.items()]
 
 
 def _taps(cell: Cell, weight_hh: Tensor) -> Tensor:
@@ -198,6 +198,6 @@ def is_onednn(cell: Cell, parameters: Mapping[str, Tensor]) -> bool:
     """Whether PyTorch runs this cell with oneDNN: an LSTM in float32, without projection, on the CPU."""
     weight = parameters["weight_hh"]
     library = torch.backends.mkldnn
-    known = bool(library.is_available() and library.enabled)  # type: ignore[no-untyped-call]
+    has_onednn = bool(library.is_available() and library.enabled)  # type: ignore[no-untyped-call]
     fits = weight.device.type == "cpu" and weight.dtype == torch.float32 and "weight_hr" not in parameters
-    return known and fits and KERNELS[cell.name] is torch.lstm
+    return has_onednn and fits and KERNELS[cell.name] is torch.lstm

@@ -44,7 +44,7 @@ from lstmtui.version import __version__
 SILENCE = 15.0
 """Seconds without a sign of the client after which it is taken to be gone."""
 GRACE = 2.0
-"""Seconds that work which nobody waits for any more gets to stop by itself."""
+"""Seconds that cancelled work gets to stop by itself."""
 _TELL_EVERY = 0.1
 """Seconds between two reports of progress."""
 
@@ -205,7 +205,7 @@ class Agent:
         return Reporter(progress, part, recording)
 
     def _send(self, message: Hello | FromAgent, before: bytes = b"") -> None:
-        """Send a message, unless nobody is there."""
+        """Send a message, unless the client is gone."""
         frame = before + encode_frame(message)
         try:
             with self._writing:

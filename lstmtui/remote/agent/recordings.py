@@ -17,7 +17,7 @@ from lstmtui.trace import Trace, Traces, is_trace, load
 from lstmtui.trace.file_lock import lock
 
 OLDEST = 2 * 24 * 3600
-"""Seconds after which what nobody came back for is removed."""
+"""Seconds after which the recordings of a lost session are removed."""
 _LOCK = "lock"
 _NAME = re.compile(rf"[0-9a-f]{{{SESSION_DIGITS}}}")
 _LOOK_AGAIN = 0.2

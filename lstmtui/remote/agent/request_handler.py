@@ -21,7 +21,7 @@ from lstmtui.remote.agent.recordings import Recordings
 from lstmtui.remote.agent.run_store import RunStore, describe
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.encoding import decode, encode
-from lstmtui.remote.wire.messages import Answer, Elements, Export, Load, Open, Poll, Request, Rerun
+from lstmtui.remote.wire.messages import Answer, Elements, ExportRequest, Load, Open, Poll, Request, Rerun
 from lstmtui.remote.wire.references import Opened, RunReference
 from lstmtui.session.queries import every_query
 from lstmtui.session.what_ifs import Engine
@@ -58,7 +58,7 @@ class Reporter:
     """Tells the client about one request while it is worked on."""
 
     progress: Progress
-    """How far it is; raises `lstmtui.Cancelled` where nobody wants it any more."""
+    """Report progress; raises `lstmtui.Cancelled` where the request was cancelled."""
     part: Callable[[bytes], None]
     """The next part of a file."""
     recording: Callable[[str], None]
@@ -179,7 +179,7 @@ class RequestHandler:
             raise UserError(f"so large a part of an array does not travel at once: {part.nbytes:,} bytes")
         return encode(part)
 
-    def _export(self, request: Export, reporter: Reporter) -> bytes:
+    def _export(self, request: ExportRequest, reporter: Reporter) -> bytes:
         view = self.run_store.view(request.runs, request.place)
         with tempfile.TemporaryFile() as file:
             try:
@@ -205,7 +205,7 @@ class RequestHandler:
         Rerun: _rerun,
         Load: _load,
         Elements: _elements,
-        Export: _export,
+        ExportRequest: _export,
         Poll: _poll,
     }
 

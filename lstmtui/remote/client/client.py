@@ -25,7 +25,16 @@ from lstmtui.remote.client.reconnector import Reconnector, RetryPolicy
 from lstmtui.remote.client.remote_arrays import reference_of, remote_trace
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.encoding import decode, map_texts
-from lstmtui.remote.wire.messages import SESSION_DIGITS, Elements, Export, Load, Open, Poll, Request, Rerun
+from lstmtui.remote.wire.messages import (
+    SESSION_DIGITS,
+    Elements,
+    ExportRequest,
+    Load,
+    Open,
+    Poll,
+    Request,
+    Rerun,
+)
 from lstmtui.remote.wire.references import Opened, RunDescription, RunReference
 from lstmtui.trace import Trace, Traces
 from lstmtui.trace.edits import Edit, LossAt
@@ -184,7 +193,7 @@ class Client:
         Raises:
             UserError: it cannot be exported, or there is no link.
         """
-        request = Export(name, place_of(view), runs_of(view))
+        request = ExportRequest(name, place_of(view), runs_of(view))
         most = _BYTES_BESIDE + _BYTES_OF_A_NUMBER * sum(a.size for a in view.trace.arrays.values())
         written = 0
 

@@ -15,7 +15,7 @@ class ByteStreams(Protocol):
         """At least one byte and at most so many; none at the end."""
 
     def write(self, data: bytes) -> None:
-        """Send all bytes; raises OSError where nobody takes them."""
+        """Send all bytes; raises OSError where the connection is closed."""
 
     def began(self) -> None:
         """A first frame has come."""

@@ -80,6 +80,6 @@ class PendingRequest:
     def ask(self) -> Ask:
         """The message to send: an export goes on after the bytes that have arrived."""
         request = self.request
-        if isinstance(request, messages.Export) and self.arrived:
+        if isinstance(request, messages.ExportRequest) and self.arrived:
             request = structs.replace(request, offset=self.arrived)
         return Ask(self.number, request, self.early)

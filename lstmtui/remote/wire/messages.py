@@ -74,7 +74,7 @@ class Elements(Struct, frozen=True, tag_field="do", tag="elements"):
     index: tuple[int | tuple[int, int, int], ...]
 
 
-class Export(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="export"):
+class ExportRequest(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="export"):
     """Export what is selected; answered by parts of the file, and then its size."""
 
     name: str
@@ -91,7 +91,7 @@ class Poll(Struct, frozen=True, tag_field="do", tag="poll"):
     token: str
 
 
-Request = Open | Answer | Rerun | Load | Elements | Export | Poll
+Request = Open | Answer | Rerun | Load | Elements | ExportRequest | Poll
 
 
 class Ask(Struct, frozen=True, array_like=True, omit_defaults=True, tag="ask"):

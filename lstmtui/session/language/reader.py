@@ -13,7 +13,7 @@ from lstmtui.session.language.problem import SHOWN, ScriptError, ScriptProblem, 
 
 LONGEST_LINE = 10_000
 LARGEST = 10**15
-"""Whole numbers beyond this are nobody's timestep."""
+"""Larger whole numbers are refused."""
 
 _WORD = re.compile(r"\S+")
 _WHOLE = re.compile(r"[+-]?[0-9]+")

@@ -66,8 +66,8 @@ def _disable(session: Session, number: int) -> Outcome:
 
 
 def _missing(session: Session, number: int) -> Outcome:
-    there = ", ".join(_numbers(session)) or "none"
-    return Outcome(False, f"breakpoint {number}: there is no such breakpoint; there are: {there}")
+    numbers = ", ".join(_numbers(session)) or "none"
+    return Outcome(False, f"breakpoint {number}: there is no such breakpoint; there are: {numbers}")
 
 
 def _numbers(session: Session) -> Iterator[str]:

@@ -33,8 +33,8 @@ def _unwatch(session: Session, number: int) -> Outcome:
     removed = session.watches.remove(number)
     if removed is not None:
         return Outcome(True, f"removed watch {number}: {removed.text}")
-    there = ", ".join(_numbers(session)) or "none"
-    return Outcome(False, f"watch {number}: there is no such watch; there are: {there}")
+    numbers = ", ".join(_numbers(session)) or "none"
+    return Outcome(False, f"watch {number}: there is no such watch; there are: {numbers}")
 
 
 def _numbers(session: Session) -> Iterator[str]:

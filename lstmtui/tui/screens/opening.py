@@ -81,14 +81,14 @@ class OpeningScreen(Dialog[Traces | Trace | None]):
     @work(thread=True, exclusive=True, group="record", exit_on_error=False)
     def _record(self) -> None:
         worker = get_current_worker()
-        told = 0.0
+        last_report = 0.0
 
         def progress(what: str, done: int, total: int) -> None:
-            nonlocal told
+            nonlocal last_report
             if worker.is_cancelled:
                 raise Cancelled
-            if monotonic() - told > _EVERY:
-                told = monotonic()
+            if monotonic() - last_report > _EVERY:
+                last_report = monotonic()
                 self.post_message(self.Progressed(what, done, total))
 
         try:
