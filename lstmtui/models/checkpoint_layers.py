@@ -40,7 +40,6 @@ def find_layers(
         shapes: of every tensor by name, without wrappers'.
         containers: the keys of the dicts around each tensor; left out: all are in one state dict.
     """
-    matrices = ("weight_hh", "weight_ih") if _without_r() else "weight_hh"
     parameter = _pattern(tuple(CELLS.values()))
     modules: dict[str, dict[str, str]] = {}
     computed: dict[str, str] = {}
@@ -56,7 +55,7 @@ def find_layers(
         own = modules.get(path, {})
         if path in computed:
             layers.append(FoundLayer(path, None, _reparametrized(computed[path])))
-        elif any(name.startswith(matrices) for name in own):
+        elif any(name.startswith("weight_hh") for name in own) or (not computed and _is_without_r(own)):
             layout, wrong, cells = _sizes(tuple((name, shapes[full]) for name, full in own.items()))
             layers.append(FoundLayer(path, layout, wrong, own, cells, tuple(beside.get(path, ()))))
     return tuple(layers)
@@ -91,8 +90,8 @@ def _sizes(parameters: tuple[tuple[str, tuple[int, ...]], ...]) -> tuple[Layout 
         parameters: the names of a layout, and shapes.
     """
     shapes = dict(parameters)
-    names = frozenset(re.sub(r"_l\d+(_reverse)?$", "", name) for name in shapes)
-    is_recurrent = "weight_hh" in names or not _without_r()
+    names = _bases(shapes)
+    is_recurrent = "weight_hh" in names or not _is_without_r(shapes)
     if "weight_ih_l0" not in shapes or (is_recurrent and "weight_hh_l0" not in shapes):
         absent = "weight_ih_l0" if "weight_hh_l0" in shapes else "weight_hh_l0"
         return None, f"{absent} is missing", ()
@@ -150,9 +149,15 @@ def _blocks(cell: Cell, name: str) -> int:
     return next((len(p.symbols) for p in cell.parameters if p.name == name), 0)
 
 
-def _without_r() -> bool:
-    """Whether any cell has no weight_hh."""
-    return any(not _blocks(cell, "weight_hh") for cell in CELLS.values())
+def _is_without_r(names: Iterable[str]) -> bool:
+    """Whether a module with these parameters may be a cell that has no weight_hh."""
+    cells = [cell for cell in CELLS.values() if not _blocks(cell, "weight_hh")]
+    return any(_bases(names) <= {p.name for p in cell.parameters} for cell in cells)
+
+
+def _bases(names: Iterable[str]) -> frozenset[str]:
+    """Names without the number of the layer and its direction."""
+    return frozenset(re.sub(r"_l\d+(_reverse)?$", "", name) for name in names)
 
 
 @lru_cache(maxsize=4)

@@ -9,7 +9,7 @@ import pytest
 from oracles.hand_loops import gradient_gap
 from oracles.mutants import dropped_parameters, wrong_equations, wrong_gradients, wrong_orders
 from oracles.onnx_cells import random_case, value_gap
-from oracles.recurrents import noise, with_cell
+from oracles.recurrents import CELL_NAMES, noise, with_cell
 
 from lstmtui.cells import CELLS, Cell
 
@@ -32,7 +32,7 @@ def _gradients(cell: Cell) -> float:
     return gradient_gap(with_cell(module.double(), cell), x.double(), wide, noise(6, 2, 4, seed=9))
 
 
-@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+@pytest.mark.parametrize("cell", [CELLS[name] for name in CELL_NAMES], ids=CELL_NAMES)
 def test_the_true_cell_passes_both_judges(cell: Cell) -> None:
     assert _values(cell) <= TOLERANCE
     assert _gradients(cell) <= EXACT
@@ -48,7 +48,7 @@ def test_every_kind_of_mistake_is_there() -> None:
         "gru_reset_before": 5,
     }
     dropped = [text for text, _ in dropped_parameters()]
-    assert sum("bias" in text for text in dropped) == 2 * sum(len(c.rows) for c in CELLS.values())
+    assert sum("bias" in text for text in dropped) == 2 * sum(len(CELLS[name].rows) for name in CELL_NAMES)
     assert sum("peephole i" in t or "peephole f" in t or "peephole o" in t for t in dropped) == 3
 
 

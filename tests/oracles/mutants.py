@@ -8,6 +8,7 @@ from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
 
+from oracles.recurrents import CELL_NAMES
 from torch import Tensor
 
 from lstmtui.cells import CELLS, Cell
@@ -20,7 +21,7 @@ Environment = SimpleNamespace
 
 def wrong_orders() -> Iterator[tuple[str, Cell]]:
     """Every order of the rows of W, R and b that is not the right one: 23 for four gates, 5 for three."""
-    for cell in CELLS.values():
+    for cell in map(CELLS.__getitem__, CELL_NAMES):
         for rows in permutations(cell.rows):
             if rows != cell.rows:
                 yield f"{cell.name}: rows {' '.join(rows)}", replace(cell, rows=rows)
@@ -28,7 +29,7 @@ def wrong_orders() -> Iterator[tuple[str, Cell]]:
 
 def dropped_parameters() -> Iterator[tuple[str, Cell]]:
     """Each bias of each row dropped, bias_ih and bias_hh by themselves, and each peephole."""
-    for cell in CELLS.values():
+    for cell in map(CELLS.__getitem__, CELL_NAMES):
         for row in cell.rows:
             end = "_" + row if row else ""
             yield f"{cell.name}: bias_ih{end} dropped", _without(cell, f"b{end}", _ih_dropped(cell, row, end))
@@ -73,7 +74,7 @@ def wrong_gradients() -> Iterator[tuple[str, Cell]]:
             f"lstm_peephole: truncated at peephole {gate}",
             _with(peephole, f"{gate}_pre", _truncated(gate, c)),
         )
-    for cell in CELLS.values():
+    for cell in map(CELLS.__getitem__, CELL_NAMES):
         for state in cell.states:
             yield f"{cell.name}: old {state} detached", _computing(cell, _detached(cell, state))
 
