@@ -32,7 +32,7 @@ class _Route:
     vector: Array | None
     """The product at every unit; None behind a matrix, where only one unit matters."""
     largest: float = 0.0
-    """What the addends of a product with a matrix come to without their signs."""
+    """The sum of the absolute addends of a product with a matrix."""
 
     @property
     def value(self) -> float:

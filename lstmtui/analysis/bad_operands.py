@@ -55,7 +55,7 @@ def _definition(trace: Trace, bad: BadValue) -> Term:
 
 
 def overflow(trace: Trace, exact: float) -> str:
-    """Why finite operands, which come to `exact` in float64, give no finite number."""
+    """Why finite operands, whose result in float64 is `exact`, give no finite number."""
     dtype, largest = trace.header.dtype, largest_of(trace)
     if trace.header.what_ifs and abs(exact) < largest:
         return f"every operand is finite, and a what-if took the place of {_number(exact)}"

@@ -22,7 +22,7 @@ class Envelope:
     has_value: NDArray[np.bool_]
     """Whether a value lies in the column, not just the line between two values."""
     joined: NDArray[np.bool_]
-    """Whether the line goes on from the column to the left."""
+    """Whether the line continues from the column to the left."""
 
 
 def classify(values: NDArray[np.floating], log: bool) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:

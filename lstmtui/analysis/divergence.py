@@ -98,7 +98,7 @@ def _first_of_run(a: Trace, b: Trace, tolerance: float) -> Divergence | None:
 
 
 def _check_fit(a: Trace, b: Trace) -> None:
-    """Refuse runs whose units cannot be told to be the same ones."""
+    """Refuse runs whose sizes differ, as their units cannot be matched."""
     sizes = [("timesteps", a.steps, b.steps), ("sequences", a.batch, b.batch)]
     for index, (layer, other_layer) in enumerate(zip(a.layers, b.layers, strict=False)):
         sizes.append((f"units in layer {index}", layer.hidden_size, other_layer.hidden_size))

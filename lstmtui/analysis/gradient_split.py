@@ -66,7 +66,7 @@ class Split:
 
     @property
     def gap(self) -> float:
-        """‖whole − sum of the routes‖ over ‖whole‖: what rounding in the recording comes to."""
+        """‖whole − sum of the routes‖ over ‖whole‖: the rounding of the recording."""
         with np.errstate(all="ignore"):
             missing = float(norm(self.whole - total(self.routes, self.whole)))
             return float(np.divide(missing, norm(self.whole))) if missing else 0.0

@@ -22,7 +22,7 @@ class Window:
     start: int
     stop: int
     values: Array
-    """(timesteps, rows): a row is one unit, or what `units_per_row` neighbouring units come to."""
+    """(timesteps, rows): a row is one unit, or `units_per_row` neighbouring units binned."""
     units: int
     """How many units there are in all."""
     units_per_row: int

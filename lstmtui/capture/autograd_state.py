@@ -18,7 +18,7 @@ from lstmtui.models.torch_compat import (
 
 Graph = Literal["built", "in a function", "none"]
 """Whether a graph is built of what is computed; "in a function": of a custom autograd Function, which may
-compute it again on the way back, as activation checkpoints do."""
+compute it again in the backward pass, as activation checkpoints do."""
 
 
 def graph() -> Graph:

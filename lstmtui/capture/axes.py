@@ -96,7 +96,7 @@ class Axes:
 
 
 def unknown(shape: Iterable[int]) -> Axes:
-    """Axes of which nothing can be told."""
+    """Axes of which nothing is known."""
     return Axes(tuple((Factor("", size),) for size in shape))
 
 

@@ -37,7 +37,7 @@ class DeferredArrays(Mapping[str, Array]):
         return len(self._entries)
 
     def entries(self) -> dict[str, Entry]:
-        """What has not been looked at as what makes it."""
+        """Arrays that were read as they are, the others as the functions that make them."""
         return dict(self._entries)
 
 
@@ -54,7 +54,7 @@ def arrays_of(entries: Mapping[str, Entry]) -> Mapping[str, Array]:
 
 
 def changed(change: Callable[..., Array], *entries: Entry) -> Entry:
-    """An entry made of others: at once where they are there, else when it is looked at, and then kept."""
+    """An entry made of others: at once where they are arrays, else when it is first read, and then kept."""
 
     def make() -> Array:
         return change(*(entry() if callable(entry) else entry for entry in entries))

@@ -50,7 +50,7 @@ def gradients_of(
 
 @contextmanager
 def _gradients_aside(leaves: Sequence[Tensor]) -> Iterator[None]:
-    """Within this context leaves have no gradient, and nobody is told of the one they get."""
+    """Within this context leaves have no gradient, and their hooks are not called."""
     saved = [(leaf, leaf.grad) for leaf in leaves]
     hooks = {id(own): own for leaf in leaves if (own := post_accumulate_hooks(leaf))}
     copies = [(own, own.copy()) for own in hooks.values()]

@@ -126,7 +126,7 @@ def empty_on_host(like: Tensor, steps: int) -> Tensor:
 
 
 class Arriving:
-    """An array (T, …) that comes from a device in segments, while the device goes on computing.
+    """An array (T, …) that comes from a device in segments, while the device keeps computing.
 
     Args:
         steps: T.

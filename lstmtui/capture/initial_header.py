@@ -1,4 +1,4 @@
-"""What is known of a scenario's run before it runs: with it a recording can be looked at while it grows."""
+"""The header and arrays of a scenario's trace before it runs: with them it can be opened while it grows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One layer and direction as one node of the user's graph: recorded forward, and again on the way back."""
+"""One layer and direction as one node of the graph, recorded in its forward and in its backward pass."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class ModuleRun:
     calls: int = 1
     """How many calls the timesteps come from."""
     left: States = ()
-    """The last states of all layers as the caller has them, by which a call that goes on is known."""
+    """The last states of all layers as the caller has them; a call that is given them continues this run."""
     writer: TraceWriter | None = None
     """What gets the arrays while they are made; None: they are kept in memory."""
     first_layer: int = 0

@@ -16,7 +16,7 @@ from lstmtui.capture.graph_axes import End, after, name_of, place_of
 from lstmtui.models.torch_compat import result_shape, saved
 
 _MOST_NODES = 1_000_000
-"""How much of a graph is looked at."""
+"""The most nodes of a graph that are visited."""
 
 
 class Origins:

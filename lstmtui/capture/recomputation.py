@@ -69,7 +69,7 @@ class TappedCall:
         return self.inputs.distance(other.inputs)
 
     def give(self, other: TappedCall) -> None:
-        """Let the derivatives that will come to this call be those of another."""
+        """Have the derivatives of this call stored with another."""
         other.repeated = True
         for mine, theirs in zip(self.parts, other.parts, strict=True):
             mine.stands_for = theirs
@@ -97,7 +97,7 @@ class Recomputation:
         return self._nearest([call])[0]
 
     def repeat(self, call: TappedCall) -> None:
-        """A call on the way back."""
+        """Take note of a call in the backward pass."""
         node = current_node()
         group = next((calls for at, calls in self._pending if at is node), None)
         if group is None:
@@ -119,7 +119,7 @@ class Recomputation:
         return any(call.graph == "in a function" for call in self.calls)
 
     def _resolve(self, group: list[TappedCall]) -> None:
-        """Find what a group repeats: backward has come to it, so that it is complete."""
+        """Find what a group repeats: backward has reached it, so that it is complete."""
         self._pending = [(node, calls) for node, calls in self._pending if calls is not group]
         for call in group:
             for part in call.parts:

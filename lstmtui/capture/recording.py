@@ -23,14 +23,14 @@ class Repeatable:
     """What a part of a graph is recorded in; where it repeats another, its derivatives are that one's."""
 
     before_backward: Callable[[], None] | None = None
-    """Called when backward comes to it."""
+    """Called when backward reaches it."""
     stands_for: Self | None = None
     """What it repeats."""
     has_gradient: bool = False
-    """Whether backward has come to it, or to what repeats it."""
+    """Whether backward has reached it, or what repeats it."""
 
     def reached(self) -> Self:
-        """Backward has come to it; returns what the derivatives belong to."""
+        """Backward has reached it; returns what the derivatives belong to."""
         if self.before_backward is not None:
             self.before_backward()
         target = self if self.stands_for is None else self.stands_for
@@ -64,7 +64,7 @@ class Recording(Repeatable):
     precision: Precision = ""
     """What float32 products were rounded to."""
     recomputed: RecomputedArrays | None = None
-    """What works values and derivatives out when they are looked at; None: they are here."""
+    """What computes values and derivatives again when they are read; None: they are kept here."""
 
     def value(self, quantity: str) -> Tensor:
         """An array (T, B, units), kept or computed again."""

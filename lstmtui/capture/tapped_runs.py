@@ -54,7 +54,7 @@ class TappedRuns:
     """Where the user's code has left the graph."""
     recomputation: Recomputation = field(default_factory=Recomputation)
     during: Literal["forward", "loss", "backward"] = "forward"
-    """What is going on: calls of the forward are recorded, and those that repeat them on the way back."""
+    """The phase: calls of the forward pass are recorded, and those that repeat them in the backward pass."""
     _runs_of: list[tuple[TappedCall, ModuleRun]] = field(default_factory=list)
     _loops: dict[int, CellLoop] = field(default_factory=dict)
     """The loop that each cell is in."""
@@ -174,7 +174,7 @@ class TappedRuns:
     def _run_of(
         self, path: str, module: nn.Module, call: Call, hx: Any, single: bool
     ) -> tuple[ModuleRun, ModuleRun]:
-        """A run for a call, and the run it belongs to: itself, or an earlier one that it goes on with."""
+        """A run for a call, and the run it belongs to: itself, or an earlier one that it continues."""
         before = next((run for run in reversed(self.runs) if run.module is module), None)
         run = _run_of_call(module, call)
         states = () if hx is None else hx if isinstance(hx, tuple) else (hx,)

@@ -211,7 +211,7 @@ class WatchedModel:
     def _repeated(
         self, path: str, module: nn.Module, inputs: tuple[Any, ...]
     ) -> tuple[WatchedStep, WatchedCall] | None:
-        """What a checkpoint calls again on the way back, which belongs to a step that is there."""
+        """A call that a checkpoint repeats in the backward pass; it belongs to the step that recorded it."""
         steps = [step for step in self.steps if step.recomputation.is_possible]
         if not steps:
             return None

@@ -1,4 +1,4 @@
-"""What terms come to: the operations of the cells on numbers and arrays, and their slopes."""
+"""The values of terms: the operations of the cells on numbers and arrays, and their slopes."""
 
 from __future__ import annotations
 

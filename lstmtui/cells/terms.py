@@ -91,7 +91,7 @@ class Term:
 
 
 def evaluate(term: Term, value_of: Callable[[Term], Any]) -> Any:
-    """What a term comes to.
+    """The value of a term.
 
     Args:
         term: any.

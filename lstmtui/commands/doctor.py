@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line for each thing that was looked at."""
+    """Print a line for each check."""
     for section in (_packages, _devices, _terminal, _scenarios):
         try:
             for name, state in section():

@@ -1,4 +1,4 @@
-"""What expressions come to at the cursor: for watches, `print` and `expect`."""
+"""The values of expressions at the cursor: for watches, `print` and `expect`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class NoValue(Struct, frozen=True, tag="no value"):
 
 
 Evaluated = ScalarValue | VectorValue | NoValue
-"""What an expression comes to."""
+"""The value of an expression."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lstmtui.arrays import Array
 
 MOST_NUMBERS = 1 << 28
-"""The most numbers that all constants which are looked at may have together."""
+"""The most numbers that all evaluated constants may have together."""
 DEEPEST = 64
 """How many nodes a constant may be away from its initializers."""
 

@@ -71,7 +71,7 @@ def is_traced() -> bool:
 
 
 def has_saved_tensors_hooks() -> bool:
-    """Whether a hook sees what is saved for the way back; also where this torch cannot tell."""
+    """Whether a hook sees tensors that are saved for backward; True too where this torch cannot tell."""
     top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
     return top is None or top(False) is not None
 

@@ -1,4 +1,4 @@
-"""What a script comes to: whether every expectation held and every command could be done."""
+"""The result of a script: whether every expectation held and every command could be done."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ScriptResult:
     """The command that could not be done, where in the script, and why."""
 
     def watch(self, played: Iterable[Played]) -> Iterator[Played]:
-        """The same commands, looked at on their way."""
+        """The same commands, counted as they pass."""
         for step in played:
             place = f"{self.file}:{step.command.line}"
             if step.outcome.expect is not None:

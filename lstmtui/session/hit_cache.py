@@ -12,7 +12,7 @@ Hits = tuple[int, ...]
 Pages = OrderedDict[Hashable, Hits]
 
 MOST_PAGES = 256
-"""For each trace; the page that was looked at longest ago goes first."""
+"""For each trace; the page that was shown longest ago goes first."""
 
 
 class HitCache:

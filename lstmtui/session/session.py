@@ -1,4 +1,4 @@
-"""The debugger over recorded traces: one cursor, moved by verbs, looked at through views."""
+"""The debugger over recorded traces: one cursor, moved by verbs, shown through views."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Session:
 
     @property
     def view(self) -> View:
-        """What is looked at: all that a question about the selected run depends on."""
+        """The selected run and place: all that a query depends on."""
         return View(self.trace, self.baseline, self.cursor, self.backend)
 
     def view_of(self, model: str) -> View:
@@ -208,7 +208,7 @@ class Session:
         return Stop(kind, text)
 
     def _select(self, text: str, **changes: int | str) -> Stop:
-        """Change what is looked at, and keep the rest of the cursor as far as it still fits."""
+        """Select something else, and keep the rest of the cursor as far as it still fits."""
         self.cursor = replace(self.cursor, **changes)  # type: ignore[arg-type]
         cursor = self.cursor.fitted_to(self.trace)
         lengths = lengths_of(self.trace, cursor.layer)

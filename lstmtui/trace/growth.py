@@ -1,4 +1,4 @@
-"""A trace that is being recorded, looked at again and again while it grows."""
+"""A trace that is being recorded, polled while it grows."""
 
 from __future__ import annotations
 

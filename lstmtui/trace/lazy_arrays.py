@@ -1,4 +1,4 @@
-"""Arrays on disk that are mapped into memory when they are looked at."""
+"""Arrays on disk that are mapped into memory when they are read."""
 
 from __future__ import annotations
 

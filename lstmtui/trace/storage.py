@@ -113,7 +113,7 @@ def _absent(header: Header, *, alive: bool) -> str:
 
 
 def _of_a_part(header: Header, arrays: LazyArrays, extents: Any, target: Path) -> dict[str, Array]:
-    """What of a trace that is being recorded stands in its manifest, or ends where it has come to."""
+    """A trace that is being recorded, as far as its manifest says, or cut off there."""
     made: dict[str, Array] = {}
     try:
         for key, extent in (extents or {}).items():

@@ -19,7 +19,7 @@ from lstmtui.trace.summaries import Extent, extent_of, norms_of
 
 
 class Trace:
-    """One recorded run. Immutable, its arrays too; they may be memory maps that are read when looked at.
+    """One recorded run. Immutable, its arrays too; they may be memory maps that are read on access.
 
     Arrays are (T, B, units) with time on axis 0, whatever the direction of the layer. Timesteps past the
     end of a shorter sequence hold 0.

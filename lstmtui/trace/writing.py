@@ -64,7 +64,7 @@ class TraceWriter:
                 self._arrays.pop(name).file.unlink(missing_ok=True)
 
     def describe(self, header: Header, arrays: Mapping[str, Array] | None = None) -> None:
-        """Say what is being recorded, so that it can be looked at while it grows.
+        """Say what is being recorded, so that it can be opened while it grows.
 
         Args:
             header: with the T and the layers of the whole run; what is not known yet is left out.

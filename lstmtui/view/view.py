@@ -1,4 +1,4 @@
-"""What is looked at: a run, the recorded run beside it, and a place in them."""
+"""What is shown: a run, the recorded run beside it, and a cursor in them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class View:
     """A run and a place in it: all that a question about the run depends on."""
 
     trace: Trace
-    """The run that is looked at, with its what-ifs where it has any."""
+    """The run that is shown, with its what-ifs where it has any."""
     baseline: Trace
     """The same run as it was recorded; the very same trace where there are no what-ifs."""
     cursor: Cursor
@@ -28,7 +28,7 @@ class View:
 
     @classmethod
     def of(cls, trace: Trace, layer: int = 0, direction: str = "forward", batch: int = 0) -> View:
-        """A recorded run in this process, looked at from its first timestep."""
+        """A view of a recorded run in this process, at its first timestep."""
         return cls(trace, trace, Cursor(trace.name, layer=layer, direction=direction, batch=batch))
 
     @property

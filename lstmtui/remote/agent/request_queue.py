@@ -65,7 +65,7 @@ class RequestQueue:
             self._changed.notify_all()
 
     def check(self) -> None:
-        """Stop the work in hand where nobody wants it any more.
+        """Stop the running work where it was cancelled.
 
         Raises:
             Cancelled: it was cancelled.

@@ -104,7 +104,7 @@ class RunStore:
 
 
 def describe(trace: Trace, like: Trace | None = None) -> RunDescription:
-    """What a client is told of a run.
+    """The description of a run that a client gets.
 
     Args:
         trace: the run.

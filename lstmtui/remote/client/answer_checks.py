@@ -58,7 +58,7 @@ class QueryContext:
 
 
 def is_answer(name: str, context: QueryContext, answer: Any) -> bool:
-    """Whether a query could have come to this.
+    """Whether a query could have this answer.
 
     Args:
         name: of the query.

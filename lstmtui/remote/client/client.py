@@ -148,7 +148,7 @@ class Client:
         return self._reconnector.link_status
 
     def answer(self, view: View, query: Query, arguments: Mapping[str, Any]) -> Any:
-        """What a query comes to, at once where the answer is kept, else waited for.
+        """The answer to a query, at once where it is cached, else waited for.
 
         Raises:
             NotReady: the answer is not here yet, and this is the thread that may not wait.

@@ -90,7 +90,7 @@ def _predicted(walk: _Walk) -> Iterator[QueryRequest]:
 
 
 def _next_pages(walk: _Walk) -> Iterator[QueryRequest]:
-    """The pages that the walk comes to within what is fetched ahead."""
+    """The pages that the walk will reach, as far as is fetched ahead."""
     reach = walk.t + AHEAD * walk.stride
     for query, width in walk.pages.values():
         page = _page(query)

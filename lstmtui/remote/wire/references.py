@@ -32,7 +32,7 @@ class ViewedRuns(Struct, frozen=True, omit_defaults=True):
     """The runs of a view."""
 
     run: RunReference
-    """What is looked at."""
+    """The runs that a view shows."""
     baseline: RunReference | None = None
     """The same without what-ifs; None: there are none."""
 
@@ -60,7 +60,7 @@ class ArrayShape(Struct, frozen=True):
 
 
 class RunDescription(Struct, frozen=True, eq=False):
-    """What a client is told of a run."""
+    """The description of a run that a client gets."""
 
     header: Header
     arrays: tuple[ArrayShape, ...]

@@ -1,4 +1,4 @@
-"""Verbs that choose what is looked at: layer, direction, sequence, unit, model."""
+"""Verbs that select what is shown: layer, direction, sequence, unit, model."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Player:
 
     @property
     def is_playing(self) -> bool:
-        """Whether time goes on by itself."""
+        """Whether the cursor moves by itself."""
         return self._timer is not None
 
     def toggle(self) -> None:
