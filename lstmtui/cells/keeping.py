@@ -34,13 +34,15 @@ class Keeping:
 
 
 def keeping_of(term: Term, state: str) -> Keeping | None:
-    """How `term`, which defines `state`, keeps the old one; None where no factor does so unit by unit.
+    """How `term`, which defines `state`, keeps the old one; None where no factor does that alone.
 
     Quantities that are made of the old state without squashing, such as f·c on its own, are looked into.
     """
     coefficient, rest = _affine(term, state)
     if not coefficient or not all(is_computed(factor) for _, factor in coefficient):
         return None
+    if any(symbol.is_old(state) for _, addend in rest for symbol in symbols_in(addend)):
+        return None  # it comes back by another way too, such as a matrix: the factor is not all that keeps it
     first = next(s for s in _addends(term))
     return Keeping(_built(coefficient), _built(rest) if rest else None, bool(_affine(first, state)[0]))
 

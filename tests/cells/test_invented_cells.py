@@ -205,6 +205,6 @@ def test_a_saved_run_opens_again(tmp_path: Any) -> None:
 def test_a_checkpoint_of_it_is_recognised_by_its_parameters(cell: Cell) -> None:
     module = Recurrent(cell.name, 3, 4, num_layers=2, bidirectional=True)
     shapes = {f"encoder.{name}": tuple(p.shape) for name, p in module.state_dict().items()}
-    (found,) = find_layers({**shapes, "head.weight": (1, 8)})
-    assert found.layout == module.layout
-    assert found.cells == (cell.name,)
+    (layer,) = find_layers({**shapes, "head.weight": (1, 8)})
+    assert layer.layout == module.layout
+    assert layer.cells == (cell.name,)
