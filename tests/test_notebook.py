@@ -100,5 +100,7 @@ def test_a_trace_says_what_it_is_and_is_asked_by_name(trace: lstmtui.Trace) -> N
     assert 3 not in trace
     with pytest.raises(KeyError, match="z: not in this trace; layer 0 has x"):
         trace["z"]
+    with pytest.raises(TypeError, match="indexed by the name of a quantity, not by int"):
+        trace[0]  # type: ignore[index]
     with pytest.raises(TypeError, match="not iterable"):
         iter(trace)  # type: ignore[call-overload]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmtui.libraries import load_library
+from lstmtui.printable import printable
 
 if TYPE_CHECKING:
     from lstmtui.scenario import Scenario
@@ -43,12 +45,17 @@ def trace_or_scenario(arguments: argparse.Namespace) -> Trace | Traces | Scenari
 def record_scenario(
     scenario: Scenario, arguments: argparse.Namespace, output: str | Path | None = None
 ) -> Traces:
-    """Run a scenario with progress on stderr; `output`: the trace is written there as it goes."""
+    """Run a scenario with progress on stderr; `output`: the trace is written there as it goes.
+
+    What a file with weights leaves open, and how it was taken, is on stderr too.
+    """
     load_library("torch")
     from lstmtui.capture.run import run
     from lstmtui.commands.progress import ProgressLine
 
     progress = ProgressLine()
+    for note in (note for model in scenario.models for note in model.notes):
+        print(f"note: {printable(note)}", file=sys.stderr)
     try:
         return run(scenario, arguments.device, arguments.dtype, progress, arguments.trust, output)
     finally:

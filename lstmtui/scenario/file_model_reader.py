@@ -62,8 +62,8 @@ class FileModelReader(ModelReader):
             self.report.add((*self.place, "module"), wrong, allowed, meant)
         elif layer.layout is None:
             key = self.origin if module is None else "module"
-            what = f"{self.shown_file}: {short(layer.path)}: {layer.wrong}"
-            self.report.add((*self.place, key), what)
+            where = f"{short(layer.path)}: " if layer.path else ""
+            self.report.add((*self.place, key), f"{self.shown_file}: {where}{layer.wrong}")
             return None
         return layer
 

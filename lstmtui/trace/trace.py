@@ -156,6 +156,8 @@ class Trace:
 
     def __getitem__(self, quantity: str) -> Array:
         """A quantity of the first layer, forward, over all time: `trace["f"]` is `trace.values("f")`."""
+        if not isinstance(quantity, str):
+            raise TypeError(f"a trace is indexed by the name of a quantity, not by {type(quantity).__name__}")
         try:
             return self.values(quantity)
         except UserError as error:

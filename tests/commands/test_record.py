@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import lstmtui
 from lstmtui.__main__ import main
@@ -83,3 +85,32 @@ def test_a_scenario_that_is_not_there_is_a_sentence(tmp_path: Path, capsys) -> N
     assert "none" in said.err
     assert "\x1b" not in said.err
     assert said.out == ""
+
+
+@pytest.mark.parametrize("verb", [["record", "-o", "out"], ["diagnose"], ["play", "--script", "walk.txt"]])
+def test_what_a_checkpoint_was_taken_as_is_said_on_stderr_by_whatever_runs_it(
+    verb: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("walk.txt").write_text("first")
+    torch.save(nn.GRU(1, 2).state_dict(), "best.pt")
+    model = '[input]\nvalues = [[0.1], [0.2]]\n[[model]]\ncheckpoint = "best.pt"\n'
+    Path("a.toml").write_text(model)
+    assert main([*verb, "a.toml"]) == 0
+    said = "note: best: taken as gru from its shapes, which would fit lstm_coupled and gru_reset_before too"
+    streams = capsys.readouterr()
+    assert said in streams.err
+    assert "note:" not in streams.out
+    Path("a.toml").write_text(model + 'cell = "gru"\n')
+    assert main([*verb, "a.toml"]) == 0
+    assert "note:" not in capsys.readouterr().err
+
+
+def test_a_checkpoint_whose_layer_is_the_file_itself_is_refused_without_a_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(nn.GRU(1, 2).state_dict() | {"gamma": torch.ones(2)}, tmp_path / "best.pt")
+    scenario = '[input]\nvalues = [[0.1]]\n[[model]]\ncheckpoint = "best.pt"\n'
+    (tmp_path / "a.toml").write_text(scenario)
+    assert main(["record", str(tmp_path / "a.toml"), "-o", str(tmp_path / "out")]) == 2
+    assert "checkpoint: best.pt: it holds gamma, which a gru has not" in capsys.readouterr().err
