@@ -211,11 +211,15 @@ def _ready(module: nn.Module) -> nn.Module:
     """The module, or where it was made in inference mode a copy that can be differentiated.
 
     Raises:
-        TypeError: it holds nothing recurrent, or parameters that have no shape yet.
+        TypeError: it holds nothing recurrent, or parameters that have no shape or no numbers yet.
     """
     tensors = [*module.parameters(), *module.buffers()]
     if any(is_lazy(tensor) for tensor in tensors):
         raise TypeError(f"{type(module).__name__}: has lazy parameters without a shape; call it once first")
+    if any(tensor.is_meta for tensor in tensors):
+        raise TypeError(
+            f"{type(module).__name__}: has parameters on the meta device; give them numbers first"
+        )
     if any(tensor.is_inference() for tensor in tensors):
         module = copy.deepcopy(module)
     if not any(isinstance(m, torch.jit.ScriptModule) or kind_of(m) for m in module.modules()):

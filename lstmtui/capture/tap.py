@@ -21,7 +21,7 @@ from lstmtui.capture.recording_lock import recording_lock
 from lstmtui.capture.tapped_calls import call_of
 from lstmtui.capture.tapped_runs import TappedRuns
 from lstmtui.capture.wrapped import named_modules, see_through, uncompiled
-from lstmtui.models.torch_compat import is_in_backward, without_modes
+from lstmtui.models.torch_compat import without_modes
 from lstmtui.trace.writing import TraceWriter
 
 
@@ -104,7 +104,7 @@ class Tap(TappedRuns):
         """Whether a call in this thread, now, belongs to the recording."""
         if is_symbolic():
             return False
-        if is_in_backward():
+        if self.is_in_backward:
             return True
         # Threads that have come since may be those that the module's forward has started.
         own = threading.get_ident() not in self._others

@@ -24,7 +24,7 @@ from lstmtui.capture.single_steps import is_single_step, loops_of, record_step
 from lstmtui.capture.tapped_calls import record_call, weights_of
 from lstmtui.models.calls import Call
 from lstmtui.models.stock import layout_of
-from lstmtui.models.torch_compat import is_in_backward
+from lstmtui.models.torch_compat import backward_pass
 from lstmtui.trace.writing import TraceWriter
 
 NO_GRAPH = "it ran without a graph (torch.no_grad), so no derivatives were recorded"
@@ -55,6 +55,8 @@ class TappedRuns:
     recomputation: Recomputation = field(default_factory=Recomputation)
     during: Literal["forward", "loss", "backward"] = "forward"
     """The phase: calls of the forward pass are recorded, and those that repeat them in the backward pass."""
+    _outer_pass: int = field(default_factory=backward_pass)
+    """The backward pass in whose hook of the user's the recording was begun, if any."""
     _runs_of: list[tuple[TappedCall, ModuleRun]] = field(default_factory=list)
     _loops: dict[int, CellLoop] = field(default_factory=dict)
     """The loop that each cell is in."""
@@ -65,9 +67,14 @@ class TappedRuns:
     """Several threads of the user's forward may call modules."""
 
     @property
+    def is_in_backward(self) -> bool:
+        """Whether a backward pass of what is recorded is running in this thread."""
+        return backward_pass() not in (-1, self._outer_pass)
+
+    @property
     def repeats(self) -> bool:
         """Whether a call now repeats one of the forward."""
-        return self.during == "backward" or is_in_backward()
+        return self.during == "backward" or self.is_in_backward
 
     def sequence(
         self, path: str, module: nn.Module, call: Call, packed: PackedSequence | None, hx: Any

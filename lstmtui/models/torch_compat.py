@@ -54,9 +54,14 @@ def current_node() -> Any:
     return torch._C._current_autograd_node()
 
 
+def backward_pass() -> int:
+    """A number for the backward pass that is running in this thread; −1 where none is."""
+    return int(torch._C._current_graph_task_id())
+
+
 def is_in_backward() -> bool:
     """Whether autograd is running backward in this thread."""
-    return bool(torch._C._current_graph_task_id() != -1)
+    return backward_pass() != -1
 
 
 def has_forward_mode() -> bool:

@@ -510,6 +510,31 @@ def test_modes_and_hooks_round_the_loop_see_what_they_see_without(when: str | No
         assert train() == wanted
 
 
+@pytest.mark.parametrize("use_reentrant", [True, False])
+def test_a_hook_on_the_way_back_may_record(use_reentrant: bool) -> None:
+    class Checkpointed(Pair):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.utils.checkpoint.checkpoint(super().forward, x, use_reentrant=use_reentrant)
+
+    model, x, traces = Checkpointed().double(), noise(5, 2, 3, seed=6).requires_grad_(), []
+
+    def keep(_: Tensor) -> None:
+        traces.append(record(model, x, loss=torch.sum))
+
+    between = 2 * x
+    between.register_hook(keep)
+    between.sum().backward()
+    wanted = record(model, x, loss=torch.sum)
+    (trace,) = traces
+    assert all(np.array_equal(trace.values("dh", n), wanted.values("dh", n)) for n in range(3))
+    assert trace.values("dh", 0).any()
+
+
+def test_a_model_without_numbers_is_refused() -> None:
+    with pytest.raises(TypeError, match="GRU: has parameters on the meta device"):
+        record(nn.GRU(3, 4, device="meta"), torch.zeros(5, 2, 3))
+
+
 @pytest.mark.parametrize("place", ["fake", "meta", "empty"])
 def test_calls_without_numbers_are_passed_over_and_the_others_judged(place: str, tmp_path: Path) -> None:
     model, x = nn.GRU(3, 4), torch.randn(5, 2, 3)
