@@ -92,6 +92,9 @@ def without_modes() -> Iterator[None]:
 
     A selective checkpoint would take our operations for the model's, and give back the one for the other.
     """
+    if not (torch._C._len_torch_function_stack() or torch._C._len_torch_dispatch_stack()):
+        yield
+        return
     functions = [_pop_mode() for _ in range(torch._C._len_torch_function_stack())]  # type: ignore[no-untyped-call]
     try:
         with ExitStack() as stack:
