@@ -187,12 +187,13 @@ async def test_playing_waits_for_what_it_shows(debugger) -> None:
         screen.action_play()
         for t in (1, 2):
             async with asyncio.timeout(60):
+                while screen.session.cursor.t < t:
+                    slow.deliver()  # what was asked of the timestep before
+                    await asyncio.sleep(0.01)
                 while not screen.is_behind:
                     await asyncio.sleep(0.01)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.3)
             assert screen.session.cursor.t == t
-            slow.deliver()
-            await settle()
 
 
 async def test_commands_wait_for_the_one_whose_answer_is_due(debugger, shown: Shown) -> None:
