@@ -30,6 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         status = INTERRUPTED
+    except RuntimeError as error:
+        if not _is_interrupt(error):
+            raise
+        status = INTERRUPTED
     except BrokenPipeError:
         status = BROKEN_PIPE
     except OSError as error:
@@ -37,6 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = BAD_INPUT
     drop_output()
     return status
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: in the midst of Python's own locks it comes out as one of theirs."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def _status(argv: list[str]) -> int:

@@ -109,6 +109,16 @@ def test_status_is_that_of_the_verb_or_of_what_stopped_it(
     assert capsys.readouterr().err == ("bad ␛[2J\n" if status == 2 else "")
 
 
+def test_ctrl_c_in_the_midst_of_a_lock_is_still_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted = RuntimeError("release unlocked lock")
+    interrupted.__context__ = KeyboardInterrupt()
+    monkeypatch.setattr("lstmtui.__main__.verb", lambda name: _Verb(interrupted))
+    assert main(["doctor"]) == 130
+    monkeypatch.setattr("lstmtui.__main__.verb", lambda name: _Verb(RuntimeError("a fault of ours")))
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        main(["doctor"])
+
+
 @pytest.mark.parametrize(("argv", "target", "is_ascii"), [([], None, False), (["--ascii"], None, True)])
 def test_without_a_verb_it_is_open(
     monkeypatch: pytest.MonkeyPatch, argv: list[str], target: str | None, is_ascii: bool
