@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import threading
 from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Sequence
@@ -78,11 +80,17 @@ class ProgramStreams:
         self._passes_on = False
 
     def failure(self, error: NoFrames) -> str:
-        """Why no frame came: what the program said, and the status it ended with."""
+        """Why no frame came: what the program said, and the status it ended with.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C has ended the program, which shares this one's terminal.
+        """
         status: int | None = None
         with suppress(subprocess.TimeoutExpired):
             status = self._program.wait(_GONE_WITHIN)
             self._errors.join(_GONE_WITHIN)
+        if status == -signal.SIGINT and threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
         said = "; ".join([*self._said, *error.noise.splitlines()[-_LAST_LINES:]])
         said = f": {said}" if said else ""
         if status == NOT_FOUND:
