@@ -105,17 +105,17 @@ class Session:
     @property
     def layer(self) -> Layer:
         """The selected layer."""
-        return self.trace.layers[self.cursor.layer]
+        return self.view.layer
 
     @property
     def cell(self) -> Cell:
         """The selected layer's cell."""
-        return self.trace.cell(self.cursor.layer)
+        return self.view.cell
 
     @property
     def last_t(self) -> int:
         """The last timestep that the selected layer has of the selected sequence."""
-        return int(lengths_of(self.trace, self.cursor.layer)[self.cursor.batch]) - 1
+        return self.view.last_t
 
     def step(self, count: int = 1) -> Stop:
         """Go `count` timesteps forward; stops at the end."""
