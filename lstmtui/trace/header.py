@@ -8,6 +8,7 @@ from typing import Literal
 
 from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
+from lstmtui.trace.source import Raised, Source
 
 SCHEMA = 1
 """The version of the files on disk; a reader refuses a newer one."""
@@ -25,7 +26,7 @@ class Layer:
     """One recurrent layer, in one or both directions."""
 
     cell: str
-    """The cell's name, a key of `lstmtui.cells.CELLS`."""
+    """The cell's name, a key of `lstmtui.cells.CELLS`; of a run by source what runs: MyCell."""
     input_size: int
     hidden_size: int
     proj_size: int = 0
@@ -41,6 +42,8 @@ class Layer:
     """How many calls of its module the timesteps come from: more than one in a loop of the model's own."""
     absent: str = field(default="", compare=False)
     """Why its derivatives are not there, in a sentence; empty where they are, or the header says why."""
+    source: Source | None = None
+    """The code whose variables are its quantities; None for a cell whose equations are ours."""
 
     @classmethod
     def of(
@@ -133,6 +136,8 @@ class Header:
     """What was changed in this run, in words; empty for a run as the model makes it."""
     absent: str = ""
     """Why y or the derivatives are not there, in a sentence; empty where they are."""
+    raised: Raised | None = None
+    """Where the model's code raised, so that the run ends there; None where it did not."""
     live: int = 0
     """While a run is being recorded: how many timesteps it will have; `steps` are there. 0: all are."""
     parity: float | None = None

@@ -1,0 +1,61 @@
+"""What the tracer hands on: calls of functions, and the tensors that their names were bound to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import TypeAlias
+
+from torch import Tensor, nn
+
+Passes: TypeAlias = tuple[tuple[int, int], ...]
+"""The loops that a line was in, outermost first: (the line of the loop's header, which pass, from 0)."""
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """One activation of a function of the user's."""
+
+    number: int
+    """In the order in which calls began."""
+    code: CodeType
+    name: str
+    """The function's qualified name: MyCell.forward."""
+    module: nn.Module | None
+    """Whose forward it is; None for every other function."""
+    path: str
+    """Where that module is in the recorded one, as in `named_modules`; empty for the module itself, or none."""
+    caller: Call | None
+    """The recorded call from which it was called; None for the outermost."""
+    line: int = 0
+    """The line of the caller at which it was called."""
+    passes: Passes = ()
+    """The loops of the caller that the call was in."""
+    raised: str = ""
+    """The exception that left it: ValueError: …; empty where it returned."""
+    raised_line: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class Binding:
+    """A name that was bound to a tensor."""
+
+    order: int
+    """Rises with every binding."""
+    call: Call
+    name: str
+    """As the source writes it: f, self.hidden."""
+    line: int
+    """Of the file, the one that bound it; 0 for an argument."""
+    passes: Passes
+    """The loops of the function that the line was in."""
+    value: Tensor
+    """What it was then, a detached copy on its own device."""
+    identity: int
+    """The same for two names that are bound to the very same tensor object, and for nothing else."""
+    leaf: bool = False
+    """Whether it is a leaf of the graph: a parameter, an input."""
+    absent: str = ""
+    """Why there is no derivative: integer, detached, requires none; empty where there may be one."""
+    gradients: list[Tensor] = field(default_factory=list)
+    """What backward passes gave, one each: total derivatives, to be added up."""

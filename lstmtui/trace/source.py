@@ -1,0 +1,127 @@
+"""What a trace keeps of code whose variables were recorded: its text, its variables, their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the user's that was recorded as it ran."""
+
+    name: str
+    """Its qualified name: MyCell.forward."""
+    file: str
+    """As Python knows it, <string> where it was never in a file."""
+    first_line: int
+    """The line of the file at which `text` begins."""
+    text: str
+    """Its lines as they stand in the file; empty where there is no source."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A name of the code that is bound to a tensor in each round: a quantity of the run."""
+
+    name: str
+    """The quantity. Of several bindings in a round the last has the plain name: f_1, f_2, f."""
+    written: str
+    """As the source writes it: f, self.hidden."""
+    function: int
+    """Which of the functions binds it."""
+    line: int
+    """Of the file, where it is bound; 0 where that is not known."""
+    shape: tuple[int, ...] = ()
+    """The axes behind the batch; () is one number for each sequence."""
+    dtype: str = "float32"
+    """Of the values: float32, int64, bool …"""
+    carried_to: tuple[str, ...] = ()
+    """The names to which the next round binds the very same tensor: h_prev."""
+    in_unit_interval: bool = False
+    """Whether no value of the run leaves [0, 1]."""
+    inner_steps: int = 0
+    """How often a round binds it in a loop of its own, at most; 0: the value is all there is."""
+    absent: str = ""
+    """Why it has no derivative, in words: detached, integer; empty where it has one."""
+
+    @property
+    def size(self) -> int:
+        """The number of units, all axes behind the batch taken together."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One binding of a round: a stop of `into`."""
+
+    variable: str
+    """The quantity that is bound."""
+    function: int
+    """Which of the functions runs."""
+    line: int
+    """Of the file."""
+    depth: int = 0
+    """How many calls below the function of the run."""
+    inner_step: int = -1
+    """Which of the variable's inner steps; −1: it has none."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A tensor without a batch axis: a weight, a mask. It is kept once, not over time."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    bindings: int = 1
+    """How often it was bound."""
+
+
+@dataclass(frozen=True)
+class Unrecorded:
+    """A name whose tensors cannot be shown over time."""
+
+    name: str
+    why: str
+    """In a sentence: its shape changes from (2, 1) to (2, 40)."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The code of one run. Its arrays are keyed as those of a cell, (T, B, units), and also
+
+    - `bound/NAME`, (T,) of bool, where a round did not bind the name; its values there are 0;
+    - `inner/NAME` and `inner/dNAME`, (T, inner steps, B, units); `inner_count/NAME`, (T,), where it varies;
+    - `once/NAME`, a constant in its own shape.
+    """
+
+    functions: tuple[Function, ...]
+    """The run's own first, then those that it called."""
+    variables: tuple[Variable, ...]
+    """In the order in which a round binds them last."""
+    stages: tuple[Stage, ...]
+    """Every binding of the fullest round, in order."""
+    constants: tuple[Constant, ...] = ()
+    unrecorded: tuple[Unrecorded, ...] = ()
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The variables that the next round goes on with."""
+        return tuple(variable.name for variable in self.variables if variable.carried_to)
+
+    def variable(self, name: str) -> Variable | None:
+        """The variable of this name."""
+        return next((variable for variable in self.variables if variable.name == name), None)
+
+
+@dataclass(frozen=True)
+class Raised:
+    """Where the model's code raised an exception, so that the recording ends there."""
+
+    layer: int
+    t: int
+    line: int
+    """Of the file."""
+    text: str
+    """The exception in a line: ValueError: …"""
