@@ -24,7 +24,7 @@ class Call:
     module: nn.Module | None
     """Whose forward it is; None for every other function."""
     path: str
-    """Where that module is in the recorded one, as in `named_modules`; empty for the module itself, or none."""
+    """Where that module is in the recorded one, as in `named_modules`; empty for the recorded one itself."""
     caller: Call | None
     """The recorded call from which it was called; None for the outermost."""
     line: int = 0
