@@ -15,11 +15,12 @@ import pytest
 import torch
 from oracles.precise_loops import Scan
 from oracles.recurrents import CELL_NAMES, LSTM_NAMES
-from torch import Tensor
+from torch import Tensor, nn
 
 from lstmtui.capture.layer_function import method
 from lstmtui.capture.record import record
 from lstmtui.models.recurrent import Recurrent
+from lstmtui.models.stock import layout_of
 from lstmtui.trace import Trace
 
 Array = npt.NDArray[Any]
@@ -116,15 +117,36 @@ class Problem:
             noise.normal(size=(c.steps, c.batch, sizes[0] * (1 + c.bidirectional)))
         ).to(c.dtype)
 
+    @property
+    def _hx(self) -> Any:
+        if not self.configuration.states:
+            return None
+        return tuple(self.states) if len(self.states) > 1 else self.states[0]
+
+    def output(self) -> Array | None:
+        """What PyTorch's own module gives, (T, B, directions · units), were all sequences as long.
+
+        None where it has no such cell.
+        """
+        layout, cell = layout_of(self.module), self.configuration.cell
+        kind = {"lstm": nn.LSTM, "gru": nn.GRU}.get(cell, nn.RNN)
+        if cell not in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
+            return None
+        options: dict[str, Any] = {"proj_size": layout.proj_size} if layout.proj_size else {}
+        if kind is nn.RNN:
+            options["nonlinearity"] = cell.removeprefix("rnn_")
+        options |= {"num_layers": layout.num_layers, "bidirectional": layout.bidirectional}
+        stock = kind(layout.input_size, layout.hidden_size, bias=layout.bias, dtype=self.x.dtype, **options)
+        stock.load_state_dict(self.module.state_dict())
+        with torch.no_grad():
+            return np.asarray(stock(self.x, self._hx)[0].numpy())
+
     def recorded(self) -> Trace:
         """What the package records."""
         c = self.configuration
-        hx: Any = tuple(self.states) if len(self.states) > 1 else self.states[0]
-        if not c.states:
-            hx = None
         lengths = None if c.lengths is None else list(c.lengths)
         with method("unrolled" if c.way == "unrolled" else "fused"), tapped(c.way == "tapped"):
-            return record(self.module, self.x, hx=hx, lengths=lengths, loss=self._loss())
+            return record(self.module, self.x, hx=self._hx, lengths=lengths, loss=self._loss())
 
     def _loss(self) -> Callable[[Any], Tensor] | None:
         c = self.configuration
