@@ -112,8 +112,8 @@ def _pairs(a: Trace, b: Trace) -> Iterator[_Pair]:
     """Every quantity that both have, in order of evaluation."""
     for index, (layer_a, layer_b) in enumerate(zip(a.layers, b.layers, strict=False)):
         for direction in (d for d in layer_a.directions if d in layer_b.directions):
-            for quantity in ("x", *a.cell(index).quantities):
-                if quantity == "x" or quantity in b.cell(index).quantities:
+            for quantity in layer_a.quantities:
+                if quantity in layer_b.quantities:
                     place = (quantity, index, direction)
                     yield _Pair(index, direction, quantity, a.values(*place), b.values(*place))
     if "y" in a.arrays and "y" in b.arrays:

@@ -126,7 +126,7 @@ class _Sizes:
 
     def names(self) -> tuple[str, ...]:
         """x, what the cell computes, and the derivatives."""
-        names = ("x", *self.layer.layout.cell.quantities)
+        names = self.layer.quantities
         return (*names, *("d" + name for name in names))
 
     def window(self, quantity: str, start: int, stop: int) -> Array:

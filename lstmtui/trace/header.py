@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
 from lstmtui.trace.source import Raised, Source
+from lstmtui.trace.source_cell import SourceCell
 
 SCHEMA = 1
 """The version of the files on disk; a reader refuses a newer one."""
@@ -82,11 +84,11 @@ class Layer:
             absent=absent,
         )
 
-    @property
+    @cached_property
     def layout(self) -> Layout:
-        """The sizes of this layer alone."""
+        """The cell and the sizes of this layer alone."""
         return Layout(
-            CELLS[self.cell],
+            CELLS[self.cell] if self.source is None else SourceCell.of(self.cell, self.source),
             self.input_size,
             self.hidden_size,
             bidirectional=self.bidirectional,
@@ -99,8 +101,17 @@ class Layer:
         """("forward",) or ("forward", "backward")."""
         return self.layout.directions
 
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """x, then in order of evaluation; of a run by source its variables alone."""
+        own = self.layout.cell.quantities
+        return own if self.source is not None else ("x", *own)
+
     def size(self, quantity: str) -> int:
-        """The number of units of a quantity of this layer, or of its derivative."""
+        """The number of units of a quantity of this layer, or of its derivative; 0 for a name it has not."""
+        if self.source is not None:
+            variable = self.source.variable(quantity) or self.source.variable(quantity.removeprefix("d"))
+            return 0 if variable is None else variable.size
         name = quantity.removeprefix("d")
         if name == "x":
             return self.input_size

@@ -154,7 +154,8 @@ def read_header(data: Any, target: Path) -> Header:
         for layer in header.layers:
             _ = layer.layout
     except (ValidationError, KeyError) as error:
-        raise UserError(f"{target / MANIFEST}: damaged header: {str(error).splitlines()[0]}") from error
+        said = printable(str(error).splitlines()[0])
+        raise UserError(f"{target / MANIFEST}: damaged header: {said}") from error
     return header
 
 

@@ -12,7 +12,7 @@ from lstmtui.arrays import Array, RootMeanSquare, norm
 _BLOCK = 1 << 18
 """Values that are taken together."""
 
-_QUANTITY = re.compile(r"\d+/(forward|backward)/[a-z_]+|d?y")
+_QUANTITY = re.compile(r"\d+/(forward|backward)/\w+|d?y")
 _STATE = re.compile(r"\d+/(forward|backward)/d?[hc]")
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lstmtui.arrays import Array, read_only
-from lstmtui.cells import CELLS, Cell
+from lstmtui.cells import Cell
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.trace.header import Header, Layer
@@ -75,11 +75,12 @@ class Trace:
 
     def cell(self, layer: int = 0) -> Cell:
         """The cell of a layer."""
-        return CELLS[self._layer(layer).cell]
+        return self._layer(layer).layout.cell
 
     def quantities(self, layer: int = 0) -> tuple[str, ...]:
         """The names `values` knows for a layer: x, then in order of evaluation, then y; `d` + each."""
-        names = ("x", *self.cell(layer).quantities, *(("y",) if "y" in self.arrays else ()))
+        own = self._layer(layer).quantities
+        names = own if "y" in own or "y" not in self.arrays else (*own, "y")
         derivatives = tuple("d" + n for n in names if self._key("d" + n, layer, "forward") in self.arrays)
         return names + derivatives
 
@@ -87,7 +88,8 @@ class Trace:
         """A quantity over all time, shape (T, B, units).
 
         Args:
-            quantity: x h c f i g o r z n, `<gate>_pre`, y, or `d` + any of them (the total derivative).
+            quantity: x h c f i g o r z n, `<gate>_pre`, y, or `d` + any of them (the total derivative); of a
+                run by source a name of its code, such as forget_gate, or dforget_gate.
             layer: which recurrent layer; negative counts from the last.
             direction: "forward" or "backward".
 
@@ -96,21 +98,22 @@ class Trace:
         """
         key = self._key(quantity, layer, direction)
         if key not in self.arrays:
-            is_known = quantity.removeprefix("d") in ("x", "y", *self.cell(layer).quantities)
-            why = self.absent(layer) if is_known else ""
-            why = why or f"layer {layer} has {', '.join(self.quantities(layer))}"
-            raise UserError(f"{quantity}: not in this trace; {why}")
+            raise UserError(f"{printable(quantity)}: not in this trace; {self._missing(quantity, layer)}")
         return self.arrays[key]
 
     def initial(self, state: str, layer: int = 0, direction: str = "forward") -> Array:
-        """h or c at t = −1, or the total derivative dh or dc there; shape (B, units)."""
+        """h or c at t = −1, or the total derivative dh or dc there; shape (B, units).
+
+        Of a run by source: a variable that is carried on, as the first round was given it.
+        """
         key = self._key("initial/" + state, layer, direction)
         if key not in self.arrays:
             states = self.cell(layer).states
             why = self.absent(layer) if state.removeprefix("d") in states else ""
             if why:
                 raise UserError(f"{state} before the first timestep: not in this trace; {why}")
-            raise UserError(f"{state}: not an initial state; this cell has {', '.join(states)}")
+            has = ", ".join(states) or "none"
+            raise UserError(f"{printable(state)}: not an initial state; this cell has {has}")
         return self.arrays[key]
 
     def absent(self, layer: int = 0) -> str:
@@ -211,6 +214,17 @@ class Trace:
 
         save(self, path)
 
+    def _missing(self, quantity: str, layer: int) -> str:
+        """Why there is no such quantity, in a sentence."""
+        name = quantity.removeprefix("d")
+        source = self._layer(layer).source
+        variable = None if source is None else source.variable(name)
+        if variable is not None and quantity != name and variable.absent:
+            return f"{name} has no gradient: {printable(variable.absent)}"
+        is_known = name in ("x", "y", *self._layer(layer).quantities)
+        why = self.absent(layer) if is_known else ""
+        return why or f"layer {layer} has {', '.join(self.quantities(layer))}"
+
     def _named(self, prefix: str) -> dict[str, Array]:
         return {key.removeprefix(prefix): self.arrays[key] for key in self.arrays if key.startswith(prefix)}
 
@@ -220,7 +234,7 @@ class Trace:
         return self.layers[layer]
 
     def _key(self, quantity: str, layer: int, direction: str) -> str:
-        if quantity in ("y", "dy"):
+        if quantity in ("y", "dy") and "y" not in self._layer(layer).quantities:
             return quantity
         directions = self._layer(layer).directions
         if direction not in directions:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lstmtui.trace.header import Header
+from lstmtui.trace.header import Header, Layer
 from lstmtui.trace.keys import EXTENT, NORMS, array_key
 from lstmtui.trace.lazy_arrays import file_of
+from lstmtui.trace.source_validation import source_problems
 
 Shape = tuple[int | None, ...]
 """None where any size will do."""
@@ -22,6 +23,8 @@ def shape_problems(header: Header, arrays: Mapping[str, Any]) -> list[str]:
     """
     if header.steps < 1 or header.batch < 1 or not header.layers:
         return ["it has no timesteps, no sequences or no layers"]
+    if problems := source_problems(header):
+        return problems
     shapes = {key: _shape_of(entry) for key, entry in arrays.items()}
     problems = [f"an array is named {key!r}" for key in shapes if _is_unsafe(key)]
     for key, expected in {**_run_shapes(header), **_other_shapes(header)}.items():
@@ -37,7 +40,7 @@ def _run_shapes(header: Header) -> dict[str, Shape]:
     for index, layer in enumerate(header.layers):
         cell = layer.layout.cell
         for direction in layer.directions:
-            for quantity in ("x", *cell.quantities):
+            for quantity in layer.quantities:
                 for name in (quantity, "d" + quantity):
                     shapes[array_key(name, index, direction)] = (steps, batch, layer.size(quantity))
             for state in cell.states:
@@ -45,6 +48,20 @@ def _run_shapes(header: Header) -> dict[str, Shape]:
                 for name in (state, "d" + state):
                     key = array_key("initial/" + name, index, direction)
                     shapes[key] = (batch, layer.size(state))
+        shapes |= _source_shapes(layer, index, steps, batch)
+    return shapes
+
+
+def _source_shapes(layer: Layer, index: int, steps: int, batch: int) -> dict[str, Shape]:
+    """What only a run by source has: where names are bound, their inner steps, constants."""
+    shapes: dict[str, Shape] = {}
+    for variable in () if layer.source is None else layer.source.variables:
+        name, key = variable.name, f"{index}/forward"
+        shapes |= {f"{key}/bound/{name}": (steps,), f"{key}/inner_count/{name}": (steps,)}
+        inner = (steps, variable.inner_steps, batch, variable.size)
+        shapes |= {f"{key}/inner/{name}": inner, f"{key}/inner/d{name}": inner}
+    for constant in () if layer.source is None else layer.source.constants:
+        shapes[f"{index}/forward/once/{constant.name}"] = constant.shape
     return shapes
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -127,7 +127,8 @@ class TraceWriter:
         entry = {"name": self._name or header.name, "header": header_entry(shown)}
         if self._finished:
             return entry | {"arrays": self._entries(header.steps, header.steps)}
-        kept = {k: v for k, v in self._entries(shown.steps, header.steps).items() if not is_derivative(k)}
+        entries = self._entries(shown.steps, header.steps)
+        kept = {k: v for k, v in entries.items() if not is_derivative(k, self._arrays)}
         extents = {k: e.tolist() for k in kept if (e := self._arrays[k].extent) is not None}
         return entry | {"arrays": kept, "extents": extents}
 
@@ -147,8 +148,8 @@ class TraceWriter:
     def _steps_of(self, index: int, header: Header) -> int:
         """How many timesteps every value of a layer has."""
         layer = header.layers[index]
-        names = ("x", *layer.layout.cell.quantities)
-        files = [self._arrays.get(array_key(n, index, d)) for n in names for d in layer.directions]
+        keys = (array_key(name, index, way) for name in layer.quantities for way in layer.directions)
+        files = [self._arrays.get(key) for key in keys]
         return min(0 if file is None else file.complete for file in files)
 
     def _entries(self, steps: int, whole: int) -> dict[str, Any]:
@@ -179,9 +180,16 @@ class TraceWriter:
         return ArrayFile(self._folder / file_of(key), shape, dtype, extent=extent, norms=norms)
 
 
-def is_derivative(key: str) -> bool:
-    """Whether an array is known only once the run has gone back through time."""
-    return key.startswith("parameter_gradients/") or key.rsplit("/", 1)[-1].startswith("d")
+def is_derivative(key: str, keys: Container[str]) -> bool:
+    """Whether an array is known only once the run has gone back through time.
+
+    Args:
+        key: its own.
+        keys: of all arrays: `delta` is a quantity of its own, and dh the derivative of h.
+    """
+    before, slash, name = key.rpartition("/")
+    is_of_quantity = name.startswith("d") and before + slash + name[1:] in keys
+    return key.startswith("parameter_gradients/") or is_of_quantity
 
 
 def _grows(key: str) -> bool:
@@ -189,6 +197,7 @@ def _grows(key: str) -> bool:
     return (
         not key.startswith("parameter")
         and "initial/" not in key
+        and "/once/" not in key
         and not key.endswith("lengths")
         and key not in ("shift", "scale")
     )

@@ -25,7 +25,9 @@ def half_known(**options: object) -> Trace:
     trace = synthetic(layers=2, **options)  # type: ignore[arg-type]
     first, second = trace.layers
     arrays = {
-        key: array for key, array in trace.arrays.items() if not (key.startswith("0/") and is_derivative(key))
+        key: array
+        for key, array in trace.arrays.items()
+        if not (key.startswith("0/") and is_derivative(key, trace.arrays))
     }
     return Trace(replace(trace.header, layers=(replace(first, absent=WHY), second)), arrays)
 

@@ -9,7 +9,6 @@ from typing import Any, cast
 import numpy as np
 
 from lstmtui.arrays import Array
-from lstmtui.cells import CELLS
 from lstmtui.errors import UserError
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.messages import Elements
@@ -175,7 +174,7 @@ def remote_trace(model: RunDescription, run: RunReference, fetch: Fetch, base: T
     header = model.header
     try:
         sizes = [n for layer in header.layers for n in (layer.input_size, layer.hidden_size, layer.proj_size)]
-        fits = all(layer.cell in CELLS and layer.layout.directions for layer in header.layers)
+        fits = all(layer.layout.directions for layer in header.layers)
     except (ValueError, KeyError, UserError):
         fits = False
     sizes = [header.steps, header.batch, *sizes] if fits else [-1]
