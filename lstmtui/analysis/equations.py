@@ -20,10 +20,11 @@ def equations_at(view: View, notation: Notation = UNICODE) -> tuple[Equation, ..
 
     The equation of h is left out for a unit beyond the projection's size; all are, past the end of a layer
     that has fewer timesteps than the run. The states before are those the timestep really began from, also
-    where the model's own loop changed them in between.
+    where the model's own loop changed them in between. Code that was recorded has no equations: `source_at`
+    has its lines.
     """
     cursor = view.cursor
-    if cursor.t >= int(lengths_of(view.trace, cursor.layer)[cursor.batch]):
+    if view.layer.source is not None or cursor.t >= int(lengths_of(view.trace, cursor.layer)[cursor.batch]):
         return ()
     place = (cursor.layer, cursor.direction, cursor.batch)
     operands = operands_at(view.trace, *place, cursor.unit, cursor.t)

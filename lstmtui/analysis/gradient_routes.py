@@ -29,8 +29,14 @@ def routes_at(view: View, notation: Notation = UNICODE) -> tuple[Split, ...]:
 
     Raises:
         UserError: the trace has no gradients, or not the layer's parameters; or the model's own loop
-            changed the state between the two timesteps, so that there are routes the trace does not hold.
+            changed the state between the two timesteps, so that there are routes the trace does not hold;
+            or the layer is recorded code, whose equations are not known.
     """
+    if view.layer.source is not None:
+        raise UserError(
+            "routes are told apart by a cell's equations, which are not known of recorded code: "
+            "`into` walks its names, and d + name is the total derivative of each"
+        )
     step = _Step(view, notation)
     step.check()
     with np.errstate(all="ignore"):

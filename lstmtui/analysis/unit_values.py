@@ -10,6 +10,7 @@ from lstmtui.analysis.windows import vector
 from lstmtui.arrays import norm
 from lstmtui.cells.notation import UNICODE, Notation
 from lstmtui.errors import UserError
+from lstmtui.trace.keys import array_key
 from lstmtui.view.query import query
 from lstmtui.view.view import View
 
@@ -26,6 +27,8 @@ class Numbers:
     """The total derivative by it; None for a run that has none."""
     norm: float
     """L2 of the whole vector."""
+    is_bound: bool = True
+    """Whether the timestep has it: code that was recorded need not bind every name in each round."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,15 @@ def _numbers(view: View, quantity: str) -> Numbers:
     unit, changed = view.cursor.unit, view.trace is not view.baseline
     values = vector(view, quantity)
     recorded = _recorded(view, quantity) if changed else None
-    return Numbers(quantity, float(values[unit]), recorded, _derivative(view, quantity), float(norm(values)))
+    bound = view.trace.arrays.get(array_key("bound/" + quantity, view.cursor.layer, view.cursor.direction))
+    return Numbers(
+        quantity,
+        float(values[unit]),
+        recorded,
+        _derivative(view, quantity),
+        float(norm(values)),
+        bound is None or bool(bound[view.cursor.t]),
+    )
 
 
 def _recorded(view: View, quantity: str) -> float:

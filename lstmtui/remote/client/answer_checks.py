@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lstmtui.analysis.bound_values import BoundValue, places_of
 from lstmtui.analysis.diagnosis import Verdict
 from lstmtui.analysis.diagnosis.verdict import NAMES, SEVERITIES
 from lstmtui.analysis.divergence import Divergence
@@ -246,6 +247,12 @@ def _numbers_at(context: QueryContext, answer: tuple[Numbers, ...]) -> bool:
     )
 
 
+def _bound_values(context: QueryContext, answer: tuple[BoundValue, ...]) -> bool:
+    """One value for each place in the code; none past the end of a sequence."""
+    source = context.selected.source
+    return len(answer) in (0, 0 if source is None else len(places_of(source)))
+
+
 def _in_order(members: Sequence[str], of: Sequence[str]) -> bool:
     """Whether members are some of others, each once and in their order."""
     remaining = iter(of)
@@ -278,6 +285,7 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "hits_within": _hits_within,
     "equations_at": _equations,
     "numbers_at": _numbers_at,
+    "bound_values": _bound_values,
     "survivals_at": _survivals,
     "routes_at": _routes,
     "horizon": _horizon,
