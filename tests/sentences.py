@@ -37,6 +37,7 @@ SENTENCES: dict[str, tuple[object, ...]] = {
     "watch norm(dh)": (E("norm(dh)"),),
     "unwatch 1": (1,),
     "print c": (E("c"),),
+    "print reads": ("reads",),
     "set f[3] = 1.0 from 12 to 40": (Change("f", 3, 1.0, 12, 40),),
     "set x[0] = 0 from 5 to 5": (Change("x", 0, 0.0, 5, 5),),
     "set h[-1]=-2.5e-3 from 4": (Change("h", -1, -0.0025, 4, None),),

@@ -94,6 +94,8 @@ def _add_recording(
         put(quantity, numpy_of(values))
         if derivatives:
             put("d" + quantity, zeros_of(values) if derivative is None else numpy_of(derivative))
+    if derivatives and recording.reads is not None:
+        put("reads", recording.reads.array())
     for state, values in recording.before.items():
         put("before/" + state, numpy_of(values))
     for state in recording.cell.states:

@@ -13,6 +13,7 @@ from torch import Tensor
 from lstmtui.capture.autograd_state import saved_as_it_is
 from lstmtui.capture.fused.method import applies
 from lstmtui.capture.host_store import HostStore
+from lstmtui.capture.reads import reads_of
 from lstmtui.capture.recomputed_layer import RecomputedLayer
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.segments import run_backward, run_forward
@@ -100,6 +101,7 @@ class _LayerFunction(torch.autograd.Function):
         target = recording.reached()
         if target.recomputed is not None:
             target.recomputed.reach(d_output, d_finals)
+        target.reads = reads_of(d_output, d_finals, x, recording.valid)
         before = run_backward(recording, target, ctx.pieces, x.detach(), d_output, d_finals)
         d_x = target.derivatives.whole("x") if ctx.needs_input_grad[4] else None
         of_parameters = (target.parameter_derivatives[n] for n in ctx.names)

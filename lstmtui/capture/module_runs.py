@@ -12,6 +12,7 @@ from lstmtui.capture.autograd_state import Graph
 from lstmtui.capture.file_store import FileStore
 from lstmtui.capture.host_copies import on_host
 from lstmtui.capture.progress import Progress
+from lstmtui.capture.reads import joined_reads
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.to_numpy import widened
 from lstmtui.cells.layout import Layout
@@ -127,6 +128,11 @@ def joined_recordings(parts: Sequence[Recording]) -> Recording:
         if any(d is not None for d in derivatives):
             pairs = zip(derivatives, values, strict=True)
             whole.derivatives[name] = _in_time([torch.zeros_like(v) if d is None else d for d, v in pairs])
+    if all(part.reads is not None for part in parts):
+        states = ["d" + state for state in first.cell.states]
+        whole.reads = joined_reads(
+            [(part.reads, [part.initial.get(d) for d in states]) for part in parts if part.reads is not None]
+        )
     for name in first.parameters:
         shares = [part.parameter_derivatives[name] for part in parts if name in part.parameter_derivatives]
         if shares:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lstmtui.capture.products import Precision
 from lstmtui.capture.progress import Progress
+from lstmtui.capture.reads import Reads
 from lstmtui.capture.store import Store
 from lstmtui.cells import Cell
 from lstmtui.models.unroll import Observer, States
@@ -63,6 +64,8 @@ class Recording(Repeatable):
     """max |Δ| between h by the equations and the stock kernel's; None where no kernel ran."""
     precision: Precision = ""
     """What float32 products were rounded to."""
+    reads: Reads | None = None
+    """Where what follows the layer reads it; None where no gradient came back."""
     recomputed: RecomputedArrays | None = None
     """What computes values and derivatives again when they are read; None: they are kept here."""
 
@@ -81,6 +84,7 @@ class Recording(Repeatable):
         self.has_gradient = False
         self.derivatives.clear()
         self.parameter_derivatives.clear()
+        self.reads = None
         if self.recomputed is not None:
             self.recomputed.forget_derivatives()
         self.initial = {s: self.initial[s] for s in self.cell.states if s in self.initial}

@@ -11,6 +11,7 @@ from torch import Tensor
 from lstmtui.arrays import Array
 from lstmtui.capture.head_and_loss import HeadAndLoss
 from lstmtui.capture.progress import Progress
+from lstmtui.capture.reads import sizes_of
 from lstmtui.capture.recorded_stack import RecordedStack, in_order
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.to_numpy import numpy_of
@@ -25,13 +26,15 @@ _EMBEDDING = "parameter_gradients/embedding.weight"
 
 
 def layer_derivative_keys(trace: Trace) -> Iterator[str]:
-    """The keys of every derivative inside the layers."""
+    """The keys of every derivative inside the layers, and of where each is read."""
     for index, layer in enumerate(trace.layers):
         for direction in layer.directions:
             for quantity in ("x", *trace.cell(index).quantities):
                 yield array_key("d" + quantity, index, direction)
             for state in trace.cell(index).states:
                 yield array_key("initial/d" + state, index, direction)
+            if (reads := array_key("reads", index, direction)) in trace.arrays:
+                yield reads
 
 
 def derivative_keys(trace: Trace) -> frozenset[str]:
@@ -123,6 +126,8 @@ def _of_layer(
         recording = _backwards(
             stack, arrays, layer, direction, WhatIfValues(own, stack.steps, direction), d_output
         )
+        if (reads := array_key("reads", layer, direction)) in stack.trace.arrays:
+            results[reads] = sizes_of(d_output)
         for quantity, tensor in recording.derivatives.items():
             ordered = tensor.flip(0) if direction == "backward" else tensor
             if quantity == "x":

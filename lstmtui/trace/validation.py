@@ -43,6 +43,7 @@ def _run_shapes(header: Header) -> dict[str, Shape]:
             for quantity in layer.quantities:
                 for name in (quantity, "d" + quantity):
                     shapes[array_key(name, index, direction)] = (steps, batch, layer.size(quantity))
+            shapes[array_key("reads", index, direction)] = (steps, batch)
             for state in cell.states:
                 shapes[array_key("before/" + state, index, direction)] = (steps, batch, layer.size(state))
                 for name in (state, "d" + state):

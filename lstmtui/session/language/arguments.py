@@ -21,6 +21,7 @@ LONGEST_PAUSE = 3600.0
 _NOTE = re.compile(r"\bnote\b")
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _UNIT = re.compile(r"\[\s*([+-]?[0-9]{1,9})\s*\]")
+_READS = re.compile(r"reads$")
 _OPENING = re.compile(r"\[")
 _EQUALS = re.compile(r"=")
 
@@ -68,6 +69,11 @@ def rest(name: str) -> Parse:
 def expression(line: Reader) -> Arguments:
     """(an Expression,)."""
     return (line.expression("an expression is missing"),)
+
+
+def printed(line: Reader) -> Arguments:
+    """(an Expression,) or ("reads",)."""
+    return ("reads",) if line.take(_READS) else expression(line)
 
 
 def condition(line: Reader) -> Arguments:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
+from lstmtui.analysis.reads import reads, reads_text
 from lstmtui.expressions import Expression
 from lstmtui.expressions.at_cursor import NoValue, evaluated
 from lstmtui.expressions.hits import unfit
@@ -41,7 +43,13 @@ def _numbers(session: Session) -> Iterator[str]:
     return (str(watch.id) for watch in session.watches)
 
 
-def _print(session: Session, expression: Expression) -> Outcome:
+def _print(session: Session, expression: Expression | Literal["reads"]) -> Outcome:
+    if expression == "reads":
+        every = reads(session.view)
+        if every:
+            return Outcome(True, f"{reads_text(every)} ({place_text(session)})")
+        why = session.trace.absent(session.cursor.layer) or "where it reads this run was not recorded"
+        return Outcome(False, f"reads: {why}")
     result = evaluated(session.view, (expression,))[0]
     if isinstance(result, NoValue):
         return Outcome(False, f"{expression.text}: {result.error}, at {place_text(session)}")
@@ -74,8 +82,8 @@ EVALUATING = (
     Verb(
         name="print",
         usage="print EXPR",
-        help="evaluate an expression here",
-        parse=arguments.expression,
+        help="evaluate an expression here; `print reads`: at which timesteps the loss reads the layers",
+        parse=arguments.printed,
         execute=_print,
         complete=completions.expression,
         aliases=("p",),

@@ -1,0 +1,101 @@
+"""What the loss reads of a run: at which timesteps of a layer, and how many inputs had been seen there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstmtui.analysis.layer_names import layer_name
+from lstmtui.arrays import Array
+from lstmtui.printable import printable
+from lstmtui.trace import Trace
+from lstmtui.trace.keys import array_key
+from lstmtui.trace.lengths import lengths_of
+from lstmtui.view.query import query
+from lstmtui.view.view import View
+
+
+@dataclass(frozen=True)
+class Read:
+    """Where what follows the recurrence reads one layer and direction, in one sequence."""
+
+    layer: int
+    direction: str
+    path: str
+    """Of the layer's module; empty where there is one module."""
+    timesteps: int
+    """How many are read."""
+    first: int
+    """The first of them in the order of time; −1 where none is."""
+    last: int
+    length: int
+    """The number of timesteps of the sequence."""
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """How many inputs had been seen at the timesteps that are read: the fewest and the most."""
+        if self.direction == "backward":
+            return self.length - self.last, self.length - self.first
+        return self.first + 1, self.last + 1
+
+    @property
+    def place(self) -> str:
+        """ "layer 1 forward", or with the module's path."""
+        return f"layer {self.layer} {self.direction}" + (f" ({printable(self.path)})" if self.path else "")
+
+    def __str__(self) -> str:
+        if not self.timesteps:
+            return f"nothing of {self.place}"
+        fewest, most = self.seen
+        inputs = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+        return f"{self.place} at {self.when}, where it has seen {inputs} of {self.length:,} inputs"
+
+    @property
+    def when(self) -> str:
+        """ "t=3", "every t from 3 to 9", "4 timesteps from t=3 to t=9"."""
+        if self.timesteps == 1:
+            return f"t={self.first}"
+        if self.timesteps == self.last - self.first + 1:
+            return f"every t from {self.first} to {self.last}"
+        return f"{self.timesteps:,} timesteps from t={self.first} to t={self.last}"
+
+
+@query()
+def reads(view: View) -> tuple[Read, ...]:
+    """What the loss reads of the selected sequence, of every layer that is the last of its module.
+
+    What it reads of another is read by the layer above. Empty where no derivatives were recorded.
+    """
+    return tuple(
+        read
+        for layer, direction in last_layers(view.trace)
+        if (read := read_of(view.trace, layer, direction, view.cursor.batch)) is not None
+    )
+
+
+def last_layers(trace: Trace) -> tuple[tuple[int, str], ...]:
+    """The layers over which no other of their module is, with each of their directions."""
+    ends = {layer.path: index for index, layer in enumerate(trace.layers)}
+    return tuple((index, d) for index in ends.values() for d in trace.layers[index].directions)
+
+
+def read_of(trace: Trace, layer: int, direction: str, batch: int) -> Read | None:
+    """Where one layer and direction is read in one sequence; None where that was not recorded."""
+    sizes = trace.arrays.get(array_key("reads", layer, direction))
+    if sizes is None:
+        return None
+    length = int(lengths_of(trace, layer)[batch])
+    timesteps = np.flatnonzero(_is_read(sizes[:length, batch]))
+    first, last = (int(timesteps[0]), int(timesteps[-1])) if len(timesteps) else (-1, -1)
+    return Read(layer, direction, layer_name(trace, layer), len(timesteps), first, last, length)
+
+
+def reads_text(every: tuple[Read, ...]) -> str:
+    """In a sentence without a full stop."""
+    return "the loss reads " + "; ".join(str(read) for read in every)
+
+
+def _is_read(sizes: Array) -> Array:
+    """NaN and inf come from something that reads, too."""
+    return np.asarray(sizes != 0)

@@ -1,0 +1,79 @@
+"""Where a layer is read: the gradients that come to its timesteps from outside its recurrence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lstmtui.arrays import Array, norm
+from lstmtui.capture.to_numpy import numpy_of
+
+
+@dataclass
+class Reads:
+    """What has come back to one layer and direction from outside, in the order in which the cell saw time."""
+
+    output: Array
+    """‖∂L/∂h‖ by what reads the output of each timestep, (T, B), float64."""
+    finals: tuple[Tensor | None, ...]
+    """∂L/∂ the last states by what reads those, (B, units) each; None for 0."""
+    last: Array
+    """The last timestep of each sequence, (B,)."""
+
+    def array(self) -> Array:
+        """‖∂L/∂h‖ by all that reads a timestep, (T, B): the last states are read of the last timestep."""
+        total, every = self.output.copy(), np.arange(len(self.last))
+        for final in self.finals:
+            if final is not None:
+                total[self.last, every] = norm(np.stack([total[self.last, every], sizes_of(final)], -1))
+        return total
+
+
+def reads_of(
+    d_output: Tensor | None, d_finals: Sequence[Tensor | None], output: Tensor, valid: Tensor | None
+) -> Reads:
+    """What arrives at a layer.
+
+    Args:
+        d_output: ∂L/∂h of every timestep by what follows the layer, (T, B, units); None for 0.
+        d_finals: ∂L/∂ the last states; None for 0.
+        output: of shape (T, B, …).
+        valid: bool (T, B, 1), or None.
+    """
+    steps, batch = output.shape[:2]
+    last = torch.full((batch,), steps - 1)
+    if valid is not None:
+        last = steps - 1 - valid[..., 0].flip(0).int().argmax(0)
+    return Reads(
+        np.zeros((steps, batch)) if d_output is None else sizes_of(d_output), tuple(d_finals), numpy_of(last)
+    )
+
+
+def joined_reads(parts: Sequence[tuple[Reads, Sequence[Tensor | None]]]) -> Reads:
+    """The reads of parts that follow each other in time.
+
+    Args:
+        parts: of each part the reads, and the total derivatives by the states that it began from. What a part
+            goes on from is no read of the part before.
+    """
+    arrays = []
+    for (reads, _), (_, d_before) in pairwise(parts):
+        pairs = zip(reads.finals, d_before, strict=True)
+        rest = tuple(final if d is None or final is None else final - d for final, d in pairs)
+        arrays.append(Reads(reads.output, rest, reads.last).array())
+    end = parts[-1][0]
+    before = sum(len(array) for array in arrays)
+    return Reads(np.concatenate([*arrays, end.output]), end.finals, end.last + before)
+
+
+def sizes_of(vectors: Tensor) -> Array:
+    """The L2 norm over units in float64, on the host."""
+    if vectors.dtype == torch.float64:
+        return norm(numpy_of(vectors))
+    # On its own device, which is nearer; no square of a float32 vanishes in float64.
+    return numpy_of(torch.linalg.vector_norm(vectors.detach(), dim=-1, dtype=torch.float64))
