@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lstmtui.capture.continuity import same
 from lstmtui.capture.devices import check_memory
 from lstmtui.capture.module_runs import ModuleRun, joined_recordings
 from lstmtui.capture.precision import cast, computed_in, full_precision
@@ -42,6 +43,8 @@ class CellCall(Repeatable):
     dtype: torch.dtype
     """What its gates are computed in."""
     after: States = ()
+    is_changed: bool = False
+    """Whether the states before it are others than the call before it left."""
     derivatives: tuple[Tensor | None, ...] = ()
     """∂L/∂ the states it returned, by everything that follows; empty where the loss was not reached."""
 
@@ -58,7 +61,13 @@ class CellLoop:
     calls: list[CellCall] = field(default_factory=list)
 
     def call(
-        self, original: Callable[..., Any], x: Tensor, hx: Any, parameters: dict[str, Tensor]
+        self,
+        original: Callable[..., Any],
+        x: Tensor,
+        hx: Any,
+        parameters: dict[str, Tensor],
+        *,
+        is_changed: bool = False,
     ) -> Tensor | tuple[Tensor, ...]:
         """Let the cell compute one timestep, and keep what went in and out.
 
@@ -67,6 +76,7 @@ class CellLoop:
             x: (B, input), or (input,) unbatched.
             hx: the states as the cell takes them, or None for zeros.
             parameters: by base name, as they are in this call.
+            is_changed: whether the states are others than the call before returned.
         """
         if not len(self.calls) % _CHECKED:
             check_memory(_size(self.run) * (len(self.calls) + _CHECKED), x.dtype)
@@ -74,7 +84,7 @@ class CellLoop:
         after = result if isinstance(result, tuple) else (result,)
         states = after_zeros(after) if hx is None else hx if isinstance(hx, tuple) else (hx,)
         before = tuple(self._kept(s) for s in states)
-        call = CellCall(self._kept(x), before, parameters, computed_in(x))
+        call = CellCall(self._kept(x), before, parameters, computed_in(x), is_changed=is_changed)
         call.after = tuple(self._kept(s, copy=False) for s in after)
         self.calls.append(call)
         self.run.steps = self.run.calls = len(self.calls)
@@ -94,15 +104,14 @@ class CellLoop:
         computed, made = whole.values["h"], torch.stack([call.after[0] for call in self.calls])
         parities = [self.run.parity or 0.0, difference(computed, made)]
         self.run.parity = max(parities, key=lambda p: (p != p, p))
-        first = parts[0].initial
-        whole.initial = first
         for position, state in enumerate(whole.cell.states):
             # The states are those the cell itself returned; what the equations give differs by rounding.
             whole.values[state] = torch.stack([call.after[position] for call in self.calls])
-            before = torch.stack([call.before[position] for call in self.calls])
-            whole.before[state] = before
-        if all(same(whole.before[s][1:], whole.values[s][:-1]) for s in whole.cell.states):
-            whole.before = {}
+        whole.changes = {
+            t: dict(zip(whole.cell.states, call.before, strict=True))
+            for t, call in enumerate(self.calls)
+            if t and call.is_changed
+        }
         self.run.recordings[self.layer, "forward"] = whole
 
     def _recording(self, parameters: dict[str, Tensor], calls: list[CellCall]) -> Recording:
@@ -164,11 +173,6 @@ def difference(a: Tensor, b: Tensor) -> float:
     """max |Δ|; two NaN, or two equal infinities, differ by 0, and a number and a NaN by NaN."""
     a, b = a.double(), b.double()
     return float(torch.where((a == b) | (a.isnan() & b.isnan()), 0.0, (a - b).abs()).max())
-
-
-def same(a: Tensor, b: Tensor) -> bool:
-    """Whether all values are equal, NaN included."""
-    return bool(((a == b) | (a.isnan() & b.isnan())).all())
 
 
 def after_zeros(after: States) -> States:

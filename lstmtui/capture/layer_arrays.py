@@ -78,6 +78,8 @@ def _add_recording(
         ordered = changed(lambda a: a[::-1].copy(), entry) if direction == "backward" else entry
         arrays[array_key(quantity, layer, direction)] = ordered
 
+    for state, values in recording.before().items():
+        put("before/" + state, numpy_of(values))
     recomputed = recording.recomputed
     for quantity in ("x", *recording.cell.quantities) if recomputed is not None else ():
         assert recomputed is not None
@@ -96,8 +98,6 @@ def _add_recording(
             put("d" + quantity, zeros_of(values) if derivative is None else numpy_of(derivative))
     if derivatives and recording.reads is not None:
         put("reads", recording.reads.array())
-    for state, values in recording.before.items():
-        put("before/" + state, numpy_of(values))
     for state in recording.cell.states:
         value, d_value = recording.initial[state], recording.initial.get("d" + state)
         arrays[array_key("initial/" + state, layer, direction)] = own_array(value)

@@ -75,6 +75,8 @@ class _LayerFunction(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.recorded_in, ctx.names = recording, names
         ctx.save_for_backward(x)
+        # Copies: the caller may write the next states into the very memory of these.
+        states = tuple(state.clone() for state in states)
         recording.initial |= dict(zip(recording.cell.states, states, strict=True))
         fused = _method.get() == "fused" and applies(recording.cell, parameters, x, states)
         if leaves_the_device(x) and type(recording.values) is Store:

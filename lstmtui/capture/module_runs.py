@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,6 @@ from lstmtui.capture.reads import joined_reads
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.to_numpy import widened
 from lstmtui.cells.layout import Layout
-from lstmtui.models.unroll import States
 from lstmtui.trace.writing import TraceWriter
 
 
@@ -40,8 +40,8 @@ class ModuleRun:
     """By layer and direction."""
     calls: int = 1
     """How many calls the timesteps come from."""
-    left: States = ()
-    """The last states of all layers as the caller has them; a call that is given them continues this run."""
+    is_changed: bool = False
+    """Whether it goes on from other states than the call before it left."""
     writer: TraceWriter | None = None
     """What gets the arrays while they are made; None: they are kept in memory."""
     first_layer: int = 0
@@ -57,24 +57,6 @@ class ModuleRun:
     def length(self) -> int:
         """The number of timesteps, those of further calls included."""
         return self.steps + sum(part.steps for part in self.further)
-
-    def goes_on(self, hx: States, batch: int, lengths: Tensor | None, graph: Graph) -> bool:
-        """Whether a call with these initial states continues this run.
-
-        It does where it is given the very states that the run left, or equal ones, in one direction and
-        without sequences that have ended. Calls that have derivatives and calls that have none are no run.
-        """
-        last = self.further[-1] if self.further else self
-        if self.writer is not None:
-            return False  # What has been written is not put together with what comes later.
-        if not last.left:
-            return False  # Another thread is at it.
-        if self.layout.bidirectional or (self.batch, len(last.left)) != (batch, len(hx)):
-            return False
-        if self.lengths is not None or lengths is not None or self.graph != graph:
-            return False
-        pairs = zip(hx, last.left, strict=True)
-        return all(a is b or _is_equal(a, b) for a, b in pairs)
 
     def recording(
         self, layer: int, direction: str, parameters: dict[str, Tensor], progress: Progress
@@ -98,6 +80,9 @@ class ModuleRun:
         self.parity = max(gaps, key=lambda p: (p != p, p)) if len(gaps) == len(parts) else None
         self.last_h, self.calls = parts[-1].last_h, sum(part.calls for part in parts)
         self.steps = self.length
+        for part in self.further:
+            for recording in part.recordings.values() if part.is_changed else ():
+                recording.changes[0] = {state: recording.initial[state] for state in recording.cell.states}
         self.recordings = {
             place: joined_recordings([part.recordings[place] for part in parts]) for place in self.recordings
         }
@@ -110,17 +95,16 @@ class ModuleRun:
             recording.forget_derivatives()
 
 
-def _is_equal(a: Tensor, b: Tensor) -> bool:
-    comparable = (a.shape, a.dtype, a.device) == (b.shape, b.dtype, b.device)
-    return comparable and torch.equal(a, b)
-
-
 def joined_recordings(parts: Sequence[Recording]) -> Recording:
     """One recording of parts that follow each other in time."""
     first = parts[0]
     whole = Recording(first.cell, first.parameters, first.progress)
     whole.initial = first.initial
     whole.precision = next((part.precision for part in parts if part.precision), "")
+    starts = accumulate((len(part.value("h")) for part in parts), initial=0)
+    whole.changes = {
+        start + t: c for start, part in zip(starts, parts, strict=False) for t, c in part.changes.items()
+    }
     for name in ("x", *first.cell.quantities):
         values = [part.value(name) for part in parts]
         whole.values[name] = _in_time(values)
@@ -129,15 +113,17 @@ def joined_recordings(parts: Sequence[Recording]) -> Recording:
             pairs = zip(derivatives, values, strict=True)
             whole.derivatives[name] = _in_time([torch.zeros_like(v) if d is None else d for d, v in pairs])
     if all(part.reads is not None for part in parts):
-        states = ["d" + state for state in first.cell.states]
-        whole.reads = joined_reads(
-            [(part.reads, [part.initial.get(d) for d in states]) for part in parts if part.reads is not None]
-        )
+        whole.reads = joined_reads([(part.reads, _read_by(part)) for part in parts if part.reads is not None])
     for name in first.parameters:
         shares = [part.parameter_derivatives[name] for part in parts if name in part.parameter_derivatives]
         if shares:
             whole.parameter_derivatives[name] = torch.stack(shares).sum(0)
     return whole
+
+
+def _read_by(part: Recording) -> list[Tensor | None] | None:
+    """The total derivatives by the states that a part began from; None where they were changed before."""
+    return None if 0 in part.changes else [part.initial.get("d" + state) for state in part.cell.states]
 
 
 def _in_time(parts: list[Tensor]) -> Tensor:

@@ -54,16 +54,17 @@ def reads_of(
     )
 
 
-def joined_reads(parts: Sequence[tuple[Reads, Sequence[Tensor | None]]]) -> Reads:
+def joined_reads(parts: Sequence[tuple[Reads, Sequence[Tensor | None] | None]]) -> Reads:
     """The reads of parts that follow each other in time.
 
     Args:
         parts: of each part the reads, and the total derivatives by the states that it began from. What a part
-            goes on from is no read of the part before.
+            goes on from is no read of the part before. None where states were changed in between: then all
+            that comes back to those before is taken to come through the change.
     """
     arrays = []
     for (reads, _), (_, d_before) in pairwise(parts):
-        pairs = zip(reads.finals, d_before, strict=True)
+        pairs = zip(reads.finals, reads.finals if d_before is None else d_before, strict=True)
         rest = tuple(final if d is None or final is None else final - d for final, d in pairs)
         arrays.append(Reads(reads.output, rest, reads.last).array())
     end = parts[-1][0]

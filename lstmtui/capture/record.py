@@ -53,8 +53,9 @@ def record(
     activation checkpoints are recorded as without them. Recordings of one module in several threads take
     turns.
 
-    Consecutive calls of a Cell, and calls of a module that go on from the state it returned before, are
-    timesteps of one run; every other call of a module is a run of its own, named path@2, path@3 …
+    Consecutive calls of a Cell, and calls of a module that go on from the state it returned before, changed
+    or not, are timesteps of one run; every other call of a module is a run of its own, named path@2, path@3 …
+    States that were changed in between (masked, detached, begun again) are kept beside what was returned.
 
     Args:
         module: nn.LSTM, nn.GRU, nn.RNN, one of their Cells (run over the whole of x), `lstmtui.Recurrent`,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+import torch
 from torch import Tensor
 
 from lstmtui.capture.products import Precision
@@ -53,8 +54,8 @@ class Recording(Repeatable):
     parameter_derivatives: dict[str, Tensor] = field(default_factory=dict)
     initial: dict[str, Tensor] = field(default_factory=dict)
     """h, c before the first timestep, and their total derivatives dh, dc: each (B, units)."""
-    before: dict[str, Tensor] = field(default_factory=dict)
-    """h, c that each timestep began from, where the user's own loop changed them in between; else empty."""
+    changes: dict[int, dict[str, Tensor]] = field(default_factory=dict)
+    """h, c that a timestep began from, (B, units), where these are not what the timestep before left."""
     edges: list[States] = field(default_factory=list)
     """The states before each segment."""
     valid: Tensor | None = None
@@ -78,6 +79,17 @@ class Recording(Repeatable):
         if self.recomputed is None:
             return self.derivatives.get(quantity)
         return self.recomputed.derivatives(quantity) if self.recomputed.is_reached else None
+
+    def before(self) -> dict[str, Tensor]:
+        """h, c that each timestep began from, (T, B, units); empty where nothing changed them in between."""
+        before = {}
+        for state in self.cell.states if self.changes else ():
+            values = self.value(state)
+            first = self.initial[state].detach().to(values).reshape(1, *values.shape[1:])
+            before[state] = torch.cat([first, values[:-1]])
+            for t, states in self.changes.items():
+                before[state][t] = states[state].detach()
+        return before
 
     def forget_derivatives(self) -> None:
         """Drop what a backward pass has left here."""

@@ -45,8 +45,17 @@ def loops_of(run: ModuleRun, progress: Progress, anchor: Tensor) -> list[CellLoo
     return [CellLoop(run, progress, anchor, layer) for layer in range(run.layout.num_layers)]
 
 
-def record_step(loops: list[CellLoop], module: nn.Module, call: Call) -> tuple[Tensor, Any]:
-    """One more timestep of every layer; what the module returns."""
+def record_step(
+    loops: list[CellLoop], module: nn.Module, call: Call, *, is_changed: bool
+) -> tuple[Tensor, Any]:
+    """One more timestep of every layer; what the module returns.
+
+    Args:
+        loops: of the layers.
+        module: that is called.
+        call: its arguments.
+        is_changed: whether its states are others than the call before left.
+    """
     layout, x = call.layout, call.x[0]
     parameters = {name: cast(p, x.dtype) for name, p in weights_of(module).items()}
     drop = drop_between(module, None, 1)
@@ -55,15 +64,13 @@ def record_step(loops: list[CellLoop], module: nn.Module, call: Call) -> tuple[T
         for layer, loop in enumerate(loops):
             own = {base: parameters[name] for base, name in layout.names(layer, "forward").items()}
             before = tuple(s[layer] for s in call.states)
-            after = loop.call(_cell(layout.cell.name, own), x, before, own)
+            after = loop.call(_cell(layout.cell.name, own), x, before, own, is_changed=is_changed)
             finals.append(after if isinstance(after, tuple) else (after,))
             x = finals[-1][0]
             if drop is not None and layer < layout.num_layers - 1:
                 x = drop(x)
     states = tuple(torch.stack(group) for group in zip(*finals, strict=True))
-    output, state = call.result(x.unsqueeze(0), states)
-    loops[-1].run.left = state if isinstance(state, tuple) else (state,)
-    return output, state
+    return call.result(x.unsqueeze(0), states)
 
 
 def _cell(name: str, parameters: Mapping[str, Tensor]) -> Callable[[Tensor, States], Any]:

@@ -95,7 +95,6 @@ def record_call(
             run.parity = parity(layout, detached, call.x.detach(), initial, run.lengths, output)
     run.last_h = states[0][-len(layout.directions) :]
     result, state = call.result(output, states)
-    run.left = state if isinstance(state, tuple) else (state,)
     if packed is None:
         return result, state
     assert call.lengths is not None

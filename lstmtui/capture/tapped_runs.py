@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.autograd_state import graph
 from lstmtui.capture.cell_loops import CellLoop
+from lstmtui.capture.continuity import Chain, Continuity
 from lstmtui.capture.cuts import Cuts
 from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.origins import Origins
@@ -55,14 +56,17 @@ class TappedRuns:
     recomputation: Recomputation = field(default_factory=Recomputation)
     during: Literal["forward", "loss", "backward"] = "forward"
     """The phase: calls of the forward pass are recorded, and those that repeat them in the backward pass."""
+    continuity: Continuity = field(default_factory=Continuity)
+    """Which calls follow one another."""
     _outer_pass: int = field(default_factory=backward_pass)
     """The backward pass in whose hook of the user's the recording was begun, if any."""
     _runs_of: list[tuple[TappedCall, ModuleRun]] = field(default_factory=list)
+    _run_of_chain: dict[int, ModuleRun] = field(default_factory=dict)
+    """By the id of a chain of calls that read sequences."""
     _loops: dict[int, CellLoop] = field(default_factory=dict)
-    """The loop that each cell is in."""
+    """By the id of a chain of calls of a cell."""
     _steps: dict[int, list[CellLoop]] = field(default_factory=dict)
     """By the id of a run that consists of single timesteps: a loop for each of its layers."""
-    _finished: list[CellLoop] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     """Several threads of the user's forward may call modules."""
 
@@ -81,26 +85,27 @@ class TappedRuns:
     ) -> Any:
         """A call of a module that reads whole sequences; what the module returns."""
         single, again = is_single_step(module, call, packed), self.repeats
-        if again:
-            part = before = _run_of_call(module, call)
-        else:
+        part = before = _run_of_call(module, call)
+        chain = None
+        if not again:
             with self._lock:
-                part, before = self._run_of(path, module, call, hx, single)
+                part, before, chain = self._run_of(path, part, hx, single)
                 self.last = before
         parts: list[Repeatable]
         if single:
-            loops = loops_of(part, self.progress, self.anchor) if again else self._steps_of(part)
+            loops = self._steps_of(part) if chain else loops_of(part, self.progress, self.anchor)
         start = before.length - (0 if single else part.steps)
         if single:
             self.progress.expect(2 * part.layout.num_layers)
-            result = record_step(loops, module, call)
+            result = record_step(loops, module, call, is_changed=chain is not None and chain.is_changed)
             parts = [loop.calls[-1] for loop in loops]
         else:
             result = record_call(part, call, packed, self.progress, self.anchor)
             parts = list(part.recordings.values())
         before.last_h = part.last_h
         self._keep(before, parts, (call.x, *call.states), again=again)
-        if not again:
+        if chain is not None:
+            self.continuity.ended(chain, result)
             self.origins.add(result, start, call.axes)
         return result
 
@@ -108,16 +113,18 @@ class TappedRuns:
         """A call of a cell in a loop of the user's own; what the cell returns."""
         again = self.repeats
         with self._lock:
-            loop = self._loop_of(path, module, x, again=again)
-            if not again:
+            loop, chain = self._loop_of(path, module, x, hx, again=again)
+            if chain is not None:
                 self.last = loop.run
         self.progress.expect(2)
         with parametrize.cached():
             parameters = {name.removesuffix("_l0"): p for name, p in weights_of(module).items()}
-            result = loop.call(forward, x, hx, parameters)
+            is_changed = chain is not None and chain.is_changed
+            result = loop.call(forward, x, hx, parameters, is_changed=is_changed)
         call = loop.calls[-1]
         self._keep(loop.run, [call], (call.x, *call.before), again=again)
-        if not again:
+        if chain is not None:
+            self.continuity.ended(chain, result)
             self.origins.add(result, loop.run.steps - 1, ("batch",) if loop.run.batched else ())
         return result
 
@@ -153,8 +160,8 @@ class TappedRuns:
 
     def release(self) -> None:
         """Let go of every tensor; what took over a module's forward may hold this until it is collected."""
-        self.runs, self.last, self._runs_of, self._finished = [], None, [], []
-        self._loops, self._steps = {}, {}
+        self.runs, self.last, self._runs_of = [], None, []
+        self._run_of_chain, self._loops, self._steps, self.continuity = {}, {}, {}, Continuity()
         self.origins, self.recomputation, self.cuts = Origins(), Recomputation(), Cuts()
 
     def _keep(
@@ -173,50 +180,67 @@ class TappedRuns:
 
     def _all_loops(self) -> list[CellLoop]:
         return [
-            *self._finished,
             *self._loops.values(),
             *(loop for part in self._steps.values() for loop in part),
         ]
 
-    def _run_of(
-        self, path: str, module: nn.Module, call: Call, hx: Any, single: bool
-    ) -> tuple[ModuleRun, ModuleRun]:
-        """A run for a call, and the run it belongs to: itself, or an earlier one that it continues."""
-        before = next((run for run in reversed(self.runs) if run.module is module), None)
-        run = _run_of_call(module, call)
-        states = () if hx is None else hx if isinstance(hx, tuple) else (hx,)
-        if before is not None and before.goes_on(states, run.batch, run.lengths, run.graph):
+    def _run_of(self, path: str, run: ModuleRun, hx: Any, single: bool) -> tuple[ModuleRun, ModuleRun, Chain]:
+        """What a call is recorded in, the run that it belongs to, and the chain of calls that makes this up.
+
+        Args:
+            path: of the module.
+            run: of this call alone.
+            hx: the states it was given.
+            single: whether it is a single timestep.
+        """
+        # Calls of one timestep may turn out to be a loop, whose calls are put together at the end.
+        in_files = self.writer is not None and run.steps > 1
+        chain = self.continuity.chain_of(
+            run.module,
+            hx,
+            run.batch,
+            run.graph,
+            "step" if single or run.steps == 1 else "sequence",
+            goes_on=run.lengths is None and not run.layout.bidirectional and not in_files,
+        )
+        before = self._run_of_chain.get(id(chain))
+        if before is not None:
             last = before.further[-1] if before.further else before
             if single and id(last) in self._steps:
-                return last, before
+                return last, before, chain
+            run.is_changed = chain.is_changed
             before.further.append(run)
-            return run, before
-        run.path = self._name(path, module)
-        if self.writer is not None and run.steps > 1:
-            # Calls of one timestep may turn out to be a loop, whose calls are put together at the end.
+            return run, before, chain
+        run.path = self._name(path, run.module)
+        if in_files:
             run.writer, run.first_layer = self.writer, sum(r.layout.num_layers for r in self.runs)
         self.runs.append(run)
-        return run, run
+        self._run_of_chain[id(chain)] = run
+        return run, run, chain
 
     def _steps_of(self, part: ModuleRun) -> list[CellLoop]:
         if id(part) not in self._steps:
             self._steps[id(part)] = loops_of(part, self.progress, self.anchor)
         return self._steps[id(part)]
 
-    def _loop_of(self, path: str, module: nn.Module, x: Tensor, *, again: bool) -> CellLoop:
-        """The loop that a call of a cell is a timestep of; one of its own where it repeats another."""
-        batch = 1 if x.dim() == 1 else len(x)
-        loop, kind = self._loops.get(id(module)), graph()
-        if loop is not None and not again and (loop.run.batch, loop.run.graph) == (batch, kind):
-            return loop
+    def _loop_of(
+        self, path: str, module: nn.Module, x: Tensor, hx: Any, *, again: bool
+    ) -> tuple[CellLoop, Chain | None]:
+        """The loop that a call of a cell is a timestep of, and its chain.
+
+        A call that repeats another has a loop of its own, and none.
+        """
+        batch, kind = 1 if x.dim() == 1 else len(x), graph()
+        chain = None if again else self.continuity.chain_of(module, hx, batch, kind, "cell")
+        if chain is not None and id(chain) in self._loops:
+            return self._loops[id(chain)], chain
         name = path if again else self._name(path, module)
         run = ModuleRun(name, module, layout_of(module), 0, batch, x.dim() == 2, False, graph=kind)
-        new = CellLoop(run, self.progress, self.anchor)
-        if not again:
-            self._finished += [] if loop is None else [loop]
+        loop = CellLoop(run, self.progress, self.anchor)
+        if chain is not None:
             self.runs.append(run)
-            self._loops[id(module)] = new
-        return new
+            self._loops[id(chain)] = loop
+        return loop, chain
 
     def _name(self, path: str, module: nn.Module) -> str:
         earlier = sum(run.module is module for run in self.runs)
