@@ -1,0 +1,225 @@
+"""The loops of a function, and which pass of them runs, from the places where a trace function is called."""
+
+from __future__ import annotations
+
+import ast
+import dis
+import linecache
+from dataclasses import dataclass
+from types import CodeType
+
+from lstmtui.capture.source.bindings import Passes
+
+MOST_LINES = 20_000
+"""Of a function that is read; loops of a longer one are told by its jumps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A for or while statement."""
+
+    line: int
+    """Of its header, in the file."""
+    starts: frozenset[int]
+    """The offsets of the instructions at which a pass of it begins."""
+    is_for: bool
+    """Whether its first pass begins with it: of a while loop a test comes before that."""
+
+
+class Loops:
+    """The loops of a code object.
+
+    Attributes:
+        around: the numbers of the loops that an instruction is in, outermost first, by its offset.
+        loops: by number.
+    """
+
+    def __init__(self, code: CodeType, tree: ast.AST | None) -> None:
+        self.around: dict[int, tuple[int, ...]] = {}
+        self.loops: list[Loop] = []
+        instructions = [i for i in dis.get_instructions(code) if i.positions is not None]
+        if tree is None or not self._read(instructions, tree):
+            self.around, self.loops = {}, []
+            self._guess(instructions)
+        self.starts = frozenset(offset for loop in self.loops for offset in loop.starts)
+
+    def _read(self, instructions: list[dis.Instruction], tree: ast.AST) -> bool:
+        """By the statements of the source; False where these are not those of the code."""
+        for node in _statements(tree):
+            placed = [(i, place) for i in instructions if (place := _place(i)) is not None]
+            if isinstance(node, ast.While):
+                self._add_while(node, placed)
+            elif isinstance(node, (ast.For, ast.AsyncFor)):
+                parts = [_span(node.body[0], node.body[-1]), _span(node.target, node.target)]
+                has_code = any(_is_in(place, parts[0]) for _, place in placed)
+                if not self._add_for(node.lineno, node.iter, parts, placed) and has_code:
+                    return False
+            elif isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp)):
+                self._add_comprehension(node, placed)
+        return True
+
+    def _add_while(self, node: ast.While, placed: list[tuple[dis.Instruction, Span]]) -> None:
+        whole, body = _span(node, node.body[-1]), _span(node.body[0], node.body[-1])
+        inside = [i.offset for i, place in placed if _is_in(place, whole)]
+        in_body = [i.offset for i, place in placed if _is_in(place, body)]
+        if in_body:
+            is_on_one_line = node.lineno == node.body[0].lineno
+            self._add(Loop(node.lineno, frozenset({min(in_body)}), is_on_one_line), inside)
+
+    def _add_for(
+        self, line: int, over: ast.expr, parts: list[Span], placed: list[tuple[dis.Instruction, Span]]
+    ) -> bool:
+        """A loop over something, which takes the next item at one place; False where that is not there."""
+        steps, span = ("FOR_ITER", "GET_ANEXT"), _span(over, over)
+        ats = [at for at, (i, place) in enumerate(placed) if i.opname in steps and _is_in(place, span)]
+        starts = []
+        for at in ats[-1:]:  # a comprehension that is looped over has one of its own before it
+            starts.append(placed[at][0].offset)
+            while at and placed[at - 1][0].opname == "EXTENDED_ARG":
+                at -= 1
+                starts.append(placed[at][0].offset)
+        if starts:
+            inside = [i.offset for i, place in placed if any(_is_in(place, part) for part in parts)]
+            self._add(Loop(line, frozenset(starts), True), [*starts, *inside])
+        return bool(starts)
+
+    def _add_comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.DictComp, placed: list[tuple[dis.Instruction, Span]]
+    ) -> None:
+        """Where it has no frame of its own."""
+        element = _span(node.key, node.value) if isinstance(node, ast.DictComp) else _span(node.elt, node.elt)
+        for at, own in enumerate(node.generators):
+            parts = [element, _span(own.target, own.target), *(_span(test, test) for test in own.ifs)]
+            for inner in node.generators[at + 1 :]:
+                parts += [_span(inner.target, inner.iter), *(_span(test, test) for test in inner.ifs)]
+            self._add_for(node.lineno, own.iter, parts, placed)
+
+    def _add(self, loop: Loop, offsets: list[int]) -> None:
+        number = len(self.loops)
+        self.loops.append(loop)
+        for offset in dict.fromkeys(offsets):
+            self.around[offset] = (*self.around.get(offset, ()), number)
+
+    def _guess(self, instructions: list[dis.Instruction]) -> None:
+        """By jumps backward, where there is no source."""
+        last: dict[int, int] = {}
+        for instruction in instructions:
+            target = instruction.argval
+            if "JUMP" in instruction.opname and isinstance(target, int) and target < instruction.offset:
+                last[target] = max(last.get(target, 0), instruction.offset)
+        by_offset = {i.offset: i for i in instructions}
+        for start, end in sorted(last.items(), key=lambda pair: (pair[0], -pair[1])):
+            first = by_offset.get(start)
+            while first is not None and first.opname == "EXTENDED_ARG":
+                first = by_offset.get(first.offset + 2)
+            place = None if first is None else first.positions
+            if first is None or place is None or place.lineno is None:
+                continue
+            if first.opname == "SEND":
+                continue  # an await, which goes round until its result is there
+            is_for = first.opname == "FOR_ITER"
+            inside = [i.offset for i in instructions if start <= i.offset <= end]
+            self._add(Loop(place.lineno, frozenset({start}), is_for), inside)
+
+
+class Counter:
+    """Counts the passes of the loops of one call."""
+
+    __slots__ = ("_counts", "_loops", "_now", "passes")
+
+    def __init__(self, loops: Loops) -> None:
+        self._loops = loops
+        self._now: tuple[int, ...] = ()
+        self._counts: dict[int, int] = {}
+        self.passes: Passes = ()
+
+    def first_pass(self, offset: int) -> None:
+        """A jump back to the start of a loop, of which the first pass, on one line with it, was not seen."""
+        loops = self._loops
+        around = loops.around[offset]
+        loop = loops.loops[around[-1]]
+        if loop.is_for and around[-1] not in self._now and offset in loop.starts:
+            self._counts[around[-1]] = 0
+            self._enter(around)
+
+    def move(self, offset: int) -> None:
+        """The instruction at `offset` is next."""
+        loops = self._loops
+        now = loops.around.get(offset, ())
+        if now is self._now and offset not in loops.starts:
+            return
+        common = [number for number in now if number in self._now]
+        for number in now:
+            if number not in common:
+                loop = loops.loops[number]
+                # The test of a while loop comes before its first pass.
+                self._counts[number] = 0 if loop.is_for or offset in loop.starts else -1
+        if common and offset in loops.loops[common[-1]].starts:
+            self._counts[common[-1]] += 1
+        self._enter(now)
+
+    def _enter(self, now: tuple[int, ...]) -> None:
+        loops = self._loops
+        self._now = now
+        self.passes = tuple((loops.loops[n].line, max(self._counts[n], 0)) for n in now)
+
+
+def tree_of(code: CodeType, lines_of: dict[str, object] | None = None) -> ast.AST | None:
+    """The function of a code object as a syntax tree, with the line numbers of its file; None without it."""
+    try:
+        lines = linecache.getlines(code.co_filename, lines_of)
+        first, last = code.co_firstlineno, _last_line(code)
+        if not 0 < first <= last <= len(lines) or last - first > MOST_LINES:
+            return None
+        text = "".join(lines[first - 1 : last])
+        is_indented = text[:1].isspace()
+        tree = ast.parse("if 1:\n" + text if is_indented else text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError, TypeError):
+        return None
+    ast.increment_lineno(tree, first - 1 - is_indented)
+    names = (ast.FunctionDef, ast.AsyncFunctionDef)
+    if code.co_name == "<module>":
+        return tree
+    return next((n for n in ast.walk(tree) if isinstance(n, names) and n.name == code.co_name), None)
+
+
+def _last_line(code: CodeType) -> int:
+    own = max((end for _, end, _, _ in code.co_positions() if end), default=0)
+    return max([own, *(_last_line(c) for c in code.co_consts if isinstance(c, CodeType))])
+
+
+Span = tuple[tuple[int, int], tuple[int, int]]
+
+
+def _span(first: ast.AST, last: ast.AST) -> Span:
+    start = (first.lineno, first.col_offset)  # type: ignore[attr-defined]
+    return start, (last.end_lineno, last.end_col_offset)  # type: ignore[attr-defined]
+
+
+def _place(instruction: dis.Instruction) -> Span | None:
+    p = instruction.positions
+    if (
+        p is None
+        or p.lineno is None
+        or p.end_lineno is None
+        or p.col_offset is None
+        or p.end_col_offset is None
+    ):
+        return None
+    return (p.lineno, p.col_offset), (p.end_lineno, p.end_col_offset)
+
+
+def _is_in(place: Span, span: Span) -> bool:
+    return span[0] <= place[0] and place[1] <= span[1]
+
+
+def _statements(tree: ast.AST) -> list[ast.AST]:
+    """Those of a function in order, outer ones first, without those of functions within it."""
+    collected: list[ast.AST] = []
+    nodes = list(ast.iter_child_nodes(tree))[::-1]
+    while nodes:
+        node = nodes.pop()
+        collected.append(node)
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            nodes += list(ast.iter_child_nodes(node))[::-1]
+    return collected

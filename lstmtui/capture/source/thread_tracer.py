@@ -1,0 +1,174 @@
+"""The trace function of one thread."""
+
+from __future__ import annotations
+
+import sys
+from types import CodeType, FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from lstmtui.capture.source.activation import Activation
+from lstmtui.capture.source.bindings import Binding
+from lstmtui.capture.source.code_facts import CodeFacts
+from lstmtui.models.torch_compat import is_in_backward
+
+if TYPE_CHECKING:
+    from lstmtui.capture.source.tracer import SourceTracer
+
+MOST_LETTERS = 500
+"""Of an exception's text."""
+
+
+class ThreadTracer:
+    """Traces the calls of one thread, and hands every event on to the trace function that was there.
+
+    Args:
+        tracer: what it collects for.
+        other: the trace function that was there.
+    """
+
+    def __init__(self, tracer: SourceTracer, other: Any) -> None:
+        self.tracer = tracer
+        self.other = other
+        self.tensors, self.orders = tracer.tensors, tracer.orders
+        self.bindings: list[Binding] = tracer.bindings
+        self._stack: list[Activation] = []
+        self._suspended: dict[int, tuple[FrameType, Activation]] = {}
+        self._facts: dict[CodeType, CodeFacts | None] = tracer.facts
+        self._itself = self.trace
+        """The one object that `sys.gettrace()` then gives."""
+
+    @property
+    def installed(self) -> Any:
+        """What `sys.settrace` is given."""
+        return self._itself
+
+    def trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        """The trace function of every call that begins."""
+        other = None
+        if self.other is not None:
+            other = self.other(frame, event, argument)
+            if sys.gettrace() is not self._itself and self.tracer.is_open:
+                sys.settrace(self._itself)  # coverage.py's puts itself there in C
+        if event != "call":
+            return other
+        try:
+            facts = self._facts[frame.f_code]
+        except KeyError:
+            facts = self.tracer.facts_of(frame)
+        if facts is None or not self.tracer.is_open:
+            return other
+        try:
+            activation = self._called(frame, facts)
+        except Exception as error:
+            self.tracer.fail(error)
+            return other
+        if activation is None:
+            return other
+        activation.other = other
+        return _Local(self, activation)
+
+    def enter(self, frame: FrameType, facts: CodeFacts) -> None:
+        """Trace a frame that is running already."""
+        call = self.tracer.new_call(frame.f_code, None, None)
+        activation = Activation(self, facts, call)
+        activation.other = frame.f_trace
+        activation.enter(frame)
+        self._stack.append(activation)
+        frame.f_trace = _Local(self, activation)
+
+    def end(
+        self, frame: FrameType, before: Any, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """The frame that ran already is left as it was; `error` is what ends the recording in it."""
+        if not isinstance(frame.f_trace, _Local) or not self._stack:
+            return
+        frame.f_trace = before
+        activation = self._stack[0]
+        try:
+            activation.leave(frame)
+            if error is not None:
+                activation.raised = error, frame.f_lineno if traceback is None else traceback.tb_lineno
+                self._left(activation)
+        except Exception as failure:
+            self.tracer.fail(failure)
+
+    def _called(self, frame: FrameType, facts: CodeFacts) -> Activation | None:
+        if facts.is_suspended:
+            known = self._suspended.pop(id(frame), None)
+            if known is not None and known[0] is frame:
+                self._stack.append(known[1])
+                return known[1]
+        if is_in_backward():
+            return None
+        caller = self._stack[-1] if self._stack else None
+        if facts.is_comprehension and caller is not None:
+            activation = Activation(self, facts, caller.call, caller.passes)
+        else:
+            module = self._module(frame, facts, caller)
+            call = self.tracer.new_call(frame.f_code, module, None if caller is None else caller.call)
+            if caller is not None:
+                call.line, call.passes = caller.line, caller.passes
+            activation = Activation(self, facts, call)
+        self._stack.append(activation)
+        activation.begin(frame)
+        return activation
+
+    def _module(self, frame: FrameType, facts: CodeFacts, caller: Activation | None) -> nn.Module | None:
+        """The module whose forward begins."""
+        if facts.code.co_name != "forward" or not facts.arguments:
+            return None
+        first = frame.f_locals.get(facts.arguments[0])
+        is_outermost = caller is None or caller.call.module is not first
+        return first if isinstance(first, nn.Module) and is_outermost else None
+
+    def event(self, activation: Activation, frame: FrameType, event: str, argument: Any) -> None:
+        """What happens in a frame that is traced."""
+        if event == "line":
+            activation.line_begins(frame)
+        elif event == "exception":
+            activation.exception(
+                frame, argument[1] if isinstance(argument[1], BaseException) else argument[0]
+            )
+        elif event == "return":
+            has_raised = activation.leave(frame)
+            if activation in self._stack:
+                del self._stack[self._stack.index(activation) :]
+            if has_raised:
+                self._left(activation)
+            elif activation.facts.is_suspended:
+                self._suspended[id(frame)] = frame, activation
+
+    def _left(self, activation: Activation) -> None:
+        if activation.raised is None:
+            return
+        error, line = activation.raised
+        call = activation.call
+        try:
+            text = " ".join(str(error).split())[:MOST_LETTERS]
+        except Exception:
+            text = ""
+        call.raised = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        call.raised_line = line
+
+
+class _Local:
+    """The trace function of one frame."""
+
+    __slots__ = ("_activation", "_thread")
+
+    def __init__(self, thread: ThreadTracer, activation: Activation) -> None:
+        self._thread, self._activation = thread, activation
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
+        activation, thread = self._activation, self._thread
+        if activation.other is not None:
+            activation.other = activation.other(frame, event, argument)
+        if not thread.tracer.is_open:
+            return activation.other
+        try:
+            thread.event(activation, frame, event, argument)
+        except Exception as error:
+            thread.tracer.fail(error)
+        return self
