@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.code_facts import CodeFacts, Stretch
+from lstmtui.capture.source.collection import Collection
 from lstmtui.capture.source.loops import Counter
 from lstmtui.capture.source.tensors import tensors_in
 from lstmtui.models.torch_compat import version_of
-
-if TYPE_CHECKING:
-    from lstmtui.capture.source.thread_tracer import ThreadTracer
 
 MOST_ITEMS = 8
 """The tensors of a tuple or a list that are looked at, as names of their own."""
@@ -24,19 +22,28 @@ class Activation:
     """A frame that runs, and what was seen of it.
 
     Args:
-        thread: what traces the thread that runs it.
+        collection: what it adds to.
         facts: of its code.
         call: what is told of it.
         outer: the passes of loops that it is in as part of another call, where it is a comprehension.
     """
 
     __slots__ = (
-        "_at", "_bound", "_counter", "_outer", "_raising", "_thread", "_versions", "call", "facts", "other",
+        "_at",
+        "_bound",
+        "_collection",
+        "_counter",
+        "_outer",
+        "_raising",
+        "_versions",
+        "call",
+        "facts",
+        "other",
         "raised",
     )  # fmt: skip
 
-    def __init__(self, thread: ThreadTracer, facts: CodeFacts, call: Call, outer: Passes = ()) -> None:
-        self._thread, self.facts, self.call, self._outer = thread, facts, call, outer
+    def __init__(self, collection: Collection, facts: CodeFacts, call: Call, outer: Passes = ()) -> None:
+        self._collection, self.facts, self.call, self._outer = collection, facts, call, outer
         self._counter = Counter(facts.loops)
         self._bound: dict[str, Tensor] = {}
         self._versions: dict[str, int] = {}
@@ -133,7 +140,7 @@ class Activation:
             tensor = bound.get(name)
             if now is not tensor or tensor is None:
                 bound.pop(name, None)
-            elif self._thread.tensors.is_changed(tensor):
+            elif self._collection.tensors.is_changed(tensor):
                 self._bind(frame, local, name, tensor, stretch.line, _why(stretch))
             else:
                 versions[name] = version_of(tensor)
@@ -143,7 +150,7 @@ class Activation:
         if not isinstance(value, tuple) or name in self.facts.unpacked:
             return
         for place, item in tensors_in(value)[:MOST_ITEMS]:
-            if not self._thread.tensors.is_known(item):
+            if not self._collection.tensors.is_known(item):
                 self._note(name + place, item, stretch.line, _why(stretch))
 
     def _bind(self, frame: FrameType, local: Any, name: str, value: Tensor, line: int, why: str) -> None:
@@ -151,18 +158,18 @@ class Activation:
         self._note(name, value, line, why)
 
     def _note(self, name: str, value: Tensor, line: int, why: str) -> None:
-        thread = self._thread
-        seen = thread.tensors.look(value)
+        collection = self._collection
+        seen = collection.tensors.look(value)
         if seen is None:
             return
         if seen.absent == "requires none" and why:
             seen.absent = why
         binding = Binding(
-            next(thread.orders), self.call, name, line, self.passes, seen.copy, seen.number, seen.leaf,
+            next(collection.orders), self.call, name, line, self.passes, seen.copy, seen.number, seen.leaf,
             seen.absent, seen.gradients,
         )  # fmt: skip
         seen.bindings.append(binding)
-        thread.bindings.append(binding)
+        collection.bindings.append(binding)
 
 
 def _why(stretch: Stretch) -> str:

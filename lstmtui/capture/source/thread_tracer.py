@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import sys
 from types import CodeType, FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
 
 from lstmtui.capture.source.activation import Activation
-from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.code_facts import CodeFacts
+from lstmtui.capture.source.collection import Collection
 from lstmtui.models.torch_compat import is_in_backward
-
-if TYPE_CHECKING:
-    from lstmtui.capture.source.tracer import SourceTracer
 
 MOST_LETTERS = 500
 """Of an exception's text."""
@@ -24,18 +21,16 @@ class ThreadTracer:
     """Traces the calls of one thread, and hands every event on to the trace function that was there.
 
     Args:
-        tracer: what it collects for.
+        collection: what it adds to.
         other: the trace function that was there.
     """
 
-    def __init__(self, tracer: SourceTracer, other: Any) -> None:
-        self.tracer = tracer
+    def __init__(self, collection: Collection, other: Any) -> None:
+        self.collection = collection
         self.other = other
-        self.tensors, self.orders = tracer.tensors, tracer.orders
-        self.bindings: list[Binding] = tracer.bindings
         self._stack: list[Activation] = []
         self._suspended: dict[int, tuple[FrameType, Activation]] = {}
-        self._facts: dict[CodeType, CodeFacts | None] = tracer.facts
+        self._facts: dict[CodeType, CodeFacts | None] = collection.facts
         self._itself = self.trace
         """The one object that `sys.gettrace()` then gives."""
 
@@ -49,20 +44,20 @@ class ThreadTracer:
         other = None
         if self.other is not None:
             other = self.other(frame, event, argument)
-            if sys.gettrace() is not self._itself and self.tracer.is_open:
+            if sys.gettrace() is not self._itself and self.collection.is_open:
                 sys.settrace(self._itself)  # coverage.py's puts itself there in C
         if event != "call":
             return other
         try:
             facts = self._facts[frame.f_code]
         except KeyError:
-            facts = self.tracer.facts_of(frame)
-        if facts is None or not self.tracer.is_open:
+            facts = self.collection.facts_of(frame)
+        if facts is None or not self.collection.is_open:
             return other
         try:
             activation = self._called(frame, facts)
         except Exception as error:
-            self.tracer.fail(error)
+            self.collection.fail(error)
             return other
         if activation is None:
             return other
@@ -71,8 +66,8 @@ class ThreadTracer:
 
     def enter(self, frame: FrameType, facts: CodeFacts) -> None:
         """Trace a frame that is running already."""
-        call = self.tracer.new_call(frame.f_code, None, None)
-        activation = Activation(self, facts, call)
+        call = self.collection.new_call(frame.f_code, None, None)
+        activation = Activation(self.collection, facts, call)
         activation.other = frame.f_trace
         activation.enter(frame)
         self._stack.append(activation)
@@ -92,7 +87,7 @@ class ThreadTracer:
                 activation.raised = error, frame.f_lineno if traceback is None else traceback.tb_lineno
                 self._left(activation)
         except Exception as failure:
-            self.tracer.fail(failure)
+            self.collection.fail(failure)
 
     def _called(self, frame: FrameType, facts: CodeFacts) -> Activation | None:
         if facts.is_suspended:
@@ -104,13 +99,13 @@ class ThreadTracer:
             return None
         caller = self._stack[-1] if self._stack else None
         if facts.is_comprehension and caller is not None:
-            activation = Activation(self, facts, caller.call, caller.passes)
+            activation = Activation(self.collection, facts, caller.call, caller.passes)
         else:
             module = self._module(frame, facts, caller)
-            call = self.tracer.new_call(frame.f_code, module, None if caller is None else caller.call)
+            call = self.collection.new_call(frame.f_code, module, None if caller is None else caller.call)
             if caller is not None:
                 call.line, call.passes = caller.line, caller.passes
-            activation = Activation(self, facts, call)
+            activation = Activation(self.collection, facts, call)
         self._stack.append(activation)
         activation.begin(frame)
         return activation
@@ -165,10 +160,10 @@ class _Local:
         activation, thread = self._activation, self._thread
         if activation.other is not None:
             activation.other = activation.other(frame, event, argument)
-        if not thread.tracer.is_open:
+        if not thread.collection.is_open:
             return activation.other
         try:
             thread.event(activation, frame, event, argument)
         except Exception as error:
-            thread.tracer.fail(error)
+            thread.collection.fail(error)
         return self

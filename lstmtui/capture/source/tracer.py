@@ -5,18 +5,16 @@ from __future__ import annotations
 import sys
 import threading
 from contextlib import ExitStack
-from itertools import count
-from types import CodeType, FrameType, TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self
 
 from torch import nn
 
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.code_facts import CodeFacts
-from lstmtui.capture.source.tensors import Tensors
 from lstmtui.capture.source.thread_tracer import ThreadTracer
 from lstmtui.capture.source.users_code import Selection, What
-from lstmtui.capture.wrapped import named_modules, uncompiled
+from lstmtui.capture.wrapped import uncompiled
 
 
 class SourceTracer:
@@ -39,29 +37,35 @@ class SourceTracer:
     def __init__(
         self, root: nn.Module | None = None, source: What = True, frame: FrameType | None = None
     ) -> None:
-        self.selection = Selection(source)
-        self.calls: list[Call] = []
-        """In the order in which they began."""
-        self.bindings: list[Binding] = []
-        """In order."""
-        self.failure: Exception | None = None
-        """What went wrong in here, after which nothing more was recorded."""
-        self.tensors, self.orders = Tensors(), count()
-        self.facts: dict[CodeType, CodeFacts | None] = {}
-        """What is known of each code object that ran; None where it is not recorded."""
-        self.is_open = False
+        self._collection = Collection(root, Selection(source))
         self._frame = frame
-        self._paths = {} if root is None else {id(module): path for path, module in named_modules(root)}
-        self._modules: list[nn.Module] = []
-        """Modules that are no part of the root, so that their ids stay theirs."""
-        self._lock = threading.Lock()
         self._context = ExitStack()
+
+    @property
+    def calls(self) -> list[Call]:
+        """In the order in which they began."""
+        return self._collection.calls
+
+    @property
+    def bindings(self) -> list[Binding]:
+        """In order."""
+        return self._collection.bindings
+
+    @property
+    def failure(self) -> Exception | None:
+        """What went wrong in here, after which nothing more was recorded."""
+        return self._collection.failure
+
+    @property
+    def passed_over(self) -> dict[str, int]:
+        """The qualified names of the user's functions that ran but were not chosen, and how often."""
+        return dict(self._collection.selection.passed_over)
 
     def __enter__(self) -> Self:
         """Begin."""
         self._context.enter_context(uncompiled())
-        self.is_open = True
-        own = ThreadTracer(self, sys.gettrace())
+        self._collection.is_open = True
+        own = ThreadTracer(self._collection, sys.gettrace())
         if self._frame is not None:
             facts = CodeFacts(self._frame)
             self._frames_trace = self._frame.f_trace
@@ -75,7 +79,7 @@ class SourceTracer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End, and put back whatever trace functions there were."""
-        self.is_open = False
+        self._collection.is_open = False
         if sys.gettrace() is self._own.installed:
             sys.settrace(self._own.other)
         if threading.gettrace() == self._thread_begins:
@@ -83,50 +87,17 @@ class SourceTracer:
         if self._frame is not None:
             self._own.end(self._frame, self._frames_trace, error, traceback)
         self._context.close()
-        self.tensors.settle()
+        self._collection.tensors.settle()
 
     def release(self) -> None:
         """Take away what was left in the graph; no derivatives come in from here on."""
-        self.tensors.settle()
-        self.tensors.release()
-
-    def fail(self, error: Exception) -> None:
-        """Something went wrong in here: record no more."""
-        self.is_open = False
-        if self.failure is None:
-            self.failure = error
-
-    def facts_of(self, frame: FrameType) -> CodeFacts | None:
-        """What is known of the code of a frame; None where it is not recorded."""
-        try:
-            is_wanted = self.selection.wants(frame)
-            facts = CodeFacts(frame) if is_wanted else None
-        except Exception as error:
-            self.fail(error)
-            return None
-        if facts is not None or not self.selection.counts(frame):
-            self.facts[frame.f_code] = facts
-        return facts
-
-    def new_call(self, code: CodeType, module: nn.Module | None, caller: Call | None) -> Call:
-        """Take note that a function was called."""
-        with self._lock:
-            path = "" if module is None else self._path(module)
-            call = Call(len(self.calls), code, code.co_qualname, module, path, caller)
-            self.calls.append(call)
-        return call
-
-    def _path(self, module: nn.Module) -> str:
-        path = self._paths.get(id(module))
-        if path is None:
-            path = self._paths[id(module)] = f"{type(module).__name__}"
-            self._modules.append(module)
-        return path
+        self._collection.tensors.settle()
+        self._collection.tensors.release()
 
     def _thread_begins(self, frame: FrameType, event: str, argument: Any) -> Any:
         """The trace function that a thread begins with."""
-        if not self.is_open:
+        if not self._collection.is_open:
             return None
-        tracer = ThreadTracer(self, None if self._threads is None else self._threads)
+        tracer = ThreadTracer(self._collection, self._threads)
         sys.settrace(tracer.installed)
         return tracer.trace(frame, event, argument)
