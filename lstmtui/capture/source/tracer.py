@@ -12,6 +12,7 @@ from torch import nn
 
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.code_facts import CodeFacts
+from lstmtui.capture.source.collection import Collection
 from lstmtui.capture.source.thread_tracer import ThreadTracer
 from lstmtui.capture.source.users_code import Selection, What
 from lstmtui.capture.wrapped import uncompiled

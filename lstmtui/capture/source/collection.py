@@ -1,0 +1,72 @@
+"""What a tracer collects from all threads, and of which code."""
+
+from __future__ import annotations
+
+import threading
+from itertools import count
+from types import CodeType, FrameType
+
+from torch import nn
+
+from lstmtui.capture.source.bindings import Binding, Call
+from lstmtui.capture.source.code_facts import CodeFacts
+from lstmtui.capture.source.tensors import Tensors
+from lstmtui.capture.source.users_code import Selection
+from lstmtui.capture.wrapped import named_modules
+
+
+class Collection:
+    """The calls and bindings that a tracer has seen.
+
+    Args:
+        root: the module whose parts have their paths as in `named_modules`.
+        selection: which code is recorded.
+    """
+
+    def __init__(self, root: nn.Module | None, selection: Selection) -> None:
+        self.selection = selection
+        self.calls: list[Call] = []
+        self.bindings: list[Binding] = []
+        self.failure: Exception | None = None
+        self.tensors, self.orders = Tensors(), count()
+        self.facts: dict[CodeType, CodeFacts | None] = {}
+        """What is known of each code object that ran; None where it is not recorded."""
+        self.is_open = False
+        """Whether anything more is recorded."""
+        self._paths = {} if root is None else {id(module): path for path, module in named_modules(root)}
+        self._modules: list[nn.Module] = []
+        """Modules that are no part of the root, so that their ids stay theirs."""
+        self._lock = threading.Lock()
+
+    def fail(self, error: Exception) -> None:
+        """Something went wrong in here: record no more."""
+        self.is_open = False
+        if self.failure is None:
+            self.failure = error
+
+    def facts_of(self, frame: FrameType) -> CodeFacts | None:
+        """What is known of the code of a frame; None where it is not recorded."""
+        try:
+            is_wanted = self.selection.wants(frame)
+            facts = CodeFacts(frame) if is_wanted else None
+        except Exception as error:
+            self.fail(error)
+            return None
+        if facts is not None or not self.selection.counts(frame):
+            self.facts[frame.f_code] = facts
+        return facts
+
+    def new_call(self, code: CodeType, module: nn.Module | None, caller: Call | None) -> Call:
+        """Take note that a function was called."""
+        with self._lock:
+            path = "" if module is None else self._path(module)
+            call = Call(len(self.calls), code, code.co_qualname, module, path, caller)
+            self.calls.append(call)
+        return call
+
+    def _path(self, module: nn.Module) -> str:
+        path = self._paths.get(id(module))
+        if path is None:
+            path = self._paths[id(module)] = f"{type(module).__name__}"
+            self._modules.append(module)
+        return path
