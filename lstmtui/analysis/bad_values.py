@@ -100,9 +100,10 @@ def _forward_stages(trace: Trace) -> Iterator[_Stage]:
     for index, layer in enumerate(trace.layers):
         cell = trace.cell(index)
         for direction in layer.directions:
-            states = [_Timed(s, trace.initial(s, index, direction)[None]) for s in cell.states]
+            before = [s for s in trace.initial_states(index, direction) if s in cell.states]
+            states = [_Timed(s, trace.initial(s, index, direction)[None]) for s in before]
             yield index, direction, states, None
-            names = [q for q in ("x", *cell.quantities) if q in trace.quantities(index)]
+            names = [q for q in layer.quantities if q in trace.quantities(index)]
             timed = [_Timed(q, trace.values(q, index, direction)) for q in names]
             yield index, direction, timed, direction == "backward"
     if "y" in trace.arrays:
@@ -120,11 +121,11 @@ def _backward_stages(trace: Trace) -> Iterator[_Stage]:
             timed = [_Timed(q, trace.values(q, index, direction)) for q in names]
             yield index, direction, timed, direction == "forward"
             if names:
-                before = [
-                    _Timed("d" + s, trace.initial("d" + s, index, direction)[None]) for s in cell.states
-                ]
-                yield index, direction, before, None
-        if "dx" in recorded:
+                every = trace.initial_states(index, direction)
+                before = ["d" + state for state in cell.states if "d" + state in every]
+                initial = [_Timed(name, trace.initial(name, index, direction)[None]) for name in before]
+                yield index, direction, initial, None
+        if "dx" in recorded and trace.layers[index].source is None:
             # The same array for both directions: what both give back.
             yield index, directions[0], [_Timed("dx", trace.values("dx", index, directions[0]))], True
 

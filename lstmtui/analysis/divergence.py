@@ -124,7 +124,8 @@ def _initial_pairs(a: Trace, b: Trace) -> Iterator[_Pair]:
     """The states that both start from, as runs of one timestep."""
     for index, (layer_a, layer_b) in enumerate(zip(a.layers, b.layers, strict=False)):
         for direction in (d for d in layer_a.directions if d in layer_b.directions):
-            for state in (s for s in a.cell(index).states if s in b.cell(index).states):
+            both = set(a.initial_states(index, direction)) & set(b.initial_states(index, direction))
+            for state in (s for s in a.cell(index).states if s in both):
                 values = (trace.initial(state, index, direction)[None] for trace in (a, b))
                 yield _Pair(index, direction, state, *values)
 

@@ -14,6 +14,7 @@ from lstmtui.commands.run_arguments import add_run_arguments, record_scenario, t
 from lstmtui.errors import UserError
 
 if TYPE_CHECKING:
+    from lstmtui.expressions import Vocabulary
     from lstmtui.playback import OutputFolder, Played, Screen, Script
     from lstmtui.remote.client.client import Client
     from lstmtui.scenario import Scenario
@@ -56,16 +57,18 @@ def run(arguments: argparse.Namespace) -> int:
     target = trace_or_scenario(arguments)
     if isinstance(target, Scenario):
         script = _script_of(arguments) or _of_scenario(target, arguments.target)
-        commands = script.parse()
+        commands = script.parse(_vocabulary(target))
         return _play(arguments, record_scenario(target, arguments), script, commands, folder)
     script = _script_of(arguments) or _of_traces(target, arguments.target)
-    return _play(arguments, target, script, script.parse(), folder)
+    return _play(arguments, target, script, script.parse(_vocabulary(target)), folder)
 
 
 def _run_remote(arguments: argparse.Namespace, folder: OutputFolder) -> int:
     """Play on another machine; a script that was given is read before anything is connected."""
+    from lstmtui.expressions import open_vocabulary
+
     target, script = open_request(arguments), _script_of(arguments)
-    commands = None if script is None else script.parse()
+    commands = None if script is None else script.parse(open_vocabulary())
     with remote_client(arguments) as client:
         from lstmtui.commands.progress import ProgressLine
 
@@ -75,7 +78,19 @@ def _run_remote(arguments: argparse.Namespace, folder: OutputFolder) -> int:
         finally:
             progress.clear()
         script = script or _of_traces(traces, arguments.target)
-        return _play(arguments, traces, script, commands or script.parse(), folder, client)
+        return _play(arguments, traces, script, commands or script.parse(_vocabulary(traces)), folder, client)
+
+
+def _vocabulary(target: Trace | Traces | Scenario) -> Vocabulary:
+    """The words of a script: any name may be one where code is to be run that has names of its own."""
+    from lstmtui.expressions import cell_vocabulary, open_vocabulary, vocabulary_of
+    from lstmtui.scenario import Scenario
+    from lstmtui.scenario.scenario import FactorySpec
+
+    if isinstance(target, Scenario):
+        has_code = any(isinstance(model, FactorySpec) for model in target.models)
+        return open_vocabulary() if has_code else cell_vocabulary()
+    return vocabulary_of(target.values() if isinstance(target, dict) else [target])
 
 
 def _script_of(arguments: argparse.Namespace) -> Script | None:

@@ -3,7 +3,15 @@
 from lstmtui.expressions.error import ExpressionError
 from lstmtui.expressions.expression import Expression, compile_expression
 from lstmtui.expressions.scope import Scope, scope_of
-from lstmtui.expressions.vocabulary import FUNCTIONS, SCALARS, quantity_names
+from lstmtui.expressions.vocabulary import (
+    FUNCTIONS,
+    SCALARS,
+    Vocabulary,
+    cell_vocabulary,
+    open_vocabulary,
+    quantity_names,
+    vocabulary_of,
+)
 
 __all__ = [
     "FUNCTIONS",
@@ -11,7 +19,11 @@ __all__ = [
     "Expression",
     "ExpressionError",
     "Scope",
+    "Vocabulary",
+    "cell_vocabulary",
     "compile_expression",
+    "open_vocabulary",
     "quantity_names",
     "scope_of",
+    "vocabulary_of",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lstmtui.arrays import Array
+from lstmtui.expressions.fitting import unit_number
 from lstmtui.expressions.nodes import (
     Base,
     Comparison,
@@ -56,7 +57,7 @@ class _Block:
             case Base():
                 return self._in_base().value(node.operand)
             case Unit():
-                return self.value(node.operand)[:, node.index, None]
+                return self.value(node.operand)[:, unit_number(node, self._scope), None]
             case Reduction():
                 return reduced(node.name, self.value(node.operand))
             case Elementwise():

@@ -14,6 +14,7 @@ from lstmtui.expressions.nodes import is_vector, quantities_of
 from lstmtui.expressions.operations import number
 from lstmtui.expressions.parsing import parse
 from lstmtui.expressions.scope import Scope
+from lstmtui.expressions.vocabulary import Vocabulary, cell_vocabulary
 
 
 class Expression:
@@ -21,15 +22,16 @@ class Expression:
 
     Args:
         text: as it was written.
+        vocabulary: the words it may use; None: those of the cells.
 
     Raises:
         ExpressionError: it is not one of the language, whatever it is evaluated on.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, vocabulary: Vocabulary | None = None) -> None:
         self.text = text
         """As it was written."""
-        self._root = parse(text)
+        self._root = parse(text, vocabulary or cell_vocabulary())
         self.quantities = quantities_of(self._root)
         """The names of the quantities it reads."""
         self.vector = is_vector(self._root)
@@ -118,13 +120,17 @@ class Expression:
         return max((scope.window(q, 0, 0).shape[1] for q in self.quantities if q in names), default=1)
 
 
-def compile_expression(text: str) -> Expression:
+def compile_expression(text: str, vocabulary: Vocabulary | None = None) -> Expression:
     """The expression a text stands for.
+
+    Args:
+        text: as it was written.
+        vocabulary: the words it may use; None: those of the cells.
 
     Raises:
         ExpressionError: it is not one of the language, whatever it is evaluated on.
     """
-    return Expression(text)
+    return Expression(text, vocabulary)
 
 
 def _check_inside(scope: Scope, ts: range) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from lstmtui.cells import CELLS
 from lstmtui.cells.parts import counterparts
+from lstmtui.closest import closest
 from lstmtui.expressions.error import ExpressionError
 from lstmtui.expressions.nodes import (
     Base,
@@ -14,8 +17,10 @@ from lstmtui.expressions.nodes import (
     Quantity,
     Unit,
     children,
+    is_vector,
 )
 from lstmtui.expressions.scope import Scope
+from lstmtui.expressions.vocabulary import FUNCTIONS, SCALARS, cell_vocabulary
 
 
 def units_of(node: Node, scope: Scope, text: str) -> int | None:
@@ -42,17 +47,55 @@ def units_of(node: Node, scope: Scope, text: str) -> int | None:
             return None
 
 
+def unit_number(node: Unit, scope: Scope) -> int:
+    """Which of the operand's units it is, from 0 or, counted from the last, below that.
+
+    Args:
+        node: a unit that its operand has, as `units_of` finds out.
+        scope: what it is evaluated on.
+    """
+    if len(node.indices) == 1:
+        return node.indices[0]
+    number = 0
+    for index, size in zip(node.indices, _shape_of(node.operand, scope), strict=True):
+        number = number * size + index % size
+    return number
+
+
+def axes_text(shape: tuple[int, ...]) -> str:
+    """ "3 axes of 2 × 2 × 3", or "one axis"."""
+    return "one axis" if len(shape) == 1 else f"{len(shape)} axes of {' × '.join(map(str, shape))}"
+
+
+def _shape_of(node: Node, scope: Scope) -> tuple[int, ...]:
+    """The axes of a vector's units, those of the quantities it is made of where they all agree."""
+    match node:
+        case Quantity():
+            return scope.shape(node.name)
+        case Base():
+            return _shape_of(node.operand, scope.base or scope)
+        case _:
+            vectors = [child for child in children(node) if is_vector(child)]
+            shapes = [_shape_of(child, scope) for child in vectors]
+            return shapes[0] if len(set(shapes)) == 1 else (prod(shapes[0]),)
+
+
 def _units_of_quantity(node: Quantity, scope: Scope) -> int:
     names = scope.names()
-    if node.name not in names:
-        if scope.absent and node.name.startswith("d") and node.name[1:] in names:
-            raise ExpressionError(f"{node.name} is not there: {scope.absent}", node.start)
-        plain = [name for name in names if name != "y" and not (name[0] == "d" and name[1:] in names)]
-        if "_" not in node.name:
-            plain = [name for name in plain if "_" not in name]
-        wrong = f"{node.name} is not there; the selected layer has {', '.join(plain)}"
-        raise ExpressionError(wrong, node.start, _counterpart(node.name, names))
-    return int(scope.window(node.name, 0, 0).shape[1])
+    if node.name in names:
+        return int(scope.window(node.name, 0, 0).shape[1])
+    is_derivative = node.name.startswith("d") and node.name[1:] in names
+    if is_derivative and (why := scope.absent(node.name[1:])):
+        raise ExpressionError(f"{node.name} is not there: {why}", node.start)
+    if node.name not in cell_vocabulary().words:
+        meant = closest(node.name, (*names, *FUNCTIONS, *SCALARS))
+        wrong = f"{node.name[:40]} is neither a quantity of the selected layer nor a function"
+        raise ExpressionError(wrong, node.start, meant)
+    plain = [name for name in names if name != "y" and not (name[0] == "d" and name[1:] in names)]
+    if "_" not in node.name:
+        plain = [name for name in plain if "_" not in name]
+    wrong = f"{node.name} is not there; the selected layer has {', '.join(plain)}"
+    raise ExpressionError(wrong, node.start, _counterpart(node.name, names))
 
 
 def _counterpart(name: str, names: tuple[str, ...]) -> str:
@@ -64,13 +107,20 @@ def _counterpart(name: str, names: tuple[str, ...]) -> str:
 
 
 def _check_unit(node: Unit, scope: Scope, text: str) -> None:
-    units = units_of(node.operand, scope, text)
-    if units is not None and not -units <= node.index < units:
-        source = text[node.operand.start : node.operand.stop]
-        nearest_unit = units - 1 if node.index > 0 else 0
-        raise ExpressionError(
-            f"{source} has units 0 to {units - 1}", node.column, f"{source}[{nearest_unit}]"
-        )
+    units, source = units_of(node.operand, scope, text), text[node.operand.start : node.operand.stop]
+    if units is None:
+        return
+    shape = _shape_of(node.operand, scope) if len(node.indices) > 1 else (units,)
+    if len(node.indices) != len(shape):
+        by_axis = f"{source}[{', '.join('0' for _ in shape)}]"
+        wrong = f"{source} has {axes_text(shape)}, not {len(node.indices)}"
+        raise ExpressionError(wrong, node.columns[0], by_axis)
+    for axis, (index, size) in enumerate(zip(node.indices, shape, strict=True)):
+        if not -size <= index < size:
+            nearest = (*node.indices[:axis], size - 1 if index > 0 else 0, *node.indices[axis + 1 :])
+            owner = f"{source} has units" if len(shape) == 1 else f"axis {axis} of {source} has"
+            meant = f"{source}[{', '.join(map(str, nearest))}]"
+            raise ExpressionError(f"{owner} 0 to {size - 1}", node.columns[axis], meant)
 
 
 def _common(node: Elementwise | Comparison, scope: Scope, text: str) -> int | None:

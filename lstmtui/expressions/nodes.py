@@ -53,12 +53,15 @@ class Base(SourceSpan):
 
 @dataclass(frozen=True)
 class Unit(SourceSpan):
-    """One unit of the operand; negative numbers count from the last."""
+    """One unit of the operand: its number, or one along each of the operand's axes.
+
+    Negative numbers count from the last.
+    """
 
     operand: Node
-    index: int
-    column: int
-    """Where the number stands."""
+    indices: tuple[int, ...]
+    columns: tuple[int, ...]
+    """Where the numbers stand."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from lstmtui.expressions.nodes import (
     is_vector,
 )
 from lstmtui.expressions.screening import screen
-from lstmtui.expressions.vocabulary import ELEMENTWISE, FUNCTIONS, REDUCTIONS, SCALARS, quantity_names
+from lstmtui.expressions.vocabulary import ELEMENTWISE, FUNCTIONS, REDUCTIONS, SCALARS, Vocabulary
 
 MOST_NODES = 500
 DEEPEST = 100
@@ -46,13 +46,17 @@ _OPERATORS: dict[type[ast.AST], str] = {
 }
 
 
-def parse(text: str) -> Node:
+def parse(text: str, vocabulary: Vocabulary) -> Node:
     """The nodes of an expression.
+
+    Args:
+        text: anything at all.
+        vocabulary: the words it may use.
 
     Raises:
         ExpressionError: the text is not an expression of the language, or is too large.
     """
-    screen(text)
+    screen(text, vocabulary)
     indent = len(text) - len(text.lstrip(" \t"))
     try:
         tree = ast.parse(text[indent:], mode="eval")
@@ -62,14 +66,15 @@ def parse(text: str) -> Node:
         raise ExpressionError("this is not an expression", min(column, len(text))) from None
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError("the expression is too large") from None
-    return _Conversion(text, indent).node(tree.body)
+    return _Conversion(text, indent, vocabulary).node(tree.body)
 
 
 class _Conversion:
     """One walk from Python's syntax tree to nodes; what is not listed here is refused."""
 
-    def __init__(self, text: str, indent: int) -> None:
-        self._text, self._indent = text, indent
+    def __init__(self, text: str, indent: int, vocabulary: Vocabulary) -> None:
+        self._text, self._indent, self._vocabulary = text, indent, vocabulary
+        self._bytes = text[indent:].encode()
         self._count = self._depth = 0
 
     def node(self, tree: ast.expr) -> Node:
@@ -111,7 +116,7 @@ class _Conversion:
     def _word(self, tree: ast.Name) -> Node:
         if tree.id in SCALARS:
             return RunScalar(*self._span(tree), tree.id)
-        if tree.id in quantity_names():
+        if self._vocabulary.has_quantity(tree.id):
             return Quantity(*self._span(tree), tree.id)
         if tree.id in FUNCTIONS:
             raise self._refusal(f"{tree.id} is a function", tree, f"{tree.id}(…)")
@@ -121,19 +126,23 @@ class _Conversion:
         operand = self.node(tree.value)
         if not is_vector(operand):
             raise self._refusal(f"{self._source(tree.value)} is one value; it has no units", tree.slice)
-        match tree.slice:
+        numbers = tree.slice.elts if isinstance(tree.slice, ast.Tuple) and tree.slice.elts else [tree.slice]
+        indices = tuple(self._index(number) for number in numbers)
+        return Unit(*self._span(tree), operand, indices, tuple(self._start(number) for number in numbers))
+
+    def _index(self, tree: ast.expr) -> int:
+        match tree:
             case ast.Constant(value=int(index)):
-                pass
+                return index
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(index))):
-                index = -index
+                return -index
             case _:
-                raise self._refusal("a unit is a whole number, as in c[3]", tree.slice)
-        return Unit(*self._span(tree), operand, index, self._start(tree.slice))
+                raise self._refusal("a unit is a whole number, as in c[3]", tree)
 
     def _call(self, tree: ast.Call) -> Node:
         if not isinstance(tree.func, ast.Name) or tree.func.id not in FUNCTIONS:
             name = self._source(tree.func)
-            is_quantity = isinstance(tree.func, ast.Name) and tree.func.id in quantity_names()
+            is_quantity = isinstance(tree.func, ast.Name) and self._vocabulary.has_quantity(tree.func.id)
             raise self._refusal(f"{name} is not a function", tree.func, f"{name}[3]" if is_quantity else "")
         name = tree.func.id
         if tree.keywords or not tree.args:
@@ -150,11 +159,14 @@ class _Conversion:
         return Previous(*span, operands[0]) if name == "prev" else Base(*span, operands[0])
 
     def _start(self, tree: ast.expr) -> int:
-        # The text is ASCII by now, so Python's byte offsets are columns.
-        return self._indent + tree.col_offset
+        return self._column(tree.col_offset)
 
     def _span(self, tree: ast.expr) -> tuple[int, int]:
-        return self._start(tree), self._indent + (tree.end_col_offset or tree.col_offset)
+        return self._start(tree), self._column(tree.end_col_offset or tree.col_offset)
+
+    def _column(self, offset: int) -> int:
+        """The column of one of Python's offsets, which count bytes."""
+        return self._indent + len(self._bytes[:offset].decode())
 
     def _source(self, tree: ast.expr) -> str:
         start, stop = self._span(tree)

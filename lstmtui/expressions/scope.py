@@ -41,12 +41,14 @@ class Scope(Protocol):
     def names(self) -> tuple[str, ...]:
         """The quantities there are."""
 
-    @property
-    def absent(self) -> str:
-        """Why the derivatives are not there, in a sentence; empty where they are."""
+    def absent(self, quantity: str) -> str:
+        """Why a quantity has no derivative, in a sentence; empty where it has one."""
 
     def window(self, quantity: str, start: int, stop: int) -> Array:
         """A quantity from `start` to before `stop`, shape (timesteps, units)."""
+
+    def shape(self, quantity: str) -> tuple[int, ...]:
+        """The axes that its units are numbered along, the last one fastest: (units,) for most."""
 
     def initial(self, quantity: str) -> Array | None:
         """h or c before the first timestep, shape (units,); None for every other quantity."""
@@ -86,10 +88,9 @@ class TraceScope:
         """The quantities there are."""
         return self._names
 
-    @property
-    def absent(self) -> str:
-        """Why the derivatives are not there, in a sentence; empty where they are."""
-        return self.trace.absent(self.layer)
+    def absent(self, quantity: str) -> str:
+        """Why a quantity has no derivative, in a sentence; empty where it has one."""
+        return self.trace.absent(self.layer, quantity)
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
@@ -102,9 +103,15 @@ class TraceScope:
             return np.empty((0, every.shape[2]), every.dtype)
         return np.asarray(every[start:stop, self.batch])
 
+    def shape(self, quantity: str) -> tuple[int, ...]:
+        """The axes that its units are numbered along, the last one fastest: (units,) for most."""
+        shape = self.trace.layers[self.layer].shape(quantity)
+        return shape or self.trace.values(quantity, self.layer, self.direction).shape[2:]
+
     def initial(self, quantity: str) -> Array | None:
         """h or c before the first timestep, shape (units,); None for every other quantity."""
-        if quantity not in self.trace.cell(self.layer).states:
+        states = self.trace.cell(self.layer).states
+        if quantity not in states or quantity not in self.trace.initial_states(self.layer, self.direction):
             return None
         return np.asarray(self.trace.initial(quantity, self.layer, self.direction)[self.batch])
 

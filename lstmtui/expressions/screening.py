@@ -1,7 +1,7 @@
 """The first look at the text of an expression: what is let through to Python's parser.
 
-Only ASCII words that are known, decimal numbers, operators and brackets in a plausible order pass, so that
-the parser never meets hostile text and every mistake has its exact column.
+Only words that are known, decimal numbers, operators and brackets in a plausible order pass, so that the
+parser never meets hostile text and every mistake has its exact column.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lstmtui.closest import closest
 from lstmtui.expressions.error import ExpressionError
-from lstmtui.expressions.vocabulary import CONNECTIVES, FUNCTIONS, quantity_names, words
+from lstmtui.expressions.vocabulary import CONNECTIVES, FUNCTIONS, Vocabulary
 
 LONGEST_TEXT = 2_000
 MOST_TOKENS = 1_000
@@ -27,6 +27,7 @@ _TOKEN = re.compile(
     r"|(?P<comma>,)",
     re.ASCII,
 )
+_NAME = re.compile(r"[^\W\d]\w*")
 _CLOSING = {"(": ")", "[": "]"}
 
 _HINTS = {
@@ -68,15 +69,19 @@ class Token:
         return self.column + len(self.text)
 
 
-def screen(text: str) -> None:
+def screen(text: str, vocabulary: Vocabulary) -> None:
     """Let `text` pass, or say what is wrong with it.
+
+    Args:
+        text: anything at all.
+        vocabulary: the words it may use; one with letters beyond ASCII is let through where it is a quantity.
 
     Raises:
         ExpressionError: it is too long, too deep, uses a sign or a word that is unknown, or is incomplete.
     """
     if len(text) > LONGEST_TEXT:
         raise ExpressionError(f"an expression has at most {LONGEST_TEXT:,} characters", LONGEST_TEXT)
-    tokens = list(_tokens(text))
+    tokens = list(_tokens(text, vocabulary))
     if not tokens:
         raise ExpressionError("there is no expression")
     if len(tokens) > MOST_TOKENS:
@@ -85,16 +90,18 @@ def screen(text: str) -> None:
     _check_order(tokens, text)
 
 
-def _tokens(text: str) -> Iterator[Token]:
+def _tokens(text: str, vocabulary: Vocabulary) -> Iterator[Token]:
     """The tokens of the text, without the space between them."""
     column, before = 0, None
     while column < len(text):
-        match = _TOKEN.match(text, column)
+        name = _NAME.match(text, column)
+        is_foreign = name is not None and not name[0].isascii() and vocabulary.has_quantity(name[0])
+        match = name if is_foreign else _TOKEN.match(text, column)
         if match is None:
-            raise _unknown_sign(text, column, before)
-        token = Token(str(match.lastgroup), match[0], column)
+            raise _unknown_sign(text, column, before, vocabulary)
+        token = Token("word" if is_foreign else str(match.lastgroup), match[0], column)
         if token.kind == "word":
-            _check_word(token, before)
+            _check_word(token, before, vocabulary)
         elif token.kind == "number" and before and before.stop == column and before.kind == "number":
             raise ExpressionError(f"{before.text}{token.text} is not a number", before.column)
         column = match.end()
@@ -103,31 +110,31 @@ def _tokens(text: str) -> Iterator[Token]:
         before = token
 
 
-def _unknown_sign(text: str, column: int, before: Token | None) -> ExpressionError:
+def _unknown_sign(text: str, column: int, before: Token | None, vocabulary: Vocabulary) -> ExpressionError:
     for sign, (wrong, suggestion) in _HINTS.items():
         if text.startswith(sign, column):
             if sign == "." and before is not None and before.kind == "word":
-                suggestion = _instead_of_attribute(before.text, text[column + 1 :])
+                suggestion = _instead_of_attribute(before.text, text[column + 1 :], vocabulary)
             return ExpressionError(wrong, column, suggestion)
     unknown = text[column]
     shown = unknown if unknown.isprintable() else f"U+{ord(unknown):04X}"
     return ExpressionError(f"unknown sign {shown}", column)
 
 
-def _instead_of_attribute(owner: str, rest: str) -> str:
+def _instead_of_attribute(owner: str, rest: str, vocabulary: Vocabulary) -> str:
     """`len(c)` for `c.shape`, `mean(c)` for `c.mean()`."""
     match = re.match(r"[A-Za-z]\w{0,20}", rest, re.ASCII)
     name = _WORDS.get(match[0], match[0]) if match else ""
-    return f"{name}({owner})" if name in FUNCTIONS and owner in quantity_names() else ""
+    return f"{name}({owner})" if name in FUNCTIONS and vocabulary.has_quantity(owner) else ""
 
 
-def _check_word(token: Token, before: Token | None) -> None:
+def _check_word(token: Token, before: Token | None, vocabulary: Vocabulary) -> None:
     word = token.text
     if before is not None and before.kind == "number":
-        meant = f"{before.text}*{word}" if word in words() - set(CONNECTIVES) else ""
+        meant = f"{before.text}*{word}" if word in vocabulary.words - set(CONNECTIVES) else ""
         raise ExpressionError(f"{before.text}{word[:40]} is not a number", before.column, meant)
-    if word not in words():
-        meant = _WORDS.get(word, closest(word, words()))
+    if word not in vocabulary.words and not vocabulary.has_quantity(word):
+        meant = _WORDS.get(word, closest(word, vocabulary.words))
         raise ExpressionError(f"{word[:40]} is neither a quantity nor a function", token.column, meant)
 
 

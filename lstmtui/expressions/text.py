@@ -9,7 +9,7 @@ import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.cells.notation import plain
-from lstmtui.expressions import Expression, Scope, compile_expression
+from lstmtui.expressions import Expression, Scope, compile_expression, open_vocabulary
 
 MOST_UNITS = 8
 """Vectors of more units are cut and summed up."""
@@ -32,7 +32,7 @@ def operands_text(condition: Expression, scope: Scope, t: int) -> str:
     shown: dict[str, str] = {}
     for text in _operands(condition.text.strip()):
         if len(shown) < MOST_OPERANDS:
-            shown.setdefault(text, value_text(compile_expression(text).evaluate(scope, t)))
+            shown.setdefault(text, value_text(compile_expression(text, open_vocabulary()).evaluate(scope, t)))
     return ", ".join(f"{text} = {value}" for text, value in shown.items())
 
 

@@ -122,7 +122,6 @@ class _Sizes:
     first_bad: int = -1
     backward: bool = False
     base: Scope | None = None
-    absent: str = ""
 
     def names(self) -> tuple[str, ...]:
         """x, what the cell computes, and the derivatives."""
@@ -132,6 +131,14 @@ class _Sizes:
     def window(self, quantity: str, start: int, stop: int) -> Array:
         """No timestep of it."""
         return np.zeros((0, self.layer.size(quantity)))
+
+    def absent(self, quantity: str) -> str:
+        """Nothing is known of that before it runs."""
+        return ""
+
+    def shape(self, quantity: str) -> tuple[int, ...]:
+        """The axes of its units."""
+        return self.layer.shape(quantity) or (self.layer.size(quantity),)
 
     def initial(self, quantity: str) -> Array | None:
         """Nothing."""

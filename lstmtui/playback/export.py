@@ -8,6 +8,7 @@ from typing import BinaryIO
 import numpy as np
 
 from lstmtui.arrays import Array
+from lstmtui.trace.keys import array_key
 from lstmtui.view import View
 
 _BLOCK = 4096
@@ -21,7 +22,8 @@ def export(view: View, name: str, file: BinaryIO) -> None:
     the norm over units, and the selected unit where there is one of that number: `t`, `norm(f)`, `f[3]`, ….
 
     .npz: every quantity of the selected layer and direction, (T, B, units) by its name; `initial_h` and the
-    like, (B, units); `lengths`, (B,); `loss`.
+    like, (B, units); `lengths`, (B,); `loss`. Of recorded code a quantity has the axes that it has there, and
+    `bound_NAME`, (T,), is False where a timestep does not bind it.
 
     Args:
         view: whose cursor says what is selected.
@@ -42,12 +44,20 @@ def export(view: View, name: str, file: BinaryIO) -> None:
 def _arrays(view: View) -> dict[str, Array]:
     trace, cursor = view.trace, view.cursor
     place = (cursor.layer, cursor.direction)
-    arrays = {name: np.asarray(trace.values(name, *place)) for name in trace.quantities(cursor.layer)}
-    for state in view.cell.states:
+    arrays = {name: _shaped(view, name) for name in trace.quantities(cursor.layer)}
+    for name in view.layer.quantities:
+        bound = trace.arrays.get(array_key("bound/" + name, *place))
+        if bound is not None:
+            arrays[f"bound_{name}"] = np.asarray(bound)
+    for state in trace.initial_states(*place):
         arrays[f"initial_{state}"] = np.asarray(trace.initial(state, *place))
-        if "d" + state in arrays:
-            arrays[f"initial_d{state}"] = np.asarray(trace.initial("d" + state, *place))
     return arrays | {"lengths": np.asarray(trace.lengths), "loss": np.array(trace.loss)}
+
+
+def _shaped(view: View, name: str) -> Array:
+    """A quantity over time, with the axes of its own behind the batch."""
+    values = np.asarray(view.trace.values(name, view.cursor.layer, view.cursor.direction))
+    return values.reshape(*values.shape[:2], *(view.layer.shape(name) or values.shape[2:]))
 
 
 def _rows(view: View) -> Iterator[str]:
@@ -61,6 +71,13 @@ def _rows(view: View) -> Iterator[str]:
             yield ",".join(row)
 
 
+def _unit(view: View, units: int) -> int | None:
+    """The selected unit; of recorded code also the only one, as its norm has no sign; None: there is none."""
+    if view.layer.source is not None and units == 1:
+        return 0
+    return view.cursor.unit if view.cursor.unit < units else None
+
+
 def _columns(view: View) -> dict[str, Array]:
     """By heading: (T,) arrays; numpy writes each number with as many digits as its type has."""
     trace, cursor = view.trace, view.cursor
@@ -68,6 +85,7 @@ def _columns(view: View) -> dict[str, Array]:
     for name in trace.quantities(cursor.layer):
         values = trace.values(name, cursor.layer, cursor.direction)
         columns[f"norm({name})"] = trace.norms(name, cursor.layer, cursor.direction)[:, cursor.batch]
-        if cursor.unit < values.shape[2]:
-            columns[f"{name}[{cursor.unit}]"] = values[:, cursor.batch, cursor.unit]
+        unit = _unit(view, values.shape[2])
+        if unit is not None:
+            columns[f"{name}[{unit}]"] = values[:, cursor.batch, unit]
     return columns

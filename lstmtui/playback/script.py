@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lstmtui.expressions import Vocabulary
 from lstmtui.playback.file_names import name_problem
 from lstmtui.session.language import Command, ScriptError, ScriptProblem
 from lstmtui.session.parse import parse_script
@@ -20,8 +21,11 @@ class Script:
     file: str
     """What its messages begin with: the file it stands in."""
 
-    def parse(self) -> tuple[Command, ...]:
+    def parse(self, vocabulary: Vocabulary | None = None) -> tuple[Command, ...]:
         """Its commands.
+
+        Args:
+            vocabulary: the words of its expressions; None: those of the cells.
 
         Raises:
             ScriptError: with the problems of all its lines, names of files included.
@@ -29,12 +33,12 @@ class Script:
         lines = self.text.split("\n")
         problems: list[ScriptProblem] = []
         try:
-            commands = parse_script(self.text, self.file)
+            commands = parse_script(self.text, self.file, vocabulary)
         except ScriptError as error:
             problems += error.problems
             for problem in problems:
                 lines[problem.line - 1] = ""
-            commands = parse_script("\n".join(lines), self.file)
+            commands = parse_script("\n".join(lines), self.file, vocabulary)
         name_problems = (self._name_problem(c, lines[c.line - 1]) for c in commands)
         problems += (problem for problem in name_problems if problem)
         if problems:

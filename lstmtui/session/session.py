@@ -8,7 +8,9 @@ from dataclasses import replace
 from lstmtui.analysis.layer_names import layer_name
 from lstmtui.cells import Cell
 from lstmtui.errors import UserError
+from lstmtui.expressions import Vocabulary, vocabulary_of
 from lstmtui.session.breakpoints import Breakpoints
+from lstmtui.session.stages import stage_after_return, stage_text
 from lstmtui.session.stop import Kind, Stop
 from lstmtui.session.watches import Watches
 from lstmtui.session.what_ifs import Engine, WhatIfs
@@ -91,6 +93,11 @@ class Session:
         return None if self.trace is self.baseline else self.baseline
 
     @property
+    def vocabulary(self) -> Vocabulary:
+        """The words that a command may use: the cells', and the names of recorded code."""
+        return vocabulary_of(self.traces.values())
+
+    @property
     def view(self) -> View:
         """The selected run and place: all that a query depends on."""
         return View(self.trace, self.baseline, self.cursor, self.backend)
@@ -140,20 +147,26 @@ class Session:
         return self.goto(self.last_t)
 
     def into(self) -> Stop:
-        """Evaluate the next equation of this timestep; after the last one, the first of the next timestep."""
-        stages, cursor = self.cell.stages, self.cursor
-        stage = 0 if cursor.stage is None else cursor.stage + 1
-        if stage < len(stages):
-            return self._move("into", f"{stages[stage]} at t={cursor.t}", stage=stage)
-        if cursor.t == self.last_t:
-            return Stop("end", f"the end: t={cursor.t} is the last timestep")
-        return self._move("into", f"{stages[0]} at t={cursor.t + 1}", t=cursor.t + 1, stage=0)
+        """Evaluate the next equation of this timestep; after the last one, the first of the next timestep.
+
+        In recorded code it is the next binding, also in a function that is called.
+        """
+        stage = 0 if self.cursor.stage is None else self.cursor.stage + 1
+        if stage < len(self.cell.stages):
+            return self._at_stage("into", stage, self.cursor.t)
+        if self.cursor.t == self.last_t:
+            return Stop("end", f"the end: t={self.cursor.t} is the last timestep")
+        return self._at_stage("into", 0, self.cursor.t + 1)
 
     def out(self) -> Stop:
-        """Back to whole timesteps."""
-        if self.cursor.stage is None:
+        """Back to whole timesteps; out of a function of recorded code: to what its caller binds next."""
+        cursor = self.cursor
+        if cursor.stage is None:
             return Stop("refused", "already at whole timesteps; `into` goes inside one")
-        return self._move("out", f"whole timesteps, t={self.cursor.t}", stage=None)
+        caller = stage_after_return(self.layer, cursor.stage)
+        if caller is not None:
+            return self._at_stage("out", caller, cursor.t)
+        return self._move("out", f"whole timesteps, t={cursor.t}", stage=None)
 
     def select_model(self, name: str) -> Stop:
         """Look at another model at the same place, as far as it has one."""
@@ -202,6 +215,9 @@ class Session:
         if t > self.last_t:
             return self._move("end", f"the end: t={self.last_t} is the last timestep", t=self.last_t)
         return self._move("step", f"t={t}", t=t)
+
+    def _at_stage(self, kind: Kind, stage: int, t: int) -> Stop:
+        return self._move(kind, f"{stage_text(self.layer, stage)} at t={t}", t=t, stage=stage)
 
     def _move(self, kind: Kind, text: str, **changes: int | None) -> Stop:
         self.cursor = replace(self.cursor, **changes)  # type: ignore[arg-type]

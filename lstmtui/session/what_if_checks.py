@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from lstmtui.closest import closest
 from lstmtui.errors import UserError
+from lstmtui.expressions.fitting import axes_text
 from lstmtui.session.language.command import Change
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit, LossAt
@@ -29,9 +32,11 @@ def edit_of(change: Change, number: int, trace: Trace, cursor: Cursor) -> Edit:
     stop = last if change.stop is None else _timestep(change.stop, last)
     if stop < start:
         raise UserError(f"the last timestep, {stop}, is before the first, {start}")
-    size = trace.arrays["y"].shape[-1] if name == "y" else trace.layers[cursor.layer].size(name)
-    unit = None if change.unit is None else _unit(change.unit, name, size)
-    everywhere = name in ("x", "y")
+    layer = trace.layers[cursor.layer]
+    is_output = name == "y" and name not in layer.quantities
+    shape = (trace.arrays["y"].shape[-1],) if is_output else layer.shape(name) or (layer.size(name),)
+    unit = None if change.unit is None else _unit_by_axes(change.unit, name, shape)
+    everywhere = layer.source is None and name in ("x", "y")
     return Edit(
         number,
         cursor.model,
@@ -54,6 +59,8 @@ def loss_place(t: int, unit: int | None, trace: Trace, cursor: Cursor) -> LossAt
     """
     t = _timestep(t, int(trace.lengths[cursor.batch]) - 1)
     last = trace.layers[-1]
+    if last.source is not None and trace.header.output_kind != "head":
+        raise UserError("the last layer is recorded code, which has no h of ours to take gradients of")
     size = last.size("h") * len(last.directions)
     name = "h"
     if trace.header.output_kind == "head":
@@ -62,26 +69,42 @@ def loss_place(t: int, unit: int | None, trace: Trace, cursor: Cursor) -> LossAt
 
 
 def _check_quantity(name: str, trace: Trace, cursor: Cursor) -> None:
-    cell = trace.cell(cursor.layer)
-    if name == "x" and cursor.layer:
+    layer, cell = trace.layers[cursor.layer], trace.cell(cursor.layer)
+    if layer.source is None and name == "x" and cursor.layer:
         below = cursor.layer - 1
         raise UserError(f"x of layer {cursor.layer} is h of layer {below}: set that, or x of layer 0")
-    if name == "y" and (trace.header.output_kind == "custom" or "y" not in trace.arrays):
+    if (
+        name == "y"
+        and name not in layer.quantities
+        and (trace.header.output_kind == "custom" or "y" not in trace.arrays)
+    ):
         raise UserError("y: it was made by code of the model's own, which the trace does not hold")
-    settable = ("x", *cell.quantities, "y")
+    settable = (*layer.quantities, "y")
     if name in settable:
         return
     if name.startswith("d") and name[1:] in settable:
         raise UserError(f"{name} is a derivative; only what the cell computes can be set")
     near = closest(name, settable)
     meant = f"; did you mean {near}?" if near else ""
-    raise UserError(f"{name}: the cell {cell.name} has {', '.join(settable[:-1])}{meant}")
+    raise UserError(f"{name}: the cell {cell.name} has {', '.join(layer.quantities)}{meant}")
 
 
 def _timestep(t: int, last: int) -> int:
     if not 0 <= t <= last:
         raise UserError(f"t={t}: this sequence has t=0 to t={last}")
     return t
+
+
+def _unit_by_axes(unit: int | tuple[int, ...], name: str, shape: tuple[int, ...]) -> int:
+    """The number of a unit that is given by its number, or by one along each axis."""
+    if isinstance(unit, int):
+        return _unit(unit, name, prod(shape))
+    if len(unit) != len(shape):
+        raise UserError(f"{name} has {axes_text(shape)}, not {len(unit)}")
+    number = 0
+    for index, size in zip(unit, shape, strict=True):
+        number = number * size + _unit(index, name, size)
+    return number
 
 
 def _unit(unit: int, name: str, size: int) -> int:

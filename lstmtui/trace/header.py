@@ -9,7 +9,7 @@ from typing import Literal
 
 from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
-from lstmtui.trace.source import Raised, Source
+from lstmtui.trace.source import Raised, Source, Variable
 from lstmtui.trace.source_cell import SourceCell
 
 SCHEMA = 1
@@ -110,12 +110,22 @@ class Layer:
     def size(self, quantity: str) -> int:
         """The number of units of a quantity of this layer, or of its derivative; 0 for a name it has not."""
         if self.source is not None:
-            variable = self.source.variable(quantity) or self.source.variable(quantity.removeprefix("d"))
+            variable = self._variable(quantity)
             return 0 if variable is None else variable.size
         name = quantity.removeprefix("d")
         if name == "x":
             return self.input_size
         return self.layout.output_size if name == "h" else self.hidden_size
+
+    def shape(self, quantity: str) -> tuple[int, ...]:
+        """The axes of a variable of recorded code, or of its derivative; () for everything that has one."""
+        variable = self._variable(quantity)
+        return variable.shape if variable is not None and len(variable.shape) > 1 else ()
+
+    def _variable(self, quantity: str) -> Variable | None:
+        if self.source is None:
+            return None
+        return self.source.variable(quantity) or self.source.variable(quantity.removeprefix("d"))
 
 
 @dataclass(frozen=True)

@@ -116,9 +116,19 @@ class Trace:
             raise UserError(f"{printable(state)}: not an initial state; this cell has {has}")
         return self.arrays[key]
 
-    def absent(self, layer: int = 0) -> str:
-        """Why the derivatives of a layer are not there, in a sentence; empty where they are."""
-        return self._layer(layer).absent or self.header.absent
+    def initial_states(self, layer: int = 0, direction: str = "forward") -> tuple[str, ...]:
+        """The names `initial` knows for a layer: the states, then `d` + each that has a derivative there."""
+        states = self.cell(layer).states
+        names = (*states, *("d" + state for state in states))
+        return tuple(n for n in names if self._key("initial/" + n, layer, direction) in self.arrays)
+
+    def absent(self, layer: int = 0, quantity: str = "") -> str:
+        """Why the derivatives of a layer, or that of one quantity, are not there; empty where they are."""
+        own = self._layer(layer)
+        variable = None if own.source is None else own.source.variable(quantity)
+        if variable is not None and variable.absent:
+            return f"{quantity} has no gradient: {printable(variable.absent)}"
+        return own.absent or self.header.absent
 
     def norms(self, quantity: str, layer: int = 0, direction: str = "forward") -> Array:
         """The L2 norm over units at each timestep, shape (T, B), float64."""
@@ -201,12 +211,10 @@ class Trace:
         """
         from lstmtui.trace.labelled import to_dataset
 
-        number, states = layer % len(self.layers), self.cell(layer).states
         values = {name: self.values(name, layer, direction) for name in self.quantities(layer)}
-        names = (*states, *("d" + state for state in states))
-        kept = [name for name in names if array_key("initial/" + name, number, direction) in self.arrays]
-        initial = {name: self.initial(name, layer, direction) for name in kept}
-        return to_dataset(self.header, number, direction, values, initial)
+        states = self.initial_states(layer, direction)
+        initial = {name: self.initial(name, layer, direction) for name in states}
+        return to_dataset(self.header, layer % len(self.layers), direction, values, initial)
 
     def save(self, path: str | Path) -> None:
         """Write the trace to the directory `path`; a crash half-way leaves the old trace or the new one."""
@@ -217,12 +225,8 @@ class Trace:
     def _missing(self, quantity: str, layer: int) -> str:
         """Why there is no such quantity, in a sentence."""
         name = quantity.removeprefix("d")
-        source = self._layer(layer).source
-        variable = None if source is None else source.variable(name)
-        if variable is not None and quantity != name and variable.absent:
-            return f"{name} has no gradient: {printable(variable.absent)}"
         is_known = name in ("x", "y", *self._layer(layer).quantities)
-        why = self.absent(layer) if is_known else ""
+        why = self.absent(layer, name) if is_known else ""
         return why or f"layer {layer} has {', '.join(self.quantities(layer))}"
 
     def _named(self, prefix: str) -> dict[str, Array]:

@@ -15,6 +15,7 @@ from synthetic import synthetic
 
 from lstmtui.expressions import Scope, compile_expression, evaluation, scope_of, search
 from lstmtui.expressions.parsing import parse
+from lstmtui.expressions.vocabulary import cell_vocabulary
 from lstmtui.view import View
 
 Make = Callable[..., Any]
@@ -109,9 +110,9 @@ def test_a_value_is_the_same_bit_for_bit_alone_and_in_a_block(
         "c[0] // f[-1]",
         "sqrt(abs(c))",
     ):
-        block = evaluation.evaluate(parse(text), scope, range(35))
+        block = evaluation.evaluate(parse(text, cell_vocabulary()), scope, range(35))
         for t in range(35):
-            alone = evaluation.evaluate(parse(text), scope, range(t, t + 1))
+            alone = evaluation.evaluate(parse(text, cell_vocabulary()), scope, range(t, t + 1))
             assert np.asarray(block[t], np.float64).tobytes() == np.asarray(alone[0], np.float64).tobytes()
 
 

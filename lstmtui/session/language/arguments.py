@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from lstmtui.closest import closest
-from lstmtui.expressions import quantity_names
 from lstmtui.help import TOPICS, closest_topic
 from lstmtui.session.language.command import Change
 from lstmtui.session.language.problem import shown
@@ -19,8 +18,8 @@ Parse = Callable[[Reader], Arguments]
 LONGEST_PAUSE = 3600.0
 
 _NOTE = re.compile(r"\bnote\b")
-_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_UNIT = re.compile(r"\[\s*([+-]?[0-9]{1,9})\s*\]")
+_NAME = re.compile(r"[^\W\d]\w*")
+_UNIT = re.compile(r"\[\s*([+-]?[0-9]{1,9}(?:\s*,\s*[+-]?[0-9]{1,9}){0,15})\s*\]")
 _READS = re.compile(r"reads$")
 _OPENING = re.compile(r"\[")
 _EQUALS = re.compile(r"=")
@@ -128,7 +127,7 @@ def change(line: Reader) -> Arguments:
         stop = line.whole("the last timestep")
         if stop < start:
             line.fail(f"the last timestep, {stop}, is before the first, {start}", at)
-    return (Change(quantity, int(unit[1]) if unit else None, value, start, stop),)
+    return (Change(quantity, _indices(unit[1]) if unit else None, value, start, stop),)
 
 
 def loss_place(line: Reader) -> Arguments:
@@ -162,14 +161,21 @@ def _changed_quantity(line: Reader) -> str:
     if match is None:
         line.fail("a quantity is missing, as in set f[3] = 1.0")
     name = match[0]
-    settable = [quantity for quantity in quantity_names() if not _is_derivative(quantity)]
-    if _is_derivative(name):
+    names = frozenset(line.vocabulary.quantities)
+    if _is_derivative(name, names):
         line.fail(f"{name} is a derivative; only what the cell computes can be set", at, name[1:])
-    if name not in settable:
-        line.fail(f"{shown(name)} is not a quantity", at, closest(name, settable))
+    if not line.vocabulary.has_quantity(name):
+        settable = [quantity for quantity in names if not _is_derivative(quantity, names)]
+        line.fail(f"{shown(name)} is not a quantity", at, closest(name, sorted(settable)))
     return name
 
 
-def _is_derivative(name: str) -> bool:
+def _indices(text: str) -> int | tuple[int, ...]:
+    """The number of a unit, or its numbers along several axes."""
+    numbers = tuple(int(number) for number in text.split(","))
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _is_derivative(name: str, names: frozenset[str]) -> bool:
     """Whether this is `d` + the name of a quantity."""
-    return name.startswith("d") and name in quantity_names() and name[1:] in quantity_names()
+    return name.startswith("d") and name in names and name[1:] in names

@@ -12,8 +12,8 @@ class Change:
 
     quantity: str
     """A quantity of the layer, or x; never a derivative."""
-    unit: int | None
-    """One unit, negative numbers counting from the last; None: every unit."""
+    unit: int | tuple[int, ...] | None
+    """One unit, or its number along each axis, negative numbers counting from the last; None: every unit."""
     value: float
     start: int | None
     """The first timestep that is changed; None: the first of the sequence."""
@@ -21,7 +21,8 @@ class Change:
     """The last timestep that is changed; None: the last of the sequence."""
 
     def __str__(self) -> str:
-        unit = "" if self.unit is None else f"[{self.unit}]"
+        numbers = self.unit if isinstance(self.unit, tuple) else (self.unit,)
+        unit = "" if self.unit is None else f"[{', '.join(map(str, numbers))}]"
         start = "" if self.start is None else f" from {self.start}"
         stop = "" if self.stop is None else f" to {self.stop}"
         return f"{self.quantity}{unit} = {self.value:.12g}{start}{stop}"

@@ -7,7 +7,7 @@ import re
 from typing import NoReturn
 
 from lstmtui.closest import closest
-from lstmtui.expressions import Expression, ExpressionError, compile_expression
+from lstmtui.expressions import Expression, ExpressionError, Vocabulary, cell_vocabulary, compile_expression
 from lstmtui.printable import printable
 from lstmtui.session.language.problem import SHOWN, ScriptError, ScriptProblem, shown
 
@@ -26,10 +26,12 @@ class Reader:
     Args:
         text: the line; what a terminal would act on is replaced, character by character, before it is read.
         line: its number in the script, for messages.
+        vocabulary: the words of its expressions; None: those of the cells.
     """
 
-    def __init__(self, text: str, line: int = 1) -> None:
+    def __init__(self, text: str, line: int = 1, vocabulary: Vocabulary | None = None) -> None:
         self.line = line
+        self.vocabulary = vocabulary or cell_vocabulary()
         self.at = 0
         self.text = ""
         if len(text) > LONGEST_LINE:
@@ -111,7 +113,7 @@ class Reader:
             self.fail(missing)
         self._move(end)
         try:
-            return compile_expression(text)
+            return compile_expression(text, self.vocabulary)
         except ExpressionError as error:
             self.fail(error.wrong, start + error.column, error.suggestion)
 

@@ -25,7 +25,7 @@ class Begun:
 
 Complete: TypeAlias = Callable[[Session, Begun], list[str]]
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*$")
+_NAME = re.compile(r"[^\W\d]\w*$")
 
 
 def nothing(session: Session, begun: Begun) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from textual.screen import Screen
 from textual.timer import Timer
 
+from lstmtui.expressions import open_vocabulary
 from lstmtui.session import Command, Outcome, ScriptError, Session
 from lstmtui.session.parse import parse_script
 from lstmtui.tui.tour import Tour
@@ -52,7 +53,7 @@ class TourGuide:
             return
         if self.tour is None or self.tour.finished:
             try:
-                self.tour = Tour(parse_script(self._session.trace.header.script, "script"))
+                self.tour = Tour(parse_script(self._session.trace.header.script, "script", open_vocabulary()))
             except ScriptError as error:
                 self._tell(Outcome(False, str(error.problems[0])))
                 return

@@ -155,7 +155,7 @@ class DebuggerScreen(Screen[None]):
     def run_text(self, text: str) -> None:
         """Execute a line as if it had been typed."""
         try:
-            command = parse_line(text)
+            command = parse_line(text, vocabulary=self.session.vocabulary)
         except ScriptError as error:
             self.dialogue.refuse(text, error)
             return

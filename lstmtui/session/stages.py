@@ -1,0 +1,32 @@
+"""The stops of `into`: what they are called, and which one comes after a function has returned."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from lstmtui.printable import printable
+from lstmtui.trace import Layer
+
+
+def stage_text(layer: Layer, stage: int) -> str:
+    """The quantity of a stage; of recorded code also its inner step and where it is bound."""
+    name = layer.layout.cell.stages[stage]
+    if layer.source is None:
+        return name
+    place = layer.source.stages[stage]
+    function = layer.source.functions[place.function]
+    inner = f", inner step {place.inner_step}" if place.inner_step >= 0 else ""
+    line = f":{place.line}" if place.line else ""
+    return printable(f"{name}{inner} ({PurePath(function.file).name}{line}, {function.name})")
+
+
+def stage_after_return(layer: Layer, stage: int) -> int | None:
+    """The first stage after a function of recorded code has returned; None where no function called it.
+
+    None too where nothing is bound in this timestep after it has returned.
+    """
+    if layer.source is None:
+        return None
+    stages = layer.source.stages
+    depth = stages[stage].depth
+    return next((n for n in range(stage + 1, len(stages)) if stages[n].depth < depth), None)
