@@ -12,6 +12,7 @@ from lstmtui.capture.deferred_arrays import Entry, arrays_of, changed
 from lstmtui.capture.file_store import FileStore, complete, copy
 from lstmtui.capture.layer_arrays import layers_of
 from lstmtui.capture.module_runs import ModuleRun
+from lstmtui.capture.source.layers import SourceLayer
 from lstmtui.capture.to_numpy import numpy_of, own_array, zeros_of
 from lstmtui.capture.wrapped import named_parameters
 from lstmtui.trace import Header, Layer, Trace
@@ -26,6 +27,7 @@ def assemble(
     gradients: Mapping[str, Tensor],
     output: Tensor | None,
     d_output: Tensor | None,
+    by_source: Sequence[SourceLayer] = (),
 ) -> Trace:
     """Put everything that was recorded into one trace.
 
@@ -37,19 +39,25 @@ def assemble(
         gradients: ∂L/∂parameter by full name, for the parameters that require one.
         output: the model's output for each timestep, (T, B, units), or None.
         d_output: its total derivative, or None.
+        by_source: the runs of the user's code, which follow the others.
     """
     recordings = [recording for run in runs for recording in run.recordings.values()]
     arrays, layers = layers_of(module, runs, gradients)
-    steps, batch = max(run.steps for run in runs), max(run.batch for run in runs)
+    extents = [*((run.steps, run.batch) for run in runs), *((own.steps, own.batch) for own in by_source)]
+    steps, batch = (max(sizes) for sizes in zip(*extents, strict=True))
     _complete_files(runs, steps, batch)
-    if output is not None and not _in_files(runs[-1], output, d_output, loss):
+    last = runs[-1] if runs else None
+    if output is not None and not _in_files(last, output, d_output, loss):
         derived = loss.requires_grad and output.requires_grad
-        arrays |= _output(runs[-1], arrays, layers, output, d_output, derivatives=derived)
+        arrays |= _output(last, arrays, layers, output, d_output, derivatives=derived)
     for recording in recordings:
         if recording.recomputed is not None:
             recording.recomputed.settle()
     arrays = {key: _padded(array, _extent_of(key, steps, batch)) for key, array in arrays.items()}
-    _add_lengths(arrays, runs, steps, batch)
+    for own in by_source:
+        arrays |= own.keyed(len(layers), steps, batch)
+        layers.append(own.layer)
+    _add_lengths(arrays, _lengths_of(runs, by_source, batch), steps)
     _add_parameters(arrays, module)
     if loss.requires_grad:
         _add_gradients(arrays, module, gradients, layers)
@@ -64,18 +72,23 @@ def assemble(
         device=str(loss.device),
         module=type(module).__module__.split(".")[0] + "." + type(module).__name__,
         loss=float(loss.detach()),
-        parity=max(parities, key=lambda p: (p != p, p)) if len(parities) == len(runs) else None,
+        parity=max(parities, key=lambda p: (p != p, p)) if parities and len(parities) == len(runs) else None,
     )
     return Trace(header, arrays_of(arrays))
 
 
-def _add_lengths(arrays: dict[str, Entry], runs: Sequence[ModuleRun], steps: int, batch: int) -> None:
-    """How long each sequence is: in the whole trace, and in each layer where it is another number there."""
+def _lengths_of(runs: Sequence[ModuleRun], by_source: Sequence[SourceLayer], batch: int) -> list[Array]:
+    """How long each sequence is in each layer."""
     each = []
     for run in runs:
         own = np.zeros(batch, dtype=np.int64)
         own[: run.batch] = run.steps if run.lengths is None else numpy_of(run.lengths)
         each.extend([own] * run.layout.num_layers)
+    return each + [np.pad(layer.lengths, (0, batch - layer.batch)) for layer in by_source]
+
+
+def _add_lengths(arrays: dict[str, Entry], each: Sequence[Array], steps: int) -> None:
+    """How long each sequence is: in the whole trace, and in each layer where it is another number there."""
     longest = np.max(each, axis=0)
     if (longest < steps).any():
         arrays["lengths"] = longest
@@ -118,7 +131,7 @@ def _complete_files(runs: Sequence[ModuleRun], steps: int, batch: int) -> None:
 
 
 def _output(
-    run: ModuleRun,
+    run: ModuleRun | None,
     arrays: Mapping[str, Entry],
     layers: Sequence[Layer],
     output: Tensor,
@@ -127,8 +140,9 @@ def _output(
     derivatives: bool,
 ) -> dict[str, Entry]:
     """y and dy; where y is the very h of the last layer, one array is both."""
-    recording = run.recordings[run.layout.num_layers - 1, "forward"]
-    recomputed, is_h = recording.recomputed, recording.values.gave(output)
+    recording = None if run is None else run.recordings[run.layout.num_layers - 1, "forward"]
+    recomputed = None if recording is None else recording.recomputed
+    is_h = recording is not None and recording.values.gave(output)
     entries: dict[str, Entry] = {
         "y": arrays[array_key("h", len(layers) - 1, "forward")] if is_h else numpy_of(output)
     }
@@ -141,8 +155,10 @@ def _output(
     return entries
 
 
-def _in_files(run: ModuleRun, output: Tensor, d_output: Tensor | None, loss: Tensor) -> bool:
+def _in_files(run: ModuleRun | None, output: Tensor, d_output: Tensor | None, loss: Tensor) -> bool:
     """Copy the output from file to file where it is the last layer's h as that was written."""
+    if run is None:
+        return False
     store = run.recordings[run.layout.num_layers - 1, "forward"].values
     if not isinstance(store, FileStore) or not store.gave(output):
         return False

@@ -11,20 +11,24 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
 from lstmtui.capture.arguments import arguments, differentiable, moved
 from lstmtui.capture.assemble import assemble
+from lstmtui.capture.default_loss import default_loss
 from lstmtui.capture.devices import resolve_device
 from lstmtui.capture.gradients import gradients_of
-from lstmtui.capture.interception import is_plain, kind_of
+from lstmtui.capture.interception import is_plain
 from lstmtui.capture.model_output import output_of
-from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.origins import Origins
 from lstmtui.capture.progress import Progress, ProgressCallback
+from lstmtui.capture.readiness import nothing_recorded, ready, recorder_of
+from lstmtui.capture.source.recorder import SourceRecorder
+from lstmtui.capture.source.unfinished import keep_until_raised
+from lstmtui.capture.source.users_code import What
 from lstmtui.capture.tap import Tap
 from lstmtui.capture.wrapped import named_parameters, place_of, unwrapped
 from lstmtui.cells.glossary import LAST_HIDDEN
+from lstmtui.errors import UserError
 from lstmtui.trace import Trace
 from lstmtui.trace.writing import TraceWriter
 
@@ -37,6 +41,8 @@ def record(
     device: str | torch.device | None = None,
     lengths: Any = None,
     *,
+    source: What | None = None,
+    time_axis: int | None = None,
     name: str = "",
     progress: ProgressCallback | None = None,
     path: str | Path | TraceWriter | None = None,
@@ -57,18 +63,29 @@ def record(
     or not, are timesteps of one run; every other call of a module is a run of its own, named path@2, path@3 …
     States that were changed in between (masked, detached, begun again) are kept beside what was returned.
 
+    A module that holds none of these layers is recorded by source: every name of its code that is bound to
+    a tensor in calls that repeat, or in the passes of a loop, is a quantity, and its lines are kept beside.
+    An exception of that code comes out as it is; what was recorded until then is at `path`, or else in its
+    attribute `lstmtui_trace`.
+
     Args:
         module: nn.LSTM, nn.GRU, nn.RNN, one of their Cells (run over the whole of x), `lstmtui.Recurrent`,
             or any nn.Module that holds some of these, Cells in a loop of its own. Subclasses are recorded
-            where they call `super().forward`; torch.compile, DataParallel and DDP are seen through.
+            where they call `super().forward`; torch.compile, DataParallel and DDP are seen through. Any other
+            module is recorded by source.
         x: (T, B, input), or (B, T, input) where the module is batch_first. For a module that is not itself
             recurrent whatever its forward takes: a tuple is several arguments, a dict is keyword arguments.
         hx: the initial state, as the module takes it.
         loss: callable on whatever the module returned, itself returning a scalar; left out: the sum of the
-            last hidden state of the recurrent layer called last (its last layer, both directions).
+            last hidden state of the recurrent layer called last (its last layer, both directions), and by
+            source the sum of the first tensor with a gradient that the module returns.
         device: where to run; left out: where the module is. Another device runs a copy.
         lengths: int (B,), the number of timesteps of each sequence; for every recurrent layer that is called
             with B sequences which are long enough, and not packed.
+        source: what to record by source, beside layers of these kinds: True for all code of the user's, or
+            functions, classes, modules and dotted names ("pkg.cells"), one or a list. False: nothing.
+        time_axis: by source, which axis of the input's tensors is time, where the module computes all
+            timesteps at once, or where several axes are as long.
         name: what the model is called; left out: its type.
         progress: called with (done, total) timesteps; raising `lstmtui.Cancelled` there stops the run.
         path: where to write the trace while it is recorded, so that memory does not grow with T; an exception
@@ -82,10 +99,11 @@ def record(
         lstmtui.UserError: no such device, the trace would not fit into memory, or somebody else is writing to
             `path`.
     """
+    chosen = source, time_axis
     if path is None or isinstance(path, TraceWriter):
-        return _record(module, x, hx, loss, device, lengths, name, progress, path)
+        return _record(module, x, hx, loss, device, lengths, chosen, name, progress, path)
     with TraceWriter(path) as writer:
-        return _record(module, x, hx, loss, device, lengths, name, progress, writer)
+        return _record(module, x, hx, loss, device, lengths, chosen, name, progress, writer)
 
 
 def _record(
@@ -95,6 +113,7 @@ def _record(
     loss: Callable[[Any], Tensor] | None,
     device: str | torch.device | None,
     lengths: Any,
+    chosen: tuple[What | None, int | None],
     name: str,
     progress: ProgressCallback | None,
     writer: TraceWriter | None,
@@ -110,52 +129,87 @@ def _record(
         x, hx, lengths = (moved(value, target) for value in (x, hx, lengths))
     tap = Tap(Progress(progress), None if lengths is None else torch.as_tensor(lengths), writer)
     try:
-        return _record_with(tap, module, x, hx, loss, name)
+        return _record_with(tap, module, x, hx, loss, chosen, name)
     finally:
         tap.release()
 
 
 def _record_with(
-    tap: Tap, module: nn.Module, x: Any, hx: Any, loss: Callable[[Any], Tensor] | None, name: str
+    tap: Tap,
+    module: nn.Module,
+    x: Any,
+    hx: Any,
+    loss: Callable[[Any], Tensor] | None,
+    chosen: tuple[What | None, int | None],
+    name: str,
 ) -> Trace:
-    """Record the runs that the tap collects."""
+    """Record the runs that the tap collects, and those by source."""
     # A NaN on the way back is to be seen in the trace, so autograd is not to stop at it.
     anomalies = torch.autograd.set_detect_anomaly(False)
     with torch.inference_mode(False), torch.enable_grad(), anomalies:
-        module = _ready(module)
+        module = ready(module, chosen[0])
         args, kwargs = arguments(module, differentiable(x), differentiable(hx))
+        code = recorder_of(module, *chosen, (args, kwargs))
         torch.clear_autocast_cache()
         # To the end: what an activation checkpoint holds is run again on the way back.
         with tap.installed(module):
             with tap.cuts:
-                result = module(*args, **kwargs)
+                result = _called(module, args, kwargs, code, tap, name)
                 tap.during = "loss"
-                last = _last_run(tap, module)
-                scalar = _default_loss(last) if loss is None else loss(result)
+                code = _checked(tap, module, code, result, is_chosen=chosen[0] is not None)
+                scalar, text = default_loss(tap.last, result) if loss is None else (loss(result), "")
             absent = _check_loss(scalar)
             # Also to look at what the graph has saved may run what a checkpoint holds again.
             tap.during = "backward"
             output, turn = output_of(result, tap.origins, tap.runs)
+            if code is not None and output is None:
+                output, turn = code.output_of(result)
             tap.origins = Origins()  # so that nothing of the graph outlives the backward pass
             tap.cuts.forget_graph()
-            gradients, d_output = _differentiate(scalar, module, tap, output)
+            gradients, d_output = _differentiate(scalar, module, tap, output, everything=code is not None)
             tap.finish(absent)
+            layers = [] if code is None else code.finish(derived=not absent)
     output, d_output = (None if tensor is None else turn(tensor) for tensor in (output, d_output))
     tap.progress.finish()
-    trace = assemble(name or type(module).__name__, module, tap.runs, scalar, gradients, output, d_output)
+    trace = assemble(
+        name or type(module).__name__, module, tap.runs, scalar, gradients, output, d_output, layers
+    )
     header = replace(
         trace.header,
-        loss_text=LAST_HIDDEN if loss is None else "",
-        loss_kind="last_hidden" if loss is None else "custom",
+        loss_text=text,
+        loss_kind="last_hidden" if text == LAST_HIDDEN else "custom",
         output_kind="hidden" if is_plain(module) else "custom",
     )
     return Trace(header, trace.arrays) if tap.writer is None else tap.writer.finish(header, trace.arrays)
 
 
+def _called(
+    module: nn.Module, args: Any, kwargs: Any, code: SourceRecorder | None, tap: Tap, name: str
+) -> Any:
+    """What the module returns; where it raises, what its code did until then is kept."""
+    if code is None:
+        return module(*args, **kwargs)
+    try:
+        with code.tracer:
+            return module(*args, **kwargs)
+    except Exception as error:
+        if not isinstance(error, UserError):
+            keep_until_raised(error, code, module, name, tap.writer)
+        raise
+
+
 def _differentiate(
-    loss: Tensor, module: nn.Module, tap: Tap, output: Tensor | None
+    loss: Tensor, module: nn.Module, tap: Tap, output: Tensor | None, *, everything: bool
 ) -> tuple[dict[str, Tensor], Tensor | None]:
-    """The gradients by every parameter that has one, and by the output."""
+    """The gradients by every parameter that has one, and by the output.
+
+    Args:
+        loss: the scalar.
+        module: what is recorded.
+        tap: what records it.
+        output: None, or what the module returned for each timestep.
+        everything: whether the backward pass is to go through all of the graph, and not only to these.
+    """
     named = {name: p for name, p in named_parameters(module) if p.requires_grad}
     sources = [tap.anchor, *named.values()]
     if output is not None and output.requires_grad:
@@ -163,7 +217,8 @@ def _differentiate(
     if not loss.requires_grad:
         return {}, None
     tap.forget_derivatives()
-    derivatives = gradients_of(loss.reshape(()), sources, through_functions=tap.recomputation.is_possible)
+    through = everything or tap.recomputation.is_possible
+    derivatives = gradients_of(loss.reshape(()), sources, through_functions=through)
     gradients = {n: g for n, g in zip(named, derivatives[1:], strict=False) if g is not None}
     return gradients, derivatives[-1] if len(sources) > 1 + len(named) else None
 
@@ -189,48 +244,26 @@ def _check_loss(loss: Any) -> str:
     return f"{why}, so no derivatives were recorded"
 
 
-def _default_loss(run: ModuleRun) -> Tensor:
-    assert run.last_h is not None
-    return run.last_h.sum()
+def _checked(
+    tap: Tap, module: nn.Module, code: SourceRecorder | None, result: Any, *, is_chosen: bool
+) -> SourceRecorder | None:
+    """What goes on recording by source, once it is clear what ran.
 
-
-def _last_run(tap: Tap, module: nn.Module) -> ModuleRun:
-    if tap.last is None:
-        raise TypeError(
-            f"{type(module).__name__}: none of its recurrent layers was called, or only in ways that leave "
-            "out the forward of PyTorch's class"
-        )
+    Raises:
+        TypeError: nothing that can be recorded did.
+        ValueError: the lengths fit nothing that did.
+    """
+    if code is not None and tap.last is not None and not is_chosen:
+        code.tracer.release()
+        code = None
+    if code is not None:
+        steps = [run.length for run in tap.runs]
+        code.group(result, steps)
+    if tap.last is None and (code is None or not code.steps):
+        raise TypeError(nothing_recorded(module, "" if code is None else code.refusal()))
     if tap.lengths is not None and not tap.lengths_fit:
         raise ValueError(
             f"lengths: no recurrent layer was called with {tap.lengths.numel()} sequences of at least "
             f"{int(tap.lengths.max())} timesteps that are not packed"
         )
-    return tap.last
-
-
-def _ready(module: nn.Module) -> nn.Module:
-    """The module, or where it was made in inference mode a copy that can be differentiated.
-
-    Raises:
-        TypeError: it holds nothing recurrent, or parameters that have no shape or no numbers yet.
-    """
-    tensors = [*module.parameters(), *module.buffers()]
-    if any(is_lazy(tensor) for tensor in tensors):
-        raise TypeError(f"{type(module).__name__}: has lazy parameters without a shape; call it once first")
-    if any(tensor.is_meta for tensor in tensors):
-        raise TypeError(
-            f"{type(module).__name__}: has parameters on the meta device; give them numbers first"
-        )
-    if any(tensor.is_inference() for tensor in tensors):
-        module = copy.deepcopy(module)
-    if not any(isinstance(m, torch.jit.ScriptModule) or kind_of(m) for m in module.modules()):
-        if any(type(m).__module__.startswith("torch.ao.nn.quantized") for m in module.modules()):
-            raise TypeError(
-                f"{type(module).__name__} is quantised, which hides what it computes; record the model from "
-                "before that"
-            )
-        raise TypeError(
-            f"{type(module).__name__} holds no LSTM, GRU, RNN, their Cells or lstmtui.Recurrent; recurrence "
-            "that it writes out itself is recorded once an LSTMCell, GRUCell or RNNCell computes it"
-        )
-    return module
+    return code

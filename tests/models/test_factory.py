@@ -130,7 +130,7 @@ def test_the_scenarios_folder_is_first_only_while_the_model_is_built(write: Any,
         ),
         (
             'factory = "my_models:nn.Linear"\narguments = { in_features = 2, out_features = 2 }',
-            "holds no LSTM",
+            "mat1 and mat2 must have the same dtype",
         ),
     ],
 )

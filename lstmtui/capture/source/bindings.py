@@ -34,6 +34,8 @@ class Call:
     raised: str = ""
     """The exception that left it: ValueError: …; empty where it returned."""
     raised_line: int = 0
+    raised_passes: Passes = ()
+    """The loops that this line was in."""
 
 
 @dataclass(eq=False, slots=True)

@@ -1,0 +1,75 @@
+"""Whether a user's module can be recorded, and how."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from lstmtui.capture.interception import kind_of
+from lstmtui.capture.source.recorder import SourceRecorder
+from lstmtui.capture.source.users_code import What
+
+
+def ready(module: nn.Module, source: What | None) -> nn.Module:
+    """The module, or where it was made in inference mode a copy that can be differentiated.
+
+    Raises:
+        TypeError: it holds nothing that can be recorded, or parameters that have no shape or no numbers yet.
+    """
+    name = type(module).__name__
+    tensors = [*module.parameters(), *module.buffers()]
+    if any(is_lazy(tensor) for tensor in tensors):
+        raise TypeError(f"{name}: has lazy parameters without a shape; call it once first")
+    if any(tensor.is_meta for tensor in tensors):
+        raise TypeError(f"{name}: has parameters on the meta device; give them numbers first")
+    if any(tensor.is_inference() for tensor in tensors):
+        module = copy.deepcopy(module)
+    if not holds_recurrent(module):
+        if any(type(m).__module__.startswith("torch.ao.nn.quantized") for m in module.modules()):
+            raise TypeError(
+                f"{name} is quantised, which hides what it computes; record the model from before that"
+            )
+        if source is False:
+            why = "recurrence that it writes out itself is recorded by source, which source=False turns off"
+            raise TypeError(nothing_recorded(module, why))
+    return module
+
+
+def nothing_recorded(module: nn.Module, why: str) -> str:
+    """That there is nothing recurrent to record in a module.
+
+    Args:
+        module: the user's.
+        why: nothing was recorded by source either; empty where that was not tried.
+    """
+    name = type(module).__name__
+    if not holds_recurrent(module):
+        return f"{name} holds no LSTM, GRU, RNN, their Cells or lstmtui.Recurrent; {why}"
+    ways = "or only in ways that leave out the forward of PyTorch's class"
+    return f"{name}: none of its recurrent layers was called, {ways}" + (f"; {why}" if why else "")
+
+
+def holds_recurrent(module: nn.Module) -> bool:
+    """Whether it holds a recurrent layer that is recorded as such, or TorchScript that may be one."""
+    return any(isinstance(m, torch.jit.ScriptModule) or kind_of(m) for m in module.modules())
+
+
+def recorder_of(
+    module: nn.Module, source: What | None, time_axis: int | None, arguments: Any
+) -> SourceRecorder | None:
+    """What records the module by source; None where only its recurrent layers are recorded.
+
+    Left open, that is where it holds none of these, or one whose class has a forward of its own, which may
+    compute everything itself.
+    """
+    kinds = [(m, kind) for m in module.modules() if (kind := kind_of(m)) is not None]
+    is_open = not kinds or any(type(m).forward is not kind.forward for m, kind in kinds)
+    if source is False or (source is None and not is_open):
+        if time_axis is not None:
+            raise ValueError("time_axis: is for code that is recorded by source; say source=True too")
+        return None
+    return SourceRecorder(module, True if source is None else source, arguments, time_axis)

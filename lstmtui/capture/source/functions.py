@@ -1,0 +1,30 @@
+"""The functions of a run, with their text as it stands in their files."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from types import CodeType
+
+from lstmtui.capture.source.bindings import Call
+from lstmtui.trace.source import Function
+
+_MOST_LINES = 5_000
+"""Of a function that are kept."""
+
+
+def functions_of(calls: Iterable[Call]) -> tuple[list[CodeType], tuple[Function, ...]]:
+    """Each function once, in the order in which they were first called, and what is kept of it."""
+    names: dict[CodeType, str] = {}
+    for call in calls:
+        names.setdefault(call.code, call.name)
+    return list(names), tuple(_function(code, name) for code, name in names.items())
+
+
+def _function(code: CodeType, name: str) -> Function:
+    try:
+        lines, first = inspect.getsourcelines(code)
+    except (OSError, TypeError, SyntaxError, IndexError):
+        # Code that was never in a file, or whose file is gone or is something else by now.
+        lines, first = [], code.co_firstlineno
+    return Function(name, code.co_filename, max(first, 1), "".join(lines[:_MOST_LINES]))

@@ -1,0 +1,299 @@
+"""A run by source as a layer of a trace, and its arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from types import CodeType
+
+import numpy as np
+
+from lstmtui.arrays import Array
+from lstmtui.capture.source.bindings import Binding, Call
+from lstmtui.capture.source.carried import carried_by, initial_of
+from lstmtui.capture.source.functions import functions_of
+from lstmtui.capture.source.names import name_all
+from lstmtui.capture.source.runs import Run
+from lstmtui.capture.source.series import Series, fullest_round, in_order, outside_of, series_of
+from lstmtui.capture.source.shapes import Batch, Shape, Unfit, batch_of
+from lstmtui.capture.source.stacked import Stacked, check_kind, stack, unrolled
+from lstmtui.capture.to_numpy import own_array
+from lstmtui.trace import Layer
+from lstmtui.trace.keys import array_key
+from lstmtui.trace.source import Constant, Source, Stage, Unrecorded, Variable
+
+NO_DERIVATIVE = "its derivative was not computed"
+
+
+@dataclass(eq=False)
+class SourceLayer:
+    """One run, ready to be put into a trace."""
+
+    run: Run
+    layer: Layer
+    steps: int
+    batch: int
+    arrays: dict[str, Array]
+    """By what follows the number of the layer and its direction."""
+    lengths: Array
+    """(B,): the number of rounds of each sequence."""
+
+    def keyed(self, number: int, steps: int, batch: int) -> dict[str, Array]:
+        """The arrays by their keys in a trace, with zeros past the end of this run.
+
+        Args:
+            number: of the layer.
+            steps: T of the trace.
+            batch: B of the trace.
+        """
+        return {
+            array_key(name, number, "forward"): self._padded(name, array, steps, batch)
+            for name, array in self.arrays.items()
+        }
+
+    def _padded(self, name: str, array: Array, steps: int, batch: int) -> Array:
+        kind = name.partition("/")[0] if "/" in name else ""
+        axes = {"once": {}, "initial": {0: batch}, "bound": {0: steps}, "inner_count": {0: steps}}
+        sizes = axes.get(kind, {0: steps, 2 if kind == "inner" else 1: batch})
+        missing = [(0, sizes.get(axis, have) - have) for axis, have in enumerate(array.shape)]
+        return np.pad(array, missing) if any(more for _, more in missing) else array
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What is known of a recording as a whole."""
+
+    inputs: Sequence[Shape]
+    """The shapes of the model's input."""
+    sizes: Collection[int]
+    """How many timesteps there may be."""
+    steps: int
+    """How many there are: of the longest run."""
+    time_axis: int | None
+
+
+def batch_of_run(run: Run, conditions: Conditions) -> Batch:
+    """How many sequences a run reads at once."""
+    steps = len(run.rounds) or conditions.steps
+    return batch_of(series_of(run) or outside_of(run), conditions.inputs, {*conditions.sizes, steps})
+
+
+def layer_of(run: Run, conditions: Conditions, *, derived: bool) -> SourceLayer | None:
+    """The layer of a run; None where nothing that it binds is of all timesteps.
+
+    Args:
+        run: of a module or a function.
+        conditions: of the recording.
+        derived: whether the loss was differentiated.
+    """
+    in_rounds, outside = series_of(run), outside_of(run)
+    steps = len(run.rounds) or conditions.steps
+    builder = _Builder(run, batch_of_run(run, conditions), steps, conditions.time_axis, derived)
+    carried = carried_by(in_rounds, run)
+    for part in outside:
+        builder.try_whole(part)
+    rebound = {(part.code, part.written) for part in in_rounds}
+    # What a name was before the rounds is the initial state, where rounds bind it too.
+    outside = [p for p in outside if p in builder.stacked or (p.code, p.written) not in rebound]
+    for part in in_rounds:
+        builder.try_rounds(part, is_state=part in carried)
+    if not builder.stacked:
+        return None
+    named = in_order([*outside, *in_rounds], run)
+    builder.constants = {part: own for part, own in builder.constants.items() if part in set(named)}
+    _number_places(named)
+    name_all(named, run.call.code)
+    return builder.finished(named, carried)
+
+
+def _number_places(named: Sequence[Series]) -> None:
+    """A name that is bound to all timesteps at once and then in rounds is bound at several places."""
+    by_key: dict[object, list[Series]] = {}
+    for part in sorted(named, key=lambda part: part.whole is None):
+        by_key.setdefault((part.code, part.written), []).append(part)
+    for parts in by_key.values():
+        for number, part in enumerate(parts[:-1], start=1):
+            part.place = number
+
+
+@dataclass
+class _Builder:
+    run: Run
+    batch: Batch
+    steps: int
+    time_axis: int | None
+    derived: bool
+    stacked: dict[Series, Stacked] = field(default_factory=dict)
+    constants: dict[Series, Binding] = field(default_factory=dict)
+    unrecorded: dict[Series, str] = field(default_factory=dict)
+
+    def try_whole(self, part: Series) -> None:
+        """A tensor bound outside of the rounds: of all timesteps, or a constant."""
+        try:
+            self.stacked[part] = unrolled(part, self.batch, self.steps, self.time_axis, derived=self.derived)
+        except Unfit as why:
+            if "say time_axis" in str(why) or "numbers" in str(why):
+                self.unrecorded[part] = str(why)
+            else:
+                self.constants[part] = part.first
+
+    def try_rounds(self, part: Series, *, is_state: bool) -> None:
+        """A name that rounds bind: to another tensor each time, or to a constant."""
+        try:
+            check_kind(part)
+            if not is_state and _is_constant(part, self.batch):
+                self.constants[part] = part.first
+            else:
+                self.stacked[part] = stack(part, self.batch, derived=self.derived)
+        except Unfit as why:
+            self.unrecorded[part] = str(why)
+
+    def finished(self, named: Sequence[Series], carried: dict[Series, list[Series]]) -> SourceLayer:
+        """The layer, once every series has its name."""
+        shown = [part for part in named if part in self.stacked]
+        calls = _calls_of([self.run.call, *(b.call for part in named for b in part.bindings)], self.run.call)
+        codes, functions = functions_of(calls)
+        numbers = {code: number for number, code in enumerate(codes)}
+        arrays: dict[str, Array] = {}
+        variables = []
+        for part in shown:
+            stacked = self.stacked[part]
+            names = tuple(o.name for o in carried.get(part, ()) if o in self.stacked)
+            variables.append(_variable(part, stacked, numbers[part.code], names))
+            _add(arrays, part.name, stacked)
+        for part, targets in carried.items():
+            if part in self.stacked:
+                self._add_initial(arrays, part, targets)
+        constants = []
+        for part, binding in self.constants.items():
+            arrays["once/" + part.name] = own_array(binding.value)
+            count = sum(1 for _ in part.bindings)
+            constants.append(Constant(part.name, tuple(binding.value.shape), _dtype(binding), count))
+        source = Source(
+            functions,
+            tuple(variables),
+            tuple(_stages(self.run, shown, numbers)),
+            tuple(constants),
+            tuple(Unrecorded(part.name, why) for part, why in self.unrecorded.items()),
+        )
+        layer = Layer(
+            cell=self.run.name,
+            input_size=0,
+            hidden_size=max(variable.size for variable in variables),
+            path=self.run.path,
+            calls=self.run.calls,
+            source=source,
+        )
+        return SourceLayer(self.run, layer, self.steps, self.batch.size, arrays, self._lengths())
+
+    def _add_initial(self, arrays: dict[str, Array], part: Series, targets: Sequence[Series]) -> None:
+        """What a state was before the first round."""
+        binding = next((b for target in targets if (b := initial_of(target, self.run)) is not None), None)
+        if binding is None:
+            return
+        alone = Series(part.code, part.written, 0, 0, [[binding]])
+        try:
+            stacked = stack(alone, self.batch, derived=self.derived)
+        except Unfit:
+            return
+        if stacked.shape == self.stacked[part].shape:
+            arrays["initial/" + part.name] = stacked.values[0]
+            if stacked.derivative is not None:
+                arrays["initial/d" + part.name] = stacked.derivative[0]
+
+    def _lengths(self) -> Array:
+        """How many rounds each sequence is in."""
+        rows = [stacked.rows for stacked in self.stacked.values() if stacked.rows is not None]
+        if not rows:
+            return np.full(self.batch.size, self.steps, dtype=np.int64)
+        most = np.max([np.pad(own, (0, self.steps - len(own))) for own in rows], axis=0)
+        return np.array([(most > row).sum() for row in range(self.batch.size)], dtype=np.int64)
+
+
+def _calls_of(calls: Iterable[Call], own: Call) -> list[Call]:
+    """The run's own first, then those below it."""
+    return [own, *sorted({call.number: call for call in calls}.values(), key=lambda call: call.number)]
+
+
+def _is_constant(part: Series, batch: Batch) -> bool:
+    """Whether a name is bound to the same tensor in every round, or to one without sequences that stays."""
+    bindings = list(part.bindings)
+    first = bindings[0]
+    if len({binding.identity for binding in bindings}) == 1 and (len(bindings) > 1 or first.leaf):
+        return len(bindings) > 1 or batch.axis_of(tuple(first.value.shape)) is None
+    if batch.axis_of(tuple(first.value.shape)) is not None or (batch.size == 1 and not first.absent):
+        return False
+    return all(_is_equal(first, other) for other in bindings[1:])
+
+
+def _is_equal(a: Binding, b: Binding) -> bool:
+    same = (a.value.shape, a.value.dtype, a.value.device) == (b.value.shape, b.value.dtype, b.value.device)
+    return same and bool((a.value == b.value).all())
+
+
+def _variable(part: Series, stacked: Stacked, function: int, carried_to: tuple[str, ...]) -> Variable:
+    bound = stacked.values[stacked.bound]
+    whys = [b.absent for b in part.bindings if b.absent]
+    return Variable(
+        name=part.name,
+        written=part.written,
+        function=function,
+        line=part.line,
+        shape=stacked.shape,
+        dtype=_dtype(part.first),
+        carried_to=carried_to,
+        in_unit_interval=bool(((bound >= 0) & (bound <= 1)).all()),
+        inner_steps=int(stacked.counts.max()) if stacked.inner is not None else 0,
+        absent="" if stacked.derivative is not None else (whys[0] if whys else NO_DERIVATIVE),
+    )
+
+
+def _add(arrays: dict[str, Array], name: str, stacked: Stacked) -> None:
+    arrays[name] = stacked.values
+    if not stacked.bound.all():
+        arrays["bound/" + name] = stacked.bound
+    if stacked.derivative is not None:
+        arrays["d" + name] = stacked.derivative
+        if (stacked.bound & ~stacked.has_derivative).any():
+            arrays["bound/d" + name] = stacked.has_derivative
+    if stacked.inner is not None:
+        arrays["inner/" + name] = stacked.inner
+        if len(set(stacked.counts[stacked.bound].tolist())) > 1 or not stacked.bound.all():
+            arrays["inner_count/" + name] = stacked.counts
+    if stacked.inner_derivative is not None:
+        arrays["inner/d" + name] = stacked.inner_derivative
+
+
+def _stages(run: Run, shown: Sequence[Series], numbers: dict[CodeType, int]) -> list[Stage]:
+    """The bindings of the fullest round, between those of all timesteps before and after."""
+    fullest = fullest_round(run)
+    position = {id(binding): n for n, binding in enumerate(fullest)}
+    number = next((n for n, own in enumerate(run.rounds) if own is fullest), 0)
+    stops: list[tuple[int, Stage]] = []
+    for part in shown:
+        own = [part.whole] if part.whole is not None else part.rounds[number]
+        for step, binding in enumerate(own):
+            if part.whole is None and id(binding) not in position:
+                continue
+            stage = Stage(
+                part.name,
+                numbers[binding.call.code],
+                binding.line,
+                _depth(binding.call, run.call),
+                step if len(own) > 1 else -1,
+            )
+            stops.append((binding.order, stage))
+    return [stage for _, stage in sorted(stops, key=lambda stop: stop[0])]
+
+
+def _depth(call: Call, own: Call) -> int:
+    """How many calls below the function of the run."""
+    depth = 0
+    here: Call | None = call
+    while here is not None and here.code is not own.code and here.module is None:
+        here, depth = here.caller, depth + 1
+    return depth
+
+
+def _dtype(binding: Binding) -> str:
+    return str(binding.value.dtype).removeprefix("torch.")

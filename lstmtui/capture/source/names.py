@@ -1,0 +1,95 @@
+"""The quantity of each name of the code: an identifier that means one thing in expressions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import count
+from types import CodeType
+
+from lstmtui.capture.source.series import Key, Series
+
+TAKEN = frozenset(
+    [
+        "t",
+        "loss",
+        "firstbad",
+        "y",
+        "and",
+        "or",
+        "not",
+        "prev",
+        "base",
+        "abs",
+        "isnan",
+        "isfinite",
+        "sqrt",
+        "log",
+        "exp",
+        "norm",
+        "mean",
+        "min",
+        "max",
+        "sum",
+        "any",
+        "all",
+        "argmax",
+        "argmin",
+        "len",
+    ]
+)
+"""What expressions and traces use for something else; y is the model's output."""
+
+
+def name_all(series: Sequence[Series], own: CodeType) -> None:
+    """Give each series its quantity.
+
+    A name of the run's own function is the quantity as it stands; those of other functions are led by the
+    function's where they collide, and attributes by their object's. Of several places of one name the last
+    has the plain name, the others have a number behind it.
+
+    Args:
+        series: of a run.
+        own: the code of the run's own function.
+    """
+    keys = list(dict.fromkeys((part.code, part.written) for part in series))
+    # Locals of the run's own function first, then its attributes, then what other functions bind.
+    keys.sort(key=lambda key: (key[0] is not own, "." in key[1]))
+    plain: dict[Key, str] = {}
+    for key in keys:
+        plain[key] = _first_free(_names(key, own), set(plain.values()))
+    used = set(plain.values())
+    for part in series:
+        name = plain[part.code, part.written]
+        if part.place:
+            name = _first_free(_followed(f"{name}_{part.place}"), used)
+            used.add(name)
+        part.name = name
+
+
+def _names(key: Key, own: CodeType) -> Iterator[str]:
+    """What the quantity of a name may be called, the best first."""
+    code, written = key
+    name = re.sub(r"\W+", "_", written.removeprefix("self.")).strip("_") or "_"
+    yield name
+    if "." in written:
+        name = re.sub(r"\W+", "_", written).strip("_")
+        yield name
+    if code is not own:
+        yield f"{code.co_name.strip('<>')}_{name}"
+    yield from _followed(name)
+
+
+def _followed(name: str) -> Iterator[str]:
+    yield name
+    yield name + "_"
+    yield from (f"{name}_{number}" for number in count(2))
+
+
+def _first_free(names: Iterator[str], used: set[str]) -> str:
+    """The first that nothing else has, neither as a quantity nor as the derivative of one."""
+    for name in names:
+        derivatives = {"d" + name, name.removeprefix("d")} if name.startswith("d") else {"d" + name}
+        if name not in used and name not in TAKEN and not derivatives & (used | TAKEN):
+            return name
+    raise AssertionError("there is no end to them")

@@ -1,0 +1,143 @@
+"""What a model's code bound, from its call to the layers of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+
+from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.source.bindings import Call
+from lstmtui.capture.source.layers import Conditions, SourceLayer, batch_of_run, layer_of
+from lstmtui.capture.source.refusal import nothing_over_time
+from lstmtui.capture.source.runs import Grouping
+from lstmtui.capture.source.scans import scanned_axes
+from lstmtui.capture.source.shapes import Unfit, leading_sizes, sizes_of_time, time_axis_of
+from lstmtui.capture.source.tracer import SourceTracer
+from lstmtui.capture.source.users_code import What
+from lstmtui.trace.source import Raised
+
+Turn = Callable[[Tensor], Tensor]
+
+
+class SourceRecorder:
+    """Records one call of a model by source.
+
+    Args:
+        root: the model.
+        source: what of its code, as `record` takes it.
+        arguments: what it is called with.
+        time_axis: which axis of its tensors is time; None: it is to be seen from them.
+
+    Raises:
+        TypeError: `source` is nothing that can be chosen.
+        ValueError: no tensor of the input has such an axis.
+    """
+
+    def __init__(self, root: nn.Module, source: What, arguments: Any, time_axis: int | None) -> None:
+        self.tracer = SourceTracer(root, source)
+        self._source, self._time_axis = source, time_axis
+        self._inputs = leading_sizes(arguments)
+        self._sizes = sizes_of_time(self._inputs, time_axis)
+        self._layers: list[SourceLayer] = []
+
+    def group(self, result: Any, steps: Collection[int]) -> None:
+        """Find the runs and how many timesteps there are, once the model has returned.
+
+        Args:
+            result: what it returned; None where it raised.
+            steps: how many timesteps the runs that were recorded otherwise have.
+        """
+        tracer, named = self.tracer, _names_function(self._source)
+        sizes = {*self._sizes, *steps}
+        self._grouping = Grouping(tracer.calls, tracer.bindings, sizes, named)
+        longest = max([*steps, *(len(run.rounds) for run in self._grouping.runs)], default=0)
+        if longest < 2:
+            longest = self._steps_at_once(result) or longest
+        self._conditions = Conditions(self._inputs, sizes, longest, self._time_axis)
+
+    @property
+    def steps(self) -> int:
+        """T; 0 where nothing is over time."""
+        return self._conditions.steps
+
+    def finish(self, *, derived: bool) -> list[SourceLayer]:
+        """The layers, once the loss has been differentiated.
+
+        Args:
+            derived: whether it was.
+
+        Raises:
+            TypeError: no name is over time.
+        """
+        self.tracer.release()
+        made = [layer_of(run, self._conditions, derived=derived) for run in self._grouping.runs]
+        self._layers = [layer for layer in made if layer is not None]
+        return self._layers
+
+    def raised_at(self) -> Raised | None:
+        """Where an exception left the model's code; None where that is in no layer."""
+        call: Call | None = next((call for call in reversed(self.tracer.calls) if call.raised), None)
+        if call is None:
+            return None
+        line, text, passes = call.raised_line, call.raised, call.raised_passes
+        while call is not None:
+            run, number = self._grouping.spot(call, passes)
+            for at, layer in enumerate(self._layers):
+                if layer.run is run:
+                    return Raised(at, number if number >= 0 else layer.steps - 1, line, text)
+            line, passes, call = call.line, call.passes, call.caller
+        return None
+
+    def output_of(self, result: Any) -> tuple[Tensor | None, Turn]:
+        """The first tensor of a result that is of all timesteps, and what turns it to (T, B, units)."""
+        steps = self.steps
+        batch = batch_of_run(max(self._grouping.runs, key=lambda run: len(run.rounds)), self._conditions)
+        for part in tensors_in(result):
+            if not isinstance(part, Tensor) or not part.is_floating_point():
+                continue
+            shape = tuple(part.shape)
+            try:
+                time = time_axis_of(shape, steps, self._time_axis)
+            except Unfit:
+                continue
+            sequences = None if time is None else batch.axis_of(shape, time)
+            if time is None or (sequences is None and batch.size > 1):
+                continue
+            order = [time, *(() if sequences is None else (sequences,))]
+            order += [n for n in range(len(shape)) if n not in order]
+            return part, partial(_turned, order, (steps, batch.size, -1))
+        return None, lambda tensor: tensor
+
+    def refusal(self) -> str:
+        """What ran, where nothing of it is over time, and what to do."""
+        shape = self._inputs[0][:2] if self._inputs else ()
+        axes = {} if self._time_axis is not None else dict(enumerate(shape))
+        return nothing_over_time(self.tracer.calls, self.tracer.passed_over, axes)
+
+    def _steps_at_once(self, result: Any) -> int:
+        """T of code that computes all timesteps at once: what it scans, or what the user says is time."""
+        if self._time_axis is not None:
+            return max(self._sizes, default=0)
+        nodes = [part.grad_fn for part in tensors_in(result) if isinstance(part, Tensor)]
+        axes = {axis for node in nodes if node is not None for axis in scanned_axes(node)}
+        sizes = {size for _, size in axes if size in self._sizes}
+        return sizes.pop() if len(sizes) == 1 else 0
+
+
+def _turned(order: list[int], shape: tuple[int, ...], tensor: Tensor) -> Tensor:
+    return tensor.permute(order).reshape(shape)
+
+
+def _names_function(source: What) -> Callable[[Call], bool]:
+    """Whether `source=` names a function itself, and not what it is part of."""
+    items = source if isinstance(source, (list, tuple, set, frozenset)) else (source,)
+    names = [item for item in items if isinstance(item, str)]
+    codes = {getattr(getattr(item, "__func__", item), "__code__", None) for item in items} - {None}
+
+    def is_named(call: Call) -> bool:
+        return call.code in codes or any(f".{name}".endswith(f".{call.name}") for name in names)
+
+    return is_named

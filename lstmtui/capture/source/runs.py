@@ -1,0 +1,203 @@
+"""Calls and bindings, put together into runs and the rounds of each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from lstmtui.capture.source.bindings import Binding, Call, Passes
+from lstmtui.capture.source.time_loops import Place, Places, loops_over_time, pass_of, passes_of
+
+
+@dataclass(eq=False)
+class Run:
+    """One module instance, or one function, over time."""
+
+    path: str
+    """Where the module is, with @2, @3 … for its further runs; of a function its name."""
+    name: str
+    """What runs: the module's class, or the function."""
+    call: Call
+    """Its first call."""
+    calls: int = 0
+    """How many calls the rounds come from."""
+    rounds: list[list[Binding]] = field(default_factory=list)
+    """What each round bound, in order."""
+    outside: list[Binding] = field(default_factory=list)
+    """What was bound before and after the rounds, in order."""
+
+    def add(self, number: int, binding: Binding) -> None:
+        """Put a binding into a round; −1: outside of all."""
+        self.reach(number)
+        (self.outside if number < 0 else self.rounds[number]).append(binding)
+
+    def reach(self, number: int) -> None:
+        """Have at least this round, even where it binds nothing."""
+        while len(self.rounds) <= number:
+            self.rounds.append([])
+
+    def before(self) -> list[Binding]:
+        """What was bound before the first round."""
+        first = next((own[0].order for own in self.rounds if own), None)
+        return [b for b in self.outside if first is None or b.order < first]
+
+
+Spot = tuple["Run | None", int]
+"""A round of a run; None: outside of the rounds."""
+
+
+@dataclass(eq=False)
+class _Owner:
+    """Everything that one module instance or function did."""
+
+    path: str
+    name: str
+    calls: list[Call] = field(default_factory=list)
+    lines: dict[int, list[tuple[Call, Passes]]] = field(default_factory=lambda: defaultdict(list))
+    """By the number of an own call: where something was bound or called in it."""
+    bindings: list[Binding] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    spots: dict[int, Callable[[Place], Spot]] = field(default_factory=dict)
+    """By the number of an own call: the round of what ran in these loops of it."""
+
+
+class Grouping:
+    """The runs of what was recorded.
+
+    Args:
+        calls: in the order in which they began.
+        bindings: in order.
+        sizes: of the axes of the model's input that may be time.
+        is_named: whether the user has named a function to be recorded, which is then a run of its own.
+    """
+
+    def __init__(
+        self,
+        calls: Sequence[Call],
+        bindings: Sequence[Binding],
+        sizes: Collection[int],
+        is_named: Callable[[Call], bool] = lambda call: False,
+    ) -> None:
+        self._places, self._is_named = Places(), is_named
+        self._sizes = {size for size in sizes if size > 1}
+        self._owners: dict[int, _Owner] = {}
+        self._outermost: dict[int, Call] = {}
+        self._headers = {(b.call.code, line) for b in bindings for line, _ in b.passes}
+        for call in calls:
+            self._add(call)
+        for binding in bindings:
+            owner = self._owner(binding.call)
+            owner.bindings.append(binding)
+            number = self._outermost[binding.call.number].number
+            owner.lines[number].append((binding.call, self._passes(binding)))
+        for owner in self._owners.values():
+            self._place(owner)
+            for binding in owner.bindings:
+                run, number = self.spot(binding.call, self._passes(binding))
+                assert run is not None
+                run.add(number, binding)
+        self.runs = [run for owner in self._owners.values() for run in owner.runs]
+        """In the order in which their modules or functions began."""
+
+    def spot(self, call: Call, passes: Passes = ()) -> Spot:
+        """The run and the round that a line of a call belongs to; round −1: before or after all rounds."""
+        outermost = self._outermost[call.number]
+        place = self._places.of(call, passes, outermost)
+        return self._owner(call).spots[outermost.number](place)
+
+    def _passes(self, binding: Binding) -> Passes:
+        """The loops of a binding; what the head of a loop binds first is in its first pass."""
+        line, passes = binding.line, binding.passes
+        if (binding.call.code, line) not in self._headers or line in (header for header, _ in passes):
+            return passes
+        return (*passes, (line, 0))
+
+    def _owner(self, call: Call) -> _Owner:
+        outermost = self._outermost[call.number]
+        return self._owners[id(outermost.code if outermost.module is None else outermost.module)]
+
+    def _add(self, call: Call) -> None:
+        caller = call.caller
+        if call.module is None and caller is not None and not self._is_named(call):
+            self._outermost[call.number] = self._outermost[caller.number]
+        else:
+            self._outermost[call.number] = call
+            key = id(call.code if call.module is None else call.module)
+            if key not in self._owners:
+                name = call.name if call.module is None else type(call.module).__name__
+                self._owners[key] = _Owner(name if call.module is None else call.path, name)
+            self._owners[key].calls.append(call)
+        if caller is not None:
+            self._owner(caller).lines[self._outermost[caller.number].number].append((caller, call.passes))
+
+    def _place(self, owner: _Owner) -> None:
+        """Say for each call of an owner what its rounds are."""
+        outer = [self._outer_spot(owner, call) for call in owner.calls]
+        in_rounds = all(run is not None and number >= 0 for run, number in outer)
+        if self._are_sequences(owner):
+            for call in owner.calls:
+                self._place_loops(owner, call)
+        elif in_rounds and (len(owner.calls) == 1 or len(set(outer)) > 1):
+            self._follow(owner, outer)
+        elif len(owner.calls) > 1:
+            run = self._new_run(owner, owner.calls[0], len(owner.calls))
+            run.reach(len(owner.calls) - 1)
+            for number, call in enumerate(owner.calls):
+                owner.spots[call.number] = _always((run, number))
+        else:
+            self._place_loops(owner, owner.calls[0])
+
+    def _outer_spot(self, owner: _Owner, call: Call) -> Spot:
+        """The round of the module or function that called; none where it called itself."""
+        caller = call.caller
+        if caller is None or self._owner(caller) is owner:
+            return None, -1
+        return self.spot(caller, call.passes)
+
+    def _follow(self, owner: _Owner, outer: Sequence[Spot]) -> None:
+        """What is called in the rounds of another has the same rounds."""
+        own: dict[int, Run] = {}
+        for call, (run, number) in zip(owner.calls, outer, strict=True):
+            if id(run) not in own:
+                own[id(run)] = self._new_run(owner, call, 0)
+            mine = own[id(run)]
+            mine.calls += 1
+            mine.reach(number)
+            owner.spots[call.number] = _always((mine, number))
+
+    def _are_sequences(self, owner: _Owner) -> bool:
+        """Whether each call has a loop over the input of its own, and the calls are no loop over it."""
+        return len(owner.calls) not in self._sizes and all(
+            any(passes in self._sizes for passes in passes_of(self._places_in(owner, call)).values())
+            for call in owner.calls
+        )
+
+    def _places_in(self, owner: _Owner, call: Call) -> Iterator[Place]:
+        """The loops that the bindings and calls of a call were in."""
+        return (self._places.of(where, passes, call) for where, passes in owner.lines[call.number])
+
+    def _place_loops(self, owner: _Owner, call: Call) -> None:
+        """The passes of the loops over time in a call are its rounds."""
+        loops = loops_over_time(self._places_in(owner, call), self._sizes)
+        runs = [(loop, self._new_run(owner, call, 1)) for loop in loops]
+        first = runs[0][1] if runs else self._new_run(owner, call, 1)
+
+        def spot(place: Place) -> Spot:
+            for loop, run in runs:
+                number = pass_of(place, loop)
+                if number is not None:
+                    return run, number
+            return first, -1
+
+        owner.spots[call.number] = spot
+
+    def _new_run(self, owner: _Owner, call: Call, calls: int) -> Run:
+        path = f"{owner.path}@{len(owner.runs) + 1}" if owner.runs else owner.path
+        run = Run(path, owner.name, call, calls)
+        owner.runs.append(run)
+        return run
+
+
+def _always(spot: Spot) -> Callable[[Place], Spot]:
+    return lambda place: spot

@@ -1,0 +1,145 @@
+"""The bindings of a run, put together by name: what each name was bound to in each round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import CodeType
+from typing import TypeAlias
+
+from lstmtui.capture.source.bindings import Binding, Call
+from lstmtui.capture.source.runs import Run
+
+Key: TypeAlias = tuple[CodeType, str]
+"""A name of a function."""
+
+
+@dataclass(eq=False)
+class Series:
+    """One name over the rounds: all that it was bound to, or at one of several places in a round."""
+
+    code: CodeType
+    written: str
+    """The name as the source writes it."""
+    place: int
+    """Which of the places of a round that bind the name, from 1; 0: what it is in the end."""
+    line: int
+    rounds: list[list[Binding]]
+    """What each round bound, in order: several where a loop of its own does. Empty: the round did not."""
+    whole: Binding | None = None
+    """In place of rounds: a tensor that may be of all timesteps."""
+    name: str = ""
+    """The quantity."""
+
+    @property
+    def bindings(self) -> Iterable[Binding]:
+        """All of them."""
+        yield from ([self.whole] if self.whole is not None else [])
+        for own in self.rounds:
+            yield from own
+
+    @property
+    def first(self) -> Binding:
+        """The first of them."""
+        return next(iter(self.bindings))
+
+
+Site: TypeAlias = tuple[int, ...]
+"""The lines of the calls from the run's own function down to what binds a name, and the line that does."""
+
+
+class _Sites:
+    """Where each binding of a run is."""
+
+    def __init__(self, run: Run) -> None:
+        self._own = run.call
+        self._calls: dict[int, Site] = {}
+
+    def of(self, binding: Binding) -> Site:
+        return (*self._of_call(binding.call), binding.line)
+
+    def _of_call(self, call: Call) -> Site:
+        if call.number not in self._calls:
+            caller = None if call.code is self._own.code or call.module is not None else call.caller
+            self._calls[call.number] = () if caller is None else (*self._of_call(caller), call.line)
+        return self._calls[call.number]
+
+
+def series_of(run: Run) -> list[Series]:
+    """Every name of the rounds of a run, once for each of several places that bind it."""
+    by_key: dict[Key, list[list[Binding]]] = {}
+    for number, bindings in enumerate(run.rounds):
+        for binding in bindings:
+            key = binding.call.code, binding.name
+            if key not in by_key:
+                by_key[key] = [[] for _ in run.rounds]
+            by_key[key][number].append(binding)
+    sites = _Sites(run)
+    return [part for key, rounds in by_key.items() for part in _of_name(key, rounds, sites)]
+
+
+def outside_of(run: Run) -> list[Series]:
+    """What is bound outside of the rounds, each place once, with its last value there."""
+    last: dict[tuple[Key, int], Binding] = {}
+    for binding in run.outside:
+        last[(binding.call.code, binding.name), binding.line] = binding
+    by_name: dict[Key, list[Binding]] = {}
+    for (key, _), binding in last.items():
+        by_name.setdefault(key, []).append(binding)
+    return [
+        Series(*key, number if number < len(own) else 0, binding.line, [], binding)
+        for key, own in by_name.items()
+        for number, binding in enumerate(own, start=1)
+    ]
+
+
+def _of_name(key: Key, rounds: list[list[Binding]], sites: _Sites) -> list[Series]:
+    places = _places([{sites.of(binding) for binding in own} for own in rounds])
+    numbered = [[(places[sites.of(b)], b) for b in own] for own in rounds]
+    fullest = max(numbered, key=lambda own: len({place for place, _ in own}))
+    last = {place: n for n, (place, _) in enumerate(fullest)}
+    order = sorted(set(places.values()), key=lambda place: last.get(place, -1))
+    parts = []
+    for number, place in enumerate(order[:-1], start=1):
+        own = [[b for p, b in bindings if p == place] for bindings in numbered]
+        parts.append(Series(*key, number, _line(own), own))
+    # What the name is in the end, also where a condition passes over the last place.
+    ends = [[b for p, b in bindings if p == bindings[-1][0]] for bindings in numbered]
+    own = [[b for p, b in bindings if p == order[-1]] for bindings in numbered]
+    return [*parts, Series(*key, 0, _line(own), ends)]
+
+
+def _line(rounds: Sequence[Sequence[Binding]]) -> int:
+    return next(own[0].line for own in rounds if own)
+
+
+def _places(rounds: Sequence[set[Site]]) -> dict[Site, int]:
+    """Lines of which at most one runs in a round, as in the branches of an if, are one place."""
+    together: dict[Site, set[Site]] = {}
+    for sites in rounds:
+        for site in sites:
+            together.setdefault(site, set()).update(sites - {site})
+    places: list[set[Site]] = []
+    for site in sorted(together):
+        free = next((own for own in places if not own & together[site]), None)
+        if free is None:
+            places.append({site})
+        else:
+            free.add(site)
+    return {site: number for number, own in enumerate(places) for site in own}
+
+
+def fullest_round(run: Run) -> list[Binding]:
+    """The round with the most bindings, the first of those."""
+    return max(run.rounds, key=len, default=[])
+
+
+def in_order(series: Iterable[Series], run: Run) -> list[Series]:
+    """In the order in which the fullest round binds them last, with what is bound before and after it."""
+    last = {id(binding): binding.order for binding in fullest_round(run)}
+
+    def order(part: Series) -> int:
+        orders = [last[id(binding)] for binding in part.bindings if id(binding) in last]
+        return max(orders) if orders else part.first.order
+
+    return sorted(series, key=order)

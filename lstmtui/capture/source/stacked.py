@@ -1,0 +1,191 @@
+"""The tensors of a series as one array over time, and their derivatives as another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lstmtui.arrays import Array
+from lstmtui.capture.source.bindings import Binding
+from lstmtui.capture.source.series import Series
+from lstmtui.capture.source.shapes import Batch, Shape, Unfit, time_axis_of
+from lstmtui.capture.to_numpy import numpy_of
+
+
+@dataclass
+class Stacked:
+    """A series as arrays."""
+
+    values: Array
+    """(T, B, units); 0 where a round did not bind the name."""
+    derivative: Array | None
+    """As the values; 0 where nothing is in `has_derivative`."""
+    shape: Shape
+    """The axes behind the batch."""
+    bound: Array
+    """(T,) bool."""
+    has_derivative: Array
+    """(T,) bool: where autograd computed it, or the loss does not depend on it."""
+    counts: Array
+    """(T,): how often each round bound it."""
+    inner: Array | None = None
+    """(T, inner steps, B, units), where rounds bind it several times."""
+    inner_derivative: Array | None = None
+    rows: Array | None = None
+    """(T,): how many sequences each round has, where that changes."""
+
+
+def gradient_of(binding: Binding) -> Tensor | None:
+    """The total derivative: the sum over backward passes; None where none came."""
+    if not binding.gradients:
+        return None
+    total = binding.gradients[0]
+    for gradient in binding.gradients[1:]:
+        total = total + gradient
+    return total
+
+
+def check_kind(series: Series) -> None:
+    """Refuse numbers that no panel can show.
+
+    Raises:
+        Unfit: they are complex, quantised or sparse.
+    """
+    for binding in series.bindings:
+        value = binding.value
+        kind = (
+            "complex"
+            if value.is_complex()
+            else "quantised"
+            if value.is_quantized
+            else "sparse"
+            if value.layout != torch.strided
+            else ""
+        )
+        if kind:
+            raise Unfit(f"its numbers are {kind}")
+
+
+def stack(series: Series, batch: Batch, *, derived: bool) -> Stacked:
+    """The values of a series that a round binds anew, and its derivatives.
+
+    Args:
+        series: with rounds.
+        batch: of the run.
+        derived: whether the loss was differentiated.
+
+    Raises:
+        Unfit: shapes change from round to round.
+    """
+    check_kind(series)
+    last = [own[-1] if own else None for own in series.rounds]
+    axis, shape, rows = _layout(series, batch)
+    counts = np.array([len(own) for own in series.rounds])
+    bound = counts > 0
+
+    def array(bindings: Sequence[Binding | None], *, d: bool) -> Array:
+        return _array(bindings, axis, shape, batch.size, derivative=d)
+
+    known = np.array([b is not None and derived and _has_derivative(b) for b in last])
+    stacked = Stacked(
+        array(last, d=False), array(last, d=True) if known.any() else None, shape, bound, known, counts
+    )
+    most = int(counts.max())
+    if most > 1:
+        by_step = [[own[n] if n < len(own) else None for own in series.rounds] for n in range(most)]
+        stacked.inner = np.stack([array(step, d=False) for step in by_step], axis=1)
+        if stacked.derivative is not None:
+            stacked.inner_derivative = np.stack([array(step, d=True) for step in by_step], axis=1)
+    if len(set(rows)) > 1:
+        stacked.rows = np.array(rows)
+    return stacked
+
+
+def unrolled(series: Series, batch: Batch, steps: int, time_axis: int | None, *, derived: bool) -> Stacked:
+    """The values of a tensor that is of all timesteps.
+
+    Raises:
+        Unfit: it is not, or that cannot be told.
+    """
+    check_kind(series)
+    assert series.whole is not None
+    value = series.whole.value
+    sizes = tuple(value.shape)
+    time = time_axis_of(sizes, steps, time_axis)
+    sequences = None if time is None else batch.axis_of(sizes, time)
+    is_parameter = series.whole.leaf and not series.whole.absent
+    if time is None or (sequences is None and (batch.size > 1 or is_parameter)):
+        raise Unfit("it has no axis of timesteps")
+    order = [time, *(() if sequences is None else (sequences,))]
+    order += [n for n in range(len(sizes)) if n not in order]
+    shape = tuple(sizes[n] for n in order[1 if sequences is None else 2 :])
+
+    def array(tensor: Tensor) -> Array:
+        return numpy_of(tensor.permute(order).reshape(steps, batch.size, prod(shape)))
+
+    known = derived and _has_derivative(series.whole)
+    gradient = gradient_of(series.whole)
+    derivative = None
+    if known:
+        derivative = array(torch.zeros_like(value) if gradient is None else gradient)
+    everywhere = np.ones(steps, dtype=bool)
+    return Stacked(
+        array(value), derivative, shape, everywhere, everywhere & known, everywhere.astype(np.int64)
+    )
+
+
+def _has_derivative(binding: Binding) -> bool:
+    return bool(binding.gradients) or not binding.absent
+
+
+def _layout(series: Series, batch: Batch) -> tuple[int | None, Shape, list[int]]:
+    """The axis of the sequences, the sizes of the other axes, and how many sequences each round has."""
+    ends = [own[-1] for own in series.rounds if own]
+    shapes = [tuple(binding.value.shape) for binding in series.bindings]
+    axis = batch.axis_of(shapes[0]) if len(set(shapes)) == 1 else batch.axis_of(max(shapes))
+    rows = [batch.size if axis is None else _size(b.value, axis) for b in ends]
+    others = {_without(shape, axis) for shape in shapes}
+    if len(others) > 1 or sorted(rows, reverse=True) != rows:
+        change = next(shape for shape in shapes if shape != shapes[0])
+        raise Unfit(f"its shape changes from {shapes[0]} to {change}")
+    return axis, others.pop(), rows
+
+
+def _size(tensor: Tensor, axis: int) -> int:
+    return tensor.shape[axis] if axis < tensor.dim() else 0
+
+
+def _without(shape: Shape, axis: int | None) -> Shape:
+    return shape if axis is None else (*shape[:axis], *shape[axis + 1 :])
+
+
+def _array(
+    bindings: Sequence[Binding | None], axis: int | None, shape: Shape, batch: int, *, derivative: bool
+) -> Array:
+    """(T, B, units) of one binding for each round; 0 where there is none."""
+    tensors = [None if b is None else gradient_of(b) if derivative else b.value for b in bindings]
+    like = next((t for t in tensors if t is not None), None)
+    if like is None:
+        like = next(b.value for b in bindings if b is not None)
+    sizes = shape if axis is None else (*shape[:axis], batch, *shape[axis:])
+    zero = torch.zeros(sizes, dtype=like.dtype, device=like.device)
+    stacked = torch.stack([zero if tensor is None else _padded(tensor, zero) for tensor in tensors])
+    if axis is not None:
+        stacked = stacked.movedim(axis + 1, 1)
+    elif batch > 1:
+        stacked = stacked.unsqueeze(1).expand(-1, batch, *shape)
+    return numpy_of(stacked.reshape(len(bindings), batch, prod(shape)))
+
+
+def _padded(tensor: Tensor, zero: Tensor) -> Tensor:
+    """With rows of 0 for the sequences that have ended; in one dtype over all rounds."""
+    if tensor.shape == zero.shape:
+        return tensor.to(zero.dtype)
+    whole = zero.clone()
+    whole[tuple(slice(size) for size in tensor.shape)] = tensor
+    return whole

@@ -1,0 +1,84 @@
+"""Which loop of a function is the one over time, and in which pass of it a line ran."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import TypeAlias
+
+from lstmtui.capture.source.bindings import Call
+
+Place: TypeAlias = tuple[tuple[tuple[int, int], int], ...]
+"""The loops that something ran in, outermost first: (function and line of the loop, which pass)."""
+
+Loop: TypeAlias = tuple[tuple[int, int], ...]
+"""A loop, after those round it: function and line of each."""
+
+
+class Places:
+    """In which loops calls were, counted from an outer call of theirs."""
+
+    def __init__(self) -> None:
+        self._of_calls: dict[tuple[int, int], Place] = {}
+
+    def of(self, call: Call, passes: Iterable[tuple[int, int]], outer: Call | None) -> Place:
+        """The loops that a line of a call was in, from those of `outer` (None: of everything) inwards."""
+        key = (call.number, -1 if outer is None else outer.number)
+        if key not in self._of_calls:
+            self._of_calls[key] = (
+                () if call is outer or call.caller is None else self.of(call.caller, call.passes, outer)
+            )
+        function = id(call.code)
+        return self._of_calls[key] + tuple(((function, line), number) for line, number in passes)
+
+
+def loops_over_time(places: Iterable[Place], sizes: Collection[int]) -> list[Loop]:
+    """The loops whose passes are timesteps, those beside each other in the order in which they ran.
+
+    Below each other, that is the outermost whose number of passes is the size of an axis of the input (one
+    more or less where it leaves out an end), and else the outermost with several passes.
+
+    Args:
+        places: of all that ran.
+        sizes: of the axes of the input that may be time, if longer than 1.
+    """
+    passes = passes_of(places)
+    inner: dict[Loop, list[Loop]] = defaultdict(list)
+    for loop in passes:
+        inner[loop[:-1]].append(loop)
+
+    def outermost(loop: Loop, counts: Collection[int]) -> list[Loop]:
+        if passes[loop] in counts:
+            return [loop]
+        return [further for below in inner[loop] for further in outermost(below, counts)]
+
+    near = {size + more for size in sizes for more in (-1, 0, 1)} - {0, 1}
+    several = range(2, max(passes.values(), default=1) + 1)
+    chosen: list[Loop] = []
+    for loop in inner[()]:
+        for counts in (sizes, near, several):
+            loops = outermost(loop, counts)
+            if loops:
+                chosen += loops
+                break
+    # One timestep is a sequence too, where there is no longer one.
+    return chosen or list(inner[()])[:1]
+
+
+def passes_of(places: Iterable[Place]) -> dict[Loop, int]:
+    """How many passes each loop had, the outer ones before those in them."""
+    passes: dict[Loop, int] = {}
+    for place in places:
+        loop: Loop = ()
+        for header, number in place:
+            loop = (*loop, header)
+            passes[loop] = max(passes.get(loop, 0), number + 1)
+    return passes
+
+
+def pass_of(place: Place, loop: Loop) -> int | None:
+    """The pass of a loop that a place is in; None outside of it."""
+    inside = place[: len(loop)]
+    if len(inside) < len(loop) or any(header != own for (header, _), own in zip(inside, loop, strict=True)):
+        return None
+    return inside[-1][1]

@@ -1,0 +1,53 @@
+"""The quantities that names of the code become."""
+
+from __future__ import annotations
+
+from types import CodeType
+
+import pytest
+
+from lstmtui.capture.source.names import TAKEN, name_all
+from lstmtui.capture.source.series import Series
+from lstmtui.expressions.vocabulary import CONNECTIVES, FUNCTIONS, SCALARS
+
+
+def forward() -> None: ...
+
+
+def norm() -> None: ...
+
+
+def named(*names: tuple[CodeType, str, int]) -> list[str]:
+    series = [Series(code, written, place, 1, []) for code, written, place in names]
+    name_all(series, forward.__code__)
+    return [part.name for part in series]
+
+
+def test_every_word_of_the_language_is_kept_for_it() -> None:
+    assert frozenset((*SCALARS, *FUNCTIONS, *CONNECTIVES, "y")) == TAKEN
+
+
+@pytest.mark.parametrize(
+    ("written", "quantities"),
+    [
+        (["f", "self.hidden"], ["f", "hidden"]),
+        (["self.hidden", "hidden"], ["self_hidden", "hidden"]),
+        (["t", "loss", "max", "y", "x"], ["t_", "loss_", "max_", "y_", "x"]),
+        (["c", "dc"], ["c", "dc_"]),
+        (["dc", "c"], ["dc", "c_"]),
+        (["state[0]", "state[1]"], ["state_0", "state_1"]),
+    ],
+)
+def test_a_name_is_an_identifier_that_means_one_thing(written: list[str], quantities: list[str]) -> None:
+    assert named(*((forward.__code__, name, 0) for name in written)) == quantities
+
+
+def test_names_of_functions_below_are_led_by_the_functions_where_they_collide() -> None:
+    own, other = forward.__code__, norm.__code__
+    assert named((other, "v", 0), (own, "v", 0), (other, "mean", 0)) == ["norm_v", "v", "norm_mean"]
+
+
+def test_the_places_of_a_name_are_numbered_and_the_last_has_it_plain() -> None:
+    own = forward.__code__
+    assert named((own, "f", 1), (own, "f", 2), (own, "f", 0)) == ["f_1", "f_2", "f"]
+    assert named((own, "f", 1), (own, "f", 0), (own, "f_1", 0)) == ["f_1_", "f", "f_1"]
