@@ -68,7 +68,7 @@ def difference(
     values[~valid] = 0.0
     per_row = 1 if rows is None else -(-ours.units // max(1, rows))
     rows_of = binned(values, per_row, binning)
-    return Window(quantity, start, stop, rows_of, ours.units, per_row, valid)
+    return Window(quantity, start, stop, rows_of, ours.units, per_row, valid, ours.bound)
 
 
 @query()

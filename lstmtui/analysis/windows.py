@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from lstmtui.arrays import Array
+from lstmtui.trace.keys import array_key
 from lstmtui.view.query import query
 from lstmtui.view.view import View
 
@@ -28,6 +29,8 @@ class Window:
     units_per_row: int
     valid: Array
     """bool (timesteps,): False past the end of a shorter sequence."""
+    bound: Array | None = None
+    """bool (timesteps,): False where recorded code did not bind the name; None: it always did."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +78,14 @@ def window(
     cursor, trace = view.cursor, view.trace
     every = trace.values(quantity, cursor.layer, cursor.direction)
     values = np.asarray(every[start:stop, cursor.batch])
+    if values.dtype.kind != "f":  # truths and integers have no −value of their own type
+        values = values.astype(np.float64)
+    key = array_key("bound/" + quantity, cursor.layer, cursor.direction)
+    bound = None if key not in trace.arrays else np.asarray(trace.arrays[key][start:stop])
     units = values.shape[1]
     per_row = 1 if rows is None else -(-units // max(1, rows))
     valid = np.arange(start, start + len(values)) <= view.last_t
-    return Window(quantity, start, stop, binned(values, per_row, binning), units, per_row, valid)
+    return Window(quantity, start, stop, binned(values, per_row, binning), units, per_row, valid, bound)
 
 
 @query("t")

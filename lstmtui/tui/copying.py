@@ -20,6 +20,8 @@ from lstmtui.session.watches import Watched
 from lstmtui.trace.edits import Edit
 from lstmtui.tui.clipboard import clipboard_sequence
 from lstmtui.tui.compat import write_to_terminal
+from lstmtui.tui.panels.gradients import plotted
+from lstmtui.tui.panels.states import split_states
 from lstmtui.view import NotReady
 
 Entry: TypeAlias = Watched | Edit | Breakpoint
@@ -62,11 +64,13 @@ def value_in_focus(session: Session, number: int | None, entry: Entry | None = N
         return _entry(session, entry)
     if number in (2, 5, 9):
         numbers = numbers_at(session.view)
-        if number == 2 and session.cell.gates:
+        if number == 2 and session.cell.gates and session.layer.source is None:
             numbers = tuple(n for n in numbers if n.quantity in session.cell.gates)
         return f"unit {cursor.unit} at t={cursor.t}", unit_text(numbers)
-    output, *inner = session.cell.states
-    about = {1: "x", 3: inner[0] if inner else output, 6: "d" + output}
+    inner, outputs = split_states(session)
+    output = outputs[0] if outputs else session.cell.quantities[-1]
+    plots = plotted(session) or (output,)
+    about = {1: "x", 3: inner[0] if inner else output, 6: "d" + plots[-1]}
     quantity = about.get(number or 0, output)
     values = vector(session.view, quantity)
     return f"{quantity} at t={cursor.t}, {len(values):,} numbers", exact(values)

@@ -36,8 +36,7 @@ def header_spans(session: Session, width: int, growth: str = "") -> Spans:
 
 def _facts(session: Session, growth: str, width: int) -> list[Spans]:
     """From the most important to the least."""
-    cursor, trace, layer = session.cursor, session.trace, session.layer
-    sizes = f"{len(trace.layers)}×{layer.hidden_size}"
+    cursor, trace = session.cursor, session.trace
     layer_text = " ".join(filter(None, (f"layer {cursor.layer}", layer_name(trace, cursor.layer))))
     is_known = trace.header.loss_is_known and not (trace.header.live and np.isnan(trace.loss))
     status = "" if session.backend is None else session.backend.link_status
@@ -45,7 +44,7 @@ def _facts(session: Session, growth: str, width: int) -> list[Spans]:
         status = status[: width // 2 - 1] + "…"  # the place stays in sight
     facts: list[Spans] = [
         *([((status, "warning"),)] if status else []),
-        ((cursor.model, "accent"), (f" {layer.cell} {sizes}", "muted")),
+        ((cursor.model, "accent"), (f" {_what_runs(session)}", "muted")),
         ((f"t={cursor.t}/{session.last_t}", "cursor"),),
         *([((growth, "accent"),)] if growth else []),
         *([(("what-if", "warning"),)] if cursor.model in session.changed else []),
@@ -62,6 +61,15 @@ def _facts(session: Session, growth: str, width: int) -> list[Spans]:
         role = "muted" if trusted else "warning"
         facts.append((("parity ", "muted"), (UNICODE.number(trace.parity), role)))
     return facts
+
+
+def _what_runs(session: Session) -> str:
+    """The cell, how many layers there are and of how many units; of recorded code, what it is and where."""
+    layer, layers = session.layer, session.trace.layers
+    if layer.source is None:
+        return f"{layer.cell} {len(layers)}×{layer.hidden_size}"
+    is_named_beside = bool(layer_name(session.trace, session.cursor.layer))
+    return f"{layer.cell} {'' if is_named_beside else layer.path}".rstrip()
 
 
 _TOLERANCE = {"float64": 1e-12, "float32": 1e-4, "bfloat16": 0.1, "float16": 0.02}

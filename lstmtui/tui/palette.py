@@ -21,6 +21,9 @@ BLANK = 255
 MARKS = {NAN: "N", POSITIVE_INFINITY: "^", NEGATIVE_INFINITY: "v"}
 """The signs of non-finite values, the same in every widget and at every depth."""
 
+UNBOUND = 248
+"""The level index where recorded code did not bind a name: no value either, and never has one been there."""
+
 MIXED = "!"
 """The sign where several kinds of them share a character."""
 

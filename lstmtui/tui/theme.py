@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
+from zlib import crc32
 
 from rich.color import Color
 from rich.style import Style
@@ -94,9 +96,15 @@ _ROLES = {
     "series5": _Paint("#c9ced6", 251, "default"),
     "kept": _Paint("#62b8f5", 75, "cyan", bare="underline"),
     "written": _Paint("#f2ab34", 214, "yellow", bare="underline"),
+    "code-keyword": _Paint("#9aa8d6", 146, "blue", bare="bold"),
+    "code-string": _Paint("#93ab85", 108, "green"),
+    "code-comment": _Paint("#7a828f", 243, "default"),
 }
+_OF_NAMES = ("series0", "series1", "series2", "series3", "series4", "show", "y")
+"""The roles of names that no cell has."""
 _OF_PARTS = {"output": "h", "memory": "c", "value": "text"}
 """The roles of the parts that quantities play, where they have another name."""
+_QUANTITIES = ("x", "h", "c", "y")
 ROLES = tuple(_ROLES)
 
 
@@ -112,6 +120,18 @@ def role_of(name: str) -> str:
         if part := part_in(stem, tuple(CELLS.values())):
             return _OF_PARTS.get(part, part)
     return "text"
+
+
+@lru_cache(maxsize=1024)
+def quantity_role(name: str) -> str:
+    """The role of a quantity of any run: that of its part in a cell of ours, else one that its name decides.
+
+    f_1, an earlier value of f, has that of f.
+    """
+    stem = re.sub(r"(_pre|_\d+)+$", "", name)
+    if stem in _QUANTITIES or part_in(stem, tuple(CELLS.values())):
+        return stem
+    return _OF_NAMES[crc32(stem.encode()) % len(_OF_NAMES)]
 
 
 @lru_cache(maxsize=1024)

@@ -93,6 +93,7 @@ def _window(context: QueryContext, answer: Window) -> bool:
         facts == (arguments["quantity"], start, stop, units, per_row)
         and _array(answer.values, _NUMBERS, timesteps, -(-units // per_row))
         and _array(answer.valid, _TRUTHS, timesteps)
+        and (answer.bound is None or _array(answer.bound, _TRUTHS, timesteps))
     )
 
 

@@ -33,9 +33,6 @@ class DiagnosisPanel(Panel):
         Binding("e", "follow", "go to it", show=False),
     ]
 
-    class Appeared(Message):
-        """It has its place on the screen now, and can be shown a session."""
-
     class Followed(Message):
         """Commands that lead to what a verdict is about."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from textual import on
@@ -13,17 +13,22 @@ from lstmtui.printable import printable
 from lstmtui.session import Session
 from lstmtui.trace import Trace
 from lstmtui.tui.panels.panel import Panel
-from lstmtui.tui.theme import Look
+from lstmtui.tui.theme import Look, quantity_role
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.line_plot import LinePlot, Series
 from lstmtui.tui.widgets.ruler import Ruler
 from lstmtui.view.query import together
 
 GUTTER = 8
+MOST_STATES = 4
+"""Of recorded code that have a line."""
 
 
 class GradientPanel(Panel):
-    """‖∂L/∂h_t‖ of every model, and ‖∂L/∂c_t‖ of the selected one."""
+    """‖∂L/∂h_t‖ of every model, and of the selected one that by its other states.
+
+    Of recorded code, of its states; where it carries none on, of the names it binds last.
+    """
 
     DEFAULT_CSS = f"""
     GradientPanel {{ layout: vertical; }}
@@ -31,7 +36,7 @@ class GradientPanel(Panel):
     """
 
     NUMBER = 6
-    TITLE = "Gradient norms ‖∂L/∂h‖ ‖∂L/∂c‖ total, log scale"
+    TITLE = "Gradient norms total, log scale"
     HELP = "How much the loss depends on the state at each timestep, every later timestep included."
 
     def __init__(self, look: Look) -> None:
@@ -55,9 +60,11 @@ class GradientPanel(Panel):
             pixels = columns.used if self.look.ascii else 2 * columns.used
             series = _series(session, pixels, columns.used)
             self.plot.set_series(series, steps, columns, gutter=GUTTER, log=True)
-            has_derivatives = "dh" in session.trace.quantities(cursor.layer)
+            states = plotted(session)
+            quantities = session.trace.quantities(cursor.layer)
+            has_derivatives = any("d" + state in quantities for state in states)
             why = "" if has_derivatives else session.trace.absent(cursor.layer)
-            self.set_title(self.TITLE, f"no derivatives: {printable(why)}" if why else "")
+            self.set_title(title(states), f"no derivatives: {printable(why)}" if why else "")
             self.drawn()
         self.steps = steps
         self.ruler.set(0, steps, columns, cursor.t)
@@ -70,24 +77,47 @@ class GradientPanel(Panel):
         self.post_message(self.Picked(t=event.column * self.steps // max(1, columns)))
 
 
-def _runs(session: Session) -> Iterator[tuple[str, Trace, str, int, str, str]]:
-    """(name, run, state, style, role, tag) of each line.
+def plotted(session: Session) -> tuple[str, ...]:
+    """The quantities of the selected run whose derivatives are shown, that which others are held to last."""
+    states, source = session.cell.states, session.layer.source
+    if source is None:
+        return (*states[1:], states[0])
+    derived = states or tuple(v.name for v in source.variables if not v.absent)
+    return derived[-MOST_STATES:]
 
-    The selected run's states come first, h last of them; then h of what it is held against and of every
-    other model.
+
+def title(quantities: Sequence[str]) -> str:
+    """What the panel shows, in symbols."""
+    norms = " ".join(f"‖∂L/∂{name}‖" for name in reversed(quantities))
+    return f"Gradient norms {norms} total, log scale"
+
+
+def _runs(session: Session) -> Iterator[tuple[str, Trace, str, int, str, str]]:
+    """(name, run, quantity, style, role, tag) of each line.
+
+    The selected run's come first; then the last of these of what it is held against and of every other
+    model.
     """
-    for state in session.cell.states[1:]:
-        yield state, session.trace, state, 0, state, state[0]
+    quantities = plotted(session)
+    if not quantities:
+        return
+    *others, last = quantities
+    initials = {name[0] for name in quantities}
+    tags = [name[0] if len(initials) == len(quantities) else str(at) for at, name in enumerate(quantities)]
+    for at, name in enumerate(others):
+        yield name, session.trace, name, 2 * at, quantity_role(name), tags[at]
     selected, several = session.cursor.model, len(session.traces) > 1
-    yield f"h {selected}" if several else "h", session.trace, "h", 1, "h", "h"
+    role = quantity_role(last)
+    yield f"{last} {selected}" if several else last, session.trace, last, 1, role, tags[-1]
     other = session.other
     if other is not None and other not in session.traces.values():
-        yield f"h {other.name}, saved", other, "h", 2, "series1", "H"
+        yield f"{last} {other.name}, saved", other, last, 2, "series1", last[0].upper()
     elif other is not None and other is session.baseline:
-        yield "h as recorded", other, "h", 2, "series1", "H"
+        yield f"{last} as recorded", other, last, 2, "series1", last[0].upper()
     for at, (name, trace) in enumerate(session.traces.items()):
         if name != selected:
-            yield f"h {name}", trace, "h", at + 1, f"series{(at + 2) % 6}", chr(ord("A") + at % 26)
+            tag = chr(ord("A") + at % 26)
+            yield f"{last} {name}", trace, last, at + 1, f"series{(at + 2) % 6}", tag
 
 
 def _series(session: Session, pixels: int, cells: int) -> list[Series]:

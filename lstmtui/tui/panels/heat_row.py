@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
+import numpy as np
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from lstmtui.analysis.comparison import common_quantities, difference, difference_limit
 from lstmtui.analysis.windows import Binning, Page, Window, color_limit, vector, window
 from lstmtui.arrays import Array
+from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Session
 from lstmtui.trace import Trace
-from lstmtui.tui.theme import Look
+from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.theme import Look, quantity_role
 from lstmtui.tui.widgets.bars import Bars
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.heatmap import Heatmap, row_capacity
+from lstmtui.tui.widgets.spans import crop
 from lstmtui.tui.widgets.text_lines import TextLines
 from lstmtui.view.query import together
 
 LABEL_WIDTH = 3
+"""Of names of one or two characters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +37,11 @@ class RowView:
     """What the map depends on."""
     quantity: str
     page: Page
+    t: int
     map: tuple[Window, float] | None
     """The numbers, and where the colours end; None: the map that is there stays."""
+    shape: tuple[int, ...]
+    """The axes of the quantity behind the batch."""
     unit: int
     """The selected one."""
     now: Array | None
@@ -51,9 +61,10 @@ class HeatRow(Horizontal):
     HeatRow > Bars {{ width: 20; margin-left: 1; }}
     """
 
-    def __init__(self, look: Look, *, bars: bool) -> None:
+    def __init__(self, look: Look, *, bars: bool, is_late: bool = False) -> None:
         super().__init__()
-        self.look = look
+        self.look, self._is_late = look, is_late
+        self._label_width = LABEL_WIDTH
         self.label = TextLines(look)
         self.map = Heatmap(look)
         self.bars = Bars(look) if bars else None
@@ -65,12 +76,20 @@ class HeatRow(Horizontal):
         self.limit = 1.0
         """Where the colours end: the map runs from 0 or −limit to limit."""
         self._drawn: object = None
+        self._unbound: frozenset[int] = frozenset()
+        """The timesteps of the page at which recorded code did not bind the name."""
 
     def compose(self) -> ComposeResult:
         yield self.label
         yield self.map
         if self.bars is not None:
             yield self.bars
+
+    def on_resize(self) -> None:
+        """Ask to be shown the session where the panel was shown it before this row had its place."""
+        if self._is_late and self.columns_wide:
+            self._is_late = False
+            self.post_message(Panel.Appeared())
 
     @property
     def sequential(self) -> bool:
@@ -81,6 +100,14 @@ class HeatRow(Horizontal):
     def columns_wide(self) -> int:
         """How many timesteps fit."""
         return self.map.size.width
+
+    def set_label_width(self, width: int) -> bool:
+        """Give names so many columns; whether that is another width than before."""
+        if width == self._label_width:
+            return False
+        self._label_width = width
+        self.label.styles.width = width
+        return True
 
     def view(self, session: Session, quantity: str, page: Page, *, subtract: bool = False) -> RowView | None:
         """What is to be drawn: the map if the page or the selection changed, and the bars of this timestep.
@@ -112,12 +139,15 @@ class HeatRow(Horizontal):
             lambda: color_limit(session.view, quantity) if has_bars and signed else 1.0,
         )
         unit = min(cursor.unit, session.layer.size(quantity) - 1)
-        return RowView(facts, quantity, page, map_, unit, now, most, signed)
+        return RowView(
+            facts, quantity, page, cursor.t, map_, shape_of(session, quantity), unit, now, most, signed
+        )
 
     def _map(self, session: Session, quantity: str, page: Page, other: Trace | None) -> tuple[Window, float]:
         """The numbers of the map, and where its colours end."""
         # Of the size it has, which is not drawn yet: the map's own capacity is that of its last picture.
-        rows = row_capacity(self.map.size.height, self.look)
+        capacity = row_capacity(self.map.size.height, self.look)
+        rows = whole_blocks(shape_of(session, quantity), capacity)
         if other is not None:
             window_, limit = together(
                 lambda: difference(session.view, other, quantity, page.start, page.stop, rows, "extreme"),
@@ -138,31 +168,69 @@ class HeatRow(Horizontal):
         if view.map is not None:
             self._draw_map(*view.map, view.page)
             self._drawn = view.facts
-        self._show_label(
-            view.quantity, self.map.line_of(view.unit // self.units_per_row), self.map.size.height
-        )
+        self._show_label(view, self.map.line_of(view.unit // self.units_per_row))
         if self.bars is not None and view.now is not None:
             low, kind = (-view.most, "diverging") if view.signed else (0.0, "sequential")
             labels = [str(k) for k in range(len(view.now))]
-            roles = (view.quantity,)
-            self.bars.set_data(view.now, low, view.most, kind, labels, view.unit, roles)  # type: ignore[arg-type]
+            roles = (quantity_role(view.quantity),)
+            absent = np.full(len(view.now), view.t in self._unbound)
+            self.bars.set_data(view.now, low, view.most, kind, labels, view.unit, roles, absent)  # type: ignore[arg-type]
 
     def _draw_map(self, shown: Window, limit: float, page: Page) -> None:
         self.limit, self.units_per_row = limit, shown.units_per_row
         kind, low = ("sequential", 0.0) if self.sequential else ("diverging", -limit)
         absent = (~shown.valid)[:, None].repeat(shown.values.shape[1], axis=1)
         columns = ColumnMap(page.stop - page.start, self.map.size.width)
-        self.map.set_data(shown.values, low, limit, kind, absent, columns)  # type: ignore[arg-type]
+        unbound = None if shown.bound is None else shown.valid & ~shown.bound
+        self._unbound = frozenset() if unbound is None else frozenset(page.start + np.flatnonzero(unbound))
+        self.map.set_data(shown.values, low, limit, kind, absent, columns, unbound)  # type: ignore[arg-type]
 
     def forget(self) -> None:
         """Draw everything the next time."""
         self._drawn = None
 
-    def _show_label(self, quantity: str, line: int, height: int) -> None:
-        """The name on the first line, and a mark beside the selected unit."""
-        name = quantity.removesuffix("_pre")
-        lines = [
-            [(f"{name:<2}" if at == 0 else "  ", quantity), ("▸" if at == line else " ", "cursor")]
-            for at in range(height)
-        ]
+    def _show_label(self, view: RowView, line: int) -> None:
+        """The name on the first line, and a mark beside the selected unit.
+
+        Where names are wide there is also the end of the scale, and of a quantity with several axes its
+        shape, and the index in the first of them where that changes.
+        """
+        room = self._label_width - 1
+        about = [(view.quantity.removesuffix("_pre") if room < LABEL_WIDTH else view.quantity, "")]
+        if room >= LABEL_WIDTH:
+            about.append(("0…1" if self.sequential else f"±{UNICODE.number(self.limit)}", "muted"))
+            about.append(("×".join(map(str, view.shape)) if len(view.shape) > 1 else "", "muted"))
+        starts = self._block_starts(view.shape) if room >= LABEL_WIDTH else {}
+        lines = []
+        for at in range(self.map.size.height):
+            text, role = about[at] if at < len(about) else ("", "muted")
+            index = starts.get(at, "")
+            (left, _), *cut = crop(((text or " ", role),), max(1, room - len(index) - bool(index)), self.look)
+            blank = " " * (room - cell_len(left) - len(cut) - len(index))
+            mark = ("▸" if at == line else " ", "cursor")
+            lines.append([(left, role or quantity_role(view.quantity)), *cut, (blank + index, "muted"), mark])
         self.label.set_lines(lines)
+
+    def _block_starts(self, shape: tuple[int, ...]) -> dict[int, str]:
+        """The line on which each index of the first axis begins."""
+        block = prod(shape[1:])
+        if len(shape) < 2 or shape[0] > self.map.size.height:
+            return {}
+        return {self.map.line_of(k * block // self.units_per_row): str(k) for k in range(shape[0])}
+
+
+def shape_of(session: Session, quantity: str) -> tuple[int, ...]:
+    """The axes of a quantity of the selected layer behind the batch."""
+    source = session.layer.source
+    variable = None if source is None else source.variable(quantity)
+    return (session.layer.size(quantity),) if variable is None else variable.shape
+
+
+def whole_blocks(shape: tuple[int, ...], rows: int) -> int:
+    """So many rows or fewer that units which share one have the same index in the first axis, if possible."""
+    units, block = prod(shape), prod(shape[1:])
+    if len(shape) < 2 or shape[0] > rows:
+        return rows
+    least = -(-units // max(1, rows))
+    per_row = next(size for size in range(least, block + 1) if block % size == 0)
+    return units // per_row

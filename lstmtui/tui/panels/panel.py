@@ -28,6 +28,9 @@ class Panel(Container, can_focus=True):
     ALONE = False
     """Whether it is on screen only when it has all of it."""
 
+    class Appeared(Message):
+        """Parts of it have their places only now: it can be shown a session."""
+
     class Picked(Message):
         """A timestep or a unit was clicked."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lstmtui.cells import CELLS
 from lstmtui.session import Session
 from lstmtui.tui.panels.timeline import TimelinePanel
 
@@ -16,24 +15,29 @@ class CellStatePanel(TimelinePanel):
     TITLE = "Cell state c"
     HELP = "The memory. Colours run from the most negative to the most positive c of the whole run."
 
-    ROWS = max(1, *(len(cell.states) - 1 for cell in CELLS.values()))
-
     def quantities(self, session: Session) -> Sequence[str]:
-        return session.cell.states[1:]
+        return split_states(session)[0]
 
     def name_of(self, session: Session) -> str:
-        return " ".join(("Cell state", *session.cell.states[1:]))
-
-    def fits(self, session: Session) -> bool:
-        return len(session.cell.states) > 1
+        name = "Cell state" if session.layer.source is None else "State"
+        return f"{name} {self.shown_names}"
 
 
 class HiddenStatePanel(TimelinePanel):
-    """The hidden state h of every unit."""
+    """The hidden state h of every unit; of recorded code, the state that it binds last."""
 
     NUMBER = 4
     TITLE = "Hidden state h"
     HELP = "What the cell shows to the next timestep and to the layer above."
 
     def quantities(self, session: Session) -> Sequence[str]:
-        return session.cell.states[:1]
+        return split_states(session)[1]
+
+    def name_of(self, session: Session) -> str:
+        return self.TITLE if session.layer.source is None else f"State {self.shown_names}"
+
+
+def split_states(session: Session) -> tuple[Sequence[str], Sequence[str]]:
+    """The states inside the cell, and the one that is given on; either may be none."""
+    states = session.cell.states
+    return (states[1:], states[:1]) if session.layer.source is None else (states[:-1], states[-1:])

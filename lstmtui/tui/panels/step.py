@@ -1,20 +1,28 @@
-"""Panel 5: the equations of this timestep, with the numbers of one unit."""
+"""Panel 5: the equations of this timestep, or its code, with the numbers of one unit."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
 
 from lstmtui.analysis.equations import equations_at
+from lstmtui.analysis.source_at import source_at
 from lstmtui.cells.formula import Equation
 from lstmtui.cells.legibility import legible_sum_digits
 from lstmtui.cells.notation import ASCII, UNICODE, Notation
 from lstmtui.session import Session
+from lstmtui.trace.source import Source
+from lstmtui.tui.panels.listing import fitted
 from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.panels.source_step import also_recorded, listings, stack_text, stage_text
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
 
-_MUTED = {"sign": "muted", "number": "muted", "parameter": "muted"}
+MOST_ROWS = 1_000
+"""Of code that is shown in full; of more, only the lines that bind a name."""
 
 
 class StepPanel(Panel):
@@ -22,7 +30,11 @@ class StepPanel(Panel):
 
     NUMBER = 5
     TITLE = "Step"
-    HELP = "The equations of one timestep with the numbers of one unit. ↓ evaluates them one by one."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right_square_bracket", "turn(1)", "scroll down", show=False),
+        Binding("left_square_bracket", "turn(-1)", "scroll up", show=False),
+    ]
+    HELP = "The equations of one timestep, or the code, with the numbers of one unit. ↓ goes through them."
 
     def __init__(self, look: Look) -> None:
         super().__init__(look)
@@ -32,12 +44,47 @@ class StepPanel(Panel):
     def compose(self):  # type: ignore[no-untyped-def]
         yield self.lines
 
+    def action_turn(self, by: int) -> None:
+        """Scroll by most of the height."""
+        self.lines.scroll_to_row(self.lines.top + by * max(1, self.lines.size.height - 1))
+
     def show(self, session: Session) -> None:
         cursor, size = session.cursor, self.lines.size
         if not self.changed(cursor, size):
             return
+        if session.layer.source is None:
+            self._show_equations(session)
+        else:
+            self._show_source(session, session.layer.source)
+        self.drawn()
+
+    def _show_source(self, session: Session, source: Source) -> None:
+        cursor, (width, height) = session.cursor, self.lines.size
+        code = source_at(session.view)
+        assert code is not None
+        self.lines.wraps = False
+        shown = listings(code, source, session.trace.header, cursor, self.notation)
+        rows, marked = fitted(shown, width, self.look)
+        is_whole = cursor.stage is None
+        if len(rows) > (height if is_whole else MOST_ROWS):
+            rows, marked = fitted(shown, width, self.look, folded=True)
+        if is_whole:
+            rows += also_recorded(source)
+        more = f"{len(rows)} rows: [ ] turn" if is_whole and len(rows) > height else ""
+        self.lines.set_lines(rows)
+        if marked is not None:
+            self.lines.scroll_to_line(marked)
+        inside = "" if cursor.stage is None else f"  {stage_text(source, cursor.stage)}"
+        self.set_title(
+            f"Step: unit {cursor.unit} at t={cursor.t}{inside}",
+            more or stack_text(code, self.outer_size.width - 6),
+        )
+
+    def _show_equations(self, session: Session) -> None:
+        cursor, size = session.cursor, self.lines.size
         equations = equations_at(session.view, self.notation)
         stage = cursor.stage
+        self.lines.wraps = True
         changed = session.what_ifs.set_at(session.cursor) if session.what_ifs else frozenset()
         lines, starts = step_lines(equations, stage, self.notation, changed)
         if stage is None and sum(-(-_width(line) // max(1, size.width)) for line in lines) > size.height:
@@ -53,7 +100,6 @@ class StepPanel(Panel):
             else f"  {session.cell.stages[stage]}: {stage + 1} of {len(session.cell.stages)}"
         )
         self.set_title(f"Step: unit {cursor.unit} at t={cursor.t}{inside}")
-        self.drawn()
 
 
 def step_lines(

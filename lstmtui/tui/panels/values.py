@@ -11,10 +11,13 @@ from lstmtui.analysis.unit_values import Numbers, RoutePart, Survivals, numbers_
 from lstmtui.cells.notation import ASCII, UNICODE, Notation, percent
 from lstmtui.session import Session
 from lstmtui.tui.panels.panel import Panel
-from lstmtui.tui.theme import Look
+from lstmtui.tui.theme import Look, quantity_role
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
 from lstmtui.view.query import together
+
+_WIDEST_NAME = 20
+"""Columns."""
 
 
 class ValuesPanel(Panel):
@@ -34,7 +37,8 @@ class ValuesPanel(Panel):
         yield self.lines
 
     def show(self, session: Session) -> None:
-        if not self.changed(session.cursor):
+        cursor = session.cursor
+        if not self.changed(cursor):
             return
         numbers, survivals, reach = together(
             lambda: numbers_at(session.view),
@@ -45,10 +49,14 @@ class ValuesPanel(Panel):
         lines = value_lines(numbers, self.notation, changed=changed)
         lines += [
             *route_lines(survivals, self.notation),
-            *reach_lines(reach, session.cursor.unit, self.notation),
+            *reach_lines(reach, cursor.unit, self.notation),
         ]
         self.lines.set_lines(lines)
-        self.set_title(f"Values: unit {session.cursor.unit}")
+        if session.layer.source is not None and cursor.stage is not None:
+            name = session.cell.stages[cursor.stage]
+            at = next((at for at, row in enumerate(numbers, start=1) if row.quantity == name), 0)
+            self.lines.scroll_to_line(at)
+        self.set_title(f"Values: unit {cursor.unit}")
         self.drawn()
 
     def _remembered(self, session: Session) -> Horizon:
@@ -64,13 +72,17 @@ def value_lines(numbers: Sequence[Numbers], notation: Notation, *, changed: bool
     """The header, then a line for each quantity; of a changed run with what was recorded."""
     was = f" {'was':>8}" if changed else ""
     number = partial(notation.number, width=8)
-    lines: list[Spans] = [((f"{'':5} {'value':>8}{was} {'∂L total':>8} {'‖·‖':>8}", "muted"),)]
+    names = max(5, min(_WIDEST_NAME, max((len(row.quantity) for row in numbers), default=0)))
+    lines: list[Spans] = [((f"{'':{names}} {'value':>8}{was} {'∂L total':>8} {'‖·‖':>8}", "muted"),)]
     for row in numbers:
         recorded = "" if row.recorded is None else f" {number(row.recorded):>8}"
         none = "-" if notation.ascii else "–"
         derivative = none if row.derivative is None else number(row.derivative)
         text = f" {number(row.value):>8}{recorded} {derivative:>8} {number(row.norm):>8}"
-        lines.append(((f"{row.quantity:5}", row.quantity), (text, "number")))
+        name = row.quantity if len(row.quantity) <= names else row.quantity[: names - 1] + "…"
+        lines.append(((f"{name:{names}}", quantity_role(row.quantity)), (text, "number")))
+        if not row.is_bound:
+            lines[-1] = (lines[-1][0], (" not bound", "muted"))
     return lines
 
 

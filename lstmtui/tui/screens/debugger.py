@@ -126,7 +126,7 @@ class DebuggerScreen(Screen[None]):
         """Whether the screen does not show yet where the session is: time waits for it."""
         return self.is_busy or self.presenter.is_behind
 
-    @on(DiagnosisPanel.Appeared)
+    @on(Panel.Appeared)
     def show_session(self) -> None:
         """Draw what changed."""
         self.presenter.show()

@@ -13,8 +13,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.message import Message
 
-from lstmtui.tui.palette import BLANK, MARKS, MIXED, Kind, level_index, palette
-from lstmtui.tui.theme import Look
+from lstmtui.tui.palette import BLANK, MARKS, MIXED, UNBOUND, Kind, level_index, palette
+from lstmtui.tui.theme import Look, style_for
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.line_widget import LineWidget
 
@@ -49,6 +49,7 @@ class Heatmap(LineWidget):
         self._kind: Kind = "sequential"
         self._mask: NDArray[np.bool_] | None = None
         self._columns: ColumnMap | None = None
+        self._unbound: NDArray[np.bool_] | None = None
 
     def set_data(
         self,
@@ -58,14 +59,16 @@ class Heatmap(LineWidget):
         kind: Kind = "sequential",
         mask: NDArray[np.bool_] | None = None,
         columns: ColumnMap | None = None,
+        unbound: NDArray[np.bool_] | None = None,
     ) -> None:
         """Show `values` (columns, rows): a column per timestep of the page, a row per unit.
 
         `mask` (columns, rows) is true where there is no value. `columns` places the columns; left out,
-        they fill the width. At most `row_capacity` rows have a place: bin the units before.
+        they fill the width. `unbound` (columns,) is true where a dot says that there is none. At most
+        `row_capacity` rows have a place: bin the units before.
         """
         self._values, self._bounds, self._kind, self._mask = values, (low, high), kind, mask
-        self._columns = columns
+        self._columns, self._unbound = columns, unbound
         self.update()
 
     def line_of(self, row: int) -> int:
@@ -81,6 +84,8 @@ class Heatmap(LineWidget):
         levels = level_index(
             self._values, *self._bounds, self._kind, palette(self._kind, self.look).levels, self._mask
         )
+        if self._unbound is not None:
+            levels[self._unbound] = UNBOUND
         return heat_keys(levels[: columns.shown], height, columns.cell_width, self._kind, self.look)
 
     def draw_line(self, key: Hashable, width: int) -> list[Segment]:
@@ -144,6 +149,8 @@ def _cell(upper: int, lower: int, kind: Kind, look: Look) -> tuple[str, Style]:
         paper = chosen.marks[marks[0]]
         style = Style.from_color(_INK, paper) if paper else Style(reverse=True)
         return (MIXED if len(marks) > 1 else MARKS[marks[0]]), style
+    if UNBOUND in (upper, lower):
+        return ("." if look.ascii else "·"), style_for("muted", look)
     if upper == BLANK and lower == BLANK:
         return " ", Style.null()
     if chosen.glyphs:

@@ -38,7 +38,8 @@ class TextLines(LineWidget):
         classes: str | None = None,
     ) -> None:
         super().__init__(look, id=id, classes=classes)
-        self._wraps = wraps
+        self.wraps = wraps
+        """Whether lines are wrapped or cropped; for the lines that are set next."""
         self._lines: tuple[Spans, ...] = ()
         self._wrapped: list[tuple[int, Spans]] = []
         self._top = 0
@@ -48,13 +49,13 @@ class TextLines(LineWidget):
         before = len(self._lines)
         self._lines = tuple(tuple(line) for line in lines)
         self.update()
-        if self.is_attached and self.styles.is_auto_height and (self._wraps or len(self._lines) != before):
+        if self.is_attached and self.styles.is_auto_height and (self.wraps or len(self._lines) != before):
             self.refresh(layout=True)
 
     @property
     def row_count(self) -> int:
         """How many rows the lines take at the present width."""
-        return len(self._wrapped) if self._wraps else len(self._lines)
+        return len(self._wrapped) if self.wraps else len(self._lines)
 
     @property
     def top(self) -> int:
@@ -70,12 +71,12 @@ class TextLines(LineWidget):
 
     def scroll_to_line(self, line: int) -> None:
         """Scroll as little as shows all of a line; of one higher than the widget, its beginning."""
-        rows = [row for row in range(self.row_count) if self._line_of(row) == line] if self._wraps else [line]
+        rows = [row for row in range(self.row_count) if self._line_of(row) == line] if self.wraps else [line]
         if 0 <= line < len(self._lines) and rows:
             self.scroll_to_row(min(max(self._top, rows[-1] + 1 - self._extent.height), rows[0]))
 
     def line_keys(self, width: int, height: int) -> Sequence[Hashable]:
-        if self._wraps:
+        if self.wraps:
             self._wrapped = [
                 (number, row)
                 for number, line in enumerate(self._lines)
@@ -83,7 +84,7 @@ class TextLines(LineWidget):
             ]
         self._top = max(0, min(self._top, self.row_count - height))
         window = slice(self._top, self._top + height)
-        if self._wraps:
+        if self.wraps:
             return [row for _, row in self._wrapped[window]]
         return [crop(line, width, self.look) for line in self._lines[window]]
 
@@ -92,7 +93,7 @@ class TextLines(LineWidget):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """The height that shows every line, for `height: auto`."""
-        return sum(len(wrap(line, width, self.look)) if self._wraps else 1 for line in self._lines)
+        return sum(len(wrap(line, width, self.look)) if self.wraps else 1 for line in self._lines)
 
     def clicked(self, x: int, y: int) -> Message | None:
         row = self._top + y
@@ -100,4 +101,4 @@ class TextLines(LineWidget):
 
     def _line_of(self, row: int) -> int:
         """The line that a row belongs to."""
-        return self._wrapped[row][0] if self._wraps else row
+        return self._wrapped[row][0] if self.wraps else row

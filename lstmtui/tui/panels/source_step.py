@@ -1,0 +1,146 @@
+"""The code of the timestep at the cursor as rows of the Step panel: its lines, and what they have bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath, PureWindowsPath
+
+import numpy as np
+from rich.cells import cell_len
+
+from lstmtui.analysis.source_at import SourceAt, SourceBinding, SourceFunction
+from lstmtui.cells.notation import Notation
+from lstmtui.printable import printable
+from lstmtui.trace import Header
+from lstmtui.trace.source import Source, Variable
+from lstmtui.tui.panels.listing import Listing, Value
+from lstmtui.tui.source_code import code_lines
+from lstmtui.tui.theme import quantity_role
+from lstmtui.tui.widgets.spans import Spans
+from lstmtui.view.cursor import Cursor
+
+
+def listings(
+    code: SourceAt, source: Source, header: Header, cursor: Cursor, notation: Notation
+) -> list[Listing]:
+    """Inside a timestep the function that runs; at whole timesteps all of them, the run's own first."""
+    numbers = range(len(code.functions)) if cursor.stage is None else code.stack[-1:]
+    several = len(numbers) > 1
+    errors = _raised(source, header, cursor)
+    return [
+        _listing(code.functions[k], k, source, errors.get(k, {}), cursor, notation, several) for k in numbers
+    ]
+
+
+def _listing(
+    function: SourceFunction,
+    number: int,
+    source: Source,
+    errors: dict[int, str],
+    cursor: Cursor,
+    notation: Notation,
+    several: bool,
+) -> Listing:
+    kept = source.functions[number]
+    heading: Spans = ()
+    if several:
+        heading = ((f"{function.name}  ", "title"), (f"{_base(function.file)}:{kept.first_line}", "muted"))
+    if not kept.text:
+        heading = ((f"no source text: {function.name}, {_base(function.file)}", "muted"),)
+    is_inside = cursor.stage is not None
+    marked = next((line.number for line in function.lines if line.is_marked and is_inside), None)
+    return Listing(
+        code=code_lines(kept, _names(source, number)),
+        first_line=kept.first_line,
+        values={
+            line.number: [value_of(binding, cursor, notation) for binding in line.bindings]
+            for line in function.lines
+            if line.bindings
+        },
+        marked=marked if is_inside else next(iter(errors), None),
+        errors=errors,
+        heading=heading,
+    )
+
+
+def value_of(binding: SourceBinding, cursor: Cursor, notation: Notation) -> Value:
+    """A name, what it came from or which inner step it is of, and its value at the cursor."""
+    variable, now = binding.variable, binding.now
+    name = variable.name
+    if binding.carried_from:
+        name = f"{name} ← {', '.join(binding.carried_from)}"
+    if now.status == "later":
+        return Value(name, quantity_role(variable.name))
+    if now.status == "bound" and binding.inner_step >= 0:
+        name = f"{name} {binding.inner_step + 1}/{variable.inner_steps}"
+    text = "not bound" if now.status == "not bound" else number_of(variable, now.value, notation)
+    role = "muted" if now.value is None else "number" if np.isfinite(now.value) else "error"
+    if binding.is_current:
+        role = "selected" if role == "number" else role
+    return Value(name, quantity_role(variable.name), text, role)
+
+
+def number_of(variable: Variable, value: float | None, notation: Notation) -> str:
+    """A value as its type is written; of a name that has no such unit a dash."""
+    if value is None:
+        return "-" if notation.ascii else "–"
+    if variable.dtype == "bool":
+        return "true" if value else "false"
+    if variable.dtype.startswith(("int", "uint")) and np.isfinite(value):
+        return str(int(value)).replace("-", notation.minus)
+    return notation.number(value)
+
+
+def stage_text(source: Source, number: int) -> str:
+    """Which name the stage binds, in which of its inner steps, and how far into the timestep that is."""
+    stage = source.stages[number]
+    variable = source.variable(stage.variable)
+    inner = ""
+    if stage.inner_step >= 0 and variable is not None:
+        inner = f" {stage.inner_step + 1} of {variable.inner_steps}"
+    return f"{stage.variable}{inner}: {number + 1} of {len(source.stages)}"
+
+
+def stack_text(code: SourceAt, width: int) -> str:
+    """The functions that run, outermost first, and where: MyCell.forward:88 › norm:12.
+
+    In less room without their classes, then the innermost of them.
+    """
+    lines = (next((line.number for line in code.functions[k].lines if line.is_marked), 0) for k in code.stack)
+    places = list(zip((code.functions[k].name for k in code.stack), lines, strict=True))
+    short = [(name.rpartition(".")[2], line) for name, line in places]
+    forms = (places, short, *(short[at:] for at in range(1, len(short))))
+    texts = [" › ".join(name + (f":{line}" if line else "") for name, line in form) for form in forms]
+    texts[2:] = [f"… › {text}" for text in texts[2:]]
+    return next((text for text in texts if cell_len(text) <= width), texts[-1])
+
+
+def also_recorded(source: Source) -> Iterator[Spans]:
+    """A line for each constant, and for each name that cannot be shown over time."""
+    for constant in source.constants:
+        shape = "×".join(map(str, constant.shape)) or "a number"
+        yield ((printable(constant.name), "muted"), (f"  constant, {shape}, {constant.dtype}", "muted"))
+    for name in source.unrecorded:
+        yield ((f"{printable(name.name)}  not over time: {printable(name.why)}", "muted"),)
+
+
+def _names(source: Source, function: int) -> tuple[tuple[str, str], ...]:
+    """As the source writes it, and its role, for each name that a function binds."""
+    own = (variable for variable in source.variables if variable.function == function)
+    return tuple((variable.written, quantity_role(variable.name)) for variable in own)
+
+
+def _raised(source: Source, header: Header, cursor: Cursor) -> dict[int, dict[int, str]]:
+    """What was raised at the cursor, by function and line."""
+    raised = header.raised
+    if raised is None or (raised.layer, raised.t) != (cursor.layer, cursor.t):
+        return {}
+    for number, function in enumerate(source.functions):
+        lines = function.text.count("\n") + 1
+        if function.text and function.first_line <= raised.line < function.first_line + lines:
+            return {number: {raised.line: printable(raised.text)}}
+    return {0: {raised.line: printable(raised.text)}}
+
+
+def _base(file: str) -> str:
+    return PureWindowsPath(PurePosixPath(file).name).name
