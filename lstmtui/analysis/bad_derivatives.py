@@ -11,12 +11,12 @@ from lstmtui.analysis.bad_operands import largest_of, operands_of, overflow
 from lstmtui.analysis.bad_values import BadValue
 from lstmtui.arrays import Array
 from lstmtui.cells import Cell
-from lstmtui.cells.arithmetic import SLOPES
+from lstmtui.cells.arithmetic import back_through_layer_norm, dense, slope
 from lstmtui.cells.chain_rule import Way, slope_text, ways_to
 from lstmtui.cells.formula import Operands, definitions
 from lstmtui.cells.notation import UNICODE
 from lstmtui.cells.rendering import render, text
-from lstmtui.cells.terms import Term
+from lstmtui.cells.terms import Term, symbols_in, vector_of
 from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
 
@@ -53,6 +53,17 @@ class _Route:
         with np.errstate(all="ignore"):
             value, largest = float(column @ vector), float(np.abs(column) @ np.abs(vector))
         return _Route(((f"{matrix}ᵀ·{inside}", value),), None, largest)
+
+    def through_layer_norm(self, term: Term) -> _Route:
+        """Back through a layer normalization, whose result at one unit depends on all of them."""
+        inside = str(self) if len(self.factors) == 1 else f"({self})"
+        operand, unit = vector_of(term.parts[0]), max((leaf.unit for leaf in symbols_in(term)), default=0)
+        vector = None
+        if operand is not None and self.vector is not None:
+            with np.errstate(all="ignore"):
+                vector = back_through_layer_norm(np.broadcast_to(self.vector, operand.shape), operand)
+        value = float(vector[unit]) if vector is not None and unit < len(vector) else float("nan")
+        return _Route(((f"LN′ᵀ·{inside}", value),), vector, self.largest)
 
     def __str__(self) -> str:
         return "·".join(name for name, _ in self.factors)
@@ -111,32 +122,43 @@ def _routes_of_step(trace: Trace, bad: BadValue, t: int, symbol: str) -> Iterato
 
 def _back(way: Way, route: _Route, quantity: str, operands: Operands, cell: Cell) -> _Route:
     """The route from a quantity's derivative along a way through its equation."""
-    for kind, term in way:
+    for kind, term, position in way:
         if kind == "minus":
             route = route.times("(−1)", -1.0, -np.ones(1))
         elif kind == "factor":
             route = route.times(_written(term), term.value, term.vector)
+        elif kind == "over":
+            over = None if term.vector is None else 1 / np.asarray(term.vector, np.float64)
+            with np.errstate(all="ignore"):
+                route = route.times(f"1/{_written(term)}", float(np.divide(1.0, term.value)), over)
         elif kind == "matrix":
             route = route.through(term.text, _column(term.text, operands, cell))
+        elif kind == "layer_norm":
+            route = route.through_layer_norm(term)
         else:
-            route = route.times(*_slope(term, quantity))
+            route = route.times(*_slope(term, position, quantity))
     return route
 
 
-def _slope(term: Term, quantity: str) -> tuple[str, float, Array | None]:
-    """The derivative of a squashing function, written and computed from its own value."""
+def _slope(term: Term, position: int, quantity: str) -> tuple[str, float, Array | None]:
+    """The derivative of a function of one unit, written and computed."""
     is_whole = quantity + "_pre" in (part.text for part in term.parts)
     own = quantity if is_whole else _written(term)
-    value = np.array([term.value])
-    vector = value if term.vector is None else np.asarray(term.vector, np.float64)
-    slope = SLOPES[term.kind]
-    return slope_text(term.kind, own, f"{own}²", UNICODE), float(slope(value)[0]), slope(vector)
+    is_bound = any(part.kind == "number" for part in term.parts)
+    values = tuple(part.value for part in term.parts)
+    vectors = tuple(part.value if part.kind == "number" else part.vector for part in term.parts)
+    with np.errstate(all="ignore"):
+        value = float(slope(term.kind, term.value, values, position, is_bound))
+        is_known = term.vector is not None and all(vector is not None for vector in vectors)
+        vector = slope(term.kind, term.vector, vectors, position, is_bound) if is_known else np.array([value])
+    return slope_text(term, position, _written, own, UNICODE), value, vector
 
 
 def _column(matrix: str, operands: Operands, cell: Cell) -> Array:
     """The column of a matrix that acts on the unit, (rows of the gate,)."""
     block = cell.blocks[matrix][0]
-    return np.asarray(block.of(operands.parameters[block.parameter.name])[:, operands.unit], np.float64)
+    whole = dense(block.of(operands.parameters[block.parameter.name]))
+    return np.asarray(whole[:, operands.unit], np.float64)
 
 
 def _written(term: Term) -> str:

@@ -29,7 +29,12 @@ def equations_at(view: View, notation: Notation = UNICODE) -> tuple[Equation, ..
     place = (cursor.layer, cursor.direction, cursor.batch)
     operands = operands_at(view.trace, *place, cursor.unit, cursor.t)
     written = equations(view.cell, operands, notation)
-    return tuple(e for e in written if cursor.unit < view.layer.size(e.quantity))
+    return tuple(e for e in written if _has(view.layer.size(e.quantity), cursor.unit))
+
+
+def _has(size: int, unit: int) -> bool:
+    """Whether a quantity of so many units says something of a unit: one number does of all."""
+    return unit < size or size == 1
 
 
 def operands_at(trace: Trace, layer: int, direction: str, batch: int, unit: int, t: int) -> Operands:

@@ -108,4 +108,7 @@ def _routes_into(step: _Step, state: str) -> Iterator[Route]:
     for reading in readings_of(step.cell, state, step.notation, projected=step.is_projected):
         timestep = step.later if reading.is_later else step.earlier
         if timestep is not None:
-            yield Route(reading.name, *timestep.back(reading.quantity, reading.way))
+            formula, values = timestep.back(reading.quantity, reading.way)
+            # One number for all units is read by each of them.
+            of_all = step.trace.layers[step.place[0]].size(state) == 1
+            yield Route(reading.name, formula, values.sum(keepdims=True) if of_all else values)

@@ -57,7 +57,7 @@ def half_lives(view: View) -> Array | None:
     in an LSTM, z in a GRU): what a constant factor of that mean would do. inf where m ≥ 1, 0 where m = 0,
     NaN where m is negative or NaN. It reads the whole sequence, and does not depend on t.
     """
-    keeping = view.cell.keeping.get(view.cell.memory)
+    keeping = view.cell.memory_keeping
     if keeping is None:
         return None
     with np.errstate(all="ignore"):

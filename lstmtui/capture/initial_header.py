@@ -33,7 +33,8 @@ def initial_arrays(spec: ModelSpec, source: Input, model: nn.Module, hx: Any) ->
     places = [(index, d) for index in range(layout.num_layers) for d in layout.directions]
     for state, values in zip(layout.cell.states, states, strict=True):
         size = layout.state_size(state)
-        whole = torch.zeros(len(places), source.batch, size) if values is None else values
+        before = layout.cell.initial.get(state, 0.0)
+        whole = torch.full((len(places), source.batch, size), before) if values is None else values
         for place, part in zip(places, whole, strict=True):
             arrays[array_key("initial/" + state, *place)] = numpy_of(part)
     return arrays

@@ -192,16 +192,19 @@ def _renamed(layer: Layer) -> Layer:
 
 
 def _initial(spec: ModelSpec, device: torch.device, dtype: torch.dtype, batch: int) -> Any:
-    """The initial states as the module takes them; a state the file leaves out is zero."""
+    """The initial states as the module takes them; a state the file leaves out is the cell's own."""
     if not spec.initial:
         return None
     layout = spec.layout
     count = layout.num_layers * len(layout.directions)
     states = []
     for name in layout.cell.states:
-        state = torch.zeros(count, batch, layout.state_size(name), device=device, dtype=dtype)
+        shape = (count, batch, layout.state_size(name))
+        state = torch.full(shape, layout.cell.initial.get(name, 0.0), device=device, dtype=dtype)
         if name + "0" in spec.initial:
-            state = state + torch.as_tensor(spec.initial[name + "0"], device=device, dtype=dtype)
+            state = torch.zeros_like(state) + torch.as_tensor(
+                spec.initial[name + "0"], device=device, dtype=dtype
+            )
         states.append(state)
     return tuple(states) if len(states) > 1 else states[0]
 

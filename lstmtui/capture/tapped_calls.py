@@ -156,7 +156,6 @@ def _with_layers(hx: Tensor | tuple[Tensor, ...], dimensions: int) -> Tensor | t
 
 def _size(layout: Layout) -> int:
     """How many numbers one timestep of one sequence takes in the trace, derivatives included."""
-    names = layout.cell.quantities
-    units = sum(layout.output_size if n == "h" else layout.hidden_size for n in names)
+    units = sum(layout.size(name) for name in layout.cell.quantities)
     inputs = sum(layout.layer_input_size(layer) for layer in range(layout.num_layers))
     return 2 * len(layout.directions) * (layout.num_layers * units + inputs)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf
 from typing import Literal, TypeAlias
 
-from lstmtui.cells.keeping import Keeping, keeping_of, names_in, side_of
-from lstmtui.cells.parameters import Block, Parameter, blocks_by_symbol, stacked
-from lstmtui.cells.ranges import UNIT_INTERVAL, range_of
+from lstmtui.cells.keeping import Keeping, keeping_of, keeping_of_quotient, names_in, normalized, side_of
+from lstmtui.cells.parameters import Block, Parameter, Size, blocks_by_symbol, stacked
+from lstmtui.cells.quantity_sizes import Measure
+from lstmtui.cells.ranges import UNIT_INTERVAL, Range, range_of
 from lstmtui.cells.symbolic import Equations, Parameters, ParameterSymbols, Value, symbols_of
 from lstmtui.cells.terms import RANGES, Term, symbols_in
 
@@ -46,6 +48,18 @@ class Cell:
 
     own_parameters: tuple[Parameter, ...] = ()
     """Those that are not W, R, b, W_hr or a peephole."""
+
+    state_sizes: Mapping[str, Size] = field(default_factory=dict)
+    """The size of each state that has not as many units as h (the first) or the gates (any other)."""
+
+    initial: Mapping[str, float] = field(default_factory=dict)
+    """What each state is before the first timestep where nobody says, if not 0."""
+
+    sizes: Mapping[str, Size] = field(default_factory=dict)
+    """Sizes of the cell's own, by name, with the value of each where nobody says: {"heads": 1}."""
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.equations, self.rows, self.states))
 
     @property
     def summary(self) -> str:
@@ -93,7 +107,9 @@ class Cell:
     def parameters(self) -> tuple[Parameter, ...]:
         """Every parameter of a layer and direction, in PyTorch's order, the cell's own last."""
         read = self._symbolic[1].read
-        every = (*stacked(self.rows, read, projects=self.projects), *self.own_parameters)
+        own = {symbol for parameter in self.own_parameters for symbol in parameter.symbols}
+        common = stacked(self.rows, [name for name in read if name not in own], projects=self.projects)
+        every = (*common, *self.own_parameters)
         symbols = {symbol for parameter in every for symbol in parameter.symbols}
         unknown = [name for name in read if name not in symbols]
         if unknown:
@@ -106,6 +122,17 @@ class Cell:
     def blocks(self) -> dict[str, tuple[Block, ...]]:
         """What each parameter of the equations stands for: blocks of parameters, to be added up."""
         return blocks_by_symbol(self.parameters)
+
+    @cached_property
+    def quantity_sizes(self) -> dict[str, Size]:
+        """The size of each quantity, as its equation says."""
+        states = {state: self.size_of_state(state) for state in self.states}
+        return Measure(states, self.blocks).sizes(self.definitions())
+
+    def size_of_state(self, state: str) -> Size:
+        """The size of a state."""
+        usual = "output" if state == self.states[0] else "hidden"
+        return self.state_sizes.get(state, usual)
 
     @property
     def projects(self) -> bool:
@@ -145,6 +172,21 @@ class Cell:
         return {state: keeping for state, keeping in every if keeping is not None}
 
     @cached_property
+    def normalized(self) -> tuple[str, ...]:
+        """Two states that h shows as a quotient, both kept by one factor: c and n of an sLSTM, else none."""
+        return normalized(self.definitions()[self.states[0]], self.keeping) or ()
+
+    @cached_property
+    def memory_keeping(self) -> Keeping | None:
+        """How the memory is kept; that of the quotient where h shows it only divided by another state."""
+        keeping = self.keeping.get(self.memory)
+        if keeping is None or self.memory not in self.normalized[:1]:
+            return keeping
+        by = self.normalized[1]
+        divisor = Term("symbol", text=by, role=by, definition=self.definitions()[by])
+        return keeping_of_quotient(keeping, self.keeping[by], divisor)
+
+    @cached_property
     def memory(self) -> str:
         """The state that remembers: the first that is kept by a factor; where none is, the last."""
         return next(iter(self.keeping), self.states[-1])
@@ -152,7 +194,14 @@ class Cell:
     def range(self, quantity: str) -> tuple[float, float]:
         """What a quantity lies between, as its equation says: (0, 1) for a gate, ±inf without a bound."""
         defined = self.definitions()
-        return range_of(defined[quantity]) if quantity in defined else range_of(Term("symbol"))
+        return range_of(defined[quantity], self._constant_states) if quantity in defined else (-inf, inf)
+
+    @cached_property
+    def _constant_states(self) -> dict[str, Range]:
+        """The ranges of the states that are one number from the first timestep on."""
+        numbers = {s: self.definitions()[s] for s in self.states if self.definitions()[s].kind == "number"}
+        ends = {s: (self.initial.get(s, 0.0), term.value) for s, term in numbers.items()}
+        return {s: (min(pair), max(pair)) for s, pair in ends.items()}
 
     def in_unit_interval(self, quantity: str) -> bool:
         """Whether a quantity lies between 0 and 1, as a gate does."""
@@ -165,7 +214,7 @@ class Cell:
 
     def remembers_when(self, quantity: str) -> Literal["open", "closed", ""]:
         """On which side a gate keeps all of the memory; empty for one that does not keep it."""
-        factor = self.keeping[self.memory].factor if self.keeping else Term("number")
+        factor = Term("number") if self.memory_keeping is None else self.memory_keeping.factor
         side = side_of(factor, quantity) if self.in_unit_interval(quantity) else 0
         return "open" if side > 0 else "closed" if side < 0 else ""
 

@@ -6,16 +6,23 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
 from lstmtui.cells.notation import Notation
-from lstmtui.cells.terms import RANGES, Term
+from lstmtui.cells.terms import Term
 
 
 class Passage(NamedTuple):
     """One operation that a derivative passes on its way back."""
 
-    kind: Literal["factor", "minus", "slope", "matrix"]
+    kind: Literal["factor", "over", "minus", "slope", "matrix", "layer_norm"]
     term: Term
-    """The other factor of a product; for a slope what the squashing function gives; the matrix."""
+    """The other factor of a product; what is divided by; the matrix; for a slope and a layer normalization
+    what the function gives."""
+    position: int = 0
+    """For a slope: by which part of the term."""
 
+
+_SQUASHING, _OTHERS = ("sigmoid", "tanh", "relu"), ("exp", "log", "sqrt", "softplus", "logsigmoid", "abs")
+SLOPED = frozenset((*_SQUASHING, *_OTHERS, "max", "min", "clamp"))
+"""The functions of one unit, or of two values of it."""
 
 Way: TypeAlias = tuple[Passage, ...]
 """From the whole of an equation to a symbol in it: () where it is the symbol itself."""
@@ -39,19 +46,51 @@ def ways_to(term: Term, is_wanted: Callable[[Term], bool]) -> Iterator[Way]:
             yield from ((Passage("factor", a), *way) for way in ways_to(b, is_wanted))
         case "@", (matrix, operand):
             yield from ((Passage("matrix", matrix), *way) for way in ways_to(operand, is_wanted))
-        case kind, (inside,) if kind in RANGES:
-            yield from ((Passage("slope", term), *way) for way in ways_to(inside, is_wanted))
+        case "/", (a, b):
+            yield from ((Passage("over", b), *way) for way in ways_to(a, is_wanted))
+            back = (Passage("minus", b), Passage("factor", term), Passage("over", b))
+            yield from ((*back, *way) for way in ways_to(b, is_wanted))
+        case "neg", (inside,):
+            yield from ((Passage("minus", inside), *way) for way in ways_to(inside, is_wanted))
+        case "layer_norm", (inside,):
+            yield from ((Passage("layer_norm", term), *way) for way in ways_to(inside, is_wanted))
+        case kind, parts if kind in SLOPED:
+            for position, part in enumerate(parts):
+                yield from ((Passage("slope", term, position), *way) for way in ways_to(part, is_wanted))
 
 
-def slope_text(kind: str, own: str, squared: str, notation: Notation) -> str:
-    """The derivative of a squashing function as it is written.
+def slope_text(term: Term, position: int, write: Callable[[Term], str], own: str, notation: Notation) -> str:
+    """The derivative of a function as it is written.
 
     Args:
-        kind: the function.
+        term: what the function gives.
+        position: of the part that it is the derivative by.
+        write: how a term is written as a factor.
         own: what it gives, as that is written: f, tanh(c₁₁).
-        squared: the square of that.
         notation: Unicode or ASCII signs.
     """
-    if kind == "sigmoid":
-        return f"{own}{notation.times}(1 {notation.minus} {own})"
-    return f"(1 {notation.minus} {squared})" if kind == "tanh" else f"[{own} > 0]"
+    match term.kind:
+        case "sigmoid":
+            return f"{own}{notation.times}(1 {notation.minus} {own})"
+        case "tanh":
+            power = "^2" if notation.ascii else "²"
+            squared = own + power if notation.ascii or "(" not in own else own.replace("(", "²(", 1)
+            return f"(1 {notation.minus} {squared})"
+        case "relu":
+            return f"[{own} > 0]"
+        case "exp":
+            return own
+        case "log":
+            return f"1/{write(term.parts[0])}"
+        case "sqrt":
+            return f"1/(2{notation.times}{own})"
+        case "softplus":
+            return f"{notation.sigmoid}({write(term.parts[0])})"
+        case "logsigmoid":
+            return f"(1 {notation.minus} {notation.sigmoid}({write(term.parts[0])}))"
+        case "max" | "min":
+            sign = ">" if term.kind == "max" else "<"
+            return f"[{write(term.parts[position])} {sign} {write(term.parts[1 - position])}]"
+        case "abs":
+            return f"sign({write(term.parts[0])})"
+    return f"[{own} is not clamped]"

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lstmtui.arrays import Array
+from lstmtui.cells.arithmetic import dense
 from lstmtui.cells.cell import Cell
 from lstmtui.cells.keeping import keeping_of
 from lstmtui.cells.notation import UNICODE, Notation
@@ -94,7 +95,15 @@ def definitions(cell: Cell, operands: Operands, notation: Notation = UNICODE) ->
 
     def symbol(name: str, text: str, vector: Array | None, definition: Term | None = None) -> Term:
         value = definition.value if vector is None and definition is not None else _at(vector, operands.unit)
-        return Term("symbol", text=text, role=name, value=value, vector=vector, definition=definition)
+        return Term(
+            "symbol",
+            text=text,
+            role=name,
+            value=value,
+            vector=vector,
+            unit=operands.unit,
+            definition=definition,
+        )
 
     before = [symbol(s, notation.at(s, operands.previous), operands.states.get(s)) for s in cell.states]
 
@@ -108,6 +117,8 @@ def definitions(cell: Cell, operands: Operands, notation: Notation = UNICODE) ->
 
 
 def _at(vector: Array | None, unit: int) -> float:
+    if vector is not None and len(vector) == 1:
+        return float(vector[0])  # one number for every unit
     return float(vector[unit]) if vector is not None and unit < len(vector) else float("nan")
 
 
@@ -143,7 +154,8 @@ class TermParameters:
         parts = [(block, values[block.parameter.name]) for block in blocks if block.parameter.name in values]
         if blocks[0].parameter.is_matrix:
             row = (lambda: self._at_unit(*parts[0])) if parts else None
-            return Term("matrix", text=name, role="parameter", row=row)
+            whole = (lambda: dense(parts[0][0].of(parts[0][1]))) if parts else None
+            return Term("matrix", text=name, role="parameter", row=row, whole=whole, unit=self._operands.unit)
         value = float(sum(np.float64(self._at_unit(*part)) for part in parts))
         text = name.replace("bh", "b" + self._notation.prime) if name.startswith("bh") else name
         return Term("symbol", text=text, role="parameter", value=value if values else float("nan"))
@@ -151,4 +163,12 @@ class TermParameters:
     def _at_unit(self, block: Block, whole: Array) -> Any:
         """This unit's row of a block; the last one's for a unit that is not there."""
         rows = block.of(whole)
-        return rows[min(self._operands.unit, len(rows) - 1)]
+        if rows.ndim == 0:
+            return rows
+        if rows.ndim < 3:
+            return rows[min(self._operands.unit, len(rows) - 1)]
+        blocks, height, width = rows.shape
+        at, inside = divmod(min(self._operands.unit, blocks * height - 1), height)
+        row = np.zeros(blocks * width, rows.dtype)
+        row[at * width : (at + 1) * width] = rows[at, inside]
+        return row

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from lstmtui.cells.sameness import add_up_to_one, same
 from lstmtui.cells.terms import RANGES, Term, symbols_in
 
 _Sum: TypeAlias = tuple[tuple[bool, Term], ...]
 """Addends, each with whether it is subtracted; () is 0."""
+
+_RISING = ("exp", "log", "sqrt", "softplus", "logsigmoid", "clamp")
+"""Functions that rise with their first part."""
 
 _ONE = Term("number", text="1", value=1.0)
 
@@ -30,7 +35,7 @@ class Keeping:
     def is_average(self) -> bool:
         """Whether the two shares add up to 1: then the state stays within what is written to it."""
         shares = _factors(self.written) if self.written is not None else []
-        return any(_add_up_to_one(share, self.factor) for share in shares)
+        return any(add_up_to_one(share, self.factor) for share in shares)
 
 
 def keeping_of(term: Term, state: str) -> Keeping | None:
@@ -69,6 +74,12 @@ def _affine(term: Term, state: str) -> tuple[_Sum, _Sum]:
             if b_factor:
                 return _scaled(b_factor, a), _scaled(b_rest, a)
             return _scaled(a_factor, b), _scaled(a_rest, b)
+        case "/", (a, b):
+            factor, rest = _affine(a, state)
+            return (_over(factor, b), _over(rest, b)) if factor else opaque
+        case "neg", (a,):
+            factor, rest = _affine(a, state)
+            return (_turned(factor, True), _turned(rest, True)) if factor else opaque
     return opaque
 
 
@@ -80,41 +91,61 @@ def _scaled(addends: _Sum, factor: Term) -> _Sum:
     return tuple((minus, factor if term is _ONE else factor * term) for minus, term in addends)
 
 
+def _over(addends: _Sum, divisor: Term) -> _Sum:
+    return tuple((minus, term / divisor) for minus, term in addends)
+
+
 def _built(addends: _Sum) -> Term:
     """A sum as one term, what is added before what is subtracted."""
     added = [term for minus, term in addends if not minus]
-    whole = added[0] if added else Term("number", text="0", value=0.0)
+    taken = [term for minus, term in addends if minus]
+    whole = added[0] if added else -taken.pop(0)
     for term in added[1:]:
         whole = whole + term
-    for minus, term in addends:
-        whole = whole - term if minus else whole
+    for term in taken:
+        whole = whole - term
     return whole
 
 
+def normalized(term: Term, keeping: Mapping[str, Keeping]) -> tuple[str, str] | None:
+    """The states of the quotient that a term shows, both of them kept by the same factor: c / n of an sLSTM.
+
+    Args:
+        term: what defines h.
+        keeping: how each state is kept.
+    """
+    for part in term.parts:
+        if (pair := normalized(part, keeping)) is not None:
+            return pair
+    if term.kind != "/" or not all(part.kind == "symbol" and part.definition for part in term.parts):
+        return None
+    a, b = (keeping.get(part.role) for part in term.parts)
+    if a is None or b is None or b.written is None or not same(a.factor, b.factor):
+        return None
+    return term.parts[0].role, term.parts[1].role
+
+
+def keeping_of_quotient(a: Keeping, b: Keeping, divisor: Term) -> Keeping:
+    """How a quotient of two states that the same factor keeps is kept itself.
+
+    Of c = f·c₋₁ + i·z and n = f·n₋₁ + i, c / n is f·n₋₁/n · (c₋₁ / n₋₁) + i·z / n, and f·n₋₁/n is 1 − i / n.
+
+    Args:
+        a: of the dividend.
+        b: of the divisor.
+        divisor: its new value.
+    """
+    assert b.written is not None
+    written = None if a.written is None else a.written / divisor
+    return Keeping(1 - b.written / divisor, written, a.kept_first)
+
+
 def _addends(term: Term) -> list[Term]:
-    return [t for part in term.parts for t in _addends(part)] if term.kind in ("+", "-") else [term]
+    return [t for part in term.parts for t in _addends(part)] if term.kind in ("+", "-", "neg") else [term]
 
 
 def _factors(term: Term) -> list[Term]:
     return [t for part in term.parts for t in _factors(part)] if term.kind == "*" else [term]
-
-
-def _add_up_to_one(a: Term, b: Term) -> bool:
-    return _is_one_minus(a, b) or _is_one_minus(b, a)
-
-
-def _is_one_minus(whole: Term, part: Term) -> bool:
-    """Whether `whole` is written 1 − `part`."""
-    if whole.kind != "-" or whole.parts[0].kind != "number" or whole.parts[0].value != 1:
-        return False
-    return _same(whole.parts[1], part)
-
-
-def _same(a: Term, b: Term) -> bool:
-    """Whether two terms are written alike."""
-    if (a.kind, a.text, len(a.parts)) != (b.kind, b.text, len(b.parts)):
-        return False
-    return all(_same(x, y) for x, y in zip(a.parts, b.parts, strict=True))
 
 
 def is_computed(term: Term) -> bool:
@@ -132,10 +163,15 @@ def side_of(term: Term, quantity: str) -> int:
         return 1
     if term.kind == "symbol" and term.definition is not None and term.definition.kind not in RANGES:
         return side_of(term.definition, quantity)
-    if term.kind not in ("+", "-", "*"):
+    if term.kind in ("neg", *_RISING):
+        side = side_of(term.parts[0], quantity)
+        return -side if term.kind == "neg" else side
+    if term.kind == "/" and term.parts[0].role == quantity:
+        return 1  # also as a share of a sum that it is part of: f / (f + i)
+    if term.kind not in ("+", "-", "*", "/"):
         return 0
     a, b = (side_of(part, quantity) for part in term.parts)
-    b = -b if term.kind == "-" else b
+    b = -b if term.kind in ("-", "/") else b
     return a or b if not a or not b or a == b else 0
 
 

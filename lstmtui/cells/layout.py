@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from lstmtui.cells.cell import Cell
+from lstmtui.cells.parameters import size_of
 
 DIRECTIONS = ("forward", "backward")
 
@@ -26,6 +27,8 @@ class Layout:
     bidirectional: bool = False
     proj_size: int = 0
     bias: bool = True
+    sizes: tuple[tuple[str, int], ...] = ()
+    """The cell's own sizes by name, such as heads; of one that is left out the cell says the usual."""
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -39,7 +42,27 @@ class Layout:
 
     def state_size(self, state: str) -> int:
         """The size of a state: of the first, h, that of the output."""
-        return self.output_size if state == self.cell.states[0] else self.hidden_size
+        return size_of(self.cell.size_of_state(state), self.numbers(self.input_size))
+
+    def size(self, quantity: str) -> int:
+        """The number of units of a quantity, state or input of the first layer."""
+        if quantity == "x":
+            return self.input_size
+        return size_of(self.cell.quantity_sizes.get(quantity, "hidden"), self.numbers(self.input_size))
+
+    @property
+    def own_sizes(self) -> dict[str, int]:
+        """The cell's own sizes, all of them, by name."""
+        common = {"input": self.input_size, "hidden": self.hidden_size, "output": self.output_size}
+        chosen = dict(self.sizes)
+        return {
+            name: max(1, chosen.get(name, size_of(usual, common))) for name, usual in self.cell.sizes.items()
+        }
+
+    def numbers(self, input_size: int) -> dict[str, int]:
+        """Every size by name, of a layer whose x has so many features."""
+        common = {"input": input_size, "hidden": self.hidden_size, "output": self.output_size}
+        return {**common, **self.own_sizes}
 
     def layer_input_size(self, layer: int) -> int:
         """The size of the input of `layer`: both directions' h of the layer below."""
@@ -70,18 +93,35 @@ class Layout:
             for field in ("input_size", "hidden_size", "num_layers")
             if getattr(self, field) < 1
         ]
+        unknown_sizes = [name for name, _ in self.sizes if name not in self.cell.sizes]
         if self.proj_size and not self.cell.projects:
             problems.append(("proj_size", f"{self.cell.name} has no projection; only the LSTM family has"))
         if self.proj_size < 0 or self.proj_size >= max(self.hidden_size, 1):
             problems.append(("proj_size", f"must lie between 0 and hidden_size − 1, is {self.proj_size}"))
+        problems += [(name, f"is no size of {self.cell.name}") for name in unknown_sizes]
+        problems += [(n, f"must be 1 or more, is {size}") for n, size in self.sizes if size < 1]
+        if not problems:
+            problems += self._uneven()
         return problems
+
+    def _uneven(self) -> list[tuple[str, str]]:
+        """The sizes that are to be divided by others and leave a rest."""
+        numbers = self.numbers(self.input_size)
+        every = {size for parameter in self.cell.parameters for size in parameter.shape}
+        quotients = sorted(size for size in every if isinstance(size, str) and "/" in size)
+        pairs = [size.split("/") for size in quotients]
+        return [
+            (parts, f"must divide the {numbers[whole]} units, is {numbers[parts]}")
+            for whole, parts in pairs
+            if numbers[whole] % numbers[parts]
+        ]
 
 
 @lru_cache(maxsize=256)  # asked at every call of a cell in somebody's loop
 def _shapes(layout: Layout, input_size: int) -> Mapping[str, tuple[int, ...]]:
-    sizes = {"input": input_size, "hidden": layout.hidden_size, "output": layout.output_size}
+    numbers = layout.numbers(input_size)
     return {
-        parameter.name: parameter.sizes(sizes)
+        parameter.name: parameter.sizes(numbers)
         for parameter in layout.cell.parameters
         if not parameter.needs or getattr(layout, parameter.needs)
     }

@@ -15,7 +15,7 @@ from lstmtui.cells.arithmetic import OPERATIONS
 from lstmtui.cells.notation import Notation
 from lstmtui.cells.terms import Term
 
-LEAVES = ("symbol", "@")
+LEAVES = ("symbol", "@", "layer_norm")
 """The kinds of terms that are written as one number."""
 FEWEST, MOST = 3, 12
 _LAST_PLACES = 2

@@ -6,8 +6,22 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-Size: TypeAlias = Literal["input", "hidden", "output"] | int
-"""The features of x, the units, the units of h (`proj_size` where h is projected), or a fixed number."""
+Size: TypeAlias = str | int
+"""input: the features of x; hidden: the units; output: those of h (`proj_size` where h is projected); a size
+of the cell's own, such as heads; a quotient of two of them, hidden/heads; or a fixed number."""
+
+
+def size_of(size: Size, numbers: Mapping[str, int]) -> int:
+    """A size as a number.
+
+    Args:
+        size: which.
+        numbers: the sizes by name.
+    """
+    if isinstance(size, int):
+        return size
+    whole, _, parts = size.partition("/")
+    return numbers[whole] // numbers[parts] if parts else numbers[whole]
 
 
 @dataclass(frozen=True)
@@ -21,10 +35,13 @@ class Parameter:
     """What the equations call its blocks, from the first row to the last: W_i, W_f, W_g, W_o."""
 
     shape: tuple[Size, ...]
-    """Of one block."""
+    """Of one block; () is one number, and three axes are those of the blocks of a block-diagonal matrix."""
 
     needs: Literal["", "bias", "proj_size"] = ""
     """The option without which a layer does not have it."""
+
+    drawn_from: tuple[float, float] | None = None
+    """The interval it is drawn from before training; None: ±1/√hidden, as PyTorch's are."""
 
     @property
     def is_matrix(self) -> bool:
@@ -33,8 +50,10 @@ class Parameter:
 
     def sizes(self, numbers: Mapping[str, int]) -> tuple[int, ...]:
         """The shape of all blocks together, from the sizes by name."""
-        first, *rest = (size if isinstance(size, int) else numbers[size] for size in self.shape)
-        return (len(self.symbols) * first, *rest)
+        shape = [size_of(size, numbers) for size in self.shape]
+        if not shape:
+            return () if len(self.symbols) == 1 else (len(self.symbols),)
+        return (len(self.symbols) * shape[0], *shape[1:])
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,8 @@ class Block:
 
     def of(self, whole: Any) -> Any:
         """The block of an array or tensor with this parameter's values; a view."""
+        if whole.ndim == 0:
+            return whole
         size = len(whole) // self.count
         return whole[self.position * size : (self.position + 1) * size]
 

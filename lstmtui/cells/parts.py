@@ -22,7 +22,7 @@ def part_of(quantity: str, cell: Cell) -> Part:
         return ""
     if name in cell.states:
         return "output" if name == cell.states[0] else "memory"
-    keeping = cell.keeping.get(cell.memory)
+    keeping = cell.memory_keeping
     if keeping is not None and name in names_in(keeping.written):
         return "write" if cell.in_unit_interval(name) else "candidate"
     if name == cell.output_gate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from lstmtui.cells.terms import Term
+from lstmtui.cells.terms import Term, as_term
 
 Value: TypeAlias = Any
 """A tensor of shape (batch, units), or a term: whatever the equations are run on."""
@@ -60,9 +60,9 @@ def definitions_in(
     running = equations(parameters, x, *states)
     name, term = next(running)
     while True:
-        yield name, term
+        yield name, as_term(term)
         try:
-            name, term = running.send(symbol(name, term))
+            name, term = running.send(symbol(name, as_term(term)))
         except StopIteration:
             return
 

@@ -74,7 +74,11 @@ class Call:
         count = self.layout.num_layers * len(self.layout.directions)
         shapes = [(count, batch, self.layout.state_size(name)) for name in names]
         if hx is None:
-            return tuple(self.x.new_zeros(shape) for shape in shapes)
+            before = self.layout.cell.initial
+            return tuple(
+                self.x.new_full(shape, before.get(name, 0.0))
+                for name, shape in zip(names, shapes, strict=True)
+            )
         states = (hx,) if isinstance(hx, Tensor) else tuple(hx)
         if len(states) != len(names):
             raise ValueError(f"hx: expected {' and '.join(names)}, found {len(states)} tensors")

@@ -19,6 +19,7 @@ _COMPUTED = re.compile(
     r"|(?P<old>(?:weight|bias)_[ih]h(?:_l\d{1,4})?(?:_reverse)?)_(?:g|v|orig|raw|mask))",
     re.DOTALL,
 )
+_MATRIX = re.compile(r"weight_(?:ih|hh|hr)(?:_l|$)")
 _DEEPEST = 32
 """How many modules within modules are gone up."""
 _DEFAULTS = {1: "rnn_tanh", 3: "gru", 4: "lstm"}
@@ -56,8 +57,10 @@ def find_layers(
         if path in computed:
             layers.append(FoundLayer(path, None, _reparametrized(computed[path])))
         elif any(name.startswith("weight_hh") for name in own) or (not computed and _is_without_r(own)):
-            layout, wrong, cells = _sizes(tuple((name, shapes[full]) for name, full in own.items()))
-            layers.append(FoundLayer(path, layout, wrong, own, cells, tuple(beside.get(path, ()))))
+            layouts, wrong = _sizes(tuple((name, shapes[full]) for name, full in own.items()))
+            cells = tuple(layout.cell.name for layout in layouts)
+            left = tuple(beside.get(path, ()))
+            layers.append(FoundLayer(path, layouts[0] if layouts else None, wrong, own, cells, layouts, left))
     return tuple(layers)
 
 
@@ -83,8 +86,8 @@ def _beside(
 
 
 @lru_cache(maxsize=1024)
-def _sizes(parameters: tuple[tuple[str, tuple[int, ...]], ...]) -> tuple[Layout | None, str, tuple[str, ...]]:
-    """The layout of one module, or what is wrong with it, and the cells that have such parameters.
+def _sizes(parameters: tuple[tuple[str, tuple[int, ...]], ...]) -> tuple[tuple[Layout, ...], str]:
+    """The layout of one module for each cell that it may be, the usual one first; or what is wrong with it.
 
     Args:
         parameters: the names of a layout, and shapes.
@@ -94,54 +97,67 @@ def _sizes(parameters: tuple[tuple[str, tuple[int, ...]], ...]) -> tuple[Layout 
     is_recurrent = "weight_hh" in names or not _is_without_r(shapes)
     if "weight_ih_l0" not in shapes or (is_recurrent and "weight_hh_l0" not in shapes):
         absent = "weight_ih_l0" if "weight_hh_l0" in shapes else "weight_hh_l0"
-        return None, f"{absent} is missing", ()
-    matrices = [shape for name, shape in shapes.items() if name.startswith(("weight_ih", "weight_h"))]
+        return (), f"{absent} is missing"
+    matrices = [shape for name, shape in shapes.items() if _MATRIX.match(name)]
     if any(len(shape) != 2 or 0 in shape for shape in matrices):
-        return None, "its weights are not matrices", ()
+        return (), "its weights are not matrices"
     highest = max(int(number) for name in shapes for number in re.findall(r"_l(\d+)", name))
     if highest >= MOST_LAYERS:
-        return None, f"it has a layer {highest}, at most {MOST_LAYERS} layers are read", ()
+        return (), f"it has a layer {highest}, at most {MOST_LAYERS} layers are read"
     matrix = "weight_hh" if is_recurrent else "weight_ih"
     rows, columns = shapes[matrix + "_l0"]
+    every = [layout for cell in CELLS.values() if (layout := _layout(cell, shapes, highest + 1)) is not None]
+    likely = [layout for layout in every if _could_be(layout.cell, matrix, names)]
+    if not likely:
+        return (), f"{matrix}_l0 {_said((rows, columns))} is that of no cell"
+    usual = _DEFAULTS.get(rows // likely[0].hidden_size) if is_recurrent else None
+    likely.sort(key=lambda layout: layout.cell.name != usual)
+    fitting = tuple(layout for layout in likely if not _misfit(layout, shapes))
+    return (fitting, "") if fitting else ((), _misfit(likely[0], shapes))
+
+
+def _layout(cell: Cell, shapes: Shapes, layers: int) -> Layout | None:
+    """The sizes that a module has as one cell; None where its parameters are of no such sizes."""
+    numbers: dict[str, int] = {}
+    for parameter in cell.parameters:
+        shape, count = shapes.get(parameter.name + "_l0"), len(parameter.symbols)
+        if shape is None or len(shape) != max(len(parameter.shape), count > 1):
+            continue
+        for axis, size in enumerate(parameter.shape):
+            number, rest = divmod(shape[axis], count if axis == 0 else 1)
+            if rest:
+                return None
+            if isinstance(size, str) and "/" not in size and numbers.setdefault(size, number) != number:
+                return None
     projected = "weight_hr_l0" in shapes
-    hidden = shapes["weight_hr_l0"][1] if projected else columns if is_recurrent else None
-    cells = _cells(matrix, rows, hidden, names)
-    if not cells:
-        return None, f"{matrix}_l0 {_said((rows, columns))} is that of no cell", ()
-    hidden = rows // _blocks(CELLS[cells[0]], matrix)
-    layout = Layout(
-        CELLS[cells[0]],
-        shapes["weight_ih_l0"][1],
+    hidden = numbers.get("hidden") or numbers.get("output")
+    if not hidden or "input" not in numbers or (projected and not cell.projects):
+        return None
+    if not projected and numbers.get("output", hidden) != hidden:
+        return None
+    return Layout(
+        cell,
+        numbers["input"],
         hidden,
-        highest + 1,
+        layers,
         any(name.endswith("_reverse") for name in shapes),
-        columns if projected else 0,
-        any(name.startswith("bias") for name in shapes),
+        numbers.get("output", 0) if projected else 0,
+        any(p.name + "_l0" in shapes for p in cell.parameters if p.needs == "bias"),
+        tuple((name, numbers[name]) for name in cell.sizes if name in numbers),
     )
-    wrong = _misfit(layout, shapes)
-    return None if wrong else layout, wrong, cells
 
 
-def _cells(matrix: str, rows: int, hidden: int | None, names: frozenset[str]) -> tuple[str, ...]:
-    """The cells whose `matrix` has so many rows, the usual one first.
+def _could_be(cell: Cell, matrix: str, names: frozenset[str]) -> bool:
+    """Whether a module may be of a cell, by the names of its parameters.
 
     Args:
+        cell: which.
         matrix: weight_hh, or weight_ih for cells without that.
-        rows: of the matrix.
-        hidden: the units; None where the matrix does not tell.
         names: of the module's parameters, by base name.
     """
-
-    def fits(cell: Cell) -> bool:
-        blocks, own = _blocks(cell, matrix), {p.name for p in cell.parameters} - _STOCK
-        has_r = _blocks(cell, "weight_hh") > 0
-        sizes_fit = blocks > 0 and (rows == blocks * hidden if hidden else rows % blocks == 0)
-        told_apart = bool(own & names) if own else not names - _STOCK
-        return has_r == (matrix == "weight_hh") and sizes_fit and told_apart
-
-    fitting = [cell.name for cell in CELLS.values() if fits(cell)]
-    usual = _DEFAULTS.get(rows // hidden) if hidden else None
-    return tuple(sorted(fitting, key=lambda name: name != usual))
+    own = {p.name for p in cell.parameters} - _STOCK
+    told_apart = bool(own & names) if own else not names - _STOCK
+    return (_blocks(cell, "weight_hh") > 0) == (matrix == "weight_hh") and told_apart
 
 
 def _blocks(cell: Cell, name: str) -> int:
@@ -151,8 +167,8 @@ def _blocks(cell: Cell, name: str) -> int:
 
 def _is_without_r(names: Iterable[str]) -> bool:
     """Whether a module with these parameters may be a cell that has no weight_hh."""
-    cells = [cell for cell in CELLS.values() if not _blocks(cell, "weight_hh")]
-    return any(_bases(names) <= {p.name for p in cell.parameters} for cell in cells)
+    cells, bases = [cell for cell in CELLS.values() if not _blocks(cell, "weight_hh")], _bases(names)
+    return "weight_ih" in bases and any(bases <= {p.name for p in cell.parameters} for cell in cells)
 
 
 def _bases(names: Iterable[str]) -> frozenset[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
 
 _MOST_NAMED, _LONGEST = 4, 60
@@ -25,23 +24,14 @@ class FoundLayer:
     """The checkpoint's names by those of the layout: {"weight_ih_l0": "encoder.rnn.weight_ih_l0", …}."""
     cells: tuple[str, ...] = ()
     """The cells whose parameters have these shapes; the layout's is the first."""
+    layouts: tuple[Layout, ...] = ()
+    """The sizes as each of `cells`."""
     beside: tuple[str, ...] = ()
     """Tensors under the same path that no cell of ours has."""
 
     def as_cell(self, name: str) -> FoundLayer:
         """The same parameters taken as another of `cells`."""
-        assert self.layout is not None
-        sizes = self.layout
-        layout = Layout(
-            CELLS[name],
-            sizes.input_size,
-            sizes.hidden_size,
-            sizes.num_layers,
-            sizes.bidirectional,
-            sizes.proj_size,
-            sizes.bias,
-        )
-        return replace(self, layout=layout)
+        return replace(self, layout=self.layouts[self.cells.index(name)])
 
     def checked(self, used: Collection[str] = ()) -> FoundLayer:
         """The layer; without a layout, and `wrong`, where tensors lie beside its own that nothing uses.

@@ -32,6 +32,7 @@ class ScenarioModel(nn.Module):
         super().__init__()
         self.vocabulary = vocabulary
         self.embedding = nn.Embedding(vocabulary, embedding) if embedding else None
+        own: dict[str, Any] = dict(layout.sizes)
         self.recurrent = Recurrent(
             layout.cell.name,
             layout.input_size,
@@ -40,6 +41,7 @@ class ScenarioModel(nn.Module):
             layout.bidirectional,
             layout.proj_size,
             layout.bias,
+            **own,
         )
         self.head = nn.Linear(layout.output_size * len(layout.directions), head) if head else None
 
@@ -50,8 +52,8 @@ class ScenarioModel(nn.Module):
         if self.embedding is not None:
             x = self.embedding(x)
         elif not x.is_floating_point():
-            weight = self.recurrent.weight_ih_l0
-            x = functional.one_hot(x, self.vocabulary).to(weight.dtype)  # type: ignore[arg-type]
+            dtype = next(self.recurrent.parameters()).dtype
+            x = functional.one_hot(x, self.vocabulary).to(dtype)
         output, state = self.recurrent(x, hx, lengths)
         return (output if self.head is None else self.head(output)), state
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -31,6 +32,7 @@ class Recurrent(nn.Module):
         dropout: the share of h dropped between layers while training.
         device: where the parameters live.
         dtype: the parameters' dtype.
+        sizes: the cell's own sizes by name, such as heads of an sLSTM.
 
     Parameters have PyTorch's names and shapes (`weight_ih_l0`, `weight_hh_l0_reverse` …), so the
     `state_dict` of a stock module of the same sizes loads as it is; peepholes are `weight_ci_l0`,
@@ -53,13 +55,17 @@ class Recurrent(nn.Module):
         dropout: float = 0.0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        **sizes: int,
     ) -> None:
         super().__init__()
         if cell not in CELLS:
             raise ValueError(f"cell {cell!r}: must be one of {', '.join(CELLS)}")
         if not 0 <= dropout <= 1:
             raise ValueError(f"dropout must lie between 0 and 1, is {dropout}")
-        self.layout = Layout(CELLS[cell], input_size, hidden_size, num_layers, bidirectional, proj_size, bias)
+        own = tuple(sizes.items())
+        self.layout = Layout(
+            CELLS[cell], input_size, hidden_size, num_layers, bidirectional, proj_size, bias, own
+        )
         problems = self.layout.problems()
         if problems:
             raise ValueError("; ".join(f"{field} {wrong}" for field, wrong in problems))
@@ -75,11 +81,15 @@ class Recurrent(nn.Module):
         return self.layout.cell.name
 
     def reset_parameters(self) -> None:
-        """Draw every parameter from U(−1/√hidden, 1/√hidden), as PyTorch does."""
+        """Draw every parameter from U(−1/√hidden, 1/√hidden), as PyTorch does, or as its cell says."""
         bound = 1 / math.sqrt(self.layout.hidden_size)
+        intervals = {p.name: p.drawn_from for p in self.layout.cell.parameters}
         with torch.no_grad():
-            for parameter in self.parameters():
-                parameter.uniform_(-bound, bound)
+            for layer in range(self.layout.num_layers):
+                for direction in self.layout.directions:
+                    for base, name in self.layout.names(layer, direction).items():
+                        low, high = intervals[base] or (-bound, bound)
+                        self.get_parameter(name).uniform_(low, high)
 
     def forward(
         self,
@@ -126,6 +136,7 @@ class Recurrent(nn.Module):
             "batch_first": self.batch_first,
             "dropout": self.dropout,
         }
-        defaults = {"num_layers": 1, "bias": True}
+        options |= sizes.own_sizes
+        defaults = {"num_layers": 1, "bias": True} | replace(sizes, sizes=()).own_sizes
         changed = [f"{k}={v}" for k, v in options.items() if v != defaults.get(k, 0)]
         return ", ".join([text, *changed])

@@ -90,6 +90,8 @@ class TensorParameters:
             return products[block.position]
         if name == "weight_hh":
             return self._product(slice(block.position * size, (block.position + 1) * size), matrix, operand)
+        if matrix.dim() == 3:
+            return _block_diagonal(operand, matrix)
         return functional.linear(operand, matrix)
 
     def _product(self, rows: slice, block: Tensor, operand: Tensor) -> Tensor:
@@ -101,6 +103,12 @@ class TensorParameters:
         return result
 
 
+def _block_diagonal(operand: Tensor, blocks: Tensor) -> Tensor:
+    """The product of a block-diagonal matrix with (batch, units): (blocks, rows, columns)."""
+    parts = operand.reshape(len(operand), len(blocks), blocks.shape[-1])
+    return torch.einsum("nrc,bnc->bnr", blocks, parts).flatten(-2)
+
+
 class _Matrix:
     """A block of a parameter, such as one gate's rows of R."""
 
@@ -109,6 +117,14 @@ class _Matrix:
 
     def __matmul__(self, operand: Tensor) -> Tensor:
         return self._owner._multiplied(self._block, self._matrix, operand)
+
+
+def _constant(value: float, name: str, cell: Cell, x: Tensor) -> Tensor:
+    """A quantity that an equation gives as a number: (batch, 1), with a derivative like any other."""
+    size = cell.quantity_sizes[name]
+    if size != 1:
+        raise ValueError(f"{cell.name}: {name} is a number, and its size {size}: it must be 1")
+    return x.new_full((len(x), 1), value, requires_grad=torch.is_grad_enabled())
 
 
 def unroll(
@@ -141,17 +157,22 @@ def unroll(
     p = TensorParameters(cell, parameters, products)
     seen: dict[str, list[Tensor]] = {name: [] for name in cell.quantities}
     outputs = []
+    first_values = [cell.initial.get(state, 0.0) for state in cell.states]
     weight = parameters.get("weight_ih")
     from_x = [None] * len(x) if weight is None else functional.linear(x, weight).unbind(0)
     inputs = x.unbind(0)
     for t in range(first, len(x)):
-        # A sequence that is over computes on zeros: an overflow in its last state must not become 0·inf.
-        before = states if valid is None else tuple(torch.where(valid[t], s, 0.0) for s in states)
+        before = states
+        if valid is not None:
+            # A sequence that is over begins anew: an overflow in its last state must not become 0·inf.
+            before = tuple(torch.where(valid[t], s, n) for s, n in zip(states, first_values, strict=True))
         p.begin(before[0], inputs[t], from_x[t])
         running = cell.equations(p, inputs[t], *before)
         values = {}
         name, value = next(running)
         while True:
+            if not isinstance(value, Tensor):
+                value = _constant(value, name, cell, inputs[t])
             if observe is not None:
                 value = observe(t, name, value)
             values[name] = value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ def read_initial(
     (size,).
 
     Args:
-        raw: a .safetensors file's name, or a table of nested lists; the states are h0 and c0.
+        raw: a .safetensors file's name, or a table of nested lists; the states are h0, c0 …
         layout: the model's sizes; None where they are not known.
         batch: the number of sequences; None where it is not known.
         folder: what a file's name is relative to.
@@ -39,10 +39,13 @@ def read_initial(
     """
     if raw is None:
         return {}
-    arrays = _from_file(raw, folder, place, report) if isinstance(raw, str) else _inline(raw, place, report)
+    states = {} if layout is None else {state + "0": state for state in layout.cell.states}
+    if isinstance(raw, str):
+        arrays = _from_file(raw, states or ("h0", "c0"), folder, place, report)
+    else:
+        arrays = _inline(raw, place, report)
     if layout is None or batch is None:
         return {}
-    states = {state + "0": state for state in layout.cell.states}
     initial = {}
     for name, array in arrays.items():
         inside = (*place, name) if isinstance(raw, Mapping) else place
@@ -57,15 +60,17 @@ def read_initial(
     return initial
 
 
-def _from_file(file: str, folder: Path, place: Location, report: Report) -> dict[str, Array]:
+def _from_file(
+    file: str, states: Collection[str], folder: Path, place: Location, report: Report
+) -> dict[str, Array]:
     try:
         file_kind(file, (".safetensors",))
         stored = TensorFile(folder / file)
         for name, tensor in stored.tensors.items():
             if tensor.dtype not in FLOATS:
                 raise DataError(f"{shown(name)} is of dtype {tensor.dtype}", f"allowed: {', '.join(FLOATS)}")
-        return {name: stored.read(name) for name in stored.tensors if name in ("h0", "c0")} | {
-            name: np.zeros(0) for name in list(stored.tensors)[:10] if name not in ("h0", "c0")
+        return {name: stored.read(name) for name in stored.tensors if name in states} | {
+            name: np.zeros(0) for name in list(stored.tensors)[:10] if name not in states
         }
     except DataError as error:
         report.add_error(place, error)

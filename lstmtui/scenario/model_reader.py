@@ -15,7 +15,7 @@ from lstmtui.scenario.scenario import Input
 
 COMMON = ("name", "cell", "hidden_size", "num_layers", "bidirectional", "proj_size", "bias", "initial")
 KEYS: dict[str, tuple[str, ...]] = {
-    "": (*COMMON, "head", "embedding", "weights", "seed", "parameters"),
+    "": (*COMMON, "sizes", "head", "embedding", "weights", "seed", "parameters"),
     "checkpoint": (*COMMON, "checkpoint", "module", "head", "embedding"),
     "onnx": (*COMMON, "onnx", "module"),
     "factory": ("name", "factory", "arguments", "weights", "checkpoint", "batch_first"),

@@ -86,10 +86,13 @@ class OwnReader(ModelReader):
             bool(table.bidirectional),
             table.proj_size or 0,
             table.bias is not False,
+            tuple((table.sizes or {}).items()),
         )
         problems = layout.problems()
+        own = table.sizes or {}
         for field, sentence in problems:
-            report.add((*self.place, field), sentence)
+            inside = ("sizes", field) if field in own else (field,)
+            report.add((*self.place, *inside), sentence)
         return layout if size is not None and not problems else None
 
     def _input_size(self) -> int | None:

@@ -84,6 +84,7 @@ class ModelTable(Table):
     bidirectional: bool | None = None
     proj_size: int | None = Field(default=None, ge=0, le=MAX_HIDDEN)
     bias: bool | None = None
+    sizes: dict[str, int] | None = None
     weights: str | None = None
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
     parameters: dict[str, Any] | None = None

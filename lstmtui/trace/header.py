@@ -44,6 +44,8 @@ class Layer:
     """How many calls of its module the timesteps come from: more than one in a loop of the model's own."""
     absent: str = field(default="", compare=False)
     """Why its derivatives are not there, in a sentence; empty where they are, or the header says why."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Sizes of the cell's own by name, such as heads."""
     source: Source | None = None
     """The code whose variables are its quantities; None for a cell whose equations are ours."""
 
@@ -77,6 +79,7 @@ class Layer:
             proj_size=layout.proj_size,
             bidirectional=layout.bidirectional,
             bias=layout.bias,
+            sizes=layout.own_sizes,
             path=path,
             index=index,
             parameters=names,
@@ -94,6 +97,7 @@ class Layer:
             bidirectional=self.bidirectional,
             proj_size=self.proj_size,
             bias=self.bias,
+            sizes=tuple(self.sizes.items()),
         )
 
     @property
@@ -112,10 +116,8 @@ class Layer:
         if self.source is not None:
             variable = self._variable(quantity)
             return 0 if variable is None else variable.size
-        name = quantity.removeprefix("d")
-        if name == "x":
-            return self.input_size
-        return self.layout.output_size if name == "h" else self.hidden_size
+        cell = self.layout.cell
+        return self.layout.size(quantity if quantity in cell.quantities else quantity.removeprefix("d"))
 
     def shape(self, quantity: str) -> tuple[int, ...]:
         """The axes of a variable of recorded code, or of its derivative; () for everything that has one."""

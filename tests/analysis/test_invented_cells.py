@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("invented_cells")
 
 def with_open(share: float, steps: int = 40, **options: Any) -> Session:
     """A minGRU whose z is `share` throughout."""
-    module = random_recurrent("mingru", hidden_size=3, **options)
+    module = random_recurrent("mingru_tanh", hidden_size=3, **options)
     with torch.no_grad():
         module.weight_ih_l0[:3] = 0.0
         module.bias_ih_l0[:3] = float(np.log(share / (1 - share)))
@@ -114,7 +114,7 @@ def test_a_closed_gate_remembers_where_one_minus_it_is_what_keeps() -> None:
 
 
 def test_a_unit_that_is_not_written_to_is_found_by_what_the_equation_writes() -> None:
-    module = random_recurrent("mingru", hidden_size=3)
+    module = random_recurrent("mingru_tanh", hidden_size=3)
     with torch.no_grad():
         module.weight_ih_l0[4] = module.bias_ih_l0[4] = 0.0  # n of unit 1
     verdict = next(verdicts(Session(record(module, noise(40, 1, 3, seed=9))), "unwritten"))

@@ -40,7 +40,7 @@ def odd(p: Parameters, x: Value, h: Value, c: Value, m: Value) -> Equations:
     yield "h", q * tanh(c)
 
 
-MINGRU = Cell("mingru", mingru, rows=("z", "n"), states=("h",))
+MINGRU = Cell("mingru_tanh", mingru, rows=("z", "n"), states=("h",))
 ODD = Cell(
     "odd",
     odd,

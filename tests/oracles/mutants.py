@@ -32,38 +32,38 @@ def dropped_parameters() -> Iterator[tuple[str, Cell]]:
     for cell in map(CELLS.__getitem__, CELL_NAMES):
         for row in cell.rows:
             end = "_" + row if row else ""
-            yield f"{cell.name}: bias_ih{end} dropped", _without(cell, f"b{end}", _ih_dropped(cell, row, end))
+            yield f"{cell.name}: bias_ih{end} dropped", without(cell, f"b{end}", _ih_dropped(cell, row, end))
             if row in cell.separate_biases:
-                yield f"{cell.name}: bias_hh{end} dropped", _without(cell, f"bh{end}", lambda p: 0.0)
+                yield f"{cell.name}: bias_hh{end} dropped", without(cell, f"bh{end}", lambda p: 0.0)
             else:
-                yield f"{cell.name}: bias_hh{end} dropped", _without(cell, f"b{end}", _part(f"b{end}", 0))
+                yield f"{cell.name}: bias_hh{end} dropped", without(cell, f"b{end}", _part(f"b{end}", 0))
         for gate in cell.peepholes:
-            yield f"{cell.name}: peephole {gate} dropped", _without(cell, f"w_c{gate}", lambda p: 0.0)
+            yield f"{cell.name}: peephole {gate} dropped", without(cell, f"w_c{gate}", lambda p: 0.0)
 
 
 def wrong_equations() -> Iterator[tuple[str, Cell]]:
     """The mistakes people make when they write these cells."""
     gru, before = CELLS["gru"], CELLS["gru_reset_before"]
-    yield "gru: reset before the product", _computing(gru, before.equations)
-    yield "gru_reset_before: reset after the product", _computing(before, gru.equations)
+    yield "gru: reset before the product", computing(gru, before.equations)
+    yield "gru_reset_before: reset after the product", computing(before, gru.equations)
     for cell in (gru, before):
-        yield f"{cell.name}: z and 1 − z", _with(cell, "h", lambda v, e: e.z * e.n + (1 - e.z) * e.h_)
-        yield f"{cell.name}: n not squashed", _with(cell, "n", lambda v, e: e.n_pre)
+        yield f"{cell.name}: z and 1 − z", with_wrong(cell, "h", lambda v, e: e.z * e.n + (1 - e.z) * e.h_)
+        yield f"{cell.name}: n not squashed", with_wrong(cell, "n", lambda v, e: e.n_pre)
     peephole = CELLS["lstm_peephole"]
     yield (
         "lstm_peephole: output peephole on the old c",
-        _with(peephole, "o_pre", lambda v, e: v - e.p.w_co * e.c + e.p.w_co * e.c_),
+        with_wrong(peephole, "o_pre", lambda v, e: v - e.p.w_co * e.c + e.p.w_co * e.c_),
     )
-    yield "lstm_peephole: gates i and f see the new c", _computing(peephole, _late_peepholes)
+    yield "lstm_peephole: gates i and f see the new c", computing(peephole, _late_peepholes)
     for name in ("lstm", "lstm_peephole", "lstm_coupled"):
         cell = CELLS[name]
-        yield f"{name}: f and 1 − f", _with(cell, "c", lambda v, e: (1 - e.f) * e.c_ + e.i * e.g)
-        yield f"{name}: tanh dropped from h", _with(cell, "h", lambda v, e: e.p.project(e.o * e.c))
-        yield f"{name}: h from the old c", _with(cell, "h", lambda v, e: e.o * e.c_.tanh())
-        yield f"{name}: h and c swapped", _computing(cell, _swapped(cell))
-    yield "lstm_coupled: i = 1 − f", _with(CELLS["lstm_coupled"], "f", lambda v, e: e.i)
-    yield "rnn_tanh: relu", _computing(CELLS["rnn_tanh"], CELLS["rnn_relu"].equations)
-    yield "rnn_relu: tanh", _computing(CELLS["rnn_relu"], CELLS["rnn_tanh"].equations)
+        yield f"{name}: f and 1 − f", with_wrong(cell, "c", lambda v, e: (1 - e.f) * e.c_ + e.i * e.g)
+        yield f"{name}: tanh dropped from h", with_wrong(cell, "h", lambda v, e: e.p.project(e.o * e.c))
+        yield f"{name}: h from the old c", with_wrong(cell, "h", lambda v, e: e.o * e.c_.tanh())
+        yield f"{name}: h and c swapped", computing(cell, _swapped(cell))
+    yield "lstm_coupled: i = 1 − f", with_wrong(CELLS["lstm_coupled"], "f", lambda v, e: e.i)
+    yield "rnn_tanh: relu", computing(CELLS["rnn_tanh"], CELLS["rnn_relu"].equations)
+    yield "rnn_relu: tanh", computing(CELLS["rnn_relu"], CELLS["rnn_tanh"].equations)
 
 
 def wrong_gradients() -> Iterator[tuple[str, Cell]]:
@@ -72,14 +72,14 @@ def wrong_gradients() -> Iterator[tuple[str, Cell]]:
     for gate, c in (("i", "c_"), ("f", "c_"), ("o", "c")):
         yield (
             f"lstm_peephole: truncated at peephole {gate}",
-            _with(peephole, f"{gate}_pre", _truncated(gate, c)),
+            with_wrong(peephole, f"{gate}_pre", _truncated(gate, c)),
         )
     for cell in map(CELLS.__getitem__, CELL_NAMES):
         for state in cell.states:
-            yield f"{cell.name}: old {state} detached", _computing(cell, _detached(cell, state))
+            yield f"{cell.name}: old {state} detached", computing(cell, detached(cell, state))
 
 
-def _computing(cell: Cell, broken: Callable[..., Equations]) -> Cell:
+def computing(cell: Cell, broken: Callable[..., Equations]) -> Cell:
     """`cell` with other equations on tensors; its names are still read off the true ones."""
 
     def equations(p: Any, x: Any, *states: Any) -> Equations:
@@ -88,7 +88,7 @@ def _computing(cell: Cell, broken: Callable[..., Equations]) -> Cell:
     return replace(cell, equations=equations)
 
 
-def _with(cell: Cell, quantity: str, wrong: Callable[[Any, Environment], Any]) -> Cell:
+def with_wrong(cell: Cell, quantity: str, wrong: Callable[[Any, Environment], Any]) -> Cell:
     """`cell` with one quantity computed by `wrong(right value, environment)`."""
 
     def equations(p: Any, x: Any, *states: Any) -> Equations:
@@ -103,10 +103,10 @@ def _with(cell: Cell, quantity: str, wrong: Callable[[Any, Environment], Any]) -
             except StopIteration:
                 return
 
-    return _computing(cell, equations)
+    return computing(cell, equations)
 
 
-def _without(cell: Cell, parameter: str, instead: Callable[[Any], Any]) -> Cell:
+def without(cell: Cell, parameter: str, instead: Callable[[Any], Any]) -> Cell:
     """`cell` with one parameter replaced by `instead(parameters)`."""
 
     class Broken:
@@ -119,7 +119,7 @@ def _without(cell: Cell, parameter: str, instead: Callable[[Any], Any]) -> Cell:
     def equations(p: Any, *values: Any) -> Equations:
         return cell.equations(Broken(p), *values)
 
-    return _computing(cell, equations)
+    return computing(cell, equations)
 
 
 def _ih_dropped(cell: Cell, row: str, end: str) -> Callable[[Any], Any]:
@@ -141,7 +141,7 @@ def _truncated(gate: str, c: str) -> Callable[[Any, Environment], Any]:
     return wrong
 
 
-def _detached(cell: Cell, state: str) -> Callable[..., Equations]:
+def detached(cell: Cell, state: str) -> Callable[..., Equations]:
     def equations(p: Any, x: Any, *states: Any) -> Equations:
         cut: list[Tensor] = [
             s.detach() if name == state else s for name, s in zip(cell.states, states, strict=True)

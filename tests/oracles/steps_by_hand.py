@@ -17,7 +17,7 @@ from lstmtui.cells import Cell
 Tensors = dict[str, Tensor]
 
 
-def mingru_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
+def mingru_tanh_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
     """One timestep by hand: every quantity."""
     z_pre, n_pre = linear(x, p["weight_ih"], p["bias_ih"]).chunk(2, -1)
     z, n = torch.sigmoid(z_pre), torch.tanh(n_pre)
@@ -36,7 +36,34 @@ def odd_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
     return {"a_pre": a_pre, "a": a, "v": v, "c": c, "m": m, "q_pre": q_pre, "q": q, "h": q * torch.tanh(c)}
 
 
-STEPS: dict[str, Callable[[Tensors, Tensor, Tensors], Tensors]] = {"mingru": mingru_step, "odd": odd_step}
+def mingru_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
+    """The candidate as `minGRU_pytorch` writes it."""
+    z_pre, n_pre = linear(x, p["weight_ih"], p["bias_ih"]).chunk(2, -1)
+    z, n = torch.sigmoid(z_pre), torch.where(n_pre >= 0, n_pre + 0.5, n_pre.sigmoid())
+    return {"z_pre": z_pre, "z": z, "n_pre": n_pre, "n": n, "h": torch.lerp(before["h"], n, z)}
+
+
+def janet_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
+    """One timestep by hand: every quantity."""
+    whole = linear(x, p["weight_ih"], p["bias_ih"]) + linear(before["h"], p["weight_hh"], p["bias_hh"])
+    f_pre, g_pre = whole.chunk(2, -1)
+    f, i, g = f_pre.sigmoid(), (p["beta"] - f_pre).sigmoid(), g_pre.tanh()
+    return {"f_pre": f_pre, "f": f, "i": i, "g_pre": g_pre, "g": g, "h": f * before["h"] + i * g}
+
+
+def indrnn_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
+    """One timestep by hand: every quantity."""
+    h_pre = linear(x, p["weight_ih"], p["bias_ih"]) + p["weight_h"] * before["h"]
+    return {"h_pre": h_pre, "h": h_pre.clamp(min=0)}
+
+
+STEPS: dict[str, Callable[[Tensors, Tensor, Tensors], Tensors]] = {
+    "mingru_tanh": mingru_tanh_step,
+    "odd": odd_step,
+    "mingru": mingru_step,
+    "janet": janet_step,
+    "indrnn": indrnn_step,
+}
 """Each is called with the parameters, x and the states before, and gives every quantity."""
 
 

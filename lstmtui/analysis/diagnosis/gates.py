@@ -56,7 +56,7 @@ class _Spread:
         """The side on which a unit remembers: gates are meant to stay there (Gers, Schmidhuber & Cummins
         2000), and a bias is often set for it (Tallec & Ollivier 2018). Only the other side counts."""
         self.low_end = CLOSED if self.is_gate else -OPEN
-        units = trace.layers[layer].hidden_size
+        units = trace.layers[layer].size(quantity)
         self.low, self.high = np.zeros(units), np.zeros(units)
         self.least, self.most = np.full(units, np.inf), np.full(units, -np.inf)
         self.rows = 0

@@ -45,13 +45,15 @@ def memory_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdic
         return
     place = (layer, direction)
     cell = trace.cell(layer)
-    keeping = cell.keeping.get(cell.memory)
+    keeping = cell.memory_keeping
     if keeping is not None and keeping.written is not None and is_computed(keeping.written):
         yield _unwritten(trace, *place, keeping.written)
     unread = _unread(trace, *place)
     if unread is not None:
         yield unread
-    for state in (s for s, keeping in cell.keeping.items() if not keeping.is_average):
+    for state in (
+        s for s, keeping in cell.keeping.items() if not keeping.is_average and s not in cell.normalized
+    ):
         yield _drift(trace, *place, state)
     for quantity in (q for q in cell.squashed if cell.range(q) == RANGES["relu"]):
         dead = np.flatnonzero(largest_of(trace, *place, [quantity], np.positive) == 0)
