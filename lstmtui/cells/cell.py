@@ -49,17 +49,14 @@ class Cell:
     own_parameters: tuple[Parameter, ...] = ()
     """Those that are not W, R, b, W_hr or a peephole."""
 
-    state_sizes: Mapping[str, Size] = field(default_factory=dict)
+    state_sizes: Mapping[str, Size] = field(default_factory=dict, hash=False)
     """The size of each state that has not as many units as h (the first) or the gates (any other)."""
 
-    initial: Mapping[str, float] = field(default_factory=dict)
+    initial: Mapping[str, float] = field(default_factory=dict, hash=False)
     """What each state is before the first timestep where nobody says, if not 0."""
 
-    sizes: Mapping[str, Size] = field(default_factory=dict)
+    sizes: Mapping[str, Size] = field(default_factory=dict, hash=False)
     """Sizes of the cell's own, by name, with the value of each where nobody says: {"heads": 1}."""
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.equations, self.rows, self.states))
 
     @property
     def summary(self) -> str:
