@@ -15,6 +15,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.autograd_state import Graph
 from lstmtui.models.unroll import States
+from lstmtui.trace.state_origin import ChangeKind
 
 _MOST_NODES = 10_000
 """How much of a graph is looked through for the call that a state comes from."""
@@ -42,6 +43,8 @@ class Chain:
     """Of the call that left them."""
     is_changed: bool = False
     """Whether the last call was given other states than the one before it had left."""
+    changes: tuple[ChangeKind, ...] = ()
+    """What had happened to the states before the last call."""
     is_over: bool = False
     """Whether only a call that is given something of `left` goes on: a backward pass came back."""
 
@@ -91,6 +94,7 @@ class Continuity:
                 chain = Chain(module, batch, graph, goes_on)
                 self._chains.append(chain)
             chain.is_changed = chain.calls > 0 and not _same_of_all(states, chain.left)
+            chain.changes = tuple(_changes(states, chain)) if chain.calls else ()
             chain.kind, chain.left, chain.number = kind, (), -1
             chain.calls += 1
         return chain
@@ -123,7 +127,7 @@ class Continuity:
         same = (chain for chain in chains if _same_of_all(states, chain.left))
         if (chain := next(same, None)) is not None:
             return chain
-        numbers = self._calls_behind(states)
+        numbers = self.calls_behind(states)
         derived = (chain for chain in chains if chain.number in numbers)
         in_part = (chain for chain in chains if _same_in_part(states, chain.left))
         if (chain := next(derived, None) or next(in_part, None)) is not None:
@@ -133,7 +137,13 @@ class Continuity:
         from_others = bool(numbers) or any(_same_in_part(states, chain.left) for chain in others)
         return last if follows and is_reset and not from_others else None
 
-    def _calls_behind(self, states: States) -> set[int]:
+    def ended_before(self, chain: Chain) -> list[Chain]:
+        """The other chains whose last calls have ended, the last first."""
+        with self._lock:
+            others = [other for other in self._chains if other is not chain and other.left]
+        return sorted(others, key=lambda other: -other.number)
+
+    def calls_behind(self, states: States) -> set[int]:
         """The numbers of the calls whose results the states were computed from, without those behind them."""
         own = (self._tensors.get(state, None) for state in states)  # type: ignore[no-untyped-call]
         numbers = {number for number in own if number is not None}
@@ -165,6 +175,21 @@ def _same_of_all(states: States, left: States) -> bool:
     """Whether states are all that was left."""
     pairs = zip(states, left, strict=False)
     return len(states) == len(left) and all(_comparable(a, b) and same(a.detach(), b) for a, b in pairs)
+
+
+def _changes(states: States, chain: Chain) -> Iterator[ChangeKind]:
+    """What is other about the states of a call than what the call before it has left."""
+    if chain.is_changed:
+        pairs = list(zip(states, chain.left, strict=False))
+        yield "reset" if all(_comparable(a, b) and _is_reset(a.detach(), b) for a, b in pairs) else "changed"
+    is_out = chain.graph == "built" and not any(state.requires_grad for state in states)
+    if is_out and states and (not chain.is_changed or _same_in_part(states, chain.left)):
+        yield "detached"
+
+
+def _is_reset(a: Tensor, b: Tensor) -> bool:
+    """Whether each vector of a state is 0, or as it was left."""
+    return bool(((a == 0).all(-1) | _equal(a, b).all(-1)).all())
 
 
 def _same_in_part(states: States, left: States) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.drawn_tensors import DrawnTensors
 from lstmtui.capture.recording import Repeatable
 
 _OUT_OF_THE_GRAPH = frozenset(
@@ -31,6 +32,8 @@ class Cuts(TorchFunctionMode):
         super().__init__()
         self._nodes: set[Any] = set()
         self._parts: set[int] = set()
+        self.drawn = DrawnTensors()
+        """What is drawn at random meanwhile."""
 
     def has(self, part: Repeatable) -> bool:
         """Whether something made of what this was recorded of has been taken out of the graph."""
@@ -51,7 +54,9 @@ class Cuts(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in _OUT_OF_THE_GRAPH or not torch.is_grad_enabled():
             self.add((args, kwargs))
-        return func(*args, **kwargs)
+        result = func(*args, **kwargs)
+        self.drawn.note(func, (args, kwargs), result)
+        return result
 
     def add(self, values: Any) -> None:
         """Take note of all that these were made of."""

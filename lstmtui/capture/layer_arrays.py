@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
@@ -38,7 +39,9 @@ def layers_of(
                     if not run.absent and full[short] not in gradients:
                         _add_gradient(arrays, full[short], _gradient(recording, base))
             _total_input_derivative(arrays, len(layers), run.layout.directions)
-            layers.append(Layer.of(run.layout, index, full, run.path, run.calls, run.absent))
+            layer = Layer.of(run.layout, index, full, run.path, run.calls, run.absent)
+            origins = {d: origin for d in layer.directions if (origin := run.origin(index, d)) is not None}
+            layers.append(replace(layer, states_from=origins))
     return arrays, layers
 
 

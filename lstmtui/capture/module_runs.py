@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 import torch
@@ -17,6 +17,7 @@ from lstmtui.capture.reads import joined_reads
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.to_numpy import widened
 from lstmtui.cells.layout import Layout
+from lstmtui.trace.state_origin import SHOWN, ChangeKind, StateChange, StateOrigin
 from lstmtui.trace.writing import TraceWriter
 
 
@@ -42,6 +43,10 @@ class ModuleRun:
     """How many calls the timesteps come from."""
     is_changed: bool = False
     """Whether it goes on from other states than the call before it left."""
+    origins: dict[tuple[int, str], StateOrigin] = field(default_factory=dict)
+    """Where the states of each layer and direction come from."""
+    changes: dict[ChangeKind, list[int]] = field(default_factory=dict)
+    """The timesteps before which its states were reset, changed or detached."""
     writer: TraceWriter | None = None
     """What gets the arrays while they are made; None: they are kept in memory."""
     first_layer: int = 0
@@ -57,6 +62,12 @@ class ModuleRun:
     def length(self) -> int:
         """The number of timesteps, those of further calls included."""
         return self.steps + sum(part.steps for part in self.further)
+
+    def origin(self, layer: int, direction: str) -> StateOrigin | None:
+        """Where the states of a layer come from, with what happened to them in between."""
+        changes = (StateChange(kind, tuple(t[:SHOWN]), len(t)) for kind, t in self.changes.items())
+        origin = self.origins.get((layer, direction))
+        return None if origin is None else replace(origin, changes=tuple(changes))
 
     def recording(
         self, layer: int, direction: str, parameters: dict[str, Tensor], progress: Progress

@@ -98,6 +98,7 @@ def record(
         ValueError: a shape does not fit.
         lstmtui.UserError: no such device, the trace would not fit into memory, or somebody else is writing to
             `path`.
+        RuntimeError: autograd cannot go back, as through the graph of an earlier call, which is gone.
     """
     chosen = source, time_axis
     if path is None or isinstance(path, TraceWriter):
@@ -218,7 +219,12 @@ def _differentiate(
         return {}, None
     tap.forget_derivatives()
     through = everything or tap.recomputation.is_possible
-    derivatives = gradients_of(loss.reshape(()), sources, through_functions=through)
+    try:
+        derivatives = gradients_of(loss.reshape(()), sources, through_functions=through)
+    except RuntimeError as error:
+        if not (hanging := tap.hanging()):
+            raise
+        raise RuntimeError(f"{hanging}; it is gone: detach the state between calls") from error
     gradients = {n: g for n, g in zip(named, derivatives[1:], strict=False) if g is not None}
     return gradients, derivatives[-1] if len(sources) > 1 + len(named) else None
 

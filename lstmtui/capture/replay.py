@@ -44,14 +44,16 @@ def replayed(step: WatchedStep, name: str, *, derivatives: bool = True) -> Trace
     devices = {call.results[0].device for call in calls if call.results[0].is_cuda}
     with torch.random.fork_rng([device.index for device in devices]), torch.autocast("cpu", enabled=False):
         trace = record(Replay(calls, reached), None, loss=lambda result: result, name=name)
-    layers = tuple(
-        replace(layer, absent=TWICE if layer.path.partition("@")[0] in twice.values() else NO_BACKWARD)
-        if layer.absent
-        else layer
-        for layer in trace.layers
-    )
+    layers = tuple(_of_loop(layer, twice.values()) for layer in trace.layers)
     header = replace(trace.header, layers=layers, loss=float("nan"), loss_is_known=False, loss_text=LOSS_TEXT)
     return Trace(header, trace.arrays)
+
+
+def _of_loop(layer: Layer, twice: Collection[str]) -> Layer:
+    """A layer as it was in the training loop, which has seen more than the run of its calls alone."""
+    absent = TWICE if layer.path.partition("@")[0] in twice else NO_BACKWARD
+    origins = {d: o for d, o in layer.states_from.items() if o.kind in ("zeros", "layer")}
+    return replace(layer, absent=absent if layer.absent else "", states_from=origins)
 
 
 def outputs_of(call: WatchedCall) -> Trace:

@@ -18,6 +18,7 @@ from lstmtui.capture.interception import check_forward, kind_of
 from lstmtui.capture.preserve_state import preserve_state
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recording_lock import recording_lock
+from lstmtui.capture.state_origins import StateOrigins
 from lstmtui.capture.tapped_calls import call_of
 from lstmtui.capture.tapped_runs import TappedRuns
 from lstmtui.capture.wrapped import named_modules, see_through, uncompiled
@@ -63,6 +64,7 @@ class Tap(TappedRuns):
                 in_loop = isinstance(module, nn.RNNCellBase) and module is not root
                 handlers.enter_context(handled(module, partial(self._called, path, in_loop)))
             see_through(root)
+            self.state_origins = StateOrigins(root, self.cuts.drawn)
             yield
 
     def _called(

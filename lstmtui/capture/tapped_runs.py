@@ -22,6 +22,7 @@ from lstmtui.capture.progress import Progress
 from lstmtui.capture.recomputation import Recomputation, TappedCall, inputs_of
 from lstmtui.capture.recording import Repeatable
 from lstmtui.capture.single_steps import is_single_step, loops_of, record_step
+from lstmtui.capture.state_origins import Ended, StateOrigins
 from lstmtui.capture.tapped_calls import record_call, weights_of
 from lstmtui.models.calls import Call
 from lstmtui.models.stock import layout_of
@@ -58,6 +59,8 @@ class TappedRuns:
     """The phase: calls of the forward pass are recorded, and those that repeat them in the backward pass."""
     continuity: Continuity = field(default_factory=Continuity)
     """Which calls follow one another."""
+    state_origins: StateOrigins | None = None
+    """What is known of states from before; None: nothing, and where they come from is not recorded."""
     _outer_pass: int = field(default_factory=backward_pass)
     """The backward pass in whose hook of the user's the recording was begun, if any."""
     _runs_of: list[tuple[TappedCall, ModuleRun]] = field(default_factory=list)
@@ -95,6 +98,8 @@ class TappedRuns:
         if single:
             loops = self._steps_of(part) if chain else loops_of(part, self.progress, self.anchor)
         start = before.length - (0 if single else part.steps)
+        if chain is not None:
+            self._note_states(before, chain, hx, start)
         if single:
             self.progress.expect(2 * part.layout.num_layers)
             result = record_step(loops, module, call, is_changed=chain is not None and chain.is_changed)
@@ -116,6 +121,8 @@ class TappedRuns:
             loop, chain = self._loop_of(path, module, x, hx, again=again)
             if chain is not None:
                 self.last = loop.run
+        if chain is not None:
+            self._note_states(loop.run, chain, hx, loop.run.steps)
         self.progress.expect(2)
         with parametrize.cached():
             parameters = {name.removesuffix("_l0"): p for name, p in weights_of(module).items()}
@@ -158,11 +165,20 @@ class TappedRuns:
             if why:
                 run.leave_out_derivatives(why)
 
+    def hanging(self) -> str:
+        """The layer whose state hangs on the graph of an earlier call, in words; empty where none does."""
+        for run in self.runs:
+            for (layer, _), origin in run.origins.items():
+                if origin.kind == "earlier graph":
+                    return f"{run.path or type(run.module).__name__} l{layer} begins from {origin.begins}"
+        return ""
+
     def release(self) -> None:
         """Let go of every tensor; what took over a module's forward may hold this until it is collected."""
         self.runs, self.last, self._runs_of = [], None, []
         self._run_of_chain, self._loops, self._steps, self.continuity = {}, {}, {}, Continuity()
         self.origins, self.recomputation, self.cuts = Origins(), Recomputation(), Cuts()
+        self.state_origins = None
 
     def _keep(
         self, run: ModuleRun, parts: list[Repeatable], inputs: tuple[Tensor, ...], *, again: bool
@@ -217,6 +233,24 @@ class TappedRuns:
         self.runs.append(run)
         self._run_of_chain[id(chain)] = run
         return run, run, chain
+
+    def _note_states(self, run: ModuleRun, chain: Chain, hx: Any, t: int) -> None:
+        """Take note of where the states come from that a call is given before the timestep `t`."""
+        for kind in chain.changes:
+            run.changes.setdefault(kind, []).append(t)
+        if chain.calls > 1 or self.state_origins is None:
+            return
+        states = () if hx is None else tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
+        ended = [
+            Ended(self._path_of(other), layout_of(other.module), other.left, other.number)
+            for other in self.continuity.ended_before(chain)
+        ]
+        behind = self.continuity.calls_behind(states)
+        run.origins = self.state_origins.beginnings(run.layout, states, ended, behind)
+
+    def _path_of(self, chain: Chain) -> str:
+        run = self._run_of_chain.get(id(chain))
+        return self._loops[id(chain)].run.path if run is None else run.path
 
     def _steps_of(self, part: ModuleRun) -> list[CellLoop]:
         if id(part) not in self._steps:

@@ -9,8 +9,10 @@ from typing import Literal
 
 from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
+from lstmtui.printable import printable
 from lstmtui.trace.source import Raised, Source, Variable
 from lstmtui.trace.source_cell import SourceCell
+from lstmtui.trace.state_origin import StateOrigin
 
 SCHEMA = 1
 """The version of the files on disk; a reader refuses a newer one."""
@@ -46,6 +48,8 @@ class Layer:
     """Why its derivatives are not there, in a sentence; empty where they are, or the header says why."""
     sizes: dict[str, int] = field(default_factory=dict)
     """Sizes of the cell's own by name, such as heads."""
+    states_from: dict[str, StateOrigin] = field(default_factory=dict, compare=False)
+    """Per direction, where its states come from; empty where that was not recorded."""
     source: Source | None = None
     """The code whose variables are its quantities; None for a cell whose equations are ours."""
 
@@ -99,6 +103,11 @@ class Layer:
             bias=self.bias,
             sizes=tuple(self.sizes.items()),
         )
+
+    def state_origin(self, direction: str) -> str:
+        """Where its states come from, in words without a full stop; empty where that was not recorded."""
+        origin = self.states_from.get(direction)
+        return "" if origin is None else printable(origin.sentence(self.calls))
 
     @property
     def directions(self) -> tuple[str, ...]:

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 
 from lstmtui.analysis.bound_values import BoundValue, places_of
-from lstmtui.analysis.diagnosis import Verdict
-from lstmtui.analysis.diagnosis.verdict import NAMES, SEVERITIES
 from lstmtui.analysis.divergence import Divergence
 from lstmtui.analysis.first_bad import FirstBad
 from lstmtui.analysis.gradient_split import Split
@@ -24,6 +22,7 @@ from lstmtui.analysis.windows import Window
 from lstmtui.cells.formula import Equation
 from lstmtui.expressions.at_cursor import Expectation, VectorValue
 from lstmtui.expressions.hits import Passed
+from lstmtui.remote.client.verdict_checks import are_reads, has_place, is_diagnosis
 from lstmtui.trace import Trace
 from lstmtui.trace.header import Layer
 
@@ -191,7 +190,7 @@ def _place(context: QueryContext, answer: FirstBad | Divergence | None) -> bool:
         return True
     trace = context.trace
     return (
-        _has(trace, answer.layer, answer.direction)
+        has_place(trace, answer.layer, answer.direction)
         and -1 <= answer.t < trace.steps
         and 0 <= answer.batch < trace.batch
         and answer.unit >= 0
@@ -201,25 +200,6 @@ def _place(context: QueryContext, answer: FirstBad | Divergence | None) -> bool:
 def _first_bad(context: QueryContext, answer: FirstBad | None) -> bool:
     which = context.arguments.get("which", "forward")
     return _place(context, answer) and (answer is None or (answer.which == which and answer.where != ""))
-
-
-def _diagnosis(context: QueryContext, answer: tuple[Verdict, ...]) -> bool:
-    def fits(verdict: Verdict) -> bool:
-        return (
-            verdict.name in NAMES
-            and verdict.severity in SEVERITIES
-            and _has(context.trace, verdict.layer, verdict.direction)
-            and len(verdict.units) <= _MOST
-        )
-
-    return len(answer) <= _MOST and all(fits(verdict) for verdict in answer)
-
-
-def _has(trace: Trace, layer: int | None, direction: str) -> bool:
-    """Whether a run has a layer with this direction; what no layer owns has no direction either."""
-    if layer is None:
-        return not direction
-    return 0 <= layer < len(trace.layers) and direction in trace.layers[layer].directions
 
 
 def _expectation(context: QueryContext, answer: Expectation) -> bool:
@@ -270,6 +250,7 @@ def _survivals(context: QueryContext, answer: Survivals) -> bool:
 
 
 CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
+    "reads": are_reads,
     "window": _window,
     "difference": _window,
     "vector": lambda context, answer: _array(answer, _NUMBERS, context.units),
@@ -294,6 +275,6 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "gradient_reach": _reach,
     "first_bad": _first_bad,
     "divergence": _place,
-    "diagnose": _diagnosis,
+    "diagnose": is_diagnosis,
 }
 """By the name of the query."""

@@ -56,7 +56,7 @@ class ValuesPanel(Panel):
             name = session.cell.stages[cursor.stage]
             at = next((at for at, row in enumerate(numbers, start=1) if row.quantity == name), 0)
             self.lines.scroll_to_line(at)
-        self.set_title(f"Values: unit {cursor.unit}")
+        self.set_title(f"Values: unit {cursor.unit}", session.layer.state_origin(cursor.direction))
         self.drawn()
 
     def _remembered(self, session: Session) -> Horizon:

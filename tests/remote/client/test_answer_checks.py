@@ -16,6 +16,7 @@ from lstmtui.analysis.diagnosis import diagnose
 from lstmtui.analysis.equations import equations_at
 from lstmtui.analysis.first_bad import FirstBad, first_bad
 from lstmtui.analysis.reach import horizon
+from lstmtui.analysis.reads import reads
 from lstmtui.analysis.signal import signal
 from lstmtui.analysis.unit_values import numbers_at, survivals_at
 from lstmtui.analysis.windows import color_limit, gradient_norms, vector, window
@@ -92,6 +93,8 @@ BAD_PLACE = FirstBad("forward", 9, "forward", "h", 0, 0, 0, float("nan"), "there
         ),
         (lambda s: horizon(s.view), lambda h: replace(h, reach=replace(h.reach, start=-1))),
         (lambda s: first_bad(s.view), lambda f: BAD_PLACE),
+        (lambda s: reads(s.view), lambda r: (replace(r[0], layer=9), *r[1:])),
+        (lambda s: reads(s.view), lambda r: (replace(r[0], last=1 << 60), *r[1:])),
         (lambda s: diagnose(s.view), lambda v: (replace(v[0], layer=7), *v[1:])),
         (lambda s: diagnose(s.view), lambda v: (replace(v[0], layer=None, direction="forward"), *v[1:])),
         (lambda s: diagnose(s.view), lambda v: (replace(v[0], severity="worse"), *v[1:])),

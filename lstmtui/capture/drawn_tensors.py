@@ -1,0 +1,61 @@
+"""Tensors that are drawn at random, and what is made of them without a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from lstmtui.capture.arguments import tensors_in
+
+_DRAWING = frozenset(
+    {
+        torch.randn,
+        torch.rand,
+        torch.normal,
+        torch.randn_like,
+        torch.rand_like,
+        torch.bernoulli,
+        Tensor.normal_,
+        Tensor.uniform_,
+        Tensor.bernoulli_,
+        Tensor.exponential_,
+        torch.nn.init.normal_,
+        torch.nn.init.uniform_,
+        torch.nn.init.xavier_normal_,
+        torch.nn.init.xavier_uniform_,
+        torch.nn.init.orthogonal_,
+    }
+)
+
+
+class DrawnTensors:
+    """The tensors that operations have drawn at random."""
+
+    def __init__(self) -> None:
+        self._tensors = WeakTensorKeyDictionary()
+        self._is_empty = True
+
+    def __contains__(self, tensor: Tensor) -> bool:
+        return not self._is_empty and tensor in self._tensors
+
+    def note(self, function: Callable[..., Any], values: Any, result: Any) -> None:
+        """Take note of an operation.
+
+        Args:
+            function: that was called.
+            values: its arguments.
+            result: what it returned.
+        """
+        if function not in _DRAWING and (self._is_empty or not self._any_of(values)):
+            return
+        for tensor in tensors_in(result):
+            # What has a graph is a function of more than random numbers.
+            if isinstance(tensor, Tensor) and tensor.grad_fn is None:
+                self._tensors[tensor], self._is_empty = True, False
+
+    def _any_of(self, values: Any) -> bool:
+        return any(isinstance(part, Tensor) and part in self._tensors for part in tensors_in(values))

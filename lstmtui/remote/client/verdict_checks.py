@@ -1,0 +1,54 @@
+"""Whether an answer can be what is said of a whole run: verdicts, and where it is read."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from lstmtui.analysis.diagnosis import Verdict
+from lstmtui.analysis.diagnosis.verdict import NAMES, SEVERITIES
+from lstmtui.analysis.reads import Read
+from lstmtui.trace import Trace
+
+MOST = 1 << 10
+"""As many are shown."""
+
+
+class Recorded(Protocol):
+    """A query of a run."""
+
+    @property
+    def trace(self) -> Trace:
+        """The run."""
+
+
+def is_diagnosis(context: Recorded, answer: tuple[Verdict, ...]) -> bool:
+    """Whether every verdict is one that there is, of a layer that there is."""
+
+    def fits(verdict: Verdict) -> bool:
+        return (
+            verdict.name in NAMES
+            and verdict.severity in SEVERITIES
+            and has_place(context.trace, verdict.layer, verdict.direction)
+            and len(verdict.units) <= MOST
+        )
+
+    return len(answer) <= MOST and all(fits(verdict) for verdict in answer)
+
+
+def are_reads(context: Recorded, answer: tuple[Read, ...]) -> bool:
+    """Whether every read lies within the run."""
+
+    def fits(read: Read) -> bool:
+        none = read.first == read.last == -1 and not read.timesteps
+        some = 0 <= read.first <= read.last < read.length and 0 < read.timesteps <= read.length
+        is_long = read.length > context.trace.steps
+        return has_place(context.trace, read.layer, read.direction) and not is_long and (none or some)
+
+    return len(answer) <= MOST and all(map(fits, answer))
+
+
+def has_place(trace: Trace, layer: int | None, direction: str) -> bool:
+    """Whether a run has a layer with this direction; what no layer owns has no direction either."""
+    if layer is None:
+        return not direction
+    return 0 <= layer < len(trace.layers) and direction in trace.layers[layer].directions

@@ -1,0 +1,58 @@
+"""Where the states of a layer come from: what it begins with, and what its model does to them in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+BeginningKind = Literal[
+    "zeros", "given", "parameter", "layer", "computed", "drawn", "carried", "earlier graph"
+]
+"""zeros; given by the caller; a learned parameter; what another layer ended with; computed from what other
+layers returned; drawn at random in the call; kept by the model since an earlier call; made in an earlier
+call, with the graph of that call behind it."""
+
+ChangeKind = Literal["reset", "changed", "detached"]
+"""To zeros, in some sequence or all; to other numbers; out of the graph."""
+
+SHOWN = 8
+"""So many timesteps are named."""
+
+
+@dataclass(frozen=True)
+class StateChange:
+    """What happened to the states before some of the timesteps."""
+
+    kind: ChangeKind
+    timesteps: tuple[int, ...]
+    """The first of them."""
+    count: int
+    """How many there are."""
+
+    def __str__(self) -> str:
+        listed = ", ".join(str(t) for t in self.timesteps[:SHOWN])
+        more = f" and {self.count - SHOWN:,} more" if self.count > SHOWN else ""
+        words = {"reset": "reset", "changed": "changed", "detached": "detached"}
+        return f"{words[self.kind]} before t={listed}{more}"
+
+
+@dataclass(frozen=True)
+class StateOrigin:
+    """Of one layer and direction."""
+
+    kind: BeginningKind
+    begins: str
+    """From what, in words: "zeros", "what encoder l0 forward ended with"."""
+    changes: tuple[StateChange, ...] = ()
+
+    def sentence(self, calls: int) -> str:
+        """In words without a full stop.
+
+        Args:
+            calls: how many calls the timesteps come from.
+        """
+        parts = [f"begins from {self.begins}"]
+        for change in self.changes:
+            is_every = change.count == calls - 1 > 1
+            parts.append(f"{change.kind} before each of {calls:,} calls" if is_every else str(change))
+        return "; ".join(parts)

@@ -1,0 +1,143 @@
+"""Where the states of a layer come from: said exactly, by identity and by the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lstmtui.capture.record import record
+from lstmtui.trace import Trace, load
+
+
+def origins(trace: Trace) -> list[str]:
+    """Of every layer and direction."""
+    return [layer.state_origin(d) for layer in trace.layers for d in layer.directions]
+
+
+class Translator(nn.Module):
+    """An encoder whose last states, some of them, a decoder begins from."""
+
+    def __init__(self, choose: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.encoder, self.decoder = nn.GRU(3, 4, 2, bidirectional=True), nn.GRU(3, 4, 2)
+        self.choose = choose
+
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+        output: Tensor = self.decoder(target, self.choose(self.encoder(source)[1]))[0]
+        return output
+
+
+def test_of_a_decoder_it_is_the_layer_of_the_encoder_that_it_was_given() -> None:
+    pair = torch.randn(6, 2, 3), torch.randn(5, 2, 3)
+    trace = record(Translator(lambda h: h[:2]), pair, loss=lambda y: y.sum())
+    assert origins(trace)[4:] == [
+        "begins from what encoder l0 forward ended with",
+        "begins from what encoder l0 backward ended with",
+    ]
+    mixed = record(Translator(lambda h: h[:2] + h[2:]), pair, loss=lambda y: y.sum())
+    assert origins(mixed)[4:] == ["begins from what is computed of what encoder returned"] * 2
+
+
+class Loop(nn.Module):
+    """A cell in a loop, its states changed before some timesteps."""
+
+    def __init__(self, before: Callable[[int, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.cell, self.before = nn.GRUCell(2, 3), before
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(x.shape[1], 3)
+        for t, now in enumerate(x):
+            h = self.cell(now, self.before(t, h))
+        return h
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        (lambda t, h: h, "begins from zeros"),
+        (lambda t, h: h.detach(), "begins from zeros; detached before each of 12 calls"),
+        (lambda t, h: h.detach() if t % 5 == 0 else h, "begins from zeros; detached before t=5, 10"),
+        (lambda t, h: h * (t not in (3, 7)), "begins from zeros; reset before t=3, 7"),
+        (lambda t, h: h * torch.tensor([[t != 3], [1.0]]), "begins from zeros; reset before t=3"),
+        (lambda t, h: h + (t == 6), "begins from zeros; changed before t=6"),
+    ],
+)
+def test_what_a_loop_does_to_the_states(before: Callable[[int, Tensor], Tensor], expected: str) -> None:
+    trace = record(Loop(before), torch.randn(12, 2, 2), loss=lambda h: h.sum())
+    assert origins(trace) == [expected]
+
+
+class Beginning(nn.Module):
+    """An LSTM that begins from what a function of the model gives."""
+
+    def __init__(self, make: Callable[[Any, Tensor], Any]) -> None:
+        super().__init__()
+        self.rnn, self.h0, self.make = nn.GRU(2, 3), nn.Parameter(torch.randn(1, 1, 3)), make
+        self.fc = nn.Linear(2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.rnn(x, self.make(self, x))[0]
+        return output
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda m, x: None, "zeros"),
+        (lambda m, x: x.new_zeros(1, 2, 3), "zeros"),
+        (lambda m, x: 0.1 * torch.randn(1, 2, 3), "numbers drawn at random in this call"),
+        (lambda m, x: torch.empty(1, 2, 3).normal_(), "numbers drawn at random in this call"),
+        (lambda m, x: m.h0.expand(-1, 2, -1).contiguous(), "the parameter h0"),
+        (lambda m, x: m.fc(x[:1]), "what is computed from fc.weight and fc.bias"),
+        (lambda m, x: x.new_ones(1, 2, 3), "a state that is given to it"),
+    ],
+)
+def test_what_it_begins_from(make: Callable[[Any, Tensor], Any], expected: str) -> None:
+    trace = record(Beginning(make), torch.randn(5, 2, 2), loss=lambda y: y.sum())
+    assert origins(trace) == [f"begins from {expected}"]
+
+
+class Keeps(nn.Module):
+    """An LSTM whose last states are those it begins from in the next call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.hidden = nn.LSTM(2, 3), (torch.zeros(1, 1, 3), torch.zeros(1, 1, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        output, self.hidden = self.rnn(x, self.hidden)
+        return output  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def keeps() -> Keeps:
+    """One that has been called."""
+    model = Keeps()
+    model(torch.randn(4, 1, 2))
+    return model
+
+
+def test_a_state_that_is_kept_is_carried_on_or_hangs_on_the_graph(keeps: Keeps) -> None:
+    hanging = record(keeps, torch.randn(4, 1, 2))
+    assert origins(hanging) == ["begins from hidden, which hangs on the graph of an earlier call"]
+    keeps.hidden = (keeps.hidden[0].detach(), keeps.hidden[1].detach())
+    assert origins(record(keeps, torch.randn(4, 1, 2))) == ["begins from what hidden was before this call"]
+
+
+def test_a_graph_that_is_gone_is_an_error_that_names_the_layer(keeps: Keeps) -> None:
+    keeps(torch.randn(4, 1, 2)).sum().backward()
+    with pytest.raises(RuntimeError, match="rnn l0 begins from hidden, which hangs on the graph"):
+        record(keeps, torch.randn(4, 1, 2))
+
+
+def test_it_is_saved(tmp_path: Any) -> None:
+    trace = record(Loop(lambda t, h: h * (t != 3)), torch.randn(5, 2, 2), loss=lambda h: h.sum())
+    trace.save(tmp_path / "run")
+    again = load(tmp_path / "run")
+    assert isinstance(again, Trace)
+    assert origins(again) == origins(trace) == ["begins from zeros; reset before t=3"]
