@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
-from lstmtui.analysis.time_blocks import growing_blocks
-from lstmtui.arrays import Array
+from lstmtui.analysis.bad_bindings import first_bad_binding
+from lstmtui.analysis.bad_in_blocks import Timed, Which, first_over_time
 from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
-
-Which = Literal["forward", "backward"]
-"""The pass: the run itself, or the derivatives back through it."""
 
 
 class BadValue(NamedTuple):
@@ -31,13 +25,8 @@ class BadValue(NamedTuple):
     unit: int
     batch: int
     value: float
-
-
-class _Timed(NamedTuple):
-    """A quantity over time, (T, B, units)."""
-
-    quantity: str
-    values: Array
+    stage: int | None = None
+    """Of recorded code, which binding it is of; None for an argument, and for a layer of ours."""
 
 
 _results: WeakKeyDictionary[Trace, dict[tuple[str, int | None], BadValue | None]] = WeakKeyDictionary()
@@ -50,7 +39,8 @@ def first_bad_value(trace: Trace, which: Which = "forward", batch: int | None = 
     time in the direction's own sense, at each timestep x and the cell's equations in order; y at last.
     Backward is the same in reverse: dy, the last layer, its time from the end, its equations from h to the
     first gate; then the derivatives by the initial states and by x. Where several units and sequences turn
-    bad in the same equation, the lowest unit is given, of the first sequence.
+    bad in the same equation, the lowest unit is given, of the first sequence. In recorded code it is the
+    order of the bindings, see `first_bad_binding`.
 
     Args:
         trace: the run.
@@ -83,7 +73,13 @@ def _search(trace: Trace, which: Which, batch: int | None) -> BadValue | None:
     for layer, direction, quantities, is_reversed in stages:
         is_initial = is_reversed is None
         lengths = None if is_initial else trace.lengths
-        bad = _first_over_time(quantities, bool(is_reversed), lengths, batch)
+        source = None if layer is None else trace.layers[layer].source
+        if layer is not None and source is not None:
+            place = first_bad_binding(trace, layer, source, which, batch)
+            if place is not None:
+                return BadValue(layer, direction, *place)
+            continue
+        bad = first_over_time(quantities, bool(is_reversed), lengths, batch)
         if bad is not None:
             timed, t, unit, sequence = bad
             value = float(timed.values[t, sequence, unit])
@@ -91,80 +87,46 @@ def _search(trace: Trace, which: Which, batch: int | None) -> BadValue | None:
     return None
 
 
-_Stage = tuple[int | None, str, Sequence[_Timed], bool | None]
+_Stage = tuple[int | None, str, Sequence[Timed], bool | None]
 """Layer, direction, what is computed at each timestep in this order, and whether time is walked from the
-end; None for initial states, as runs of one timestep."""
+end; None for initial states, as runs of one timestep, and for recorded code, whose order is its own."""
 
 
 def _forward_stages(trace: Trace) -> Iterator[_Stage]:
     for index, layer in enumerate(trace.layers):
         cell = trace.cell(index)
         for direction in layer.directions:
+            if layer.source is not None:
+                yield index, direction, (), None
+                continue
             before = [s for s in trace.initial_states(index, direction) if s in cell.states]
-            states = [_Timed(s, trace.initial(s, index, direction)[None]) for s in before]
+            states = [Timed(s, trace.initial(s, index, direction)[None]) for s in before]
             yield index, direction, states, None
             names = [q for q in layer.quantities if q in trace.quantities(index)]
-            timed = [_Timed(q, trace.values(q, index, direction)) for q in names]
+            timed = [Timed(q, trace.values(q, index, direction)) for q in names]
             yield index, direction, timed, direction == "backward"
     if "y" in trace.arrays:
-        yield None, "", [_Timed("y", trace.arrays["y"])], False
+        yield None, "", [Timed("y", trace.arrays["y"])], False
 
 
 def _backward_stages(trace: Trace) -> Iterator[_Stage]:
     if "dy" in trace.arrays:
-        yield None, "", [_Timed("dy", trace.arrays["dy"])], True
+        yield None, "", [Timed("dy", trace.arrays["dy"])], True
     for index in reversed(range(len(trace.layers))):
         cell, recorded = trace.cell(index), trace.quantities(index)
         directions = trace.layers[index].directions
         for direction in reversed(directions):
+            if trace.layers[index].source is not None:
+                yield index, direction, (), None
+                continue
             names = ["d" + q for q in reversed(cell.quantities) if "d" + q in recorded]
-            timed = [_Timed(q, trace.values(q, index, direction)) for q in names]
+            timed = [Timed(q, trace.values(q, index, direction)) for q in names]
             yield index, direction, timed, direction == "forward"
             if names:
                 every = trace.initial_states(index, direction)
                 before = ["d" + state for state in cell.states if "d" + state in every]
-                initial = [_Timed(name, trace.initial(name, index, direction)[None]) for name in before]
+                initial = [Timed(name, trace.initial(name, index, direction)[None]) for name in before]
                 yield index, direction, initial, None
         if "dx" in recorded and trace.layers[index].source is None:
             # The same array for both directions: what both give back.
-            yield index, directions[0], [_Timed("dx", trace.values("dx", index, directions[0]))], True
-
-
-def _first_over_time(
-    quantities: Sequence[_Timed], is_reversed: bool, lengths: Array | None, batch: int | None
-) -> tuple[_Timed, int, int, int] | None:
-    """(quantity, t, unit, sequence) of the first bad value, a block of timesteps at a time."""
-    steps = max((len(timed.values) for timed in quantities), default=0)
-    widest = max((math.prod(timed.values.shape[1:]) for timed in quantities), default=1)
-    for start, end in growing_blocks(steps, widest):
-        stop, nearest = end, None
-        for timed in quantities:
-            block = range(steps - stop, steps - start) if is_reversed else range(start, stop)
-            position = _first_in_block(timed.values, block, is_reversed, lengths, batch)
-            if position:
-                # A later quantity comes first only at an earlier timestep.
-                nearest = (timed, *position)
-                stop = steps - 1 - position[0] if is_reversed else position[0]
-        if nearest:
-            return nearest
-    return None
-
-
-def _first_in_block(
-    values: Array, block: range, is_reversed: bool, lengths: Array | None, batch: int | None
-) -> tuple[int, int, int] | None:
-    """(t, unit, sequence) of the first bad value of one quantity."""
-    chosen = slice(None) if batch is None else slice(batch, batch + 1)
-    read = np.asarray(values[block.start : block.stop, chosen])
-    with np.errstate(all="ignore"):
-        if not read.size or np.isfinite(read.sum()):  # a sum over what is not finite is not finite
-            return None
-    bad = ~np.isfinite(read)
-    if lengths is not None:
-        bad &= (np.arange(block.start, block.stop)[:, None] < lengths[chosen])[..., None]
-    times = np.flatnonzero(bad.any(axis=(1, 2)))
-    if not times.size:
-        return None
-    first = int(times[-1 if is_reversed else 0])
-    unit, sequence = np.unravel_index(bad[first].T.argmax(), bad.shape[:0:-1])
-    return block.start + first, int(unit), int(sequence) + (batch or 0)
+            yield index, directions[0], [Timed("dx", trace.values("dx", index, directions[0]))], True

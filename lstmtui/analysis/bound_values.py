@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from lstmtui.analysis.stage_values import is_bound, values_at
 from lstmtui.arrays import Array, norm
-from lstmtui.trace.keys import array_key
-from lstmtui.trace.source import Source, Stage, Variable
+from lstmtui.trace.source import Source, Variable
 from lstmtui.view.query import query
 from lstmtui.view.view import View
 
@@ -73,22 +73,13 @@ def unit_at(variable: Variable, unit: int) -> int | None:
     return 0 if variable.size == 1 else unit if unit < variable.size else None
 
 
-def is_bound(view: View, stage: Stage) -> bool:
-    """Whether the round at the cursor comes to a stage."""
-    t = view.cursor.t
-    bound = _own(view, "bound/" + stage.variable)
-    if bound is not None and not bound[t]:
-        return False
-    count = _own(view, "inner_count/" + stage.variable)
-    return stage.inner_step < 0 or count is None or stage.inner_step < int(count[t])
-
-
 def _at(view: View, source: Source, place: Place) -> BoundValue:
     variable, now = source.variable(place.quantity), view.cursor.stage
+    layer, t = view.cursor.layer, view.cursor.t
     assert variable is not None
     if not place.stages:
         return _value(view, variable, -1)
-    reached = [n for n in place.stages if is_bound(view, source.stages[n])]
+    reached = [n for n in place.stages if is_bound(view.trace, layer, source.stages[n], t)]
     if not reached:
         return BoundValue("not bound")
     past = [n for n in reached if now is None or n <= now]
@@ -108,13 +99,5 @@ def _value(view: View, variable: Variable, inner_step: int) -> BoundValue:
 
 def _vector(view: View, name: str, inner_step: int) -> Array | None:
     """A variable or its derivative at the cursor, (units,); None where there is none."""
-    t, batch = view.cursor.t, view.cursor.batch
-    if inner_step >= 0 and (inner := _own(view, "inner/" + name)) is not None:
-        return np.asarray(inner[t, inner_step, batch]) if inner_step < inner.shape[1] else None
-    values = _own(view, name)
-    return None if values is None else np.asarray(values[t, batch])
-
-
-def _own(view: View, name: str) -> Array | None:
-    cursor = view.cursor
-    return view.trace.arrays.get(array_key(name, cursor.layer, cursor.direction))
+    values = values_at(view.trace, view.cursor.layer, name, view.cursor.t, inner_step)
+    return None if values is None else np.asarray(values[view.cursor.batch])

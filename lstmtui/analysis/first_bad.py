@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstmtui.analysis.bad_derivatives import derivative_made_by
+from lstmtui.analysis.bad_in_blocks import Which
+from lstmtui.analysis.bad_lines import bad_derivative_line, bad_line
 from lstmtui.analysis.bad_operands import made_by
-from lstmtui.analysis.bad_values import BadValue, Which, first_bad_value
+from lstmtui.analysis.bad_values import BadValue, first_bad_value
 from lstmtui.cells.notation import UNICODE
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
+from lstmtui.trace.source import Source
 from lstmtui.view.query import query
 from lstmtui.view.view import View
 
@@ -36,6 +39,8 @@ class FirstBad:
     """The place in a sentence."""
     how: str
     """What made it, with the numbers; may be empty."""
+    stage: int | None = None
+    """Of recorded code, which binding it is of."""
 
     def __str__(self) -> str:
         return f"{self.where}; {self.how}" if self.how else self.where
@@ -78,17 +83,21 @@ def _first_forward(trace: Trace) -> FirstBad | None:
         if header.loss_is_known and not header.absent and not np.isfinite(trace.loss):
             return _nowhere("forward", "loss", trace.loss, "every recorded value is finite")
         return None
-    how = made_by(trace, bad)
+    source = _source_of(trace, bad)
+    place, how = (_place(bad), made_by(trace, bad)) if source is None else bad_line(trace, source, bad)
     if parameter is None:
-        return _at("forward", bad, _place(bad), how)
+        return _at("forward", bad, place, how)
     name, value = parameter
-    where = f"{name} is {UNICODE.number(value)} before anything is computed; {_place(bad)}"
+    where = f"{name} is {UNICODE.number(value)} before anything is computed; {place}"
     return _at("forward", bad, where, how)
 
 
 def _first_backward(trace: Trace) -> FirstBad | None:
     bad = first_bad_value(trace, "backward")
     if bad is not None:
+        source = _source_of(trace, bad)
+        if source is not None:
+            return _at("backward", bad, *bad_derivative_line(trace, source, bad))
         return _at("backward", bad, _place(bad), derivative_made_by(trace, bad))
     gradient = _bad_parameter(trace.parameter_gradients)
     if gradient is None:
@@ -108,6 +117,10 @@ def _bad_parameter(parameters: dict[str, np.ndarray]) -> tuple[str, float] | Non
     return None
 
 
+def _source_of(trace: Trace, bad: BadValue) -> Source | None:
+    return None if bad.layer is None else trace.layers[bad.layer].source
+
+
 def _place(bad: BadValue) -> str:
     value, name = UNICODE.number(bad.value), f"{bad.quantity}[{bad.unit}]"
     owner = "" if bad.layer is None else f" in layer {bad.layer} {bad.direction}"
@@ -116,8 +129,8 @@ def _place(bad: BadValue) -> str:
 
 
 def _at(which: Which, bad: BadValue, where: str, how: str) -> FirstBad:
-    layer, direction, quantity, t, unit, batch, value = bad
-    return FirstBad(which, layer, direction, quantity, t, unit, batch, value, where, how)
+    layer, direction, quantity, t, unit, batch, value, stage = bad
+    return FirstBad(which, layer, direction, quantity, t, unit, batch, value, where, how, stage)
 
 
 def _nowhere(which: Which, name: str, value: float, how: str) -> FirstBad:

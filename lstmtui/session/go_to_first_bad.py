@@ -38,7 +38,7 @@ def views_from_here(session: Session) -> Sequence[View]:
 
 def _place(view: View, bad: FirstBad) -> Cursor:
     """The cursor at a bad value, as far as a run has such a place."""
-    cursor, t = replace(view.cursor, stage=None), bad.t
+    cursor, t = replace(view.cursor, stage=bad.stage), bad.t
     if bad.layer is not None:
         cursor = replace(cursor, layer=bad.layer, direction=bad.direction, batch=bad.batch, unit=bad.unit)
         if t < 0 and bad.direction == "backward":

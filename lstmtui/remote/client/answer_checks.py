@@ -199,7 +199,11 @@ def _place(context: QueryContext, answer: FirstBad | Divergence | None) -> bool:
 
 def _first_bad(context: QueryContext, answer: FirstBad | None) -> bool:
     which = context.arguments.get("which", "forward")
-    return _place(context, answer) and (answer is None or (answer.which == which and answer.where != ""))
+    if answer is None or not _place(context, answer):
+        return answer is None
+    stages = () if answer.layer is None else context.trace.cell(answer.layer).stages
+    is_stage = answer.stage is None or 0 <= answer.stage < len(stages)
+    return is_stage and answer.which == which and answer.where != ""
 
 
 def _expectation(context: QueryContext, answer: Expectation) -> bool:
