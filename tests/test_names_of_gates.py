@@ -23,6 +23,7 @@ DERIVATIVES_BY_FAMILY = "capture/fused/"
 """What PyTorch's kernels leave out is worked out for each family of cells by itself."""
 
 OTHER_LETTERS = {
+    "analysis/windows.py": "kinds of dtype",
     "commands/record.py": "-o",
     "expressions/evaluation.py": "kinds of dtype",
     "models/onnx_node.py": "ONNX's rows",

@@ -163,7 +163,7 @@ def _routes(context: QueryContext, answer: tuple[Split, ...]) -> bool:
         timesteps = 0 <= split.t <= context.last_t and 0 <= split.later_t <= context.last_t
         return timesteps and len(vectors) <= _MOST and all(_array(v, _NUMBERS, units) for v in vectors)
 
-    return len(answer) <= 2 and all(fits(split) for split in answer)
+    return len(answer) <= len(context.selected.layout.cell.states) and all(fits(split) for split in answer)
 
 
 def _reach(context: QueryContext, answer: Reach | None) -> bool:
@@ -248,7 +248,7 @@ def _survivals(context: QueryContext, answer: Survivals) -> bool:
     """The states, or why nothing can be said of them."""
     return (
         not (answer.states and answer.refusal)
-        and len(answer.states) <= 2
+        and len(answer.states) <= len(context.selected.layout.cell.states)
         and all(len(state.parts) <= _MOST for state in answer.states)
     )
 
