@@ -170,6 +170,8 @@ def _record_with(
             gradients, d_output = _differentiate(scalar, module, tap, output, everything=code is not None)
             tap.finish(absent)
             layers = [] if code is None else code.finish(derived=not absent)
+            if code is not None and not (layers or tap.runs):
+                raise TypeError(nothing_recorded(module, code.refusal()))
     output, d_output = (None if tensor is None else turn(tensor) for tensor in (output, d_output))
     tap.progress.finish()
     trace = assemble(

@@ -113,6 +113,7 @@ class Activation:
         self._raising = True
         if self.raised is None or self.raised[0] is not value:
             self.raised = value, frame.f_lineno
+            self.call.raised_passes = self.passes
 
     def _look(self, frame: FrameType) -> None:
         stretch = self.facts.stretch(self._at)

@@ -11,7 +11,7 @@ import torch
 
 from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.runs import Run
-from lstmtui.capture.source.series import Series
+from lstmtui.capture.source.series import Series, key_of
 
 _LEAST = 3
 """In how many rounds an argument has the numbers of the round before, until that is no chance."""
@@ -61,7 +61,7 @@ def initial_of(target: Series, run: Run) -> Binding | None:
     first = target.rounds[0]
     if target.line == 0 and first:
         return first[0]
-    before = [b for b in run.before() if (b.call.code, b.name) == (target.code, target.written)]
+    before = [b for b in run.before() if key_of(run, b) == (target.code, target.written)]
     if before:
         return before[-1]
     return first[0] if first and not _is_read_first(target, run) else None
@@ -100,12 +100,14 @@ def _has_same_numbers(part: Series, other: Series) -> bool:
 
 def _is_read_first(part: Series, run: Run) -> bool:
     """Whether a round reads a name before it binds it: a loop's variable, or an attribute."""
-    lines = {b.line for own in run.rounds for b in own if b.call.code is part.code}
+    lines = {b.line for own in run.rounds for b in own if b.call.code is part.first.call.code and b.line}
+    if not lines:
+        return False
     is_attribute = "." in part.written
-    if not is_attribute and run.calls > 1:
+    if not is_attribute and len({binding.call.number for binding in part.bindings}) > 1:
         return False  # the locals of a call are gone with it
     name = part.written.rpartition(".")[2]
-    return reads_first(part.code, name, min(lines), max(lines), attribute=is_attribute)
+    return reads_first(part.first.call.code, name, min(lines), max(lines), attribute=is_attribute)
 
 
 def reads_first(code: CodeType, name: str, first: int, last: int, *, attribute: bool) -> bool:

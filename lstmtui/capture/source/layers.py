@@ -15,7 +15,7 @@ from lstmtui.capture.source.functions import functions_of
 from lstmtui.capture.source.names import name_all
 from lstmtui.capture.source.runs import Run
 from lstmtui.capture.source.series import Series, fullest_round, in_order, outside_of, series_of
-from lstmtui.capture.source.shapes import Batch, Shape, Unfit, batch_of
+from lstmtui.capture.source.shapes import Batch, Shape, Unfit, batch_of, time_axis_of
 from lstmtui.capture.source.stacked import Stacked, check_kind, stack, unrolled
 from lstmtui.capture.to_numpy import own_array
 from lstmtui.trace import Layer
@@ -70,12 +70,16 @@ class Conditions:
     steps: int
     """How many there are: of the longest run."""
     time_axis: int | None
+    features: Collection[int] = ()
+    """The sizes of the axes of the model's parameters."""
 
 
 def batch_of_run(run: Run, conditions: Conditions) -> Batch:
     """How many sequences a run reads at once."""
-    steps = len(run.rounds) or conditions.steps
-    return batch_of(series_of(run) or outside_of(run), conditions.inputs, {*conditions.sizes, steps})
+    in_rounds = series_of(run)
+    steps = {*conditions.sizes, len(run.rounds) or conditions.steps}
+    states = carried_by(in_rounds, run)
+    return batch_of(in_rounds or outside_of(run), states, conditions.inputs, steps, conditions.features)
 
 
 def layer_of(run: Run, conditions: Conditions, *, derived: bool) -> SourceLayer | None:
@@ -88,7 +92,7 @@ def layer_of(run: Run, conditions: Conditions, *, derived: bool) -> SourceLayer 
     """
     in_rounds, outside = series_of(run), outside_of(run)
     steps = len(run.rounds) or conditions.steps
-    builder = _Builder(run, batch_of_run(run, conditions), steps, conditions.time_axis, derived)
+    builder = _Builder(run, batch_of_run(run, conditions), steps, conditions, derived)
     carried = carried_by(in_rounds, run)
     for part in outside:
         builder.try_whole(part)
@@ -121,7 +125,7 @@ class _Builder:
     run: Run
     batch: Batch
     steps: int
-    time_axis: int | None
+    conditions: Conditions
     derived: bool
     stacked: dict[Series, Stacked] = field(default_factory=dict)
     constants: dict[Series, Binding] = field(default_factory=dict)
@@ -129,8 +133,10 @@ class _Builder:
 
     def try_whole(self, part: Series) -> None:
         """A tensor bound outside of the rounds: of all timesteps, or a constant."""
+        shape = tuple(part.first.value.shape)
         try:
-            self.stacked[part] = unrolled(part, self.batch, self.steps, self.time_axis, derived=self.derived)
+            time = time_axis_of(shape, self.steps, self.conditions.time_axis, self.conditions.features)
+            self.stacked[part] = unrolled(part, self.batch, self.steps, time, derived=self.derived)
         except Unfit as why:
             if "say time_axis" in str(why) or "numbers" in str(why):
                 self.unrecorded[part] = str(why)
@@ -159,7 +165,7 @@ class _Builder:
         for part in shown:
             stacked = self.stacked[part]
             names = tuple(o.name for o in carried.get(part, ()) if o in self.stacked)
-            variables.append(_variable(part, stacked, numbers[part.code], names))
+            variables.append(_variable(part, stacked, numbers[part.first.call.code], names))
             _add(arrays, part.name, stacked)
         for part, targets in carried.items():
             if part in self.stacked:

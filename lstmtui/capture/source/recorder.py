@@ -40,6 +40,7 @@ class SourceRecorder:
         self.tracer = SourceTracer(root, source)
         self._source, self._time_axis = source, time_axis
         self._inputs = leading_sizes(arguments)
+        self._features = {size for parameter in root.parameters() for size in parameter.shape}
         self._sizes = sizes_of_time(self._inputs, time_axis)
         self._layers: list[SourceLayer] = []
 
@@ -56,7 +57,7 @@ class SourceRecorder:
         longest = max([*steps, *(len(run.rounds) for run in self._grouping.runs)], default=0)
         if longest < 2:
             longest = self._steps_at_once(result) or longest
-        self._conditions = Conditions(self._inputs, sizes, longest, self._time_axis)
+        self._conditions = Conditions(self._inputs, sizes, longest, self._time_axis, self._features)
 
     @property
     def steps(self) -> int:
@@ -100,7 +101,7 @@ class SourceRecorder:
                 continue
             shape = tuple(part.shape)
             try:
-                time = time_axis_of(shape, steps, self._time_axis)
+                time = time_axis_of(shape, steps, self._time_axis, self._features)
             except Unfit:
                 continue
             sequences = None if time is None else batch.axis_of(shape, time)

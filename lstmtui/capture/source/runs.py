@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
@@ -26,6 +26,8 @@ class Run:
     """What each round bound, in order."""
     outside: list[Binding] = field(default_factory=list)
     """What was bound before and after the rounds, in order."""
+    beside: Run | None = None
+    """Of several loops of a function the first, which has what was bound outside of all."""
 
     def add(self, number: int, binding: Binding) -> None:
         """Put a binding into a round; −1: outside of all."""
@@ -38,9 +40,9 @@ class Run:
             self.rounds.append([])
 
     def before(self) -> list[Binding]:
-        """What was bound before the first round."""
+        """What its function bound before the first round."""
         first = next((own[0].order for own in self.rounds if own), None)
-        return [b for b in self.outside if first is None or b.order < first]
+        return [b for b in (self.beside or self).outside if first is None or b.order < first]
 
 
 Spot = tuple["Run | None", int]
@@ -54,8 +56,8 @@ class _Owner:
     path: str
     name: str
     calls: list[Call] = field(default_factory=list)
-    lines: dict[int, list[tuple[Call, Passes]]] = field(default_factory=lambda: defaultdict(list))
-    """By the number of an own call: where something was bound or called in it."""
+    places: dict[int, list[Place]] = field(default_factory=lambda: defaultdict(list))
+    """By the number of an own call: the loops in which something was bound or called in it."""
     bindings: list[Binding] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     spots: dict[int, Callable[[Place], Spot]] = field(default_factory=dict)
@@ -79,22 +81,22 @@ class Grouping:
         sizes: Collection[int],
         is_named: Callable[[Call], bool] = lambda call: False,
     ) -> None:
-        self._places, self._is_named = Places(), is_named
+        self._places, self._is_named = Places(calls, bindings), is_named
         self._sizes = {size for size in sizes if size > 1}
         self._owners: dict[int, _Owner] = {}
         self._outermost: dict[int, Call] = {}
-        self._headers = {(b.call.code, line) for b in bindings for line, _ in b.passes}
         for call in calls:
             self._add(call)
         for binding in bindings:
             owner = self._owner(binding.call)
             owner.bindings.append(binding)
-            number = self._outermost[binding.call.number].number
-            owner.lines[number].append((binding.call, self._passes(binding)))
+            outermost = self._outermost[binding.call.number]
+            owner.places[outermost.number].append(self._places.of_binding(binding, outermost))
         for owner in self._owners.values():
             self._place(owner)
             for binding in owner.bindings:
-                run, number = self.spot(binding.call, self._passes(binding))
+                outermost = self._outermost[binding.call.number]
+                run, number = self._spot(outermost, self._places.of_binding(binding, outermost))
                 assert run is not None
                 run.add(number, binding)
         self.runs = [run for owner in self._owners.values() for run in owner.runs]
@@ -103,15 +105,10 @@ class Grouping:
     def spot(self, call: Call, passes: Passes = ()) -> Spot:
         """The run and the round that a line of a call belongs to; round −1: before or after all rounds."""
         outermost = self._outermost[call.number]
-        place = self._places.of(call, passes, outermost)
-        return self._owner(call).spots[outermost.number](place)
+        return self._spot(outermost, self._places.of(call, passes, outermost))
 
-    def _passes(self, binding: Binding) -> Passes:
-        """The loops of a binding; what the head of a loop binds first is in its first pass."""
-        line, passes = binding.line, binding.passes
-        if (binding.call.code, line) not in self._headers or line in (header for header, _ in passes):
-            return passes
-        return (*passes, (line, 0))
+    def _spot(self, outermost: Call, place: Place) -> Spot:
+        return self._owner(outermost).spots[outermost.number](place)
 
     def _owner(self, call: Call) -> _Owner:
         outermost = self._outermost[call.number]
@@ -129,7 +126,8 @@ class Grouping:
                 self._owners[key] = _Owner(name if call.module is None else call.path, name)
             self._owners[key].calls.append(call)
         if caller is not None:
-            self._owner(caller).lines[self._outermost[caller.number].number].append((caller, call.passes))
+            outer = self._outermost[caller.number]
+            self._owner(caller).places[outer.number].append(self._places.of_call(call, outer))
 
     def _place(self, owner: _Owner) -> None:
         """Say for each call of an owner what its rounds are."""
@@ -153,7 +151,8 @@ class Grouping:
         caller = call.caller
         if caller is None or self._owner(caller) is owner:
             return None, -1
-        return self.spot(caller, call.passes)
+        outermost = self._outermost[caller.number]
+        return self._spot(outermost, self._places.of_call(call, outermost))
 
     def _follow(self, owner: _Owner, outer: Sequence[Spot]) -> None:
         """What is called in the rounds of another has the same rounds."""
@@ -169,19 +168,17 @@ class Grouping:
     def _are_sequences(self, owner: _Owner) -> bool:
         """Whether each call has a loop over the input of its own, and the calls are no loop over it."""
         return len(owner.calls) not in self._sizes and all(
-            any(passes in self._sizes for passes in passes_of(self._places_in(owner, call)).values())
+            any(passes in self._sizes for passes in passes_of(owner.places[call.number]).values())
             for call in owner.calls
         )
 
-    def _places_in(self, owner: _Owner, call: Call) -> Iterator[Place]:
-        """The loops that the bindings and calls of a call were in."""
-        return (self._places.of(where, passes, call) for where, passes in owner.lines[call.number])
-
     def _place_loops(self, owner: _Owner, call: Call) -> None:
         """The passes of the loops over time in a call are its rounds."""
-        loops = loops_over_time(self._places_in(owner, call), self._sizes)
+        loops = loops_over_time(owner.places[call.number], self._sizes)
         runs = [(loop, self._new_run(owner, call, 1)) for loop in loops]
         first = runs[0][1] if runs else self._new_run(owner, call, 1)
+        for _, run in runs:
+            run.beside = first
 
         def spot(place: Place) -> Spot:
             for loop, run in runs:

@@ -19,6 +19,7 @@ class Series:
     """One name over the rounds: all that it was bound to, or at one of several places in a round."""
 
     code: CodeType
+    """Whose name it is."""
     written: str
     """The name as the source writes it."""
     place: int
@@ -70,7 +71,7 @@ def series_of(run: Run) -> list[Series]:
     by_key: dict[Key, list[list[Binding]]] = {}
     for number, bindings in enumerate(run.rounds):
         for binding in bindings:
-            key = binding.call.code, binding.name
+            key = key_of(run, binding)
             if key not in by_key:
                 by_key[key] = [[] for _ in run.rounds]
             by_key[key][number].append(binding)
@@ -78,11 +79,17 @@ def series_of(run: Run) -> list[Series]:
     return [part for key, rounds in by_key.items() for part in _of_name(key, rounds, sites)]
 
 
+def key_of(run: Run, binding: Binding) -> Key:
+    """A name of a function; the attributes of a module are the same in all of its functions."""
+    is_attribute = binding.name.startswith("self.")
+    return (run.call.code if is_attribute else binding.call.code), binding.name
+
+
 def outside_of(run: Run) -> list[Series]:
     """What is bound outside of the rounds, each place once, with its last value there."""
     last: dict[tuple[Key, int], Binding] = {}
     for binding in run.outside:
-        last[(binding.call.code, binding.name), binding.line] = binding
+        last[key_of(run, binding), binding.line] = binding
     by_name: dict[Key, list[Binding]] = {}
     for (key, _), binding in last.items():
         by_name.setdefault(key, []).append(binding)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.source.series import Series
@@ -20,9 +21,14 @@ class Unfit(Exception):
 
 
 def leading_sizes(arguments: object) -> list[Shape]:
-    """The shapes of the tensors that a model is called with, of packed sequences that of the data."""
-    tensors = (part if isinstance(part, Tensor) else part.data for part in tensors_in(arguments))
-    return [tuple(tensor.shape) for tensor in tensors if tensor.dim()]
+    """The shapes of the tensors that a model is called with, those of packed sequences as padded ones."""
+    return [shape for part in tensors_in(arguments) if (shape := _shape_of(part))]
+
+
+def _shape_of(part: Tensor | PackedSequence) -> Shape:
+    if isinstance(part, Tensor):
+        return tuple(part.shape)
+    return len(part.batch_sizes), int(part.batch_sizes[0]), *part.data.shape[1:]
 
 
 def sizes_of_time(shapes: Iterable[Shape], time_axis: int | None) -> set[int]:
@@ -58,30 +64,45 @@ class Batch:
         return next((n for n, size in enumerate(shape) if size == self.size and n != but), None)
 
 
-def batch_of(series: Sequence[Series], inputs: Iterable[Shape], steps: Collection[int]) -> Batch:
-    """The number of sequences of a run: an axis of the input that most of its names have.
+def batch_of(
+    series: Sequence[Series],
+    states: Iterable[Series],
+    inputs: Iterable[Shape],
+    steps: Collection[int],
+    features: Collection[int],
+) -> Batch:
+    """The number of sequences of a run: an axis of the input that its states have, and most of its names.
 
     Args:
-        series: of the run's rounds.
+        series: of the run.
+        states: those of them that one round leaves to the next.
         inputs: the shapes of the model's input.
         steps: how many timesteps there may be.
+        features: the sizes of the axes of the model's parameters.
     """
-    changing = [part for part in series if _changes(part)] or series
-    shapes = [tuple(part.first.value.shape) for part in changing if part.first.value.dim()]
-    candidates = Counter(
-        {
-            size: sum(size in shape[:2] for shape in shapes)
-            for shape in inputs
-            for size in _sequences(shape, steps)
-        }
-    )
-    best, votes = max(candidates.items(), key=lambda item: item[1], default=(1, 0))
-    if 2 * votes >= len(shapes):
+    shapes = _shapes_of([part for part in series if _changes(part)] or series)
+    of_states = _shapes_of(part for part in states if part.first.value.is_floating_point())
+    # States of one axis that is as long as one of a parameter: their units, of one sequence.
+    is_flat = bool(of_states) and all(len(shape) == 1 for shape in of_states)
+    candidates = {size for shape in inputs for size in _sequences(shape, steps)}
+    votes = {
+        size: sum(size in shape[:2] for shape in shapes)
+        for size in candidates
+        if all(size in shape for shape in of_states) and not (size in features and is_flat)
+    }
+    best, most = max(votes.items(), key=lambda item: item[1], default=(1, 0))
+    if most and 2 * most >= len(shapes):
         return Batch(best)
     # A run may read other batches than the model: all beams of a search, all windows of a signal.
     leading = Counter(shape[0] for shape in shapes if len(shape) > 1)
-    best, votes = max(leading.items(), key=lambda item: item[1], default=(1, 0))
-    return Batch(best if 2 * votes >= len(shapes) else 1)
+    best, most = max(leading.items(), key=lambda item: item[1], default=(1, 0))
+    return Batch(best if 2 * most > len(shapes) else 1)
+
+
+def _shapes_of(series: Iterable[Series]) -> list[Shape]:
+    """The largest shape of each, of those that have axes."""
+    shapes = [max(tuple(binding.value.shape) for binding in part.bindings) for part in series]
+    return [shape for shape in shapes if shape]
 
 
 def _changes(part: Series) -> bool:
@@ -103,16 +124,26 @@ def _sequences(shape: Shape, steps: Collection[int]) -> list[int]:
     return [*others, first] if len(times) == 2 else [n for n in (first, *others) if n not in times]
 
 
-def time_axis_of(shape: Shape, steps: int, time_axis: int | None) -> int | None:
+def time_axis_of(shape: Shape, steps: int, time_axis: int | None, features: Collection[int]) -> int | None:
     """Which axis of a tensor is all timesteps; None where none is as long.
+
+    The last of several axes is units where it is as long as an axis of the model's parameters.
+
+    Args:
+        shape: of the tensor.
+        steps: how many timesteps there are.
+        time_axis: which axis it is where that cannot be told, as the user says.
+        features: the sizes of the axes of the model's parameters.
 
     Raises:
         Unfit: it cannot be told.
     """
     axes = [n for n, size in enumerate(shape) if size == steps]
+    if time_axis is not None and time_axis % len(shape or (1,)) in axes:
+        return time_axis % len(shape)
+    if len(shape) > 2 and steps in features:
+        axes = [n for n in axes if n < len(shape) - 1]
     if len(axes) < 2:
         return axes[0] if axes else None
-    if time_axis is not None and time_axis % len(shape) in axes:
-        return time_axis % len(shape)
     places = " and ".join(map(str, axes))
     raise Unfit(f"its axes {places} are both {steps} long, as the run is: say time_axis=")

@@ -13,7 +13,7 @@ from torch import Tensor
 from lstmtui.arrays import Array
 from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.series import Series
-from lstmtui.capture.source.shapes import Batch, Shape, Unfit, time_axis_of
+from lstmtui.capture.source.shapes import Batch, Shape, Unfit
 from lstmtui.capture.to_numpy import numpy_of
 
 
@@ -106,17 +106,23 @@ def stack(series: Series, batch: Batch, *, derived: bool) -> Stacked:
     return stacked
 
 
-def unrolled(series: Series, batch: Batch, steps: int, time_axis: int | None, *, derived: bool) -> Stacked:
+def unrolled(series: Series, batch: Batch, steps: int, time: int | None, *, derived: bool) -> Stacked:
     """The values of a tensor that is of all timesteps.
 
+    Args:
+        series: of one tensor.
+        batch: of the run.
+        steps: how many timesteps the run has.
+        time: which axis they are; None: none is.
+        derived: whether the loss was differentiated.
+
     Raises:
-        Unfit: it is not, or that cannot be told.
+        Unfit: it is not.
     """
     check_kind(series)
     assert series.whole is not None
     value = series.whole.value
     sizes = tuple(value.shape)
-    time = time_axis_of(sizes, steps, time_axis)
     sequences = None if time is None else batch.axis_of(sizes, time)
     is_parameter = series.whole.leaf and not series.whole.absent
     if time is None or (sequences is None and (batch.size > 1 or is_parameter)):

@@ -115,7 +115,8 @@ class ThreadTracer:
         if facts.code.co_name != "forward" or not facts.arguments:
             return None
         first = frame.f_locals.get(facts.arguments[0])
-        is_outermost = caller is None or caller.call.module is not first
+        # A call of the class it inherits from is part of it, a call of itself another one.
+        is_outermost = caller is None or caller.call.module is not first or caller.call.code is facts.code
         return first if isinstance(first, nn.Module) and is_outermost else None
 
     def event(self, activation: Activation, frame: FrameType, event: str, argument: Any) -> None:

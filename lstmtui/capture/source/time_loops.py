@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import TypeAlias
 
-from lstmtui.capture.source.bindings import Call
+from lstmtui.capture.source.bindings import Binding, Call, Passes
 
 Place: TypeAlias = tuple[tuple[tuple[int, int], int], ...]
 """The loops that something ran in, outermost first: (function and line of the loop, which pass)."""
@@ -16,20 +16,55 @@ Loop: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class Places:
-    """In which loops calls were, counted from an outer call of theirs."""
+    """In which loops calls and bindings were.
 
-    def __init__(self) -> None:
+    What the head of a loop binds or calls for its first pass is seen before that pass begins; it is taken
+    to be in it where the same happens there in later passes.
+
+    Args:
+        calls: all of them.
+        bindings: all of them.
+    """
+
+    def __init__(self, calls: Iterable[Call], bindings: Iterable[Binding]) -> None:
         self._of_calls: dict[tuple[int, int], Place] = {}
+        places = [*map(_called, calls), *map(_bound, bindings)]
+        self._in_heads = {
+            (code, line, what) for code, line, what, passes in places if _is_in_head(line, passes)
+        }
 
-    def of(self, call: Call, passes: Iterable[tuple[int, int]], outer: Call | None) -> Place:
+    def of_binding(self, binding: Binding, outer: Call | None) -> Place:
+        """The loops that a binding was in, from those of `outer` inwards."""
+        return self.of(binding.call, self._whole(*_bound(binding)), outer)
+
+    def of_call(self, call: Call, outer: Call | None) -> Place:
+        """The loops that a call was in, from those of `outer`, which called it, inwards."""
+        return () if call.caller is None else self.of(call.caller, self._whole(*_called(call)), outer)
+
+    def of(self, call: Call, passes: Passes, outer: Call | None) -> Place:
         """The loops that a line of a call was in, from those of `outer` (None: of everything) inwards."""
         key = (call.number, -1 if outer is None else outer.number)
         if key not in self._of_calls:
-            self._of_calls[key] = (
-                () if call is outer or call.caller is None else self.of(call.caller, call.passes, outer)
-            )
+            self._of_calls[key] = () if call is outer else self.of_call(call, outer)
         function = id(call.code)
         return self._of_calls[key] + tuple(((function, line), number) for line, number in passes)
+
+    def _whole(self, code: object, line: int, what: object, passes: Passes) -> Passes:
+        is_first = (code, line, what) in self._in_heads and not _is_in_head(line, passes)
+        return (*passes, (line, 0)) if is_first else passes
+
+
+def _bound(binding: Binding) -> tuple[object, int, object, Passes]:
+    return binding.call.code, binding.line, binding.name, binding.passes
+
+
+def _called(call: Call) -> tuple[object, int, object, Passes]:
+    return None if call.caller is None else call.caller.code, call.line, call.code, call.passes
+
+
+def _is_in_head(line: int, passes: Passes) -> bool:
+    """Whether a line is the head of a loop that it is in."""
+    return any(line == header for header, _ in passes)
 
 
 def loops_over_time(places: Iterable[Place], sizes: Collection[int]) -> list[Loop]:

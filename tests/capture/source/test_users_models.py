@@ -1,0 +1,377 @@
+"""Models as users write them, recorded by source, against the same loops with `retain_grad`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import lstmtui
+from lstmtui.trace import Trace
+from lstmtui.trace.source import Source
+
+T, B, H = 6, 3, 4
+
+
+class Kept:
+    """What a loop bound, kept by hand: the tensors of each name, whose derivatives are looked at later."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, list[Tensor]] = defaultdict(list)
+
+    def __call__(self, **named: Tensor) -> None:
+        for name, tensor in named.items():
+            if tensor.requires_grad:
+                tensor.retain_grad()
+            self.tensors[name].append(tensor)
+
+    def values(self, name: str) -> Any:
+        return np.stack([t.detach().numpy() for t in self.tensors[name]]).reshape(T, B, -1)
+
+    def derivatives(self, name: str) -> Any:
+        return np.stack(
+            [np.zeros(t.shape, np.float32) if t.grad is None else t.grad.numpy() for t in self.tensors[name]]
+        ).reshape(T, B, -1)
+
+
+def source_of(trace: Trace, layer: int = 0) -> Source:
+    source = trace.layers[layer].source
+    assert source is not None
+    return source
+
+
+def same(trace: Trace, layer: int, kept: Kept, *names: str) -> None:
+    """Every one of these names has the values and the derivatives that were kept, to the bit."""
+    for name in names:
+        assert np.array_equal(trace.values(name, layer), kept.values(name)), name
+        assert np.array_equal(trace.values("d" + name, layer), kept.derivatives(name)), "d" + name
+
+
+def inputs() -> Tensor:
+    return torch.randn(T, B, 2, requires_grad=True)
+
+
+def norm(v: Tensor) -> Tensor:
+    mean = v.mean(1, keepdim=True)
+    return (v - mean) / ((v - mean).square().mean(1, keepdim=True) + 1e-5).sqrt()
+
+
+class LayerNormCell(nn.Module):
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.weight_ih = nn.Parameter(torch.randn(4 * hidden, inputs) * 0.2)
+        self.weight_hh = nn.Parameter(torch.randn(4 * hidden, hidden) * 0.2)
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        h, c_prev = state
+        a = norm(F.linear(x, self.weight_ih)) + norm(F.linear(h, self.weight_hh))
+        i, f, g, o = a.chunk(4, 1)
+        c = f.sigmoid() * c_prev + i.sigmoid() * g.tanh()
+        return o.sigmoid() * norm(c).tanh(), c
+
+
+class Tagger(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = LayerNormCell(2, H)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = c = x.new_zeros(x.shape[1], H)
+        out = []
+        for v in x:
+            h, c = self.cell(v, (h, c))
+            out.append(h)
+        return torch.stack(out)
+
+
+def test_a_layernorm_cell_has_its_names_its_helpers_and_its_states() -> None:
+    torch.manual_seed(0)
+    model, x, kept = Tagger(), torch.randn(T, B, 2), Kept()
+    h = c = torch.zeros(B, H)
+    for v in x:
+        a = norm(F.linear(v, model.cell.weight_ih)) + norm(F.linear(h, model.cell.weight_hh))
+        i, f, g, o = a.chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * norm(c).tanh()
+        kept(a=a, i=i, f=f, g=g, o=o, c=c, h=h)
+    torch.stack(kept.tensors["h"]).square().sum().backward()
+    grads = [p.grad for p in model.parameters()]
+    model.zero_grad()
+
+    trace = lstmtui.record(model, x, loss=lambda y: y.square().sum())
+    assert [(layer.path, layer.cell, layer.calls) for layer in trace.layers] == [
+        ("", "Tagger", 1),
+        ("cell", "LayerNormCell", T),
+    ]
+    same(trace, 0, kept, "h", "c")
+    same(trace, 1, kept, "a", "i", "f", "g", "o", "c")
+    cell = source_of(trace, 1)
+    assert cell.variable("c").carried_to == ("c_prev",)  # type: ignore[union-attr]
+    assert [function.name for function in cell.functions] == ["LayerNormCell.forward", "norm"]
+    assert "c = f.sigmoid() * c_prev" in cell.functions[0].text
+    # norm is called twice at one line, of the gates, and at another, of the state.
+    assert trace.arrays["1/forward/inner/norm_mean_1"].shape == (T, 2, B, 1)
+    assert cell.variable("norm_mean").inner_steps == 0  # type: ignore[union-attr]
+    assert {stage.depth for stage in cell.stages if stage.variable.startswith("norm_mean")} == {1}
+    for name, gradient in zip(("weight_ih", "weight_hh"), grads, strict=True):
+        assert gradient is not None
+        assert np.array_equal(trace.parameter_gradients["cell." + name], gradient.numpy())
+    assert all(p.grad is None for p in model.parameters())
+    assert np.array_equal(trace.values("y"), trace.values("h"))
+    assert np.array_equal(trace.values("dy"), 2 * trace.values("y"))
+
+
+def test_a_derivative_that_was_not_computed_is_told_from_one_that_is_0() -> None:
+    class Gated(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+            h = x.new_zeros(x.shape[1], 1)
+            for v in x:
+                h_prev = h
+                unused = 3 * v
+                count = (v > 0).sum(1)
+                h = 0.5 * h_prev + v
+            return h, unused, count
+
+    x = torch.randn(T, B, 1, requires_grad=True)
+    trace = lstmtui.record(Gated(), x)
+    source = source_of(trace)
+    assert source.variable("count").absent == "integer"  # type: ignore[union-attr]
+    assert trace.values("count").dtype == np.int64
+    assert not trace.values("dunused").any()
+    assert trace.arrays["0/forward/bound/dh_prev"].tolist() == [False, *[True] * (T - 1)]
+    assert np.allclose(trace.values("dh")[:, 0, 0], 0.5 ** np.arange(T - 1, -1, -1))
+    assert x.grad is None
+
+
+class Decoder(nn.Module):
+    """An encoder of PyTorch's, and a decoder with attention and fewer timesteps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.GRU(2, H, batch_first=True)
+        self.cell = nn.GRUCell(H, H)
+        self.query = nn.Linear(H, H)
+
+    def forward(self, x: Tensor, steps: int = 4) -> Tensor:
+        memory, last = self.encoder(x)
+        hidden, outputs = last[0], []
+        for _ in range(steps):
+            query = self.query(hidden)
+            weights = torch.einsum("bh,bsh->bs", query, memory).softmax(-1)
+            context = torch.einsum("bs,bsh->bh", weights, memory)
+            hidden = self.cell(context, hidden)
+            outputs.append(hidden)
+        return torch.stack(outputs, 1)
+
+
+def test_an_attention_decoder_is_recorded_beside_the_layers_of_pytorch() -> None:
+    torch.manual_seed(0)
+    model, x = Decoder(), torch.randn(B, T, 2)
+    alone = lstmtui.record(model, x)
+    assert [layer.source for layer in alone.layers] == [None, None], "source= left out is as ever"
+    trace = lstmtui.record(model, x, source=True)
+    assert [layer.path for layer in trace.layers] == ["encoder", "cell", ""]
+    assert trace.steps == T
+    assert trace.arrays["2/lengths"].tolist() == [4] * B
+    assert trace.loss == alone.loss
+    assert np.array_equal(trace.values("h", 1), alone.values("h", 1))
+    assert np.array_equal(trace.values("hidden", 2), trace.values("h", 1))
+    assert np.allclose(trace.values("dhidden", 2), trace.values("dh", 1), rtol=1e-5, atol=1e-7)
+    weights = trace.values("weights", 2)[:4]
+    assert np.allclose(weights.sum(-1), 1, atol=1e-6)
+    assert source_of(trace, 2).variable("weights").in_unit_interval  # type: ignore[union-attr]
+    assert {c.name for c in source_of(trace, 2).constants} == {"x", "memory", "last"}
+
+
+def test_a_rollout_with_resets_has_its_masks_beside_the_cell() -> None:
+    class Policy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = nn.LSTMCell(2, H)
+
+        def forward(self, features: Tensor, starts: Tensor) -> Tensor:
+            h = c = features.new_zeros(features.shape[1], H)
+            hs = []
+            for feature, start in zip(features, starts, strict=True):
+                keep = (1.0 - start)[:, None]
+                h, c = keep * h, keep * c
+                h, c = self.lstm(feature, (h, c))
+                hs.append(h)
+            return torch.stack(hs)
+
+    torch.manual_seed(0)
+    model, x = Policy(), torch.randn(T, B, 2)
+    starts = torch.zeros(T, B)
+    starts[3, 1] = 1
+    trace = lstmtui.record(model, (x, starts), loss=lambda y: y.square().sum(), source=True)
+    assert [(layer.path, layer.calls) for layer in trace.layers] == [("lstm", T), ("", 1)]
+    assert np.array_equal(trace.values("keep", 1)[..., 0], 1 - starts.numpy())
+    assert not trace.values("c_1", 1)[3, 1].any()
+    assert np.array_equal(trace.values("c", 1), trace.values("c", 0))
+    assert np.array_equal(trace.values("h_1", 1)[4], trace.values("h", 1)[3]), "kept as it was"
+
+
+def test_a_matrix_state_is_units_with_a_shape_of_their_own() -> None:
+    class Linear(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.qkv = nn.Linear(8, 24)
+
+        def forward(self, x: Tensor) -> Tensor:
+            q, k, v = self.qkv(x).view(B, T, 3, 2, 4).unbind(2)
+            S = x.new_zeros(B, 2, 4, 4)
+            out = []
+            for t in range(T):
+                S = 0.9 * S + k[:, t, :, :, None] * v[:, t, :, None, :]
+                out.append(torch.einsum("bhkv,bhk->bhv", S, q[:, t]))
+            return torch.stack(out, 1)
+
+    trace = lstmtui.record(Linear(), torch.randn(B, T, 8))
+    state = source_of(trace).variable("S")
+    assert state is not None
+    assert (state.shape, state.size, state.carried_to) == ((2, 4, 4), 32, ("S",))
+    assert trace.values("S").shape == (T, B, 32)
+    # What is made for all of time before the loop is over time too, its axes in whatever order.
+    assert source_of(trace).variable("k").shape == (2, 4)  # type: ignore[union-attr]
+    outer = trace.values("k")[0].reshape(B, 2, 4, 1) * trace.values("v")[0].reshape(B, 2, 1, 4)
+    assert np.array_equal(trace.values("S")[0].reshape(B, 2, 4, 4), outer)
+    assert trace.values("y").shape == (T, B, 8)
+    assert not trace.initial("S").any()
+
+
+def test_a_name_that_a_condition_binds_says_where_it_did_not() -> None:
+    class Skips(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            h = x.new_zeros(x.shape[1], 2)
+            for t, v in enumerate(x):
+                h = torch.tanh(h + v)
+                if t % 2:
+                    jump = 2 * h
+                    h = h + jump
+            return h
+
+    x = inputs()
+    trace = lstmtui.record(Skips(), x)
+    jumps = [False, True] * (T // 2)
+    assert trace.arrays["0/forward/bound/jump"].tolist() == jumps
+    assert not trace.values("jump")[0].any()
+    # The plain name is what h is in the end of each timestep; h_1 what the first line makes of it.
+    assert np.array_equal(trace.values("h")[0], trace.values("h_1")[0])
+    assert np.array_equal(trace.values("h")[1], 3 * trace.values("h_1")[1])
+
+
+def test_sequences_that_end_early_are_shorter() -> None:
+    class Packed(nn.Module):
+        def forward(self, packed: nn.utils.rnn.PackedSequence) -> Tensor:
+            h, start = packed.data.new_zeros(B, 2), 0
+            for count in packed.batch_sizes.tolist():
+                v = packed.data[start : start + count]
+                h = torch.tanh(h[:count] + v)
+                start += count
+            return h
+
+    sequences = [torch.randn(n, 2, requires_grad=True) for n in (T, 4, 1)]
+    trace = lstmtui.record(Packed(), nn.utils.rnn.pack_sequence(sequences))
+    assert trace.lengths.tolist() == [T, 4, 1]
+    for batch, sequence in enumerate(sequences):
+        assert np.array_equal(trace.values("v")[: len(sequence), batch], sequence.detach().numpy())
+        assert not trace.values("h")[len(sequence) :, batch].any()
+
+
+def test_a_shape_that_changes_is_said_and_nothing_else_is_lost() -> None:
+    class Grows(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            cache = x.new_zeros(x.shape[1], 0)
+            for v in x:
+                cache = torch.cat([cache, v], 1)
+                total = cache.sum(1, keepdim=True)
+            return total
+
+    source = source_of(lstmtui.record(Grows(), inputs()))
+    assert [v.name for v in source.variables] == ["x", "v", "total"]
+    assert [(u.name, u.why) for u in source.unrecorded] == [
+        ("cache", "its shape changes from (3, 2) to (3, 4)")
+    ]
+
+
+def test_loops_beside_each_other_are_runs_of_their_own() -> None:
+    class Both(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            forward = backward = x.new_zeros(x.shape[1], 2)
+            for v in x:
+                forward = torch.tanh(forward + v)
+            for v in x.flip(0):
+                backward = torch.tanh(backward - v)
+            return forward + backward
+
+    trace = lstmtui.record(Both(), inputs())
+    assert [layer.path for layer in trace.layers] == ["", "@2"]
+    assert source_of(trace, 0).states == ("forward",)
+    assert source_of(trace, 1).states == ("backward",)
+    # Rounds are in the order in which they ran.
+    assert np.array_equal(trace.values("v", 1), trace.values("x", 0)[::-1])
+    assert not trace.initial("backward", 1).any()
+
+
+def test_attributes_recursion_and_generators_are_names_like_any_other() -> None:
+    class Streams(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden: Tensor | None = None
+
+        def step(self, v: Tensor) -> Tensor:
+            self.hidden = torch.tanh(v + self.hidden)
+            return self.hidden
+
+        def steps(self, x: Tensor) -> Any:
+            for v in x:
+                yield self.step(v)
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.hidden = torch.zeros(x.shape[1], 2)
+            return torch.stack(list(self.steps(x)))
+
+    class Tree(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            state = x.new_zeros(B, 2)
+            if len(x):
+                state = torch.tanh(x[-1] + self(x[:-1]))
+            return state
+
+    x = inputs()
+    model = Streams()
+    trace = lstmtui.record(model, x)
+    assert np.array_equal(trace.values("hidden"), trace.values("y"))
+    assert model.hidden is None, "the model is left as it was"
+    tree = lstmtui.record(Tree(), x)
+    assert (tree.steps, tree.layers[0].calls) == (T + 1, T + 1)
+    # The calls are timesteps in the order in which they began: the outermost, which ends last, is the first.
+    assert np.array_equal(tree.values("state")[::-1], np.concatenate([np.zeros((1, B, 2)), _scan(x)]))
+
+
+def _scan(x: Tensor) -> Any:
+    states, h = [], torch.zeros(B, 2)
+    for v in x.detach():
+        h = torch.tanh(v + h)
+        states.append(h.numpy())
+    return np.stack(states)
+
+
+def test_an_unbatched_model_has_one_sequence() -> None:
+    class One(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = torch.zeros(2)
+            for v in x:
+                h = torch.tanh(self.w(torch.cat([v, h])))
+            return h
+
+    trace = lstmtui.record(One(), torch.randn(T, 2))
+    assert (trace.batch, trace.values("h").shape) == (1, (T, 1, 2))
