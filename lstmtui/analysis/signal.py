@@ -56,8 +56,8 @@ def signal(view: View, start: int, stop: int) -> Signal:
     lines, rows = [], []
     if "tokens" in trace.arrays:
         rows.append(_row("x", trace, trace.arrays["tokens"][steps, batch], fed))
-    else:
-        lines += _lines("x", trace.header.labels, trace.values("x")[steps, batch], fed)
+    elif name := input_of(trace):
+        lines += _lines(name, trace.header.labels, trace.values(name)[steps, batch], fed)
     if "target" in trace.arrays:
         target = trace.arrays["target"][steps, batch]
         if target.ndim == 1:
@@ -73,6 +73,16 @@ def signal(view: View, start: int, stop: int) -> Signal:
     return Signal(tuple(lines), tuple(rows))
 
 
+def input_of(trace: Trace) -> str:
+    """What the first layer reads: x; of recorded code without such a name its first argument, or nothing."""
+    layer = trace.layers[0]
+    if layer.source is None or "x" in layer.quantities:
+        return "x"
+    carried = {name for variable in layer.source.variables for name in variable.carried_to}
+    arguments = (v.name for v in layer.source.variables if not v.line and v.name not in carried)
+    return next(arguments, "")
+
+
 def _is_readable(trace: Trace, y: Array) -> bool:
     """Whether the output is an answer to look at, not merely the hidden state of a model without a head."""
     return "target" in trace.arrays or y.shape[-1] <= MOST_CHANNELS
@@ -83,7 +93,7 @@ def _lines(quantity: str, labels: tuple[str, ...], values: Array, present: Array
     if channels > MOST_CHANNELS:
         return [Line(f"‖{quantity}‖ of {channels}", quantity, norm(values), ~present)]
     names = labels if len(labels) == channels else tuple(f"{quantity}[{i}]" for i in range(channels))
-    if channels == 1 and quantity != "x":
+    if channels == 1 and quantity in ("y", "target"):
         names = (quantity,)
     return [Line(name, quantity, values[:, i], ~present) for i, name in enumerate(names)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from rich.cells import cell_len
 
@@ -12,6 +13,8 @@ from lstmtui.tui.widgets.spans import Spans, crop
 
 NUMBER_WIDTH = 9
 """Columns of a value, and of "not bound"."""
+_WIDE = 64
+"""Columns below which code is indented half as far."""
 _CODE_SHARE = 4
 """One column in so many is kept for code, however wide names are."""
 
@@ -83,6 +86,8 @@ def fitted(
     every = [(listing, [*listing.lines(folded=folded)]) for listing in listings]
     digits = max((len(str(number)) for _, lines in every for number, _ in lines), default=1)
     room = max(1, width - digits - 3)
+    if room < _WIDE:
+        every = [(listing, [(n, less_indented(code)) for n, code in lines]) for listing, lines in every]
     ends = (
         cells(code) + 2 + max(value.width for value in listing.values[number])
         for listing, lines in every
@@ -137,6 +142,17 @@ def _rows_beside(code: Spans, values: Sequence[Value], room: int, end: int, look
         at += len(taken)
 
 
+@lru_cache(maxsize=4096)
+def less_indented(code: Spans) -> Spans:
+    """A line with half of the blanks it begins with."""
+    if not code:
+        return code
+    (first, role), *others = code
+    blanks = len(first) - len(first.lstrip(" "))
+    return ((first[blanks // 2 :], role), *others)
+
+
+@lru_cache(maxsize=4096)
 def cells(spans: Spans) -> int:
     """The columns that spans take."""
     return sum(cell_len(text) for text, _ in spans)
