@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lstmtui.analysis.bound_values import BoundValue, Place, bound_values, places_of
 from lstmtui.printable import printable
@@ -79,6 +80,7 @@ def source_at(view: View) -> SourceAt | None:
     return SourceAt(tuple(functions), tuple(owner for owner, _ in marks))
 
 
+@lru_cache(maxsize=64)
 def argument_line(function: Function) -> int:
     """The line of the file where the arguments of a function stand: that of its def."""
     for offset, line in enumerate(function.text.split("\n")):
@@ -107,11 +109,26 @@ def _binding(place: Place, value: BoundValue, source: Source, now: int | None) -
 def _function(
     function: Function, bindings: dict[int, tuple[SourceBinding, ...]], marked: set[int]
 ) -> SourceFunction:
-    texts = function.text.removesuffix("\n").split("\n") if function.text else []
-    numbered = {function.first_line + offset: printable(text) for offset, text in enumerate(texts)}
-    numbers = sorted({*numbered, *bindings})
-    lines = (SourceLine(n, numbered.get(n, ""), bindings.get(n, ()), n in marked) for n in numbers)
+    lines, others = list(_plain_lines(function)), []
+    for number in sorted({*bindings, *marked}):
+        at = number - function.first_line
+        if 0 <= at < len(lines):
+            lines[at] = SourceLine(number, lines[at].text, bindings.get(number, ()), number in marked)
+        elif number in bindings:
+            others.append(SourceLine(number, "", bindings[number], number in marked))
+    if others:
+        lines = sorted((*lines, *others), key=lambda line: line.number)
     return SourceFunction(printable(function.name), printable(function.file), tuple(lines))
+
+
+@lru_cache(maxsize=64)
+def _plain_lines(function: Function) -> tuple[SourceLine, ...]:
+    """The lines of a function, of which nothing is said yet."""
+    texts = function.text.removesuffix("\n").split("\n") if function.text else []
+    return tuple(
+        SourceLine(number, printable(text), (), False)
+        for number, text in enumerate(texts, function.first_line)
+    )
 
 
 def _marks(source: Source, now: int | None) -> tuple[tuple[int, int], ...]:
@@ -122,7 +139,7 @@ def _marks(source: Source, now: int | None) -> tuple[tuple[int, int], ...]:
     if now is None:
         return ((0, 0),)
     stage = source.stages[now]
-    marks = [(stage.function, stage.line)]
+    marks = [(stage.function, stage.line or argument_line(source.functions[stage.function]))]
     for depth in range(stage.depth - 1, -1, -1):
         later = (s for s in source.stages[now + 1 :] if s.depth <= depth)
         earlier = (s for s in reversed(source.stages[:now]) if s.depth <= depth)

@@ -30,8 +30,16 @@ class Key:
 KEYS: tuple[Key, ...] = (
     Key("step", ("right", "l", "n", "s"), "run('step')", "step", "the next timestep", "→ l n s", "step"),
     Key("back", ("left", "h"), "run('back')", "back", "the timestep before", "← h", "back"),
-    Key("into", ("down", "enter", "j"), "run('into')", "into", "evaluate the next equation", "↓ ↵ j", "into"),
-    Key("out", ("up", "k"), "run('out')", "out", "back to whole timesteps", "↑ k"),
+    Key(
+        "into",
+        ("down", "enter", "j"),
+        "run('into')",
+        "into",
+        "the next equation, or binding of code",
+        "↓ ↵ j",
+        "into",
+    ),
+    Key("out", ("up", "k"), "run('out')", "out", "out of a function, or to whole timesteps", "↑ k"),
     Key("step_10", ("shift+right", "greater_than_sign"), "run('step 10')", "step 10", "ten on", "shift+→ >"),
     Key("back_10", ("shift+left", "less_than_sign"), "run('back 10')", "back 10", "ten back", "shift+← <"),
     Key("page_on", ("pagedown",), "page(1)", "step N", "the next page of timesteps", "PgDn"),

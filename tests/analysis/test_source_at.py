@@ -10,6 +10,7 @@ from synthetic import synthetic
 
 from lstmtui.analysis.source_at import SourceAt, SourceBinding, source_at
 from lstmtui.trace import Trace
+from lstmtui.trace.source import Stage
 from lstmtui.view import View
 
 TRACE = source_trace()
@@ -75,6 +76,16 @@ def test_inner_steps_have_their_own_values_and_stand_in_the_function_that_is_cal
     assert seen["step"].now.value == float(TRACE.arrays["0/forward/inner/step"][5, 1, 1, 1])
     assert seen["u"].now.value == float(TRACE.arrays["0/forward/inner/u"][5, 0, 1, 1])
     assert bindings(at(5))["u"].inner_step == INNER - 1
+
+
+def test_a_stage_that_binds_an_argument_is_on_the_line_of_its_function() -> None:
+    (layer,) = TRACE.layers
+    assert layer.source is not None
+    stages = (Stage("x", 0, 0), Stage("step", 1, 0, depth=1), *layer.source.stages)
+    changed = replace(layer, source=replace(layer.source, stages=stages))
+    trace = Trace(replace(TRACE.header, layers=(changed,)), TRACE.arrays)
+    assert marked(at(1, 0, trace=trace)) == [FIRST_LINE]
+    assert marked(at(1, 1, trace=trace))[-1] == RELAX_LINE
 
 
 def test_what_is_carried_on_is_named() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from keyboard import press, settle, type_text
 from remote_backends import Echo, Slow
+from source_traces import source_trace
 from synthetic import synthetic
 from textual.geometry import Region
 from textual.pilot import Pilot
@@ -125,6 +126,18 @@ async def test_every_panel_shows_the_same(size: tuple[int, int], every: int, deb
     if every == 1:
         asked = {name for name, _ in echo.sizes}
         assert {"window", "difference", "gradient_norm_plot", "signal", "survivals_at"} <= asked
+
+
+async def test_recorded_code_looks_the_same(debugger, shown: Shown) -> None:
+    pictures: list[list[str]] = []
+    for start in (source_trace(), far(Echo(), source_trace())):
+        seen = []
+        async with debugger(start, (120, 40)) as pilot:
+            for line in ("goto 3", "into", "into", "unit 9", "step", "last"):
+                await run(pilot, line)
+                seen.append(shown(pilot))
+        pictures.append(seen)
+    assert pictures[0] == pictures[1]
 
 
 async def test_a_long_and_wide_run_is_drawn_from_small_answers(debugger) -> None:

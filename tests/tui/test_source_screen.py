@@ -74,7 +74,7 @@ async def test_into_follows_into_what_is_called_and_names_what_runs(debugger, sh
         text = shown(pilot)
         assert "Step: unit 0 at t=0  step 2 of 3: " in text
         assert "LayerNormLSTM.forward:29 › relax:42" in text
-        assert any(row.startswith("▸ 42     step = 0.5") and "step 2/3" in row for row in step_text(screen))
+        assert any(row.startswith("▸ 42   step = 0.5") and "step 2/3" in row for row in step_text(screen))
         assert "step" in names_shown(screen)
         screen.run_text("out")
         await pilot.pause()

@@ -71,14 +71,14 @@ WALKING = (
     Verb(
         name="into",
         usage="into",
-        help="evaluate the next equation inside this timestep",
+        help="the next equation inside this timestep, or the next binding of recorded code",
         parse=arguments.nothing,
         execute=movement(Session.into),
     ),
     Verb(
         name="out",
         usage="out",
-        help="back to whole timesteps",
+        help="out of a function of recorded code; else back to whole timesteps",
         parse=arguments.nothing,
         execute=movement(Session.out),
         other_names=("finish",),

@@ -108,7 +108,7 @@ def help_lines(look: Look) -> list[Spans]:
                 "text",
             ),
         ),
-        (("  blank: past the end of a shorter sequence", "text"),),
+        (("  blank: past the end of a shorter sequence; ·: recorded code did not bind the name", "text"),),
         (),
         (("Reference", "title"),),
     ]
