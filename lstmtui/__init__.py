@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lstmtui.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from lstmtui.capture.laws import laws
     from lstmtui.capture.record import record
     from lstmtui.capture.run import run
     from lstmtui.diagnosing import diagnose
@@ -31,6 +32,7 @@ _HOMES = {
     "UserError": "lstmtui.errors",
     "debug": "lstmtui.tui.debug",
     "diagnose": "lstmtui.diagnosing",
+    "laws": "lstmtui.capture.laws",
     "lightning_watch": "lstmtui.lightning",
     "load": "lstmtui.trace",
     "record": "lstmtui.capture.record",
@@ -46,6 +48,7 @@ __all__ = [
     "UserError",
     "debug",
     "diagnose",
+    "laws",
     "lightning_watch",
     "load",
     "record",

@@ -51,7 +51,9 @@ class _Pair(NamedTuple):
     b: Array
 
 
-def first_divergence(a: Trace, b: Trace, tolerance: float = 1e-6) -> Divergence | None:
+def first_divergence(
+    a: Trace, b: Trace, tolerance: float = 1e-6, within: Array | None = None
+) -> Divergence | None:
     """The first place where two runs of the same sizes differ, or None.
 
     Two numbers differ where |a − b| > tolerance · max(1, |a|, |b|): absolute up to 1, relative beyond.
@@ -66,6 +68,8 @@ def first_divergence(a: Trace, b: Trace, tolerance: float = 1e-6) -> Divergence 
         a: one run.
         b: the other.
         tolerance: 0 or more.
+        within: int (B,), how many timesteps of each sequence are compared; 0 leaves one out. Left out: as
+            many as both have.
 
     Raises:
         UserError: T, B or the size of a layer is not the same in both, or the tolerance is negative.
@@ -74,16 +78,18 @@ def first_divergence(a: Trace, b: Trace, tolerance: float = 1e-6) -> Divergence 
         raise UserError(f"tolerance {tolerance}: must be a number that is 0 or more")
     _check_fit(a, b)
     for start in _initial_pairs(a, b):
-        position = _first_in(start, 0, 1, tolerance, None)
+        position = _first_in(start, 0, 1, tolerance, within)
         if position:
             return _described(start, position, t=-1)
-    return _first_of_run(a, b, tolerance)
+    return _first_of_run(a, b, tolerance, within)
 
 
-def _first_of_run(a: Trace, b: Trace, tolerance: float) -> Divergence | None:
+def _first_of_run(a: Trace, b: Trace, tolerance: float, within: Array | None) -> Divergence | None:
     """Read both runs in blocks of timesteps, and stop in the first block that differs."""
     pairs = list(_pairs(a, b))
     lengths = np.minimum(a.lengths, b.lengths) if (a.lengths != b.lengths).any() else None
+    if within is not None:
+        lengths = within if lengths is None else np.minimum(lengths, within)
     widest = max((math.prod(pair.a.shape[1:]) for pair in pairs), default=1)
     for start, end in growing_blocks(a.steps, widest):
         stop, nearest = end, None

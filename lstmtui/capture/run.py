@@ -101,7 +101,7 @@ def build(spec: ModelSpec, source: Input) -> ScenarioModel:
 
 def _run_factory(scenario: Scenario, spec: FactorySpec, progress: ProgressCallback | None) -> Trace:
     source, objective = scenario.input, scenario.objective
-    trace = record_factory(scenario, spec, *_place(scenario.run), progress)
+    trace = record_factory(scenario, spec, *place_of_run(scenario.run), progress)
     if (trace.steps, trace.batch) != (source.steps, source.batch):
         return trace
     extras = _extras(source, objective.target, objective.mask)
@@ -112,12 +112,12 @@ def _run_model(
     scenario: Scenario, spec: ModelSpec, progress: ProgressCallback | None, writer: TraceWriter | None
 ) -> Trace:
     source, objective = scenario.input, scenario.objective
-    device, dtype = _place(scenario.run)
+    device, dtype = place_of_run(scenario.run)
     if spec.reverse:
         source, objective = reverse_time(source, objective)
     model = build(spec, source).to(device, dtype)
     x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
-    hx = _initial(spec, device, dtype, source.batch)
+    hx = initial_state(spec, device, dtype, source.batch)
     extras = _extras(source, objective.target, objective.mask)
     loss = loss_of(objective, device, head=spec.head is not None)
     if writer is not None:
@@ -158,7 +158,7 @@ def _header(scenario: Scenario, spec: ModelSpec, header: Header, *, default: boo
     )
 
 
-def _place(run: RunSpec) -> tuple[torch.device, torch.dtype]:
+def place_of_run(run: RunSpec) -> tuple[torch.device, torch.dtype]:
     """The device and dtype of a run; MPS has no float64, so "auto" then takes the CPU."""
     device, dtype = resolve_device(run.device), DTYPES[run.dtype]
     if device.type == "mps" and dtype == torch.float64:
@@ -191,8 +191,8 @@ def _renamed(layer: Layer) -> Layer:
     return replace(layer, parameters=names, path="")
 
 
-def _initial(spec: ModelSpec, device: torch.device, dtype: torch.dtype, batch: int) -> Any:
-    """The initial states as the module takes them; a state the file leaves out is the cell's own."""
+def initial_state(spec: ModelSpec, device: torch.device, dtype: torch.dtype, batch: int) -> Any:
+    """The initial states as the module takes them; a state the file leaves out is the cell\'s own."""
     if not spec.initial:
         return None
     layout = spec.layout

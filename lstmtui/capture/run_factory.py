@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from torch import Tensor, nn
 
 from lstmtui.capture.objective import describe, loss_of
 from lstmtui.capture.progress import ProgressCallback
@@ -34,18 +35,8 @@ def record_factory(
     Raises:
         UserError: its code fails, or what it takes and gives does not fit the scenario.
     """
-    module = build_module(spec.target, spec.arguments, spec.folder)
-    if spec.weights is not None:
-        try:
-            arrays = {name: spec.weights.read(name) for name in spec.weights.tensors}
-        except DataError as error:
-            raise UserError(f"{spec.name}: {error}") from None
-        load_weights(module, arrays, spec.weights.path.name)
-    module = module.to(device, dtype)
+    module, x, batch_first = built_factory(scenario, spec, device, dtype)
     source, objective = scenario.input, scenario.objective
-    x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
-    x = x.to(dtype) if x.is_floating_point() else x
-    batch_first = takes_batch_first(module) if spec.batch_first is None else spec.batch_first
     default = objective.at == "last_hidden"
     loss = loss_of(objective, device, head=True)
     assert loss is not None
@@ -53,7 +44,7 @@ def record_factory(
     with users_code(f"{spec.name}: factory {spec.target}"):
         trace = record(
             module,
-            x.transpose(0, 1) if batch_first else x,
+            x,
             loss=None if default else time_first(loss, mask, batch_first, _needed(objective)),
             lengths=None if source.lengths is None else torch.as_tensor(source.lengths, device=device),
             name=spec.name,
@@ -70,6 +61,29 @@ def record_factory(
         module=spec.target,
     )
     return Trace(header, trace.arrays)
+
+
+def built_factory(
+    scenario: Scenario, spec: FactorySpec, device: torch.device, dtype: torch.dtype
+) -> tuple[nn.Module, Tensor, bool]:
+    """The model with its weights, the scenario's input as it takes it, and whether that is (B, T, …).
+
+    Raises:
+        UserError: its code fails, or its weights do not fit.
+    """
+    module = build_module(spec.target, spec.arguments, spec.folder)
+    if spec.weights is not None:
+        try:
+            arrays = {name: spec.weights.read(name) for name in spec.weights.tensors}
+        except DataError as error:
+            raise UserError(f"{spec.name}: {error}") from None
+        load_weights(module, arrays, spec.weights.path.name)
+    module = module.to(device, dtype)
+    source = scenario.input
+    x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
+    x = x.to(dtype) if x.is_floating_point() else x
+    batch_first = takes_batch_first(module) if spec.batch_first is None else spec.batch_first
+    return module, x.transpose(0, 1) if batch_first else x, batch_first
 
 
 def _needed(objective: Objective) -> tuple[int, int | None]:

@@ -13,6 +13,7 @@ from help.tables import table, tables
 
 import lstmtui
 from lstmtui.__main__ import COMPLETION
+from lstmtui.analysis import laws
 from lstmtui.analysis.diagnosis import NAMES, gates, gradients, padding, units
 from lstmtui.analysis.diagnosis.verdict import FEWEST_STEPS
 from lstmtui.cells import CELLS
@@ -123,6 +124,12 @@ def test_every_verdict_has_its_line_with_its_thresholds() -> None:
         there = {text for value in constants for text in (f"{value:g}", f"{100 * value:g} %")} | {"0"}
         assert set(re.findall(r"(?<!\()\d[\d.]*(?: %)?", measures + bad.removeprefix(most))) <= there, name
     assert f"Of fewer than {FEWEST_STEPS} timesteps" in topic_text("verdicts")
+
+
+def test_every_law_its_status_and_its_arguments_have_their_lines() -> None:
+    assert table("laws", column="law").rows[1:] == [[f"`{name}`", says] for name, says in laws.NAMES.items()]
+    same(table("laws", column="status").first, laws.STATUSES)
+    same(table("laws", column="argument").first, parameters_of(lstmtui.laws)[2:])
 
 
 TABLES = {

@@ -1,0 +1,70 @@
+"""y at t does not depend on x after t."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from lstmtui.analysis.laws import LawResult
+from lstmtui.capture.laws.context import Context, broken, by_design, count, held, not_taken
+from lstmtui.capture.laws.first_place import first_place, output_place, recorded_call
+from lstmtui.capture.laws.influence import Dependence
+
+MOST_CUTS = 32
+"""How many timesteps are tried as the boundary between before and after; all where there are fewer."""
+
+
+def causality(context: Context) -> LawResult:
+    """Hold it at boundaries all over the sequence: y before one by x from it on."""
+    inputs, shape = context.inputs, context.shape
+    if inputs.steps < 2:
+        return not_taken("a single timestep")
+    numbers = [n for n, output in enumerate(shape.outputs) if output.time is not None]
+    if not numbers:
+        return not_taken("what comes out has no value for each timestep")
+    cuts = np.unique(np.linspace(1, inputs.steps - 1, min(MOST_CUTS, inputs.steps - 1)).astype(int))
+    dependence = Dependence(context.subject, shape, inputs, numbers)
+    late = torch.arange(inputs.steps).unsqueeze(1).expand(-1, inputs.batch)
+    for cut in (int(c) for c in cuts):
+        influence = dependence.of(late < cut, late >= cut)
+        if influence.is_there:
+            return _look_ahead(context, numbers, cut, influence.gradient, influence.largest)
+    where = (
+        f"at {len(cuts)} of {inputs.steps - 1} boundaries" if len(cuts) < inputs.steps - 1 else "throughout"
+    )
+    by = "every gradient by later x is exactly 0, and" if dependence.has_gradient else ""
+    return held(
+        f"{count(inputs.steps, 'timestep')}, {where}: {by} a change of x changes nothing before it".replace(
+            ":  ", ": "
+        )
+    )
+
+
+def _look_ahead(context: Context, numbers: list[int], cut: int, gradient: float, largest: float) -> LawResult:
+    """Where what comes later gets in."""
+    inputs, subject = context.inputs, context.subject
+    late = torch.arange(inputs.steps).unsqueeze(1).expand(-1, inputs.batch) >= cut
+    changed = inputs.different(late)
+    runs = [recorded_call(subject, part) for part in (inputs, changed)]
+    found = first_place(subject, runs, within=np.full(inputs.batch, cut))
+    backward = context.backward_layer
+    if backward and found is not None and found[0].direction == "backward":
+        return by_design(f"{backward} reads backward too, so y at t depends on x after t", largest)
+    if backward and found is None:
+        return by_design(
+            f"{backward} reads backward too; what else looks ahead cannot be told apart", largest
+        )
+    outs = [context.shape.laid_out(subject.once(part), inputs) for part in (inputs, changed)]
+    a, b = ([out[n].detach() for n in numbers] for out in outs)
+    place = output_place([context.shape.outputs[n].name for n in numbers], a, b, ~late, 0.0)
+    t = f"y at t={place.t}" if place is not None and place.t is not None else f"y before t={cut}"
+    text = f"{t} depends on x from t={cut} on"
+    if gradient:
+        text += f", with a gradient of up to {gradient:.3g}"
+    if found is None:
+        return broken(text, largest, 0.0, place)
+    first, apart = found
+    how = "; the layers do not look ahead, and what follows them does" if first.layer is None else ""
+    if first.quantity == "x":
+        how = "; what the layer reads looks ahead already"
+    return broken(f"{text}{how}: {apart.a:.6g} becomes {apart.b:.6g}", largest, 0.0, first)

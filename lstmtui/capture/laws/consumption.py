@@ -1,0 +1,128 @@
+"""What each recurrent call reads, and what its state has read before: seen by changing x at each timestep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lstmtui.capture.laws.calls import SeenCall, seen_calls
+from lstmtui.capture.laws.inputs import Inputs
+from lstmtui.capture.laws.subject import Subject
+
+Drive = Callable[[Inputs], Any]
+
+
+@dataclass(frozen=True)
+class Consumed:
+    """The calls of one recurrent module, and on which timesteps of x they depend.
+
+    Attributes of (calls, B, T) are bool: whether it is another where x at t is.
+    """
+
+    calls: list[SeenCall]
+    first: Tensor
+    """What the first timestep of a call reads."""
+    last: Tensor
+    """What its last timestep reads."""
+    state: Tensor
+    """The states it is given."""
+    first_hash: Tensor
+    """int64 (runs, calls, B): of the numbers that its first timestep reads, in each of the runs."""
+    last_hash: Tensor
+    """The same of its last timestep."""
+
+    @property
+    def name(self) -> str:
+        """The module's path."""
+        return self.calls[0].name
+
+    @property
+    def is_single(self) -> bool:
+        """Whether every call is one timestep."""
+        return all(call.steps == 1 for call in self.calls)
+
+
+def consumption(subject: Subject, inputs: Inputs, drive: Drive) -> list[Consumed]:
+    """Of every module that is called more than once with the sequences of the input.
+
+    Args:
+        subject: what is run, once for each timestep.
+        inputs: what it is given.
+        drive: makes the calls.
+    """
+    modules = _by_module(_calls(subject, inputs, drive), inputs.batch)
+    flags = {key: _Flags(calls, inputs) for key, calls in modules.items()}
+    for t in range(inputs.steps):
+        where = torch.zeros(inputs.steps, inputs.batch, dtype=torch.bool)
+        where[t] = True
+        other = _by_module(_calls(subject, inputs.different(where), drive), inputs.batch)
+        for key in list(flags):
+            if key not in other or len(other[key]) != len(modules[key]):
+                del flags[key]  # which calls there are depends on x: nothing can be matched
+            else:
+                flags[key].add(t, modules[key], other[key])
+    return [
+        Consumed(modules[key], own.first, own.last, own.state, *own.hashes()) for key, own in flags.items()
+    ]
+
+
+class _Flags:
+    """What is known of the calls of a module after each run with another x."""
+
+    def __init__(self, calls: list[SeenCall], inputs: Inputs) -> None:
+        shape = (len(calls), inputs.batch, inputs.steps)
+        self.first, self.last, self.state = (torch.zeros(shape, dtype=torch.bool) for _ in range(3))
+        self._hashes = [_hashes(calls)]
+
+    def add(self, t: int, calls: list[SeenCall], others: list[SeenCall]) -> None:
+        """The calls of the run with another x at t, beside those of the run as it is."""
+        self._hashes.append(_hashes(others))
+        for n, (a, b) in enumerate(zip(calls, others, strict=True)):
+            self.first[n, :, t] = _rows_differ(a.x[0], b.x[0])
+            self.last[n, :, t] = _rows_differ(a.x[-1], b.x[-1])
+            if a.before is not None and b.before is not None:
+                for one, other in zip(a.before, b.before, strict=True):
+                    self.state[n, :, t] |= _rows_differ(one.transpose(0, 1), other.transpose(0, 1))
+
+    def hashes(self) -> tuple[Tensor, Tensor]:
+        """Of the first and of the last timesteps, each (runs, calls, B)."""
+        every = torch.stack(self._hashes)
+        return every[:, 0], every[:, 1]
+
+
+def _hashes(calls: list[SeenCall]) -> Tensor:
+    """int64 (2, calls, B): of what the first timestep of each reads, and of what the last does."""
+    rows = [[call.x[at].detach().cpu().numpy() for call in calls] for at in (0, -1)]
+    return torch.tensor([[[hash(row.tobytes()) for row in call] for call in part] for part in rows])
+
+
+def _rows_differ(a: Tensor, b: Tensor) -> Tensor:
+    """bool (B,): in which sequences two tensors (B, …) differ; NaN is equal to NaN."""
+    apart = (a != b) & ~(torch.isnan(a) & torch.isnan(b))
+    return apart.reshape(len(a), -1).any(1).cpu()
+
+
+def _calls(subject: Subject, inputs: Inputs, drive: Drive) -> list[SeenCall]:
+    with subject.fresh(), seen_calls(subject.model) as calls:
+        drive(inputs)
+    return calls
+
+
+def _by_module(calls: list[SeenCall], batch: int) -> dict[int, list[SeenCall]]:
+    modules: dict[int, list[SeenCall]] = {}
+    for call in calls:
+        modules.setdefault(id(call.module), []).append(call)
+    return {
+        key: own
+        for key, own in modules.items()
+        if len(own) > 1 and all(call.batch == batch for call in own) and not _reads_backward(own[0])
+    }
+
+
+def _reads_backward(call: SeenCall) -> bool:
+    layout = getattr(call.module, "layout", None)
+    return bool(getattr(call.module, "bidirectional", False) or getattr(layout, "bidirectional", False))

@@ -1,0 +1,85 @@
+"""All that a law is given: the model, its input and outputs, and what the user has said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from lstmtui.analysis.laws import BROKEN, BY_DESIGN, HELD, NOT_TAKEN, LawResult, Place
+from lstmtui.capture.laws.calls import SeenCall
+from lstmtui.capture.laws.inputs import Inputs
+from lstmtui.capture.laws.outputs import Shape
+from lstmtui.capture.laws.subject import Subject
+
+
+@dataclass(frozen=True)
+class Context:
+    """A model that laws are held on."""
+
+    subject: Subject
+    inputs: Inputs
+    shape: Shape
+    calls: list[SeenCall]
+    """The recurrent calls of one run."""
+    starts: Tensor | None = None
+    """bool (T, B): where a sequence begins anew; None: not said."""
+    step: Callable[[Any, Any, Any], Any] | None = None
+    """The user's own function for one timestep."""
+    keeps_state: bool = False
+    """Whether the model keeps a state on itself from call to call."""
+    differs: str = ""
+    """That two equal calls differ, and why; empty where they do not."""
+    drawn: str = ""
+    """The path of a layer whose first state is drawn anew in each call; empty where none is."""
+    apart: float = 0.0
+    """How far two equal calls are apart."""
+
+    @property
+    def backward_layer(self) -> str:
+        """The path of the first layer that reads backward too; empty where none does."""
+        if not isinstance(self.subject.model, nn.Module):
+            return ""
+        for path, module in self.subject.model.named_modules():
+            layout = getattr(module, "layout", None)
+            if getattr(module, "bidirectional", False) or getattr(layout, "bidirectional", False):
+                return path or type(module).__name__
+        return ""
+
+    @property
+    def hands_on(self) -> bool:
+        """Whether a call can go on from the one before."""
+        return self.subject.takes_state or self.keeps_state
+
+
+def held(text: str, number: float = 0.0, tolerance: float = 0.0, notes: tuple[str, ...] = ()) -> LawResult:
+    """The law was tried, and held."""
+    return LawResult("", HELD, text, number, tolerance, notes=notes)
+
+
+def broken(
+    text: str,
+    number: float = 0.0,
+    tolerance: float = 0.0,
+    place: Place | None = None,
+    notes: tuple[str, ...] = (),
+) -> LawResult:
+    """The law was tried, and is broken."""
+    return LawResult("", BROKEN, text, number, tolerance, place, notes)
+
+
+def by_design(text: str, number: float = 0.0, notes: tuple[str, ...] = ()) -> LawResult:
+    """The law does not hold, because of what a layer is."""
+    return LawResult("", BY_DESIGN, text, number, notes=notes)
+
+
+def not_taken(why: str, notes: tuple[str, ...] = ()) -> LawResult:
+    """The law could not be tried."""
+    return LawResult("", NOT_TAKEN, why, float("nan"), notes=notes)
+
+
+def count(number: int, what: str) -> str:
+    """ "1 timestep", "12 timesteps"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

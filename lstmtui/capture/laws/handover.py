@@ -1,0 +1,56 @@
+"""The states that one module begins from and another has ended with: an encoder's, given to a decoder."""
+
+from __future__ import annotations
+
+import torch
+
+from lstmtui.analysis.laws import LawResult, Place
+from lstmtui.capture.laws.calls import SeenCall
+from lstmtui.capture.laws.context import broken
+from lstmtui.models.stock import layout_of
+
+
+def wrong_layer(calls: list[SeenCall]) -> LawResult | None:
+    """What is broken where a layer begins from what another layer than its own has ended with.
+
+    Layers are matched from the top: the last of an encoder belongs to the last of a decoder. States that were
+    added, joined or projected on the way are no layer's any more, and nothing is said of them.
+    """
+    for n, call in enumerate(calls):
+        for earlier in reversed(calls[:n]):
+            if earlier.module is not call.module and earlier.batch == call.batch and call.before is not None:
+                outcome = _matched(earlier, call)
+                if outcome is not None:
+                    return outcome
+    return None
+
+
+def _matched(earlier: SeenCall, call: SeenCall) -> LawResult | None:
+    assert call.before is not None
+    given, left = call.before[0], earlier.after[0]
+    if given.shape[1:] != left.shape[1:]:
+        return None
+    own, other = layout_of(call.module), layout_of(earlier.module)
+    layers = [_source(given[slot], left) for slot in range(len(given))]
+    if None in layers:
+        return None
+    both, theirs = len(own.directions), len(other.directions)
+    for slot, source in enumerate(layers):
+        assert source is not None
+        layer, from_layer = slot // both, source // theirs
+        wanted = layer + other.num_layers - own.num_layers
+        if from_layer != wanted and 0 <= wanted < other.num_layers:
+            direction = other.directions[source % theirs]
+            return broken(
+                f"{call.name} l{layer} begins from what {earlier.name} l{from_layer} {direction} ended with, "
+                f"and {earlier.name} l{wanted} belongs to it",
+                place=Place(-1, None, f"{call.name} l{layer}", own.directions[slot % both], "h"),
+            )
+    return None
+
+
+def _source(state: torch.Tensor, left: torch.Tensor) -> int | None:
+    """The place in a stack's last states that a state is taken from, to the bit."""
+    if not state.any():
+        return None
+    return next((n for n in range(len(left)) if torch.equal(left[n], state)), None)

@@ -1,0 +1,286 @@
+"""`laws`: hold the laws of state on a model and an input, one after another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from lstmtui.analysis.laws import NAMES, LawResult
+from lstmtui.capture.arguments import changed, differentiable
+from lstmtui.capture.laws.calls import seen_calls
+from lstmtui.capture.laws.carry import carry
+from lstmtui.capture.laws.causality import causality
+from lstmtui.capture.laws.chunks import chunks, steps
+from lstmtui.capture.laws.context import Context
+from lstmtui.capture.laws.influence import largest_change
+from lstmtui.capture.laws.inputs import Inputs
+from lstmtui.capture.laws.isolation import isolation
+from lstmtui.capture.laws.kept_tensors import kept_tensors
+from lstmtui.capture.laws.layout import inputs_of
+from lstmtui.capture.laws.outputs import probed
+from lstmtui.capture.laws.padding import padding
+from lstmtui.capture.laws.reset import reset
+from lstmtui.capture.laws.save import save
+from lstmtui.capture.laws.subject import Run, Subject
+from lstmtui.closest import closest
+from lstmtui.errors import UserError
+
+LAWS: dict[str, Callable[[Context], LawResult]] = {
+    "isolation": isolation,
+    "causality": causality,
+    "chunks": chunks,
+    "steps": steps,
+    "padding": padding,
+    "carry": carry,
+    "reset": reset,
+    "save": save,
+}
+"""What holds each law, in the order of `NAMES`."""
+
+LawProgress = Callable[[str, float], None]
+"""Called before each run of the model with (law, seconds it will take in all, 0 while that is not known)."""
+
+
+def laws(
+    model: Any,
+    x: Any,
+    state: Any = None,
+    *,
+    lengths: Any = None,
+    starts: Any = None,
+    run: Run | None = None,
+    step: Callable[[Any, Any, Any], Any] | None = None,
+    reset: Callable[[Any], Any] | None = None,
+    batch_first: bool | None = None,
+    only: Collection[str] = (),
+    progress: LawProgress | None = None,
+) -> tuple[LawResult, ...]:
+    """Hold the laws of state on a model and an input: a result for each, as `lstmtui help laws` lists them.
+
+    A copy of the model runs, in float64 where that works, in its mode but without dropout. How a state is
+    given and returned is read off `forward`: `forward(x, state) -> (y, state)` and the like, nn.LSTM, nn.GRU,
+    nn.RNN, `lstmtui.Recurrent`, and modules that keep it on themselves and have a method `reset`.
+
+        assert not any(law.broken for law in lstmtui.laws(model, x))
+
+    Args:
+        model: an nn.Module, or a function of x, such as a loop of your own.
+        x: (T, B, input) or tokens (T, B), with B before T where the model is batch_first; a tuple is several
+            arguments, a dict is keyword arguments.
+        state: to begin from, as the model takes it; left out: the model's own.
+        lengths: int (B,), the number of timesteps of each sequence.
+        starts: bool, shaped as the first two axes of x: where a sequence begins anew, such as a document or
+            an episode, before x is read there.
+        run: called with (model, x, state) in place of the model, where it is called in another way; returns
+            y, or (y, state).
+        step: called with (model, x at t, state): your own function for one timestep; returns (y, state).
+        reset: called with the model before each fresh start, where it keeps its state on itself.
+        batch_first: whether x is (B, T, …); left out: told by the first recurrent layer.
+        only: the names of the laws to hold; left out: all.
+        progress: called before each run with (law, seconds it takes in all, or 0); raising
+            `lstmtui.Cancelled` stops it.
+
+    Raises:
+        UserError: there is no law of that name, or an argument does not fit x.
+    """
+    names = _names(only)
+    context = _context(model, x, state, lengths, starts, run, step, reset, batch_first)
+    return tuple(_held(name, context, progress) for name in names)
+
+
+def _names(only: Collection[str]) -> list[str]:
+    for name in only:
+        if name not in NAMES:
+            meant = closest(name, NAMES)
+            hint = f"; did you mean {meant}?" if meant else ""
+            raise UserError(f"there is no law {name}; there are {', '.join(NAMES)}{hint}")
+    return [name for name in LAWS if not only or name in only]
+
+
+def _held(name: str, context: Context, progress: LawProgress | None) -> LawResult:
+    """One law, with its time."""
+    subject, began, first = context.subject, perf_counter(), context.subject.runs
+    expected = subject.seconds * _runs(name, context)
+
+    def tick() -> None:
+        if progress is not None:
+            progress(name, expected if subject.runs > first else 0.0 if math.isnan(expected) else expected)
+
+    subject.tick = tick
+    result = LAWS[name](context)
+    notes = result.notes
+    if subject.dropped and result.number == result.number:
+        notes = (*notes, "dropout was switched off")
+    dtype = str(subject.dtype).removeprefix("torch.")
+    return replace(result, name=name, dtype=dtype, seconds=perf_counter() - began, notes=notes)
+
+
+def _runs(name: str, context: Context) -> float:
+    """About how many runs a law needs where it holds; a backward pass counts as two."""
+    inputs = context.inputs
+    pairs = 2 * max(0, inputs.batch - 1).bit_length()
+    each = {
+        "isolation": 3 * pairs,
+        "causality": 3 * min(32, inputs.steps),
+        "chunks": 3,
+        "steps": 4,
+        "padding": inputs.batch,
+        "carry": min(2 * inputs.steps, 256),
+        "reset": 6,
+        "save": 3,
+    }
+    return each[name] + 2.0
+
+
+def _context(
+    model: Any,
+    x: Any,
+    state: Any,
+    lengths: Any,
+    starts: Any,
+    run: Run | None,
+    step: Callable[[Any, Any, Any], Any] | None,
+    reset: Callable[[Any], Any] | None,
+    batch_first: bool | None,
+) -> Context:
+    """Everything that can be found out about a model by calling it."""
+    if isinstance(model, nn.RNNCellBase) and run is None:
+        run = _over_time
+    subject = Subject(model, run, reset)
+    x, state, lengths, packs = _taken_apart(subject, x, state, lengths)
+    subject.packs = packs
+    if subject.signature.needs_state and state is None and run is None:
+        name = subject.signature.states[0]
+        raise UserError(
+            f"{type(model).__name__}.forward needs {name}: give it as state=…, or say by run=… how to call"
+        )
+    lengths = None if lengths is None else torch.as_tensor(lengths).detach().cpu().to(torch.int64)
+    x = changed(differentiable(x), lambda tensor: tensor.detach())
+    state = changed(differentiable(state), lambda tensor: tensor.detach())
+    inputs, calls = _first_run(subject, x, state, lengths, batch_first)
+    inputs, shape = probed(subject, inputs)
+    where = None if starts is None else _starts(starts, inputs)
+    context = Context(subject, inputs, shape, calls, where, step, _keeps_state(subject, inputs))
+    return _repeated(context)
+
+
+def _repeated(context: Context) -> Context:
+    """With what differs between two calls that draw other random numbers."""
+    subject, inputs = context.subject, context.inputs
+    results, states = [], []
+    for seed in (0, 1):
+        with subject.fresh(seed), seen_calls(subject.model) as calls:
+            result = subject.call(inputs)
+        results.append([tensor.detach() for tensor in context.shape.laid_out(result, inputs)])
+        states.append(calls)
+    everywhere = torch.ones(inputs.steps, inputs.batch, dtype=torch.bool)
+    apart = largest_change(zip(*results, strict=True), everywhere, subject.tolerance)
+    if not apart:
+        return context
+    drawn = ""
+    if states[0] and states[1] and states[0][0].before is not None and states[1][0].before is not None:
+        pairs = zip(states[0][0].before, states[1][0].before, strict=True)
+        drawn = states[0][0].name if not all(torch.equal(a, b) for a, b in pairs) else ""
+    why = f"the first state of {drawn}" if drawn else "dropout, or something else"
+    text = f"two equal calls differ, because {why} is drawn at random"
+    return replace(context, differs=text, drawn=drawn, apart=apart)
+
+
+def _first_run(
+    subject: Subject, x: Any, state: Any, lengths: Tensor | None, batch_first: bool | None
+) -> tuple[Inputs, list[Any]]:
+    """The input in the dtype that the model runs in, float64 where that works, and its recurrent calls."""
+    for dtype in (torch.float64, None):
+        try:
+            subject.use(dtype)
+            own_x, own_state = (changed(value, lambda t: _in(t, subject.dtype)) for value in (x, state))
+            raw = Inputs(own_x, (), 0, 0, lengths, own_state)
+            first = bool(batch_first) if batch_first is not None else None
+            with subject.fresh(), seen_calls(subject.model) as calls:
+                if subject.packs:
+                    raw = inputs_of(
+                        subject.model, own_x, lengths, own_state, [], _packs_first(subject, first)
+                    )
+                subject.call(raw)
+            return inputs_of(subject.model, own_x, lengths, own_state, calls, batch_first), calls
+        except UserError:
+            raise
+        except Exception:
+            if dtype is None:
+                raise
+    raise AssertionError
+
+
+def _packs_first(subject: Subject, batch_first: bool | None) -> bool | None:
+    own = getattr(subject.model, "batch_first", None)
+    return own if batch_first is None and isinstance(own, bool) else batch_first
+
+
+def _in(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+
+def _taken_apart(subject: Subject, x: Any, state: Any, lengths: Any) -> tuple[Any, Any, Any, bool]:
+    """(x, state, lengths, whether x is packed), where state and lengths stand among the arguments too."""
+    signature = subject.signature
+    own_lengths = signature.lengths
+    packs = isinstance(subject.original, nn.RNNBase) and lengths is not None
+    if type(x) is tuple and signature.names and not isinstance(x, PackedSequence):
+        named = dict(zip(signature.names, x, strict=False))
+        states = [named.pop(name) for name in signature.states if name in named]
+        if states and state is None:
+            state = states[0] if len(states) == 1 else tuple(states)
+        if own_lengths in named and lengths is None:
+            lengths = named.pop(own_lengths)
+        if len(named) < len(x):
+            x = named if len(named) > 1 else next(iter(named.values()))
+    if isinstance(x, PackedSequence):
+        x, lengths = pad_packed_sequence(x, batch_first=bool(getattr(subject.original, "batch_first", False)))
+        packs = True
+    return x, state, lengths, packs
+
+
+def _starts(starts: Any, inputs: Inputs) -> Tensor:
+    """bool (T, B)."""
+    where = torch.as_tensor(starts).detach().cpu().bool()
+    if where.dim() == 1 and inputs.batch == 1:
+        where = where.unsqueeze(inputs.leaves[0].batch or 0 if inputs.leaves[0].batch is not None else 1)
+    if inputs.leaves[0].batch == 0:
+        where = where.T
+    if where.shape != (inputs.steps, inputs.batch):
+        raise UserError(
+            f"starts: expected the first two axes of x, {inputs.steps} timesteps of {inputs.batch} sequences"
+        )
+    return where
+
+
+def _keeps_state(subject: Subject, inputs: Inputs) -> bool:
+    """Whether a second call goes on from the first without being given a state."""
+    if subject.reset is not None:
+        return True
+    if subject.takes_state or not isinstance(subject.model, nn.Module):
+        return False
+    with subject.fresh():
+        before = kept_tensors(subject.model)
+        subject.call(inputs)
+        after = kept_tensors(subject.model)
+    return any(
+        name not in before or before[name].shape != tensor.shape or not torch.equal(before[name], tensor)
+        for name, tensor in after.items()
+    )
+
+
+def _over_time(cell: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+    """A Cell, called with one timestep after another."""
+    outputs = []
+    for part in x:
+        state = cell(part, state)
+        outputs.append(state[0] if isinstance(state, tuple) else state)
+    return torch.stack(outputs), state

@@ -1,0 +1,98 @@
+"""The laws of state, held on what the command line and the debugger open: scenarios and saved traces."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import torch
+
+from lstmtui.analysis.laws import LawResult
+from lstmtui.capture.laws.hold import LawProgress, laws
+from lstmtui.capture.recorded_stack import RecordedStack
+from lstmtui.capture.run import build, initial_state, place_of_run
+from lstmtui.capture.run_factory import built_factory
+from lstmtui.cells import CELLS
+from lstmtui.cells.layout import Layout
+from lstmtui.errors import UserError
+from lstmtui.models.factory import users_code
+from lstmtui.models.model import ScenarioModel, own_name
+from lstmtui.scenario import FactorySpec, Scenario
+from lstmtui.trace import Trace
+
+OF_TRACE = "of the recorded layers and head alone: what other code the model has is not in a trace"
+
+
+def scenario_laws(
+    scenario: Scenario, model: str, only: Collection[str] = (), progress: LawProgress | None = None
+) -> tuple[LawResult, ...]:
+    """The laws on one model of a scenario and its input.
+
+    Args:
+        scenario: as it was loaded; a factory is run, so it must have been trusted.
+        model: the name of one of its models.
+        only: the names of the laws; empty: all.
+        progress: as of `lstmtui.laws`.
+
+    Raises:
+        UserError: the code of a factory fails.
+    """
+    spec = next(spec for spec in scenario.models if spec.name == model)
+    source = scenario.input
+    device, dtype = place_of_run(scenario.run)
+    lengths = None if source.lengths is None else torch.as_tensor(source.lengths)
+    if isinstance(spec, FactorySpec):
+        module, x, batch_first = built_factory(scenario, spec, device, dtype)
+        with users_code(f"{spec.name}: factory {spec.target}"):
+            return laws(module, x, lengths=lengths, batch_first=batch_first, only=only, progress=progress)
+    stack = build(spec, source).to(device, dtype)
+    x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
+    x = x.to(dtype) if x.is_floating_point() else x
+    state = initial_state(spec, device, dtype, source.batch)
+    return laws(stack, x, state, lengths=lengths, batch_first=False, only=only, progress=progress)
+
+
+def trace_laws(
+    trace: Trace, only: Collection[str] = (), progress: LawProgress | None = None
+) -> tuple[LawResult, ...]:
+    """The laws on the layers of a trace, and its head where it has one, with the input they were given.
+
+    Raises:
+        UserError: it cannot be run again.
+    """
+    stack = RecordedStack(trace)
+    first, last = trace.layers[0], trace.layers[-1]
+    layout = Layout(
+        CELLS[first.cell],
+        first.input_size,
+        first.hidden_size,
+        len(trace.layers),
+        first.bidirectional,
+        first.proj_size,
+        first.bias,
+    )
+    if any((layer.cell, layer.hidden_size) != (first.cell, last.hidden_size) for layer in trace.layers):
+        raise UserError(f"{trace.name}: its layers are of several kinds or sizes, and no stack of one")
+    head = trace.parameters.get("head.weight") if trace.header.output_kind == "head" else None
+    model = ScenarioModel(layout, head=None if head is None else len(head)).to(stack.device, stack.dtype)
+    parameters = {
+        name: array
+        for number in stack.layers
+        for direction in layout.directions
+        for base, array in trace.layer_parameters(number, direction).items()
+        for name in (layout.names(number, direction)[base],)
+    }
+    if head is not None:
+        parameters |= {f"head.{name}": trace.parameters[f"head.{name}"] for name in ("weight", "bias")}
+    model.load_state_dict(
+        {own_name(name): torch.from_numpy(array.copy()) for name, array in parameters.items()}
+    )
+    states = tuple(
+        torch.stack(
+            [stack.tensor(trace.initial(name, n, d)) for n in stack.layers for d in layout.directions]
+        )
+        for name in layout.cell.states
+    )
+    x = stack.tensor(trace.values("x", 0))
+    lengths = None if stack.lengths is None else torch.as_tensor(stack.lengths)
+    state = states if len(states) > 1 else states[0]
+    return laws(model.eval(), x, state, lengths=lengths, batch_first=False, only=only, progress=progress)

@@ -1,0 +1,126 @@
+"""`lstmtui laws TARGET`: the laws of state on a model that can be run, for people and for CI."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from lstmtui.commands.run_arguments import add_run_arguments, trace_or_scenario
+from lstmtui.errors import UserError
+from lstmtui.libraries import load_library
+from lstmtui.printable import printable
+
+if TYPE_CHECKING:
+    from lstmtui.analysis.laws import LawResult
+
+SUMMARY = "hold the laws of state on a model: isolation, causality, chunks, padding, carry, reset, save"
+
+_WIDTH = 80
+"""Columns of the plain text."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The target, the form of the answer, and which laws."""
+    parser.add_argument(
+        "target", metavar="TARGET", help="a scenario .toml, the name of a bundled one, or a saved trace"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object for each law")
+    parser.add_argument(
+        "--only", metavar="NAMES", default="", help="these laws alone, such as isolation,causality"
+    )
+    add_run_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Status 0; 1 where a law is broken."""
+    from lstmtui.analysis.laws import any_broken
+
+    if arguments.target.startswith("ssh://"):
+        raise UserError(f"{arguments.target}: laws are held where the model is; run `lstmtui laws` there")
+    load_library("torch")
+    status = 0
+    for model, note, results in _held(arguments):
+        lines = _json_lines(model, results) if arguments.json else _lines(model, note, results)
+        for line in lines:
+            print(printable(line), flush=True)
+        status |= any_broken(results)
+    return status
+
+
+def _held(arguments: argparse.Namespace) -> Iterator[tuple[str, str, tuple[LawResult, ...]]]:
+    """(model, what the results are of, results) of every model of the target."""
+    from dataclasses import replace
+
+    from lstmtui.capture.laws.targets import OF_TRACE, scenario_laws, trace_laws
+    from lstmtui.scenario import Scenario
+    from lstmtui.trace import Trace
+
+    only = [name.strip() for name in arguments.only.split(",") if name.strip()]
+    target = trace_or_scenario(arguments)
+    if isinstance(target, Scenario):
+        changes = {k: v for k, v in (("device", arguments.device), ("dtype", arguments.dtype)) if v}
+        target = replace(target, run=replace(target.run, **changes))
+        for spec in target.models:
+            progress = _ProgressLine(spec.name)
+            try:
+                results = scenario_laws(target, spec.name, only, progress)
+            finally:
+                progress.clear()
+            yield spec.name, "", results
+        return
+    for trace in [target] if isinstance(target, Trace) else target.values():
+        progress = _ProgressLine(trace.name)
+        try:
+            results = trace_laws(trace, only, progress)
+        finally:
+            progress.clear()
+        yield trace.name, OF_TRACE, results
+
+
+class _ProgressLine:
+    """Says on stderr which law is being held, and how long it takes where that is over a second."""
+
+    def __init__(self, model: str) -> None:
+        self._model, self._law, self._said = model, "", False
+
+    def __call__(self, law: str, seconds: float) -> None:
+        if law != self._law:
+            self._law, self._said = law, False
+        if seconds > 1 and not self._said:
+            self._said = True
+            end = "" if sys.stderr.isatty() else "\n"
+            self.clear()
+            text = printable(f"{self._model}: {law} takes about {seconds:,.0f} s")
+            print(text, end=end, file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Leave the line empty."""
+        if sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _json_lines(model: str, results: tuple[LawResult, ...]) -> list[str]:
+    import json
+
+    from lstmtui.playback.reports import json_value
+
+    return [
+        json.dumps({"model": model} | {key: json_value(value) for key, value in result.as_json().items()})
+        for result in results
+    ]
+
+
+def _lines(model: str, note: str, results: tuple[LawResult, ...]) -> list[str]:
+    """The model, and a law after the other with what came of it."""
+    lines = [f"{model}{f' ({note})' if note else ''}:"]
+    for result in results:
+        head = f"  {result.status:10} {result.name:10} "
+        text = result.text
+        if result.broken and result.place is not None:
+            text += f"; first at {result.place}"
+        text = "; ".join([text, *result.notes])
+        lines += textwrap.wrap(text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
+    return lines
