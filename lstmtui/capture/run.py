@@ -192,7 +192,7 @@ def _renamed(layer: Layer) -> Layer:
 
 
 def initial_state(spec: ModelSpec, device: torch.device, dtype: torch.dtype, batch: int) -> Any:
-    """The initial states as the module takes them; a state the file leaves out is the cell\'s own."""
+    """The initial states as the module takes them; a state the file leaves out is the cell's own."""
     if not spec.initial:
         return None
     layout = spec.layout
