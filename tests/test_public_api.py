@@ -14,8 +14,8 @@ from torch import nn
 import lstmtui
 
 NAMES = [
-    *("Cancelled", "Recurrent", "Trace", "Traces", "UserError", "debug", "diagnose", "lightning_watch"),
-    *("load", "record", "run", "watch"),
+    *("Cancelled", "Recurrent", "Trace", "Traces", "UserError", "debug", "diagnose", "laws"),
+    *("lightning_watch", "load", "record", "run", "watch"),
 ]
 
 
@@ -43,6 +43,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
         ("load", ["path"]),
         ("debug", ["trace"]),
         ("diagnose", ["trace"]),
+        ("laws", ["model", "x", "state"]),
         ("lightning_watch", ["when", "keep", "path", "every", "limit"]),
         (
             "Recurrent",
