@@ -45,16 +45,17 @@ def html_of(trace: Trace) -> str:
 
 def verdict_lines(trace: Trace) -> list[str]:
     """What is not fine, each with a command that shows more, and the names of what is."""
-    from lstmtui.analysis.diagnosis import FINE, diagnose_trace
+    from lstmtui.analysis.diagnosis import FINE, NOT_MEASURED, diagnose_trace, reasons
 
     if trace.steps * trace.batch * sum(layer.hidden_size for layer in trace.layers) > _MOST_READ:
         return ["lstmtui.diagnose(trace) looks through all of this run"]
     verdicts = diagnose_trace(trace)
-    serious = [verdict for verdict in verdicts if verdict.severity != FINE]
-    names = {verdict.name for verdict in serious}
+    serious = [verdict for verdict in verdicts if verdict.severity not in (FINE, NOT_MEASURED)]
+    names = {verdict.name for verdict in verdicts if verdict.severity != FINE}
     fine = ", ".join(dict.fromkeys(v.name for v in verdicts if v.name not in names))
     return [
-        *(f"{verdict}" + (f" (next: {verdict.next})" if verdict.next else "") for verdict in serious),
+        *(f"{v}" + (f" (next: {'; '.join(v.commands)})" if v.next else "") for v in serious),
+        *(f"{NOT_MEASURED}: {', '.join(names)}: {why}" for why, names in reasons(verdicts).items()),
         *([f"fine: {fine}"] if fine else []),
     ]
 

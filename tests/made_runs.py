@@ -9,12 +9,8 @@ import torch
 from synthetic import editable
 
 import lstmtui
-from lstmtui.analysis.diagnosis import Verdict
+from lstmtui.analysis.diagnosis import FAMILIES, Verdict
 from lstmtui.analysis.diagnosis.finite import finite_verdicts
-from lstmtui.analysis.diagnosis.gates import gate_verdicts
-from lstmtui.analysis.diagnosis.gradients import gradient_verdicts
-from lstmtui.analysis.diagnosis.padding import padding_verdicts
-from lstmtui.analysis.diagnosis.units import memory_verdicts
 from lstmtui.trace import Trace
 
 
@@ -47,7 +43,7 @@ def verdicts(trace: Trace) -> list[Verdict]:
     """Every verdict, worked out again each time, as these traces are changed by the tests."""
     found = list(finite_verdicts(trace))
     for direction in trace.layers[0].directions:
-        for family in (gate_verdicts, memory_verdicts, gradient_verdicts, padding_verdicts):
+        for family in FAMILIES:
             found += family(trace, 0, direction)
     return found
 

@@ -11,9 +11,11 @@ from lstmtui.analysis.bad_in_blocks import Which
 from lstmtui.analysis.bad_lines import bad_derivative_line, bad_line
 from lstmtui.analysis.bad_operands import made_by
 from lstmtui.analysis.bad_values import BadValue, first_bad_value
+from lstmtui.analysis.layer_names import module_path
 from lstmtui.cells.notation import UNICODE
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
+from lstmtui.trace.keys import array_key
 from lstmtui.trace.source import Source
 from lstmtui.view.query import query
 from lstmtui.view.view import View
@@ -41,6 +43,13 @@ class FirstBad:
     """What made it, with the numbers; may be empty."""
     stage: int | None = None
     """Of recorded code, which binding it is of."""
+    module: str = ""
+    """The layer's place in the recorded module, "encoder.l1"; empty for that module itself."""
+
+    @property
+    def what(self) -> str:
+        """`where` without the layer."""
+        return self.where.replace(f" in {_owner(self.layer, self.direction, self.module)}", "", 1)
 
     def __str__(self) -> str:
         return f"{self.where}; {self.how}" if self.how else self.where
@@ -74,6 +83,21 @@ def first_bad_of(trace: Trace, which: str = "forward") -> FirstBad | None:
     raise UserError(f"{which}: the passes are forward and backward")
 
 
+def why_no_backward(trace: Trace) -> str:
+    """Why no derivative of any layer was recorded, in a sentence; empty where one was."""
+    layers = range(len(trace.layers))
+    names = (
+        array_key("d" + q, at, d)
+        for at in layers
+        for q in trace.layers[at].quantities
+        for d in trace.layers[at].directions
+    )
+    if any(name in trace.arrays for name in names):
+        return ""
+    why = next((trace.absent(at) for at in layers if trace.absent(at)), "")
+    return why or "the trace has no derivatives"
+
+
 def _first_forward(trace: Trace) -> FirstBad | None:
     parameter, bad = _bad_parameter(trace.parameters), first_bad_value(trace)
     if bad is None:
@@ -84,21 +108,23 @@ def _first_forward(trace: Trace) -> FirstBad | None:
             return _nowhere("forward", "loss", trace.loss, "every recorded value is finite")
         return None
     source = _source_of(trace, bad)
-    place, how = (_place(bad), made_by(trace, bad)) if source is None else bad_line(trace, source, bad)
+    place, how = (_place(trace, bad), made_by(trace, bad)) if source is None else bad_line(trace, source, bad)
     if parameter is None:
-        return _at("forward", bad, place, how)
+        return _at(trace, "forward", bad, place, how)
     name, value = parameter
     where = f"{name} is {UNICODE.number(value)} before anything is computed; {place}"
-    return _at("forward", bad, where, how)
+    return _at(trace, "forward", bad, where, how)
 
 
 def _first_backward(trace: Trace) -> FirstBad | None:
+    if why_no_backward(trace):
+        return None
     bad = first_bad_value(trace, "backward")
     if bad is not None:
         source = _source_of(trace, bad)
         if source is not None:
-            return _at("backward", bad, *bad_derivative_line(trace, source, bad))
-        return _at("backward", bad, _place(bad), derivative_made_by(trace, bad))
+            return _at(trace, "backward", bad, *bad_derivative_line(trace, source, bad))
+        return _at(trace, "backward", bad, _place(trace, bad), derivative_made_by(trace, bad))
     gradient = _bad_parameter(trace.parameter_gradients)
     if gradient is None:
         return None
@@ -121,16 +147,25 @@ def _source_of(trace: Trace, bad: BadValue) -> Source | None:
     return None if bad.layer is None else trace.layers[bad.layer].source
 
 
-def _place(bad: BadValue) -> str:
+def _owner(layer: int | None, direction: str, module: str) -> str:
+    return "" if layer is None else f"layer {layer}{f' ({module})' if module else ''} {direction}"
+
+
+def _module_of(trace: Trace, bad: BadValue) -> str:
+    return "" if bad.layer is None else module_path(trace, bad.layer)
+
+
+def _place(trace: Trace, bad: BadValue) -> str:
     value, name = UNICODE.number(bad.value), f"{bad.quantity}[{bad.unit}]"
-    owner = "" if bad.layer is None else f" in layer {bad.layer} {bad.direction}"
+    owner = _owner(bad.layer, bad.direction, _module_of(trace, bad))
     when = "before the first timestep" if bad.t < 0 else f"at t={bad.t}"
-    return f"{value} first appears{owner} {when}: {name} of sequence {bad.batch}"
+    return f"{value} first appears{f' in {owner}' if owner else ''} {when}: {name} of sequence {bad.batch}"
 
 
-def _at(which: Which, bad: BadValue, where: str, how: str) -> FirstBad:
+def _at(trace: Trace, which: Which, bad: BadValue, where: str, how: str) -> FirstBad:
     layer, direction, quantity, t, unit, batch, value, stage = bad
-    return FirstBad(which, layer, direction, quantity, t, unit, batch, value, where, how, stage)
+    module = _module_of(trace, bad)
+    return FirstBad(which, layer, direction, quantity, t, unit, batch, value, where, how, stage, module)
 
 
 def _nowhere(which: Which, name: str, value: float, how: str) -> FirstBad:

@@ -8,6 +8,7 @@ import numpy as np
 
 from lstmtui.analysis.chain_rule_at import Timestep
 from lstmtui.analysis.gradient_split import FROM_ABOVE, Route, Split, total
+from lstmtui.analysis.rounding import EPSILON
 from lstmtui.arrays import Vector, norm
 from lstmtui.cells.notation import UNICODE, Notation
 from lstmtui.cells.readings import readings_of
@@ -18,7 +19,6 @@ from lstmtui.view.query import query
 from lstmtui.view.view import View
 
 _STEPS_OF_ROUNDING = 64
-_EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 
 @query("t")
@@ -86,7 +86,7 @@ def _split(step: _Step, state: str) -> Split:
     routes = tuple(_routes_into(step, state))
     whole = step.before("d" + state)
     rest = whole - total(routes, whole)
-    rounding = _STEPS_OF_ROUNDING * _EPSILON.get(step.trace.header.dtype, _EPSILON["float32"])
+    rounding = _STEPS_OF_ROUNDING * EPSILON.get(step.trace.header.dtype, EPSILON["float32"])
     is_rounding = norm(rest) <= rounding * sum(norm(v) for v in (whole, *(r.values for r in routes)))
     if not is_rounding or (state == step.cell.states[0] and _is_read_from_above(step)):
         formula = f"d{state} {step.notation.minus} the others"

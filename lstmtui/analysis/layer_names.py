@@ -7,15 +7,18 @@ from lstmtui.trace.lengths import lengths_of
 
 
 def layer_name(trace: Trace, layer: int) -> str:
-    """Where the layer sits in the recorded module: "decoder.rnn", or "decoder.rnn l1" in a stack.
+    """Where the layer sits in the recorded module: "decoder.rnn", or "decoder.rnn.l1" in a stack.
 
     Empty where all layers are one module's, whose order their numbers say.
     """
-    paths = [named.path for named in trace.layers]
-    if len(set(paths)) == 1:
-        return ""
+    return module_path(trace, layer) if len({named.path for named in trace.layers}) > 1 else ""
+
+
+def module_path(trace: Trace, layer: int) -> str:
+    """The same for every layer but those of the recorded module itself, for which it is empty."""
     named = trace.layers[layer]
-    return f"{named.path} l{named.index}" if paths.count(named.path) > 1 else named.path
+    is_stack = sum(other.path == named.path for other in trace.layers) > 1
+    return f"{named.path}.l{named.index}" if named.path and is_stack else named.path
 
 
 def layer_list(trace: Trace) -> str:

@@ -114,20 +114,25 @@ def _json_lines(model: str, verdicts: tuple[Verdict, ...]) -> list[str]:
 
 def _lines(model: str, trace: Trace, verdicts: tuple[Verdict, ...]) -> list[str]:
     """The model, what is not fine with what to look at next, and the names of what is."""
-    from lstmtui.analysis.diagnosis import FINE
+    from lstmtui.analysis.diagnosis import FINE, NOT_MEASURED, reasons
 
     lines = [f"{model}: {trace.header.module or 'recorded run'}, T={trace.steps}, B={trace.batch}"]
-    serious = [v for v in verdicts if v.severity != FINE]
-    for verdict in serious:
+    for verdict in (v for v in verdicts if v.severity not in (FINE, NOT_MEASURED)):
         place = f"{verdict.place}: " if verdict.place else ""
         head = f"  {verdict.severity:13} {verdict.name:10} "
-        lines += textwrap.wrap(
-            place + verdict.text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head)
-        )
-        if verdict.next:
-            lines.append(f"{'':{len(head)}}next: {verdict.next}")
-    raised = {v.name for v in serious}
+        lines += _wrapped(head, place + verdict.text)
+        # A command to copy stands on a line of its own.
+        sign = f"{'':{len(head)}}next: "
+        lines += [
+            f"{sign if not at else '':{len(sign)}}{command}" for at, command in enumerate(verdict.commands)
+        ]
+    for why, names in reasons(verdicts).items():
+        lines += _wrapped(f"  {NOT_MEASURED:13} ", f"{', '.join(names)}: {why}")
+    raised = {v.name for v in verdicts if v.severity != FINE}
     fine = ", ".join(dict.fromkeys(v.name for v in verdicts if v.name not in raised))
-    if fine:
-        lines += textwrap.wrap(fine, _WIDTH, initial_indent=f"  {'fine':13} ", subsequent_indent=" " * 16)
-    return lines
+    return lines + (_wrapped(f"  {FINE:13} ", fine) if fine else [])
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    """The text behind its head, whose width the lines after the first leave free."""
+    return textwrap.wrap(text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head))

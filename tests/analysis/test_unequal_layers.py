@@ -87,8 +87,8 @@ def test_layers_are_named_where_their_numbers_do_not_say_which_is_which() -> Non
     stacked = Trace(replace(both.header, layers=(*both.layers, third)), both.arrays)
     assert [layer_name(stacked, at) for at in (0, 1, 2)] == [
         "encoder.rnn",
-        "decoder.rnn l0",
-        "decoder.rnn l1",
+        "decoder.rnn.l0",
+        "decoder.rnn.l1",
     ]
 
 

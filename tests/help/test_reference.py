@@ -14,7 +14,7 @@ from help.tables import table, tables
 import lstmtui
 from lstmtui.__main__ import COMPLETION
 from lstmtui.analysis import laws
-from lstmtui.analysis.diagnosis import NAMES, gates, gradients, padding, units
+from lstmtui.analysis.diagnosis import NAMES, depth, exploding, gates, padding, units, vanishing
 from lstmtui.analysis.diagnosis.verdict import FEWEST_STEPS
 from lstmtui.cells import CELLS
 from lstmtui.cells.glossary import GLOSSARY
@@ -97,7 +97,7 @@ def test_every_key_has_its_line() -> None:
         assert table("keys", group).rows[1:] == expected
 
 
-FAMILIES = (gates, units, gradients, padding)
+FAMILIES = (gates, units, vanishing, exploding, depth, padding)
 """The modules with the thresholds: of a verdict NAME_LOOK and NAME_BAD, or UNITS_LOOK and UNITS_BAD."""
 
 

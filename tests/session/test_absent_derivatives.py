@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from synthetic import synthetic
 
-from lstmtui.analysis.diagnosis import LOOK, diagnose_trace
+from lstmtui.analysis.diagnosis import LOOK, NOT_MEASURED, diagnose_trace
 from lstmtui.analysis.first_bad import first_bad_of
 from lstmtui.errors import UserError
 from lstmtui.session import Session, parse_line
@@ -50,7 +50,8 @@ def test_the_diagnosis_does_not_call_gradients_fine_that_nobody_computed() -> No
     verdicts = [v for v in diagnose_trace(half_known()) if v.name in ("vanishing", "exploding")]
     first = [v for v in verdicts if v.layer == 0]
     assert [(v.name, v.severity, v.text) for v in first] == [
-        ("vanishing", LOOK, f"∂L/∂c is not there to be judged: {WHY}")
+        ("vanishing", LOOK, f"∂L/∂c is not there to be judged: {WHY}"),
+        ("exploding", NOT_MEASURED, f"∂L/∂c is not there: {WHY}"),
     ]
     assert {v.name for v in verdicts if v.layer == 1} == {"vanishing", "exploding"}
 

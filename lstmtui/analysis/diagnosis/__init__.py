@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
+from lstmtui.analysis.diagnosis.depth import depth_verdicts
+from lstmtui.analysis.diagnosis.exploding import exploding_verdicts
 from lstmtui.analysis.diagnosis.finite import finite_verdicts
 from lstmtui.analysis.diagnosis.gates import gate_verdicts
-from lstmtui.analysis.diagnosis.gradients import gradient_verdicts
 from lstmtui.analysis.diagnosis.padding import padding_verdicts
 from lstmtui.analysis.diagnosis.units import memory_verdicts
-from lstmtui.analysis.diagnosis.verdict import BAD, FINE, LOOK, NAMES, SEVERITIES, Verdict, worst
+from lstmtui.analysis.diagnosis.vanishing import vanishing_verdicts
+from lstmtui.analysis.diagnosis.verdict import (
+    BAD,
+    FINE,
+    LOOK,
+    NAMES,
+    NOT_MEASURED,
+    SEVERITIES,
+    Verdict,
+    reasons,
+    worst,
+)
+from lstmtui.analysis.layer_names import module_path
+from lstmtui.printable import printable
 from lstmtui.trace import Trace
 from lstmtui.view.query import query
 from lstmtui.view.view import View
 
-__all__ = ["BAD", "FINE", "LOOK", "NAMES", "SEVERITIES", "Verdict", "diagnose", "diagnose_trace", "worst"]
+__all__ = [
+    "BAD",
+    "FINE",
+    "LOOK",
+    "NAMES",
+    "NOT_MEASURED",
+    "SEVERITIES",
+    "Verdict",
+    "diagnose",
+    "diagnose_trace",
+    "reasons",
+    "worst",
+]
+
+FAMILIES = (gate_verdicts, memory_verdicts, vanishing_verdicts, exploding_verdicts, padding_verdicts)
+"""What judges one direction of one layer."""
 
 _verdicts: WeakKeyDictionary[Trace, tuple[Verdict, ...]] = WeakKeyDictionary()
 
@@ -28,12 +58,20 @@ def diagnose(view: View) -> tuple[Verdict, ...]:
 def diagnose_trace(trace: Trace) -> tuple[Verdict, ...]:
     """Every verdict on a run: what is bad first, then what is worth a look, then what is fine."""
     if trace not in _verdicts:
-        verdicts = list(finite_verdicts(trace))
+        verdicts = [*finite_verdicts(trace), *depth_verdicts(trace)]
         for index, layer in enumerate(trace.layers):
             for direction in layer.directions:
-                for family in (gate_verdicts, memory_verdicts, gradient_verdicts, padding_verdicts):
+                for family in FAMILIES:
                     verdicts += family(trace, index, direction)
+        verdicts = [_named(trace, verdict) for verdict in verdicts]
         names = list(NAMES)
         verdicts.sort(key=lambda v: (-SEVERITIES.index(v.severity), names.index(v.name)))
         _verdicts[trace] = tuple(verdicts)
     return _verdicts[trace]
+
+
+def _named(trace: Trace, verdict: Verdict) -> Verdict:
+    """With the layer's place in the module."""
+    if verdict.layer is None:
+        return verdict
+    return replace(verdict, module=printable(module_path(trace, verdict.layer)))

@@ -7,7 +7,19 @@ from collections.abc import Iterator
 import numpy as np
 
 from lstmtui.analysis.diagnosis.layer_blocks import blocks_of
-from lstmtui.analysis.diagnosis.verdict import BAD, FEWEST_STEPS, FINE, LOOK, Verdict, severity, units_text
+from lstmtui.analysis.diagnosis.selecting import selecting, then
+from lstmtui.analysis.diagnosis.verdict import (
+    BAD,
+    CODE,
+    FEWEST_STEPS,
+    FINE,
+    LOOK,
+    Verdict,
+    not_measured,
+    severity,
+    too_short,
+    units_text,
+)
 from lstmtui.arrays import Array
 from lstmtui.cells.notation import percent
 from lstmtui.trace import Trace
@@ -37,7 +49,14 @@ def squashed(trace: Trace, layer: int) -> tuple[str, ...]:
 
 def gate_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
     """saturated and stuck, for each gate and candidate."""
-    if int(lengths_of(trace, layer).sum()) < FEWEST_STEPS:
+    steps = int(lengths_of(trace, layer).sum())
+    if trace.layers[layer].source is not None:
+        for name in ("saturated", "stuck"):
+            yield not_measured(name, layer, direction, CODE)
+        return
+    if steps < FEWEST_STEPS:
+        for name in ("saturated", "stuck"):
+            yield not_measured(name, layer, direction, too_short(steps))
         return
     for quantity in squashed(trace, layer):
         spread = _Spread(trace, layer, direction, quantity)
@@ -49,7 +68,7 @@ class _Spread:
     """Where the values of one gate lie, unit by unit; reads all of them."""
 
     def __init__(self, trace: Trace, layer: int, direction: str, quantity: str) -> None:
-        self.place, self.quantity = (layer, direction), quantity
+        self.trace, self.place, self.quantity = trace, (layer, direction), quantity
         cell = trace.cell(layer)
         self.is_gate = cell.in_unit_interval(quantity)
         self.remembers = cell.remembers_when(quantity)
@@ -93,7 +112,7 @@ class _Spread:
             SATURATED_LOOK,
             f"{self.quantity} is {sides} of all timesteps and units{kept}",
             tuple(int(unit) for unit in fullest) if how != FINE else (),
-            "" if how == FINE else self._watch(),
+            "" if how == FINE else then(selecting(self.trace, *self.place), self._watch()),
         )
 
     def stuck(self) -> Verdict:
@@ -114,7 +133,7 @@ class _Spread:
             STUCK_LOOK,
             text or f"{self.quantity} moves in every unit",
             tuple(int(unit) for unit in units[:8]),
-            f"unit {units[0]}" if len(units) else "",
+            selecting(self.trace, *self.place, unit=int(units[0])) if len(units) else "",
         )
 
     def _watch(self) -> str:

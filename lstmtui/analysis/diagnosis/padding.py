@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lstmtui.analysis.diagnosis.verdict import FEWEST_STEPS, FINE, LOOK, Verdict, severity
+from lstmtui.analysis.diagnosis.selecting import selecting, then
+from lstmtui.analysis.diagnosis.verdict import (
+    FEWEST_STEPS,
+    FINE,
+    LOOK,
+    Verdict,
+    not_measured,
+    severity,
+    too_short,
+)
 from lstmtui.arrays import Array, norm
 from lstmtui.cells.notation import plain
 from lstmtui.trace import Trace
@@ -21,22 +30,22 @@ _BLOCK = 1 << 12
 def padding_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
     """padding, for the backward direction.
 
-    Without lengths padding is guessed: sequences of a batch that end in the same value held for different
-    times, or a single sequence that ends in zeros for a tenth of its length; the latter may be meant, and
-    is never more than worth a look.
+    Without lengths padding is guessed (`_padded`); what may be meant is never more than worth a look.
     """
-    if direction != "backward" or trace.steps < FEWEST_STEPS:
+    if direction != "backward":
+        return
+    place = (layer, direction)
+    if trace.steps < FEWEST_STEPS:
+        yield not_measured("padding", *place, too_short(trace.steps), "h")
         return
     if "lengths" in trace.arrays:
         text = "the lengths of the sequences were given, so that no padding is read"
-        yield Verdict("padding", FINE, layer, direction, "h", 0.0, PADDING_LOOK, text)
+        yield Verdict("padding", FINE, *place, "h", 0.0, PADDING_LOOK, text)
         return
     source = max(at for at in range(layer + 1) if trace.layers[at].index == 0 or at == 0)
     padded, is_sure = _padded(trace.values("x", source, direction))
     if not padded.any():
-        yield Verdict(
-            "padding", FINE, layer, direction, "h", 0.0, PADDING_LOOK, "the input ends without padding"
-        )
+        yield Verdict("padding", FINE, *place, "h", 0.0, PADDING_LOOK, "the input ends without padding")
         return
     yield _leak(trace, layer, direction, padded, is_sure)
 
@@ -59,23 +68,55 @@ def _leak(trace: Trace, layer: int, direction: str, padded: Array, is_sure: bool
     )
     if how == FINE:
         text = f"the last {padded[worst]} timesteps of sequence {worst} look like padding, and leave h alone"
-    next_ = "" if how == FINE else f"goto {last}"
+    next_ = "" if how == FINE else then(selecting(trace, layer, direction, batch=worst), f"goto {last}")
     return Verdict("padding", how, layer, direction, "h", float(leaks[worst]), PADDING_LOOK, text, next=next_)
 
 
 def _padded(x: Array) -> tuple[Array, bool]:
-    """How many timesteps at the end of each sequence look like padding, int (B,); whether that is sure."""
+    """How many timesteps at the end of each sequence look like padding, int (B,); whether that is sure.
+
+    Padding is one value, the same in every sequence, held to the end for different times, and there nowhere
+    but at the ends: a token that happens to stand twice at the end of a sequence stands elsewhere too. It is
+    sure where two sequences end in it, or where it is 0 in one of several. A value that is 0 elsewhere too,
+    and one that a single sequence ends in, may be meant: those count only where held for a tenth of the run.
+    """
     steps, batch = x.shape[:2]
     held = _held(x)
-    held[held < 2] = 0
-    if (held == steps).any():
-        return np.zeros_like(held), False
     ends = np.asarray(x[steps - 1])
-    same = batch > 1 and len(np.unique(ends[held > 0], axis=0)) == 1
-    if same and len(np.unique(held)) > 1:
-        return held, True
-    zeros = ~ends.any(axis=1) & (held >= max(3, steps // 10))
-    return np.where(zeros, held, 0), False
+    values, which = np.unique(ends, axis=0, return_inverse=True)
+    which = which.reshape(batch)
+    longest = max(3, steps // 10)
+    guessed = np.zeros_like(held)
+    for at, value in enumerate(values):
+        own = np.where(which == at, held, 0)
+        is_zero = not value.any()
+        if own.max() < 2 or own.max() == steps or (batch > 1 and len(np.unique(own)) == 1):
+            continue
+        if own.max() < longest and not (is_zero or (own > 0).sum() > 1):
+            continue
+        inner = _longest_inside(x, value, own)
+        if not inner and batch > 1 and (is_zero or (own > 1).sum() > 1):
+            return own, True
+        if own.max() >= longest and ((is_zero and own.max() > 2 * inner) or not inner):
+            guessed = np.where(own >= longest, own, guessed)
+    return guessed, False
+
+
+def _longest_inside(x: Array, value: Array, ends: Array) -> int:
+    """The most timesteps for which a sequence holds a value before the end that it holds it to."""
+    run, longest = np.zeros(x.shape[1], int), 0
+    last = len(x) - ends
+    for start in range(0, len(x), _BLOCK):
+        block = np.asarray(x[start : start + _BLOCK])
+        is_same = (block == value).all(axis=2)
+        is_same &= np.arange(start, start + len(block))[:, None] < last
+        if not is_same.any():
+            run[:] = 0
+            continue
+        for row in is_same:
+            run = np.where(row, run + 1, 0)
+            longest = max(longest, int(run.max()))
+    return longest
 
 
 def _held(x: Array) -> Array:

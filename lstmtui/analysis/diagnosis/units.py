@@ -8,14 +8,26 @@ import numpy as np
 
 from lstmtui.analysis.diagnosis.gates import CLOSED
 from lstmtui.analysis.diagnosis.layer_blocks import blocks_of, largest_of
-from lstmtui.analysis.diagnosis.verdict import BAD, FEWEST_STEPS, FINE, LOOK, Verdict, severity, units_text
+from lstmtui.analysis.diagnosis.selecting import selecting, then
+from lstmtui.analysis.diagnosis.verdict import (
+    BAD,
+    CODE,
+    FEWEST_STEPS,
+    FINE,
+    LOOK,
+    Verdict,
+    not_measured,
+    severity,
+    too_short,
+    units_text,
+)
 from lstmtui.analysis.term_values import function_of
 from lstmtui.arrays import Array
 from lstmtui.cells.keeping import is_computed
 from lstmtui.cells.notation import UNICODE, plain
 from lstmtui.cells.rendering import render, text
 from lstmtui.cells.terms import RANGES, Term
-from lstmtui.trace import Trace
+from lstmtui.trace import Layer, Trace
 from lstmtui.trace.lengths import lengths_of
 
 WRITTEN = 0.01
@@ -41,16 +53,16 @@ the first quarter, and the straight line through it rises."""
 
 def memory_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
     """unwritten, unread, drift and dead, as far as the cell can be it."""
-    if int(lengths_of(trace, layer).max()) < FEWEST_STEPS:
+    place, cell, steps = (layer, direction), trace.cell(layer), int(lengths_of(trace, layer).max())
+    why = CODE if trace.layers[layer].source is not None else too_short(steps) if steps < FEWEST_STEPS else ""
+    if why:
+        for name in _names(trace.layers[layer]):
+            yield not_measured(name, *place, why)
         return
-    place = (layer, direction)
-    cell = trace.cell(layer)
     keeping = cell.memory_keeping
     if keeping is not None and keeping.written is not None and is_computed(keeping.written):
         yield _unwritten(trace, *place, keeping.written)
-    unread = _unread(trace, *place)
-    if unread is not None:
-        yield unread
+    yield _unread(trace, *place)
     for state in (
         s for s, keeping in cell.keeping.items() if not keeping.is_average and s not in cell.normalized
     ):
@@ -59,6 +71,15 @@ def memory_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdic
         dead = np.flatnonzero(largest_of(trace, *place, [quantity], np.positive) == 0)
         bad = f"{quantity} is always 0 in"
         yield _of_units("dead", trace, *place, quantity, dead, bad, "no unit is dead")
+
+
+def _names(layer: Layer) -> tuple[str, ...]:
+    """The verdicts that there are of a layer."""
+    cell = layer.layout.cell
+    if layer.source is not None:
+        return ("unwritten", "unread", "drift")
+    is_relu = any(cell.range(quantity) == RANGES["relu"] for quantity in cell.squashed)
+    return ("unread", *(("unwritten", "drift") if cell.keeping else ()), *(("dead",) if is_relu else ()))
 
 
 def _unwritten(trace: Trace, layer: int, direction: str, written: Term) -> Verdict:
@@ -72,7 +93,7 @@ def _unwritten(trace: Trace, layer: int, direction: str, written: Term) -> Verdi
     return _of_units("unwritten", trace, layer, direction, quantity, units, bad, "every unit is written to")
 
 
-def _unread(trace: Trace, layer: int, direction: str) -> Verdict | None:
+def _unread(trace: Trace, layer: int, direction: str) -> Verdict:
     cell, place = trace.cell(layer), (layer, direction)
     output, gate = cell.states[0], cell.output_gate
     unread: list[Array] = []
@@ -87,7 +108,10 @@ def _unread(trace: Trace, layer: int, direction: str) -> Verdict | None:
             unread.append(derivative <= READ * most)
             signs.append(f"|∂L/∂{output}| below {READ:.1%} of the largest,")
     if not unread:
-        return None
+        absent = f"∂L/∂{output} is not there: {trace.absent(layer)}" if trace.absent(layer) else ""
+        projected = "h is a projection of what the units give" if trace.layers[layer].proj_size else ""
+        why = absent or projected or f"∂L/∂{output} is 0 throughout, not finite, or not in the trace"
+        return not_measured("unread", layer, direction, why, output)
     units = np.flatnonzero(np.logical_or.reduce(unread))
     bad = f"{', or '.join(signs)} in"
     return _of_units("unread", trace, layer, direction, output, units, bad, "every unit is read")
@@ -109,7 +133,10 @@ def _drift(trace: Trace, layer: int, direction: str, state: str) -> Verdict:
             f"|{state}| keeps growing in {units_text(units.tolist(), of)}: in unit {first} by "
             f"{plain(growth.slope[first], 2)} a timestep, to {plain(growth.late[first], 3)}"
         )
-    next_ = f"break when abs({state}[{units[0]}]) > {TANH_FLAT:g}" if len(units) else ""
+    next_ = ""
+    if len(units):
+        goes = selecting(trace, layer, direction, unit=int(units[0]))
+        next_ = then(goes, f"break when abs({state}[{units[0]}]) > {TANH_FLAT:g}")
     number = len(units) / of
     return Verdict("drift", how, layer, direction, state, number, UNITS_LOOK, sentence, _few(units), next_)
 
@@ -153,7 +180,7 @@ def _of_units(
         UNITS_LOOK,
         f"{bad} {units_text(units.tolist(), of)}" if len(units) else fine,
         _few(units),
-        f"unit {units[0]}" if len(units) else "",
+        selecting(trace, layer, direction, unit=int(units[0])) if len(units) else "",
     )
 
 

@@ -23,6 +23,9 @@ _UNIT = re.compile(r"\[\s*([+-]?[0-9]{1,9}(?:\s*,\s*[+-]?[0-9]{1,9}){0,15})\s*\]
 _READS = re.compile(r"reads$")
 _OPENING = re.compile(r"\[")
 _EQUALS = re.compile(r"=")
+_SIDE = re.compile(r"(forward|backward)(?!\S)")
+_BATCH = re.compile(r"batch(?!\S)")
+_UNIT_WORD = re.compile(r"unit(?!\S)")
 
 
 def nothing(line: Reader) -> Arguments:
@@ -58,6 +61,14 @@ def optional_identity(name: str) -> Parse:
 def direction(line: Reader) -> Arguments:
     """("forward",) or ("backward",)."""
     return (line.keyword("forward", "backward"),)
+
+
+def layer_place(line: Reader) -> Arguments:
+    """(layer, direction or None, sequence or None, unit or None)."""
+    layer, direction = line.whole("the layer"), line.take(_SIDE)
+    batch = line.whole("the sequence") if line.take(_BATCH) else None
+    unit = line.whole("the unit") if line.take(_UNIT_WORD) else None
+    return (layer, direction and direction[1], batch, unit)
 
 
 def rest(name: str) -> Parse:

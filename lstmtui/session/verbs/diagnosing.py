@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lstmtui.analysis.diagnosis import FINE, diagnose
+from lstmtui.analysis.diagnosis import FINE, NOT_MEASURED, diagnose, reasons
+from lstmtui.analysis.first_bad import why_no_backward
 from lstmtui.session.go_to_first_bad import go_to_first_bad
 from lstmtui.session.language import arguments
 from lstmtui.session.outcome import Outcome
@@ -16,12 +17,24 @@ def _first_bad(session: Session, which: str) -> Outcome:
     stop = go_to_first_bad(session, which)
     if stop is not None:
         return moved(stop)
+    absent = why_no_backward(session.trace)
+    if absent and which == "backward":
+        return Outcome(True, f"there is no backward pass to look at: {absent}")
+    if absent:
+        after = "NaN met after it was made after the layers"
+        return Outcome(
+            True, f"every number of the forward pass is finite: {after}; no backward pass: {absent}"
+        )
     return Outcome(True, f"every number of the {which} pass is finite")
 
 
 def _diagnose(session: Session) -> Outcome:
-    serious = [str(verdict) for verdict in diagnose(session.view) if verdict.severity != FINE]
-    return Outcome(True, "; ".join(serious) or "nothing is wrong: every verdict is fine")
+    verdicts = diagnose(session.view)
+    lines = [str(verdict) for verdict in verdicts if verdict.severity not in (FINE, NOT_MEASURED)]
+    lines = lines or ["nothing wrong was found"]
+    lines += [f"not measured: {', '.join(names)}: {why}" for why, names in reasons(verdicts).items()]
+    is_quiet = all(verdict.severity == FINE for verdict in verdicts)
+    return Outcome(True, "nothing is wrong: every verdict is fine" if is_quiet else "; ".join(lines))
 
 
 DIAGNOSING = (

@@ -23,6 +23,21 @@ def _model(session: Session, name: str) -> Stop:
     return session.select_model(own.get(name, name))
 
 
+def _layer(session: Session, layer: int, direction: str | None, batch: int | None, unit: int | None) -> Stop:
+    """The place as a whole, or none of it."""
+    before, stops = session.cursor, [session.select_layer(layer)]
+    if direction is not None and stops[-1].ok:
+        stops.append(session.select_direction(direction))
+    if batch is not None and stops[-1].ok:
+        stops.append(session.select_batch(batch))
+    if unit is not None and stops[-1].ok:
+        stops.append(session.select_unit(unit))
+    if not stops[-1].ok:
+        session.cursor = before
+        return stops[-1]
+    return Stop("select", ", ".join(stop.text for stop in stops))
+
+
 _SEQUENCE = "sequence in the batch"
 
 _LAYERS = Selection(lambda s: numbers(len(s.trace.layers)), lambda s: str(s.cursor.layer), "layer")
@@ -36,10 +51,10 @@ _MODELS = Selection(model_names, lambda s: printable(s.cursor.model), "model")
 SELECTING = (
     Verb(
         name="layer",
-        usage="layer L",
-        help="look at layer L",
-        parse=arguments.index("the layer"),
-        execute=movement(Session.select_layer),
+        usage="layer L [forward|backward] [batch B] [unit K]",
+        help="look at layer L, or at a place in it",
+        parse=arguments.layer_place,
+        execute=movement(_layer),
         selection=_LAYERS,
         complete=completions.only(_LAYERS.choices),
     ),

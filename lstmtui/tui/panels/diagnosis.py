@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from lstmtui.analysis.diagnosis import BAD, FINE, Verdict, diagnose
+from lstmtui.analysis.diagnosis import BAD, FINE, NOT_MEASURED, Verdict, diagnose
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.session import Session
 from lstmtui.tui.panels.panel import Panel
@@ -110,10 +110,10 @@ class DiagnosisPanel(Panel):
         """Go to the layer of the chosen verdict, and execute the command it gives."""
         if self.verdicts:
             verdict = self.verdicts[self.chosen]
-            commands = [verdict.next] if verdict.next else []
-            if verdict.layer is not None:
-                commands = [f"layer {verdict.layer}", f"direction {verdict.direction}", *commands]
-            self.post_message(self.Followed(tuple(commands)))
+            commands = verdict.commands
+            if verdict.layer is not None and not (commands and commands[0].startswith("layer ")):
+                commands = (f"layer {verdict.layer} {verdict.direction}", *commands)
+            self.post_message(self.Followed(commands))
 
     @on(TextLines.Clicked)
     def _clicked(self, event: TextLines.Clicked) -> None:
@@ -124,9 +124,10 @@ class DiagnosisPanel(Panel):
 
 def verdict_line(verdict: Verdict, *, chosen: bool) -> Spans:
     """Severity and kind, the sentence, and what to look at next."""
-    role = "error" if verdict.severity == BAD else "muted" if verdict.severity == FINE else "warning"
+    role = {BAD: "error", FINE: "muted", NOT_MEASURED: "muted"}.get(verdict.severity, "warning")
     place = f"{verdict.place}: " if verdict.place else ""
-    next_: Spans = (("   next: ", "muted"), (verdict.next, "key")) if verdict.next else ()
+    commands = "; ".join(verdict.commands)
+    next_: Spans = (("   next: ", "muted"), (commands, "key")) if commands else ()
     return (
         ("▸ " if chosen else "  ", "cursor"),
         (f"{verdict.severity:13} ", role),

@@ -8,10 +8,21 @@ from made_runs import made
 from synthetic import synthetic
 
 import lstmtui
-from lstmtui.analysis.diagnosis import BAD, FINE, NAMES, SEVERITIES, diagnose, diagnose_trace, worst
+from lstmtui.analysis.diagnosis import (
+    BAD,
+    FINE,
+    LOOK,
+    NAMES,
+    NOT_MEASURED,
+    SEVERITIES,
+    diagnose,
+    diagnose_trace,
+    worst,
+)
 from lstmtui.scenario import find_scenario
 from lstmtui.session import Session, parse_line
 from lstmtui.session.execute import execute
+from lstmtui.session.parse import parse_script
 from lstmtui.trace import Trace
 
 
@@ -38,11 +49,14 @@ def test_what_is_bad_comes_first_and_every_command_can_be_executed() -> None:
     assert {v.name for v in found} <= set(NAMES)
     session = Session(trace)
     for verdict in found:
-        assert bool(verdict.next) == (verdict.severity != FINE) or verdict.name == "stuck"
+        assert bool(verdict.next) == (verdict.severity in (LOOK, BAD)) or verdict.name == "stuck"
         if verdict.next:
-            command = parse_line(verdict.next)
-            assert command is not None
-            assert execute(session, command).ok, verdict.next
+            for command in parse_script(verdict.next):
+                assert execute(session, command).ok, verdict.next
+            if verdict.layer is not None:
+                cursor = session.cursor
+                assert (cursor.layer, cursor.direction) == (verdict.layer, verdict.direction)
+                assert not verdict.units or cursor.unit == verdict.units[0] or verdict.name == "saturated"
 
 
 @pytest.mark.parametrize("cell", ["rnn_relu", "lstm_peephole", "gru_reset_before"])
@@ -62,9 +76,9 @@ def test_a_run_full_of_nan_is_one_verdict_and_no_warning() -> None:
 def test_a_run_without_gradients_is_diagnosed_without_them() -> None:
     trace = made("gru")
     arrays = {key: a for key, a in trace.arrays.items() if not key.rpartition("/")[2].startswith("d")}
-    names = {v.name for v in diagnose_trace(Trace(trace.header, arrays))}
-    assert "saturated" in names
-    assert not names & {"vanishing", "exploding", "unread"}
+    by_name = {v.name: v.severity for v in diagnose_trace(Trace(trace.header, arrays))}
+    assert by_name["saturated"] == FINE
+    assert {by_name[n] for n in ("nonfinite", "vanishing", "exploding", "unread")} == {NOT_MEASURED}
 
 
 def test_the_verb_says_what_is_not_fine() -> None:

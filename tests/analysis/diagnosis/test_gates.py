@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_runs import made, only, verdicts
 
-from lstmtui.analysis.diagnosis import BAD, FINE, LOOK
+from lstmtui.analysis.diagnosis import BAD, FINE, LOOK, NOT_MEASURED
 
 
 def test_a_healthy_layer_is_quiet() -> None:
@@ -73,6 +73,10 @@ def test_padding_is_not_counted() -> None:
     assert "below 0.05 in 0%" in low.text
 
 
-def test_shorter_runs_than_ten_timesteps_have_no_verdict() -> None:
-    assert not [v for v in verdicts(made("lstm", steps=9)) if v.name == "saturated"]
+def test_shorter_runs_than_ten_timesteps_are_not_measured() -> None:
+    short = [v for v in verdicts(made("lstm", steps=9)) if v.name in ("saturated", "stuck", "drift")]
+    assert {(v.name, v.severity) for v in short} == {
+        (n, NOT_MEASURED) for n in ("saturated", "stuck", "drift")
+    }
+    assert all("9 timesteps" in v.text for v in short)
     assert np.isfinite(only(made("lstm", steps=10), "saturated", "i").number)

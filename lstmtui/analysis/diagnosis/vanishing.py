@@ -1,0 +1,119 @@
+"""Verdicts on gradients that do not reach back to the first timestep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lstmtui.analysis.diagnosis.selecting import selecting, then
+from lstmtui.analysis.diagnosis.verdict import (
+    BAD,
+    CODE,
+    FEWEST_STEPS,
+    FINE,
+    LOOK,
+    Verdict,
+    not_measured,
+    too_short,
+)
+from lstmtui.analysis.diagnosis.way_back import WayBack, unfed_ways, ways_back
+from lstmtui.analysis.reach import gradient_reach
+from lstmtui.cells.notation import UNICODE
+from lstmtui.errors import UserError
+from lstmtui.trace import Trace
+from lstmtui.trace.lengths import lengths_of
+from lstmtui.view.view import View
+
+VANISHING_LOOK, VANISHING_BAD = 1e-3, 1e-7
+"""‖∂L/∂c‖ over the far tenth of the way against the largest on the way. A parameter's gradient is a sum over
+timesteps; what is below 1e-7 of the largest addend is lost in the rounding of float32. Whether a network has
+to look back so far only its task can say (Pascanu, Mikolov & Bengio 2013; Hochreiter 1991)."""
+
+
+def vanishing_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
+    """vanishing: of the sequence in the middle, counted from where the loss begins to read the states."""
+    place, state = (layer, direction), trace.cell(layer).memory
+    if not state:
+        yield not_measured("vanishing", *place, CODE)
+        return
+    if "d" + state not in trace.quantities(layer):
+        why = trace.layers[layer].absent
+        text = f"∂L/∂{state} is not there to be judged: {why or trace.absent(layer) or 'not in the trace'}"
+        if why and not _is_absent_throughout(trace):
+            yield Verdict("vanishing", LOOK, *place, "d" + state, np.nan, VANISHING_LOOK, text)
+        else:
+            yield not_measured("vanishing", *place, text, "d" + state)
+        return
+    steps = int(lengths_of(trace, layer).max())
+    if steps < FEWEST_STEPS:
+        yield not_measured("vanishing", *place, too_short(steps), "d" + state)
+        return
+    if not trace.norms("d" + state, *place).any():
+        text = f"∂L/∂{state} is 0 throughout: the loss does not depend on it, or what reads it is saturated"
+        next_ = then(selecting(trace, *place), "watch norm(dh)")
+        yield Verdict("vanishing", BAD, *place, "d" + state, 0.0, VANISHING_LOOK, text, next=next_)
+        return
+    ways = list(_ways(trace, layer, direction))
+    left = [(rest, way) for way in ways if np.isfinite(rest := _left(way, state))]
+    if left:
+        yield _verdict(trace, layer, direction, sorted(left, key=lambda pair: pair[0])[len(left) // 2])
+    else:
+        yield not_measured("vanishing", *place, _why_not(ways, direction), "d" + state)
+
+
+def _ways(trace: Trace, layer: int, direction: str) -> Iterator[WayBack]:
+    """From where the gradient begins where it is not known what is fed from above."""
+    try:
+        yield from ways_back(trace, layer, direction)
+    except UserError:
+        yield from unfed_ways(trace, layer, direction)
+
+
+def _is_absent_throughout(trace: Trace) -> bool:
+    return all(layer.absent for layer in trace.layers)
+
+
+def _left(way: WayBack, state: str) -> float:
+    """The largest norm of the last tenth over the largest of all; NaN of a way too short or not finite."""
+    back = way.norms[state][way.reads :]
+    if len(back) < FEWEST_STEPS or not np.isfinite(back).all() or not back.any():
+        return np.nan
+    return float(back[-(len(back) // 10) :].max() / back.max())
+
+
+def _why_not(ways: list[WayBack], direction: str) -> str:
+    """Why no sequence could be judged."""
+    longest = max(
+        (way for way in ways if way.fed.any()), key=lambda way: way.length - way.reads, default=None
+    )
+    steps = longest.length - longest.reads if longest is not None else FEWEST_STEPS
+    if longest is None or steps >= FEWEST_STEPS:
+        return "the gradient is not finite"
+    t = longest.time(longest.reads, direction)
+    seen = f"{steps} timestep{'' if steps == 1 else 's'}"
+    return f"the loss reads it at t={t}, where this direction has seen {seen}, and no later"
+
+
+def _verdict(trace: Trace, layer: int, direction: str, judged: tuple[float, WayBack]) -> Verdict:
+    left, way = judged
+    state = trace.cell(layer).memory
+    how = BAD if left <= VANISHING_BAD else LOOK if left <= VANISHING_LOOK else FINE
+    name = f"‖∂L/∂{state}‖"
+    text = f"{UNICODE.number(left)} of {name} is left at the far end"
+    back = way.norms[state][way.reads :]
+    far = len(back) - len(back) // 10
+    reach = gradient_reach(View.of(trace, layer, direction, way.batch))
+    if np.isfinite(reach.steps):
+        text += f"; from t={reach.start} it falls to 1/e within {reach.steps:.0f} timesteps"
+    elif way.fed[way.reads :][far:].max() >= back[far:].max() / 2:
+        text += ", where it is fed from above; what the recurrence keeps is not to be seen by it"
+    elif not np.isnan(reach.steps):
+        text += f"; from t={reach.start} it never falls to 1/e"
+    text += f" (sequence {way.batch})" if trace.batch > 1 else ""
+    next_ = ""
+    if how != FINE:
+        top = float(trace.norms("d" + state, layer, direction)[reach.start, way.batch])
+        goes = selecting(trace, layer, direction, batch=way.batch)
+        next_ = then(goes, f"break when norm(d{state}) < {top * VANISHING_LOOK:.2g}")
+    return Verdict("vanishing", how, layer, direction, "d" + state, left, VANISHING_LOOK, text, next=next_)

@@ -1,0 +1,153 @@
+"""What a layer's states are given of the gradient from above, apart from what comes back through time."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from lstmtui.analysis.rounding import rounding_of
+from lstmtui.analysis.term_values import parameter_block
+from lstmtui.analysis.time_blocks import LARGEST_BLOCK
+from lstmtui.arrays import Array, norm
+from lstmtui.cells.arithmetic import SLOPES
+from lstmtui.cells.chain_rule import Way
+from lstmtui.cells.notation import UNICODE
+from lstmtui.cells.readings import Reading, readings_of
+from lstmtui.cells.terms import Term, evaluate
+from lstmtui.errors import UserError
+from lstmtui.trace import Trace
+from lstmtui.trace.keys import array_key
+from lstmtui.trace.lengths import lengths_of
+
+_results: WeakKeyDictionary[Trace, dict[tuple[int, str], Array]] = WeakKeyDictionary()
+
+
+def fed_gradient(trace: Trace, layer: int, direction: str) -> Array:
+    """The L2 norm of what is fed to the states from above at each timestep, (T, B), in float64.
+
+    From above is whatever reads a state outside of the layer's own recurrence: the loss, a head, the layer
+    above. It is the total derivative without what its equations bring back, summed over the states; what is
+    within rounding of that counts as 0. Where the model's own loop changed a state between two timesteps,
+    nothing is known to come back over the change, and all of the gradient counts as fed.
+
+    Raises:
+        UserError: the trace has no derivatives, or not the layer's parameters; or the layer is recorded
+            code, whose equations are not known.
+    """
+    results = _results.setdefault(trace, {})
+    if (layer, direction) not in results:
+        results[layer, direction] = _Flow(trace, layer, direction).fed()
+    return results[layer, direction]
+
+
+class _Flow:
+    """The derivatives of one layer and direction, and its equations."""
+
+    def __init__(self, trace: Trace, layer: int, direction: str) -> None:
+        if trace.layers[layer].source is not None:
+            raise UserError("of recorded code no equations are known that tell the recurrence from the rest")
+        self.trace, self.place, self.cell = trace, (layer, direction), trace.cell(layer)
+        self.later = -1 if direction == "backward" else 1
+        """From a timestep to the one after it, in the direction's own time."""
+        self.lengths, self.rounding = lengths_of(trace, layer), rounding_of(trace)
+        self.parameters: dict[str, Array] = {}
+        projected = bool(trace.layers[layer].proj_size)
+        self.readings = {s: readings_of(self.cell, s, UNICODE, projected=projected) for s in self.cell.states}
+        widest = max(trace.layers[layer].size(state) for state in self.cell.states)
+        self.size = max(1, LARGEST_BLOCK // max(1, trace.batch * widest))
+
+    def fed(self) -> Array:
+        """See `fed_gradient`."""
+        steps = self.trace.steps
+        result = np.zeros((steps, self.trace.batch))
+        with np.errstate(all="ignore"):
+            for start in range(0, steps, self.size):
+                block = slice(start, min(start + self.size, steps))
+                for state in self.cell.states:
+                    result[block] += self._fed_to(state, block)
+        result[np.arange(steps)[:, None] >= self.lengths] = 0
+        return result
+
+    def _fed_to(self, state: str, block: slice) -> Array:
+        whole = self._values("d" + state, block)
+        back = np.zeros_like(whole)
+        for reading in self.readings[state]:
+            if reading.is_later:
+                self._add_later(back, reading, state, block)
+            else:
+                back += self._along(reading, block)
+        rest = norm(whole - back)
+        rest[rest <= self.rounding * (norm(whole) + norm(back))] = 0
+        return rest
+
+    def _add_later(self, back: Array, reading: Reading, state: str, block: slice) -> None:
+        """Add what comes back from the timestep after each of the block, as far as there is one."""
+        start, stop = max(0, block.start + self.later), min(self.trace.steps, block.stop + self.later)
+        if start >= stop:
+            return
+        after = slice(start, stop)
+        brought = self._along(reading, after)
+        brought = np.where(self._changed(state, after)[..., None], 0, brought)
+        first = start - self.later - block.start
+        back[first : first + stop - start] += brought
+
+    def _changed(self, state: str, after: slice) -> Array:
+        """Where the state that a timestep began from is not what the timestep before ended with, (t, B)."""
+        before = self.trace.arrays.get(array_key("before/" + state, *self.place))
+        if before is None:
+            return np.zeros((after.stop - after.start, self.trace.batch), np.bool_)
+        began = np.asarray(before[after])
+        return np.asarray((began != self._values(state, _moved(after, -self.later))).any(axis=-1))
+
+    def _along(self, reading: Reading, times: slice) -> Array:
+        """The derivative by the reading's quantity, on its way back to the state; (t, B, units)."""
+        return self._back(self._values("d" + reading.quantity, times), reading.way, times)
+
+    def _back(self, values: Array, way: Way, times: slice) -> Array:
+        for kind, term in way:
+            if kind == "minus":
+                values = -values
+            elif kind == "matrix":
+                values = values @ self._value(term, times)
+            elif kind == "slope":
+                values = values * SLOPES[term.kind](self._value(term, times))
+            else:
+                values = values * self._value(term, times)
+        return values
+
+    def _value(self, term: Term, times: slice) -> Array:
+        return np.asarray(evaluate(term, lambda symbol: self._symbol(symbol, times)))
+
+    def _symbol(self, symbol: Term, times: slice) -> Array:
+        if symbol.role == "parameter":
+            return self._parameter(symbol.text)
+        if symbol.definition is None and symbol.role != "x":
+            return self._state_before(symbol.role, times)
+        return self._values(symbol.role, times)
+
+    def _parameter(self, symbol: str) -> Array:
+        if symbol not in self.parameters:
+            every = self.trace.layer_parameters(*self.place)
+            exact = parameter_block(symbol, self.cell, every, "verdicts on gradients")
+            wide = self.trace.values("d" + self.cell.states[0], *self.place).dtype
+            self.parameters[symbol] = exact.astype(wide)
+        return self.parameters[symbol]
+
+    def _state_before(self, state: str, times: slice) -> Array:
+        """A state as each of the timesteps began from it."""
+        before = self.trace.arrays.get(array_key("before/" + state, *self.place))
+        if before is not None:
+            return np.asarray(before[times])
+        indices = np.arange(times.start, times.stop)[:, None] - self.later
+        inside = np.clip(indices[:, 0], 0, self.trace.steps - 1)
+        values = np.asarray(self.trace.values(state, *self.place)[inside])
+        is_first = (indices < 0) | (indices >= self.lengths)
+        return np.where(is_first[..., None], self.trace.initial(state, *self.place)[None], values)
+
+    def _values(self, quantity: str, times: slice) -> Array:
+        return np.asarray(self.trace.values(quantity, *self.place)[times])
+
+
+def _moved(times: slice, by: int) -> slice:
+    return slice(times.start + by, times.stop + by)
