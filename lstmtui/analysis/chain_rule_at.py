@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from lstmtui.analysis.equations import state_before, timestep_before
+from lstmtui.analysis.passages import passed
 from lstmtui.analysis.term_values import parameter_block
 from lstmtui.arrays import Vector
-from lstmtui.cells.arithmetic import back_through_layer_norm, dense, slope
 from lstmtui.cells.chain_rule import Way, slope_text
 from lstmtui.cells.notation import Notation
 from lstmtui.cells.rendering import render, text
@@ -53,34 +53,24 @@ class Timestep:
         """How the derivative by a quantity goes back along a way through its equation: text, values."""
         values, texts = self.derivative(quantity), [self.notation.at("d" + quantity, self.t)]
         join = self.notation.times.join
-        for number, (kind, term, position) in enumerate(way, 1):
+        for number, passage in enumerate(way, 1):
+            kind, term, position = passage
+            values = np.asarray(passed(values, passage, self.value), np.float64)
             inside = f"({join(texts)})" if len(texts) > 1 else texts[0]
             if kind == "minus":
-                values, texts = -values, [self.notation.minus + texts[0], *texts[1:]]
+                texts = [self.notation.minus + texts[0], *texts[1:]]
             elif kind == "matrix":
-                values = values @ dense(self.value(term))
                 texts = [term.text + ("^T" if self.notation.ascii else "ᵀ"), inside]
             elif kind == "slope":
-                values, texts = (
-                    values * self._slope(term, position),
-                    [*texts, self._slope_text(term, position)],
-                )
+                texts = [*texts, self._slope_text(term, position)]
             elif kind == "over":
-                values, texts = values / self.value(term), [f"{inside}/{self.text(term)}"]
+                texts = [f"{inside}/{self.text(term)}"]
             elif kind == "layer_norm":
-                values = back_through_layer_norm(values, self.value(term.parts[0]))
                 texts = ["LN" + ("'^T" if self.notation.ascii else "′ᵀ"), inside]
             else:
-                values, factor = values * self.value(term), self.text(term)
                 # What is multiplied last stands first, as it does in a product with a matrix.
-                texts = [factor, *texts] if number == len(way) else [*texts, factor]
+                texts = [self.text(term), *texts] if number == len(way) else [*texts, self.text(term)]
         return join(texts), values
-
-    def _slope(self, term: Term, position: int) -> Vector:
-        """The derivative of a function of one unit by one of its parts."""
-        parts = tuple(self.value(part) for part in term.parts)
-        is_bound = any(part.kind == "number" for part in term.parts)
-        return np.asarray(slope(term.kind, self.value(term), parts, position, is_bound))
 
     def _slope_text(self, term: Term, position: int) -> str:
         return slope_text(term, position, self.text, self.text(term), self.notation)

@@ -6,12 +6,11 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from lstmtui.analysis.passages import passed
 from lstmtui.analysis.rounding import rounding_of
 from lstmtui.analysis.term_values import parameter_block
 from lstmtui.analysis.time_blocks import LARGEST_BLOCK
 from lstmtui.arrays import Array, norm
-from lstmtui.cells.arithmetic import SLOPES
-from lstmtui.cells.chain_rule import Way
 from lstmtui.cells.notation import UNICODE
 from lstmtui.cells.readings import Reading, readings_of
 from lstmtui.cells.terms import Term, evaluate
@@ -102,18 +101,9 @@ class _Flow:
 
     def _along(self, reading: Reading, times: slice) -> Array:
         """The derivative by the reading's quantity, on its way back to the state; (t, B, units)."""
-        return self._back(self._values("d" + reading.quantity, times), reading.way, times)
-
-    def _back(self, values: Array, way: Way, times: slice) -> Array:
-        for kind, term in way:
-            if kind == "minus":
-                values = -values
-            elif kind == "matrix":
-                values = values @ self._value(term, times)
-            elif kind == "slope":
-                values = values * SLOPES[term.kind](self._value(term, times))
-            else:
-                values = values * self._value(term, times)
+        values = self._values("d" + reading.quantity, times)
+        for passage in reading.way:
+            values = passed(values, passage, lambda term: self._value(term, times))
         return values
 
     def _value(self, term: Term, times: slice) -> Array:

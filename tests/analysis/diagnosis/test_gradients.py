@@ -11,6 +11,7 @@ from torch import nn
 import lstmtui
 from lstmtui.analysis.diagnosis import BAD, FINE, LOOK, NOT_MEASURED, diagnose_trace
 from lstmtui.analysis.fed_gradient import fed_gradient
+from lstmtui.cells import CELLS
 from lstmtui.session.parse import parse_script
 from lstmtui.trace import Trace
 
@@ -129,7 +130,7 @@ def test_a_layer_fed_late_by_the_one_above_does_not_explode(cell: type[nn.RNNBas
     assert {v.severity for v in diagnose_trace(trace) if v.name == "exploding"} <= {FINE, NOT_MEASURED}
 
 
-@pytest.mark.parametrize("cell", ["rnn_relu", "rnn_tanh", "lstm", "lstm_peephole", "lstm_coupled", "gru"])
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_what_is_fed_from_above_is_what_the_loss_reads(cell: str, dtype: torch.dtype) -> None:
     torch.manual_seed(1)
