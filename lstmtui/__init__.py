@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lstmtui.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from lstmtui.block_recording import recording
     from lstmtui.capture.laws import laws
     from lstmtui.capture.record import record
     from lstmtui.capture.run import run
@@ -36,6 +37,7 @@ _HOMES = {
     "lightning_watch": "lstmtui.lightning",
     "load": "lstmtui.trace",
     "record": "lstmtui.capture.record",
+    "recording": "lstmtui.block_recording",
     "run": "lstmtui.capture.run",
     "watch": "lstmtui.watching",
 }
@@ -52,6 +54,7 @@ __all__ = [
     "lightning_watch",
     "load",
     "record",
+    "recording",
     "run",
     "watch",
 ]

@@ -15,7 +15,7 @@ import lstmtui
 
 NAMES = [
     *("Cancelled", "Recurrent", "Trace", "Traces", "UserError", "debug", "diagnose", "laws"),
-    *("lightning_watch", "load", "record", "run", "watch"),
+    *("lightning_watch", "load", "record", "recording", "run", "watch"),
 ]
 
 
@@ -39,6 +39,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     ("name", "parameters"),
     [
         ("record", ["module", "x", "hx", "loss", "device", "lengths"]),
+        ("recording", ["path", "name"]),
         ("run", ["scenario"]),
         ("load", ["path"]),
         ("debug", ["trace"]),

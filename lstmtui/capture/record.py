@@ -130,12 +130,12 @@ def _record(
         x, hx, lengths = (moved(value, target) for value in (x, hx, lengths))
     tap = Tap(Progress(progress), None if lengths is None else torch.as_tensor(lengths), writer)
     try:
-        return _record_with(tap, module, x, hx, loss, chosen, name)
+        return record_with(tap, module, x, hx, loss, chosen, name)
     finally:
         tap.release()
 
 
-def _record_with(
+def record_with(
     tap: Tap,
     module: nn.Module,
     x: Any,
@@ -144,7 +144,7 @@ def _record_with(
     chosen: tuple[What | None, int | None],
     name: str,
 ) -> Trace:
-    """Record the runs that the tap collects, and those by source."""
+    """Record with a tap that is to be released: the runs that it collects, and those by source."""
     # A NaN on the way back is to be seen in the trace, so autograd is not to stop at it.
     anomalies = torch.autograd.set_detect_anomaly(False)
     with torch.inference_mode(False), torch.enable_grad(), anomalies:

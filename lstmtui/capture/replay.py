@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -11,9 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_packed_sequence
 
+from lstmtui.capture.continuity import KnownContinuity
 from lstmtui.capture.interception import kind_of
-from lstmtui.capture.record import record
+from lstmtui.capture.progress import Progress
+from lstmtui.capture.record import record_with
+from lstmtui.capture.tap import Tap
 from lstmtui.capture.tapped_calls import call_of
+from lstmtui.capture.tapped_runs import NO_GRAPH
 from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.capture.watched_calls import WatchedCall, WatchedStep, ends_of
 from lstmtui.models.recurrent import Recurrent
@@ -23,10 +28,11 @@ from lstmtui.trace.keys import array_key
 
 LOSS_TEXT = "the loss of the training loop"
 NO_BACKWARD = "no gradient came back to this call"
+NO_BACKWARD_IN_BLOCK = "no backward pass of the block reached it"
 TWICE = "a gradient of its gradient was taken (create_graph), which a run of the layer alone does not show"
 
 
-def replayed(step: WatchedStep, name: str, *, derivatives: bool = True) -> Trace:
+def replayed(step: WatchedStep, name: str, *, derivatives: bool = True, loss_text: str = LOSS_TEXT) -> Trace:
     """The trace of a step: each call again, from its own x, states and parameters.
 
     The gradients that came back to its results make the total derivatives those of the training loop's loss,
@@ -36,24 +42,51 @@ def replayed(step: WatchedStep, name: str, *, derivatives: bool = True) -> Trace
         step: with at least one call that ended.
         name: of the trace.
         derivatives: whether they are wanted; without them it takes half the time.
+        loss_text: what they are of, in words.
     """
     calls = [call for call in step.calls if call.results]
-    paths = _paths_of(calls)
-    twice = {id(call.module): paths[id(call.module)] for call in calls if call.twice}
-    reached = {id(call.module) for call in calls if call.derivatives and derivatives} - twice.keys()
+    twice = {_group(call) for call in calls if call.twice}
+    reached = {_group(call) for call in calls if call.derivatives and derivatives} - twice
     devices = {call.results[0].device for call in calls if call.results[0].is_cuda}
-    with torch.random.fork_rng([device.index for device in devices]), torch.autocast("cpu", enabled=False):
-        trace = record(Replay(calls, reached), None, loss=lambda result: result, name=name)
-    layers = tuple(_of_loop(layer, twice.values()) for layer in trace.layers)
-    header = replace(trace.header, layers=layers, loss=float("nan"), loss_is_known=False, loss_text=LOSS_TEXT)
+    tap = Tap(Progress(None))
+    links = [call.link for call in calls if call.link is not None]
+    if links:
+        tap.continuity = KnownContinuity(links)
+    replay = Replay(calls, reached)
+    try:
+        with (
+            torch.random.fork_rng([device.index for device in devices]),
+            torch.autocast("cpu", enabled=False),
+        ):
+            trace = record_with(tap, replay, None, None, lambda result: result, (False, None), name)
+    finally:
+        tap.release()
+    absent = {
+        path: TWICE if _group(call) in twice else _why_absent(call)
+        for path, call in _runs_of(calls, replay.places).items()
+    }
+    layers = tuple(_of_loop(layer, absent) for layer in trace.layers)
+    is_reached = bool(reached) or not links
+    header = replace(
+        trace.header,
+        layers=layers,
+        loss=float("nan"),
+        loss_is_known=False,
+        loss_text=loss_text if is_reached else "",
+    )
     return Trace(header, trace.arrays)
 
 
-def _of_loop(layer: Layer, twice: Collection[str]) -> Layer:
-    """A layer as it was in the training loop, which has seen more than the run of its calls alone."""
-    absent = TWICE if layer.path.partition("@")[0] in twice else NO_BACKWARD
+def _of_loop(layer: Layer, absent: Mapping[str, str]) -> Layer:
+    """A layer as it was in the loop, which has seen more than the run of its calls alone.
+
+    Args:
+        layer: of that run.
+        absent: why there would be no derivatives, by path of a run or of its module.
+    """
+    why = absent.get(layer.path) or absent[layer.path.rpartition("@")[0]]
     origins = {d: o for d, o in layer.states_from.items() if o.kind in ("zeros", "layer")}
-    return replace(layer, absent=absent if layer.absent else "", states_from=origins)
+    return replace(layer, absent=why if layer.absent else "", states_from=origins)
 
 
 def outputs_of(call: WatchedCall) -> Trace:
@@ -99,35 +132,69 @@ def layers_of(path: str, module: nn.Module) -> list[Layer]:
 
 
 class Replay(nn.Module):
-    """The modules of some calls at their paths, plain ones of PyTorch's, with the parameters of then."""
+    """The modules of some calls at their paths, plain ones of PyTorch's, with the parameters of then.
+
+    Args:
+        calls: that ended.
+        reached: the groups of calls that gradients came back to.
+    """
 
     def __init__(self, calls: list[WatchedCall], reached: Collection[int]) -> None:
         super().__init__()
         self._calls, self._reached = calls, reached
-        self._plain: dict[int, nn.Module] = {}
-        paths = _paths_of(calls)
-        for call in calls:
-            if id(call.module) not in self._plain:
-                self._plain[id(call.module)] = plain = rebuilt(call.module, call.weights)
-                _put(self, paths[id(call.module)], plain)
+        self.places = _places_of(calls)
+        """The path at which the module of each call is."""
+        self._plain: dict[str, nn.Module] = {}
+        self._weights: dict[int, dict[str, nn.Parameter]] = {}
+        for call, place in zip(calls, self.places, strict=True):
+            if place not in self._plain:
+                self._plain[place] = plain = rebuilt(call.module, call.weights)
+                _put(self, place, plain)
 
     def forward(self, _: None) -> Tensor:
         """The sum of all results, each weighted with the gradient that came back to it."""
         # A leaf, so that a sum of nothing is a loss too, whose derivatives are 0.
         total = torch.zeros((), device=self._calls[0].results[0].device, requires_grad=True)
-        for call in self._calls:
-            plain = self._plain[id(call.module)].train(call.training)
+        for call, place in zip(self._calls, self.places, strict=True):
+            plain = self._plain[place].train(call.training)
+            self._give_weights(plain, call)
             if call.random is not None:
                 torch.set_rng_state(call.random)
             kind = call.results[0].device.type
-            reached = id(call.module) in self._reached
+            reached = _group(call) in self._reached
             autocast = torch.autocast(kind, call.autocast) if call.autocast else nullcontext()
             with autocast, torch.set_grad_enabled(reached):
                 ends = ends_of(plain(*_given_arguments(call)))
-            if reached:
-                for position, gradient in call.derivatives.items():
-                    total = total + (ends[position] * gradient).sum()
+                derivatives = derivatives_outside(plain, call) if reached else {}
+            for position, gradient in derivatives.items():
+                total = total + (ends[position] * gradient).sum()
         return total
+
+    def _give_weights(self, plain: nn.Module, call: WatchedCall) -> None:
+        """Those of the call, which an optimizer may have changed since the one before."""
+        if id(call.weights) not in self._weights:
+            self._weights[id(call.weights)] = parameters_of(call.module, call.weights)
+        for name, parameter in self._weights[id(call.weights)].items():
+            setattr(plain, name, parameter)
+
+
+def derivatives_outside(plain: nn.Module, call: WatchedCall) -> dict[int, Tensor]:
+    """∂L/∂ each result of a call by what follows the call, by position.
+
+    An LSTMCell makes h of the very c that it returns, so that what came back to c has come through h too.
+
+    Args:
+        plain: the module of the call, with its parameters.
+        call: that gradients came back to.
+    """
+    derivatives = dict(call.derivatives)
+    if isinstance(plain, nn.LSTMCell) and derivatives.keys() == {0, 1}:
+        x, hx, _ = call.arguments
+        with torch.enable_grad():
+            h, c = nn.LSTMCell.forward(plain, x.detach().requires_grad_(), hx)
+            (within,) = torch.autograd.grad(h, c, derivatives[0].to(h.dtype), allow_unused=True)
+        derivatives[1] = derivatives[1] if within is None else derivatives[1] - within
+    return derivatives
 
 
 def rebuilt(module: nn.Module, weights: dict[str, Tensor]) -> nn.Module:
@@ -149,10 +216,55 @@ def rebuilt(module: nn.Module, weights: dict[str, Tensor]) -> nn.Module:
     first = (layout.cell.name,) if kind is Recurrent else ()
     with torch.device("meta"):
         plain: nn.Module = kind(*first, layout.input_size, layout.hidden_size, **options)
-    end = "_l0" if isinstance(module, nn.RNNCellBase) else ""
-    for name, value in weights.items():
-        setattr(plain, name.removesuffix(end), nn.Parameter(value))
+    for name, parameter in parameters_of(module, weights).items():
+        setattr(plain, name, parameter)
     return plain
+
+
+def parameters_of(module: nn.Module, weights: dict[str, Tensor]) -> dict[str, nn.Parameter]:
+    """Parameters with these values, by the names that the module has for them."""
+    end = "_l0" if isinstance(module, nn.RNNCellBase) else ""
+    # Their gradients are those that each recorded call makes, added up: they need none of their own.
+    return {
+        name.removesuffix(end): nn.Parameter(value, requires_grad=False) for name, value in weights.items()
+    }
+
+
+def _group(call: WatchedCall) -> int:
+    """What tells the calls that have derivatives together: those of a run, or of a module."""
+    return id(call.module) if call.link is None else id(call.link.chain)
+
+
+def _runs_of(calls: list[WatchedCall], places: list[str]) -> dict[str, WatchedCall]:
+    """The first call of each group by the path of its run, as the recording counts runs at a place."""
+    first: dict[int, tuple[WatchedCall, str]] = {}
+    for call, place in zip(calls, places, strict=True):
+        first.setdefault(_group(call), (call, place))
+    runs, count = {}, Counter[str]()
+    for call, place in first.values():
+        count[place] += 1
+        runs[f"{place}@{count[place]}" if count[place] > 1 else place] = call
+    return runs
+
+
+def _why_absent(call: WatchedCall) -> str:
+    if call.link is None:
+        return NO_BACKWARD
+    return NO_GRAPH if call.graph == "none" else NO_BACKWARD_IN_BLOCK
+
+
+def _places_of(calls: list[WatchedCall]) -> list[str]:
+    """The path of the module of each call; @2, @3 … for runs whose parameters are not its first run's."""
+    paths = _paths_of(calls)
+    begun: dict[int, dict[int, int]] = {}
+    """By module, the parameters with which each of its groups of calls begins."""
+    for call in calls:
+        begun.setdefault(id(call.module), {}).setdefault(_group(call), id(call.weights))
+    numbers: dict[int, int] = {}
+    for groups in begun.values():
+        numbers |= {group: n if len({*groups.values()}) > 1 else 1 for n, group in enumerate(groups, 1)}
+    places = [(paths[id(call.module)], numbers[_group(call)]) for call in calls]
+    return [f"{path}@{number}" if number > 1 else path for path, number in places]
 
 
 def _paths_of(calls: list[WatchedCall]) -> dict[int, str]:

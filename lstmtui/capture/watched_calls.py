@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.arguments import changed
 from lstmtui.capture.autograd_state import Graph, graph
+from lstmtui.capture.continuity import Link
 from lstmtui.capture.recomputation import Recomputation, TappedCall, inputs_of
 from lstmtui.capture.recording import Repeatable
 from lstmtui.models.stock import layout_of
@@ -42,6 +43,8 @@ class WatchedCall(Repeatable):
     """∂L/∂ each result by all that follows it, by position; what no gradient came back to is left out."""
     twice: bool = False
     """Whether a gradient that came back was to be differentiated itself."""
+    link: Link | None = None
+    """The calls that it is one of, which are one run; None: that is told when it is run again."""
 
     @property
     def is_intact(self) -> bool:
@@ -74,13 +77,17 @@ class WatchedStep:
 
     def ended(self, call: WatchedCall, result: Any, trouble: Callable[[Exception], None]) -> None:
         """A module has returned; what goes wrong in the backward pass is passed to `trouble`."""
-        if id(call.module) not in self.weights:
-            self.weights[id(call.module)] = weights_at_rest(call.module)
-        call.weights = self.weights[id(call.module)]
+        call.weights = self.weights_of(call.module)
         results = ends_of(result)
         call.versions = [version_of(tensor) for tensor in results]
         call.results = [tensor.detach() for tensor in results]
         self.keep_gradients(call, results, trouble)
+
+    def weights_of(self, module: nn.Module) -> dict[str, Tensor]:
+        """Copies of a module's parameters, which stay the same within a step."""
+        if id(module) not in self.weights:
+            self.weights[id(module)] = weights_at_rest(module)
+        return self.weights[id(module)]
 
     def keep_gradients(
         self, call: WatchedCall, results: list[Tensor], trouble: Callable[[Exception], None]
@@ -90,6 +97,8 @@ class WatchedStep:
         def keep(position: int, gradient: Tensor | None) -> None:
             target, self.backward = call.reached(), True
             target.twice |= torch.is_grad_enabled()
+            if target.link is not None:
+                target.link.chain.is_over = True
             if gradient is None:  # undefined, which is 0
                 gradient = torch.zeros_like(target.results[position])
             so_far = target.derivatives.get(position)
@@ -141,12 +150,16 @@ def weights_at_rest(module: nn.Module) -> dict[str, Tensor]:
 
     Nothing of the module changes, nor does a graph that is being built, or is run again by a checkpoint.
     """
+    with weights_now(module) as now:
+        return {name: weight.clone() for name, weight in now.items()}
+
+
+@contextmanager
+def weights_now(module: nn.Module) -> Iterator[dict[str, Tensor]]:
+    """Within this context the parameters that a module computes with, as they are in its memory."""
     end = "_l0" if isinstance(module, nn.RNNCellBase) else ""
     with at_rest(module), torch.inference_mode(False), torch.no_grad():
-        return {
-            name: getattr(module, name.removesuffix(end)).detach().clone()
-            for name in layout_of(module).shapes()
-        }
+        yield {name: getattr(module, name.removesuffix(end)).detach() for name in layout_of(module).shapes()}
 
 
 def ends_of(result: Any) -> list[Tensor]:

@@ -11,27 +11,18 @@ from typing import Any
 
 from torch import nn
 
-from lstmtui.capture.arguments import fit, named_arguments, numbers_in
-from lstmtui.capture.autograd_state import is_symbolic, unobserved
+from lstmtui.capture.call_keeper import CallKeeper
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import is_plain, kind_of
-from lstmtui.capture.recomputation import NEAR, TappedCall, inputs_of
-from lstmtui.capture.recording_lock import is_recording
-from lstmtui.capture.watched_calls import (
-    WatchedCall,
-    WatchedStep,
-    ends_of,
-    tensors_of,
-    watched_call,
-)
+from lstmtui.capture.watched_calls import WatchedStep
 from lstmtui.capture.wrapped import named_modules, uncompiled, unwrapped
-from lstmtui.models.torch_compat import has_compiled, has_values, is_compiler_loaded, is_in_backward
+from lstmtui.models.torch_compat import has_compiled, is_compiler_loaded, is_in_backward
 
 MOST_CALLS = 10_000
 """Calls of layers that are one step at most, where neither the model's forward nor gradients part them."""
 
 
-class WatchedModel:
+class WatchedModel(CallKeeper):
     """Handlers of a model's calls, and what they keep.
 
     For each step: copies of x, of the initial states and of the recurrent layers' parameters, and their
@@ -56,14 +47,13 @@ class WatchedModel:
         before_next: Callable[[], None],
         trouble: Callable[[Exception], None],
     ) -> None:
+        super().__init__(trouble)
         self._root = unwrapped(model)
         self.modules = {path: module for path, module in named_modules(model) if kind_of(module) is not None}
         if not self.modules:
             raise TypeError(f"{type(self._root).__name__} holds no LSTM, GRU, RNN or lstmtui.Recurrent")
         self.keep = keep
-        self.unseen = False
-        """Whether calls were made whose tensors stand for others, as in a transform of `torch.func`."""
-        self._before_next, self._trouble = before_next, trouble
+        self._before_next = before_next
         self._steps: deque[WatchedStep] = deque(maxlen=keep)
         self._count = 0
         self._open: list[WatchedStep] = []
@@ -103,7 +93,7 @@ class WatchedModel:
             self._uncompiled = is_compiler_loaded()
             self._handlers.enter_context(uncompiled())
             for path, module in self.modules.items():
-                self._handlers.enter_context(handled(module, partial(self._layer_called, path)))
+                self._handlers.enter_context(handled(module, partial(self.layer_called, path)))
             if self._has_layers:
                 self._handlers.enter_context(handled(self._root, self._model_called, whole=True))
         except BaseException:
@@ -124,9 +114,9 @@ class WatchedModel:
     def _model_called(
         self, module: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if is_in_backward() or self._is_passed_over():
+        if is_in_backward() or self.is_passed_over():
             return forward(*args, **kwargs)
-        step = self._try(self._next)
+        step = self.attempt(self._next)
         if step is None:
             return forward(*args, **kwargs)
         outer, self._own.inside = getattr(self._own, "inside", False), True
@@ -136,59 +126,6 @@ class WatchedModel:
         finally:
             self._own.inside = outer
             self._open.remove(step)
-
-    def _layer_called(
-        self,
-        path: str,
-        module: nn.Module,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
-        inputs = None if self._is_passed_over() else self._try(self._inputs_of, module, args, kwargs)
-        if inputs is None:
-            return forward(*args, **kwargs)
-        if is_in_backward():
-            again = self._try(self._repeated, path, module, inputs)
-            result = forward(*args, **kwargs)
-            if again is not None:
-                step, call = again
-                self._try(step.keep_gradients, call, ends_of(result), self._trouble)
-            return result
-        begun = self._try(self._began, path, module, inputs)
-        result = forward(*args, **kwargs)
-        if begun is not None:
-            step, call = begun
-            self._try(step.ended, call, result, self._trouble)
-        return result
-
-    def _is_passed_over(self) -> bool:
-        """Whether calls now are none of the loop's, or have no values."""
-        symbolic = is_symbolic()
-        self.unseen |= symbolic
-        return symbolic or is_recording()
-
-    def _inputs_of(
-        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Any, ...] | None:
-        """x, hx, lengths of a call; None where there is nothing to keep, or something is wrong with them."""
-        named = named_arguments(module, args, kwargs)
-        if named is None or not fit(named) or not numbers_in(named["x"]):
-            return None
-        inputs = named["x"], named.get("hx"), named.get("lengths")
-        if not all(map(has_values, tensors_of(inputs))):
-            self.unseen = True
-            return None
-        return inputs
-
-    def _try(self, work: Callable[..., Any], *args: Any) -> Any:
-        """What the work gives; None where it fails, which is no concern of the model's."""
-        try:
-            with unobserved():
-                return work(*args)
-        except Exception as error:
-            self._trouble(error)
-            return None
 
     def _next(self) -> WatchedStep:
         with self._turn:  # One thread at a time judges and writes.
@@ -200,32 +137,8 @@ class WatchedModel:
                 self._steps.append(step)
         return step
 
-    def _began(
-        self, path: str, module: nn.Module, inputs: tuple[Any, ...]
-    ) -> tuple[WatchedStep, WatchedCall]:
-        step = self._step()
-        call = watched_call(path, module, inputs)
-        step.add(call, inputs)
-        return step, call
-
-    def _repeated(
-        self, path: str, module: nn.Module, inputs: tuple[Any, ...]
-    ) -> tuple[WatchedStep, WatchedCall] | None:
-        """A call that a checkpoint repeats in the backward pass; it belongs to the step that recorded it."""
-        steps = [step for step in self.steps if step.recomputation.is_possible]
-        if not steps:
-            return None
-        call = watched_call(path, module, inputs)
-        again = TappedCall(module, call.graph, [call], inputs_of(*tensors_of(inputs)))
-        # Backward goes from the last step to the first, so of several that are alike it is the last.
-        step = min(reversed(steps), key=lambda step: step.recomputation.distance(again))
-        if step.recomputation.distance(again) > NEAR:
-            return None
-        step.recomputation.repeat(again)
-        return step, call
-
-    def _step(self) -> WatchedStep:
-        """The step that a call belongs to."""
+    def step_of_call(self) -> WatchedStep:
+        """The step that a call which begins now belongs to."""
         now: WatchedStep | None = getattr(self._own, "step", None)
         if now is not None and getattr(self._own, "inside", False):
             return now

@@ -27,7 +27,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import lstmtui
-from lstmtui.capture import watched_calls, watched_model
+from lstmtui.capture import call_keeper, watched_calls, watched_model
 from lstmtui.capture.record import record
 from lstmtui.trace import Trace
 
@@ -364,7 +364,7 @@ def test_what_fails_inside_a_hook_of_ours_is_said_once_and_stays_there(
         raise RuntimeError("ours\x1b[2J")
 
     if place == "watched_call":
-        monkeypatch.setattr(watched_model, "watched_call", fail)
+        monkeypatch.setattr(call_keeper, "watched_call", fail)
     elif place == "ended":
         monkeypatch.setattr(watched_calls, "weights_at_rest", fail)
     elif place == "keep":

@@ -31,6 +31,11 @@ class Wrapped(nn.Module):
             for now in x:
                 state = self.layer(now, state) * 0.9
             return state.square().sum()
+        elif self.form == "loop of two states":
+            first, second = h[0], h[0].tanh()
+            for now in x:
+                first, second = self.layer(now, (first, second * 0.9))
+            return first.square().sum() + second.sum()
         elif self.form == "state":
             output, states = self.layer(x, h)
         elif self.form == "keyword":
@@ -50,6 +55,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "packed": (lambda: nn.LSTM(3, 4, bidirectional=True), "packed"),
     "state": (lambda: nn.GRU(3, 4), "state"),
     "cell": (lambda: nn.GRUCell(3, 4), "loop"),
+    "lstm cell": (lambda: nn.LSTMCell(3, 4), "loop of two states"),
     "peephole": (lambda: lstmtui.Recurrent("lstm_peephole", 3, 4), ""),
 }
 

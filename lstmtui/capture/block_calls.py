@@ -1,0 +1,114 @@
+"""What the recurrent modules do that are called in a block of somebody's code, whichever they are."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lstmtui.capture.call_keeper import CallKeeper
+from lstmtui.capture.called_modules import Places, met
+from lstmtui.capture.continuity import Chain, Continuity, Kind, Link, same
+from lstmtui.capture.forward_handlers import handled
+from lstmtui.capture.tapped_calls import call_of
+from lstmtui.capture.watched_calls import WatchedCall, WatchedStep, weights_now
+from lstmtui.capture.wrapped import uncompiled
+
+
+class BlockStep(WatchedStep):
+    """All calls of a block, and which of them go on from one another."""
+
+    def __init__(self) -> None:
+        super().__init__(0, threading.get_ident())
+        self._continuity = Continuity()
+
+    def add(self, call: WatchedCall, inputs: tuple[Any, ...]) -> None:
+        """A call of the forward has begun."""
+        call.link = Link.last_of(self._chain_of(call, inputs))
+        super().add(call, inputs)
+
+    def ended(self, call: WatchedCall, result: Any, trouble: Callable[[Exception], None]) -> None:
+        """A module has returned."""
+        assert call.link is not None
+        super().ended(call, result, trouble)
+        self._continuity.ended(call.link.chain, result)
+
+    def weights_of(self, module: nn.Module) -> dict[str, Tensor]:
+        """Copies of a module's parameters: those of an earlier call where nothing has changed since."""
+        latest = self.weights.get(id(module))
+        with weights_now(module) as now:
+            if latest is None or not all(_is_same(now[name], latest[name]) for name in now):
+                latest = self.weights[id(module)] = {name: weight.clone() for name, weight in now.items()}
+        return latest
+
+    def _chain_of(self, call: WatchedCall, inputs: tuple[Any, ...]) -> Chain:
+        x, hx, lengths = inputs
+        kind: Kind = "cell"
+        if isinstance(call.module, nn.RNNCellBase):
+            batch, goes_on = 1 if x.dim() == 1 else len(x), True
+        else:
+            with torch.no_grad():
+                laid_out, _ = call_of(call.module, x, hx, lengths)
+            steps, batch = laid_out.x.shape[:2]
+            kind = "step" if steps == 1 else "sequence"
+            goes_on = laid_out.valid is None and not laid_out.layout.bidirectional
+        return self._continuity.chain_of(call.module, hx, batch, call.graph, kind, goes_on=goes_on)
+
+
+class BlockCalls(CallKeeper):
+    """Handlers of the recurrent modules that are called while it is begun, in any thread.
+
+    Args:
+        trouble: called with what went wrong.
+    """
+
+    def __init__(self, trouble: Callable[[Exception], None]) -> None:
+        super().__init__(trouble)
+        self.step = BlockStep()
+        self.places = Places()
+        self._handlers, self._lock = ExitStack(), threading.RLock()
+        self._met: dict[int, nn.Module] = {}
+
+    @property
+    def steps(self) -> list[WatchedStep]:
+        """The one step that all calls are in."""
+        return [self.step]
+
+    def step_of_call(self) -> WatchedStep:
+        """The one step that all calls are in."""
+        return self.step
+
+    def begin(self) -> None:
+        """Take over the calls of whatever recurrent module is called from now on."""
+        self._handlers.enter_context(uncompiled())
+        self._handlers.enter_context(met(self._meet))
+
+    def end(self) -> None:
+        """Leave all modules as they were."""
+        with self._lock:
+            self._handlers.close()
+
+    def forget(self) -> None:
+        """Let go of what was kept."""
+        self.step, self._met = BlockStep(), {}
+
+    def _meet(self, module: nn.Module) -> None:
+        if id(module) not in self._met and not self.is_passed_over():
+            self.attempt(self._take_over, module)
+
+    def _take_over(self, module: nn.Module) -> None:
+        with self._lock:
+            if id(module) in self._met or getattr(module, "_is_replica", False):
+                return
+            self._met[id(module)] = module  # which also keeps its id from being another's
+            self._handlers.enter_context(handled(module, partial(self.layer_called, self.places.add(module))))
+
+
+def _is_same(now: Tensor, latest: Tensor) -> bool:
+    comparable = (now.shape, now.dtype, now.device) == (latest.shape, latest.dtype, latest.device)
+    return comparable and same(now, latest)
