@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 from lstmtui.cells import CELLS, Cell
@@ -135,7 +136,7 @@ def _layout(cell: Cell, shapes: Shapes, layers: int) -> Layout | None:
         return None
     if not projected and numbers.get("output", hidden) != hidden:
         return None
-    return Layout(
+    layout = Layout(
         cell,
         numbers["input"],
         hidden,
@@ -143,8 +144,10 @@ def _layout(cell: Cell, shapes: Shapes, layers: int) -> Layout | None:
         any(name.endswith("_reverse") for name in shapes),
         numbers.get("output", 0) if projected else 0,
         any(p.name + "_l0" in shapes for p in cell.parameters if p.needs == "bias"),
-        tuple((name, numbers[name]) for name in cell.sizes if name in numbers),
     )
+    usual = layout.own_sizes
+    own = tuple((n, numbers[n]) for n in cell.sizes if n in numbers and numbers[n] != usual[n])
+    return replace(layout, sizes=own)
 
 
 def _could_be(cell: Cell, matrix: str, names: frozenset[str]) -> bool:

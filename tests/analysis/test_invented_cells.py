@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from oracles.invented_cells import MINGRU, ODD, invented_cells, recorded
+from oracles.invented_cells import MINGRU, ODD, STEPPED, invented_cells, recorded
 from oracles.recurrents import noise, random_recurrent
 
 from lstmtui.analysis.diagnosis import diagnose
@@ -17,6 +17,7 @@ from lstmtui.analysis.gradient_routes import routes_at
 from lstmtui.analysis.gradient_split import FROM_ABOVE, survival
 from lstmtui.analysis.reach import gradient_reach, half_lives
 from lstmtui.capture.record import record
+from lstmtui.cells import CELLS, Cell
 from lstmtui.session import Session
 
 __all__ = ["invented_cells"]
@@ -97,6 +98,43 @@ def test_every_route_of_a_cell_with_three_states_is_there() -> None:
             assert list(routes) == list(wanted[split.state])
             for name, values in wanted[split.state].items():
                 assert np.abs(routes[name] - values).max() <= EXACT, name
+
+
+@pytest.mark.parametrize("cell", STEPPED)
+def test_the_routes_and_what_reads_h_from_above_are_all_of_every_derivative(cell: Cell) -> None:
+    _, trace, _, _ = recorded(cell)
+    session = Session(trace)
+    for t in range(trace.steps):
+        session.goto(t)
+        for split in routes_at(session.view):
+            routes = {route.name: route.values for route in split.routes}
+            above = routes.pop(FROM_ABOVE, np.zeros_like(split.whole))
+            wanted = 2 * trace.values("h")[t - 1, 0] if split.state == "h" and t else 0.0
+            largest = max([1.0, *(np.abs(values).max() for values in routes.values())])
+            assert np.abs(above - wanted).max() <= EXACT * largest, (split.state, t)
+
+
+def test_the_half_life_of_an_slstm_is_that_of_what_it_shows() -> None:
+    """c / n keeps f·n₋₁ / n of itself, whatever the stabilizer makes of f alone."""
+    trace = recorded(CELLS["slstm"])[1]
+    f, n = trace.values("f")[:, 0], trace.values("n")[:, 0]
+    before = np.concatenate([trace.initial("n")[:1], n[:-1]])
+    wanted = np.log(0.5) / np.log((f * before / n).mean(0))
+    assert half_lives(Session(trace).view) == pytest.approx(wanted, rel=1e-9)
+    drifting = [v.quantity for v in verdicts(Session(trace), "drift")]
+    assert drifting == []  # c and n grow together, and nothing is shown but their quotient
+
+
+def test_the_half_life_of_a_minlstm_is_that_of_its_share() -> None:
+    trace = recorded(CELLS["minlstm"])[1]
+    f, i = trace.values("f")[:, 0], trace.values("i")[:, 0]
+    wanted = np.log(0.5) / np.log((f / (f + i)).mean(0))
+    assert half_lives(Session(trace).view) == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["cfc", "indrnn"])
+def test_a_cell_that_keeps_nothing_by_a_factor_has_no_half_life(name: str) -> None:
+    assert half_lives(Session(recorded(CELLS[name])[1]).view) is None
 
 
 def verdicts(session: Session, name: str) -> Iterator[Verdict]:

@@ -50,6 +50,11 @@ def random_states(module: Recurrent, batch: int, seed: int = 1) -> Any:
         noise(count, batch, layout.state_size(s), seed=seed + 7 * n, dtype=dtype)
         for n, s in enumerate(layout.cell.states)
     )
+    narrow = {"slstm": ("n",), "rglru": ("s",)}.get(module.cell, ())  # what is divided by, and a share
+    states = tuple(
+        0.25 + 0.5 * state.sigmoid() if name in narrow else state
+        for name, state in zip(layout.cell.states, states, strict=True)
+    )
     return states if len(states) > 1 else states[0]
 
 

@@ -16,22 +16,27 @@ from lstmtui.cells.keeping import names_in
 
 STEPPED = tuple(cell for name, cell in CELLS.items() if name in STEPS)
 
+NO_MISTAKES: tuple[set[str], ...] = ({"W_a", "W_b"}, {"b_a", "b_b"})
+"""What is added up, of a CfC whose timesteps are 1 apart."""
+
 
 def mistakes() -> Iterator[tuple[str, Cell]]:
     """Two blocks swapped, a parameter dropped, a gate and what it leaves, an old state for the new one."""
     for cell in STEPPED:
         for parameter in cell.parameters:
             for a, b in combinations(parameter.symbols, 2):
+                if {a, b} in NO_MISTAKES:
+                    continue
                 yield f"{cell.name}: {a} and {b}", _with_names_swapped(cell, a, b)
             for symbol in parameter.symbols:
                 if not parameter.is_matrix:
-                    yield f"{cell.name}: no {symbol}", without(cell, symbol, lambda p: 0.0)
+                    yield f"{cell.name}: no {symbol}", without(cell, symbol, _nothing(symbol))
         keeping = cell.keeping.get(cell.memory)
         for gate in () if keeping is None else names_in(keeping.factor):
             yield f"{cell.name}: {gate} and 1 − {gate}", with_wrong(cell, gate, lambda v, e: 1 - v)
         for gate in (gate for gate in cell.gates if cell.in_unit_interval(gate)):
             yield f"{cell.name}: {gate} not squashed", with_wrong(cell, gate, lambda v, e: v * 2 - 0.5)
-        for state in cell.states[1:]:
+        for state in (state for state in cell.states[1:] if state != cell.quantities[-1]):
             yield f"{cell.name}: the old {state}", computing(cell, _reading_old(cell, state))
 
 
@@ -40,6 +45,10 @@ def wrong_derivatives() -> Iterator[tuple[str, Cell]]:
     for cell in STEPPED:
         for state in cell.states:
             yield f"{cell.name}: old {state} detached", computing(cell, detached(cell, state))
+
+
+def _nothing(symbol: str) -> Callable[[Any], Any]:
+    return lambda p: getattr(p, symbol) * 0
 
 
 def _with_names_swapped(cell: Cell, a: str, b: str) -> Cell:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
+from torch.nn.functional import layer_norm, linear, logsigmoid, softplus
 
 from lstmtui.cells import Cell
 
@@ -57,12 +57,101 @@ def indrnn_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
     return {"h_pre": h_pre, "h": h_pre.clamp(min=0)}
 
 
+def minlstm_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
+    """One timestep by hand: every quantity."""
+    f_pre, i_pre, g_pre = linear(x, p["weight_ih"], p["bias_ih"]).chunk(3, -1)
+    g = torch.where(g_pre >= 0, g_pre + 0.5, g_pre.sigmoid())
+    f, i = f_pre.sigmoid(), i_pre.sigmoid()
+    shares = [torch.div(gate, torch.stack([f, i]).sum(0)) for gate in (f, i)]
+    h = shares[0] * before["h"] + shares[1] * g
+    gates = {"f_pre": f_pre, "f": f, "i_pre": i_pre, "i": i, "f_share": shares[0], "i_share": shares[1]}
+    return {**gates, "g_pre": g_pre, "g": g, "h": h}
+
+
+def cfc_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
+    """One timestep by hand: every quantity."""
+    v_pre = linear(
+        torch.cat([x, before["h"]], 1), torch.cat([p["weight_ih"], p["weight_hh"]], 1), p["bias_ih"]
+    )
+    v = 1.7159 * torch.tanh(0.666 * v_pre)
+    f_pre, g_pre, a, b = linear(v, p["weight_v"], p["bias_v"]).chunk(4, -1)
+    f, g, tau_pre = f_pre.tanh(), g_pre.tanh(), a + b
+    tau = tau_pre.sigmoid()
+    every = {
+        "v_pre": v_pre,
+        "v": v,
+        "f_pre": f_pre,
+        "f": f,
+        "g_pre": g_pre,
+        "g": g,
+        "tau_pre": tau_pre,
+        "tau": tau,
+    }
+    return {**every, "h": torch.lerp(f, g, tau)}
+
+
+def lstm_layernorm_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
+    """One timestep by hand: every quantity."""
+    made: Tensors = {}
+    blocks = [
+        [block.chunk(4) for block in (p[f"weight_{a}h"], p[f"weight_ln_{b}"])]
+        for a, b in (("i", "x"), ("h", "h"))
+    ]
+    biases = (p["bias_ih"] + p["bias_hh"]).chunk(4)
+    for row, (name, squash) in enumerate(
+        zip("ifgo", (torch.sigmoid, torch.sigmoid, torch.tanh, torch.sigmoid), strict=True)
+    ):
+        parts = [
+            layer_norm(linear(value, weight[row]), [len(gain[row])], gain[row])
+            for value, (weight, gain) in zip((x, before["h"]), blocks, strict=True)
+        ]
+        made[name + "_pre"] = parts[0] + parts[1] + biases[row]
+        made[name] = squash(made[name + "_pre"])
+    made["c"] = made["f"] * before["c"] + made["i"] * made["g"]
+    shown = layer_norm(made["c"], [made["c"].shape[-1]], p["weight_ln_c"], p["bias_ln_c"])
+    return {**made, "h": made["o"] * shown.tanh()}
+
+
+def slstm_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
+    """`slstm_forward_pointwise` of the authors' package, in its own words, with R as a dense matrix."""
+    heads = p["weight_hh_blocks"].chunk(4)
+    recurrent = torch.cat([linear(before["h"], torch.block_diag(*blocks)) for blocks in heads], 1)
+    raw = linear(x, p["weight_ih"], p["bias_ih"]) + recurrent
+    iraw, fraw, zraw, oraw = raw.chunk(4, -1)
+    log_f = logsigmoid(fraw)
+    logfplusm = before["m"] + log_f
+    mnew = torch.max(iraw, logfplusm)
+    igate, fgate = torch.exp(iraw - mnew), torch.exp(logfplusm - mnew)
+    z, o = torch.tanh(zraw), torch.sigmoid(oraw)
+    c, n = fgate * before["c"] + igate * z, fgate * before["n"] + igate
+    every = {"f_pre": fraw, "log_f": log_f, "i_pre": iraw, "m": mnew, "f": fgate, "i": igate, "z_pre": zraw}
+    return {**every, "z": z, "c": c, "n": n, "o_pre": oraw, "o": o, "h": o * c / n}
+
+
+def rglru_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
+    """One timestep by hand: every quantity."""
+    v = linear(x, p["weight_ih"], p["bias_ih"])
+    gates = [torch.block_diag(*blocks) for blocks in p["weight_gates"].chunk(2)]
+    r_pre, i_pre = (linear(v, w, b) for w, b in zip(gates, p["bias_gates"].chunk(2), strict=True))
+    r, i = r_pre.sigmoid(), i_pre.sigmoid()
+    log_a = -8 * r * softplus(p["decay"])
+    a = before["s"] * log_a.exp()
+    h = a * before["h"] + torch.sqrt(1 - a**2) * i * v
+    every = {"v": v, "r_pre": r_pre, "r": r, "i_pre": i_pre, "i": i, "log_a": log_a, "a": a}
+    return {**every, "h": h, "s": torch.ones_like(before["s"]).requires_grad_()}
+
+
 STEPS: dict[str, Callable[[Tensors, Tensor, Tensors], Tensors]] = {
     "mingru_tanh": mingru_tanh_step,
     "odd": odd_step,
     "mingru": mingru_step,
     "janet": janet_step,
     "indrnn": indrnn_step,
+    "minlstm": minlstm_step,
+    "cfc": cfc_step,
+    "lstm_layernorm": lstm_layernorm_step,
+    "slstm": slstm_step,
+    "rglru": rglru_step,
 }
 """Each is called with the parameters, x and the states before, and gives every quantity."""
 
