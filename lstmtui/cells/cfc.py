@@ -1,9 +1,9 @@
 """The closed-form continuous-time cell: two candidates, and a gate of time between them.
 
-Written as in :mod:`lstmtui.cells.lstm`. A layer of `backbone` units sees x and h; everything else sees that
+Written as in :mod:`lstmtui.cells.lstm`, with the names of the authors' package. A layer of `backbone` units sees x and h; everything else sees that
 layer. The time between two timesteps is 1.
 
-Shapes: x (batch, input), h and every gate (batch, hidden), v (batch, backbone).
+Shapes: x (batch, input), h and every gate (batch, hidden), u (batch, backbone).
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from lstmtui.cells.parameters import Parameter
 
 def cfc(p: Parameters, x: Value, h: Value) -> Equations:
     """Hasani et al. 2022 ("Closed-form continuous-time neural networks"), as in ncps: one layer before it."""
-    v_pre = yield "v_pre", p.W @ x + p.R @ h + p.b
-    v = yield "v", 1.7159 * tanh(0.666 * v_pre)  # LeCun's tanh
-    f_pre = yield "f_pre", p.W_f @ v + p.b_f
-    f = yield "f", tanh(f_pre)
-    g_pre = yield "g_pre", p.W_g @ v + p.b_g
-    g = yield "g", tanh(g_pre)
-    tau_pre = yield "tau_pre", p.W_a @ v + p.b_a + p.W_b @ v + p.b_b
-    tau = yield "tau", σ(tau_pre)
-    yield "h", f * (1 - tau) + tau * g
+    u_pre = yield "u_pre", p.W @ x + p.R @ h + p.b
+    u = yield "u", 1.7159 * tanh(0.666 * u_pre)  # LeCun's tanh
+    ff1_pre = yield "ff1_pre", p.W_ff1 @ u + p.b_ff1
+    ff1 = yield "ff1", tanh(ff1_pre)
+    ff2_pre = yield "ff2_pre", p.W_ff2 @ u + p.b_ff2
+    ff2 = yield "ff2", tanh(ff2_pre)
+    t_interp_pre = yield "t_interp_pre", p.W_a @ u + p.b_a + p.W_b @ u + p.b_b
+    t_interp = yield "t_interp", σ(t_interp_pre)
+    yield "h", ff1 * (1 - t_interp) + t_interp * ff2
 
 
-HEADS = ("f", "g", "a", "b")
+HEADS = ("ff1", "ff2", "a", "b")
 CFC = Cell(
     "cfc",
     cfc,
@@ -36,8 +36,8 @@ CFC = Cell(
         Parameter("weight_ih", ("W",), ("backbone", "input")),
         Parameter("weight_hh", ("R",), ("backbone", "hidden")),
         Parameter("bias_ih", ("b",), ("backbone",), "bias"),
-        Parameter("weight_v", tuple("W_" + head for head in HEADS), ("hidden", "backbone")),
-        Parameter("bias_v", tuple("b_" + head for head in HEADS), ("hidden",), "bias"),
+        Parameter("weight_u", tuple("W_" + head for head in HEADS), ("hidden", "backbone")),
+        Parameter("bias_u", tuple("b_" + head for head in HEADS), ("hidden",), "bias"),
     ),
     sizes={"backbone": "hidden"},
 )

@@ -98,9 +98,10 @@ class Layout:
             problems.append(("proj_size", f"{self.cell.name} has no projection; only the LSTM family has"))
         if self.proj_size < 0 or self.proj_size >= max(self.hidden_size, 1):
             problems.append(("proj_size", f"must lie between 0 and hidden_size − 1, is {self.proj_size}"))
-        problems += [(name, f"is no size of {self.cell.name}") for name in unknown_sizes]
+        there = " and ".join(self.cell.sizes) or "none of its own"
+        problems += [(n, f"is no size of {self.cell.name}, which has {there}") for n in unknown_sizes]
         problems += [(n, f"must be 1 or more, is {size}") for n, size in self.sizes if size < 1]
-        if not problems:
+        if self.hidden_size > 0:
             problems += self._uneven()
         return problems
 

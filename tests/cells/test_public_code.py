@@ -91,7 +91,7 @@ def test_cfc_is_that_of_ncps() -> None:
         "backbone.0.bias": p["bias_ih"],
     }
     for number, name in enumerate(("ff1", "ff2", "time_a", "time_b")):
-        own |= {f"{name}.{kind}": p[f"{kind}_v"].chunk(4)[number] for kind in ("weight", "bias")}
+        own |= {f"{name}.{kind}": p[f"{kind}_u"].chunk(4)[number] for kind in ("weight", "bias")}
     cell.load_state_dict(own)
     h, steps = torch.zeros(2, 4, dtype=torch.float64), []
     for now in x:

@@ -70,24 +70,14 @@ def minlstm_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
 
 def cfc_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
     """One timestep by hand: every quantity."""
-    v_pre = linear(
-        torch.cat([x, before["h"]], 1), torch.cat([p["weight_ih"], p["weight_hh"]], 1), p["bias_ih"]
-    )
-    v = 1.7159 * torch.tanh(0.666 * v_pre)
-    f_pre, g_pre, a, b = linear(v, p["weight_v"], p["bias_v"]).chunk(4, -1)
-    f, g, tau_pre = f_pre.tanh(), g_pre.tanh(), a + b
-    tau = tau_pre.sigmoid()
-    every = {
-        "v_pre": v_pre,
-        "v": v,
-        "f_pre": f_pre,
-        "f": f,
-        "g_pre": g_pre,
-        "g": g,
-        "tau_pre": tau_pre,
-        "tau": tau,
-    }
-    return {**every, "h": torch.lerp(f, g, tau)}
+    weight = torch.cat([p["weight_ih"], p["weight_hh"]], 1)
+    u_pre = linear(torch.cat([x, before["h"]], 1), weight, p["bias_ih"])
+    u = 1.7159 * torch.tanh(0.666 * u_pre)
+    ff1_pre, ff2_pre, a, b = linear(u, p["weight_u"], p["bias_u"]).chunk(4, -1)
+    ff1, ff2, t_pre = ff1_pre.tanh(), ff2_pre.tanh(), a + b
+    t = t_pre.sigmoid()
+    every = {"u_pre": u_pre, "u": u, "ff1_pre": ff1_pre, "ff1": ff1, "ff2_pre": ff2_pre, "ff2": ff2}
+    return {**every, "t_interp_pre": t_pre, "t_interp": t, "h": torch.lerp(ff1, ff2, t)}
 
 
 def lstm_layernorm_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:

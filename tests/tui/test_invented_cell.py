@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from oracles.invented_cells import MINGRU, ODD, invented_cells, recorded
 
+from lstmtui.cells import CELLS
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.theme import Look, style_for
 
@@ -37,6 +38,23 @@ async def test_states_besides_h_and_c_have_their_map(debugger, shown) -> None:
         assert [row.quantity for row in screen.panels[2].rows if row.display] == ["a", "v", "q"]
         assert screen.panels[3].quantities(screen.session) == ("c", "m")
         assert "Cell state c m" in shown(pilot)
+
+
+@pytest.mark.parametrize(("name", "states"), [("slstm", ("c", "n", "m")), ("rglru", ("s",))])
+async def test_the_maps_and_equations_of_cells_with_states_of_other_kinds(
+    name: str, states: tuple[str, ...], debugger, shown
+) -> None:
+    cell = CELLS[name]
+    async with debugger(recorded(cell)[1], (150, 50)) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, DebuggerScreen)
+        assert screen.panels[3].quantities(screen.session) == states
+        screen.run_text("goto 4")
+        screen.run_text("unit 2")
+        for _ in cell.stages:
+            screen.run_text("into")
+            await pilot.pause()
+        assert {"slstm": "o·(c₄/n₄)", "rglru": "s₄ = 1"}[name] in shown(pilot)
 
 
 def test_colours_follow_the_part_that_a_quantity_plays() -> None:
