@@ -1,7 +1,7 @@
 """The closed-form continuous-time cell: two candidates, and a gate of time between them.
 
-Written as in :mod:`lstmtui.cells.lstm`, with the names of the authors' package. A layer of `backbone` units sees x and h; everything else sees that
-layer. The time between two timesteps is 1.
+Written as in :mod:`lstmtui.cells.lstm`, with the names of the authors' package. A layer of `backbone` units
+sees x and h; everything else sees that layer. The time between two timesteps is 1.
 
 Shapes: x (batch, input), h and every gate (batch, hidden), u (batch, backbone).
 """
