@@ -38,7 +38,6 @@ OTHER_LETTERS = {
     "streams.py": "modes of files",
     "trace/lazy_arrays.py": "modes of files",
     "tui/keys.py": "keys",
-    "tui/leaving.py": "an escape sequence",
     "tui/palette.py": "the mark of −inf",
     "tui/widgets/ruler.py": "signs in ASCII",
     "tui/widgets/spans.py": "signs in ASCII",
