@@ -113,6 +113,20 @@ async def test_the_marked_line_and_its_value_are_in_sight_at_every_size(size, de
         assert any("noise" in row and "not bound" in row for row in step_text(screen))
 
 
+async def test_only_what_has_the_selected_unit_marks_it(debugger) -> None:
+    async with debugger(source_trace(), (120, 40)) as pilot:
+        screen = pilot.app.screen
+        screen.run_text("unit 9")
+        await drawn_rows(pilot)
+        marked = {
+            row.quantity: any("▸" in row.label.render_line(y).text for y in range(row.label.size.height))
+            for number in (2, 3, 4)
+            for row in screen.panels[number].rows
+            if row.display
+        }
+        assert {name for name, is_marked in marked.items() if is_marked} == {"S", "gates"}
+
+
 async def test_a_round_that_does_not_bind_a_name_has_a_dot_and_no_bar(debugger, colours) -> None:
     colours("none")
     async with debugger(source_trace(), (120, 60)) as pilot:

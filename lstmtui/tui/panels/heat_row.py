@@ -42,8 +42,8 @@ class RowView:
     """The numbers, and where the colours end; None: the map that is there stays."""
     shape: tuple[int, ...]
     """The axes of the quantity behind the batch."""
-    unit: int
-    """The selected one."""
+    unit: int | None
+    """The selected one; None where the quantity has no such unit."""
     now: Array | None
     """The bars of this timestep; None without bars."""
     most: float
@@ -138,7 +138,8 @@ class HeatRow(Horizontal):
             lambda: vector(session.view, quantity) if has_bars else None,
             lambda: color_limit(session.view, quantity) if has_bars and signed else 1.0,
         )
-        unit = min(cursor.unit, session.layer.size(quantity) - 1)
+        count = session.layer.size(quantity)
+        unit = 0 if count == 1 else cursor.unit if cursor.unit < count else None
         return RowView(
             facts, quantity, page, cursor.t, map_, shape_of(session, quantity), unit, now, most, signed
         )
@@ -168,7 +169,9 @@ class HeatRow(Horizontal):
         if view.map is not None:
             self._draw_map(*view.map, view.page)
             self._drawn = view.facts
-        self._show_label(view, self.map.line_of(view.unit // self.units_per_row))
+        self._show_label(
+            view, None if view.unit is None else self.map.line_of(view.unit // self.units_per_row)
+        )
         if self.bars is not None and view.now is not None:
             low, kind = (-view.most, "diverging") if view.signed else (0.0, "sequential")
             labels = [str(k) for k in range(len(view.now))]
@@ -189,7 +192,7 @@ class HeatRow(Horizontal):
         """Draw everything the next time."""
         self._drawn = None
 
-    def _show_label(self, view: RowView, line: int) -> None:
+    def _show_label(self, view: RowView, line: int | None) -> None:
         """The name on the first line, and a mark beside the selected unit.
 
         Where names are wide there is also the end of the scale, and of a quantity with several axes its

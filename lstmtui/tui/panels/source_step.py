@@ -67,8 +67,9 @@ def value_of(binding: SourceBinding, cursor: Cursor, notation: Notation) -> Valu
     """A name, what it came from or which inner step it is of, and its value at the cursor."""
     variable, now = binding.variable, binding.now
     name = variable.name
-    if binding.carried_from:
-        name = f"{name} ← {', '.join(binding.carried_from)}"
+    others = [state for state in binding.carried_from if state != name]
+    if others:
+        name = f"{name} ← {', '.join(others)}"
     if now.status == "later":
         return Value(name, quantity_role(variable.name))
     if now.status == "bound" and binding.inner_step >= 0:

@@ -16,8 +16,9 @@ from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
 from lstmtui.view.query import together
 
-_WIDEST_NAME = 20
-"""Columns."""
+_LEAST_NAME = 5
+_NUMBERS_WIDTH = 27
+"""Columns of a name, and of the three numbers beside it."""
 
 
 class ValuesPanel(Panel):
@@ -38,21 +39,22 @@ class ValuesPanel(Panel):
 
     def show(self, session: Session) -> None:
         cursor = session.cursor
-        if not self.changed(cursor):
+        source, width = session.layer.source, self.lines.size.width
+        if not self.changed(cursor, width):
             return
         numbers, survivals, reach = together(
             lambda: numbers_at(session.view),
-            lambda: survivals_at(session.view, self.notation),
+            lambda: survivals_at(session.view, self.notation) if source is None else Survivals(()),
             lambda: self._remembered(session),
         )
         changed = session.trace is not session.baseline
-        lines = value_lines(numbers, self.notation, changed=changed)
+        lines = value_lines(numbers, self.notation, width, changed=changed)
         lines += [
             *route_lines(survivals, self.notation),
             *reach_lines(reach, cursor.unit, self.notation),
         ]
         self.lines.set_lines(lines)
-        if session.layer.source is not None and cursor.stage is not None:
+        if source is not None and cursor.stage is not None:
             name = session.cell.stages[cursor.stage]
             at = next((at for at, row in enumerate(numbers, start=1) if row.quantity == name), 0)
             self.lines.scroll_to_line(at)
@@ -68,11 +70,15 @@ class ValuesPanel(Panel):
         return self._horizon[1]
 
 
-def value_lines(numbers: Sequence[Numbers], notation: Notation, *, changed: bool) -> list[Spans]:
-    """The header, then a line for each quantity; of a changed run with what was recorded."""
+def value_lines(numbers: Sequence[Numbers], notation: Notation, width: int, *, changed: bool) -> list[Spans]:
+    """The header, then a line for each quantity; of a changed run with what was recorded.
+
+    Names give way where there are fewer than `width` columns for all.
+    """
     was = f" {'was':>8}" if changed else ""
     number = partial(notation.number, width=8)
-    names = max(5, min(_WIDEST_NAME, max((len(row.quantity) for row in numbers), default=0)))
+    room = max(_LEAST_NAME, width - _NUMBERS_WIDTH - len(was))
+    names = max(_LEAST_NAME, min(room, max((len(row.quantity) for row in numbers), default=0)))
     lines: list[Spans] = [((f"{'':{names}} {'value':>8}{was} {'∂L total':>8} {'‖·‖':>8}", "muted"),)]
     for row in numbers:
         recorded = "" if row.recorded is None else f" {number(row.recorded):>8}"
