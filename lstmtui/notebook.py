@@ -33,12 +33,17 @@ def is_notebook() -> bool:
 
 
 def html_of(trace: Trace) -> str:
-    """The name and sizes of a run, h of its last layer in the first sequence, and the verdicts."""
+    """The name and sizes of a run, h of its last layer in the first sequence, and the verdicts.
+
+    Of recorded code it is the last of its states, or where it has none what it binds last.
+    """
     rows = "".join(f"<li>{escape(printable(line))}</li>" for line in verdict_lines(trace))
     layer = len(trace.layers) - 1
-    caption = f"h of layer {layer}, sequence 0: timesteps to the right, units downwards"
+    cell, source = trace.cell(layer), trace.layers[layer].source
+    name = cell.states[0] if source is None else cell.memory or cell.quantities[-1]
+    caption = f"{name} of layer {layer}, sequence 0: timesteps to the right, units downwards"
     return (
-        f"<div><code>{escape(repr(trace))}</code><br/>{picture(trace.values('h', layer)[:, 0])}"
+        f"<div><code>{escape(repr(trace))}</code><br/>{picture(trace.values(name, layer)[:, 0], name)}"
         f"<br/><small>{escape(caption)}</small><ul>{rows}</ul></div>"
     )
 
@@ -60,7 +65,7 @@ def verdict_lines(trace: Trace) -> list[str]:
     ]
 
 
-def picture(values: Array) -> str:
+def picture(values: Array, name: str = "h") -> str:
     """A colour map of values (T, units) as SVG: blue below 0, red above, violet where not finite."""
     steps, units = (
         _spread(length, most) for length, most in zip(values.shape, (_WIDTH, _HEIGHT), strict=True)
@@ -73,7 +78,7 @@ def picture(values: Array) -> str:
     colors = (*enumerate(_COLORS), (-1, _NOT_FINITE))
     paths = "".join(_path(np.equal(levels.T, level), color) for level, color in colors)
     width, height = len(steps), len(units)
-    label = f"h from {-largest:.3g} to {largest:.3g}"
+    label = f"{escape(name)} from {-largest:.3g} to {largest:.3g}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
         f'width="{width * _CELL}" height="{height * _CELL}" shape-rendering="crispEdges">'

@@ -64,6 +64,9 @@ def first_divergence(
     directions, quantities and timesteps that both have, and x and y where they are equally wide.
     Derivatives are not: they come from later timesteps, and would differ from the start.
 
+    Recorded code may have changed in between: of its names those are compared that both runs have, with as
+    many units.
+
     Args:
         a: one run.
         b: the other.
@@ -107,6 +110,10 @@ def _check_fit(a: Trace, b: Trace) -> None:
     """Refuse runs whose sizes differ, as their units cannot be matched."""
     sizes = [("timesteps", a.steps, b.steps), ("sequences", a.batch, b.batch)]
     for index, (layer, other_layer) in enumerate(zip(a.layers, b.layers, strict=False)):
+        if layer.source is not None or other_layer.source is not None:
+            if not set(layer.quantities) & set(other_layer.quantities):
+                raise UserError(f"the two runs cannot be compared: layer {index} has no name in both")
+            continue
         sizes.append((f"units in layer {index}", layer.hidden_size, other_layer.hidden_size))
         sizes.append((f"units of h in layer {index}", layer.size("h"), other_layer.size("h")))
     for what, size, other_size in sizes:

@@ -137,15 +137,18 @@ def _since(operand: LineOperand, place: LinePlace) -> str:
         values = values_at(trace, layer, variable.name, t)
         return values is not None and t >= 0 and not np.isfinite(values[place.batch, unit])
 
-    variable, t = operand.variable, operand.t
+    variable, t, seen = operand.variable, operand.t, {operand.variable.name}
     while t > 0:
         carrying = [v for v in source.variables if variable.name in v.carried_to and is_bad(v, t - 1)]
         if carrying:
             variable, t = carrying[0], t - 1
+            seen = {variable.name}
             continue
-        carried = [v for name in variable.carried_to if (v := source.variable(name)) and is_bad(v, t)]
+        names = (name for name in variable.carried_to if name not in seen)
+        carried = [v for name in names if (v := source.variable(name)) and is_bad(v, t)]
         if not carried:
             break
+        seen.add(carried[0].name)
         variable = carried[0]
     if t == place.t:
         return ""

@@ -13,7 +13,7 @@ def prepare(traces: Trace | Traces) -> None:
     Nothing is done for a trace whose arrays are not in this process: it is prepared where they are.
     """
     for trace in [traces] if isinstance(traces, Trace) else traces.values():
-        if all(isinstance(trace.values(state), np.ndarray) for state in trace.cell().states):
+        if isinstance(trace.values(trace.layers[0].quantities[0]), np.ndarray):
             _prepare(trace)
 
 

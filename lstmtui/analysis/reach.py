@@ -82,7 +82,7 @@ def _mean(view: View, factor: Term) -> Array:
 
 
 @query()
-def gradient_reach(view: View, start: int | None = None) -> Reach:
+def gradient_reach(view: View, start: int | None = None, state: str | None = None) -> Reach:
     """How far back ‖∂L/∂c_t‖ (‖∂L/∂h_t‖ where h is the memory) stays above 1/e of what it is at `start`.
 
     Back is against the layer's own direction: towards t = 0 in the forward one.
@@ -91,14 +91,18 @@ def gradient_reach(view: View, start: int | None = None) -> Reach:
         view: whose selected layer, direction and sequence are meant.
         start: a timestep of the sequence, such as the loss's; left out: where the norm is largest, the
             latest such in the layer's direction.
+        state: by which; left out: the cell's memory.
 
     Raises:
-        UserError: the trace has no gradients, or the sequence has no such timestep.
+        UserError: nothing is carried from one timestep to the next, the trace has no gradients, or the
+            sequence has no such timestep.
     """
     cursor, last = view.cursor, view.last_t
     if start is not None and not 0 <= start <= last:
         raise UserError(f"t={start}: this sequence has t=0 to t={last}")
-    state = view.cell.memory
+    state = state or view.cell.memory
+    if not state:
+        raise UserError("no gradient goes back: this code carries nothing on to the next timestep")
     norms = view.trace.norms("d" + state, cursor.layer, cursor.direction)[: last + 1, cursor.batch]
     is_backward = cursor.direction == "backward"
     back = norms if is_backward else norms[::-1]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from lstmtui.analysis.bound_values import BoundValue, Place, bound_values, places_of
+from lstmtui.analysis.raised import raising_function
 from lstmtui.printable import printable
-from lstmtui.trace.source import Function, Source, Variable
+from lstmtui.trace.source import Function, Raised, Source, Variable
 from lstmtui.view.view import View
 
 
@@ -55,6 +56,8 @@ class SourceAt:
     """As in `Source.functions`: the run's own first."""
     stack: tuple[int, ...]
     """The numbers of the functions that run, outermost first; the last is the one that the stage is in."""
+    raised: str = ""
+    """What the code raised at the marked line; empty where it did not in this timestep."""
 
 
 def source_at(view: View) -> SourceAt | None:
@@ -69,7 +72,8 @@ def source_at(view: View) -> SourceAt | None:
         return None
     values = bound_values(view)
     places = places_of(source)
-    marks = _marks(source, view.cursor.stage)
+    raised = _raised_here(view)
+    marks = _marks(source, view.cursor.stage) if raised is None else _marks_where_raised(source, raised)
     at = {(p.function, _line_of(p, source)): [] for p in places}  # type: ignore[var-annotated]
     for place, value in zip(places, values, strict=bool(values)):
         at[place.function, _line_of(place, source)].append(_binding(place, value, source, view.cursor.stage))
@@ -77,7 +81,21 @@ def source_at(view: View) -> SourceAt | None:
     for number, function in enumerate(source.functions):
         bindings = {line: tuple(bound) for (owner, line), bound in at.items() if owner == number}
         functions.append(_function(function, bindings, {line for owner, line in marks if owner == number}))
-    return SourceAt(tuple(functions), tuple(owner for owner, _ in marks))
+    text = "" if raised is None else printable(raised.text)
+    return SourceAt(tuple(functions), tuple(owner for owner, _ in marks), text)
+
+
+def _raised_here(view: View) -> Raised | None:
+    """What ended the run in the timestep at the cursor, where that is shown as a whole."""
+    raised, cursor = view.trace.header.raised, view.cursor
+    here = raised is not None and raised.layer == cursor.layer and raised.t >= cursor.t == view.last_t
+    return raised if here and cursor.stage is None else None
+
+
+def _marks_where_raised(source: Source, raised: Raised) -> tuple[tuple[int, int], ...]:
+    function = raising_function(source, raised)
+    number = 0 if function is None else source.functions.index(function)
+    return ((0, 0), (number, raised.line)) if number else ((0, raised.line),)
 
 
 @lru_cache(maxsize=64)

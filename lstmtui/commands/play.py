@@ -150,6 +150,7 @@ def _play(
     far: Client | None = None,
 ) -> int:
     """Play, print a line or more for each command, and say at the end what did not hold."""
+    from lstmtui.analysis.raised import raised_text
     from lstmtui.capture.engine import RerunEngine
     from lstmtui.playback import Cast, ScriptResult, play, record_cast, replace_file
     from lstmtui.session import Session
@@ -158,6 +159,8 @@ def _play(
     session, verdict = Session(traces, far or RerunEngine(), far), ScriptResult(script.file)
     # An open screen puts its own streams in the place of these.
     out, err = sys.stdout, sys.stderr
+    if raised := raised_text(session.trace):
+        print(raised, file=err)
     cast = Cast(session.trace.header.title or session.trace.name) if arguments.cast else None
     with ExitStack() as stack:
         screen: Screen | None = None

@@ -41,7 +41,7 @@ class Session:
         """What answers queries where the arrays are on another machine; None: they are in this process."""
         self.traces = _by_name(traces)
         """As they were recorded, without what-ifs."""
-        self.cursor = Cursor(next(iter(self.traces)))
+        self.cursor = _start(self.traces)
         self.breakpoints = Breakpoints()
         """Kept whatever is selected."""
         self.watches = Watches()
@@ -232,6 +232,15 @@ class Session:
             cursor = replace(cursor, batch=int(lengths.argmax())).fitted_to(self.trace)
         self.cursor = cursor
         return Stop("select", text)
+
+
+def _start(traces: Mapping[str, Trace]) -> Cursor:
+    """Where a session begins: where code raised, else at the first timestep."""
+    for name, trace in traces.items():
+        if trace.header.raised is not None:
+            raised = trace.header.raised
+            return Cursor(name, t=raised.t, layer=raised.layer).fitted_to(trace)
+    return Cursor(next(iter(traces)))
 
 
 def _by_name(traces: Trace | Mapping[str, Trace]) -> dict[str, Trace]:

@@ -123,17 +123,18 @@ class Layer:
     def size(self, quantity: str) -> int:
         """The number of units of a quantity of this layer, or of its derivative; 0 for a name it has not."""
         if self.source is not None:
-            variable = self._variable(quantity)
+            variable = self.variable(quantity)
             return 0 if variable is None else variable.size
         cell = self.layout.cell
         return self.layout.size(quantity if quantity in cell.quantities else quantity.removeprefix("d"))
 
     def shape(self, quantity: str) -> tuple[int, ...]:
         """The axes of a variable of recorded code, or of its derivative; () for everything that has one."""
-        variable = self._variable(quantity)
+        variable = self.variable(quantity)
         return variable.shape if variable is not None and len(variable.shape) > 1 else ()
 
-    def _variable(self, quantity: str) -> Variable | None:
+    def variable(self, quantity: str) -> Variable | None:
+        """The variable of recorded code that a quantity is, or that it is the derivative by."""
         if self.source is None:
             return None
         return self.source.variable(quantity) or self.source.variable(quantity.removeprefix("d"))

@@ -30,18 +30,34 @@ def to_dataset(
     load_library("xarray")
     xarray = import_module("xarray")
     own = header.layers[layer]
-    variables: dict[str, Any] = {n: (("time", "batch", _axis(n, own)), array) for n, array in values.items()}
-    variables |= {f"initial_{n}": (("batch", _axis(n, own)), array) for n, array in initial.items()}
+    variables: dict[str, Any] = {}
+    for name, array in values.items():
+        variables[name] = (("time", "batch", *_axes(name, own)), _shaped(name, own, array, 2))
+    for name, array in initial.items():
+        variables[f"initial_{name}"] = (("batch", *_axes(name, own)), _shaped(name, own, array, 1))
     coordinates: dict[str, Any] = {"layer": layer, "direction": direction, "time": np.arange(header.steps)}
-    if layer == 0 and len(header.labels) == own.input_size:
+    if layer == 0 and own.source is None and len(header.labels) == own.input_size:
         coordinates["channel"] = list(header.labels)
     attributes = {"name": header.name, "cell": own.cell, "module": header.module, "loss": header.loss}
     return xarray.Dataset(variables, coordinates, attributes)
 
 
-def _axis(name: str, layer: Layer) -> str:
-    """What the last axis of a quantity counts; those of different lengths have different names."""
+def _axes(name: str, layer: Layer) -> tuple[str, ...]:
+    """What the axes behind the batch count; those of different lengths have different names.
+
+    A variable of recorded code with one axis of 5 has unit_5; S with two has S_0 and S_1.
+    """
     quantity = name.removeprefix("d")
+    variable = layer.variable(name)
+    if variable is not None:
+        size, several = variable.size, [f"{variable.name}_{axis}" for axis in range(len(variable.shape))]
+        return tuple(several) if len(several) > 1 else (f"unit_{size}",)
     if quantity == "h" and layer.proj_size:
-        return "projection"
-    return {"x": "channel", "y": "output"}.get(quantity, "unit")
+        return ("projection",)
+    return ({"x": "channel", "y": "output"}.get(quantity, "unit"),)
+
+
+def _shaped(name: str, layer: Layer, array: Array, before: int) -> Array:
+    """An array with the axes that a quantity has in the code, behind the first ones."""
+    shape = layer.shape(name)
+    return np.reshape(array, (*array.shape[:before], *shape)) if shape else array

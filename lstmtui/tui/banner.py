@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.worker import get_current_worker
 
 from lstmtui.analysis.first_bad import first_bad
+from lstmtui.analysis.raised import raised_text
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.printable import printable
 from lstmtui.session import Session
@@ -94,12 +95,14 @@ def _bad_value_text(views: Sequence[View]) -> str:
 
 
 def bad_value_text(views: Sequence[View]) -> str:
-    """Where the first of some runs that has NaN or inf has it first; empty where none has any."""
+    """Where the first of some runs raised, or has NaN or inf first; empty where none does."""
     for view in views:
+        model = f"{view.cursor.model}: " if len(views) > 1 else ""
+        if raised := raised_text(view.trace):
+            return f"{printable(model)}{raised}"
         for which in ("forward", "backward"):
             bad = first_bad(view, which)
             if bad is not None:
-                model = f"{view.cursor.model}: " if len(views) > 1 else ""
                 command = "first-bad" if which == "forward" else "first-bad backward"
                 return printable(f"{model}{bad.where} — :{command} goes there")
     return ""

@@ -10,13 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from source_traces import FIRST_LINE, INNER, RELAX_LINE, source_trace
+from synthetic import synthetic
 
+from lstmtui.analysis.signal import signal
 from lstmtui.expressions import compile_expression, open_vocabulary, vocabulary_of
 from lstmtui.expressions.error import ExpressionError
+from lstmtui.notebook import html_of
 from lstmtui.playback import OutputFolder, Script, json_line, play
 from lstmtui.playback.export import export
 from lstmtui.session import Outcome, ScriptError, Session, parse_line, saved_state
 from lstmtui.session.execute import execute
+from lstmtui.view import View
 
 TRACE = source_trace(steps=16)
 
@@ -184,3 +188,46 @@ def test_an_old_run_is_compared_with_that_of_changed_code(tmp_path: Path) -> Non
     outcome = run(Session(TRACE), f"compare {tmp_path / 'old.trace'}")
     assert outcome.ok
     assert "they first differ at t=0, in layer 0 forward: x[0]" in outcome.text
+
+
+def test_names_are_compared_that_both_versions_of_the_code_have(tmp_path: Path) -> None:
+    old = source_trace(steps=16)
+    (layer,) = old.layers
+    assert layer.source is not None
+    kept = tuple(v for v in layer.source.variables if v.name not in ("gates", "f"))
+    stages = tuple(s for s in layer.source.stages if s.variable not in ("gates", "f"))
+    layer = replace(layer, hidden_size=12, source=replace(layer.source, variables=kept, stages=stages))
+    gone = ("gates", "dgates", "f", "df")
+    arrays = {k: a.copy() for k, a in old.arrays.items() if k.rsplit("/", 1)[-1] not in gone}
+    arrays["0/forward/new_c"][5, 1, 2] += 1
+    type(old)(replace(old.header, layers=(layer,)), arrays).save(tmp_path / "old.trace")
+    outcome = run(Session(TRACE), f"compare {tmp_path / 'old.trace'}")
+    assert "they first differ at t=5, in layer 0 forward: new_c[2] of sequence 1" in outcome.text
+    synthetic(steps=16).save(tmp_path / "lstm.trace")
+    assert "cannot be compared" in run(Session(TRACE), f"compare {tmp_path / 'lstm.trace'}").text
+
+
+def test_a_notebook_draws_a_state_and_its_name() -> None:
+    html = html_of(TRACE)
+    assert "S of layer 0, sequence 0" in html
+    assert "<title>S from " in html
+
+
+def test_the_input_is_shown_where_the_code_calls_it_x() -> None:
+    assert [line.name for line in signal(View.of(TRACE), 0, 16).lines] == ["x[0]", "x[1]", "x[2]"]
+    (layer,) = TRACE.layers
+    assert layer.source is not None
+    variables = tuple(replace(v, name="token" if v.name == "x" else v.name) for v in layer.source.variables)
+    layer = replace(layer, source=replace(layer.source, variables=variables))
+    arrays = {key.replace("/x", "/token"): array for key, array in TRACE.arrays.items()}
+    assert signal(View.of(type(TRACE)(replace(TRACE.header, layers=(layer,)), arrays)), 0, 16).lines == ()
+
+
+def test_a_dataset_has_the_axes_of_the_code() -> None:
+    pytest.importorskip("xarray")
+    dataset = TRACE.to_xarray()
+    assert dataset["S"].dims == ("time", "batch", "S_0", "S_1", "S_2")
+    assert dataset["dS"].dims == dataset["S"].dims
+    assert dataset["f"].dims == ("time", "batch", "unit_4")
+    assert dataset["energy"].shape == (16, 2, 1)
+    assert dataset["initial_S"].shape == (2, 2, 2, 3)

@@ -1,0 +1,33 @@
+"""Where the model's code raised an exception, in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from lstmtui.analysis.statements import statement_at
+from lstmtui.printable import printable
+from lstmtui.trace import Trace
+from lstmtui.trace.source import Function, Raised, Source
+
+
+def raised_text(trace: Trace) -> str:
+    """ "my_cell.py:88: c = f @ g: RuntimeError: … at t=37, where the recording ends"; empty if it did not."""
+    raised = trace.header.raised
+    if raised is None:
+        return ""
+    source = trace.layers[raised.layer].source
+    function = None if source is None else raising_function(source, raised)
+    place = f"line {raised.line}: " if raised.line else ""
+    if function is not None:
+        text = statement_at(function, raised.line).text
+        place = f"{PurePath(function.file).name}:{raised.line}: {text}: "
+    layer = f" in layer {raised.layer}" if len(trace.layers) > 1 else ""
+    return printable(f"{place}{raised.text}{layer} at t={raised.t}, where the recording ends")
+
+
+def raising_function(source: Source, raised: Raised) -> Function | None:
+    """The function that the line is in, the run's own before others; None where none of them has it."""
+    for function in source.functions:
+        if function.first_line <= raised.line < function.first_line + len(function.text.splitlines()):
+            return function
+    return None

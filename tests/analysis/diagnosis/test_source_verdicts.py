@@ -1,0 +1,67 @@
+"""Code of a user's own gets the verdicts that hold for any code; of the others it is said why not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from source_traces import source_trace
+
+from lstmtui.analysis.diagnosis import BAD, FINE, LOOK, Verdict, diagnose_trace
+from lstmtui.trace import Trace
+
+
+def named(trace: Trace, name: str, quantity: str = "") -> Verdict:
+    (verdict,) = [v for v in diagnose_trace(trace) if v.name == name and v.quantity == quantity]
+    return verdict
+
+
+def without_states(trace: Trace) -> Trace:
+    (layer,) = trace.layers
+    assert layer.source is not None
+    variables = tuple(replace(v, carried_to=()) for v in layer.source.variables)
+    layer = replace(layer, source=replace(layer.source, variables=variables))
+    arrays = {key: array for key, array in trace.arrays.items() if "initial/" not in key}
+    return Trace(replace(trace.header, layers=(layer,)), arrays)
+
+
+def test_names_in_the_unit_interval_with_the_units_of_a_state_are_judged_as_gates() -> None:
+    trace = source_trace(steps=40)
+    trace.arrays["0/forward/f"][:] = 0.99  # type: ignore[index]
+    trace.arrays["0/forward/i"][..., 0] = 0.01  # type: ignore[index]
+    assert named(trace, "saturated", "f").number == 1.0
+    assert named(trace, "saturated", "f").severity == LOOK  # it may be a gate that is to stay open
+    assert named(trace, "stuck", "i").units == (0,)
+    assert named(trace, "saturated", "o").severity == FINE
+    assert not [v for v in diagnose_trace(trace) if v.quantity in ("x", "gates", "S", "energy")]
+
+
+def test_what_needs_equations_or_states_says_that_it_is_not_judged() -> None:
+    assert named(source_trace(steps=40), "unwritten").text.startswith("not judged: how a state of this code")
+    stateless = without_states(source_trace(steps=40))
+    assert named(stateless, "saturated").text.startswith("not judged: no name stays in [0, 1]")
+    assert named(stateless, "vanishing").text.startswith(
+        "not judged: nothing that this code binds is carried"
+    )
+    assert not [v for v in diagnose_trace(stateless) if v.severity != FINE]
+
+
+def test_the_gradient_is_followed_by_the_state_that_it_reaches_furthest_by() -> None:
+    trace = source_trace(steps=60)
+    fading = np.logspace(-12, 0, 60, dtype=np.float32)[:, None, None]
+    trace.arrays["0/forward/dnew_h"][:] = fading  # type: ignore[index]
+    trace.arrays["0/forward/dS"][:] = fading  # type: ignore[index]
+    trace.arrays["0/forward/dnew_c"][:] = 1.0  # type: ignore[index]
+    assert named(trace, "vanishing", "dnew_c").severity == FINE
+    trace = source_trace(steps=60)
+    for state in ("new_h", "S", "new_c"):
+        trace.arrays[f"0/forward/d{state}"][:] = fading  # type: ignore[index]
+    (vanishing,) = [v for v in diagnose_trace(trace) if v.name == "vanishing"]
+    assert vanishing.severity == BAD
+
+
+def test_states_without_a_derivative_say_why() -> None:
+    trace = source_trace(steps=40, derivatives=False)
+    (vanishing,) = [v for v in diagnose_trace(trace) if v.name == "vanishing"]
+    assert vanishing.severity == LOOK
+    assert vanishing.text == "∂L/∂S is not there to be judged: S has no gradient: requires none"
