@@ -213,14 +213,8 @@ def test_a_notebook_draws_a_state_and_its_name() -> None:
     assert "<title>S from " in html
 
 
-def test_the_input_is_shown_where_the_code_calls_it_x() -> None:
+def test_the_input_is_shown() -> None:
     assert [line.name for line in signal(View.of(TRACE), 0, 16).lines] == ["x[0]", "x[1]", "x[2]"]
-    (layer,) = TRACE.layers
-    assert layer.source is not None
-    variables = tuple(replace(v, name="token" if v.name == "x" else v.name) for v in layer.source.variables)
-    layer = replace(layer, source=replace(layer.source, variables=variables))
-    arrays = {key.replace("/x", "/token"): array for key, array in TRACE.arrays.items()}
-    assert signal(View.of(type(TRACE)(replace(TRACE.header, layers=(layer,)), arrays)), 0, 16).lines == ()
 
 
 def test_a_dataset_has_the_axes_of_the_code() -> None:

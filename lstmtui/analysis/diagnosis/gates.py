@@ -9,11 +9,8 @@ import numpy as np
 from lstmtui.analysis.diagnosis.layer_blocks import blocks_of
 from lstmtui.analysis.diagnosis.selecting import selecting, then
 from lstmtui.analysis.diagnosis.verdict import (
-    BAD,
-    CODE,
     FEWEST_STEPS,
     FINE,
-    LOOK,
     Verdict,
     not_measured,
     severity,
@@ -41,24 +38,29 @@ STUCK_LOOK, STUCK_BAD = 0.1, 0.5
 def squashed(trace: Trace, layer: int) -> tuple[str, ...]:
     """What sigmoid or tanh give in a layer: gates and candidates, or h of a plain tanh network.
 
-    A gate that is made of another, such as f = 1 − i, is judged with that.
+    A gate that is made of another, such as f = 1 − i, is judged with that. Of recorded code those names are
+    taken for gates that never leave [0, 1], have a derivative, and a unit for each of a state: what is a
+    share or a probability of something else, such as the weights of an attention, has other sizes.
     """
-    cell = trace.cell(layer)
+    cell, source = trace.cell(layer), trace.layers[layer].source
+    if source is not None:
+        shapes = {variable.shape for variable in source.variables if variable.carried_to}
+        named = (v for v in source.variables if v.in_unit_interval and v.shape in shapes)
+        return tuple(v.name for v in named if "d" + v.name in trace.quantities(layer))
     return tuple(q for q in cell.squashed if np.isfinite(cell.range(q)).all())
 
 
 def gate_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
     """saturated and stuck, for each gate and candidate."""
-    steps = int(lengths_of(trace, layer).sum())
-    if trace.layers[layer].source is not None:
+    steps, gates = int(lengths_of(trace, layer).sum()), squashed(trace, layer)
+    why = too_short(steps) if steps < FEWEST_STEPS else ""
+    if trace.layers[layer].source is not None and not gates:
+        why = "no name of the code stays in [0, 1] and has a unit for each of a state, as a gate has"
+    if why:
         for name in ("saturated", "stuck"):
-            yield not_measured(name, layer, direction, CODE)
+            yield not_measured(name, layer, direction, why)
         return
-    if steps < FEWEST_STEPS:
-        for name in ("saturated", "stuck"):
-            yield not_measured(name, layer, direction, too_short(steps))
-        return
-    for quantity in squashed(trace, layer):
+    for quantity in gates:
         spread = _Spread(trace, layer, direction, quantity)
         yield spread.saturated()
         yield spread.stuck()
@@ -76,6 +78,8 @@ class _Spread:
         2000), and a bias is often set for it (Tallec & Ollivier 2018). Only the other side counts."""
         self.low_end = CLOSED if self.is_gate else -OPEN
         units = trace.layers[layer].size(quantity)
+        self.is_recorded_code = trace.layers[layer].source is not None
+        """On which side a gate of a user's own remembers is not known: it is worth a look at most."""
         self.low, self.high = np.zeros(units), np.zeros(units)
         self.least, self.most = np.full(units, np.inf), np.full(units, -np.inf)
         self.rows = 0
@@ -100,7 +104,7 @@ class _Spread:
             sides = f"below {CLOSED} in {percent(low)} and above {OPEN} in {percent(high)}"
         else:
             sides = f"beyond ±{OPEN} in {percent(low + high)}"
-        how = severity(share, SATURATED_LOOK, SATURATED_BAD)
+        how = severity(share, SATURATED_LOOK, np.inf if self.is_recorded_code else SATURATED_BAD)
         aside = {"open": high, "closed": low}.get(self.remembers, 0.0)
         kept = f"; {self.remembers} is how it remembers" if aside > SATURATED_LOOK else ""
         return Verdict(
@@ -126,7 +130,7 @@ class _Spread:
         share = len(units) / of
         return Verdict(
             "stuck",
-            BAD if share >= STUCK_BAD else LOOK if share >= STUCK_LOOK else FINE,
+            severity(share, STUCK_LOOK, np.inf if self.is_recorded_code else STUCK_BAD),
             *self.place,
             self.quantity,
             share,

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lstmtui.analysis.diagnosis.followed_state import followed_state
 from lstmtui.analysis.diagnosis.selecting import selecting, then
 from lstmtui.analysis.diagnosis.verdict import (
     BAD,
-    CODE,
     FEWEST_STEPS,
     FINE,
     LOOK,
@@ -33,13 +33,14 @@ to look back so far only its task can say (Pascanu, Mikolov & Bengio 2013; Hochr
 
 def vanishing_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
     """vanishing: of the sequence in the middle, counted from where the loss begins to read the states."""
-    place, state = (layer, direction), trace.cell(layer).memory
+    place, state = (layer, direction), followed_state(trace, layer, direction)
     if not state:
-        yield not_measured("vanishing", *place, CODE)
+        yield not_measured("vanishing", *place, "nothing is carried from one timestep to the next")
         return
     if "d" + state not in trace.quantities(layer):
         why = trace.layers[layer].absent
-        text = f"∂L/∂{state} is not there to be judged: {why or trace.absent(layer) or 'not in the trace'}"
+        missing = why or trace.absent(layer, state) or "not in the trace"
+        text = f"∂L/∂{state} is not there to be judged: {missing}"
         if why and not _is_absent_throughout(trace):
             yield Verdict("vanishing", LOOK, *place, "d" + state, np.nan, VANISHING_LOOK, text)
         else:
@@ -51,13 +52,13 @@ def vanishing_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Ver
         return
     if not trace.norms("d" + state, *place).any():
         text = f"∂L/∂{state} is 0 throughout: the loss does not depend on it, or what reads it is saturated"
-        next_ = then(selecting(trace, *place), "watch norm(dh)")
+        next_ = then(selecting(trace, *place), f"watch norm(d{state})")
         yield Verdict("vanishing", BAD, *place, "d" + state, 0.0, VANISHING_LOOK, text, next=next_)
         return
     ways = list(_ways(trace, layer, direction))
     left = [(rest, way) for way in ways if np.isfinite(rest := _left(way, state))]
     if left:
-        yield _verdict(trace, layer, direction, sorted(left, key=lambda pair: pair[0])[len(left) // 2])
+        yield _verdict(trace, layer, direction, state, sorted(left, key=lambda pair: pair[0])[len(left) // 2])
     else:
         yield not_measured("vanishing", *place, _why_not(ways, direction), "d" + state)
 
@@ -95,15 +96,14 @@ def _why_not(ways: list[WayBack], direction: str) -> str:
     return f"the loss reads it at t={t}, where this direction has seen {seen}, and no later"
 
 
-def _verdict(trace: Trace, layer: int, direction: str, judged: tuple[float, WayBack]) -> Verdict:
+def _verdict(trace: Trace, layer: int, direction: str, state: str, judged: tuple[float, WayBack]) -> Verdict:
     left, way = judged
-    state = trace.cell(layer).memory
     how = BAD if left <= VANISHING_BAD else LOOK if left <= VANISHING_LOOK else FINE
     name = f"‖∂L/∂{state}‖"
     text = f"{UNICODE.number(left)} of {name} is left at the far end"
     back = way.norms[state][way.reads :]
     far = len(back) - len(back) // 10
-    reach = gradient_reach(View.of(trace, layer, direction, way.batch))
+    reach = gradient_reach(View.of(trace, layer, direction, way.batch), state=state)
     if np.isfinite(reach.steps):
         text += f"; from t={reach.start} it falls to 1/e within {reach.steps:.0f} timesteps"
     elif way.fed[way.reads :][far:].max() >= back[far:].max() / 2:

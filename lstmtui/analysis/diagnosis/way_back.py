@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lstmtui.analysis.diagnosis.followed_state import with_derivatives
 from lstmtui.analysis.fed_gradient import fed_gradient
 from lstmtui.arrays import Array
 from lstmtui.trace import Trace
@@ -49,14 +50,14 @@ def ways_back(trace: Trace, layer: int, direction: str) -> Iterator[WayBack]:
 
 def unfed_ways(trace: Trace, layer: int, direction: str) -> Iterator[WayBack]:
     """The same where it is not known what is fed from above: as if all came where the gradient begins."""
-    total = sum(trace.norms("d" + state, layer, direction) for state in trace.cell(layer).states)
+    total = sum(trace.norms("d" + state, layer, direction) for state in with_derivatives(trace, layer))
     order = slice(None) if direction == "backward" else slice(None, None, -1)
     begun = np.cumsum(np.asarray(total)[order] != 0, axis=0)[order] == 1
     yield from _ways(trace, layer, direction, np.where(begun, total, 0.0))
 
 
 def _ways(trace: Trace, layer: int, direction: str, fed: Array) -> Iterator[WayBack]:
-    norms = {s: trace.norms("d" + s, layer, direction) for s in trace.cell(layer).states}
+    norms = {s: trace.norms("d" + s, layer, direction) for s in with_derivatives(trace, layer)}
     order = slice(None) if direction == "backward" else slice(None, None, -1)
     for batch, length in enumerate(lengths_of(trace, layer).tolist()):
         if length:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from source_traces import source_trace
 
-from lstmtui.analysis.diagnosis import BAD, FINE, LOOK, Verdict, diagnose_trace
+from lstmtui.analysis.diagnosis import BAD, FINE, LOOK, NOT_MEASURED, Verdict, diagnose_trace
 from lstmtui.trace import Trace
 
 
@@ -36,14 +36,12 @@ def test_names_in_the_unit_interval_with_the_units_of_a_state_are_judged_as_gate
     assert not [v for v in diagnose_trace(trace) if v.quantity in ("x", "gates", "S", "energy")]
 
 
-def test_what_needs_equations_or_states_says_that_it_is_not_judged() -> None:
-    assert named(source_trace(steps=40), "unwritten").text.startswith("not judged: how a state of this code")
+def test_what_needs_equations_or_states_says_that_it_is_not_measured() -> None:
+    assert "it is not known which of its variables" in named(source_trace(steps=40), "unwritten").text
     stateless = without_states(source_trace(steps=40))
-    assert named(stateless, "saturated").text.startswith("not judged: no name stays in [0, 1]")
-    assert named(stateless, "vanishing").text.startswith(
-        "not judged: nothing that this code binds is carried"
-    )
-    assert not [v for v in diagnose_trace(stateless) if v.severity != FINE]
+    assert named(stateless, "saturated").text.startswith("no name of the code stays in [0, 1]")
+    assert named(stateless, "vanishing").text == "nothing is carried from one timestep to the next"
+    assert {v.severity for v in diagnose_trace(stateless)} == {FINE, NOT_MEASURED}
 
 
 def test_the_gradient_is_followed_by_the_state_that_it_reaches_furthest_by() -> None:
@@ -63,5 +61,21 @@ def test_the_gradient_is_followed_by_the_state_that_it_reaches_furthest_by() -> 
 def test_states_without_a_derivative_say_why() -> None:
     trace = source_trace(steps=40, derivatives=False)
     (vanishing,) = [v for v in diagnose_trace(trace) if v.name == "vanishing"]
-    assert vanishing.severity == LOOK
     assert vanishing.text == "∂L/∂S is not there to be judged: S has no gradient: requires none"
+
+
+def test_a_state_without_a_derivative_beside_others_is_passed_over() -> None:
+    trace = source_trace(steps=40)
+    trace.arrays = {key: array for key, array in trace.arrays.items() if not key.endswith("dS")}
+    (layer,) = trace.layers
+    assert layer.source is not None
+    variables = tuple(
+        replace(v, absent="detached" if v.name == "S" else v.absent) for v in layer.source.variables
+    )
+    layer = replace(layer, source=replace(layer.source, variables=variables))
+    (vanishing,) = [
+        v
+        for v in diagnose_trace(Trace(replace(trace.header, layers=(layer,)), trace.arrays))
+        if v.name == "vanishing"
+    ]
+    assert vanishing.quantity in ("dnew_h", "dnew_c")
