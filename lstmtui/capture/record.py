@@ -6,6 +6,7 @@ import copy
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from lstmtui.capture.model_output import output_of
 from lstmtui.capture.origins import Origins
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.readiness import nothing_recorded, ready, recorder_of
+from lstmtui.capture.request import Prepare, Request
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.unfinished import keep_until_raised
 from lstmtui.capture.source.users_code import What
@@ -100,64 +102,72 @@ def record(
             `path`.
         RuntimeError: autograd cannot go back, as through the graph of an earlier call, which is gone.
     """
-    chosen = source, time_axis
+    random = torch.get_rng_state()
+    request = Request(module, x, hx, loss, device, lengths, source, time_axis, name)
     if path is None or isinstance(path, TraceWriter):
-        return _record(module, x, hx, loss, device, lengths, chosen, name, progress, path)
-    with TraceWriter(path) as writer:
-        return _record(module, x, hx, loss, device, lengths, chosen, name, progress, writer)
+        trace = _record(request, progress, path)
+    else:
+        with TraceWriter(path) as writer:
+            trace = _record(request, progress, writer)
+    if any(layer.source is not None for layer in trace.layers):
+        trace.rerun_source = partial(_record_again, request, random)
+    return trace
+
+
+def _record_again(request: Request, random: Tensor, prepare: Prepare) -> Trace:
+    """Record the same once more, with the same random numbers.
+
+    Args:
+        request: as before.
+        random: the state of the generator on the CPU when it was recorded first.
+        prepare: called with what is to trace the code, before it runs.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.set_rng_state(random)
+        return _record(request, None, None, prepare)
 
 
 def _record(
-    module: nn.Module,
-    x: Any,
-    hx: Any,
-    loss: Callable[[Any], Tensor] | None,
-    device: str | torch.device | None,
-    lengths: Any,
-    chosen: tuple[What | None, int | None],
-    name: str,
+    request: Request,
     progress: ProgressCallback | None,
     writer: TraceWriter | None,
+    prepare: Prepare | None = None,
 ) -> Trace:
     """Record, into the files of `writer` where there is one."""
+    module, x, hx, lengths = request.module, request.x, request.hx, request.lengths
     if not isinstance(module, nn.Module):
         raise TypeError(f"module: must be an nn.Module, is {_kind(module)}")
     target, module = place_of(module), unwrapped(module)
-    if device is not None:
-        target = resolve_device(str(device))
+    if request.device is not None:
+        target = resolve_device(str(request.device))
         module = copy.deepcopy(module).to(target)
     if target is not None:
         x, hx, lengths = (moved(value, target) for value in (x, hx, lengths))
     tap = Tap(Progress(progress), None if lengths is None else torch.as_tensor(lengths), writer)
     try:
-        return record_with(tap, module, x, hx, loss, chosen, name)
+        return record_with(tap, replace(request, module=module, x=x, hx=hx), prepare)
     finally:
         tap.release()
 
 
-def record_with(
-    tap: Tap,
-    module: nn.Module,
-    x: Any,
-    hx: Any,
-    loss: Callable[[Any], Tensor] | None,
-    chosen: tuple[What | None, int | None],
-    name: str,
-) -> Trace:
+def record_with(tap: Tap, request: Request, prepare: Prepare | None = None) -> Trace:
     """Record with a tap that is to be released: the runs that it collects, and those by source."""
+    source, loss, name = request.source, request.loss, request.name
     # A NaN on the way back is to be seen in the trace, so autograd is not to stop at it.
     anomalies = torch.autograd.set_detect_anomaly(False)
     with torch.inference_mode(False), torch.enable_grad(), anomalies:
-        module = ready(module, chosen[0])
-        args, kwargs = arguments(module, differentiable(x), differentiable(hx))
-        code = recorder_of(module, *chosen, (args, kwargs))
+        module = ready(request.module, source)
+        args, kwargs = arguments(module, differentiable(request.x), differentiable(request.hx))
+        code = recorder_of(module, source, request.time_axis, (args, kwargs))
+        if code is not None and prepare is not None:
+            prepare(code.tracer)
         torch.clear_autocast_cache()
         # To the end: what an activation checkpoint holds is run again on the way back.
         with tap.installed(module):
             with tap.cuts:
                 result = _called(module, args, kwargs, code, tap, name)
                 tap.during = "loss"
-                code = _checked(tap, module, code, result, is_chosen=chosen[0] is not None)
+                code = _checked(tap, module, code, result, is_chosen=source is not None)
                 scalar, text = default_loss(tap.last, result) if loss is None else (loss(result), "")
             absent = _check_loss(scalar)
             # Also to look at what the graph has saved may run what a checkpoint holds again.

@@ -16,6 +16,7 @@ from lstmtui.capture.continuity import KnownContinuity
 from lstmtui.capture.interception import kind_of
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.record import record_with
+from lstmtui.capture.request import Request
 from lstmtui.capture.tap import Tap
 from lstmtui.capture.tapped_calls import call_of
 from lstmtui.capture.tapped_runs import NO_GRAPH
@@ -58,7 +59,7 @@ def replayed(step: WatchedStep, name: str, *, derivatives: bool = True, loss_tex
             torch.random.fork_rng([device.index for device in devices]),
             torch.autocast("cpu", enabled=False),
         ):
-            trace = record_with(tap, replay, None, None, lambda result: result, (False, None), name)
+            trace = record_with(tap, Request(replay, loss=lambda result: result, source=False, name=name))
     finally:
         tap.release()
     absent = {

@@ -105,7 +105,9 @@ def _run_factory(scenario: Scenario, spec: FactorySpec, progress: ProgressCallba
     if (trace.steps, trace.batch) != (source.steps, source.batch):
         return trace
     extras = _extras(source, objective.target, objective.mask)
-    return Trace(trace.header, arrays_of({**entries_of(trace.arrays), **extras}))
+    whole = Trace(trace.header, arrays_of({**entries_of(trace.arrays), **extras}))
+    whole.rerun_source = trace.rerun_source
+    return whole
 
 
 def _run_model(

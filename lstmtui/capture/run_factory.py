@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lstmtui.capture.objective import describe, loss_of
 from lstmtui.capture.progress import ProgressCallback
+from lstmtui.capture.readiness import holds_recurrent
 from lstmtui.capture.record import record
 from lstmtui.errors import UserError
 from lstmtui.models.factory import (
@@ -41,26 +43,50 @@ def record_factory(
     loss = loss_of(objective, device, head=True)
     assert loss is not None
     mask = torch.as_tensor(objective.mask, device=device)
+    has_layers = holds_recurrent(module)
+    by_source = spec.source is not None or not has_layers
     with users_code(f"{spec.name}: factory {spec.target}"):
-        trace = record(
+        trace = _recorded(
             module,
             x,
             loss=None if default else time_first(loss, mask, batch_first, _needed(objective)),
-            lengths=None if source.lengths is None else torch.as_tensor(source.lengths, device=device),
+            lengths=None
+            if source.lengths is None or not has_layers
+            else torch.as_tensor(source.lengths, device=device),
+            source=spec.source,
+            time_axis=int(batch_first) if by_source else None,
             name=spec.name,
             progress=progress,
         )
+    text = trace.header.loss_text if default and not has_layers else describe(objective, head=not default)
     header = replace(
         trace.header,
         title=scenario.title,
         notes=scenario.notes,
         script=scenario.script,
         labels=source.labels,
-        loss_text=describe(objective, head=not default),
-        loss_kind="last_hidden" if default else "custom",
+        loss_text=text,
+        loss_kind="last_hidden" if default and has_layers else "custom",
         module=spec.target,
     )
-    return Trace(header, trace.arrays)
+    described = Trace(header, trace.arrays)
+    described.rerun_source = trace.rerun_source
+    return described
+
+
+def _recorded(module: nn.Module, x: Any, **arguments: Any) -> Trace:
+    """The trace of the module; where its code raises, of what it did until then.
+
+    Raises:
+        Exception: what the module's code raises before anything was recorded.
+    """
+    try:
+        return record(module, x, **arguments)
+    except Exception as error:
+        trace: Trace | None = getattr(error, "lstmtui_trace", None)
+        if trace is None:
+            raise
+        return trace
 
 
 def built_factory(

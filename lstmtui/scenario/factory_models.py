@@ -14,6 +14,7 @@ from lstmtui.scenario.scenario import FactorySpec
 from lstmtui.scenario.schema import ModelTable
 from lstmtui.scenario.validation import validate
 
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -36,10 +37,22 @@ class FactoryReader(ModelReader):
             self.report.add(place, wrong, allowed)
         if "factory" not in self.broken and not _TARGET.fullmatch(target):
             self.report.add(place, f"is {shown(target)}", 'allowed: "package.module:function"')
-        weights = self._weights()
+        weights, source = self._weights(), self._source()
         if len(self.report) > before or self.broken:
             return None
-        return FactorySpec(name, target, dict(table.arguments or {}), self.folder, weights, table.batch_first)
+        arguments = dict(table.arguments or {})
+        return FactorySpec(name, target, arguments, self.folder, weights, table.batch_first, source)
+
+    def _source(self) -> bool | tuple[str, ...] | None:
+        """What of the model's code is recorded by source."""
+        source = self.table.source
+        if source is None or isinstance(source, bool):
+            return source
+        names = [source] if isinstance(source, str) else source
+        if not names or not all(isinstance(name, str) and _DOTTED.fullmatch(name) for name in names):
+            allowed = 'allowed: true, false, "package.module.name", or a list of such names'
+            self.report.add((*self.place, "source"), f"is {shown(source)}", allowed)
+        return tuple(names)
 
     def _weights(self) -> Checkpoint | None:
         """The checkpoint whose tensors the model gets, opened; its numbers are read later."""

@@ -18,7 +18,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "": (*COMMON, "sizes", "head", "embedding", "weights", "seed", "parameters"),
     "checkpoint": (*COMMON, "checkpoint", "module", "head", "embedding"),
     "onnx": (*COMMON, "onnx", "module"),
-    "factory": ("name", "factory", "arguments", "weights", "checkpoint", "batch_first"),
+    "factory": ("name", "factory", "arguments", "weights", "checkpoint", "batch_first", "source"),
 }
 """The keys of a [[model]] by the one among them that says where it comes from; empty: from its own sizes."""
 

@@ -112,6 +112,9 @@ class FactorySpec:
     """What is loaded into the model."""
     batch_first: bool | None
     """Whether it takes (B, T, …); None: as its recurrent layers do."""
+    source: bool | tuple[str, ...] | None = None
+    """What of its code is recorded by source: all, or what these dotted names are; None: all where it has no
+    recurrent layers."""
     notes: tuple[str, ...] = ()
 
 

@@ -94,6 +94,7 @@ class ModelTable(Table):
     factory: str | None = Field(default=None, min_length=1, max_length=400)
     arguments: dict[str, Any] | None = None
     batch_first: bool | None = None
+    source: bool | str | list[Any] | None = None
     initial: Any = None
 
 

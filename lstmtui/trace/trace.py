@@ -34,6 +34,8 @@ class Trace:
         self.arrays: Mapping[str, Array] = (
             {key: read_only(array) for key, array in arrays.items()} if isinstance(arrays, dict) else arrays
         )
+        self.rerun_source: Callable[..., Trace] | None = None
+        """Runs the model by source again; None where this process has not recorded it so. It is not saved."""
         self._norms: dict[str, Array] = {}
         self._extents: dict[str, Extent] = {}
 

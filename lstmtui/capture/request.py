@@ -1,0 +1,31 @@
+"""What a user asks to have recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from lstmtui.capture.source.tracer import SourceTracer
+from lstmtui.capture.source.users_code import What
+
+Prepare: TypeAlias = Callable[[SourceTracer], None]
+"""Called with what traces the user's code, before that runs."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be recorded: the arguments of `record` that say so."""
+
+    module: nn.Module
+    x: Any = None
+    hx: Any = None
+    loss: Callable[[Any], Tensor] | None = None
+    device: str | torch.device | None = None
+    lengths: Any = None
+    source: What | None = None
+    time_axis: int | None = None
+    name: str = ""
