@@ -81,6 +81,16 @@ def has_saved_tensors_hooks() -> bool:
     return top is None or top(False) is not None
 
 
+_function_modes = torch._C._len_torch_function_stack
+_dispatch_modes = torch._C._len_torch_dispatch_stack
+_transforms = torch._C._functorch.peek_interpreter_stack
+
+
+def is_disturbed() -> bool:
+    """Whether a mode of the user's, or a transform of `torch.func`, takes part in what is computed now."""
+    return bool(_function_modes() or _dispatch_modes() or _transforms() is not None)
+
+
 def has_values(tensor: Tensor) -> bool:
     """Whether a tensor is more than a shape and a dtype."""
     return not tensor.is_meta and not is_fake(tensor)

@@ -7,12 +7,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lstmtui.capture.source.bindings import Binding, Call, Passes
+from lstmtui.capture.source.bindings import Call, Passes
 from lstmtui.capture.source.code_facts import CodeFacts, Stretch
 from lstmtui.capture.source.collection import Collection
 from lstmtui.capture.source.loops import Counter
 from lstmtui.capture.source.tensors import tensors_in
-from lstmtui.models.torch_compat import version_of
 
 MOST_ITEMS = 8
 """The tensors of a tuple or a list that are looked at, as names of their own."""
@@ -29,25 +28,27 @@ class Activation:
     """
 
     __slots__ = (
-        "_at",
-        "_bound",
         "_collection",
         "_counter",
         "_outer",
         "_raising",
-        "_versions",
+        "_stretch",
+        "_stretches",
+        "_tracked",
         "call",
         "facts",
         "other",
         "raised",
-    )  # fmt: skip
+    )
 
     def __init__(self, collection: Collection, facts: CodeFacts, call: Call, outer: Passes = ()) -> None:
         self._collection, self.facts, self.call, self._outer = collection, facts, call, outer
         self._counter = Counter(facts.loops)
-        self._bound: dict[str, Tensor] = {}
-        self._versions: dict[str, int] = {}
-        self._at = -1
+        self._tracked: dict[str, tuple[Tensor, int]] = {}
+        """What names are bound to, and how often it had been written into then."""
+        self._stretch: Stretch | None = None
+        """What runs; None before the first line."""
+        self._stretches = facts.stretches
         self._raising = False
         self.raised: tuple[BaseException, int] | None = None
         self.other: Any = None
@@ -56,7 +57,7 @@ class Activation:
     @property
     def line(self) -> int:
         """The line that runs."""
-        return self.facts.stretch(self._at).line
+        return 0 if self._stretch is None else self._stretch.line
 
     @property
     def passes(self) -> Passes:
@@ -70,43 +71,46 @@ class Activation:
         for name in facts.arguments:
             value = local.get(name)
             if isinstance(value, Tensor):
-                self._bind(frame, local, name, value, 0, "")
-            elif name not in facts.unpacked:
+                self._bind(name, value, 0, "")
+            elif value is not None and name not in facts.unpacked:
                 for place, item in tensors_in(value)[:MOST_ITEMS]:
                     self._note(name + place, item, 0, "")
         for name in facts.attributes:
             value = _attribute(local, name)
             if isinstance(value, Tensor):
-                self._bind(frame, local, name, value, 0, "")
+                self._bind(name, value, 0, "")
 
     def enter(self, frame: FrameType) -> None:
         """Take over a frame that is running already: what its names are bound to is as arguments are."""
-        local = frame.f_locals
-        for name, value in list(local.items()):
+        for name, value in list(frame.f_locals.items()):
             if isinstance(value, Tensor):
-                self._bind(frame, local, name, value, 0, "")
-        self._at = frame.f_lasti
-        self._counter.move(self._at)
+                self._bind(name, value, 0, "")
+        self._stretch = self.facts.stretch(frame.f_lasti)
+        self._counter.move(frame.f_lasti)
 
     def line_begins(self, frame: FrameType) -> None:
         """Another line begins: what the one before it bound is there."""
-        offset = frame.f_lasti
-        counter = self._counter
-        if offset in self.facts.loops.starts:
-            counter.first_pass(offset)
-        if self._at >= 0:
-            self._look(frame)
-        counter.move(offset)
-        self._at = offset
+        offset, before = frame.f_lasti, self._stretch
+        stretch = self._stretches.get(offset) or self.facts.stretch(offset)
+        if stretch.is_start:
+            self._counter.first_pass(offset)
+        if before is not None:
+            changed = [name for name, (tensor, count) in self._tracked.items() if tensor._version != count]
+            if changed or before.names:
+                self._look(frame, before, changed)
+        if stretch.is_start or before is None or stretch.around is not before.around:
+            self._counter.move(offset)
+        self._stretch = stretch
         self._raising = False
 
     def leave(self, frame: FrameType) -> bool:
         """The frame returns, yields or is left by an exception; returns whether by an exception."""
-        offset = frame.f_lasti
-        if self._at >= 0:
-            self._raising |= offset not in self.facts.leaves
-            self._look(frame)
-        return offset not in self.facts.leaves
+        has_raised = frame.f_lasti not in self.facts.leaves
+        if self._stretch is not None:
+            self._raising |= has_raised
+            changed = [name for name, (tensor, count) in self._tracked.items() if tensor._version != count]
+            self._look(frame, self._stretch, changed)
+        return has_raised
 
     def exception(self, frame: FrameType, value: BaseException) -> None:
         """An exception is raised here, or comes out of a call that was made here."""
@@ -115,67 +119,59 @@ class Activation:
             self.raised = value, frame.f_lineno
             self.call.raised_passes = self.passes
 
-    def _look(self, frame: FrameType) -> None:
-        stretch = self.facts.stretch(self._at)
-        bound, versions = self._bound, self._versions
-        changed = [name for name, tensor in bound.items() if version_of(tensor) != versions[name]]
-        names = stretch.sure + stretch.maybe + self.facts.shared
-        if not changed and not names:
-            return
-        local = frame.f_locals
-        is_sure = not self._raising
-        for name in names:
-            value = local.get(name) if "." not in name else _attribute(local, name)
-            before = bound.get(name)
-            if not isinstance(value, Tensor):
-                if before is not None:
-                    del bound[name], versions[name]
-                if value is not None and is_sure and name in stretch.sure:
-                    self._look_inside(name, value, stretch)
-            elif value is not before or name in changed or (is_sure and name in stretch.sure):
-                self._bind(frame, local, name, value, stretch.line, _why(stretch))
-        for name in changed:
-            if name in names:
-                continue
-            now = local.get(name) if "." not in name else _attribute(local, name)
-            tensor = bound.get(name)
-            if now is not tensor or tensor is None:
-                bound.pop(name, None)
-            elif self._collection.tensors.is_changed(tensor):
-                self._bind(frame, local, name, tensor, stretch.line, _why(stretch))
-            else:
-                versions[name] = version_of(tensor)
+    def _look(self, frame: FrameType, stretch: Stretch, changed: list[str]) -> None:
+        """See what the names are bound to after a stretch has run.
 
-    def _look_inside(self, name: str, value: Any, stretch: Stretch) -> None:
+        Args:
+            frame: that has run it.
+            stretch: which.
+            changed: the names of tensors that were written into.
+        """
+        local, tracked = frame.f_locals, self._tracked
+        sure: frozenset[str] = frozenset() if self._raising else stretch.sure
+        for name in stretch.names:
+            value = _attribute(local, name) if "." in name else local.get(name)
+            if isinstance(value, Tensor):
+                before = tracked.get(name)
+                if name in sure or before is None or before[0] is not value or name in changed:
+                    self._bind(name, value, stretch.line, stretch.why)
+            else:
+                tracked.pop(name, None)
+                if name in sure and type(value) is tuple and name not in self.facts.unpacked:
+                    self._look_inside(name, value, stretch)
+        for name in changed:
+            if name not in stretch.names:
+                self._look_again(name, local, stretch)
+
+    def _look_again(self, name: str, local: Any, stretch: Stretch) -> None:
+        """A tensor was written into that a name was bound to, and may still be."""
+        tensor, _ = self._tracked[name]
+        value = _attribute(local, name) if "." in name else local.get(name)
+        if value is not tensor:
+            del self._tracked[name]
+        elif self._collection.tensors.has_other_numbers(tensor):
+            self._bind(name, tensor, stretch.line, stretch.why)
+        else:
+            self._tracked[name] = tensor, tensor._version
+
+    def _look_inside(self, name: str, value: tuple[Any, ...], stretch: Stretch) -> None:
         """The tensors of a tuple that no name was bound to yet."""
-        if not isinstance(value, tuple) or name in self.facts.unpacked:
-            return
         for place, item in tensors_in(value)[:MOST_ITEMS]:
             if not self._collection.tensors.is_known(item):
-                self._note(name + place, item, stretch.line, _why(stretch))
+                self._note(name + place, item, stretch.line, stretch.why)
 
-    def _bind(self, frame: FrameType, local: Any, name: str, value: Tensor, line: int, why: str) -> None:
-        self._bound[name], self._versions[name] = value, version_of(value)
+    def _bind(self, name: str, value: Tensor, line: int, why: str) -> None:
+        if not value.is_inference():  # which do not count how often they are written into
+            self._tracked[name] = value, value._version
         self._note(name, value, line, why)
 
     def _note(self, name: str, value: Tensor, line: int, why: str) -> None:
         collection = self._collection
-        seen = collection.tensors.look(value)
-        if seen is None:
-            return
-        if seen.absent == "requires none" and why:
-            seen.absent = why
-        binding = Binding(
-            next(collection.orders), self.call, name, line, self.passes, seen.copy, seen.number, seen.leaf,
-            seen.absent, seen.gradients,
-        )  # fmt: skip
-        seen.bindings.append(binding)
-        collection.bindings.append(binding)
-
-
-def _why(stretch: Stretch) -> str:
-    """Why what a stretch computes has no derivative, where its words tell."""
-    return "detached" if stretch.words & {"detach", "detach_", "data"} else ""
+        binding = collection.tensors.bind(
+            value, next(collection.orders), self.call, name, line, self._outer + self._counter.passes, why
+        )
+        if binding is not None:
+            collection.bindings.append(binding)
 
 
 def _attribute(local: Any, written: str) -> Any:

@@ -13,6 +13,8 @@ from lstmtui.capture.source.loops import Loops, tree_of
 
 _STORES = ("STORE_FAST", "STORE_DEREF", "STORE_NAME")
 _LEAVES = ("RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE", "RETURN_GENERATOR")
+_DETACHING = {"detach", "detach_", "data"}
+DETACHED = "detached"
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>")
 
 
@@ -21,12 +23,16 @@ class Stretch:
     """Instructions of one line that run one after another, from where a trace function is called."""
 
     line: int
-    sure: tuple[str, ...]
-    """The names and attributes that it binds whenever it runs to its end."""
-    maybe: tuple[str, ...]
-    """Those that it binds where a condition within it holds."""
-    words: frozenset[str]
-    """The attributes that it reads, such as `detach`."""
+    names: tuple[str, ...] = ()
+    """The names and attributes that it may bind."""
+    sure: frozenset[str] = frozenset()
+    """Those that it binds whenever it runs to its end."""
+    why: str = ""
+    """Why what it computes has no derivative, where its words tell."""
+    around: tuple[int, ...] = ()
+    """The numbers of the loops that it is in, outermost first."""
+    is_start: bool = False
+    """Whether a pass of a loop begins with it."""
 
 
 class CodeFacts:
@@ -38,6 +44,7 @@ class CodeFacts:
         shared: the local names that functions within it may bind too.
         attributes: those of objects in local names that it binds, as its source writes them: self.hidden.
         unpacked: the names that it unpacks itself, `h, c = hx`.
+        stretches: those that were asked for, by offset.
         leaves: the offsets of the instructions by which a call returns or is suspended.
         is_suspended: whether it is a generator or a coroutine.
         is_comprehension: whether it is a comprehension, which some versions of Python give a frame.
@@ -59,7 +66,7 @@ class CodeFacts:
         self._index = {i.offset: at for at, i in enumerate(self._instructions)}
         self._lines = list(_lines_of(self._instructions))
         self._chains = {} if tree is None else dict(_chains(tree))
-        self._stretches: dict[int, Stretch] = {}
+        self.stretches: dict[int, Stretch] = {}
         self.leaves = frozenset(i.offset for i in self._instructions if i.opname in _LEAVES)
         nested = {n for c in code.co_consts if isinstance(c, CodeType) for n in c.co_freevars}
         self.shared = tuple(name for name in (*code.co_cellvars, *code.co_freevars) if name in nested)
@@ -68,15 +75,15 @@ class CodeFacts:
 
     def stretch(self, offset: int) -> Stretch:
         """What runs from an instruction on, as far as no other line begins."""
-        known = self._stretches.get(offset)
-        if known is None:
-            known = self._stretches[offset] = self._stretch(offset)
-        return known
+        stretch = self.stretches.get(offset)
+        if stretch is None:
+            stretch = self.stretches[offset] = self._stretch(offset)
+        return stretch
 
     def _stretch(self, offset: int) -> Stretch:
         at = self._index.get(offset)
         if at is None:
-            return Stretch(0, (), (), frozenset())
+            return Stretch(0)
         line, is_sure = self._lines[at], True
         sure: list[str] = []
         maybe: list[str] = []
@@ -92,9 +99,10 @@ class CodeFacts:
                 is_sure = False
             elif "JUMP" in operation or operation in _LEAVES:
                 break
-        certain = dict.fromkeys(sure)
-        possible = dict.fromkeys(n for n in maybe if n not in certain)
-        return Stretch(line, tuple(certain), tuple(possible), frozenset(words))
+        names = tuple(dict.fromkeys((*sure, *maybe, *self.shared)))
+        around, is_start = self.loops.around.get(offset, ()), offset in self.loops.starts
+        why = DETACHED if words & _DETACHING else ""
+        return Stretch(line, names, frozenset(sure), why, around, is_start)
 
     def _bound_by(self, instruction: dis.Instruction) -> Iterator[str]:
         operation, argument = instruction.opname, instruction.argval

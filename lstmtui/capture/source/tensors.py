@@ -3,159 +3,167 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from lstmtui.capture.autograd_state import is_symbolic, unobserved
-from lstmtui.capture.source.bindings import Binding
-from lstmtui.models.torch_compat import has_values, version_of
+from lstmtui.capture.source.bindings import Binding, Call, Passes
+from lstmtui.models.torch_compat import has_values, is_disturbed, version_of
 
 CHANGED = "changed in place afterwards"
+_ORDINARY = (Tensor, nn.Parameter)
 
 
 class Seen:
-    """A tensor object, as it was when a name was last bound to it."""
+    """A tensor object as it was when a name was bound to it."""
 
-    __slots__ = ("absent", "bindings", "copy", "gradients", "leaf", "number", "ref", "remove", "version")
+    __slots__ = ("binding", "handle", "output", "ref", "version")
 
-    def __init__(self, tensor: Tensor, number: int) -> None:
-        self.ref = weakref.ref(tensor)
-        self.number = number
-        self.remove: Callable[[], None] | None = None
-        self.bindings: list[Binding] = []
+    def __init__(self, ref: weakref.ref[Tensor], version: int, binding: Binding) -> None:
+        self.ref, self.version = ref, version
+        self.binding = binding
+        """The first that was made of it; of others everything but the name and the place is the same."""
+        self.output = 0
+        """Which result of its node it is."""
+        self.handle: Any = None
+        """What takes the hook away again."""
 
-    def look(self, tensor: Tensor, version: int) -> None:
-        """Copy what the tensor is now, and have backward passes tell its derivative."""
-        self.version = version
-        self.copy = tensor.detach().clone()
-        self.gradients: list[Tensor] = []
-        self.absent, self.bindings = "", []
-        self.leaf = tensor.is_leaf
-        if not tensor.requires_grad:
-            is_real = tensor.is_floating_point() or tensor.is_complex()
-            self.absent = "requires none" if is_real else "integer"
-            return
-        if self.leaf:
-            handle = tensor.register_hook(self._of_leaf)  # type: ignore[no-untyped-call]
-        else:
-            node = tensor.grad_fn
-            assert node is not None
-            handle = node.register_prehook(_Hook(self.gradients, tensor.output_nr))
-        self.remove = handle.remove
-
-    def _of_leaf(self, gradient: Tensor) -> None:
-        _keep(self.gradients, gradient)
-
-
-class _Hook:
-    """Called before a node goes backward, after hooks of the user's, with the gradients of its results."""
-
-    __slots__ = ("gradients", "number")
-
-    def __init__(self, gradients: list[Tensor], number: int) -> None:
-        self.gradients, self.number = gradients, number
-
-    def __call__(self, gradients: tuple[Tensor | None, ...]) -> None:
-        gradient = gradients[self.number]
+    def of_node(self, gradients: tuple[Tensor | None, ...]) -> None:
+        """Called before the node goes backward, after hooks of the user's, with what it is given."""
+        gradient = gradients[self.output]
         if gradient is not None:
-            _keep(self.gradients, gradient)
+            self.of_leaf(gradient)
 
-
-def _keep(gradients: list[Tensor], gradient: Tensor) -> None:
-    # A copy: hooks of the user's may change it on its way further.
-    gradients.append(gradient.detach().clone())
+    def of_leaf(self, gradient: Tensor) -> None:
+        """Called with a gradient of a leaf. It is copied: hooks of the user's may change it on its way."""
+        if gradient.requires_grad:
+            gradient = gradient.detach()
+        self.binding.gradients.append(gradient.clone())
 
 
 class Tensors:
     """Every tensor that was bound while a tracer was there."""
 
     def __init__(self) -> None:
-        self._seen: dict[int, Seen] = {}
-        self._all: list[Seen] = []
+        self._now: dict[int, Seen] = {}
+        """By the id of the tensor, as it was last bound."""
+        self._asked: list[Seen] = []
+        """Those that backward passes tell derivatives of."""
         self._count = 0
 
-    def look(self, tensor: Tensor) -> Seen | None:
-        """What is kept of a tensor as it is now; None where it has no values of its own."""
-        seen = self._seen.get(id(tensor))
-        version = version_of(tensor)
-        if seen is not None and seen.ref() is tensor and seen.version == version:
-            return seen
+    def bind(
+        self, tensor: Tensor, order: int, call: Call, name: str, line: int, passes: Passes, why: str
+    ) -> Binding | None:
+        """A name is bound to a tensor; None where the tensor has no values that can be kept.
+
+        Args:
+            tensor: what it is bound to.
+            order: of the binding.
+            call: the function's.
+            name: as it is written.
+            line: that binds it.
+            passes: of the loops that the line is in.
+            why: why it would have no derivative, where the line tells.
+        """
+        version = 0 if tensor.is_inference() else tensor._version
+        seen = self._now.get(id(tensor))
+        if seen is not None and seen.ref() is tensor:
+            first = seen.binding
+            if seen.version == version:
+                return Binding(
+                    order, call, name, line, passes, first.value, first.identity, first.leaf, first.absent,
+                    first.gradients,
+                )  # fmt: skip
+            self._changed(seen, tensor)
+            identity = first.identity
+        else:
+            identity = self._count
+            self._count += 1
+        value = self._copy(tensor)
+        if value is None:
+            return None
+        binding = Binding(order, call, name, line, passes, value, identity)
+        self._now[id(tensor)] = seen = Seen(weakref.ref(tensor), version, binding)
+        if tensor.requires_grad:
+            self._ask(tensor, seen)
+        else:
+            is_real = tensor.is_floating_point() or tensor.is_complex()
+            binding.leaf = tensor.is_leaf
+            binding.absent = (why or "requires none") if is_real else "integer"
+        return binding
+
+    def is_known(self, tensor: Tensor) -> bool:
+        """Whether a name was bound to a tensor as it is now."""
+        seen = self._now.get(id(tensor))
+        return seen is not None and seen.ref() is tensor and seen.version == version_of(tensor)
+
+    def has_other_numbers(self, tensor: Tensor) -> bool:
+        """Whether a tensor was written into since a name was bound to it, so that it has other numbers."""
+        seen = self._now.get(id(tensor))
+        return seen is None or seen.ref() is not tensor or not _same(seen.binding.value, tensor)
+
+    def settle(self, bindings: list[Binding]) -> None:
+        """Say of views that were changed after names were bound to them that their derivatives are not whole.
+
+        The graph of a view is made anew from that of what it is a view of, past the node that it had.
+        """
+        for seen in self._now.values():
+            tensor = seen.ref()
+            if tensor is not None and seen.version != version_of(tensor):
+                self._changed(seen, tensor)
+        spoilt = {id(seen.binding.gradients) for seen in self._asked if seen.binding.absent == CHANGED}
+        for binding in bindings if spoilt else ():
+            if id(binding.gradients) in spoilt:
+                binding.absent = CHANGED
+
+    def release(self) -> None:
+        """Take every hook away again."""
+        for seen in self._asked:
+            if seen.handle is not None:
+                seen.handle.remove()
+        self._asked, self._now = [], {}
+
+    def _copy(self, tensor: Tensor) -> Tensor | None:
+        """What a tensor is now."""
+        if type(tensor) in _ORDINARY and not tensor.is_meta and not is_disturbed():
+            return tensor.detach().clone()
         if is_symbolic() or not has_values(tensor):
             return None
         try:
             with unobserved():
-                if seen is None or seen.ref() is not tensor:
-                    new = Seen(tensor, self._count)
-                else:
-                    new = Seen(tensor, seen.number)
-                    self._forget(seen, tensor)
-                new.look(tensor, version)
+                return tensor.detach().clone()
         except (RuntimeError, NotImplementedError, TypeError):
             return None  # a kind of tensor that cannot be copied
-        self._count += 1
-        self._seen[id(tensor)] = new
-        self._all.append(new)
-        return new
 
-    def is_known(self, tensor: Tensor) -> bool:
-        """Whether a name was bound to a tensor as it is now."""
-        seen = self._seen.get(id(tensor))
-        return seen is not None and seen.ref() is tensor and seen.version == version_of(tensor)
+    def _ask(self, tensor: Tensor, seen: Seen) -> None:
+        """Have backward passes tell its derivative."""
+        node = tensor.grad_fn
+        if node is not None:
+            seen.output = tensor.output_nr
+            seen.handle = node.register_prehook(seen.of_node)
+        else:
+            seen.binding.leaf = True
+            seen.handle = tensor.register_hook(seen.of_leaf)  # type: ignore[no-untyped-call]
+        self._asked.append(seen)
 
-    def is_changed(self, tensor: Tensor) -> bool:
-        """Whether a tensor that was bound has other numbers now."""
-        seen = self._seen.get(id(tensor))
-        if seen is None or seen.ref() is not tensor:
-            return True
-        if seen.version == version_of(tensor):
-            return False
-        with unobserved():
-            return not _same(seen.copy, tensor)
-
-    def settle(self) -> None:
-        """Say of views whose numbers changed after they were bound that their derivatives are not whole."""
-        for seen in self._all:
-            tensor = seen.ref()
-            if (
-                tensor is not None
-                and not seen.leaf
-                and not seen.absent
-                and seen.version != version_of(tensor)
-            ):
-                self._judge(seen, tensor)
-
-    def release(self) -> None:
-        """Take every hook away again."""
-        for seen in self._all:
-            if seen.remove is not None:
-                seen.remove()
-                seen.remove = None
-        self._all, self._seen = [], {}
-
-    def _forget(self, seen: Seen, tensor: Tensor) -> None:
-        """A tensor was changed in place: what backward passes give it from here on is another's."""
-        if seen.leaf and seen.remove is not None:
-            seen.remove()
-            seen.remove = None
-        elif not seen.absent:
-            self._judge(seen, tensor)
-
-    def _judge(self, seen: Seen, tensor: Tensor) -> None:
-        # The graph of a view is made anew from that of what it is a view of, round the node it had.
-        if tensor._is_view() and not _same(seen.copy, tensor.detach()):
-            seen.absent = CHANGED
-            for binding in seen.bindings:
-                binding.absent = CHANGED
+    def _changed(self, seen: Seen, tensor: Tensor) -> None:
+        """A tensor was changed in place: what backward passes give it from here on may be another's."""
+        if seen.handle is None:
+            return
+        if seen.binding.leaf:
+            seen.handle.remove()
+        elif tensor._is_view() and not _same(seen.binding.value, tensor):
+            seen.binding.absent = CHANGED
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
     """Whether all numbers are the same, NaN and NaN too."""
-    other = other.detach()
-    if one.shape != other.shape or one.dtype != other.dtype:
-        return False
-    return bool(((one == other) | ((one != one) & (other != other))).all())
+    with torch.no_grad(), unobserved():
+        if one.shape != other.shape or one.dtype != other.dtype:
+            return False
+        return bool(((one == other) | ((one != one) & (other != other))).all())
 
 
 def tensors_in(value: Any) -> list[tuple[str, Tensor]]:

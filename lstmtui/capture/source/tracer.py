@@ -88,11 +88,11 @@ class SourceTracer:
         if self._frame is not None:
             self._own.end(self._frame, self._frames_trace, error, traceback)
         self._context.close()
-        self._collection.tensors.settle()
+        self._collection.tensors.settle(self.bindings)
 
     def release(self) -> None:
         """Take away what was left in the graph; no derivatives come in from here on."""
-        self._collection.tensors.settle()
+        self._collection.tensors.settle(self.bindings)
         self._collection.tensors.release()
 
     def _thread_begins(self, frame: FrameType, event: str, argument: Any) -> Any:

@@ -1,0 +1,117 @@
+"""What recording by source costs: a loop that is written by hand, traced, against the bare loop.
+
+Run from the root of the repository: `python tests/benchmarks/source.py`. The ways alternate, and the fastest
+run of each counts, by the time of the processor, so that another load on the machine touches all of them
+alike. `traced` is the tracer
+alone, `recorded` is `lstmtui.record(…, source=True)` with the trace that it gives, `retain_grad` is the same
+loop that keeps copies of everything by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from time import process_time
+
+import torch
+from torch import Tensor, nn
+
+from lstmtui.capture.source.tracer import SourceTracer
+
+SIZES = ("1000x1x64", "1000x1x256", "1000x32x64")
+
+
+class Loop(nn.Module):
+    """An LSTM that binds twelve names in each round."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.wx, self.wh = nn.Linear(hidden, 4 * hidden), nn.Linear(hidden, 4 * hidden, bias=False)
+
+    def forward(self, x: Tensor, keep: Callable[..., None] | None = None) -> Tensor:
+        """The last h, (B, hidden)."""
+        h = c = x.new_zeros(x.shape[1], self.hidden)
+        for x_t in x:
+            pre = self.wx(x_t) + self.wh(h)
+            a, b, g_pre, d = pre.chunk(4, 1)
+            i = torch.sigmoid(a)
+            f = torch.sigmoid(b)
+            g = torch.tanh(g_pre)
+            o = torch.sigmoid(d)
+            c = f * c + i * g
+            h = o * torch.tanh(c)
+            if keep is not None:
+                keep(x_t, pre, a, b, g_pre, d, i, f, g, o, c, h)
+        return h
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sizes", nargs="*", default=SIZES, metavar="TxBxH")
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long to repeat each of them")
+    parser.add_argument("--threads", type=int, help="of torch on the CPU")
+    given = parser.parse_args(arguments)
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"{'T':>6} {'B':>4} {'H':>5} {'bare':>9} {'traced':>8} {'retain_grad':>12}")
+    for size in given.sizes:
+        steps, batch, hidden = (int(part) for part in size.split("x"))
+        torch.manual_seed(0)
+        model, x = Loop(hidden), torch.randn(steps, batch, hidden)
+        best = alternating((bare, traced, retained), model, x, given.seconds)
+        ratios = f"{best[1] / best[0]:>7.2f}× {best[2] / best[0]:>11.2f}×"
+        print(f"{steps:>6,} {batch:>4} {hidden:>5} {best[0] * 1e3:>7.1f}ms {ratios}", flush=True)
+
+
+def alternating(
+    ways: Sequence[Callable[[Loop, Tensor], None]], model: Loop, x: Tensor, seconds: float
+) -> list[float]:
+    """Seconds of the fastest run of each way."""
+    best = [float("inf")] * len(ways)
+    rounds, end = 0, process_time() + seconds
+    while rounds < 3 or process_time() < end:
+        for number, work in enumerate(ways):
+            model.zero_grad()
+            begun = process_time()
+            work(model, x)
+            best[number] = min(best[number], process_time() - begun)
+        rounds += 1
+    return best
+
+
+def bare(model: Loop, x: Tensor) -> None:
+    """Forward and backward, keeping nothing."""
+    model(x).sum().backward()
+
+
+def traced(model: Loop, x: Tensor) -> None:
+    """Every binding, with copies of its value and its total derivative."""
+    with SourceTracer(model) as tracer:
+        h = model(x)
+    h.sum().backward()
+    tracer.release()
+    assert len(tracer.bindings) > 12 * len(x)
+    assert tracer.failure is None
+
+
+def retained(model: Loop, x: Tensor) -> None:
+    """The same by hand."""
+    kept: list[Tensor] = []
+    copies: list[Tensor] = []
+
+    def keep(*tensors: Tensor) -> None:
+        for tensor in tensors:
+            if tensor.requires_grad:
+                tensor.retain_grad()
+        kept.extend(tensors)
+        copies.extend(tensor.detach().clone() for tensor in tensors)
+
+    model(x, keep).sum().backward()
+    copies.extend(tensor.grad for tensor in kept if tensor.requires_grad and tensor.grad is not None)
+
+
+if __name__ == "__main__":
+    main()
