@@ -24,6 +24,7 @@ from lstmtui.capture.origins import Origins
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.readiness import nothing_recorded, ready, recorder_of
 from lstmtui.capture.request import Prepare, Request
+from lstmtui.capture.source.garbage import old_objects_aside
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.unfinished import keep_until_raised
 from lstmtui.capture.source.users_code import What
@@ -145,7 +146,8 @@ def _record(
         x, hx, lengths = (moved(value, target) for value in (x, hx, lengths))
     tap = Tap(Progress(progress), None if lengths is None else torch.as_tensor(lengths), writer)
     try:
-        return record_with(tap, replace(request, module=module, x=x, hx=hx), prepare)
+        with old_objects_aside():
+            return record_with(tap, replace(request, module=module, x=x, hx=hx), prepare)
     finally:
         tap.release()
 

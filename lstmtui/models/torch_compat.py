@@ -81,14 +81,27 @@ def has_saved_tensors_hooks() -> bool:
     return top is None or top(False) is not None
 
 
-_function_modes = torch._C._len_torch_function_stack
+has_function_modes = torch._C._len_torch_function_stack
+"""How many modes of the user's take part in every function of torch's, and in every attribute of a tensor."""
+
+without_functions = torch._C.DisableTorchFunction
+"""A context in which these modes, and subclasses of Tensor, take no part."""
+
 _dispatch_modes = torch._C._len_torch_dispatch_stack
 _transforms = torch._C._functorch.peek_interpreter_stack
 
 
-def is_disturbed() -> bool:
-    """Whether a mode of the user's, or a transform of `torch.func`, takes part in what is computed now."""
-    return bool(_function_modes() or _dispatch_modes() or _transforms() is not None)
+def is_dispatched() -> bool:
+    """Whether a dispatch mode of the user's, or a transform of `torch.func`, takes part in operations."""
+    return bool(_dispatch_modes() or _transforms() is not None)
+
+
+PURE = frozenset(
+    name
+    for name in (*dir(torch._C._VariableFunctions), *dir(Tensor))
+    if not name.startswith("_") and not name.endswith("_") and "norm" not in name
+) - {"data", "backward", "real", "imag", "T", "mT", "H", "mH", "grad"}
+"""Functions and methods of torch that write into none of their arguments, without `out=`."""
 
 
 def has_values(tensor: Tensor) -> bool:

@@ -16,6 +16,8 @@ from lstmtui.capture.source.tensors import tensors_in
 MOST_ITEMS = 8
 """The tensors of a tuple or a list that are looked at, as names of their own."""
 
+_NOTHING: list[str] = []
+
 
 class Activation:
     """A frame that runs, and what was seen of it.
@@ -95,7 +97,7 @@ class Activation:
         if stretch.is_start:
             self._counter.first_pass(offset)
         if before is not None:
-            changed = [name for name, (tensor, count) in self._tracked.items() if tensor._version != count]
+            changed = self._changed() if before.writes else _NOTHING
             if changed or before.names:
                 self._look(frame, before, changed)
         if stretch.is_start or before is None or stretch.around is not before.around:
@@ -108,8 +110,7 @@ class Activation:
         has_raised = frame.f_lasti not in self.facts.leaves
         if self._stretch is not None:
             self._raising |= has_raised
-            changed = [name for name, (tensor, count) in self._tracked.items() if tensor._version != count]
-            self._look(frame, self._stretch, changed)
+            self._look(frame, self._stretch, self._changed())
         return has_raised
 
     def exception(self, frame: FrameType, value: BaseException) -> None:
@@ -118,6 +119,10 @@ class Activation:
         if self.raised is None or self.raised[0] is not value:
             self.raised = value, frame.f_lineno
             self.call.raised_passes = self.passes
+
+    def _changed(self) -> list[str]:
+        """The names of tensors that were written into."""
+        return [name for name, (tensor, count) in self._tracked.items() if tensor._version != count]
 
     def _look(self, frame: FrameType, stretch: Stretch, changed: list[str]) -> None:
         """See what the names are bound to after a stretch has run.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import CodeType, FrameType
 
 from lstmtui.capture.source.loops import Loops, tree_of
+from lstmtui.models.torch_compat import PURE
 
 _STORES = ("STORE_FAST", "STORE_DEREF", "STORE_NAME")
 _LEAVES = ("RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE", "RETURN_GENERATOR")
@@ -29,6 +30,8 @@ class Stretch:
     """Those that it binds whenever it runs to its end."""
     why: str = ""
     """Why what it computes has no derivative, where its words tell."""
+    writes: bool = True
+    """Whether it may write into a tensor."""
     around: tuple[int, ...] = ()
     """The numbers of the loops that it is in, outermost first."""
     is_start: bool = False
@@ -88,11 +91,13 @@ class CodeFacts:
         sure: list[str] = []
         maybe: list[str] = []
         words = set()
+        writes = False
         for instruction in self._instructions[at:]:
             if self._lines[self._index[instruction.offset]] != line:
                 break
             operation = instruction.opname
             (sure if is_sure else maybe).extend(self._bound_by(instruction))
+            writes |= _may_write(instruction)
             if operation in ("LOAD_METHOD", "LOAD_ATTR"):
                 words.add(str(instruction.argval))
             elif operation in ("FOR_ITER", "SEND") or ("JUMP" in operation and "IF" in operation):
@@ -102,7 +107,7 @@ class CodeFacts:
         names = tuple(dict.fromkeys((*sure, *maybe, *self.shared)))
         around, is_start = self.loops.around.get(offset, ()), offset in self.loops.starts
         why = DETACHED if words & _DETACHING else ""
-        return Stretch(line, names, frozenset(sure), why, around, is_start)
+        return Stretch(line, names, frozenset(sure), why, writes, around, is_start)
 
     def _bound_by(self, instruction: dis.Instruction) -> Iterator[str]:
         operation, argument = instruction.opname, instruction.argval
@@ -140,6 +145,21 @@ class CodeFacts:
             if instruction.opname in ("UNPACK_SEQUENCE", "UNPACK_EX"):
                 argument = before.argval
                 yield argument[-1] if isinstance(argument, tuple) else str(argument)
+
+
+def _may_write(instruction: dis.Instruction) -> bool:
+    """Whether an instruction may write into a tensor, or calls what may.
+
+    A function that is in a local name is taken for one that does not: what it writes is seen a line later.
+    """
+    operation, argument = instruction.opname, instruction.argval
+    if operation in ("LOAD_METHOD", "LOAD_ATTR"):
+        return argument not in PURE and argument not in ("nn", "functional")
+    if operation in ("LOAD_GLOBAL", "LOAD_NAME"):
+        return argument not in ("torch", "F", "range", "len", "int", "float", "zip", "enumerate")
+    if operation == "KW_NAMES" or operation == "LOAD_CONST":
+        return isinstance(argument, tuple) and "out" in argument
+    return operation == "STORE_SUBSCR" or (operation == "BINARY_OP" and instruction.argrepr.endswith("="))
 
 
 def _lines_of(instructions: list[dis.Instruction]) -> Iterator[int]:

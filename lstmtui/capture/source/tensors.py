@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lstmtui.capture.autograd_state import is_symbolic, unobserved
 from lstmtui.capture.source.bindings import Binding, Call, Passes
-from lstmtui.models.torch_compat import has_values, is_disturbed, version_of
+from lstmtui.models.torch_compat import has_values, is_dispatched, version_of
 
 CHANGED = "changed in place afterwards"
 _ORDINARY = (Tensor, nn.Parameter)
@@ -127,7 +127,7 @@ class Tensors:
 
     def _copy(self, tensor: Tensor) -> Tensor | None:
         """What a tensor is now."""
-        if type(tensor) in _ORDINARY and not tensor.is_meta and not is_disturbed():
+        if type(tensor) in _ORDINARY and not tensor.is_meta and not is_dispatched():
             return tensor.detach().clone()
         if is_symbolic() or not has_values(tensor):
             return None

@@ -11,7 +11,7 @@ from torch import nn
 from lstmtui.capture.source.activation import Activation
 from lstmtui.capture.source.code_facts import CodeFacts
 from lstmtui.capture.source.collection import Collection
-from lstmtui.models.torch_compat import is_in_backward
+from lstmtui.models.torch_compat import has_function_modes, is_in_backward, without_functions
 
 MOST_LETTERS = 500
 """Of an exception's text."""
@@ -55,7 +55,8 @@ class ThreadTracer:
         if facts is None or not self.collection.is_open:
             return other
         try:
-            activation = self._called(frame, facts)
+            with without_functions():
+                activation = self._called(frame, facts)
         except Exception as error:
             self.collection.fail(error)
             return other
@@ -164,7 +165,11 @@ class _Local:
         if not thread.collection.is_open:
             return activation.other
         try:
-            thread.event(activation, frame, event, argument)
+            if has_function_modes():
+                with without_functions():
+                    thread.event(activation, frame, event, argument)
+            else:
+                thread.event(activation, frame, event, argument)
         except Exception as error:
             thread.collection.fail(error)
         return self
