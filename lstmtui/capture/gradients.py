@@ -8,44 +8,50 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from lstmtui.models.torch_compat import post_accumulate_hooks
 
 
 def gradients_of(
-    loss: Tensor, sources: Sequence[Tensor], *, through_functions: bool
+    loss: Tensor, sources: Sequence[Tensor | GradientEdge], *, through_functions: bool
 ) -> Sequence[Tensor | None]:
     """∂loss/∂ each source; None for what it does not depend on.
 
     Args:
         loss: a scalar with a gradient.
-        sources: of its graph.
+        sources: of its graph, tensors or where they are in it.
         through_functions: whether custom autograd Functions in the graph may go backward through graphs that
             they make then. These reach their leaves only where autograd accumulates into `.grad`, which is
             as it was afterwards.
     """
     if not through_functions:
-        return torch.autograd.grad(loss, sources, allow_unused=True)
+        edges = [_edge_of(source) for source in sources]
+        return torch.autograd.grad(loss, edges, allow_unused=True)
     gradients: dict[int, Tensor] = {}
-    inner = [(at, source) for at, source in enumerate(sources) if not source.is_leaf]
-    leaves = [source for source in sources if source.is_leaf]
+    leaves = {at: s for at, s in enumerate(sources) if isinstance(s, Tensor) and s.is_leaf}
 
-    def keeper(at: int) -> Any:
-        def keep(gradient: Tensor | None) -> None:
-            if gradient is not None:
+    def keeper(at: int, result: int) -> Any:
+        def keep(results: Sequence[Tensor | None]) -> None:
+            if (gradient := results[result]) is not None:
                 gradients[at] = gradient.detach()
 
         return keep
 
-    handles = [source.register_hook(keeper(at)) for at, source in inner]  # type: ignore[no-untyped-call]
+    inner = {at: _edge_of(source) for at, source in enumerate(sources) if at not in leaves}
+    handles = [edge.node.register_prehook(keeper(at, edge.output_nr)) for at, edge in inner.items()]
     try:
-        with _gradients_aside([*leaves, *_leaves_of(loss)]):
+        with _gradients_aside([*leaves.values(), *_leaves_of(loss)]):
             torch.autograd.backward(loss)
-            gradients |= {at: s.grad for at, s in enumerate(sources) if s.is_leaf and s.grad is not None}
+            gradients |= {at: leaf.grad for at, leaf in leaves.items() if leaf.grad is not None}
     finally:
         for handle in handles:
             handle.remove()
     return [gradients.get(at) for at in range(len(sources))]
+
+
+def _edge_of(source: Tensor | GradientEdge) -> GradientEdge:
+    return get_gradient_edge(source) if isinstance(source, Tensor) else source
 
 
 @contextmanager

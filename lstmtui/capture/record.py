@@ -179,7 +179,7 @@ def record_with(tap: Tap, request: Request, prepare: Prepare | None = None) -> T
                 output, turn = code.output_of(result)
             tap.origins = Origins()  # so that nothing of the graph outlives the backward pass
             tap.cuts.forget_graph()
-            gradients, d_output = _differentiate(scalar, module, tap, output, everything=code is not None)
+            gradients, d_output = _differentiate(scalar, module, tap, output, code)
             tap.finish(absent)
             layers = [] if code is None else code.finish(derived=not absent)
             if code is not None and not (layers or tap.runs):
@@ -214,7 +214,7 @@ def _called(
 
 
 def _differentiate(
-    loss: Tensor, module: nn.Module, tap: Tap, output: Tensor | None, *, everything: bool
+    loss: Tensor, module: nn.Module, tap: Tap, output: Tensor | None, code: SourceRecorder | None
 ) -> tuple[dict[str, Tensor], Tensor | None]:
     """The gradients by every parameter that has one, and by the output.
 
@@ -223,7 +223,7 @@ def _differentiate(
         module: what is recorded.
         tap: what records it.
         output: None, or what the module returned for each timestep.
-        everything: whether the backward pass is to go through all of the graph, and not only to these.
+        code: what records it by source, which takes the gradients by all that was bound.
     """
     named = {name: p for name, p in named_parameters(module) if p.requires_grad}
     sources = [tap.anchor, *named.values()]
@@ -232,13 +232,18 @@ def _differentiate(
     if not loss.requires_grad:
         return {}, None
     tap.forget_derivatives()
-    through = everything or tap.recomputation.is_possible
+    ends = [] if code is None else code.tracer.ends()
     try:
-        derivatives = gradients_of(loss.reshape(()), sources, through_functions=through)
+        derivatives = gradients_of(
+            loss.reshape(()), [*sources, *ends], through_functions=tap.recomputation.is_possible
+        )
     except RuntimeError as error:
         if not (hanging := tap.hanging()):
             raise
         raise RuntimeError(f"{hanging}; it is gone: detach the state between calls") from error
+    if code is not None:
+        code.tracer.derive(derivatives[len(sources) :])
+    derivatives = derivatives[: len(sources)]
     gradients = {n: g for n, g in zip(named, derivatives[1:], strict=False) if g is not None}
     return gradients, derivatives[-1] if len(sources) > 1 + len(named) else None
 

@@ -14,8 +14,10 @@ from time import process_time
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
 
 import lstmtui
+from lstmtui.capture.source.garbage import old_objects_aside
 from lstmtui.capture.source.tracer import SourceTracer
 
 SIZES = ("1000x1x64", "1000x1x256", "1000x32x64")
@@ -97,10 +99,12 @@ def recorded(model: Loop, x: Tensor) -> None:
 
 def traced(model: Loop, x: Tensor) -> None:
     """Every binding, with copies of its value and its total derivative."""
-    with SourceTracer(model) as tracer:
-        h = model(x)
-    h.sum().backward()
-    tracer.release()
+    with old_objects_aside():
+        with SourceTracer(model, hooks=False) as tracer:
+            h = model(x)
+        ends = tracer.ends()
+        parameters = [get_gradient_edge(parameter) for parameter in model.parameters()]
+        tracer.derive(torch.autograd.grad(h.sum(), [*ends, *parameters], allow_unused=True)[: len(ends)])
     assert len(tracer.bindings) > 12 * len(x)
     assert tracer.failure is None
 

@@ -21,14 +21,15 @@ class Collection:
     Args:
         root: the module whose parts have their paths as in `named_modules`.
         selection: which code is recorded.
+        hooks: whether hooks keep derivatives.
     """
 
-    def __init__(self, root: nn.Module | None, selection: Selection) -> None:
+    def __init__(self, root: nn.Module | None, selection: Selection, *, hooks: bool) -> None:
         self.selection = selection
         self.calls: list[Call] = []
         self.bindings: list[Binding] = []
         self.failure: Exception | None = None
-        self.tensors, self.orders = Tensors(), count()
+        self.tensors, self.orders = Tensors(hooks=hooks), count()
         self.facts: dict[CodeType, CodeFacts | None] = {}
         """What is known of each code object that ran; None where it is not recorded."""
         self.is_open = False

@@ -37,7 +37,7 @@ class SourceRecorder:
     """
 
     def __init__(self, root: nn.Module, source: What, arguments: Any, time_axis: int | None) -> None:
-        self.tracer = SourceTracer(root, source)
+        self.tracer = SourceTracer(root, source, hooks=False)
         self._source, self._time_axis = source, time_axis
         self._inputs = leading_sizes(arguments)
         self._features = {size for parameter in root.parameters() for size in parameter.shape}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
 
 from lstmtui.capture.autograd_state import is_symbolic, unobserved
 from lstmtui.capture.source.bindings import Binding, Call, Passes
@@ -19,7 +21,7 @@ _ORDINARY = (Tensor, nn.Parameter)
 class Seen:
     """A tensor object as it was when a name was bound to it."""
 
-    __slots__ = ("binding", "handle", "output", "ref", "version")
+    __slots__ = ("binding", "end", "handle", "output", "ref", "version")
 
     def __init__(self, ref: weakref.ref[Tensor], version: int, binding: Binding) -> None:
         self.ref, self.version = ref, version
@@ -29,6 +31,8 @@ class Seen:
         """Which result of its node it is."""
         self.handle: Any = None
         """What takes the hook away again."""
+        self.end: Any = None
+        """Where its derivative is to be had: its node, or of a leaf itself."""
 
     def of_node(self, gradients: tuple[Tensor | None, ...]) -> None:
         """Called before the node goes backward, after hooks of the user's, with what it is given."""
@@ -44,9 +48,14 @@ class Seen:
 
 
 class Tensors:
-    """Every tensor that was bound while a tracer was there."""
+    """Every tensor that was bound while a tracer was there.
 
-    def __init__(self) -> None:
+    Args:
+        hooks: whether hooks keep the derivatives of every backward pass; else `derive` is given them.
+    """
+
+    def __init__(self, *, hooks: bool) -> None:
+        self._hooks = hooks
         self._now: dict[int, Seen] = {}
         """By the id of the tensor, as it was last bound."""
         self._asked: list[Seen] = []
@@ -139,21 +148,34 @@ class Tensors:
 
     def _ask(self, tensor: Tensor, seen: Seen) -> None:
         """Have backward passes tell its derivative."""
-        node = tensor.grad_fn
+        seen.end = node = tensor.grad_fn
         if node is not None:
             seen.output = tensor.output_nr
-            seen.handle = node.register_prehook(seen.of_node)
+            if self._hooks:
+                seen.handle = node.register_prehook(seen.of_node)
         else:
-            seen.binding.leaf = True
-            seen.handle = tensor.register_hook(seen.of_leaf)  # type: ignore[no-untyped-call]
+            seen.binding.leaf, seen.end = True, tensor
+            if self._hooks:
+                seen.handle = tensor.register_hook(seen.of_leaf)  # type: ignore[no-untyped-call]
         self._asked.append(seen)
+
+    def ends(self) -> list[Tensor | GradientEdge]:
+        """What the loss is to be differentiated by, for `derive`."""
+        return [s.end if s.binding.leaf else GradientEdge(s.end, s.output) for s in self._asked]
+
+    def derive(self, gradients: Sequence[Tensor | None]) -> None:
+        """Take the derivatives by all `ends`; None where the loss does not depend on one."""
+        for seen, gradient in zip(self._asked, gradients, strict=True):
+            if gradient is not None:
+                seen.binding.gradients.append(gradient.detach())
 
     def _changed(self, seen: Seen, tensor: Tensor) -> None:
         """A tensor was changed in place: what backward passes give it from here on may be another's."""
-        if seen.handle is None:
+        if seen.end is None:
             return
         if seen.binding.leaf:
-            seen.handle.remove()
+            if seen.handle is not None:
+                seen.handle.remove()
         elif tensor._is_view() and not _same(seen.binding.value, tensor):
             seen.binding.absent = CHANGED
 

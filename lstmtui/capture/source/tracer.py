@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from torch import nn
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
 
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.code_facts import CodeFacts
@@ -30,15 +32,22 @@ class SourceTracer:
         root: the module whose parts have their paths as in `named_modules`.
         source: True for all code of the user's, or dotted names, functions, classes and modules.
         frame: a frame that runs already and is recorded too, such as the one with the context's `with`.
+        hooks: whether hooks keep the derivatives of every backward pass there is until `release`. Without
+            them, which is faster, they are those that `derive` is given.
 
     Raises:
         TypeError: `source` is nothing that can be chosen.
     """
 
     def __init__(
-        self, root: nn.Module | None = None, source: What = True, frame: FrameType | None = None
+        self,
+        root: nn.Module | None = None,
+        source: What = True,
+        frame: FrameType | None = None,
+        *,
+        hooks: bool = True,
     ) -> None:
-        self._collection = Collection(root, Selection(source))
+        self._collection = Collection(root, Selection(source), hooks=hooks)
         self._frame = frame
         self._context = ExitStack()
 
@@ -89,6 +98,14 @@ class SourceTracer:
             self._own.end(self._frame, self._frames_trace, error, traceback)
         self._context.close()
         self._collection.tensors.settle(self.bindings)
+
+    def ends(self) -> list[Tensor | GradientEdge]:
+        """What the loss is to be differentiated by, for `derive`."""
+        return self._collection.tensors.ends()
+
+    def derive(self, gradients: Sequence[Tensor | None]) -> None:
+        """Take the derivatives by all `ends`; None where the loss does not depend on one."""
+        self._collection.tensors.derive(gradients)
 
     def release(self) -> None:
         """Take away what was left in the graph; no derivatives come in from here on."""
