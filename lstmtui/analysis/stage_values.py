@@ -23,7 +23,7 @@ def is_bound(trace: Trace, layer: int, stage: Stage, t: int) -> bool:
 
 
 def values_at(trace: Trace, layer: int, name: str, t: int, inner_step: int = -1) -> Array | None:
-    """A variable or `d` + its name at a round, (B, units); None where there is none.
+    """A variable or `d` + its name at a round, (B, units); None where the round has none.
 
     Args:
         trace: the run.
@@ -35,6 +35,9 @@ def values_at(trace: Trace, layer: int, name: str, t: int, inner_step: int = -1)
     inner = trace.arrays.get(array_key("inner/" + name, layer, DIRECTION)) if inner_step >= 0 else None
     if inner is not None:
         return np.asarray(inner[t, inner_step]) if inner_step < inner.shape[1] else None
+    bound = trace.arrays.get(array_key("bound/" + name, layer, DIRECTION))
+    if bound is not None and not bound[t]:
+        return None
     if inner_step >= 0 and inner_step != _last_inner_step(trace, layer, name, t):
         return None
     values = trace.arrays.get(array_key(name, layer, DIRECTION))

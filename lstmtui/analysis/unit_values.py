@@ -100,8 +100,12 @@ def _recorded(view: View, quantity: str) -> float:
 
 
 def _derivative(view: View, quantity: str) -> float | None:
+    cursor = view.cursor
+    bound = view.trace.arrays.get(array_key("bound/d" + quantity, cursor.layer, cursor.direction))
+    if bound is not None and not bound[cursor.t]:
+        return None
     try:
-        return float(vector(view, "d" + quantity)[view.cursor.unit])
+        return float(vector(view, "d" + quantity)[cursor.unit])
     except UserError:
         return None
 

@@ -58,7 +58,8 @@ def _source_shapes(layer: Layer, index: int, steps: int, batch: int) -> dict[str
     shapes: dict[str, Shape] = {}
     for variable in () if layer.source is None else layer.source.variables:
         name, key = variable.name, f"{index}/forward"
-        shapes |= {f"{key}/bound/{name}": (steps,), f"{key}/inner_count/{name}": (steps,)}
+        shapes |= {f"{key}/bound/{name}": (steps,), f"{key}/bound/d{name}": (steps,)}
+        shapes[f"{key}/inner_count/{name}"] = (steps,)
         inner = (steps, variable.inner_steps, batch, variable.size)
         shapes |= {f"{key}/inner/{name}": inner, f"{key}/inner/d{name}": inner}
     for constant in () if layer.source is None else layer.source.constants:
