@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from lstmtui.capture.laws import laws
     from lstmtui.capture.record import record
     from lstmtui.capture.run import run
+    from lstmtui.cells import Cell
+    from lstmtui.cells.parameters import Parameter
+    from lstmtui.cells.registry import register
     from lstmtui.diagnosing import diagnose
     from lstmtui.errors import Cancelled, UserError
     from lstmtui.lightning import lightning_watch
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Cancelled": "lstmtui.errors",
+    "Cell": "lstmtui.cells",
+    "Parameter": "lstmtui.cells.parameters",
     "Recurrent": "lstmtui.models.recurrent",
     "Trace": "lstmtui.trace",
     "Traces": "lstmtui.trace",
@@ -37,6 +42,7 @@ _HOMES = {
     "lightning_watch": "lstmtui.lightning",
     "load": "lstmtui.trace",
     "record": "lstmtui.capture.record",
+    "register": "lstmtui.cells.registry",
     "recording": "lstmtui.block_recording",
     "run": "lstmtui.capture.run",
     "watch": "lstmtui.watching",
@@ -44,6 +50,8 @@ _HOMES = {
 
 __all__ = [
     "Cancelled",
+    "Cell",
+    "Parameter",
     "Recurrent",
     "Trace",
     "Traces",
@@ -55,6 +63,7 @@ __all__ = [
     "load",
     "record",
     "recording",
+    "register",
     "run",
     "watch",
 ]

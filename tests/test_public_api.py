@@ -14,8 +14,8 @@ from torch import nn
 import lstmtui
 
 NAMES = [
-    *("Cancelled", "Recurrent", "Trace", "Traces", "UserError", "debug", "diagnose", "laws"),
-    *("lightning_watch", "load", "record", "recording", "run", "watch"),
+    *("Cancelled", "Cell", "Parameter", "Recurrent", "Trace", "Traces", "UserError", "debug", "diagnose"),
+    *("laws", "lightning_watch", "load", "record", "recording", "register", "run", "watch"),
 ]
 
 

@@ -58,10 +58,13 @@ class Cell:
     sizes: Mapping[str, Size] = field(default_factory=dict, hash=False)
     """Sizes of the cell's own, by name, with the value of each where nobody says: {"heads": 1}."""
 
+    described: str = ""
+    """Where the cell comes from, in a line; left out: the first line of the equations' documentation."""
+
     @property
     def summary(self) -> str:
         """One line: where the cell comes from."""
-        return (self.equations.__doc__ or "").strip().splitlines()[0]
+        return self.described or next(iter((self.equations.__doc__ or "").strip().splitlines()), "")
 
     def definitions(self, *, projected: bool = False) -> Definitions:
         """What defines each quantity, in order of evaluation, in symbols alone.
@@ -226,4 +229,4 @@ class Cell:
         """The gate through which h shows the rest of its product; empty where h is no such product."""
         term = self.definitions()[self.states[0]]
         parts = term.parts if term.kind == "*" else ()
-        return next((p.role for p in parts if p.definition and self.in_unit_interval(p.role)), "")
+        return next((p.role for p in parts if p.definition is not None and self.in_unit_interval(p.role)), "")

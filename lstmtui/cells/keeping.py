@@ -117,7 +117,9 @@ def normalized(term: Term, keeping: Mapping[str, Keeping]) -> tuple[str, str] | 
     for part in term.parts:
         if (pair := normalized(part, keeping)) is not None:
             return pair
-    if term.kind != "/" or not all(part.kind == "symbol" and part.definition for part in term.parts):
+    if term.kind != "/" or not all(
+        part.kind == "symbol" and part.definition is not None for part in term.parts
+    ):
         return None
     a, b = (keeping.get(part.role) for part in term.parts)
     if a is None or b is None or b.written is None or not same(a.factor, b.factor):
@@ -151,7 +153,7 @@ def _factors(term: Term) -> list[Term]:
 def is_computed(term: Term) -> bool:
     """Whether it can be worked out unit by unit from quantities of the same timestep and from parameters."""
     symbols = list(symbols_in(term))
-    return all(s.kind == "symbol" and (s.definition or s.role == "parameter") for s in symbols)
+    return all(s.kind == "symbol" and (s.definition is not None or s.role == "parameter") for s in symbols)
 
 
 def side_of(term: Term, quantity: str) -> int:
@@ -177,4 +179,8 @@ def side_of(term: Term, quantity: str) -> int:
 
 def names_in(term: Term | None) -> tuple[str, ...]:
     """The quantities a term is written with, from left to right."""
-    return () if term is None else tuple(dict.fromkeys(s.role for s in symbols_in(term) if s.definition))
+    return (
+        ()
+        if term is None
+        else tuple(dict.fromkeys(s.role for s in symbols_in(term) if s.definition is not None))
+    )

@@ -80,6 +80,14 @@ class Term:
     def __rtruediv__(self, constant: float) -> Term:
         return _combine("/", as_term(constant), self)
 
+    def __pow__(self, exponent: int) -> Term:
+        if exponent not in (2, 3):
+            return NotImplemented
+        return self * self if exponent == 2 else self * self * self
+
+    def __bool__(self) -> bool:
+        raise TypeError("what an equation gives is known only when it runs: no if can depend on it")
+
     def __neg__(self) -> Term:
         return _combine("neg", self)
 

@@ -74,11 +74,11 @@ def open_vocabulary() -> Vocabulary:
 
 
 def vocabulary_of(traces: Iterable[Trace]) -> Vocabulary:
-    """The words for the cells, and the names of the code that was recorded in these runs."""
+    """The words for the cells, and the names of the users' own code and cells in these runs."""
     names: dict[str, None] = {}
     for trace in traces:
         for layer in trace.layers:
-            if layer.source is not None:
+            if layer.source is not None or layer.definition is not None:
                 names |= dict.fromkeys(name for own in layer.quantities for name in (own, "d" + own))
     return _vocabulary(tuple(dict.fromkeys((*quantity_names(), *names))), is_open=False)
 

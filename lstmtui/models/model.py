@@ -34,7 +34,7 @@ class ScenarioModel(nn.Module):
         self.embedding = nn.Embedding(vocabulary, embedding) if embedding else None
         own: dict[str, Any] = dict(layout.sizes)
         self.recurrent = Recurrent(
-            layout.cell.name,
+            layout.cell,
             layout.input_size,
             layout.hidden_size,
             layout.num_layers,

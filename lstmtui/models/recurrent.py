@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from lstmtui.cells import CELLS
+from lstmtui.cells import CELLS, Cell
 from lstmtui.cells.layout import Layout
+from lstmtui.cells.registry import check
 from lstmtui.models.calls import Call, packed_like
 from lstmtui.models.stack import run_stack, scan_with
 
@@ -21,7 +22,7 @@ class Recurrent(nn.Module):
     """Layers of one cell, in one or both directions.
 
     Args:
-        cell: its name in `lstmtui.cells.CELLS`: rnn_tanh, lstm, gru …
+        cell: a name of `lstmtui help quantities`, rnn_tanh, lstm, gru …, or an `lstmtui.Cell`.
         input_size: the number of features of x.
         hidden_size: the number of units.
         num_layers: how many layers are stacked.
@@ -40,11 +41,12 @@ class Recurrent(nn.Module):
 
     Raises:
         ValueError: an unknown cell, or sizes that do not fit together.
+        UserError: a cell of the user's own that cannot be run.
     """
 
     def __init__(
         self,
-        cell: str,
+        cell: str | Cell,
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
@@ -58,13 +60,22 @@ class Recurrent(nn.Module):
         **sizes: int,
     ) -> None:
         super().__init__()
-        if cell not in CELLS:
+        if isinstance(cell, Cell):
+            check(cell)
+        elif cell not in CELLS:
             raise ValueError(f"cell {cell!r}: must be one of {', '.join(CELLS)}")
         if not 0 <= dropout <= 1:
             raise ValueError(f"dropout must lie between 0 and 1, is {dropout}")
         own = tuple(sizes.items())
         self.layout = Layout(
-            CELLS[cell], input_size, hidden_size, num_layers, bidirectional, proj_size, bias, own
+            cell if isinstance(cell, Cell) else CELLS[cell],
+            input_size,
+            hidden_size,
+            num_layers,
+            bidirectional,
+            proj_size,
+            bias,
+            own,
         )
         problems = self.layout.problems()
         if problems:

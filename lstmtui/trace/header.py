@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from lstmtui.cells import CELLS
+from lstmtui.cells import CELLS, Cell
 from lstmtui.cells.layout import Layout
+from lstmtui.cells.registry import BUILT_IN, check
+from lstmtui.cells.written import Definition, cell_of, definition_of
 from lstmtui.printable import printable
 from lstmtui.trace.source import Raised, Source, Variable
 from lstmtui.trace.source_cell import SourceCell
@@ -30,7 +32,7 @@ class Layer:
     """One recurrent layer, in one or both directions."""
 
     cell: str
-    """The cell's name, a key of `lstmtui.cells.CELLS`; of a run by source what runs: MyCell."""
+    """The cell's name; of a run by source what runs: MyCell."""
     input_size: int
     hidden_size: int
     proj_size: int = 0
@@ -50,6 +52,8 @@ class Layer:
     """Sizes of the cell's own by name, such as heads."""
     states_from: dict[str, StateOrigin] = field(default_factory=dict, compare=False)
     """Per direction, where its states come from; empty where that was not recorded."""
+    definition: Definition | None = None
+    """What a cell of the user's own is; None for one that is built in."""
     source: Source | None = None
     """The code whose variables are its quantities; None for a cell whose equations are ours."""
 
@@ -84,6 +88,7 @@ class Layer:
             bidirectional=layout.bidirectional,
             bias=layout.bias,
             sizes=layout.own_sizes,
+            definition=None if BUILT_IN.get(layout.cell.name) == layout.cell else definition_of(layout.cell),
             path=path,
             index=index,
             parameters=names,
@@ -95,7 +100,7 @@ class Layer:
     def layout(self) -> Layout:
         """The cell and the sizes of this layer alone."""
         return Layout(
-            CELLS[self.cell] if self.source is None else SourceCell.of(self.cell, self.source),
+            self._cell(),
             self.input_size,
             self.hidden_size,
             bidirectional=self.bidirectional,
@@ -108,6 +113,19 @@ class Layer:
         """Where its states come from, in words without a full stop; empty where that was not recorded."""
         origin = self.states_from.get(direction)
         return "" if origin is None else printable(origin.sentence(self.calls))
+
+    def _cell(self) -> Cell:
+        if self.source is not None:
+            return SourceCell.of(self.cell, self.source)
+        if self.definition is None:
+            return CELLS[self.cell]
+        registered = CELLS.get(self.cell)
+        if registered is not None and definition_of(registered) == self.definition:
+            return registered
+        cell = cell_of(self.cell, self.definition)
+        if self.cell not in BUILT_IN:
+            check(cell)
+        return cell
 
     @property
     def directions(self) -> tuple[str, ...]:

@@ -153,7 +153,7 @@ def read_header(data: Any, target: Path) -> Header:
         header: Header = _header_type().validate_python(data)
         for layer in header.layers:
             _ = layer.layout
-    except (ValidationError, KeyError) as error:
+    except (ValidationError, KeyError, UserError) as error:
         said = printable(str(error).splitlines()[0])
         raise UserError(f"{target / MANIFEST}: damaged header: {said}") from error
     return header

@@ -1,0 +1,115 @@
+"""The cells by name: those that are built in, and those that the user's own Python registers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from keyword import iskeyword
+
+from lstmtui.cells import CELLS
+from lstmtui.cells.cell import Cell
+from lstmtui.cells.written import definition_of
+from lstmtui.errors import UserError
+
+BUILT_IN = dict(CELLS)
+
+_WORDS = (
+    "t",
+    "loss",
+    "firstbad",
+    "and",
+    "or",
+    "not",
+    "prev",
+    "base",
+    "abs",
+    "isnan",
+    "isfinite",
+    "sqrt",
+    "log",
+)
+_REDUCTIONS = ("log", "exp", "norm", "mean", "min", "max", "sum", "any", "all", "argmax", "argmin", "len")
+RESERVED = frozenset(("x", "y", *_WORDS, *_REDUCTIONS))
+"""What expressions and traces use for something else."""
+_LONGEST = 60
+
+
+def register(cell: Cell) -> Cell:
+    """Make a cell known by its name: to `Recurrent`, scenarios, checkpoints and expressions.
+
+    One that was registered before under the same name is replaced.
+
+    Args:
+        cell: the user's own.
+
+    Returns:
+        The cell.
+
+    Raises:
+        UserError: it has the name of a built-in cell, or its equations are none; all that is wrong is said.
+    """
+    check(cell)
+    CELLS[cell.name] = cell
+    return cell
+
+
+def check(cell: Cell) -> None:
+    """Refuse a cell that cannot be run.
+
+    Raises:
+        UserError: see `register`.
+    """
+    if not isinstance(cell, Cell):
+        raise UserError(f"expected an lstmtui.Cell, found {type(cell).__name__}")
+    if BUILT_IN.get(cell.name) == cell:
+        return
+    problems = list(_problems(cell))
+    if problems:
+        raise UserError(f"cell {str(cell.name)[:_LONGEST]}: {'; '.join(problems)}")
+
+
+def _problems(cell: Cell) -> Iterator[str]:
+    if cell.name in BUILT_IN:
+        yield "this is the name of a built-in cell; choose another"
+    elif not _is_name(cell.name):
+        yield "its name must be one of letters, digits and underscores, at most 60"
+    if cell.states[:1] != ("h",):
+        yield "its first state must be h, which the layer gives on"
+        return
+    try:
+        quantities = cell.quantities
+    except Exception as error:
+        said = (str(error).splitlines() or [""])[0]
+        yield (
+            f"its equations cannot be run on symbols: {type(error).__name__}: {said}; they may use + − · / @ "
+            "and what is in lstmtui.cells.functions"
+        )
+        return
+    undefined = [state for state in cell.states if state not in quantities]
+    if undefined:
+        yield f"its equations do not yield {' and '.join(undefined)}"
+        return
+    for name in quantities:
+        if not _is_name(name) or name in RESERVED:
+            yield f"{str(name)[:_LONGEST]!r} cannot be the name of a quantity"
+        elif name.startswith("d") and name[1:] in (*quantities, "x", "y"):
+            yield f"{name} is the name of the derivative by {name[1:]}"
+    try:
+        _ = cell.parameters, cell.quantity_sizes, definition_of(cell)
+    except (UserError, ValueError, KeyError) as error:
+        yield str(error).removeprefix(f"{cell.name}: ")
+        return
+    names = [parameter.name for parameter in cell.parameters]
+    twice = {name for name in names if names.count(name) > 1}
+    yield from (f"{name} is a parameter twice" for name in sorted(twice))
+    yield from (f"{name!r} cannot be the name of a parameter" for name in names if not _is_name(name))
+    known = {"input", "hidden", "output", *cell.sizes}
+    sizes = {size for parameter in cell.parameters for size in parameter.shape} | {*cell.state_sizes.values()}
+    parts = {part for size in sizes if isinstance(size, str) for part in size.split("/")}
+    unknown = sorted(part for part in parts if part not in known)
+    yield from (f"{part!r} is no size; there are {', '.join(sorted(known))}" for part in unknown)
+    symbols = [symbol for parameter in cell.parameters for symbol in parameter.symbols]
+    yield from (f"{symbol!r} cannot stand for a parameter" for symbol in symbols if not _is_name(symbol))
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and name.isidentifier() and not iskeyword(name) and len(name) <= _LONGEST
