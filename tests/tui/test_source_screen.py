@@ -15,6 +15,7 @@ from synthetic import editable, synthetic
 from lstmtui.trace import Trace
 from lstmtui.trace.source import Raised, Source
 from lstmtui.tui.copying import value_in_focus
+from lstmtui.tui.panels.gradients import tags_of
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.widgets.columns import ColumnMap
 
@@ -125,6 +126,7 @@ async def test_only_what_has_the_selected_unit_marks_it(debugger) -> None:
             if row.display
         }
         assert {name for name, is_marked in marked.items() if is_marked} == {"S", "gates"}
+        assert any("S_prev[1,1,0] ← S" in row for row in step_text(screen))
 
 
 async def test_a_round_that_does_not_bind_a_name_has_a_dot_and_no_bar(debugger, colours) -> None:
@@ -204,6 +206,13 @@ async def test_truths_and_code_without_text_are_shown(debugger, shown) -> None:
         row = next(row for row in screen.panels[2].rows if row.quantity == "best")
         assert np.unique(list(row.map.render_line(0).text.strip())).size > 1
         assert shown(pilot).isascii()
+
+
+def test_each_line_of_a_plot_has_a_letter_of_its_own_that_is_no_mark() -> None:
+    assert tags_of(("new_c", "new_h", "S")) == ["c", "h", "S"]
+    assert tags_of(("c", "h")) == ["c", "h"]
+    assert len(set(tags_of(("v", "v_1", "_0", "h", "h_h")))) == 5
+    assert not {"v", "N"} & set(tags_of(("v", "N", "new_N")))
 
 
 async def test_a_step_of_code_stays_within_the_budget(debugger, capture_driver, colours) -> None:

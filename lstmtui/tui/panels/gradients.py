@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from string import ascii_uppercase
 
 from textual import on
 from textual.app import ComposeResult
@@ -12,6 +13,7 @@ from lstmtui.analysis.norm_plot import gradient_norm_plot
 from lstmtui.printable import printable
 from lstmtui.session import Session
 from lstmtui.trace import Trace
+from lstmtui.tui.palette import MARKS
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look, quantity_role
 from lstmtui.tui.widgets.columns import ColumnMap
@@ -86,6 +88,15 @@ def plotted(session: Session) -> tuple[str, ...]:
     return derived[-MOST_STATES:]
 
 
+def tags_of(names: Sequence[str]) -> list[str]:
+    """A letter for each name: of its last word or any of its own, but no mark of what is not on the axis."""
+    tags: list[str] = []
+    for name in names:
+        own = name.rpartition("_")[2] + name + name.upper() + ascii_uppercase
+        tags.append(next(a for a in own if a.isascii() and a.isalpha() and a not in (*tags, *MARKS.values())))
+    return tags
+
+
 def title(quantities: Sequence[str]) -> str:
     """What the panel shows, in symbols."""
     norms = " ".join(f"‖∂L/∂{name}‖" for name in reversed(quantities))
@@ -102,8 +113,7 @@ def _runs(session: Session) -> Iterator[tuple[str, Trace, str, int, str, str]]:
     if not quantities:
         return
     *others, last = quantities
-    initials = {name[0] for name in quantities}
-    tags = [name[0] if len(initials) == len(quantities) else str(at) for at, name in enumerate(quantities)]
+    tags = tags_of(quantities)
     for at, name in enumerate(others):
         yield name, session.trace, name, 2 * at, quantity_role(name), tags[at]
     selected, several = session.cursor.model, len(session.traces) > 1

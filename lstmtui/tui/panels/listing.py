@@ -16,7 +16,9 @@ NUMBER_WIDTH = 9
 _WIDE = 64
 """Columns below which code is indented half as far."""
 _CODE_SHARE = 4
-"""One column in so many is kept for code, however wide names are."""
+"""One column in so many is kept for code, however wide names are,"""
+_LEAST_CODE = 8
+"""where these are at least so many."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def _rows_beside(code: Spans, values: Sequence[Value], room: int, end: int, look
     if not values:
         yield crop(code, room, look)
         return
-    least = min(room // _CODE_SHARE, cells(code))
+    share = room // _CODE_SHARE
+    least = min(share, cells(code)) if share >= _LEAST_CODE else 0
     free = end - cells(code) - 2
     at = 0
     while at < len(values):

@@ -66,8 +66,8 @@ def _listing(
 def value_of(binding: SourceBinding, cursor: Cursor, notation: Notation) -> Value:
     """A name, what it came from or which inner step it is of, and its value at the cursor."""
     variable, now = binding.variable, binding.now
-    name = variable.name
-    others = [state for state in binding.carried_from if state != name]
+    name = variable.name + _index(variable, cursor.unit)
+    others = [state for state in binding.carried_from if state != variable.name]
     if others:
         name = f"{name} ← {', '.join(others)}"
     if now.status == "later":
@@ -79,6 +79,13 @@ def value_of(binding: SourceBinding, cursor: Cursor, notation: Notation) -> Valu
     if binding.is_current:
         role = "selected" if role == "number" else role
     return Value(name, quantity_role(variable.name), text, role)
+
+
+def _index(variable: Variable, unit: int) -> str:
+    """Where the selected unit is in a variable of several axes: [0,1,2]; empty for every other one."""
+    if len(variable.shape) < 2 or unit >= variable.size:
+        return ""
+    return f"[{','.join(map(str, np.unravel_index(unit, variable.shape)))}]"
 
 
 def number_of(variable: Variable, value: float | None, notation: Notation) -> str:

@@ -21,6 +21,8 @@ from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
 
+LINES_BELOW = 2
+"""Of code, that are in sight below the marked one."""
 MOST_ROWS = 1_000
 """Of code that is shown in full; of more, only the lines that bind a name."""
 
@@ -73,6 +75,7 @@ class StepPanel(Panel):
         more = f"{len(rows)} rows: [ ] turn" if is_whole and len(rows) > height else ""
         self.lines.set_lines(rows)
         if marked is not None:
+            self.lines.scroll_to_line(min(marked + LINES_BELOW, len(rows) - 1))
             self.lines.scroll_to_line(marked)
         inside = "" if cursor.stage is None else f"  {stage_text(source, cursor.stage)}"
         self.set_title(

@@ -45,6 +45,7 @@ class Arrangement:
             panel.set_class(not panel.fits(self._session) or self.zoomed not in others, "-gone")
         for box in self._screen.query("#middle, #maps, #states, #numbers, #bottom, #texts"):
             box.set_class(all(panel.has_class("-gone") for panel in box.query(Panel)), "-gone")
+        self._screen.query_one("#numbers").set_class(self._session.layer.source is not None, "-code")
         self._screen.query_one("#maps").set_class(
             self._screen.query_one("#states").has_class("-gone"), "-stateless"
         )
