@@ -13,7 +13,7 @@ from lstmtui.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from lstmtui.block_recording import recording
-    from lstmtui.capture.laws import laws
+    from lstmtui.capture.laws.hold import laws
     from lstmtui.capture.record import record
     from lstmtui.capture.run import run
     from lstmtui.cells import Cell
@@ -38,7 +38,7 @@ _HOMES = {
     "UserError": "lstmtui.errors",
     "debug": "lstmtui.tui.debug",
     "diagnose": "lstmtui.diagnosing",
-    "laws": "lstmtui.capture.laws",
+    "laws": "lstmtui.capture.laws.hold",
     "lightning_watch": "lstmtui.lightning",
     "load": "lstmtui.trace",
     "record": "lstmtui.capture.record",

@@ -36,6 +36,7 @@ SENTENCES: dict[str, tuple[object, ...]] = {
     "first-bad": ("forward",),
     "first-bad backward": ("backward",),
     "diagnose": (),
+    "laws": (),
     "watch norm(dh)": (E("norm(dh)"),),
     "unwatch 1": (1,),
     "print c": (E("c"),),

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lstmtui.commands.run_arguments import add_run_arguments, trace_or_scenario
+from lstmtui.commands.run_arguments import add_run_arguments, trace_or_scenario, with_run_arguments
 from lstmtui.errors import UserError
 from lstmtui.libraries import load_library
 from lstmtui.printable import printable
@@ -52,8 +52,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _held(arguments: argparse.Namespace) -> Iterator[tuple[str, str, tuple[LawResult, ...]]]:
     """(model, what the results are of, results) of every model of the target."""
-    from dataclasses import replace
-
     from lstmtui.capture.laws.targets import OF_TRACE, scenario_laws, trace_laws
     from lstmtui.scenario import Scenario
     from lstmtui.trace import Trace
@@ -61,8 +59,7 @@ def _held(arguments: argparse.Namespace) -> Iterator[tuple[str, str, tuple[LawRe
     only = [name.strip() for name in arguments.only.split(",") if name.strip()]
     target = trace_or_scenario(arguments)
     if isinstance(target, Scenario):
-        changes = {k: v for k, v in (("device", arguments.device), ("dtype", arguments.dtype)) if v}
-        target = replace(target, run=replace(target.run, **changes))
+        target = with_run_arguments(target, arguments)
         for spec in target.models:
             progress = _ProgressLine(spec.name)
             try:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmtui.commands.remote import add_remote_arguments, is_remote, open_request, remote_client
-from lstmtui.commands.run_arguments import add_run_arguments
+from lstmtui.commands.run_arguments import add_run_arguments, with_run_arguments
 from lstmtui.errors import UserError
 from lstmtui.libraries import load_library, require_library
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
+    from lstmtui.capture.laws.engine import ModelEngine
     from lstmtui.scenario import Scenario
     from lstmtui.trace import Trace, Traces
     from lstmtui.tui.start import Choice, Opening, Progress, Start
@@ -80,27 +81,27 @@ def _run_remote(arguments: argparse.Namespace) -> int:
 
 
 def _start(arguments: argparse.Namespace) -> Start:
-    from lstmtui.capture.engine import RerunEngine
+    from lstmtui.capture.laws.engine import ModelEngine
     from lstmtui.scenario import bundled_scenarios, find_scenario
     from lstmtui.tui.start import Start
 
-    opener = functools.partial(_opening, arguments=arguments)
+    engine = ModelEngine()
+    opener = functools.partial(_opening, arguments=arguments, engine=engine)
     if arguments.target is None:
-        return Start(choices=_choices(), opener=opener, engine=RerunEngine())
+        return Start(choices=_choices(), opener=opener, engine=engine)
     target = find_scenario(arguments.target)
     if target.is_dir() or (arguments.follow and not target.exists()):
-        return _saved(target, opener, follow=arguments.follow)
+        return _saved(target, opener, engine, follow=arguments.follow)
     if arguments.follow:
         raise UserError(f"{target}: --follow is for traces; a scenario is recorded before it opens")
     if not target.exists():
         bundled = ", ".join(path.stem for path in bundled_scenarios())
         raise UserError(f"{target}: there is no such file, trace or bundled scenario; bundled are {bundled}")
-    return Start(opening=opener(target), choices=_choices(), opener=opener, engine=RerunEngine())
+    return Start(opening=opener(target), choices=_choices(), opener=opener, engine=engine)
 
 
-def _saved(target: Path, opener: Callable[[Path], Opening], *, follow: bool) -> Start:
+def _saved(target: Path, opener: Callable[[Path], Opening], engine: ModelEngine, *, follow: bool) -> Start:
     """A trace that may still be growing; to follow one it need not be there yet."""
-    from lstmtui.capture.engine import RerunEngine
     from lstmtui.trace import load
     from lstmtui.trace.growth import Growth
     from lstmtui.tui.start import Start
@@ -115,7 +116,7 @@ def _saved(target: Path, opener: Callable[[Path], Opening], *, follow: bool) -> 
     return Start(
         traces=load(target) if traces is None else traces,
         place=target,
-        engine=RerunEngine(),
+        engine=engine,
         choices=_choices(),
         opener=opener,
         follower=growth,
@@ -130,18 +131,22 @@ def _choices() -> list[Choice]:
     return [Choice(path, scenario_title(path), path.stem) for path in bundled_scenarios()]
 
 
-def _opening(path: Path, arguments: argparse.Namespace) -> Opening:
+def _opening(path: Path, arguments: argparse.Namespace, engine: ModelEngine) -> Opening:
     """The scenario as something to record off the event loop; its problems are raised here."""
     from lstmtui.scenario import load_scenario
     from lstmtui.tui.start import Opening
 
     scenario = load_scenario(path, arguments.trust)
     require_library("torch")
-    return Opening(scenario.title, functools.partial(_record, scenario, arguments), path)
+    return Opening(scenario.title, functools.partial(_record, scenario, arguments, engine), path)
 
 
-def _record(scenario: Scenario, arguments: argparse.Namespace, progress: Progress) -> Trace | Traces:
+def _record(
+    scenario: Scenario, arguments: argparse.Namespace, engine: ModelEngine, progress: Progress
+) -> Trace | Traces:
     load_library("torch")
     from lstmtui.capture.run import run
 
-    return run(scenario, arguments.device, arguments.dtype, progress, arguments.trust)
+    traces = run(scenario, arguments.device, arguments.dtype, progress, arguments.trust)
+    engine.remember(with_run_arguments(scenario, arguments), traces)
+    return traces

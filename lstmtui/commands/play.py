@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from lstmtui.commands.remote import add_remote_arguments, is_remote, open_request, remote_client
-from lstmtui.commands.run_arguments import add_run_arguments, record_scenario, trace_or_scenario
+from lstmtui.commands.run_arguments import (
+    add_run_arguments,
+    record_scenario,
+    trace_or_scenario,
+    with_run_arguments,
+)
 from lstmtui.errors import UserError
 
 if TYPE_CHECKING:
+    from lstmtui.capture.laws.engine import ModelEngine
     from lstmtui.expressions import Vocabulary
     from lstmtui.playback import OutputFolder, Played, Screen, Script
     from lstmtui.remote.client.client import Client
@@ -58,7 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
     if isinstance(target, Scenario):
         script = _script_of(arguments) or _of_scenario(target, arguments.target)
         commands = script.parse(_vocabulary(target))
-        return _play(arguments, record_scenario(target, arguments), script, commands, folder)
+        from lstmtui.capture.laws.engine import ModelEngine
+
+        traces, engine = record_scenario(target, arguments), ModelEngine()
+        engine.remember(with_run_arguments(target, arguments), traces)
+        return _play(arguments, traces, script, commands, folder, engine=engine)
     script = _script_of(arguments) or _of_traces(target, arguments.target)
     return _play(arguments, target, script, script.parse(_vocabulary(target)), folder)
 
@@ -148,15 +158,16 @@ def _play(
     commands: Sequence[Command],
     folder: OutputFolder,
     far: Client | None = None,
+    engine: ModelEngine | None = None,
 ) -> int:
     """Play, print a line or more for each command, and say at the end what did not hold."""
     from lstmtui.analysis.raised import raised_text
-    from lstmtui.capture.engine import RerunEngine
+    from lstmtui.capture.laws.engine import ModelEngine
     from lstmtui.playback import Cast, ScriptResult, play, record_cast, replace_file
     from lstmtui.session import Session
     from lstmtui.session.verbs import VERBS
 
-    session, verdict = Session(traces, far or RerunEngine(), far), ScriptResult(script.file)
+    session, verdict = Session(traces, far or engine or ModelEngine(), far), ScriptResult(script.file)
     # An open screen puts its own streams in the place of these.
     out, err = sys.stdout, sys.stderr
     if raised := raised_text(session.trace):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,12 @@ def trace_or_scenario(arguments: argparse.Namespace) -> Trace | Traces | Scenari
 
         return load(path)
     return load_scenario(path, arguments.trust)
+
+
+def with_run_arguments(scenario: Scenario, arguments: argparse.Namespace) -> Scenario:
+    """The scenario with `--device` and `--dtype` in place of its own."""
+    changes = {k: v for k, v in (("device", arguments.device), ("dtype", arguments.dtype)) if v}
+    return replace(scenario, run=replace(scenario.run, **changes))
 
 
 def record_scenario(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from lstmtui.analysis.laws import LawResult
+
 
 @dataclass(frozen=True)
 class Note:
@@ -43,8 +45,15 @@ class Help:
 
 
 @dataclass(frozen=True)
+class ShowLaws:
+    """Show what came of the laws of state."""
+
+    results: tuple[LawResult, ...]
+
+
+@dataclass(frozen=True)
 class Quit:
     """Leave."""
 
 
-Request: TypeAlias = Note | Pause | Screenshot | Export | Help | Quit
+Request: TypeAlias = Note | Pause | Screenshot | Export | Help | ShowLaws | Quit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from lstmtui.analysis.layer_names import layer_name
@@ -37,6 +37,10 @@ class Session:
         engine: Engine | None = None,
         backend: RemoteBackend | None = None,
     ) -> None:
+        self.engine = engine
+        """What runs the models again; None: there are traces only."""
+        self.says: Callable[[str], None] | None = None
+        """Told what a command that takes long is at."""
         self.backend = backend
         """What answers queries where the arrays are on another machine; None: they are in this process."""
         self.traces = _by_name(traces)

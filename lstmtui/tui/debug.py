@@ -24,8 +24,8 @@ def debug(trace: Trace | Traces) -> None:
     if is_notebook():
         show(trace)
         return
-    from lstmtui.capture.engine import RerunEngine
+    from lstmtui.capture.laws.engine import ModelEngine
     from lstmtui.tui.launch import launch
     from lstmtui.tui.start import Start
 
-    launch(Start(traces=trace, engine=RerunEngine()), instead=_INSTEAD)
+    launch(Start(traces=trace, engine=ModelEngine()), instead=_INSTEAD)

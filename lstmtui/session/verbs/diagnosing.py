@@ -5,8 +5,10 @@ from __future__ import annotations
 from lstmtui.analysis.diagnosis import FINE, NOT_MEASURED, diagnose, reasons
 from lstmtui.analysis.first_bad import why_no_backward
 from lstmtui.session.go_to_first_bad import go_to_first_bad
+from lstmtui.session.held_laws import hold_laws, laws_text
 from lstmtui.session.language import arguments
 from lstmtui.session.outcome import Outcome
+from lstmtui.session.requests import ShowLaws
 from lstmtui.session.session import Session
 from lstmtui.session.verbs import completions
 from lstmtui.session.verbs.verb import Verb
@@ -37,6 +39,11 @@ def _diagnose(session: Session) -> Outcome:
     return Outcome(True, "nothing is wrong: every verdict is fine" if is_quiet else "; ".join(lines))
 
 
+def _laws(session: Session) -> Outcome:
+    results = hold_laws(session)
+    return Outcome(True, laws_text(results), request=ShowLaws(results))
+
+
 DIAGNOSING = (
     Verb(
         name="first-bad",
@@ -54,5 +61,14 @@ DIAGNOSING = (
         parse=arguments.nothing,
         execute=_diagnose,
         reads="run",
+    ),
+    Verb(
+        name="laws",
+        usage="laws",
+        help="hold the laws of state on the model: isolation, causality, carry …",
+        parse=arguments.nothing,
+        execute=_laws,
+        reads="arrays",
+        runs_model=True,
     ),
 )

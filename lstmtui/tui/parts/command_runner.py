@@ -16,6 +16,7 @@ from lstmtui.analysis.preparation import prepare
 from lstmtui.errors import Cancelled
 from lstmtui.session import Command, Outcome, Session
 from lstmtui.session.execute import execute
+from lstmtui.session.requests import ShowLaws
 from lstmtui.session.verbs import VERBS
 from lstmtui.tui.parts.dialogue import Dialogue
 from lstmtui.tui.whole_run import is_small
@@ -114,6 +115,11 @@ class CommandRunner:
         if self.running is command:
             self._dialogue.tell(Outcome(True, f"waiting for the answer: {command.text}"))
 
+    def _tell_on(self, command: Command, text: str) -> None:
+        """What the command that runs is at."""
+        if self.running is command:
+            self._dialogue.tell(Outcome(True, text))
+
     def _execute_elsewhere(self, command: Command) -> None:
         self._given_up = Event()
         work = partial(self._work, command, self._given_up)
@@ -128,10 +134,13 @@ class CommandRunner:
 
         if self._session.what_ifs is not None:
             self._session.what_ifs.progress = progress
+        self._session.says = lambda text: self._screen.app.call_from_thread(self._tell_on, command, text)
         try:
             progress(0, 1)
-            # An export fetches what it writes, and is done here as well.
-            outcome = replace(self._carry_out(command, execute(self._session, command)), request=None)
+            outcome = execute(self._session, command)
+            if not isinstance(outcome.request, ShowLaws):
+                # An export fetches what it writes, and is done here as well; a screen is opened there.
+                outcome = replace(self._carry_out(command, outcome), request=None)
             # The gradients of a changed run are worked out when first asked for: here, not in a panel.
             prepare(self._session.trace)
         except Cancelled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from textual.screen import Screen
@@ -10,9 +11,10 @@ from lstmtui.errors import UserError
 from lstmtui.playback.export import export
 from lstmtui.playback.written_files import replace_file
 from lstmtui.session import Command, Outcome, Session
-from lstmtui.session.requests import Export, Help, Note, Quit, Request, Screenshot
+from lstmtui.session.requests import Export, Help, Note, Quit, Request, Screenshot, ShowLaws
 from lstmtui.tui.panels.notes import NotesPanel
 from lstmtui.tui.screens.help import HelpScreen
+from lstmtui.tui.screens.laws import LawsScreen
 
 
 class FrontEnd:
@@ -22,10 +24,13 @@ class FrontEnd:
         screen: what there is a picture of, and is left with the app.
         session: whose numbers are written.
         notes: where notes go.
+        run_text: executes a line as if it had been typed.
     """
 
-    def __init__(self, screen: Screen[None], session: Session, notes: NotesPanel) -> None:
-        self._screen, self._session, self._notes = screen, session, notes
+    def __init__(
+        self, screen: Screen[None], session: Session, notes: NotesPanel, run_text: Callable[[str], None]
+    ) -> None:
+        self._screen, self._session, self._notes, self._run_text = screen, session, notes, run_text
 
     def carried_out(self, command: Command, outcome: Outcome) -> Outcome:
         """What came of a command after what it asked for; it may write, and be called, off the event loop."""
@@ -47,5 +52,13 @@ class FrontEnd:
                 replace_file(name, lambda file: export(self._session.view, name, file))
             case Help(topic):
                 self._screen.app.push_screen(HelpScreen(self._notes.look, topic))
+            case ShowLaws(results):
+                screen = LawsScreen(self._notes.look, self._session.cursor.model, results)
+                self._screen.app.push_screen(screen, self._go_to)
             case Quit():
                 self._screen.app.exit()
+
+    def _go_to(self, commands: tuple[str, ...] | None) -> None:
+        """Execute what a dialog was left with."""
+        for command in commands or ():
+            self._run_text(command)

@@ -77,7 +77,7 @@ class DebuggerScreen(Screen[None]):
         self.command_line = CommandLine(look, lambda text: complete(text, session), self._run_typed)
         self.dialogue = Dialogue(self.command_line, self._say, self.show_session, lambda: self.is_busy)
         tell = self.dialogue.tell
-        self.front_end = FrontEnd(self, session, panels.of_kind(NotesPanel))
+        self.front_end = FrontEnd(self, session, panels.of_kind(NotesPanel), self.run_text)
         self.runner = CommandRunner(
             session, self, self.dialogue, self.front_end.carried_out, self.finish_command
         )

@@ -1,0 +1,57 @@
+"""The laws of state, held on the selected model where there is what can run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from lstmtui.analysis.laws import BROKEN, HELD, NAMES, LawResult
+from lstmtui.errors import UserError
+from lstmtui.session.session import Session
+from lstmtui.trace import Trace
+
+
+@runtime_checkable
+class LawEngine(Protocol):
+    """What can hold the laws of state on a recorded model."""
+
+    def laws(
+        self, trace: Trace, progress: Callable[[str, float], None] | None = None
+    ) -> tuple[LawResult, ...]:
+        """A result for each law; `progress` is called with (law, seconds it takes) and may raise to stop it.
+
+        Raises:
+            UserError: the model cannot be run again; the message says why.
+        """
+
+
+def hold_laws(session: Session) -> tuple[LawResult, ...]:
+    """Every law on the selected model, as it was recorded.
+
+    Raises:
+        UserError: nothing here can run it.
+    """
+    engine: object = session.engine
+    if not isinstance(engine, LawEngine):
+        raise UserError("laws are held where the model is: run `lstmtui laws` there")
+    told: set[str] = set()
+
+    def progress(law: str, seconds: float) -> None:
+        if session.what_ifs is not None and session.what_ifs.progress is not None:
+            session.what_ifs.progress(0, 1)
+        if law not in told and seconds > 1 and session.says is not None:
+            told.add(law)
+            session.says(f"holding the law of {law}: about {seconds:,.0f} s; Esc stops it")
+
+    return engine.laws(session.baseline, progress)
+
+
+def laws_text(results: tuple[LawResult, ...]) -> str:
+    """What is broken; else which laws hold, and which were not taken."""
+    wrong = [str(result) for result in results if result.status == BROKEN]
+    if wrong:
+        return "; ".join(wrong)
+    held = [result.name for result in results if result.status == HELD]
+    rest = [f"{result.name} ({result.status}: {result.text})" for result in results if not result.held]
+    text = f"{len(held)} of {len(NAMES)} laws hold: {', '.join(held)}" if held else "no law was held"
+    return f"{text}; {'; '.join(rest)}" if rest else text
