@@ -256,6 +256,13 @@ async def quit_(pilot: Pilot[None], key: str) -> None:
     assert pilot.app._exit
 
 
+async def laws(pilot: Pilot[None], key: str) -> None:
+    await press(pilot, key)
+    message = debugging(pilot).message
+    assert message is not None
+    assert message.text.startswith("laws are held where the model is")
+
+
 async def reconnect(pilot: Pilot[None], key: str) -> None:
     await press(pilot, key)
     message = debugging(pilot).message
@@ -281,6 +288,7 @@ DOES: dict[str, Callable[[Pilot[None], str], Awaitable[None]]] = {
     "command": opens_the_prompt(""),
     "continue": runs_to(222),
     "rcontinue": runs_to(33),
+    "laws": laws,
     "tour": tour,
     "difference": difference,
     "play": play,
