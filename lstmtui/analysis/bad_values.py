@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from lstmtui.analysis.bad_bindings import first_bad_binding
+from lstmtui.analysis.bad_code import first_bad_of_code
 from lstmtui.analysis.bad_in_blocks import Timed, Which, first_over_time
 from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
@@ -40,7 +40,7 @@ def first_bad_value(trace: Trace, which: Which = "forward", batch: int | None = 
     Backward is the same in reverse: dy, the last layer, its time from the end, its equations from h to the
     first gate; then the derivatives by the initial states and by x. Where several units and sequences turn
     bad in the same equation, the lowest unit is given, of the first sequence. In recorded code it is the
-    order of the bindings, see `first_bad_binding`.
+    order of the bindings, see `first_bad_of_code`.
 
     Args:
         trace: the run.
@@ -70,14 +70,15 @@ def first_bad_timestep(trace: Trace, batch: int) -> int:
 
 def _search(trace: Trace, which: Which, batch: int | None) -> BadValue | None:
     stages = _forward_stages(trace) if which == "forward" else _backward_stages(trace)
+    is_code_due = True
     for layer, direction, quantities, is_reversed in stages:
         is_initial = is_reversed is None
         lengths = None if is_initial else trace.lengths
-        source = None if layer is None else trace.layers[layer].source
-        if layer is not None and source is not None:
-            place = first_bad_binding(trace, layer, source, which, batch)
-            if place is not None:
-                return BadValue(layer, direction, *place)
+        if layer is not None and trace.layers[layer].source is not None:
+            code = first_bad_of_code(trace, which, batch) if is_code_due else None
+            is_code_due = False
+            if code is not None:
+                return BadValue(code.layer, direction, *code.binding)
             continue
         bad = first_over_time(quantities, bool(is_reversed), lengths, batch)
         if bad is not None:

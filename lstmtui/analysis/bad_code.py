@@ -1,0 +1,78 @@
+"""The first NaN or inf of all recorded code of a run, where one piece of code calls another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from lstmtui.analysis.bad_bindings import BadBinding, first_bad_binding
+from lstmtui.analysis.bad_in_blocks import Which
+from lstmtui.analysis.line_operands import LinePlace, operands_at
+from lstmtui.trace import Trace
+
+
+class LayerBinding(NamedTuple):
+    """A bad binding, and whose it is."""
+
+    layer: int
+    binding: BadBinding
+
+
+def first_bad_of_code(trace: Trace, which: Which, batch: int | None = None) -> LayerBinding | None:
+    """The first bad binding of the layers of recorded code; None where there is none.
+
+    Each layer has its own first one. Of these that counts which was made by its line, out of names that are
+    finite, before those that a line was given; then the order of the layers; and before a line that calls
+    other code, the line of that code in the same round or an earlier one. Backward, the later round counts.
+
+    Args:
+        trace: the run.
+        which: the pass.
+        batch: one sequence alone; None: all of them.
+    """
+    every = list(_first_of_each(trace, which, batch))
+    if which == "backward":
+        every.reverse()
+    else:
+        every = [bad for bad in every if _is_made_there(trace, bad)] or every
+    first = next(iter(every), None)
+    for other in every[1:]:
+        assert first is not None
+        own, t = first.binding.t, other.binding.t
+        if which == "forward" and _is_called_by(trace, other.layer, first.layer) and t <= own:
+            first = other
+        related = _is_called_by(trace, other.layer, first.layer) or _is_called_by(
+            trace, first.layer, other.layer
+        )
+        if which == "backward" and related and t > own:
+            first = other
+    return first
+
+
+def _first_of_each(trace: Trace, which: Which, batch: int | None) -> Iterator[LayerBinding]:
+    for index, layer in enumerate(trace.layers):
+        if layer.source is not None:
+            binding = first_bad_binding(trace, index, layer.source, which, batch)
+            if binding is not None:
+                yield LayerBinding(index, binding)
+
+
+def _is_called_by(trace: Trace, layer: int, caller: int) -> bool:
+    """Whether a layer's module is inside another's, so that its code runs while the other's does."""
+    path, outer = trace.layers[layer].path, trace.layers[caller].path
+    return path != outer and (not outer or path.startswith(outer + "."))
+
+
+def _is_made_there(trace: Trace, bad: LayerBinding) -> bool:
+    """Whether the line that bound it had read names, all of them finite."""
+    source, binding = trace.layers[bad.layer].source, bad.binding
+    variable = None if source is None else source.variable(binding.quantity)
+    if source is None or variable is None or binding.stage is None or not variable.line:
+        return False
+    place = LinePlace(
+        trace, bad.layer, source, variable, binding.stage, binding.t, binding.batch, binding.unit
+    )
+    operands = list(operands_at(place))
+    return bool(operands) and all(np.isfinite(operand.values).all() for operand in operands)

@@ -1,0 +1,91 @@
+"""The first bad value of a model of a user's own is found at the line that made it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import lstmtui
+from lstmtui.analysis.first_bad import first_bad_of
+
+
+class Growing(nn.Module):
+    """A cell whose state overflows and whose output then is NaN."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 2 * units)
+
+    def forward(self, x: Tensor, c_prev: Tensor) -> tuple[Tensor, Tensor]:
+        f, g = self.linear(x).chunk(2, -1)
+        f = 40 * torch.sigmoid(f + 6)
+        c = f * c_prev + g
+        h = c - c
+        return h, c
+
+
+class Caller(nn.Module):
+    """A loop around the cell, and code that reads what it gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = Growing(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = torch.ones(x.shape[1], 4)
+        outputs = []
+        for x_t in x:
+            h, state = self.cell(x_t, state)
+            y_t = torch.tanh(h)
+            outputs.append(y_t)
+        return torch.stack(outputs)
+
+
+class Dividing(nn.Module):
+    """A loop whose derivative is NaN where its value is not: √0 on the way back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.zeros(x.shape[1], 4)
+        for x_t in x:
+            a = torch.tanh(self.linear(x_t))
+            size = (a * (a > 2)).square()
+            root = torch.sqrt(size)
+            h = 0.5 * h + a + root
+        return h
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+def test_a_line_that_is_called_comes_before_the_line_that_calls_it() -> None:
+    trace = lstmtui.record(Caller(), torch.randn(40, 2, 3), loss=lambda y: (y**2).sum())
+    bad = first_bad_of(trace)
+    assert bad is not None
+    layer = next(index for index, layer in enumerate(trace.layers) if layer.cell == "Growing")
+    values = trace.values("c", layer)
+    assert (bad.layer, bad.quantity) == (layer, "c")
+    assert bad.t == min(t for t in range(40) if not torch.isfinite(torch.tensor(values[t])).all())
+    line = Growing.forward.__code__.co_firstlineno + 3
+    assert bad.where.startswith(f"test_bad_code.py:{line}: c = f * c_prev + g: c[")
+    assert "every one is finite, and float32 ends at 3.40e38" in bad.how
+    assert f"test_bad_code.py:{line + 1}: h = c - c: h[" in bad.how
+    assert "c is +inf" in bad.how
+
+
+def test_a_derivative_is_named_by_the_line_it_came_back_through() -> None:
+    trace = lstmtui.record(Dividing(), torch.randn(9, 2, 3), loss=lambda y: (y**2).sum())
+    assert first_bad_of(trace) is None
+    bad = first_bad_of(trace, "backward")
+    assert bad is not None
+    assert bad.t == 8
+    line = Dividing.forward.__code__.co_firstlineno + 5
+    assert bad.where.startswith(f"test_bad_code.py:{line}: root = torch.sqrt(size): dsize[")
+    assert "droot[" in bad.how
+    assert "size is 0" in bad.how
