@@ -9,10 +9,17 @@ from lstmtui.libraries import load_library
 
 if TYPE_CHECKING:
     from lstmtui.capture.block import Block
+    from lstmtui.capture.source.users_code import What
 
 
-def recording(path: str | Path | None = None, *, name: str = "") -> Block:
-    """Record every recurrent module that is called in a block of code.
+def recording(
+    path: str | Path | None = None,
+    source: What | None = None,
+    *,
+    time_axis: int | None = None,
+    name: str = "",
+) -> Block:
+    """Record every recurrent module that is called in a block of code, or the code itself by source.
 
         with lstmtui.recording() as r:
             loss = criterion(model(x), y)
@@ -33,15 +40,21 @@ def recording(path: str | Path | None = None, *, name: str = "") -> Block:
 
     Args:
         path: where to write the trace; None: it is in memory.
+        source: what to record by source beside these modules, as in `lstmtui.record`: True for all code of
+            the user's that runs in the block, the block's own lines too. None: all of it where no such module
+            is called, and nothing where one is. False: nothing.
+        time_axis: by source, which axis of the tensors that functions are called with is time, where that is
+            ambiguous.
         name: of the trace; left out: the type of the first outermost module.
 
     Returns:
         A context manager; after the block, its `trace` is the trace and `path` where it was written.
 
     Raises:
+        TypeError: `source` is nothing that can be chosen.
         UserError: `path` is something else than a trace, or the block begins within `lstmtui.record`.
     """
     load_library("torch")
     from lstmtui.capture.block import Block
 
-    return Block(path, name)
+    return Block(path, source, name, time_axis)

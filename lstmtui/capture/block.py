@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import torch
+from torch import nn
+
+from lstmtui.capture.assemble import assemble
 from lstmtui.capture.block_calls import BlockCalls
 from lstmtui.capture.recording_lock import is_recording
-from lstmtui.capture.replay import replayed
+from lstmtui.capture.replay import NO_BACKWARD_IN_BLOCK, replayed
+from lstmtui.capture.source.block_recorder import BlockRecorder
+from lstmtui.capture.source.layers import SourceLayer
+from lstmtui.capture.source.users_code import Selection, What
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.trace import Trace
@@ -26,16 +34,23 @@ class Block:
 
     Args:
         path: where to write the trace; None: it is in memory.
+        source: what to record by source; None: all code, unless a recurrent module is called.
+        time_axis: which axis of tensors is time, by source.
         name: of the trace; empty: the type of the first outermost module.
     """
 
-    def __init__(self, path: str | Path | None, name: str) -> None:
+    def __init__(
+        self, path: str | Path | None, source: What | None, name: str, time_axis: int | None
+    ) -> None:
         self.path = None if path is None else Path(path)
         """Where the trace is written."""
         if self.path is not None:
             check_replaceable(self.path)
         self._name, self._said = name, set[str]()
-        self._calls = BlockCalls(self._trouble)
+        self._calls = BlockCalls(self._trouble, self._recurrent_is_called)
+        self._source, self._time_axis = source, time_axis
+        Selection(source or True)  # which is refused here, before anything runs, where it is nothing
+        self._code: BlockRecorder | None = None
         self._is_begun = False
         self._trace: Trace | None = None
         self._why = "the block has not ended"
@@ -65,14 +80,20 @@ class Block:
             raise UserError("recording: a block is recorded once; make another lstmtui.recording(…)")
         self._is_begun = True
         self._calls.begin()
+        if self._source is not False:
+            what = True if self._source is None else self._source
+            self._code = BlockRecorder(what, self._time_axis, sys._getframe(1), self._calls.places.add)
+            self._code.tracer.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._code is not None:
+            self._code.tracer.__exit__(kind, error, traceback)
         self._calls.end()
         try:
-            self._finish()
+            self._finish(has_raised=error is not None)
         except Exception as failure:
             self._why = f"{type(failure).__name__}: {failure}"
             if error is None:
@@ -80,26 +101,54 @@ class Block:
             # The user's own exception is what goes on.
             self._say(f"lstmtui.recording: {self._why}")
 
-    def _finish(self) -> None:
-        step, places = self._calls.step, self._calls.places
-        if not any(call.results for call in step.calls):
-            self._why = (
-                "no LSTM, GRU, RNN, none of their Cells and no lstmtui.Recurrent was called in the block"
-            )
-            if self._calls.unseen:
-                self._why += (
-                    ", or only inside torch.func, torch.jit.trace, a torch.compile of the block's own, or on "
-                    "meta tensors, where there are no values"
-                )
+    def _recurrent_is_called(self) -> None:
+        """Where that was left open, recurrent modules are recorded, and nothing by source."""
+        if self._source is None and self._code is not None:
+            self._code.tracer.__exit__(None, None, None)
+            self._code.tracer.release()
+            self._code = None
+
+    def _finish(self, *, has_raised: bool) -> None:
+        step, places, code = self._calls.step, self._calls.places, self._code
+        by_source: list[SourceLayer] = []
+        if code is not None:
+            code.group(None, step.lengths)
+            by_source = code.finish(derived=code.is_derived)
+            if not code.is_derived:
+                for own in by_source:
+                    own.layer = replace(own.layer, absent=NO_BACKWARD_IN_BLOCK)
+        has_modules = any(call.results for call in step.calls)
+        if not has_modules and not by_source:
+            self._why = self._nothing(code)
             if self.path is not None:
                 self._say(f"lstmtui.recording: nothing is written to {self.path}: {self._why}")
             return
-        trace = replayed(step, self._name or places.root.__name__, loss_text=LOSS_TEXT)
+        name = self._name or places.root.__name__
+        if has_modules:
+            trace = replayed(step, name, loss_text=LOSS_TEXT, beside=by_source)
+        else:
+            trace = _of_code(name, by_source)
         module = f"{places.root.__module__.split('.')[0]}.{places.root.__name__}"
-        self._trace = Trace(replace(trace.header, module=module), trace.arrays)
+        header = replace(trace.header, module=module)
+        raised = code.raised_at() if has_raised and code is not None else None
+        if raised is not None:
+            before = len(trace.layers) - len(by_source)
+            header = replace(header, raised=replace(raised, layer=before + raised.layer))
+        self._trace = Trace(header, trace.arrays)
         self._calls.forget()
+        self._code = None
         if self.path is not None:
             save(self._trace, self.path)
+
+    def _nothing(self, code: BlockRecorder | None) -> str:
+        """Why there is no trace."""
+        why = "no LSTM, GRU, RNN, none of their Cells and no lstmtui.Recurrent was called in the block"
+        if self._calls.unseen:
+            why += (
+                ", or only inside torch.func, torch.jit.trace, a torch.compile of the block's own, or on "
+                "meta tensors, where there are no values"
+            )
+        return why if code is None else f"{why}; {code.refusal()}"
 
     def _trouble(self, error: Exception) -> None:
         """A call could not be kept; the others are."""
@@ -111,3 +160,11 @@ class Block:
             self._said.add(text)
             with suppress(OSError, ValueError, AttributeError):
                 print(printable(text), file=sys.stderr)
+
+
+def _of_code(name: str, layers: Sequence[SourceLayer]) -> Trace:
+    """The trace of code in which no recurrent module was called."""
+    trace = assemble(name, nn.Module(), [], torch.tensor(float("nan")), {}, None, None, layers)
+    is_derived = not layers[0].layer.absent
+    header = replace(trace.header, loss_is_known=False, loss_text=LOSS_TEXT if is_derived else "")
+    return Trace(header, trace.arrays)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -29,7 +30,7 @@ class BlockStep(WatchedStep):
 
     def add(self, call: WatchedCall, inputs: tuple[Any, ...]) -> None:
         """A call of the forward has begun."""
-        call.link = Link.last_of(self._chain_of(call, inputs))
+        call.link = self._link_of(call, inputs)
         super().add(call, inputs)
 
     def ended(self, call: WatchedCall, result: Any, trouble: Callable[[Exception], None]) -> None:
@@ -37,6 +38,15 @@ class BlockStep(WatchedStep):
         assert call.link is not None
         super().ended(call, result, trouble)
         self._continuity.ended(call.link.chain, result)
+
+    @property
+    def lengths(self) -> list[int]:
+        """The number of timesteps of each run."""
+        steps = Counter[Chain]()
+        for call in self.calls:
+            if call.link is not None and call.results:
+                steps[call.link.chain] += call.link.steps
+        return list(steps.values())
 
     def weights_of(self, module: nn.Module) -> dict[str, Tensor]:
         """Copies of a module's parameters: those of an earlier call where nothing has changed since."""
@@ -46,9 +56,10 @@ class BlockStep(WatchedStep):
                 latest = self.weights[id(module)] = {name: weight.clone() for name, weight in now.items()}
         return latest
 
-    def _chain_of(self, call: WatchedCall, inputs: tuple[Any, ...]) -> Chain:
+    def _link_of(self, call: WatchedCall, inputs: tuple[Any, ...]) -> Link:
         x, hx, lengths = inputs
         kind: Kind = "cell"
+        steps = 1
         if isinstance(call.module, nn.RNNCellBase):
             batch, goes_on = 1 if x.dim() == 1 else len(x), True
         else:
@@ -57,7 +68,8 @@ class BlockStep(WatchedStep):
             steps, batch = laid_out.x.shape[:2]
             kind = "step" if steps == 1 else "sequence"
             goes_on = laid_out.valid is None and not laid_out.layout.bidirectional
-        return self._continuity.chain_of(call.module, hx, batch, call.graph, kind, goes_on=goes_on)
+        chain = self._continuity.chain_of(call.module, hx, batch, call.graph, kind, goes_on=goes_on)
+        return Link(chain, steps, chain.calls, chain.is_changed, chain.changes)
 
 
 class BlockCalls(CallKeeper):
@@ -65,11 +77,12 @@ class BlockCalls(CallKeeper):
 
     Args:
         trouble: called with what went wrong.
+        on_first: called before the first of them is.
     """
 
-    def __init__(self, trouble: Callable[[Exception], None]) -> None:
+    def __init__(self, trouble: Callable[[Exception], None], on_first: Callable[[], None]) -> None:
         super().__init__(trouble)
-        self.step = BlockStep()
+        self.step, self._on_first = BlockStep(), on_first
         self.places = Places()
         self._handlers, self._lock = ExitStack(), threading.RLock()
         self._met: dict[int, nn.Module] = {}
@@ -105,6 +118,8 @@ class BlockCalls(CallKeeper):
         with self._lock:
             if id(module) in self._met or getattr(module, "_is_replica", False):
                 return
+            if not self._met:
+                self._on_first()
             self._met[id(module)] = module  # which also keeps its id from being another's
             self._handlers.enter_context(handled(module, partial(self.layer_called, self.places.add(module))))
 

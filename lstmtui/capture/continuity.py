@@ -166,15 +166,12 @@ class Link(NamedTuple):
     """A call of a chain, as it was when it began."""
 
     chain: Chain
+    steps: int
+    """The timesteps of the call."""
     calls: int
     """How many calls of the chain had begun, with this one."""
     is_changed: bool
     changes: tuple[ChangeKind, ...]
-
-    @classmethod
-    def last_of(cls, chain: Chain) -> Link:
-        """The call that has begun last."""
-        return cls(chain, chain.calls, chain.is_changed, chain.changes)
 
 
 class KnownContinuity(Continuity):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.readiness import nothing_recorded, ready, recorder_of
 from lstmtui.capture.request import Prepare, Request
 from lstmtui.capture.source.garbage import old_objects_aside
+from lstmtui.capture.source.layers import SourceLayer
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.unfinished import keep_until_raised
 from lstmtui.capture.source.users_code import What
@@ -152,8 +153,17 @@ def _record(
         tap.release()
 
 
-def record_with(tap: Tap, request: Request, prepare: Prepare | None = None) -> Trace:
-    """Record with a tap that is to be released: the runs that it collects, and those by source."""
+def record_with(
+    tap: Tap, request: Request, prepare: Prepare | None = None, beside: Sequence[SourceLayer] = ()
+) -> Trace:
+    """Record with a tap that is to be released: the runs that it collects, and those by source.
+
+    Args:
+        tap: what records the recurrent layers.
+        request: what is recorded.
+        prepare: as `Prepare` says; None: nothing is.
+        beside: runs by source of code that ran before.
+    """
     source, loss, name = request.source, request.loss, request.name
     # A NaN on the way back is to be seen in the trace, so autograd is not to stop at it.
     anomalies = torch.autograd.set_detect_anomaly(False)
@@ -181,7 +191,7 @@ def record_with(tap: Tap, request: Request, prepare: Prepare | None = None) -> T
             tap.cuts.forget_graph()
             gradients, d_output = _differentiate(scalar, module, tap, output, code)
             tap.finish(absent)
-            layers = [] if code is None else code.finish(derived=not absent)
+            layers = beside if code is None else code.finish(derived=not absent)
             if code is not None and not (layers or tap.runs):
                 raise TypeError(nothing_recorded(module, code.refusal()))
     output, d_output = (None if tensor is None else turn(tensor) for tensor in (output, d_output))

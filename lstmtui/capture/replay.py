@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -17,6 +17,7 @@ from lstmtui.capture.interception import kind_of
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.record import record_with
 from lstmtui.capture.request import Request
+from lstmtui.capture.source.layers import SourceLayer
 from lstmtui.capture.tap import Tap
 from lstmtui.capture.tapped_calls import call_of
 from lstmtui.capture.tapped_runs import NO_GRAPH
@@ -33,7 +34,14 @@ NO_BACKWARD_IN_BLOCK = "no backward pass of the block reached it"
 TWICE = "a gradient of its gradient was taken (create_graph), which a run of the layer alone does not show"
 
 
-def replayed(step: WatchedStep, name: str, *, derivatives: bool = True, loss_text: str = LOSS_TEXT) -> Trace:
+def replayed(
+    step: WatchedStep,
+    name: str,
+    *,
+    derivatives: bool = True,
+    loss_text: str = LOSS_TEXT,
+    beside: Sequence[SourceLayer] = (),
+) -> Trace:
     """The trace of a step: each call again, from its own x, states and parameters.
 
     The gradients that came back to its results make the total derivatives those of the training loop's loss,
@@ -44,6 +52,7 @@ def replayed(step: WatchedStep, name: str, *, derivatives: bool = True, loss_tex
         name: of the trace.
         derivatives: whether they are wanted; without them it takes half the time.
         loss_text: what they are of, in words.
+        beside: runs of the user's code by source, which follow the others.
     """
     calls = [call for call in step.calls if call.results]
     twice = {_group(call) for call in calls if call.twice}
@@ -59,15 +68,16 @@ def replayed(step: WatchedStep, name: str, *, derivatives: bool = True, loss_tex
             torch.random.fork_rng([device.index for device in devices]),
             torch.autocast("cpu", enabled=False),
         ):
-            trace = record_with(tap, Request(replay, loss=lambda result: result, source=False, name=name))
+            request = Request(replay, loss=lambda result: result, source=False, name=name)
+            trace = record_with(tap, request, beside=beside)
     finally:
         tap.release()
     absent = {
         path: TWICE if _group(call) in twice else _why_absent(call)
         for path, call in _runs_of(calls, replay.places).items()
     }
-    layers = tuple(_of_loop(layer, absent) for layer in trace.layers)
-    is_reached = bool(reached) or not links
+    layers = tuple(layer if layer.source else _of_loop(layer, absent) for layer in trace.layers)
+    is_reached = bool(reached) or not links or any(not own.layer.absent for own in beside)
     header = replace(
         trace.header,
         layers=layers,

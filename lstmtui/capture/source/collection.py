@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from itertools import count
 from types import CodeType, FrameType
 
@@ -22,9 +23,18 @@ class Collection:
         root: the module whose parts have their paths as in `named_modules`.
         selection: which code is recorded.
         hooks: whether hooks keep derivatives.
+        place: what says the path of a module that is no part of the root while it is called; None: it is the
+            name of its class.
     """
 
-    def __init__(self, root: nn.Module | None, selection: Selection, *, hooks: bool) -> None:
+    def __init__(
+        self,
+        root: nn.Module | None,
+        selection: Selection,
+        *,
+        hooks: bool,
+        place: Callable[[nn.Module], str] | None = None,
+    ) -> None:
         self.selection = selection
         self.calls: list[Call] = []
         self.bindings: list[Binding] = []
@@ -35,6 +45,7 @@ class Collection:
         self.is_open = False
         """Whether anything more is recorded."""
         self._paths = {} if root is None else {id(module): path for path, module in named_modules(root)}
+        self._place = place
         self._modules: list[nn.Module] = []
         """Modules that are no part of the root, so that their ids stay theirs."""
         self._lock = threading.Lock()
@@ -68,6 +79,7 @@ class Collection:
     def _path(self, module: nn.Module) -> str:
         path = self._paths.get(id(module))
         if path is None:
-            path = self._paths[id(module)] = f"{type(module).__name__}"
+            path = type(module).__name__ if self._place is None else self._place(module)
+            self._paths[id(module)] = path
             self._modules.append(module)
         return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from lstmtui.capture.source.layers import Conditions, SourceLayer, batch_of_run,
 from lstmtui.capture.source.refusal import nothing_over_time
 from lstmtui.capture.source.runs import Grouping
 from lstmtui.capture.source.scans import scanned_axes
-from lstmtui.capture.source.shapes import Unfit, leading_sizes, sizes_of_time, time_axis_of
+from lstmtui.capture.source.shapes import Shape, Unfit, leading_sizes, sizes_of_time, time_axis_of
 from lstmtui.capture.source.tracer import SourceTracer
 from lstmtui.capture.source.users_code import What
 from lstmtui.trace.source import Raised
@@ -37,12 +37,19 @@ class SourceRecorder:
     """
 
     def __init__(self, root: nn.Module, source: What, arguments: Any, time_axis: int | None) -> None:
-        self.tracer = SourceTracer(root, source, hooks=False)
+        self._begin(SourceTracer(root, source, hooks=False), source, time_axis)
+        self._know(leading_sizes(arguments), [root])
+
+    def _begin(self, tracer: SourceTracer, source: What, time_axis: int | None) -> None:
+        self.tracer = tracer
         self._source, self._time_axis = source, time_axis
-        self._inputs = leading_sizes(arguments)
-        self._features = {size for parameter in root.parameters() for size in parameter.shape}
-        self._sizes = sizes_of_time(self._inputs, time_axis)
         self._layers: list[SourceLayer] = []
+
+    def _know(self, inputs: list[Shape], modules: Iterable[nn.Module]) -> None:
+        """Take note of the shapes of the input, and of the modules whose parameters are used."""
+        self._inputs = inputs
+        self._features = {size for m in modules for parameter in m.parameters() for size in parameter.shape}
+        self._sizes = sizes_of_time(inputs, self._time_axis)
 
     def group(self, result: Any, steps: Collection[int]) -> None:
         """Find the runs and how many timesteps there are, once the model has returned.

@@ -118,7 +118,7 @@ class Tensors:
 
         The graph of a view is made anew from that of what it is a view of, past the node that it had.
         """
-        for seen in self._now.values():
+        for seen in list(self._now.values()):  # to which another thread may be adding
             tensor = seen.ref()
             if tensor is not None and seen.version != version_of(tensor):
                 self._changed(seen, tensor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -34,6 +34,7 @@ class SourceTracer:
         frame: a frame that runs already and is recorded too, such as the one with the context's `with`.
         hooks: whether hooks keep the derivatives of every backward pass there is until `release`. Without
             them, which is faster, they are those that `derive` is given.
+        place: what says the path of a module that is no part of the root, while it is called.
 
     Raises:
         TypeError: `source` is nothing that can be chosen.
@@ -46,8 +47,9 @@ class SourceTracer:
         frame: FrameType | None = None,
         *,
         hooks: bool = True,
+        place: Callable[[nn.Module], str] | None = None,
     ) -> None:
-        self._collection = Collection(root, Selection(source), hooks=hooks)
+        self._collection = Collection(root, Selection(source), hooks=hooks, place=place)
         self._frame = frame
         self._context = ExitStack()
 

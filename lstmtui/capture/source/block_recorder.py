@@ -1,0 +1,50 @@
+"""What the code in a block bound, from its calls and its own lines to the layers of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from types import FrameType
+from typing import Any
+
+from torch import nn
+
+from lstmtui.capture.source.recorder import SourceRecorder
+from lstmtui.capture.source.tracer import SourceTracer
+from lstmtui.capture.source.users_code import Selection, What
+
+
+class BlockRecorder(SourceRecorder):
+    """Records what runs in a block by source, the lines of the block itself too.
+
+    Args:
+        source: what of the code, as `record` takes it.
+        time_axis: which axis of the tensors that functions are called with is time; None: it is to be seen
+            from them.
+        frame: the one with the block.
+        place: what says the path of a module while it is called.
+
+    Raises:
+        TypeError: `source` is nothing that can be chosen.
+    """
+
+    def __init__(
+        self, source: What, time_axis: int | None, frame: FrameType, place: Callable[[nn.Module], str]
+    ) -> None:
+        self._has_frame = Selection(source).wants(frame)
+        tracer = SourceTracer(None, source, frame if self._has_frame else None, place=place)
+        self._begin(tracer, source, time_axis)
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether a derivative has come back to anything that was bound."""
+        return any(binding.gradients for binding in self.tracer.bindings)
+
+    def group(self, result: Any, steps: Collection[int]) -> None:
+        """Find the runs and how many timesteps there are, once the block has ended."""
+        calls = self.tracer.calls
+        own = calls[0] if self._has_frame and calls else None
+        outermost = {call.number for call in calls if call.caller is own and call is not own} or {0}
+        arguments = [b.value for b in self.tracer.bindings if not b.line and b.call.number in outermost]
+        modules = {id(call.module): call.module for call in calls if call.module is not None}
+        self._know([tuple(value.shape) for value in arguments if value.dim()], modules.values())
+        super().group(result, steps)
