@@ -67,6 +67,16 @@ class Breakpoints:
         """Stop where the condition holds, or say the note there."""
         return self._add(Breakpoint(self._last + 1, when=when, note=note, enabled=enabled))
 
+    def same_as(
+        self, *, t: int | None = None, when: Expression | None = None, note: str | None = None
+    ) -> Breakpoint | None:
+        """An enabled breakpoint at this timestep, or with this condition and note, if there is one."""
+        text = when and when.text
+        for point in self:
+            if point.enabled and (point.t, point.when and point.when.text, point.note) == (t, text, note):
+                return point
+        return None
+
     def delete(self, number: int) -> Breakpoint | None:
         """Forget a breakpoint; None where there is none of this number."""
         return self._kept.pop(number, None)

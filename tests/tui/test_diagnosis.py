@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 from made_runs import made
 from synthetic import synthetic
 from textual.pilot import Pilot
@@ -121,3 +122,28 @@ async def test_names_from_a_file_cannot_reach_the_terminal_from_here(debugger, s
         text = shown(pilot)
         assert "\x1b" not in text
         assert "[b]evil" in text
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=str)
+async def test_e_goes_to_the_place_and_breaks_once_which_panel_7_shows_at_once(
+    size: tuple[int, int], debugger, shown
+) -> None:
+    def counting(bias: torch.Tensor) -> torch.Tensor:
+        return torch.where((torch.arange(32) < 24) & (torch.arange(32) % 8 == 3), 50.0, bias)
+
+    trace = made("lstm", steps=60, bidirectional=True, bias_ih_l0_reverse=counting)
+    async with debugger(trace, size) as pilot:
+        screen = screen_of(pilot)
+        for _ in range(2):
+            await pilot.press("0")
+            await until(pilot, lambda: screen.panels[0].on_screen)
+            while screen.panels[0].verdicts[screen.panels[0].chosen].name != "drift":
+                await pilot.press("right_square_bracket")
+            await pilot.press("e")
+            await pilot.pause()
+            cursor = screen.session.cursor
+            assert (cursor.layer, cursor.direction, cursor.unit) == (0, "backward", 3)
+            assert [point.place for point in screen.session.breakpoints] == ["abs(c[3]) > 8"]
+        if screen.panels[7].on_screen:
+            lines = [line for line in shown(pilot).splitlines() if "breakpoint 1" not in line]
+            assert any("abs(c[3]) > 8" in line for line in lines)

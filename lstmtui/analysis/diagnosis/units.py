@@ -41,11 +41,11 @@ layer: the loss does not notice it. Also where an output gate stays below `CLOSE
 UNITS_LOOK, UNITS_BAD = 1e-9, 0.5
 """Shares of the units of a layer: one is worth a look, half of them are wasted size."""
 
-TANH_FLAT, RUNAWAY = 3.0, 100.0
-"""Beyond 3 the slope of tanh(c) is below 0.01, and the unit shows hardly more than its output gate (Gers,
-Schmidhuber & Cummins 2000, on growing cell states); a latch lives well with that. At 100 a unit has been
-written to at least a hundred times without forgetting, and bfloat16 rounds c to steps of 0.5. Half the units
-of a layer beyond that are bad."""
+TANH_FLAT, RUNAWAY = 8.0, 100.0
+"""Beyond 8 the slope of tanh(c) is below 5e-7, next to float32's rounding, and the unit shows nothing but its
+output gate (Gers, Schmidhuber & Cummins 2000, on growing cell states); what networks have learned to add up
+stays below that. At 100 a unit has been written to at least a hundred times without forgetting, and bfloat16
+rounds c to steps of 0.5. Half the units of a layer beyond that are bad."""
 GREW = 2.0
 """|c| drifts where its mean over the last quarter of a sequence is over `TANH_FLAT` and so many times that of
 the first quarter, and the straight line through it rises."""

@@ -19,6 +19,7 @@ from lstmtui.analysis.diagnosis.verdict import (
 )
 from lstmtui.analysis.diagnosis.way_back import WayBack, unfed_ways, ways_back
 from lstmtui.analysis.reach import gradient_reach
+from lstmtui.analysis.stacks import stacks
 from lstmtui.cells.notation import UNICODE
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
@@ -55,12 +56,14 @@ def vanishing_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Ver
         next_ = then(selecting(trace, *place), f"watch norm(d{state})")
         yield Verdict("vanishing", BAD, *place, "d" + state, 0.0, VANISHING_LOOK, text, next=next_)
         return
-    ways = list(_ways(trace, layer, direction))
-    left = [(rest, way) for way in ways if np.isfinite(rest := _left(way, state))]
+    left = sorted(_lefts(trace, layer, direction, state))
     if left:
-        yield _verdict(trace, layer, direction, state, sorted(left, key=lambda pair: pair[0])[len(left) // 2])
+        rest, batch = left[len(left) // 2]
+        way = next(way for way in _ways(trace, layer, direction) if way.batch == batch)
+        yield _verdict(trace, layer, direction, state, rest, way)
     else:
-        yield not_measured("vanishing", *place, _why_not(ways, direction), "d" + state)
+        why = _why_not(list(_ways(trace, layer, direction)), direction)
+        yield not_measured("vanishing", *place, why, "d" + state)
 
 
 def _ways(trace: Trace, layer: int, direction: str) -> Iterator[WayBack]:
@@ -69,6 +72,12 @@ def _ways(trace: Trace, layer: int, direction: str) -> Iterator[WayBack]:
         yield from ways_back(trace, layer, direction)
     except UserError:
         yield from unfed_ways(trace, layer, direction)
+
+
+def _lefts(trace: Trace, layer: int, direction: str, state: str) -> list[tuple[float, int]]:
+    """What is left of the gradient of each sequence that can be judged, with its number."""
+    every = ((_left(way, state), way.batch) for way in _ways(trace, layer, direction))
+    return [(left, batch) for left, batch in every if np.isfinite(left)]
 
 
 def _is_absent_throughout(trace: Trace) -> bool:
@@ -81,6 +90,20 @@ def _left(way: WayBack, state: str) -> float:
     if len(back) < FEWEST_STEPS or not np.isfinite(back).all() or not back.any():
         return np.nan
     return float(back[-(len(back) // 10) :].max() / back.max())
+
+
+def _carrier(trace: Trace, layer: int) -> int | None:
+    """Another layer of the same stack through which the gradient does reach the first timestep."""
+    stack = next((stack for stack in stacks(trace) if layer in stack), ())
+    for other in (other for other in stack if other != layer):
+        for direction in trace.layers[other].directions:
+            state = trace.cell(other).memory
+            if "d" + state not in trace.quantities(other):
+                continue
+            left = sorted(_lefts(trace, other, direction, state))
+            if left and left[len(left) // 2][0] > VANISHING_LOOK:
+                return other
+    return None
 
 
 def _why_not(ways: list[WayBack], direction: str) -> str:
@@ -96,8 +119,7 @@ def _why_not(ways: list[WayBack], direction: str) -> str:
     return f"the loss reads it at t={t}, where this direction has seen {seen}, and no later"
 
 
-def _verdict(trace: Trace, layer: int, direction: str, state: str, judged: tuple[float, WayBack]) -> Verdict:
-    left, way = judged
+def _verdict(trace: Trace, layer: int, direction: str, state: str, left: float, way: WayBack) -> Verdict:
     how = BAD if left <= VANISHING_BAD else LOOK if left <= VANISHING_LOOK else FINE
     name = f"‖∂L/∂{state}‖"
     text = f"{UNICODE.number(left)} of {name} is left at the far end"
@@ -111,6 +133,9 @@ def _verdict(trace: Trace, layer: int, direction: str, state: str, judged: tuple
     elif not np.isnan(reach.steps):
         text += f"; from t={reach.start} it never falls to 1/e"
     text += f" (sequence {way.batch})" if trace.batch > 1 else ""
+    carrier = _carrier(trace, layer) if how == BAD else None
+    if carrier is not None:
+        how, text = LOOK, f"{text}; in layer {carrier} of the stack it reaches back"
     next_ = ""
     if how != FINE:
         top = float(trace.norms("d" + state, layer, direction)[reach.start, way.batch])

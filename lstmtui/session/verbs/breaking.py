@@ -25,12 +25,20 @@ def _break(session: Session, kind: str, where: int | Expression, note: str | Non
         longest = max(int(trace.lengths.max()) for trace in session.traces.values())
         if where >= longest:
             return Outcome(False, f"t={where}: the longest sequence has t=0 to t={longest - 1}")
-        return Outcome(True, str(session.breakpoints.add_at(where)))
+        there = session.breakpoints.same_as(t=where)
+        return Outcome(True, _there(there) if there else str(session.breakpoints.add_at(where)))
+    there = session.breakpoints.same_as(when=where, note=note)
+    if there is not None:
+        return Outcome(True, _there(there))
     why = unfit(session.view, where, condition=True)
     if why and not fits_somewhere(session, where, condition=True):
         return Outcome(False, why)
     added = session.breakpoints.add_when(where, note)
     return Outcome(True, f"{added}{'; it cannot be hit here: ' + why if why else ''}")
+
+
+def _there(point: Breakpoint) -> str:
+    return f"{point}: it is there already"
 
 
 def _complete_break(session: Session, begun: Begun) -> list[str]:

@@ -23,7 +23,8 @@ def _watch(session: Session, expression: Expression) -> Outcome:
     why = unfit(session.view, expression)
     if why and not fits_somewhere(session, expression):
         return Outcome(False, why)
-    watch = session.watches.add(expression)
+    there = next((watch for watch in session.watches if watch.text == expression.text), None)
+    watch = there or session.watches.add(expression)
     if why:
         return Outcome(True, f"watch {watch.id}: {watch.text}; it has no value here: {why}")
     result = evaluated(session.view, (expression,))[0]

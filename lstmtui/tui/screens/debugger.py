@@ -197,7 +197,11 @@ class DebuggerScreen(Screen[None]):
     def _followed(self, event: DiagnosisPanel.Followed) -> None:
         """Leave the verdict for what it is about."""
         self.arrangement.zoom()
-        for command in event.commands:
+        # Only then have the panels that show what comes of the commands their places again.
+        self.call_after_refresh(self._follow, event.commands)
+
+    def _follow(self, commands: tuple[str, ...]) -> None:
+        for command in commands:
             if is_harmless(command):  # a verdict may come from another machine
                 self.run_text(command)
 

@@ -77,7 +77,7 @@ def test_a_unit_that_counts_without_forgetting_drifts() -> None:
     verdict = only(trace, "drift")
     assert (verdict.severity, verdict.units) == (LOOK, (1,))
     assert "in unit 1 by 1 a timestep" in verdict.text
-    assert verdict.next == "unit 1\nbreak when abs(c[1]) > 3"
+    assert verdict.next == "unit 1\nbreak when abs(c[1]) > 8"
     assert np.isclose(np.diff(trace.arrays["0/forward/c"][:, 0, 1]), 1.0).all()
 
 
