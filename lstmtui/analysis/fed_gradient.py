@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from lstmtui.analysis.passages import passed
+from lstmtui.analysis.passages import fitted, passed
 from lstmtui.analysis.rounding import rounding_of
 from lstmtui.analysis.term_values import parameter_block
 from lstmtui.analysis.time_blocks import LARGEST_BLOCK
@@ -18,6 +18,9 @@ from lstmtui.errors import UserError
 from lstmtui.trace import Trace
 from lstmtui.trace.keys import array_key
 from lstmtui.trace.lengths import lengths_of
+
+_CANCELLED = 0.1
+"""Below this part of the whole, what is left may be what rounding has left of larger routes."""
 
 _results: WeakKeyDictionary[Trace, dict[tuple[int, str], Array]] = WeakKeyDictionary()
 
@@ -63,33 +66,39 @@ class _Flow:
         with np.errstate(all="ignore"):
             for start in range(0, steps, self.size):
                 block = slice(start, min(start + self.size, steps))
+                size = sum(self.trace.norms("d" + s, *self.place)[block] for s in self.cell.states)
                 for state in self.cell.states:
-                    result[block] += self._fed_to(state, block)
+                    result[block] += self._fed_to(state, block, np.asarray(size))
         result[np.arange(steps)[:, None] >= self.lengths] = 0
         return result
 
-    def _fed_to(self, state: str, block: slice) -> Array:
+    def _fed_to(self, state: str, block: slice, size: Array) -> Array:
+        """What is fed to one state; `size` is that of the derivatives by all of them, (t, B)."""
         whole = self._values("d" + state, block)
-        back = np.zeros_like(whole)
-        for reading in self.readings[state]:
-            if reading.is_later:
-                self._add_later(back, reading, state, block)
-            else:
-                back += self._along(reading, block)
-        rest = norm(whole - back)
-        rest[rest <= self.rounding * (norm(whole) + norm(back))] = 0
+        routes = [self._come_back(reading, state, block, whole) for reading in self.readings[state]]
+        rest = norm(whole - sum(routes, np.zeros_like(whole)))
+        # A state may have none but what rounding leaves of the others, as what only steadies a division.
+        scale = size + rest
+        small = np.flatnonzero(rest <= _CANCELLED * scale)
+        # Routes may be much larger than what is left of them where they cancel.
+        sizes = (norm(route.reshape(-1, route.shape[-1])[small]) for route in routes)
+        allowed = self.rounding * (scale.ravel()[small] + sum(sizes))
+        rest.ravel()[small[rest.ravel()[small] <= allowed]] = 0
         return rest
 
-    def _add_later(self, back: Array, reading: Reading, state: str, block: slice) -> None:
-        """Add what comes back from the timestep after each of the block, as far as there is one."""
+    def _come_back(self, reading: Reading, state: str, block: slice, whole: Array) -> Array:
+        """What comes back along one route at each timestep of the block, as far as there is one after it."""
+        if not reading.is_later:
+            return self._along(reading, state, block)
+        back = np.zeros_like(whole)
         start, stop = max(0, block.start + self.later), min(self.trace.steps, block.stop + self.later)
-        if start >= stop:
-            return
-        after = slice(start, stop)
-        brought = self._along(reading, after)
-        brought = np.where(self._changed(state, after)[..., None], 0, brought)
-        first = start - self.later - block.start
-        back[first : first + stop - start] += brought
+        if start < stop:
+            after = slice(start, stop)
+            brought = self._along(reading, state, after)
+            first = start - self.later - block.start
+            changed = self._changed(state, after)[..., None]
+            back[first : first + stop - start] = np.where(changed, 0, brought)
+        return back
 
     def _changed(self, state: str, after: slice) -> Array:
         """Where the state that a timestep began from is not what the timestep before ended with, (t, B)."""
@@ -99,12 +108,12 @@ class _Flow:
         began = np.asarray(before[after])
         return np.asarray((began != self._values(state, _moved(after, -self.later))).any(axis=-1))
 
-    def _along(self, reading: Reading, times: slice) -> Array:
+    def _along(self, reading: Reading, state: str, times: slice) -> Array:
         """The derivative by the reading's quantity, on its way back to the state; (t, B, units)."""
         values = self._values("d" + reading.quantity, times)
         for passage in reading.way:
             values = passed(values, passage, lambda term: self._value(term, times))
-        return values
+        return fitted(values, self.trace.layers[self.place[0]].size(state))
 
     def _value(self, term: Term, times: slice) -> Array:
         return np.asarray(evaluate(term, lambda symbol: self._symbol(symbol, times)))

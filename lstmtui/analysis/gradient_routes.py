@@ -8,6 +8,7 @@ import numpy as np
 
 from lstmtui.analysis.chain_rule_at import Timestep
 from lstmtui.analysis.gradient_split import FROM_ABOVE, Route, Split, total
+from lstmtui.analysis.passages import fitted
 from lstmtui.analysis.rounding import EPSILON
 from lstmtui.arrays import Vector, norm
 from lstmtui.cells.notation import UNICODE, Notation
@@ -109,6 +110,5 @@ def _routes_into(step: _Step, state: str) -> Iterator[Route]:
         timestep = step.later if reading.is_later else step.earlier
         if timestep is not None:
             formula, values = timestep.back(reading.quantity, reading.way)
-            # One number for all units is read by each of them.
-            of_all = step.trace.layers[step.place[0]].size(state) == 1
-            yield Route(reading.name, formula, values.sum(keepdims=True) if of_all else values)
+            units = step.trace.layers[step.place[0]].size(state)
+            yield Route(reading.name, formula, fitted(values, units))

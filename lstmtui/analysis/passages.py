@@ -34,6 +34,11 @@ def passed(values: Array, passage: Passage, value_of: Callable[[Term], Array]) -
     return np.asarray(values * value_of(term))
 
 
+def fitted(values: Array, units: int) -> Array:
+    """What comes back to a quantity of so many units: one that is a number for all units gets their sum."""
+    return values if values.shape[-1] == units else np.asarray(values.sum(axis=-1, keepdims=True))
+
+
 def slope_of(term: Term, position: int, value_of: Callable[[Term], Array]) -> Array:
     """The derivative of a function of one unit by one of its parts."""
     parts = tuple(value_of(part) for part in term.parts)
