@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from source_traces import FIRST_LINE, TEXT, source_trace
 
 from lstmtui.analysis.source_at import source_at
+from lstmtui.analysis.unit_values import numbers_at
 from lstmtui.cells.notation import UNICODE
 from lstmtui.trace.source import Function
 from lstmtui.tui.panels.listing import Listing, Value, cells, fitted
-from lstmtui.tui.panels.source_step import listings
+from lstmtui.tui.panels.source_step import SourceStep
+from lstmtui.tui.panels.values import value_lines
 from lstmtui.tui.source_code import LARGEST_TEXT, code_lines
 from lstmtui.tui.theme import Look, quantity_role
 from lstmtui.view import View
@@ -21,13 +25,13 @@ def text_of(spans) -> str:
     return "".join(text for text, _ in spans)
 
 
-def rows_at(width: int, *, folded: bool = False) -> list[str]:
+def rows_at(width: int, *, folded: bool = False, changed: Collection[str] = ()) -> list[str]:
     trace = source_trace()
     view = View.of(trace)
     code = source_at(view)
     assert code is not None
     assert view.layer.source is not None
-    shown = listings(code, view.layer.source, trace.header, view.cursor, UNICODE)
+    shown = SourceStep(code, view.layer.source, view.cursor, UNICODE, changed=changed).listings()
     return [text_of(row) for row in fitted(shown, width, Look(), folded=folded)[0]]
 
 
@@ -52,6 +56,25 @@ def test_folded_there_are_the_lines_that_bind_a_name() -> None:
     rows = rows_at(100, folded=True)
     assert not any("for _ in range(3)" in row for row in rows)
     assert any(row.startswith("  29         u = relax(u, g)") and "u 3/3" in row for row in rows)
+
+
+def test_what_a_what_if_has_set_says_so() -> None:
+    rows = rows_at(100, changed={"f"})
+    assert [row for row in rows if " set to " in row] == [row for row in rows if "f set to     0.482" in row]
+    assert sum(" set to " in row for row in rows) == 1
+
+
+def test_numbers_say_why_there_is_no_derivative_and_where_a_name_is_not_bound() -> None:
+    view = View.of(source_trace())
+    assert view.layer.source is not None
+    reasons = {variable.name: variable.absent for variable in view.layer.source.variables}
+    for t, noise in ((0, "no gradient: detached"), (1, "not bound")):
+        numbers = numbers_at(replace(view, cursor=replace(view.cursor, t=t)))
+        rows = [text_of(row) for row in value_lines(numbers, UNICODE, 60, reasons, changed=False)]
+        ends = {row.split()[0]: row for row in rows}
+        assert ends["best"].endswith("no gradient: integer")
+        assert ends["noise"].endswith(noise)
+        assert "gradient" not in ends["new_h"]
 
 
 def test_what_was_raised_stands_below_its_line() -> None:

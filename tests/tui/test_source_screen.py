@@ -129,6 +129,20 @@ async def test_only_what_has_the_selected_unit_marks_it(debugger) -> None:
         assert any("S_prev[1,1,0] ← S" in row for row in step_text(screen))
 
 
+async def test_a_click_on_one_number_goes_to_its_timestep_and_leaves_the_unit(debugger) -> None:
+    async with debugger(source_trace(), (120, 60)) as pilot:
+        screen = pilot.app.screen
+        screen.run_text("unit 3")
+        screen.action_panel(2)
+        screen.action_zoom()
+        await drawn_rows(pilot)
+        row = next(row for row in screen.panels[2].rows if row.quantity == "energy")
+        width = ColumnMap(12, row.map.size.width).cell_width
+        await pilot.click(row.map, offset=(5 * width, 0))
+        await pilot.click(row.bars, offset=(3, 0))
+        assert (screen.session.cursor.t, screen.session.cursor.unit) == (5, 3)
+
+
 async def test_a_round_that_does_not_bind_a_name_has_a_dot_and_no_bar(debugger, colours) -> None:
     colours("none")
     async with debugger(source_trace(), (120, 60)) as pilot:

@@ -73,6 +73,8 @@ class HeatRow(Horizontal):
         self.in_unit_interval = False
         """Whether the quantity is a gate between 0 and 1; all others lie round 0."""
         self.units_per_row = 1
+        self.is_one_number = False
+        """Whether the quantity is one number for each sequence, whichever unit is selected."""
         self.limit = 1.0
         """Where the colours end: the map runs from 0 or −limit to limit."""
         self._drawn: object = None
@@ -166,6 +168,7 @@ class HeatRow(Horizontal):
         """Draw what `view` has found; None: there is no room."""
         if view is None:
             return
+        self.is_one_number = view.shape == ()
         if view.map is not None:
             self._draw_map(*view.map, view.page)
             self._drawn = view.facts

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
 import numpy as np
 from rich.cells import cell_len
 
-from lstmtui.analysis.source_at import SourceAt, SourceBinding, SourceFunction
+from lstmtui.analysis.source_at import SourceAt, SourceBinding
 from lstmtui.cells.notation import Notation
 from lstmtui.printable import printable
-from lstmtui.trace import Header
-from lstmtui.trace.source import Source, Variable
+from lstmtui.trace.source import Function, Raised, Source, Variable
 from lstmtui.tui.panels.listing import Listing, Value
 from lstmtui.tui.source_code import code_lines
 from lstmtui.tui.theme import quantity_role
@@ -20,65 +20,80 @@ from lstmtui.tui.widgets.spans import Spans
 from lstmtui.view.cursor import Cursor
 
 
-def listings(
-    code: SourceAt, source: Source, header: Header, cursor: Cursor, notation: Notation
-) -> list[Listing]:
-    """Inside a timestep the function that runs; at whole timesteps all of them, the run's own first."""
-    numbers = range(len(code.functions)) if cursor.stage is None else code.stack[-1:]
-    several = len(numbers) > 1
-    errors = _raised(source, header, cursor)
-    return [
-        _listing(code.functions[k], k, source, errors.get(k, {}), cursor, notation, several) for k in numbers
-    ]
+@dataclass(frozen=True)
+class SourceStep:
+    """The code of the timestep at the cursor, as the Step panel shows it."""
+
+    code: SourceAt
+    source: Source
+    cursor: Cursor
+    notation: Notation
+    raised: Raised | None = None
+    """Where the run ends with an exception."""
+    changed: Collection[str] = ()
+    """The variables that a what-if has set here."""
+
+    def listings(self) -> list[Listing]:
+        """Inside a timestep the function that runs; at whole timesteps all of them, the run's own first."""
+        is_inside = self.cursor.stage is not None
+        numbers = self.code.stack[-1:] if is_inside else range(len(self.code.functions))
+        return [self._listing(number, alone=len(numbers) == 1) for number in numbers]
+
+    def _listing(self, number: int, *, alone: bool) -> Listing:
+        function, kept = self.code.functions[number], self.source.functions[number]
+        place = f"{_base(function.file)}:{kept.first_line}"
+        heading: Spans = () if alone else ((f"{function.name}  ", "title"), (place, "muted"))
+        if not kept.text:
+            heading = ((f"no source text: {function.name}, {_base(function.file)}", "muted"),)
+        errors = self._errors(number)
+        marked = next((line.number for line in function.lines if line.is_marked), None)
+        return Listing(
+            code=code_lines(kept, _names(self.source, number)),
+            first_line=kept.first_line,
+            values={
+                line.number: [self.value_of(binding) for binding in line.bindings]
+                for line in function.lines
+                if line.bindings
+            },
+            marked=next(iter(errors), None) if self.cursor.stage is None else marked,
+            errors=errors,
+            heading=heading,
+        )
+
+    def value_of(self, binding: SourceBinding) -> Value:
+        """A name, what it came from or which inner step it is of, and its value at the cursor."""
+        variable, now = binding.variable, binding.now
+        name = variable.name + _index(variable, self.cursor.unit)
+        others = [state for state in binding.carried_from if state != variable.name]
+        if others:
+            name = f"{name} ← {', '.join(others)}"
+        if now.status == "later":
+            return Value(name, quantity_role(variable.name))
+        if now.status == "bound" and binding.inner_step >= 0:
+            name = f"{name} {binding.inner_step + 1}/{variable.inner_steps}"
+        if variable.name in self.changed:
+            name += " set to"
+        text = "not bound" if now.status == "not bound" else number_of(variable, now.value, self.notation)
+        role = "muted" if now.value is None else "number" if np.isfinite(now.value) else "error"
+        if binding.is_current and role == "number":
+            role = "selected"
+        return Value(name, quantity_role(variable.name), text, role)
+
+    def _errors(self, function: int) -> dict[int, str]:
+        """What was raised at the cursor in a function, by line; in the run's own where none has the line."""
+        raised = self.raised
+        if raised is None or (raised.layer, raised.t) != (self.cursor.layer, self.cursor.t):
+            return {}
+        has_it = [
+            number for number, kept in enumerate(self.source.functions) if raised.line in _lines_of(kept)
+        ]
+        return {raised.line: printable(raised.text)} if function == next(iter(has_it), 0) else {}
 
 
-def _listing(
-    function: SourceFunction,
-    number: int,
-    source: Source,
-    errors: dict[int, str],
-    cursor: Cursor,
-    notation: Notation,
-    several: bool,
-) -> Listing:
-    kept = source.functions[number]
-    heading: Spans = ()
-    if several:
-        heading = ((f"{function.name}  ", "title"), (f"{_base(function.file)}:{kept.first_line}", "muted"))
-    if not kept.text:
-        heading = ((f"no source text: {function.name}, {_base(function.file)}", "muted"),)
-    is_inside = cursor.stage is not None
-    marked = next((line.number for line in function.lines if line.is_marked and is_inside), None)
-    return Listing(
-        code=code_lines(kept, _names(source, number)),
-        first_line=kept.first_line,
-        values={
-            line.number: [value_of(binding, cursor, notation) for binding in line.bindings]
-            for line in function.lines
-            if line.bindings
-        },
-        marked=marked if is_inside else next(iter(errors), None),
-        errors=errors,
-        heading=heading,
-    )
-
-
-def value_of(binding: SourceBinding, cursor: Cursor, notation: Notation) -> Value:
-    """A name, what it came from or which inner step it is of, and its value at the cursor."""
-    variable, now = binding.variable, binding.now
-    name = variable.name + _index(variable, cursor.unit)
-    others = [state for state in binding.carried_from if state != variable.name]
-    if others:
-        name = f"{name} ← {', '.join(others)}"
-    if now.status == "later":
-        return Value(name, quantity_role(variable.name))
-    if now.status == "bound" and binding.inner_step >= 0:
-        name = f"{name} {binding.inner_step + 1}/{variable.inner_steps}"
-    text = "not bound" if now.status == "not bound" else number_of(variable, now.value, notation)
-    role = "muted" if now.value is None else "number" if np.isfinite(now.value) else "error"
-    if binding.is_current:
-        role = "selected" if role == "number" else role
-    return Value(name, quantity_role(variable.name), text, role)
+def _lines_of(function: Function) -> range:
+    """The numbers of its lines."""
+    count = function.text.count("\n") + 1 if function.text else 0
+    return range(function.first_line, function.first_line + count)
 
 
 def _index(variable: Variable, unit: int) -> str:
@@ -136,18 +151,6 @@ def _names(source: Source, function: int) -> tuple[tuple[str, str], ...]:
     """As the source writes it, and its role, for each name that a function binds."""
     own = (variable for variable in source.variables if variable.function == function)
     return tuple((variable.written, quantity_role(variable.name)) for variable in own)
-
-
-def _raised(source: Source, header: Header, cursor: Cursor) -> dict[int, dict[int, str]]:
-    """What was raised at the cursor, by function and line."""
-    raised = header.raised
-    if raised is None or (raised.layer, raised.t) != (cursor.layer, cursor.t):
-        return {}
-    for number, function in enumerate(source.functions):
-        lines = function.text.count("\n") + 1
-        if function.text and function.first_line <= raised.line < function.first_line + lines:
-            return {number: {raised.line: printable(raised.text)}}
-    return {0: {raised.line: printable(raised.text)}}
 
 
 def _base(file: str) -> str:

@@ -16,7 +16,7 @@ from lstmtui.session import Session
 from lstmtui.trace.source import Source
 from lstmtui.tui.panels.listing import fitted
 from lstmtui.tui.panels.panel import Panel
-from lstmtui.tui.panels.source_step import also_recorded, listings, stack_text, stage_text
+from lstmtui.tui.panels.source_step import SourceStep, also_recorded, stack_text, stage_text
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
@@ -65,7 +65,9 @@ class StepPanel(Panel):
         code = source_at(session.view)
         assert code is not None
         self.lines.wraps = False
-        shown = listings(code, source, session.trace.header, cursor, self.notation)
+        changed = session.what_ifs.set_at(cursor) if session.what_ifs else frozenset()
+        raised = session.trace.header.raised
+        shown = SourceStep(code, source, cursor, self.notation, raised, changed).listings()
         rows, marked = fitted(shown, width, self.look)
         is_whole = cursor.stage is None
         if len(rows) > (height if is_whole else MOST_ROWS):

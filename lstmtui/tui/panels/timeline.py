@@ -107,7 +107,7 @@ class TimelinePanel(Panel):
         """As many of the quantities as have room, among them that of the stage the cursor is on."""
         self._every = every = self.quantities(session)
         room = self._room
-        if len(every) <= room or session.layer.source is None:
+        if len(every) <= room:
             self._first = 0
             return every
         cursor = session.cursor
@@ -160,9 +160,9 @@ class TimelinePanel(Panel):
             name = f"{name} − {against}"
         scale, units = self._scale_and_units(session, shown[0])
         if session.layer.source is not None and len(self._every) > 1:
-            is_all = len(shown) == len(self._every)
             scale, units = "", ""
-            name += "" if is_all else f": {len(shown)} of {len(self._every)} names, [ ] turn"
+        if len(shown) < len(self._every):
+            name += f": {len(shown)} of {len(self._every)} names, [ ] turn"
         fits = len(f"{self.NUMBER} {name}{scale}") <= self.size.width - 6
         self.set_title(name + scale if fits else name, f"{self.page.text}  {units}".rstrip())
 
@@ -184,7 +184,8 @@ class TimelinePanel(Panel):
     def _pick_cell(self, event: Heatmap.Clicked) -> None:
         event.stop()
         row = next(r for r in self.rows if r.map is event.heatmap)
-        self.post_message(self.Picked(t=self.page.start + event.column, unit=event.row * row.units_per_row))
+        unit = None if row.is_one_number else event.row * row.units_per_row
+        self.post_message(self.Picked(t=self.page.start + event.column, unit=unit))
 
     @on(Ruler.Clicked)
     def _pick_timestep(self, event: Ruler.Clicked) -> None:
@@ -194,4 +195,6 @@ class TimelinePanel(Panel):
     @on(Bars.Clicked)
     def _pick_unit(self, event: Bars.Clicked) -> None:
         event.stop()
-        self.post_message(self.Picked(unit=event.row))
+        row = next(r for r in self.rows if r.bars is event.bars)
+        if not row.is_one_number:
+            self.post_message(self.Picked(unit=event.row))

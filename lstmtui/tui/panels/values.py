@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from lstmtui.analysis.reach import Horizon, horizon
@@ -48,7 +48,8 @@ class ValuesPanel(Panel):
             lambda: self._remembered(session),
         )
         changed = session.trace is not session.baseline
-        lines = value_lines(numbers, self.notation, width, changed=changed)
+        reasons = {} if source is None else {v.name: v.absent for v in source.variables}
+        lines = value_lines(numbers, self.notation, width, reasons, changed=changed)
         lines += [
             *route_lines(survivals, self.notation),
             *reach_lines(reach, cursor.unit, self.notation),
@@ -70,10 +71,13 @@ class ValuesPanel(Panel):
         return self._horizon[1]
 
 
-def value_lines(numbers: Sequence[Numbers], notation: Notation, width: int, *, changed: bool) -> list[Spans]:
+def value_lines(
+    numbers: Sequence[Numbers], notation: Notation, width: int, reasons: Mapping[str, str], *, changed: bool
+) -> list[Spans]:
     """The header, then a line for each quantity; of a changed run with what was recorded.
 
-    Names give way where there are fewer than `width` columns for all.
+    Names give way where there are fewer than `width` columns for all. Behind a number stands why it has no
+    derivative, where `reasons` has a reason.
     """
     was = f" {'was':>8}" if changed else ""
     number = partial(notation.number, width=8)
@@ -89,6 +93,8 @@ def value_lines(numbers: Sequence[Numbers], notation: Notation, width: int, *, c
         lines.append(((f"{name:{names}}", quantity_role(row.quantity)), (text, "number")))
         if not row.is_bound:
             lines[-1] = (lines[-1][0], (" not bound", "muted"))
+        elif row.derivative is None and (why := reasons.get(row.quantity)):
+            lines[-1] = (*lines[-1], (f"  no gradient: {why}", "muted"))
     return lines
 
 
