@@ -29,14 +29,17 @@ def fed_gradient(trace: Trace, layer: int, direction: str) -> Array:
     """The L2 norm of what is fed to the states from above at each timestep, (T, B), in float64.
 
     From above is whatever reads a state outside of the layer's own recurrence: the loss, a head, the layer
-    above. It is the total derivative without what its equations bring back, summed over the states; what is
-    within rounding of that counts as 0. Where the model's own loop changed a state between two timesteps,
+    above. Where that was not recorded, it is the total derivative without what its equations bring back,
+    summed over the states; what is within rounding of that counts as 0. Where the model's own loop changed a state between two timesteps,
     nothing is known to come back over the change, and all of the gradient counts as fed.
 
     Raises:
         UserError: the trace has no derivatives, or not the layer's parameters; or the layer is recorded
             code, whose equations are not known.
     """
+    recorded = trace.arrays.get(array_key("reads", layer, direction))
+    if recorded is not None:
+        return np.asarray(recorded)
     results = _results.setdefault(trace, {})
     if (layer, direction) not in results:
         results[layer, direction] = _Flow(trace, layer, direction).fed()

@@ -47,9 +47,19 @@ class Read:
     def __str__(self) -> str:
         if not self.timesteps:
             return f"nothing of {self.place}"
+        return f"{self.place} {self.where}"
+
+    @property
+    def where(self) -> str:
+        """ "at t=3, where it has seen 4 of 9 inputs"."""
         fewest, most = self.seen
         inputs = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
-        return f"{self.place} at {self.when}, where it has seen {inputs} of {self.length:,} inputs"
+        return f"at {self.when}, where it has seen {inputs} of {self.length:,} inputs"
+
+    @property
+    def share(self) -> float:
+        """The share of the inputs that it has seen where it has seen most."""
+        return self.seen[1] / max(1, self.length)
 
     @property
     def when(self) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,12 +23,16 @@ from lstmtui.capture.module_runs import ModuleRun, joined_recordings
 from lstmtui.capture.precision import cast, computed_in, full_precision
 from lstmtui.capture.products import precision_of
 from lstmtui.capture.progress import Progress
+from lstmtui.capture.reads import Reads, sizes_of
 from lstmtui.capture.recording import Recording, Repeatable
 from lstmtui.capture.vector_jacobian import vector_jacobian
 from lstmtui.models.unroll import States, unroll
 
 _CHECKED = 1024
 """Calls between two looks at whether what they become fits into memory."""
+
+ROUNDINGS = 64
+"""Units of rounding between two ways to compute the same gradient."""
 
 ROWS = 4096
 """How many timesteps times sequences are evaluated together."""
@@ -45,6 +50,10 @@ class CellCall(Repeatable):
     after: States = ()
     is_changed: bool = False
     """Whether the states before it are others than the call before it left."""
+    is_cut: bool = False
+    """Whether no gradient goes back from it to the states before it."""
+    d_before: Tensor | None = None
+    """∂L/∂h before it, by this call alone."""
     derivatives: tuple[Tensor | None, ...] = ()
     """∂L/∂ the states it returned, by everything that follows; empty where the loss was not reached."""
 
@@ -85,6 +94,7 @@ class CellLoop:
         states = after_zeros(after) if hx is None else hx if isinstance(hx, tuple) else (hx,)
         before = tuple(self._kept(s) for s in states)
         call = CellCall(self._kept(x), before, parameters, computed_in(x), is_changed=is_changed)
+        call.is_cut = hx is None or not any(s.requires_grad for s in states)
         call.after = tuple(self._kept(s, copy=False) for s in after)
         self.calls.append(call)
         self.run.steps = self.run.calls = len(self.calls)
@@ -112,7 +122,20 @@ class CellLoop:
             for t, call in enumerate(self.calls)
             if t and call.is_changed
         }
+        whole.reads = self._reads()
         self.run.recordings[self.layer, "forward"] = whole
+
+    def _reads(self) -> Reads:
+        """What of ∂L/∂h does not come from the next call; where that got other states, nothing is known."""
+        sizes = np.zeros((len(self.calls), self.run.batch))
+        for t, call in enumerate(self.calls):
+            total, later = _derivative(call, 0), self.calls[t + 1] if t + 1 < len(self.calls) else None
+            if later is None or later.is_cut or later.d_before is None:
+                sizes[t] = sizes_of(total)
+            elif not later.is_changed:
+                direct, whole = sizes_of(total - later.d_before), sizes_of(total) + sizes_of(later.d_before)
+                sizes[t] = np.where(direct > ROUNDINGS * torch.finfo(total.dtype).eps * whole, direct, 0.0)
+        return Reads(sizes, (None,), np.full(self.run.batch, len(self.calls) - 1))
 
     def _recording(self, parameters: dict[str, Tensor], calls: list[CellCall]) -> Recording:
         """The equations of some calls, evaluated and differentiated as one batch."""
@@ -143,6 +166,8 @@ class CellLoop:
         for n, state in enumerate(cell.states):
             recording.initial[state] = calls[0].before[n]
             recording.initial["d" + state] = rest[n].reshape(shape)[0]
+        for call, d_before in zip(calls, rest[0].reshape(shape), strict=True):
+            call.d_before = d_before
         recording.parameter_derivatives = dict(zip(leaves, rest[len(leaf_states) :], strict=True))
         self.progress.advance(len(calls))
         return recording

@@ -14,7 +14,7 @@ from help.tables import table, tables
 import lstmtui
 from lstmtui.__main__ import COMPLETION
 from lstmtui.analysis import laws
-from lstmtui.analysis.diagnosis import NAMES, depth, exploding, gates, padding, units, vanishing
+from lstmtui.analysis.diagnosis import NAMES, depth, exploding, gates, padding, reads, units, vanishing
 from lstmtui.analysis.diagnosis.verdict import FEWEST_STEPS
 from lstmtui.cells import CELLS
 from lstmtui.cells.glossary import GLOSSARY
@@ -97,7 +97,7 @@ def test_every_key_has_its_line() -> None:
         assert table("keys", group).rows[1:] == expected
 
 
-FAMILIES = (gates, units, vanishing, exploding, depth, padding)
+FAMILIES = (gates, units, vanishing, exploding, depth, padding, reads)
 """The modules with the thresholds: of a verdict NAME_LOOK and NAME_BAD, or UNITS_LOOK and UNITS_BAD."""
 
 
@@ -114,6 +114,7 @@ def test_every_verdict_has_its_line_with_its_thresholds() -> None:
     rows = {row[0].strip("`"): row[1:] for row in table("verdicts").rows[1:]}
     same(list(rows), NAMES)
     assert rows.pop("nonfinite")[1:] == ["–", "any"]
+    assert rows.pop("state")[2] == "on the graph of an earlier call"
     for name, (measures, look, bad) in rows.items():
         prefix = name.upper() if any(hasattr(m, f"{name.upper()}_LOOK") for m in FAMILIES) else "UNITS"
         (family,) = (vars(m) for m in FAMILIES if hasattr(m, f"{prefix}_LOOK"))

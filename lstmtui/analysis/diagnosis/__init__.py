@@ -10,6 +10,8 @@ from lstmtui.analysis.diagnosis.exploding import exploding_verdicts
 from lstmtui.analysis.diagnosis.finite import finite_verdicts
 from lstmtui.analysis.diagnosis.gates import gate_verdicts
 from lstmtui.analysis.diagnosis.padding import padding_verdicts
+from lstmtui.analysis.diagnosis.reads import reads_verdicts
+from lstmtui.analysis.diagnosis.state import state_verdicts
 from lstmtui.analysis.diagnosis.units import memory_verdicts
 from lstmtui.analysis.diagnosis.vanishing import vanishing_verdicts
 from lstmtui.analysis.diagnosis.verdict import (
@@ -43,7 +45,15 @@ __all__ = [
     "worst",
 ]
 
-FAMILIES = (gate_verdicts, memory_verdicts, vanishing_verdicts, exploding_verdicts, padding_verdicts)
+FAMILIES = (
+    gate_verdicts,
+    memory_verdicts,
+    vanishing_verdicts,
+    exploding_verdicts,
+    padding_verdicts,
+    reads_verdicts,
+    state_verdicts,
+)
 """What judges one direction of one layer."""
 
 _verdicts: WeakKeyDictionary[Trace, tuple[Verdict, ...]] = WeakKeyDictionary()

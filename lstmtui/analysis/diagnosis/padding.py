@@ -42,12 +42,20 @@ def padding_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdi
         text = "the lengths of the sequences were given, so that no padding is read"
         yield Verdict("padding", FINE, *place, "h", 0.0, PADDING_LOOK, text)
         return
-    source = max(at for at in range(layer + 1) if trace.layers[at].index == 0 or at == 0)
-    padded, is_sure = _padded(trace.values("x", source, direction))
+    padded, is_sure = padded_ends(trace, layer)
     if not padded.any():
         yield Verdict("padding", FINE, *place, "h", 0.0, PADDING_LOOK, "the input ends without padding")
         return
     yield _leak(trace, layer, direction, padded, is_sure)
+
+
+def padded_ends(trace: Trace, layer: int) -> tuple[Array, bool]:
+    """How many timesteps at the end of each sequence look like padding, int (B,); whether that is sure.
+
+    Judged by the input of the first layer of the layer's module.
+    """
+    source = max(at for at in range(layer + 1) if trace.layers[at].index == 0 or at == 0)
+    return _padded(trace.values("x", source, trace.layers[source].directions[0]))
 
 
 def _leak(trace: Trace, layer: int, direction: str, padded: Array, is_sure: bool) -> Verdict:

@@ -18,6 +18,8 @@ NAMES: dict[str, str] = {
     "exploding": "gradients that the recurrence itself makes grow on their way back",
     "depth": "signal and gradient that are lost from layer to layer",
     "padding": "padding that the backward direction has read",
+    "reads": "what the loss reads, and how many inputs had been seen there",
+    "state": "where states come from, and what happens to them between timesteps",
 }
 """Every kind of verdict, with what it is about, in the order they are given."""
 

@@ -1,0 +1,37 @@
+"""A verdict on where states come from, and what happens to them between timesteps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lstmtui.analysis.diagnosis.selecting import selecting
+from lstmtui.analysis.diagnosis.verdict import BAD, FINE, LOOK, Verdict, not_measured
+from lstmtui.trace import Trace
+
+STATE_LOOK = 1.0
+"""The share of the calls of a layer before which its states were taken out of the graph."""
+
+
+def state_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
+    """state: what the states of a layer begin from, and what its model does to them in between."""
+    described, place = trace.layers[layer], (layer, direction)
+    if described.source is not None:
+        return
+    origin = described.states_from.get(direction)
+    if origin is None:
+        yield not_measured("state", *place, "where its states come from was not recorded")
+        return
+    detached = sum(change.count for change in origin.changes if change.kind == "detached")
+    share = detached / max(1, described.calls - 1)
+    how, text = FINE, origin.sentence(described.calls)
+    if origin.kind == "earlier graph":
+        how, text = (
+            BAD,
+            text + ": backward goes through every earlier call, or fails; detach it between calls",
+        )
+    elif origin.kind == "drawn":
+        how, text = LOOK, text + ": the same input gives another output each time"
+    elif share >= STATE_LOOK and described.calls == trace.steps > 2:
+        how, text = LOOK, text + ": no gradient passes from a timestep to the one before; it does not vanish"
+    next_ = "" if how == FINE else selecting(trace, layer, direction)
+    yield Verdict("state", how, *place, "", share, STATE_LOOK, text, next=next_)

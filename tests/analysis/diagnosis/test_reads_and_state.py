@@ -1,0 +1,121 @@
+"""Verdicts on what the loss reads and on where states come from: one that is right beside each that is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lstmtui.analysis.diagnosis import BAD, FINE, LOOK, NOT_MEASURED, Verdict, diagnose_trace
+from lstmtui.capture.record import record
+from lstmtui.trace import Trace
+
+
+def verdicts(trace: Trace, name: str) -> list[Verdict]:
+    """Those of a name, in the order of the layers."""
+    every = [verdict for verdict in diagnose_trace(trace) if verdict.name == name]
+    return sorted(every, key=lambda v: (v.layer or 0, v.direction == "backward"))
+
+
+class Classifier(nn.Module):
+    """Two directions, of which a function reads something."""
+
+    def __init__(self, read: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.rnn, self.read = nn.GRU(2, 3, 2, bidirectional=True, batch_first=True), read
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.read(*self.rnn(x))
+
+
+@pytest.mark.parametrize(
+    ("read", "severities", "words"),
+    [
+        (lambda y, h: y[:, -1], [FINE, BAD], "t=11, where it has seen 1 of 12 inputs"),
+        (lambda y, h: y[:, 0], [BAD, FINE], "t=0, where it has seen 1 of 12 inputs"),
+        (lambda y, h: torch.cat([h[-2], h[-1]], 1), [FINE, FINE], "seen 12 of 12 inputs"),
+        (lambda y, h: y.mean(1), [FINE, FINE], "seen 1 to 12 of 12 inputs"),
+    ],
+)
+def test_a_direction_is_read_where_it_has_seen_its_inputs(
+    read: Callable[[Tensor, Tensor], Tensor], severities: list[str], words: str
+) -> None:
+    trace = record(Classifier(read), torch.randn(3, 12, 2), loss=lambda y: y.sum())
+    said = verdicts(trace, "reads")
+    assert [(v.layer, v.severity) for v in said] == [(1, severities[0]), (1, severities[1])]
+    assert any(words in v.text for v in said)
+
+
+class Questions(nn.Module):
+    """Tokens padded with 0, and the output at the last timestep or at each sequence's own end."""
+
+    def __init__(self, own_end: bool) -> None:
+        super().__init__()
+        self.embedding, self.rnn = nn.Embedding(9, 4, padding_idx=0), nn.LSTM(4, 5, batch_first=True)
+        self.own_end = own_end
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        y: Tensor = self.rnn(self.embedding(tokens))[0]
+        ends = (tokens != 0).sum(1) - 1
+        return y[torch.arange(len(y)), ends if self.own_end else -1]
+
+
+@pytest.mark.parametrize("own_end", [True, False])
+def test_reading_behind_the_padding_is_bad(own_end: bool) -> None:
+    tokens = torch.randint(1, 9, (3, 20))
+    tokens[1, 12:] = tokens[2, 5:] = 0
+    (verdict,) = verdicts(record(Questions(own_end), tokens, loss=lambda y: y.sum()), "reads")
+    assert verdict.severity == (FINE if own_end else BAD)
+    assert own_end or "sequence 2 at t=19, 15 timesteps after it" in verdict.text
+
+
+class Policy(nn.Module):
+    """A cell in a loop, its states detached before some timesteps, its value read at each."""
+
+    def __init__(self, is_detached: Callable[[int], bool]) -> None:
+        super().__init__()
+        self.cell, self.value, self.is_detached = nn.LSTMCell(2, 3), nn.Linear(3, 1), is_detached
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = c = x.new_zeros(x.shape[1], 3)
+        values = []
+        for t, now in enumerate(x):
+            if self.is_detached(t):
+                h, c = h.detach(), c.detach()
+            h, c = self.cell(now, (h, c))
+            values.append(self.value(h))
+        return torch.stack(values)
+
+
+@pytest.mark.parametrize(
+    ("is_detached", "severity"),
+    [(lambda t: False, FINE), (lambda t: t % 4 == 0, FINE), (lambda t: True, LOOK)],
+)
+def test_states_that_are_detached_before_every_timestep(
+    is_detached: Callable[[int], bool], severity: str
+) -> None:
+    trace = record(Policy(is_detached), torch.randn(12, 2, 2), loss=lambda v: v.sum())
+    (verdict,) = verdicts(trace, "state")
+    assert verdict.severity == severity
+    assert ("does not vanish" in verdict.text) == (severity == LOOK)
+    (reads,) = verdicts(trace, "reads")
+    assert "every t from 0 to 11" in reads.text
+
+
+def test_a_loop_is_read_only_where_something_outside_reads_it() -> None:
+    trace = record(Policy(lambda t: False), torch.randn(12, 2, 2), loss=lambda v: v[[3, 11]].sum())
+    (reads,) = verdicts(trace, "reads")
+    assert (
+        reads.text
+        == "the loss reads it at 2 timesteps from t=3 to t=11, where it has seen 4 to 12 of 12 inputs"
+    )
+
+
+def test_what_was_not_recorded_is_not_measured() -> None:
+    with pytest.warns(RuntimeWarning, match="no derivatives"):
+        trace = record(nn.GRU(2, 3), torch.randn(12, 1, 2), loss=lambda result: result[0].detach().sum())
+    (reads,) = verdicts(trace, "reads")
+    assert reads.severity == NOT_MEASURED
+    assert "the loss has no gradient" in reads.text
