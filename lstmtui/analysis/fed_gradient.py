@@ -29,9 +29,9 @@ def fed_gradient(trace: Trace, layer: int, direction: str) -> Array:
     """The L2 norm of what is fed to the states from above at each timestep, (T, B), in float64.
 
     From above is whatever reads a state outside of the layer's own recurrence: the loss, a head, the layer
-    above. Where that was not recorded, it is the total derivative without what its equations bring back,
-    summed over the states; what is within rounding of that counts as 0. Where the model's own loop changed a state between two timesteps,
-    nothing is known to come back over the change, and all of the gradient counts as fed.
+    above. Where that was not recorded, it is the total derivative without what the equations bring back,
+    summed over the states; what is within rounding of that counts as 0, and all that comes back over a change
+    of the states in the model's own loop counts as fed.
 
     Raises:
         UserError: the trace has no derivatives, or not the layer's parameters; or the layer is recorded

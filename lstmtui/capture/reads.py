@@ -46,12 +46,14 @@ def reads_of(
         valid: bool (T, B, 1), or None.
     """
     steps, batch = output.shape[:2]
-    last = torch.full((batch,), steps - 1)
+    last, sizes = torch.full((batch,), steps - 1), np.zeros((steps, batch))
+    if d_output is not None:
+        sizes = sizes_of(d_output)
     if valid is not None:
         last = steps - 1 - valid[..., 0].flip(0).int().argmax(0)
-    return Reads(
-        np.zeros((steps, batch)) if d_output is None else sizes_of(d_output), tuple(d_finals), numpy_of(last)
-    )
+        # What is read past the end of a sequence is a 0 that no cell has made.
+        sizes = np.where(numpy_of(valid[..., 0]), sizes, 0.0)
+    return Reads(sizes, tuple(d_finals), numpy_of(last))
 
 
 def joined_reads(parts: Sequence[tuple[Reads, Sequence[Tensor | None] | None]]) -> Reads:

@@ -1,4 +1,4 @@
-"""Verdicts on what the loss reads and on where states come from: one that is right beside each that is not."""
+"""Verdicts on what the loss reads and on where states come from: each with one that is right beside it."""
 
 from __future__ import annotations
 
