@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from lstmtui import Recurrent
 from lstmtui.cells import CELLS
+from lstmtui.cells.parts import part_of
 from lstmtui.scenario.tasks import make_task
 
 HERE = Path(__file__).parent
@@ -33,6 +34,8 @@ HELD_OUT = 24
 TRAINING, FRESH = 1_000_000, 2_000_000
 """The seeds of the batches for training and for the final figures; the scenarios use small ones."""
 BATCH = 32
+
+BIASES = ("bias_ih_l0", "bias_hh_l0")
 
 Table = dict[str, Any]
 """A table of a scenario file."""
@@ -99,16 +102,16 @@ class Network(nn.Module):
 def chrono_init(network: Network, cell: str, steps: int) -> None:
     """Let memories last from 1 to `steps` timesteps at the start (Tallec & Ollivier 2018).
 
-    The gate that keeps (f, or the z of a GRU) gets the bias log u, u ~ U(1, steps − 1), the one that writes
-    (i) its negative. A plain RNN has no gates and stays as PyTorch initialises it.
+    A gate that keeps where it is open (f, or the z of a GRU) gets the bias log u, u ~ U(1, steps − 1), one
+    that writes, or keeps where it is closed, its negative. A cell without such gates stays as it begins.
     """
-    parameters, rows = network.weights(), CELLS[cell].rows
-    ih, hh = (parameters[f"bias_{kind}_l0"].view(len(rows), -1) for kind in ("ih", "hh"))
-    lasting = torch.empty(ih.shape[1]).uniform_(1, steps - 1).log()
-    for position, row in enumerate(rows):
-        if row in ("f", "z", "i"):
-            ih[position] = -lasting if row == "i" else lasting
-            hh[position] = 0
+    parameters, kind = network.weights(), CELLS[cell]
+    biases = [parameters[name].view(len(kind.rows), -1) for name in BIASES if name in parameters]
+    lasting = torch.empty(network.head.in_features).uniform_(1, steps - 1).log()
+    for position, row in enumerate(kind.rows):
+        side = kind.remembers_when(row) or {"write": "closed"}.get(part_of(row, kind), "")
+        for number, bias in enumerate(biases if side else ()):
+            bias[position] = 0 if number else lasting if side == "open" else -lasting
 
 
 def draw_airline(given: Table, size: int, seed: int) -> Batch:
@@ -164,6 +167,7 @@ RECIPES = {
     "airline": Recipe(1200, draw_airline, forecast_error),
     "brackets": Recipe(1600, draw_brackets, squared_error),
     "latch": Recipe(500, draw_task, accuracy, chrono=True),
+    "latch-newer": Recipe(500, draw_task, accuracy, chrono=True),
     "adding": Recipe(1200, draw_task, squared_error, chrono=True),
     "lesson-gap-5": Recipe(500, draw_task, accuracy, chrono=True),
     "lesson-gap-20": Recipe(500, draw_task, accuracy, chrono=True),

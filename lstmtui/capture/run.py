@@ -61,7 +61,7 @@ def run(
     changes = {k: v for k, v in (("device", device), ("dtype", dtype)) if v}
     scenario = replace(scenario, run=replace(scenario.run, **changes))
     for spec in scenario.models:
-        if isinstance(spec, FactorySpec) and not trust:
+        if isinstance(spec, FactorySpec) and not (trust or spec.is_bundled):
             raise UserError(f"{spec.name}: factory {spec.target} runs Python code; trust=True lets it")
     if path is None:
         return _run_models(scenario, progress, None)

@@ -24,6 +24,8 @@ COURSE = (
     "lesson-gap-100",
     "lesson-cousins",
     "latch",
+    "latch-newer",
+    "own-cell",
     "brackets",
     "adding",
     "copy",
@@ -42,6 +44,11 @@ def bundled_scenarios() -> tuple[Path, ...]:
         if files:
             return tuple(sorted(files, key=_place))
     return ()
+
+
+def is_bundled(path: Path) -> bool:
+    """Whether a scenario came with the program, and so did the Python that it names."""
+    return path.stem in COURSE and path.resolve() in (bundled.resolve() for bundled in bundled_scenarios())
 
 
 def find_scenario(name: str) -> Path:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lstmtui.closest import closest
 from lstmtui.printable import printable
+from lstmtui.scenario.bundled import is_bundled
 from lstmtui.scenario.files import read_text
 from lstmtui.scenario.problem import Problem, ScenarioError, shown
 from lstmtui.scenario.report import DataError, Report
@@ -35,7 +37,8 @@ def load_scenario(path: str | Path, trust: bool = False) -> Scenario:
 
     Args:
         path: the file.
-        trust: whether it may have models that the maker's own Python code builds.
+        trust: whether it may have models that the maker's own Python code builds; what comes with the package
+            may.
 
     Raises:
         ScenarioError: with every problem that was found.
@@ -53,12 +56,15 @@ def load_scenario(path: str | Path, trust: bool = False) -> Scenario:
 
     with np.errstate(all="ignore"):  # NaN and inf in a file are data like any other
         try:
-            scenario = _read(raw, path, report, trust)
+            scenario = _read(raw, path, report, trust or is_bundled(path))
         except MemoryError:
             problem = Problem(file, None, "", "its data does not fit into this machine's memory")
             raise ScenarioError([problem]) from None
     report.raise_if_any()
     assert scenario is not None
+    if is_bundled(path):
+        models = (replace(m, is_bundled=True) if isinstance(m, FactorySpec) else m for m in scenario.models)
+        scenario = replace(scenario, models=tuple(models))
     return scenario
 
 

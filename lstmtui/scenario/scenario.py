@@ -116,6 +116,8 @@ class FactorySpec:
     """What of its code is recorded by source: all, or what these dotted names are; None: all where it has no
     recurrent layers."""
     notes: tuple[str, ...] = ()
+    is_bundled: bool = False
+    """Whether its Python came with the program, so that nobody has to trust it."""
 
 
 @dataclass(frozen=True)

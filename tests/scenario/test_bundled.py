@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from lstmtui.scenario import bundled_scenarios, load_scenario, scenario_title
+from lstmtui.scenario.bundled import find_scenario, is_bundled
+from lstmtui.scenario.problem import ScenarioError
 
 
 def test_bundled_scenarios_are_found_in_the_order_of_the_course() -> None:
@@ -22,6 +24,17 @@ def test_bundled_scenarios_are_found_in_the_order_of_the_course() -> None:
 @pytest.mark.parametrize("path", bundled_scenarios(), ids=lambda path: path.stem)
 def test_bundled_scenario_has_no_problems_and_a_title(path: Path) -> None:
     assert load_scenario(path).title == scenario_title(path) != path.name
+
+
+def test_only_what_came_with_the_program_runs_its_python_unasked(tmp_path: Path) -> None:
+    bundled = find_scenario("own-cell")
+    assert load_scenario(bundled).models
+    copy = tmp_path / "own-cell.toml"
+    copy.write_bytes(bundled.read_bytes())
+    with pytest.raises(ScenarioError, match="--trust"):
+        load_scenario(copy)
+    beside = bundled.with_name("put-there-by-somebody.toml")
+    assert not is_bundled(beside)
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,17 @@ def test_gated_cells_remember_the_bit(model: str, recorded: Recorded) -> None:
     assert ((outputs("latch", model, data)[-1] > 0) == (data.target[-1] > 0.5)).mean() >= 0.99
 
 
+@pytest.mark.parametrize("model", ["JANET", "CfC", "RG-LRU", "sLSTM", "minGRU", "minLSTM"])
+def test_newer_cells_remember_the_bit_where_a_factor_keeps_a_state(model: str, recorded: Recorded) -> None:
+    data = make_task("latch", length=100, batch=200, seed=12345)
+    right = ((outputs("latch-newer", model, data)[-1] > 0) == (data.target[-1] > 0.5)).mean()
+    trace = recorded("latch-newer")[model]
+    cell, gradient = trace.cell(), trace.norms("d" + trace.cell().memory)
+    assert bool(cell.keeping) == (model != "CfC")
+    assert right >= 0.99 if cell.keeping else 0.35 < right < 0.65
+    assert (gradient[0] > (1e-2 if cell.keeping else -1) * gradient[-1]).all()
+
+
 @pytest.mark.parametrize("model", PLAIN)
 def test_plain_rnns_guess(model: str) -> None:
     data = make_task("latch", length=100, batch=200, seed=12345)
