@@ -172,7 +172,7 @@ def record_with(
         args, kwargs = arguments(module, differentiable(request.x), differentiable(request.hx))
         code = recorder_of(module, source, request.time_axis, (args, kwargs))
         if code is not None and prepare is not None:
-            prepare(code.tracer)
+            prepare(code)
         torch.clear_autocast_cache()
         # To the end: what an activation checkpoint holds is run again on the way back.
         with tap.installed(module):

@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from lstmtui.capture.source.tracer import SourceTracer
+from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.users_code import What
 
-Prepare: TypeAlias = Callable[[SourceTracer], None]
-"""Called with what traces the user's code, before that runs."""
+Prepare: TypeAlias = Callable[[SourceRecorder], None]
+"""Called with what records the user's code, before that runs."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from lstmtui.capture.changed_layers import is_there_already, run_changed
 from lstmtui.capture.head_and_loss import HeadAndLoss
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.recorded_stack import RecordedStack
+from lstmtui.capture.source.what_ifs import holds_source, rerun_source
 from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.capture.what_if_arrays import WhatIfArrays
 from lstmtui.capture.what_if_derivatives import (
@@ -36,7 +37,7 @@ def rerun(
 
     Each layer and direction is run again from its first changed timestep; what lies before it, other
     sequences, and layers that nothing reaches are the recorded arrays. Derivatives are worked out in full
-    when one of them is first asked for.
+    when one of them is first asked for. A model whose code was recorded runs again as a whole.
 
     Args:
         trace: as it was recorded.
@@ -47,6 +48,8 @@ def rerun(
     Raises:
         UserError: the trace does not hold what is needed, or the device or its memory is not there.
     """
+    if holds_source(trace):
+        return rerun_source(trace, edits, loss_at)
     stack = RecordedStack(trace)
     head_and_loss = HeadAndLoss(stack, [e for e in edits if e.quantity == "y"], loss_at)
     inner = [e for e in edits if e.quantity != "y"]

@@ -11,6 +11,7 @@ from lstmtui.capture.source.bindings import Call, Passes
 from lstmtui.capture.source.code_facts import CodeFacts, Stretch
 from lstmtui.capture.source.collection import Collection
 from lstmtui.capture.source.loops import Counter
+from lstmtui.capture.source.replacements import put
 from lstmtui.capture.source.tensors import tensors_in
 
 MOST_ITEMS = 8
@@ -73,20 +74,21 @@ class Activation:
         for name in facts.arguments:
             value = local.get(name)
             if isinstance(value, Tensor):
-                self._bind(name, value, 0, "")
+                self._bind(local, name, value, 0, "")
             elif value is not None and name not in facts.unpacked:
                 for place, item in tensors_in(value)[:MOST_ITEMS]:
                     self._note(name + place, item, 0, "")
         for name in facts.attributes:
             value = _attribute(local, name)
             if isinstance(value, Tensor):
-                self._bind(name, value, 0, "")
+                self._bind(local, name, value, 0, "")
 
     def enter(self, frame: FrameType) -> None:
         """Take over a frame that is running already: what its names are bound to is as arguments are."""
-        for name, value in list(frame.f_locals.items()):
+        local = frame.f_locals
+        for name, value in list(local.items()):
             if isinstance(value, Tensor):
-                self._bind(name, value, 0, "")
+                self._bind(local, name, value, 0, "")
         self._stretch = self.facts.stretch(frame.f_lasti)
         self._counter.move(frame.f_lasti)
 
@@ -139,7 +141,7 @@ class Activation:
             if isinstance(value, Tensor):
                 before = tracked.get(name)
                 if name in sure or before is None or before[0] is not value or name in changed:
-                    self._bind(name, value, stretch.line, stretch.why)
+                    self._bind(local, name, value, stretch.line, stretch.why)
             else:
                 tracked.pop(name, None)
                 if name in sure and type(value) is tuple and name not in self.facts.unpacked:
@@ -155,7 +157,7 @@ class Activation:
         if value is not tensor:
             del self._tracked[name]
         elif self._collection.tensors.has_other_numbers(tensor):
-            self._bind(name, tensor, stretch.line, stretch.why)
+            self._bind(local, name, tensor, stretch.line, stretch.why)
         else:
             self._tracked[name] = tensor, tensor._version
 
@@ -165,7 +167,13 @@ class Activation:
             if not self._collection.tensors.is_known(item):
                 self._note(name + place, item, stretch.line, stretch.why)
 
-    def _bind(self, name: str, value: Tensor, line: int, why: str) -> None:
+    def _bind(self, local: Any, name: str, value: Tensor, line: int, why: str) -> None:
+        replacements = self._collection.replacements
+        if replacements is not None:
+            other = replacements.instead(self.call, name, line, self.passes, value)
+            if other is not value:
+                put(local, name, other)
+                value = other
         if not value.is_inference():  # which do not count how often they are written into
             self._tracked[name] = value, value._version
         self._note(name, value, line, why)

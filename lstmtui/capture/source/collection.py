@@ -11,6 +11,7 @@ from torch import nn
 
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.code_facts import CodeFacts
+from lstmtui.capture.source.replacements import Replacements
 from lstmtui.capture.source.tensors import Tensors
 from lstmtui.capture.source.users_code import Selection
 from lstmtui.capture.wrapped import named_modules
@@ -42,6 +43,8 @@ class Collection:
         self.tensors, self.orders = Tensors(hooks=hooks), count()
         self.facts: dict[CodeType, CodeFacts | None] = {}
         """What is known of each code object that ran; None where it is not recorded."""
+        self.replacements: Replacements | None = None
+        """What takes the place of values; None: nothing does."""
         self.is_open = False
         """Whether anything more is recorded."""
         self._paths = {} if root is None else {id(module): path for path, module in named_modules(root)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
 
@@ -15,63 +15,14 @@ from lstmtui.capture.source.functions import functions_of
 from lstmtui.capture.source.names import name_all
 from lstmtui.capture.source.runs import Run
 from lstmtui.capture.source.series import Series, fullest_round, in_order, outside_of, series_of
-from lstmtui.capture.source.shapes import Batch, Shape, Unfit, batch_of, time_axis_of
+from lstmtui.capture.source.shapes import Batch, Unfit, batch_of
+from lstmtui.capture.source.source_layer import Conditions, SourceLayer
 from lstmtui.capture.source.stacked import Stacked, check_kind, stack, unrolled
 from lstmtui.capture.to_numpy import own_array
 from lstmtui.trace import Layer
-from lstmtui.trace.keys import array_key
 from lstmtui.trace.source import Constant, Source, Stage, Unrecorded, Variable
 
 NO_DERIVATIVE = "its derivative was not computed"
-
-
-@dataclass(eq=False)
-class SourceLayer:
-    """One run, ready to be put into a trace."""
-
-    run: Run
-    layer: Layer
-    steps: int
-    batch: int
-    arrays: dict[str, Array]
-    """By what follows the number of the layer and its direction."""
-    lengths: Array
-    """(B,): the number of rounds of each sequence."""
-
-    def keyed(self, number: int, steps: int, batch: int) -> dict[str, Array]:
-        """The arrays by their keys in a trace, with zeros past the end of this run.
-
-        Args:
-            number: of the layer.
-            steps: T of the trace.
-            batch: B of the trace.
-        """
-        return {
-            array_key(name, number, "forward"): self._padded(name, array, steps, batch)
-            for name, array in self.arrays.items()
-        }
-
-    def _padded(self, name: str, array: Array, steps: int, batch: int) -> Array:
-        kind = name.partition("/")[0] if "/" in name else ""
-        axes = {"once": {}, "initial": {0: batch}, "bound": {0: steps}, "inner_count": {0: steps}}
-        sizes = axes.get(kind, {0: steps, 2 if kind == "inner" else 1: batch})
-        missing = [(0, sizes.get(axis, have) - have) for axis, have in enumerate(array.shape)]
-        return np.pad(array, missing) if any(more for _, more in missing) else array
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What is known of a recording as a whole."""
-
-    inputs: Sequence[Shape]
-    """The shapes of the model's input."""
-    sizes: Collection[int]
-    """How many timesteps there may be."""
-    steps: int
-    """How many there are: of the longest run."""
-    time_axis: int | None
-    features: Collection[int] = ()
-    """The sizes of the axes of the model's parameters."""
 
 
 def batch_of_run(run: Run, conditions: Conditions) -> Batch:
@@ -135,7 +86,7 @@ class _Builder:
         """A tensor bound outside of the rounds: of all timesteps, or a constant."""
         shape = tuple(part.first.value.shape)
         try:
-            time = time_axis_of(shape, self.steps, self.conditions.time_axis, self.conditions.features)
+            time = self.conditions.time_of(shape, self.steps)
             self.stacked[part] = unrolled(part, self.batch, self.steps, time, derived=self.derived)
         except Unfit as why:
             if "say time_axis" in str(why) or "numbers" in str(why):
@@ -190,7 +141,17 @@ class _Builder:
             calls=self.run.calls,
             source=source,
         )
-        return SourceLayer(self.run, layer, self.steps, self.batch.size, arrays, self._lengths())
+        return SourceLayer(
+            self.run,
+            layer,
+            self.steps,
+            self.batch.size,
+            arrays,
+            self._lengths(),
+            {part.name: part for part in shown},
+            self.batch,
+            self.conditions,
+        )
 
     def _add_initial(self, arrays: dict[str, Array], part: Series, targets: Sequence[Series]) -> None:
         """What a state was before the first round."""

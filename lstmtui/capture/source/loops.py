@@ -52,7 +52,7 @@ class Loops:
             elif isinstance(node, (ast.For, ast.AsyncFor)):
                 parts = [_span(node.body[0], node.body[-1]), _span(node.target, node.target)]
                 has_code = any(_is_in(place, parts[0]) for _, place in placed)
-                if not self._add_for(node.lineno, node.iter, parts, placed) and has_code:
+                if not self._add_for(node, node.iter, parts, placed) and has_code:
                     return False
             elif isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp)):
                 self._add_comprehension(node, placed)
@@ -67,11 +67,16 @@ class Loops:
             self._add(Loop(node.lineno, frozenset({min(in_body)}), is_on_one_line), inside)
 
     def _add_for(
-        self, line: int, over: ast.expr, parts: list[Span], placed: list[tuple[dis.Instruction, Span]]
+        self, node: ast.AST, over: ast.expr, parts: list[Span], placed: list[tuple[dis.Instruction, Span]]
     ) -> bool:
         """A loop over something, which takes the next item at one place; False where that is not there."""
-        steps, span = ("FOR_ITER", "GET_ANEXT"), _span(over, over)
-        ats = [at for at, (i, place) in enumerate(placed) if i.opname in steps and _is_in(place, span)]
+        whole, span = _span(node, node), _span(over, over)
+        ats = [
+            at
+            for at, (i, place) in enumerate(placed)
+            # The instruction is placed at the whole statement, or at what is looped over.
+            if i.opname in ("FOR_ITER", "GET_ANEXT") and (place == whole or _is_in(place, span))
+        ]
         starts = []
         for at in ats[-1:]:  # a comprehension that is looped over has one of its own before it
             starts.append(placed[at][0].offset)
@@ -80,7 +85,7 @@ class Loops:
                 starts.append(placed[at][0].offset)
         if starts:
             inside = [i.offset for i, place in placed if any(_is_in(place, part) for part in parts)]
-            self._add(Loop(line, frozenset(starts), True), [*starts, *inside])
+            self._add(Loop(node.lineno, frozenset(starts), True), [*starts, *inside])  # type: ignore[attr-defined]
         return bool(starts)
 
     def _add_comprehension(
@@ -92,7 +97,7 @@ class Loops:
             parts = [element, _span(own.target, own.target), *(_span(test, test) for test in own.ifs)]
             for inner in node.generators[at + 1 :]:
                 parts += [_span(inner.target, inner.iter), *(_span(test, test) for test in inner.ifs)]
-            self._add_for(node.lineno, own.iter, parts, placed)
+            self._add_for(node, own.iter, parts, placed)
 
     def _add(self, loop: Loop, offsets: list[int]) -> None:
         number = len(self.loops)

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.source.bindings import Call
-from lstmtui.capture.source.layers import Conditions, SourceLayer, batch_of_run, layer_of
+from lstmtui.capture.source.layers import batch_of_run, layer_of
 from lstmtui.capture.source.refusal import nothing_over_time
 from lstmtui.capture.source.runs import Grouping
 from lstmtui.capture.source.scans import scanned_axes
 from lstmtui.capture.source.shapes import Shape, Unfit, leading_sizes, sizes_of_time, time_axis_of
+from lstmtui.capture.source.source_layer import Conditions, SourceLayer
 from lstmtui.capture.source.tracer import SourceTracer
 from lstmtui.capture.source.users_code import What
 from lstmtui.trace.source import Raised
@@ -43,7 +44,8 @@ class SourceRecorder:
     def _begin(self, tracer: SourceTracer, source: What, time_axis: int | None) -> None:
         self.tracer = tracer
         self._source, self._time_axis = source, time_axis
-        self._layers: list[SourceLayer] = []
+        self.layers: list[SourceLayer] = []
+        """What was recorded, once it is finished."""
 
     def _know(self, inputs: list[Shape], modules: Iterable[nn.Module]) -> None:
         """Take note of the shapes of the input, and of the modules whose parameters are used."""
@@ -82,8 +84,8 @@ class SourceRecorder:
         """
         self.tracer.release()
         made = [layer_of(run, self._conditions, derived=derived) for run in self._grouping.runs]
-        self._layers = [layer for layer in made if layer is not None]
-        return self._layers
+        self.layers = [layer for layer in made if layer is not None]
+        return self.layers
 
     def raised_at(self) -> Raised | None:
         """Where an exception left the model's code; None where that is in no layer."""
@@ -93,7 +95,7 @@ class SourceRecorder:
         line, text, passes = call.raised_line, call.raised, call.raised_passes
         while call is not None:
             run, number = self._grouping.spot(call, passes)
-            for at, layer in enumerate(self._layers):
+            for at, layer in enumerate(self.layers):
                 if layer.run is run:
                     return Raised(at, number if number >= 0 else layer.steps - 1, line, text)
             line, passes, call = call.line, call.passes, call.caller

@@ -15,6 +15,7 @@ from torch.autograd.graph import GradientEdge
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.code_facts import CodeFacts
 from lstmtui.capture.source.collection import Collection
+from lstmtui.capture.source.replacements import Replacements
 from lstmtui.capture.source.thread_tracer import ThreadTracer
 from lstmtui.capture.source.users_code import Selection, What
 from lstmtui.capture.wrapped import uncompiled
@@ -100,6 +101,10 @@ class SourceTracer:
             self._own.end(self._frame, self._frames_trace, error, traceback)
         self._context.close()
         self._collection.tensors.settle(self.bindings)
+
+    def replace(self, replacements: Replacements) -> None:
+        """Have these put in place of what names are bound to."""
+        self._collection.replacements = replacements
 
     def ends(self) -> list[Tensor | GradientEdge]:
         """What the loss is to be differentiated by, for `derive`."""

@@ -1,0 +1,73 @@
+"""Values that take the place of those that code binds its names to, while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lstmtui.capture.source.addresses import Address, Addresses
+from lstmtui.capture.source.bindings import Call, Passes
+from lstmtui.errors import UserError
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """Some numbers of a tensor are others."""
+
+    positions: Tensor
+    """Of the tensor's numbers, in row-major order."""
+    value: float
+
+
+class Replacements:
+    """What is put in place, by where it is bound.
+
+    Args:
+        addresses: of the run whose bindings these are.
+        wanted: the replacements; where two meet, the later one counts.
+    """
+
+    def __init__(self, addresses: Addresses, wanted: dict[Address, list[Replacement]]) -> None:
+        self._addresses, self._wanted = addresses, wanted
+        self.count = 0
+        """How many bindings were replaced."""
+
+    def instead(self, call: Call, name: str, line: int, passes: Passes, value: Tensor) -> Tensor:
+        """What a name is to be bound to: the value itself, or a tensor with some numbers in place of its own.
+
+        As code would by `torch.where`: what was made of the numbers that are replaced has no part in what
+        follows, and everything else is differentiated as before.
+        """
+        wanted = self._wanted.get(self._addresses.of(call, name, line, passes))
+        for replacement in wanted or ():
+            mask = torch.zeros(value.shape, dtype=torch.bool, device=value.device)
+            mask.view(-1)[replacement.positions.to(value.device)] = True
+            other = torch.tensor(replacement.value, dtype=value.dtype, device=value.device)
+            value = torch.where(mask, other, value)
+        self.count += bool(wanted)
+        return value
+
+
+def put(local: Any, written: str, value: Tensor) -> None:
+    """Bind a name of a frame, or an attribute of what is in one, to a tensor.
+
+    Raises:
+        UserError: it cannot be bound: a place in a tuple, a property.
+    """
+    *names, last = written.split(".")
+    if not names:
+        local[last] = value
+        return
+    owner = local[names[0]]
+    for name in names[1:]:
+        owner = getattr(owner, name)
+    attributes = getattr(owner, "__dict__", None)
+    if isinstance(owner, nn.Module) and last in owner._buffers:
+        owner._buffers[last] = value
+    elif isinstance(attributes, dict):
+        attributes[last] = value
+    else:
+        raise UserError(f"{written}: is no name that another value can be put into")

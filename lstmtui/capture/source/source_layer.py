@@ -1,0 +1,96 @@
+"""A run by source that is ready to be put into a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from lstmtui.arrays import Array
+from lstmtui.capture.source.bindings import Binding
+from lstmtui.capture.source.runs import Run
+from lstmtui.capture.source.series import Series
+from lstmtui.capture.source.shapes import Batch, Shape, time_axis_of
+from lstmtui.capture.source.stacked import Stacked, stack, unrolled
+from lstmtui.trace import Layer
+from lstmtui.trace.keys import array_key
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What is known of a recording as a whole."""
+
+    inputs: Sequence[Shape]
+    """The shapes of the model's input."""
+    sizes: Collection[int]
+    """How many timesteps there may be."""
+    steps: int
+    """How many there are: of the longest run."""
+    time_axis: int | None
+    features: Collection[int] = ()
+    """The sizes of the axes of the model's parameters."""
+
+    def time_of(self, shape: Shape, steps: int) -> int | None:
+        """Which axis of a tensor is all timesteps; None where none is as long.
+
+        Raises:
+            Unfit: it cannot be told.
+        """
+        return time_axis_of(shape, steps, self.time_axis, self.features)
+
+
+@dataclass(eq=False)
+class SourceLayer:
+    """One run, ready to be put into a trace."""
+
+    run: Run
+    layer: Layer
+    steps: int
+    batch: int
+    arrays: dict[str, Array]
+    """By what follows the number of the layer and its direction."""
+    lengths: Array
+    """(B,): the number of rounds of each sequence."""
+    series: dict[str, Series]
+    """What its variables were made of, by name."""
+    sequences: Batch
+    """Which axis of its tensors they are."""
+    conditions: Conditions
+    """Of the recording."""
+
+    def keyed(self, number: int, steps: int, batch: int) -> dict[str, Array]:
+        """The arrays by their keys in a trace, with zeros past the end of this run.
+
+        Args:
+            number: of the layer.
+            steps: T of the trace.
+            batch: B of the trace.
+        """
+        return {
+            array_key(name, number, "forward"): self._padded(name, array, steps, batch)
+            for name, array in self.arrays.items()
+        }
+
+    def _padded(self, name: str, array: Array, steps: int, batch: int) -> Array:
+        kind = name.partition("/")[0] if "/" in name else ""
+        axes = {"once": {}, "initial": {0: batch}, "bound": {0: steps}, "inner_count": {0: steps}}
+        sizes = axes.get(kind, {0: steps, 2 if kind == "inner" else 1: batch})
+        missing = [(0, sizes.get(axis, have) - have) for axis, have in enumerate(array.shape)]
+        return np.pad(array, missing) if any(more for _, more in missing) else array
+
+    def places(self, part: Series) -> Stacked:
+        """Where each number of a variable is in the tensor that it was bound to: row-major, from 1."""
+        rounds = [[_numbered(binding) for binding in own] for own in part.rounds]
+        whole = None if part.whole is None else _numbered(part.whole)
+        alike = replace(part, rounds=rounds, whole=whole)
+        if whole is None:
+            return stack(alike, self.sequences, derived=False)
+        time = self.conditions.time_of(tuple(whole.value.shape), self.steps)
+        return unrolled(alike, self.sequences, self.steps, time, derived=False)
+
+
+def _numbered(binding: Binding) -> Binding:
+    shape = binding.value.shape
+    return replace(binding, value=torch.arange(1, shape.numel() + 1).reshape(shape))

@@ -1,0 +1,162 @@
+"""What-ifs of recorded code, against the same code with the change written into it by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import lstmtui
+from lstmtui.capture.engine import RerunEngine
+from lstmtui.trace import Trace
+from lstmtui.trace.edits import Edit, LossAt
+
+Change = Callable[[str, int, Tensor], Tensor]
+
+
+def unchanged(name: str, t: int, value: Tensor) -> Tensor:
+    return value
+
+
+class ByHand(nn.Module):
+    """An LSTM with dropout that keeps a state on itself; `change` is the change that is written by hand."""
+
+    def __init__(self, change: Change = unchanged) -> None:
+        super().__init__()
+        self.pre, self.change = nn.Linear(3 + 5, 20), change
+        self.register_buffer("seen", torch.zeros(2, 5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = c = x.new_zeros(x.shape[1], 5)
+        self.seen = torch.zeros(2, 5)
+        for t in range(x.shape[0]):
+            z = nn.functional.dropout(self.pre(torch.cat([x[t], h], 1)), 0.2)
+            i, f, g, o = z.chunk(4, 1)
+            f = torch.sigmoid(f)
+            if self.change is not unchanged:
+                f = self.change("f", t, f)
+            c = f * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            self.seen = self.seen + h
+            if self.change is not unchanged:
+                self.seen = self.change("seen", t, self.seen)
+            h = h + 0.1 * self.seen
+        return h
+
+
+class Cell(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pre = nn.Linear(3 + 5, 10)
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        z, n = self.pre(torch.cat([x, h], 1)).chunk(2, 1)
+        z = z.sigmoid()
+        return torch.lerp(n.tanh(), h, z)
+
+
+class Called(nn.Module):
+    """A cell that is called in a loop, and ends early where a sum is large."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = Cell()
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(x.shape[1], 5)
+        for x_t in x:
+            h = self.cell(x_t, h)
+        return h
+
+
+def edit(quantity: str, value: float, start: int, stop: int, **places: Any) -> Edit:
+    places = {"batch": 0, "unit": None, "layer": 0} | places
+    return Edit(1, "m", direction="forward", quantity=quantity, value=value, start=start, stop=stop, **places)
+
+
+def recorded(model: nn.Module, seed: int = 1) -> Trace:
+    torch.manual_seed(seed)
+    x = torch.randn(7, 2, 3)
+    return lstmtui.record(model, x, loss=lambda y: y.square().sum())
+
+
+def assert_same(trace: Trace, other: Trace, *names: str) -> None:
+    assert trace.loss == other.loss
+    for name in names:
+        for quantity in (name, "d" + name):
+            np.testing.assert_array_equal(trace.values(quantity), other.values(quantity), quantity)
+    for name, gradient in trace.parameter_gradients.items():
+        np.testing.assert_array_equal(gradient, other.parameter_gradients[name], name)
+
+
+def test_a_replaced_variable_gives_what_the_code_gives_with_the_change_written_into_it() -> None:
+    def change(name: str, t: int, value: Tensor) -> Tensor:
+        if name == "f" and 2 <= t <= 4:
+            mask = torch.zeros(2, 5, dtype=torch.bool)
+            mask[1, 3] = True
+            return torch.where(mask, torch.tensor(1.0), value)
+        if name == "seen" and t == 5:
+            mask = torch.zeros(2, 5, dtype=torch.bool)
+            mask[0] = True
+            return torch.where(mask, torch.tensor(-0.5), value)
+        return value
+
+    torch.manual_seed(0)
+    model = ByHand()
+    hand = ByHand(change)
+    hand.load_state_dict(model.state_dict())
+    trace, expected = recorded(model), recorded(hand)
+    edits = [edit("f", 1.0, 2, 4, batch=1, unit=3), edit("seen", -0.5, 5, 5)]
+    variant = RerunEngine().rerun(trace, edits)
+    assert_same(variant, expected, "c", "h", "seen")
+    np.testing.assert_array_equal(variant.values("f")[2:5, 1, 3], 1.0)
+    assert variant.loss != trace.loss
+    assert variant.header.what_ifs == tuple(map(str, edits))
+    torch.testing.assert_close(model.seen, torch.zeros(2, 5))
+
+
+def test_a_variable_of_a_cell_that_is_called_again_and_again_is_replaced_in_its_calls() -> None:
+    torch.manual_seed(0)
+    trace = recorded(Called())
+    variant = RerunEngine().rerun(trace, [edit("z", 1.0, 3, 6, layer=1)])
+    h = trace.values("h")
+    np.testing.assert_array_equal(variant.values("h")[:3], h[:3])
+    for t in range(3, 7):
+        np.testing.assert_array_equal(variant.values("h")[t, 0], h[2, 0])
+        np.testing.assert_array_equal(variant.values("h")[t, 1], h[t, 1])
+
+
+def test_a_change_to_what_is_there_already_cuts_off_what_it_was_made_of_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    trace = recorded(Called())
+    value = float(trace.values("z", 1)[3, 0, 2])
+    variant = RerunEngine().rerun(trace, [edit("z", value, 3, 3, unit=2, layer=1)])
+    np.testing.assert_array_equal(variant.values("h"), trace.values("h"))
+    np.testing.assert_array_equal(variant.values("dz", 1)[3:], trace.values("dz", 1)[3:])
+    np.testing.assert_array_equal(variant.values("dh")[3:], trace.values("dh")[3:])
+    np.testing.assert_array_equal(variant.values("dh")[:, 1], trace.values("dh")[:, 1])
+    assert not np.array_equal(variant.values("dh")[2, 0], trace.values("dh")[2, 0])
+
+
+def test_a_model_that_was_trained_since_is_not_run_again() -> None:
+    model = Called()
+    trace = recorded(model)
+    with torch.no_grad():
+        model.cell.pre.bias += 1
+    with pytest.raises(lstmtui.UserError, match="does not run as it did when it was recorded"):
+        RerunEngine().rerun(trace, [edit("z", 1.0, 3, 3, layer=1)])
+
+
+def test_what_cannot_be_had_is_refused_in_a_sentence(tmp_path: Any) -> None:
+    trace = recorded(Called())
+    trace.save(tmp_path / "t")
+    with pytest.raises(lstmtui.UserError, match="where it was recorded"):
+        RerunEngine().rerun(lstmtui.load(tmp_path / "t"), [edit("z", 1.0, 3, 3, layer=1)])
+    with pytest.raises(lstmtui.UserError, match="gradients of another"):
+        RerunEngine().rerun(trace, [], LossAt(3, 0))
+    with pytest.raises(lstmtui.UserError, match="only the variables of that code"):
+        RerunEngine().rerun(trace, [edit("nothing", 1.0, 3, 3)])
