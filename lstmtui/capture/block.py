@@ -18,7 +18,7 @@ from lstmtui.capture.block_calls import BlockCalls
 from lstmtui.capture.recording_lock import is_recording
 from lstmtui.capture.replay import NO_BACKWARD_IN_BLOCK, replayed
 from lstmtui.capture.source.block_recorder import BlockRecorder
-from lstmtui.capture.source.layers import SourceLayer
+from lstmtui.capture.source.source_layer import SourceLayer
 from lstmtui.capture.source.users_code import Selection, What
 from lstmtui.errors import UserError
 from lstmtui.printable import printable

@@ -17,7 +17,7 @@ from lstmtui.capture.interception import kind_of
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.record import record_with
 from lstmtui.capture.request import Request
-from lstmtui.capture.source.layers import SourceLayer
+from lstmtui.capture.source.source_layer import SourceLayer
 from lstmtui.capture.tap import Tap
 from lstmtui.capture.tapped_calls import call_of
 from lstmtui.capture.tapped_runs import NO_GRAPH
