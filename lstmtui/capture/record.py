@@ -25,8 +25,8 @@ from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.readiness import nothing_recorded, ready, recorder_of
 from lstmtui.capture.request import Prepare, Request
 from lstmtui.capture.source.garbage import old_objects_aside
-from lstmtui.capture.source.layers import SourceLayer
 from lstmtui.capture.source.recorder import SourceRecorder
+from lstmtui.capture.source.source_layer import SourceLayer
 from lstmtui.capture.source.unfinished import keep_until_raised
 from lstmtui.capture.source.users_code import What
 from lstmtui.capture.tap import Tap
