@@ -79,14 +79,15 @@ def test_numbers_say_why_there_is_no_derivative_and_where_a_name_is_not_bound() 
 
 def test_what_was_raised_stands_below_its_line() -> None:
     code = (((("a = 1", "text"),)), ((("b = a", "text"),)))
-    listing = Listing(code, 7, {7: [Value("a", "text", "1.00")]}, 8, {8: "ValueError: no"})
-    rows, marked = fitted([listing], 40, Look())
+    listing = Listing(code, 7, {7: [Value("a", "text", "1.00")]}, 8, {8: "ValueError: no [more] than two"})
+    rows, marked = fitted([listing], 24, Look())
     assert [text_of(row).rstrip() for row in rows] == [
         "  7 a = 1  a      1.00",
         "▸ 8 b = a",
         "    ValueError: no",
+        "    [more] than two",
     ]
-    assert marked == 2
+    assert marked == 3
 
 
 def test_code_is_coloured_once_and_every_character_is_kept() -> None:

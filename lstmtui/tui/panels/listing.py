@@ -9,12 +9,13 @@ from functools import lru_cache
 from rich.cells import cell_len
 
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.spans import Spans, crop
+from lstmtui.tui.widgets.spans import Spans, crop, wrap
 
 NUMBER_WIDTH = 9
 """Columns of a value, and of "not bound"."""
 _WIDE = 64
 """Columns below which code is indented half as far."""
+_MOST_ERROR_ROWS = 4
 _CODE_SHARE = 4
 """One column in so many is kept for code, however wide names are,"""
 _LEAST_CODE = 8
@@ -112,7 +113,8 @@ def fitted(
             beside = _rows_beside(code, listing.values.get(number, ()), room, end, look)
             rows += [(*(blank if at else gutter), *row) for at, row in enumerate(beside)]
             if number in listing.errors:
-                rows.append(crop((*blank, (listing.errors[number], "error")), width, look))
+                error = wrap(((listing.errors[number], "error"),), room, look)
+                rows += [(*blank, *row) for row in error[:_MOST_ERROR_ROWS]]
             if is_marked:
                 marked = len(rows) - 1
     return rows, marked
