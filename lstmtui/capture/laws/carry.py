@@ -81,7 +81,7 @@ def _drives(context: Context) -> list[tuple[Inputs, Drive, bool]]:
         and not context.backward_layer
         and context.inputs.steps > 1
     ):
-        part = context.inputs.cut(0, min(context.inputs.steps, MOST_STREAMED))
+        part = context.inputs.cut(0, min(context.inputs.steps, MOST_STREAMED)).unpadded()
         drives.append((part, lambda inputs: _stream(context, inputs), True))
     return drives
 

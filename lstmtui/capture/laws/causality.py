@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import nn
 
-from lstmtui.analysis.laws import LawResult
+from lstmtui.analysis.divergence import Divergence
+from lstmtui.analysis.laws import LawResult, Place
 from lstmtui.capture.laws.context import Context, broken, by_design, count, held, not_taken
-from lstmtui.capture.laws.first_place import first_place, output_place, recorded_call
+from lstmtui.capture.laws.first_place import first_place, layer_path, output_place, recorded_call
 from lstmtui.capture.laws.influence import Dependence
+from lstmtui.trace import Trace
 
 MOST_CUTS = 32
 """How many timesteps are tried as the boundary between before and after; all where there are fewer."""
@@ -28,6 +31,13 @@ def causality(context: Context) -> LawResult:
     for cut in (int(c) for c in cuts):
         influence = dependence.of(late < cut, late >= cut)
         if influence.is_there:
+            ahead, reach = _convolutions(context)
+            if ahead and not (cut > reach and dependence.of(late < cut - reach, late >= cut).is_there):
+                return by_design(
+                    f"{ahead} is padded on both sides, so y at t depends on x up to t + {reach}",
+                    influence.largest,
+                )
+            cut = 1 if context.backward_layer else cut
             return _look_ahead(context, numbers, cut, influence.gradient, influence.largest)
     where = (
         f"at {len(cuts)} of {inputs.steps - 1} boundaries" if len(cuts) < inputs.steps - 1 else "throughout"
@@ -50,6 +60,9 @@ def _look_ahead(context: Context, numbers: list[int], cut: int, gradient: float,
     backward = context.backward_layer
     if backward and found is not None and found[0].direction == "backward":
         return by_design(f"{backward} reads backward too, so y at t depends on x after t", largest)
+    encoder = _encoder(runs[0], found)
+    if encoder:
+        return by_design(f"{encoder} begins from a state that is made of all of x", largest)
     if backward and found is None:
         return by_design(
             f"{backward} reads backward too; what else looks ahead cannot be told apart", largest
@@ -68,3 +81,26 @@ def _look_ahead(context: Context, numbers: list[int], cut: int, gradient: float,
     if first.quantity == "x":
         how = "; what the layer reads looks ahead already"
     return broken(f"{text}{how}: {apart.a:.6g} becomes {apart.b:.6g}", largest, 0.0, first)
+
+
+def _encoder(trace: Trace | None, found: tuple[Place, Divergence] | None) -> str:
+    """The layer that x gets into by the state it begins from, as a decoder does; empty where none does."""
+    if trace is None or found is None or found[0].layer is None or found[0].t != -1:
+        return ""
+    is_second = trace.layers[found[0].layer].path != trace.layers[0].path
+    return layer_path(trace, found[0].layer) if is_second else ""
+
+
+def _convolutions(context: Context) -> tuple[str, int]:
+    """The convolutions over time that are padded on both sides, and how many timesteps they look ahead."""
+    if not isinstance(context.subject.model, nn.Module):
+        return "", 0
+    paths, reach = [], 0
+    for path, module in context.subject.model.named_modules():
+        if isinstance(module, nn.Conv1d) and module.kernel_size[0] > 1 and module.stride[0] == 1:
+            span = module.dilation[0] * (module.kernel_size[0] - 1)
+            padding = -(-span // 2) if isinstance(module.padding, str) else int(module.padding[0])
+            if module.padding != "valid" and padding:
+                paths.append(path)
+                reach += padding
+    return ", ".join(paths), reach

@@ -25,7 +25,7 @@ def chunks(context: Context) -> LawResult:
     refusal = _refusal(context)
     if refusal is not None:
         return refusal
-    inputs = context.inputs
+    inputs = context.inputs.unpadded()
     whole = _laid_out(context, context.subject.once(inputs), inputs)
     largest = 0.0
     for cut in sorted({1, inputs.steps // 2, inputs.steps - 1}):
@@ -40,7 +40,7 @@ def chunks(context: Context) -> LawResult:
 
 def steps(context: Context) -> LawResult:
     """Hold it over the first timesteps, by the user's own function for one of them where there is one."""
-    inputs = context.inputs.cut(0, min(context.inputs.steps, MOST_STEPS))
+    inputs = context.inputs.cut(0, min(context.inputs.steps, MOST_STEPS)).unpadded()
     if context.step is None:
         refusal = _refusal(context)
         if refusal is not None:

@@ -80,6 +80,12 @@ class Inputs:
         lengths = None if self.lengths is None else (self.lengths - start).clamp(1, stop - start)
         return replace(self.mapped(part), steps=stop - start, lengths=lengths)
 
+    def unpadded(self) -> Inputs:
+        """With every sequence as long as the batch, so that all of them go on from call to call."""
+        return (
+            self if self.lengths is None else replace(self, lengths=torch.full_like(self.lengths, self.steps))
+        )
+
     def of(self, sequences: Sequence[int]) -> Inputs:
         """Some of the sequences."""
         index = torch.tensor(list(sequences))
