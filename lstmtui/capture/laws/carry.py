@@ -138,7 +138,16 @@ def _read_twice(consumed: Consumed) -> LawResult | None:
     reads, state, last = (_newest(f) for f in (consumed.first, consumed.state, consumed.last))
     is_direct = consumed.first.sum(-1) == 1
     for b in range(reads.shape[1]):
-        own = [int(r) for r in reads[:, b] if r >= 0]
+        ends = torch.stack([reads[:, b], last[:, b]], 1).flatten()
+        own = [int(t) for t in ends if t >= 0]
+        overlap = _overlap(reads[:, b], last[:, b], state[:, b], is_direct[:, b])
+        if overlap is not None:
+            t = int(reads[overlap, b])
+            return broken(
+                f"{consumed.name} reads x of t={t} again, with a state that has read up to "
+                f"t={int(state[overlap, b])}: the call before has read it",
+                place=Place(t, None, consumed.name, "", "h", None, b),
+            )
         in_order = own == sorted(own) and len(set(own)) > 1
         if not in_order or bool((state[:, b] > reads[:, b])[reads[:, b] >= 0].any()):
             continue
@@ -155,6 +164,15 @@ def _read_twice(consumed: Consumed) -> LawResult | None:
                 f"{consumed.name} reads x of t={t} with a state that has read it already: {how}",
                 place=Place(t, None, consumed.name, "", "h", None, b),
             )
+    return None
+
+
+def _overlap(reads: Tensor, last: Tensor, state: Tensor, is_direct: Tensor) -> int | None:
+    """The first call that reads some of what the call before has read, and goes on from the end of that."""
+    for n in range(1, len(reads)):
+        within = reads[n - 1] < reads[n] < last[n - 1]
+        if within and is_direct[n] and is_direct[n - 1] and state[n] == last[n - 1]:
+            return n
     return None
 
 

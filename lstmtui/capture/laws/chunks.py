@@ -92,7 +92,8 @@ def _compared(context: Context, inputs: Inputs, whole: list[Tensor], bounds: lis
     place = output_place(
         [names[n] for n in numbers], [whole[n] for n in numbers], pieces, everywhere, subject.tolerance
     )
-    largest = max((float((whole[n] - parts[n]).abs().max()) for n in numbers), default=0.0)
+    pairs = [(whole[n], parts[n]) for n in numbers if whole[n].shape == parts[n].shape]
+    largest = max((float((a - b).abs().max()) for a, b in pairs), default=0.0)
     return largest if place is None else _apart(context, inputs, bounds, largest, place)
 
 

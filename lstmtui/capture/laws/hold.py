@@ -202,12 +202,13 @@ def _first_run(
             subject.use(dtype)
             own_x, own_state = (changed(value, lambda t: _in(t, subject.dtype)) for value in (x, state))
             raw = Inputs(own_x, (), 0, 0, lengths, own_state)
-            first = bool(batch_first) if batch_first is not None else None
+            if subject.packs or (subject.signature.needs_lengths and lengths is None):
+                first = _packs_first(subject, batch_first)
+                raw = inputs_of(subject.model, own_x, lengths, own_state, [], first)
+                if lengths is None:
+                    lengths = torch.full((raw.batch,), raw.steps)
+                    raw = replace(raw, lengths=lengths)
             with subject.fresh(), seen_calls(subject.model) as calls:
-                if subject.packs:
-                    raw = inputs_of(
-                        subject.model, own_x, lengths, own_state, [], _packs_first(subject, first)
-                    )
                 subject.call(raw)
             return inputs_of(subject.model, own_x, lengths, own_state, calls, batch_first), calls
         except UserError:

@@ -135,6 +135,8 @@ def largest_change(pairs: Iterable[tuple[Tensor, Tensor]], of: Tensor, tolerance
     """The largest |Δ| between outputs at some places; below a thousandth of the tolerance it is rounding."""
     largest = 0.0
     for pair in pairs:
+        if pair[0].shape != pair[1].shape:
+            return float("inf")
         left, right = (tensor[chosen(of, tensor)] for tensor in pair)
         if not left.numel() or torch.equal(left, right):
             continue

@@ -68,7 +68,12 @@ def _leak(context: Context, dependence: Dependence, numbers: list[int], influenc
         return broken(
             f"{text}; {_how(place)}: {apart.a:.6g} becomes {apart.b:.6g}", influence.largest, 0.0, place
         )
-    if None not in runs:
+    turned = _turned(context)
+    if turned:
+        text += (
+            f"; {turned} takes timesteps for sequences: it is called with (B, T, …) and is not batch_first"
+        )
+    elif all(run is not None and run.batch == inputs.batch for run in runs):
         text += "; the recurrent layers keep them apart, and what follows them does not"
     outs = [context.shape.laid_out(subject.once(part), inputs) for part in (inputs, changed)]
     names = [context.shape.outputs[n].name for n in numbers]
@@ -76,6 +81,14 @@ def _leak(context: Context, dependence: Dependence, numbers: list[int], influenc
     of = torch.zeros_like(where)
     of[:, target] = True
     return broken(text, influence.largest, 0.0, output_place(names, a, b, of, 0.0))
+
+
+def _turned(context: Context) -> str:
+    """The layer that takes one axis for the other; empty where the first one does not."""
+    steps, batch = context.inputs.steps, context.inputs.batch
+    first = context.calls[0] if context.calls else None
+    is_turned = first is not None and steps != batch and (first.steps, first.batch) == (batch, steps)
+    return first.name if first is not None and is_turned else ""
 
 
 def _how(place: Place) -> str:

@@ -55,7 +55,8 @@ def padding(context: Context) -> LawResult:
 def _with_lengths(context: Context) -> Inputs:
     """The input with lengths; some are made up where the model takes them and none were given."""
     inputs = context.inputs
-    if inputs.lengths is not None or not context.subject.signature.lengths or inputs.steps < 2:
+    is_whole = inputs.lengths is None or bool((inputs.lengths == inputs.steps).all())
+    if not is_whole or not context.subject.signature.lengths or inputs.steps < 2:
         return inputs
     lengths = torch.linspace(inputs.steps, max(1, inputs.steps // 2), inputs.batch).to(torch.int64)
     return replace(inputs, lengths=lengths)

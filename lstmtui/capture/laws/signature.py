@@ -30,6 +30,8 @@ class Signature:
     """The argument that takes the lengths of the sequences; empty where there is none."""
     needs_state: bool = False
     """Whether it cannot be called without a state."""
+    needs_lengths: bool = False
+    """Whether it cannot be called without lengths."""
 
 
 def signature_of(model: Any) -> Signature:
@@ -45,12 +47,13 @@ def signature_of(model: Any) -> Signature:
         return Signature()
     rest = named[1:]  # the first is what is read
     states = tuple(p for p in rest if _STATE.search(p.name) and not _NOT.search(p.name))
-    lengths = next((p.name for p in rest if _LENGTHS.search(p.name) and not _NOT.search(p.name)), "")
+    lengths = next((p for p in rest if _LENGTHS.search(p.name) and not _NOT.search(p.name)), None)
     return Signature(
         tuple(p.name for p in named),
         tuple(p.name for p in states),
-        lengths,
+        "" if lengths is None else lengths.name,
         any(p.default is p.empty for p in states),
+        lengths is not None and lengths.default is lengths.empty,
     )
 
 
