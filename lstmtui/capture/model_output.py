@@ -27,7 +27,7 @@ def output_of(result: Any, origins: Origins, runs: Iterable[ModuleRun]) -> tuple
         runs: of these layers.
     """
     sizes = {(run.length, run.batch) for run in runs}
-    for part in tensors_in(result):
+    for part in tensors_in(result) if sizes else ():
         if isinstance(part, PackedSequence):
             turn = _unpacked(part, origins, sizes)
             part = part.data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from lstmtui.capture.interception import is_plain
 from lstmtui.capture.model_output import output_of
 from lstmtui.capture.origins import Origins
 from lstmtui.capture.progress import Progress, ProgressCallback
-from lstmtui.capture.readiness import nothing_recorded, ready, recorder_of
+from lstmtui.capture.readiness import holds_recurrent, nothing_recorded, ready, recorder_of
 from lstmtui.capture.request import Prepare, Request
 from lstmtui.capture.source.garbage import old_objects_aside
 from lstmtui.capture.source.recorder import SourceRecorder
@@ -176,7 +177,8 @@ def record_with(
         torch.clear_autocast_cache()
         # To the end: what an activation checkpoint holds is run again on the way back.
         with tap.installed(module):
-            with tap.cuts:
+            # What is taken out of the graph says why layers have no derivatives.
+            with tap.cuts if holds_recurrent(module) else nullcontext():
                 result = _called(module, args, kwargs, code, tap, name)
                 tap.during = "loss"
                 code = _checked(tap, module, code, result, is_chosen=source is not None)

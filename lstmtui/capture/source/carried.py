@@ -8,10 +8,11 @@ from itertools import pairwise
 from types import CodeType
 
 import torch
+from torch import Tensor
 
 from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.runs import Run
-from lstmtui.capture.source.series import Series, key_of
+from lstmtui.capture.source.series import Series, fullest_round, key_of
 
 _LEAST = 3
 """In how many rounds an argument has the numbers of the round before, until that is no chance."""
@@ -25,19 +26,47 @@ def carried_by(series: Sequence[Series], run: Run) -> dict[Series, list[Series]]
     has the same numbers in every round (a state that was stacked and taken apart in between).
     """
     ends = [part for part in series if not part.place and part.rounds]
+    bound = _by_identity(series)
     carried: dict[Series, list[Series]] = {}
     for part in ends:
-        targets = [other for other in series if other.rounds and _goes_on(part, other)]
-        if not targets and _is_read_first(part, run):
+        targets = _going_on(part, bound)
+        if not targets and is_read_first(part, run):
             targets = [part]
         if targets:
             carried[part] = targets
     taken = {other for targets in carried.values() for other in targets}
+    free = [other for other in series if other.rounds and other not in taken]
     for part in ends:
         if part not in carried:
-            same = [o for o in series if o.rounds and o not in taken and _has_same_numbers(part, o)]
+            same = [other for other in free if _has_same_numbers(part, other)]
             carried |= {part: [min(same, key=lambda other: other.first.order)]} if same else {}
     return {part: _outermost(targets, run) for part, targets in _once(carried, run).items()}
+
+
+def _by_identity(series: Sequence[Series]) -> list[dict[int, list[Series]]]:
+    """For each round which names it binds to each tensor."""
+    rounds: list[dict[int, list[Series]]] = [{} for _ in (series[0].rounds if series else ())]
+    for part in series:
+        for names, own in zip(rounds, part.rounds, strict=True):
+            for binding in own:
+                names.setdefault(binding.identity, []).append(part)
+    return rounds
+
+
+def _going_on(part: Series, bound: Sequence[dict[int, list[Series]]]) -> list[Series]:
+    """The names that the next round binds to the tensor at the end of a round, and that round does not."""
+    targets: dict[Series, int] = {}
+    lasting: set[Series] = set()
+    identities = set()
+    for own, names, following in zip(part.rounds, bound, bound[1:], strict=False):
+        if own:
+            identity = own[-1].identity
+            identities.add(identity)
+            lasting.update(names[identity])
+            for other in following.get(identity, ()):
+                targets[other] = targets.get(other, 0) + 1
+    # A tensor that is bound in round after round is a constant.
+    return [other for other, times in targets.items() if other not in lasting and times <= len(identities)]
 
 
 def _once(carried: dict[Series, list[Series]], run: Run) -> dict[Series, list[Series]]:
@@ -64,50 +93,39 @@ def initial_of(target: Series, run: Run) -> Binding | None:
     before = [b for b in run.before() if key_of(run, b) == (target.code, target.written)]
     if before:
         return before[-1]
-    return first[0] if first and not _is_read_first(target, run) else None
-
-
-def _goes_on(part: Series, other: Series) -> bool:
-    """Whether the tensor at the end of a round is bound to another name in the next, and not in its own."""
-    if part is other:
-        return False
-    pairs = [(a[-1], b) for a, b in pairwise_rounds(part, other) if a and b]
-    same = [left for left, right in pairs if any(left.identity == b.identity for b in right)]
-    stays = any(
-        a and b and a[-1].identity == b[-1].identity for a, b in zip(part.rounds, other.rounds, strict=True)
-    )
-    constant = len({left.identity for left in same}) < len(same)
-    return bool(same) and not stays and not constant
-
-
-def pairwise_rounds(part: Series, other: Series) -> list[tuple[list[Binding], list[Binding]]]:
-    """What one binds in a round, and another in the next."""
-    return list(zip(part.rounds, other.rounds[1:], strict=False))
+    return first[0] if first and not is_read_first(target, run) else None
 
 
 def _has_same_numbers(part: Series, other: Series) -> bool:
+    """Whether a name has, in every round, the numbers that another had at the end of the round before."""
     if part is other or len(part.rounds) < _LEAST:
         return False
-    pairs = [(a[-1].value, b[0].value) for a, b in pairwise_rounds(part, other) if a and b]
+    rounds = zip(part.rounds, other.rounds[1:], strict=False)
+    pairs = [(own[-1].value, following[0].value) for own, following in rounds if own and following]
     if len(pairs) < _LEAST - 1 or not pairs[0][0].is_floating_point():
         return False
-    if any(a.shape != b.shape or a.dtype != b.dtype for a, b in pairs):
+    # The last pair first: most others are told from that one.
+    if not all(_is_equal(*pair) for pair in reversed(pairs)):
         return False
-    if not all(torch.equal(a, b) for a, b in pairs):
-        return False
-    return not all(torch.equal(a, b) for (a, _), (b, _) in pairwise(pairs))  # a constant
+    return not all(_is_equal(a, b) for (a, _), (b, _) in pairwise(pairs))  # a constant
 
 
-def _is_read_first(part: Series, run: Run) -> bool:
+def _is_equal(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b)
+
+
+def is_read_first(part: Series, run: Run) -> bool:
     """Whether a round reads a name before it binds it: a loop's variable, or an attribute."""
-    lines = {b.line for own in run.rounds for b in own if b.call.code is part.first.call.code and b.line}
+    is_attribute = "." in part.written
+    bindings = [binding for own in part.rounds for binding in own]
+    if not is_attribute and any(binding.call is not bindings[0].call for binding in bindings):
+        return False  # the locals of a call are gone with it
+    code = bindings[0].call.code
+    lines = {b.line for b in fullest_round(run) if b.call.code is code and b.line}
     if not lines:
         return False
-    is_attribute = "." in part.written
-    if not is_attribute and len({binding.call.number for binding in part.bindings}) > 1:
-        return False  # the locals of a call are gone with it
     name = part.written.rpartition(".")[2]
-    return reads_first(part.first.call.code, name, min(lines), max(lines), attribute=is_attribute)
+    return reads_first(code, name, min(lines), max(lines), attribute=is_attribute)
 
 
 def reads_first(code: CodeType, name: str, first: int, last: int, *, attribute: bool) -> bool:

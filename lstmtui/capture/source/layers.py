@@ -10,12 +10,13 @@ import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.capture.source.bindings import Binding, Call
-from lstmtui.capture.source.carried import carried_by, initial_of
+from lstmtui.capture.source.carried import initial_of
 from lstmtui.capture.source.functions import functions_of
 from lstmtui.capture.source.names import name_all
+from lstmtui.capture.source.run_names import RunNames
 from lstmtui.capture.source.runs import Run
-from lstmtui.capture.source.series import Series, fullest_round, in_order, outside_of, series_of
-from lstmtui.capture.source.shapes import Batch, Unfit, batch_of
+from lstmtui.capture.source.series import Series, fullest_round, in_order
+from lstmtui.capture.source.shapes import Batch, Unfit
 from lstmtui.capture.source.source_layer import Conditions, SourceLayer
 from lstmtui.capture.source.stacked import Stacked, check_kind, stack, unrolled
 from lstmtui.capture.to_numpy import own_array
@@ -25,26 +26,15 @@ from lstmtui.trace.source import Constant, Source, Stage, Unrecorded, Variable
 NO_DERIVATIVE = "its derivative was not computed"
 
 
-def batch_of_run(run: Run, conditions: Conditions) -> Batch:
-    """How many sequences a run reads at once."""
-    in_rounds = series_of(run)
-    steps = {*conditions.sizes, len(run.rounds) or conditions.steps}
-    states = carried_by(in_rounds, run)
-    return batch_of(in_rounds or outside_of(run), states, conditions.inputs, steps, conditions.features)
-
-
-def layer_of(run: Run, conditions: Conditions, *, derived: bool) -> SourceLayer | None:
+def layer_of(names: RunNames, *, derived: bool) -> SourceLayer | None:
     """The layer of a run; None where nothing that it binds is of all timesteps.
 
     Args:
-        run: of a module or a function.
-        conditions: of the recording.
+        names: of the run.
         derived: whether the loss was differentiated.
     """
-    in_rounds, outside = series_of(run), outside_of(run)
-    steps = len(run.rounds) or conditions.steps
-    builder = _Builder(run, batch_of_run(run, conditions), steps, conditions, derived)
-    carried = carried_by(in_rounds, run)
+    run, in_rounds, outside, carried = names.run, names.in_rounds, names.outside, names.carried
+    builder = _Builder(run, names.batch, names.steps, names.conditions, derived)
     for part in outside:
         builder.try_whole(part)
     rebound = {(part.code, part.written) for part in in_rounds}

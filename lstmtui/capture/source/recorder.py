@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.source.bindings import Call
-from lstmtui.capture.source.layers import batch_of_run, layer_of
+from lstmtui.capture.source.layers import layer_of
 from lstmtui.capture.source.refusal import nothing_over_time
+from lstmtui.capture.source.run_names import RunNames
 from lstmtui.capture.source.runs import Grouping
 from lstmtui.capture.source.scans import scanned_axes
 from lstmtui.capture.source.shapes import Shape, Unfit, leading_sizes, sizes_of_time, time_axis_of
@@ -46,6 +47,9 @@ class SourceRecorder:
         self._source, self._time_axis = source, time_axis
         self.layers: list[SourceLayer] = []
         """What was recorded, once it is finished."""
+        self._names: list[RunNames] = []
+        self.steps = 0
+        """T; 0 where nothing is over time."""
 
     def _know(self, inputs: list[Shape], modules: Iterable[nn.Module]) -> None:
         """Take note of the shapes of the input, and of the modules whose parameters are used."""
@@ -66,12 +70,9 @@ class SourceRecorder:
         longest = max([*steps, *(len(run.rounds) for run in self._grouping.runs)], default=0)
         if longest < 2:
             longest = self._steps_at_once(result) or longest
-        self._conditions = Conditions(self._inputs, sizes, longest, self._time_axis, self._features)
-
-    @property
-    def steps(self) -> int:
-        """T; 0 where nothing is over time."""
-        return self._conditions.steps
+        conditions = Conditions(self._inputs, sizes, longest, self._time_axis, self._features)
+        self._names = [RunNames(run, conditions) for run in self._grouping.runs] if longest else []
+        self.steps = longest
 
     def finish(self, *, derived: bool) -> list[SourceLayer]:
         """The layers, once the loss has been differentiated.
@@ -83,7 +84,7 @@ class SourceRecorder:
             TypeError: no name is over time.
         """
         self.tracer.release()
-        made = [layer_of(run, self._conditions, derived=derived) for run in self._grouping.runs]
+        made = [layer_of(names, derived=derived) for names in self._names]
         self.layers = [layer for layer in made if layer is not None]
         return self.layers
 
@@ -104,7 +105,7 @@ class SourceRecorder:
     def output_of(self, result: Any) -> tuple[Tensor | None, Turn]:
         """The first tensor of a result that is of all timesteps, and what turns it to (T, B, units)."""
         steps = self.steps
-        batch = batch_of_run(max(self._grouping.runs, key=lambda run: len(run.rounds)), self._conditions)
+        batch = max(self._names, key=lambda names: len(names.run.rounds)).batch
         for part in tensors_in(result):
             if not isinstance(part, Tensor) or not part.is_floating_point():
                 continue

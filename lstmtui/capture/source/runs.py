@@ -58,7 +58,6 @@ class _Owner:
     calls: list[Call] = field(default_factory=list)
     places: dict[int, list[Place]] = field(default_factory=lambda: defaultdict(list))
     """By the number of an own call: the loops in which something was bound or called in it."""
-    bindings: list[Binding] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     spots: dict[int, Callable[[Place], Spot]] = field(default_factory=dict)
     """By the number of an own call: the round of what ran in these loops of it."""
@@ -87,18 +86,19 @@ class Grouping:
         self._outermost: dict[int, Call] = {}
         for call in calls:
             self._add(call)
-        for binding in bindings:
-            owner = self._owner(binding.call)
-            owner.bindings.append(binding)
-            outermost = self._outermost[binding.call.number]
-            owner.places[outermost.number].append(self._places.of_binding(binding, outermost))
+        where = [(binding.call, self._places.passes_of(binding)) for binding in bindings]
+        for call, passes in dict.fromkeys(where):
+            outermost = self._outermost[call.number]
+            self._owner(call).places[outermost.number].append(self._places.of(call, passes, outermost))
         for owner in self._owners.values():
             self._place(owner)
-            for binding in owner.bindings:
-                outermost = self._outermost[binding.call.number]
-                run, number = self._spot(outermost, self._places.of_binding(binding, outermost))
-                assert run is not None
-                run.add(number, binding)
+        spots: dict[tuple[Call, Passes], Spot] = {}
+        for binding, place in zip(bindings, where, strict=True):
+            if place not in spots:
+                spots[place] = self.spot(*place)
+            run, number = spots[place]
+            assert run is not None
+            run.add(number, binding)
         self.runs = [run for owner in self._owners.values() for run in owner.runs]
         """In the order in which their modules or functions began."""
 

@@ -42,7 +42,12 @@ class Series:
     @property
     def first(self) -> Binding:
         """The first of them."""
-        return next(iter(self.bindings))
+        return self.whole or next(own[0] for own in self.rounds if own)
+
+    @property
+    def last(self) -> Binding:
+        """The last of them."""
+        return self.whole or next(own[-1] for own in reversed(self.rounds) if own)
 
 
 Site: TypeAlias = tuple[int, ...]
@@ -58,6 +63,11 @@ class _Sites:
 
     def of(self, binding: Binding) -> Site:
         return (*self._of_call(binding.call), binding.line)
+
+    def is_one(self, bindings: Iterable[Binding]) -> bool:
+        """Whether all are at one line of the run's own function, which most names are."""
+        lines = {binding.line if binding.call.code is self._own.code else -1 for binding in bindings}
+        return len(lines) == 1 and -1 not in lines
 
     def _of_call(self, call: Call) -> Site:
         if call.number not in self._calls:
@@ -101,6 +111,8 @@ def outside_of(run: Run) -> list[Series]:
 
 
 def _of_name(key: Key, rounds: list[list[Binding]], sites: _Sites) -> list[Series]:
+    if sites.is_one(binding for own in rounds for binding in own):
+        return [Series(*key, 0, _line(rounds), rounds)]
     places = _places([{sites.of(binding) for binding in own} for own in rounds])
     numbered = [[(places[sites.of(b)], b) for b in own] for own in rounds]
     fullest = max(numbered, key=lambda own: len({place for place, _ in own}))

@@ -107,7 +107,7 @@ def _shapes_of(series: Iterable[Series]) -> list[Shape]:
 
 def _changes(part: Series) -> bool:
     """Whether a series has other numbers in its last round than in its first; weights have not."""
-    first, *_, last = (part.first.value, *(b.value for b in part.bindings))
+    first, last = part.first.value, part.last.value
     return part.whole is not None or first.shape != last.shape or not torch.equal(first, last)
 
 

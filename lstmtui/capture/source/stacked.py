@@ -16,6 +16,8 @@ from lstmtui.capture.source.series import Series
 from lstmtui.capture.source.shapes import Batch, Shape, Unfit
 from lstmtui.capture.to_numpy import numpy_of
 
+_QUANTISED = (torch.quint8, torch.qint8, torch.qint32, torch.quint4x2, torch.quint2x4)
+
 
 @dataclass
 class Stacked:
@@ -56,18 +58,10 @@ def check_kind(series: Series) -> None:
     Raises:
         Unfit: they are complex, quantised or sparse.
     """
-    for binding in series.bindings:
-        value = binding.value
-        kind = (
-            "complex"
-            if value.is_complex()
-            else "quantised"
-            if value.is_quantized
-            else "sparse"
-            if value.layout != torch.strided
-            else ""
-        )
-        if kind:
+    for dtype, layout in {(binding.value.dtype, binding.value.layout) for binding in series.bindings}:
+        is_quantised = dtype in _QUANTISED
+        if dtype.is_complex or is_quantised or layout != torch.strided:
+            kind = "complex" if dtype.is_complex else "quantised" if is_quantised else "sparse"
             raise Unfit(f"its numbers are {kind}")
 
 
@@ -191,7 +185,7 @@ def _array(
 def _padded(tensor: Tensor, zero: Tensor) -> Tensor:
     """With rows of 0 for the sequences that have ended; in one dtype over all rounds."""
     if tensor.shape == zero.shape:
-        return tensor.to(zero.dtype)
+        return tensor if tensor.dtype == zero.dtype else tensor.to(zero.dtype)
     whole = zero.clone()
     whole[tuple(slice(size) for size in tensor.shape)] = tensor
     return whole

@@ -28,14 +28,17 @@ class Places:
 
     def __init__(self, calls: Iterable[Call], bindings: Iterable[Binding]) -> None:
         self._of_calls: dict[tuple[int, int], Place] = {}
-        places = [*map(_called, calls), *map(_bound, bindings)]
+        called = [_called(call) for call in calls]
+        bound = [_bound(binding) for binding in bindings if _is_in_head(binding.line, binding.passes)]
         self._in_heads = {
-            (code, line, what) for code, line, what, passes in places if _is_in_head(line, passes)
+            (code, line, what) for code, line, what, passes in called if _is_in_head(line, passes)
         }
+        self._in_heads.update((code, line, what) for code, line, what, _ in bound)
+        self._heads = {line for _, line, _ in self._in_heads}
 
-    def of_binding(self, binding: Binding, outer: Call | None) -> Place:
-        """The loops that a binding was in, from those of `outer` inwards."""
-        return self.of(binding.call, self._whole(*_bound(binding)), outer)
+    def passes_of(self, binding: Binding) -> Passes:
+        """The loops of its function that a binding was in."""
+        return self._whole(*_bound(binding)) if binding.line in self._heads else binding.passes
 
     def of_call(self, call: Call, outer: Call | None) -> Place:
         """The loops that a call was in, from those of `outer`, which called it, inwards."""
@@ -64,7 +67,7 @@ def _called(call: Call) -> tuple[object, int, object, Passes]:
 
 def _is_in_head(line: int, passes: Passes) -> bool:
     """Whether a line is the head of a loop that it is in."""
-    return any(line == header for header, _ in passes)
+    return any(header == line for header, _ in passes)
 
 
 def loops_over_time(places: Iterable[Place], sizes: Collection[int]) -> list[Loop]:
