@@ -2,7 +2,8 @@
 
 Written as in :mod:`lstmtui.cells.lstm`. The gates are block-diagonal: the units of one head see each other.
 `s` is one number for all units: 0 before the first timestep and 1 from there on. A sequence therefore begins
-with its first input as it is, undamped; a state s of 0 put in later begins anew, whatever h is.
+with its first input as it is, undamped; a state s of 0 put in later begins anew, whatever h is. The
+derivative of the root is not clipped as the authors clip it: it is infinite where a is 1.
 
 Shapes: x (batch, input), h and every gate (batch, hidden), s (batch, 1).
 """

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from oracles.invented_cells import MINGRU, ODD, STEPPED, invented_cells, recorded
+from oracles.invented_cells import MINGRU, ODD, STEPPED, invented_cells, recorded, square
 from oracles.recurrents import noise, random_recurrent
 
 from lstmtui.analysis.diagnosis import diagnose
 from lstmtui.analysis.diagnosis.verdict import BAD, FINE, Verdict
+from lstmtui.analysis.first_bad import first_bad
 from lstmtui.analysis.gradient_routes import routes_at
 from lstmtui.analysis.gradient_split import FROM_ABOVE, survival
 from lstmtui.analysis.reach import gradient_reach, half_lives
@@ -112,6 +113,23 @@ def test_the_routes_and_what_reads_h_from_above_are_all_of_every_derivative(cell
             wanted = 2 * trace.values("h")[t - 1, 0] if split.state == "h" and t else 0.0
             largest = max([1.0, *(np.abs(values).max() for values in routes.values())])
             assert np.abs(above - wanted).max() <= EXACT * largest, (split.state, t)
+
+
+@pytest.mark.parametrize("cell", STEPPED)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -3e38])
+def test_what_is_not_finite_is_traced_through_every_operation(cell: Cell, bad: float) -> None:
+    module = random_recurrent(cell.name, dtype=torch.float32)
+    parameters = list(module.parameters())
+    for parameter in parameters[:: max(1, len(parameters) // 3)]:
+        before = parameter.detach().clone()
+        with torch.no_grad():
+            parameter.view(-1)[parameter.numel() // 2] = bad
+        trace = record(module, noise(4, 2, 3, seed=1, dtype=torch.float32), loss=square)
+        for way in ("forward", "backward"):
+            first = first_bad(Session(trace).view, way)
+            assert first is None or (first.where and first.how)
+        with torch.no_grad():
+            parameter.copy_(before)
 
 
 def test_the_half_life_of_an_slstm_is_that_of_what_it_shows() -> None:
