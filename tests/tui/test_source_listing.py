@@ -14,6 +14,7 @@ from lstmtui.analysis.unit_values import numbers_at
 from lstmtui.cells.notation import UNICODE
 from lstmtui.trace.source import Function
 from lstmtui.tui.panels.listing import Listing, Value, cells, fitted
+from lstmtui.tui.panels.row_label import RowLabel, whole_blocks
 from lstmtui.tui.panels.source_step import SourceStep
 from lstmtui.tui.panels.values import value_lines
 from lstmtui.tui.source_code import LARGEST_TEXT, code_lines
@@ -124,3 +125,22 @@ def test_earlier_values_of_a_name_have_its_colour_and_other_names_one_that_stays
     assert len({quantity_role(name) for name in names}) > 3
     assert any(quantity_role(a) != quantity_role(b) for a, b in pairwise(names))
     assert quantity_role("error") not in ("error", "warning")
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows", "expected"),
+    [((12,), 5, 5), ((2, 2, 3), 5, 4), ((2, 7), 13, 2), ((9, 4), 5, 5), ((3, 1), 8, 3), ((), 4, 4)],
+)
+def test_units_that_share_a_row_are_of_one_head(shape: tuple[int, ...], rows: int, expected: int) -> None:
+    assert whole_blocks(shape, rows) == expected
+
+
+def test_a_label_says_the_shape_and_where_each_head_begins() -> None:
+    label = RowLabel("memory", "±1.80", (2, 2, 3), 3, {0: "0", 2: "1"})
+    assert [text_of(line) for line in label.lines(9, 4, Look())] == [
+        "memory 0 ",
+        "±1.80    ",
+        "2×2×3  1 ",
+        "        ▸",
+    ]
+    assert [text_of(line) for line in RowLabel("h_pre", "±1", (8,), 1).lines(3, 2, Look())] == ["h  ", "  ▸"]

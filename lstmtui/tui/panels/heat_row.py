@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 import numpy as np
-from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
@@ -17,16 +17,13 @@ from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Session
 from lstmtui.trace import Trace
 from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.panels.row_label import LABEL_WIDTH, RowLabel, shape_of, whole_blocks
 from lstmtui.tui.theme import Look, quantity_role
 from lstmtui.tui.widgets.bars import Bars
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.heatmap import Heatmap, row_capacity
-from lstmtui.tui.widgets.spans import crop
 from lstmtui.tui.widgets.text_lines import TextLines
 from lstmtui.view.query import together
-
-LABEL_WIDTH = 3
-"""Of names of one or two characters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,12 +169,10 @@ class HeatRow(Horizontal):
         if view.map is not None:
             self._draw_map(*view.map, view.page)
             self._drawn = view.facts
-        self._show_label(
-            view, None if view.unit is None else self.map.line_of(view.unit // self.units_per_row)
-        )
+        self._show_label(view)
         if self.bars is not None and view.now is not None:
             low, kind = (-view.most, "diverging") if view.signed else (0.0, "sequential")
-            labels = [str(k) for k in range(len(view.now))]
+            labels = _numbered(len(view.now))
             roles = (quantity_role(view.quantity),)
             absent = np.full(len(view.now), view.t in self._unbound)
             self.bars.set_data(view.now, low, view.most, kind, labels, view.unit, roles, absent)  # type: ignore[arg-type]
@@ -195,27 +190,11 @@ class HeatRow(Horizontal):
         """Draw everything the next time."""
         self._drawn = None
 
-    def _show_label(self, view: RowView, line: int | None) -> None:
-        """The name on the first line, and a mark beside the selected unit.
-
-        Where names are wide there is also the end of the scale, and of a quantity with several axes its
-        shape, and the index in the first of them where that changes.
-        """
-        room = self._label_width - 1
-        about = [(view.quantity.removesuffix("_pre") if room < LABEL_WIDTH else view.quantity, "")]
-        if room >= LABEL_WIDTH:
-            about.append(("0…1" if self.sequential else f"±{UNICODE.number(self.limit)}", "muted"))
-            about.append(("×".join(map(str, view.shape)) if len(view.shape) > 1 else "", "muted"))
-        starts = self._block_starts(view.shape) if room >= LABEL_WIDTH else {}
-        lines = []
-        for at in range(self.map.size.height):
-            text, role = about[at] if at < len(about) else ("", "muted")
-            index = starts.get(at, "")
-            (left, _), *cut = crop(((text or " ", role),), max(1, room - len(index) - bool(index)), self.look)
-            blank = " " * (room - cell_len(left) - len(cut) - len(index))
-            mark = ("▸" if at == line else " ", "cursor")
-            lines.append([(left, role or quantity_role(view.quantity)), *cut, (blank + index, "muted"), mark])
-        self.label.set_lines(lines)
+    def _show_label(self, view: RowView) -> None:
+        scale = "0…1" if self.sequential else f"±{UNICODE.number(self.limit)}"
+        marked = None if view.unit is None else self.map.line_of(view.unit // self.units_per_row)
+        label = RowLabel(view.quantity, scale, view.shape, marked, self._block_starts(view.shape))
+        self.label.set_lines(label.lines(self._label_width, self.map.size.height, self.look))
 
     def _block_starts(self, shape: tuple[int, ...]) -> dict[int, str]:
         """The line on which each index of the first axis begins."""
@@ -225,18 +204,7 @@ class HeatRow(Horizontal):
         return {self.map.line_of(k * block // self.units_per_row): str(k) for k in range(shape[0])}
 
 
-def shape_of(session: Session, quantity: str) -> tuple[int, ...]:
-    """The axes of a quantity of the selected layer behind the batch."""
-    source = session.layer.source
-    variable = None if source is None else source.variable(quantity)
-    return (session.layer.size(quantity),) if variable is None else variable.shape
-
-
-def whole_blocks(shape: tuple[int, ...], rows: int) -> int:
-    """So many rows or fewer that units which share one have the same index in the first axis, if possible."""
-    units, block = prod(shape), prod(shape[1:])
-    if len(shape) < 2 or shape[0] > rows:
-        return rows
-    least = -(-units // max(1, rows))
-    per_row = next(size for size in range(least, block + 1) if block % size == 0)
-    return units // per_row
+@lru_cache(maxsize=256)
+def _numbered(count: int) -> tuple[str, ...]:
+    """The labels of bars."""
+    return tuple(map(str, range(count)))

@@ -15,8 +15,9 @@ from lstmtui.analysis.windows import Page
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Session
 from lstmtui.session.breakpoint_hits import marks
-from lstmtui.tui.panels.heat_row import LABEL_WIDTH, HeatRow, shape_of
+from lstmtui.tui.panels.heat_row import HeatRow
 from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.panels.row_label import LABEL_WIDTH, shape_of
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.bars import Bars
 from lstmtui.tui.widgets.columns import ColumnMap
