@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -70,16 +71,31 @@ class _Flow:
             for start in range(0, steps, self.size):
                 block = slice(start, min(start + self.size, steps))
                 size = sum(self.trace.norms("d" + s, *self.place)[block] for s in self.cell.states)
-                for state in self.cell.states:
+                result[block] += self._fed_to(self.cell.states[0], block, np.asarray(size))
+            for state in self.cell.states[1:]:
+                for block in self._readable():
+                    size = sum(self.trace.norms("d" + s, *self.place)[block] for s in self.cell.states)
                     result[block] += self._fed_to(state, block, np.asarray(size))
         result[np.arange(steps)[:, None] >= self.lengths] = 0
         return result
+
+    def _readable(self) -> Iterator[slice]:
+        """The timesteps at which more than h can be read: after one call of a layer its last ones alone."""
+        start, stop = 0, self.trace.steps
+        if self.trace.layers[self.place[0]].calls == 1:
+            ends = self.lengths[self.lengths > 0]
+            start, stop = (int(ends.min()) - 1, int(ends.max())) if self.later > 0 else (0, 1)
+        for first in range(start, stop, self.size):
+            yield slice(first, min(first + self.size, stop))
 
     def _fed_to(self, state: str, block: slice, size: Array) -> Array:
         """What is fed to one state; `size` is that of the derivatives by all of them, (t, B)."""
         whole = self._values("d" + state, block)
         routes = [self._come_back(reading, state, block, whole) for reading in self.readings[state]]
-        rest = norm(whole - sum(routes, np.zeros_like(whole)))
+        left = whole - routes[0] if routes else whole
+        for route in routes[1:]:
+            left -= route
+        rest = norm(left)
         # A state may have none but what rounding leaves of the others, as what only steadies a division.
         scale = size + rest
         small = np.flatnonzero(rest <= _CANCELLED * scale)
@@ -93,21 +109,24 @@ class _Flow:
         """What comes back along one route at each timestep of the block, as far as there is one after it."""
         if not reading.is_later:
             return self._along(reading, state, block)
-        back = np.zeros_like(whole)
         start, stop = max(0, block.start + self.later), min(self.trace.steps, block.stop + self.later)
-        if start < stop:
-            after = slice(start, stop)
-            brought = self._along(reading, state, after)
-            first = start - self.later - block.start
-            changed = self._changed(state, after)[..., None]
-            back[first : first + stop - start] = np.where(changed, 0, brought)
+        after = slice(start, max(start, stop))
+        brought = self._along(reading, state, after)
+        changed = self._changed(state, after)
+        if changed is not None:
+            brought = np.where(changed[..., None], 0, brought)
+        if len(brought) == len(whole):
+            return brought
+        back = np.zeros_like(whole)
+        first = start - self.later - block.start
+        back[first : first + len(brought)] = brought
         return back
 
-    def _changed(self, state: str, after: slice) -> Array:
+    def _changed(self, state: str, after: slice) -> Array | None:
         """Where the state that a timestep began from is not what the timestep before ended with, (t, B)."""
         before = self.trace.arrays.get(array_key("before/" + state, *self.place))
         if before is None:
-            return np.zeros((after.stop - after.start, self.trace.batch), np.bool_)
+            return None
         began = np.asarray(before[after])
         return np.asarray((began != self._values(state, _moved(after, -self.later))).any(axis=-1))
 

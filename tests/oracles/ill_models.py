@@ -148,7 +148,9 @@ def _nan_target(seed: int) -> Trace:
 def _nan_weight(seed: int) -> Trace:
     layer, steps, batch = _layer(seed)
     _change(
-        layer, "weight_hh_l0", lambda w: torch.where(torch.arange(w.numel()).view_as(w) == seed, torch.nan, w)
+        layer,
+        "weight_hh_l0",
+        lambda w: torch.where(torch.arange(w.numel()).view_as(w) == seed % 50, torch.nan, w),
     )
     return lstmtui.record(layer, torch.randn(steps, batch, 3), loss=_every)
 

@@ -32,6 +32,12 @@ timesteps; what is below 1e-7 of the largest addend is lost in the rounding of f
 to look back so far only its task can say (Pascanu, Mikolov & Bengio 2013; Hochreiter 1991)."""
 
 
+LEARNED = 0.2
+"""A network that remembers by saturated units, or has a task of the last few timesteps, has no gradient from
+the far end when it has learned it. A cross entropy or a mean square of a standardized target below this is
+such a network's more often than not: then what has vanished is worth a look and no more."""
+
+
 def vanishing_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
     """vanishing: of the sequence in the middle, counted from where the loss begins to read the states."""
     place, state = (layer, direction), followed_state(trace, layer, direction)
@@ -106,6 +112,12 @@ def _carrier(trace: Trace, layer: int) -> int | None:
     return None
 
 
+def _is_learned(trace: Trace) -> bool:
+    """Whether the loss is as small as that of a task that has been learned."""
+    is_of_targets = trace.header.loss_kind not in ("sum", "last_hidden")
+    return is_of_targets and trace.header.loss_is_known and 0 <= trace.loss <= LEARNED
+
+
 def _why_not(ways: list[WayBack], direction: str) -> str:
     """Why no sequence could be judged."""
     longest = max(
@@ -136,6 +148,8 @@ def _verdict(trace: Trace, layer: int, direction: str, state: str, left: float, 
     carrier = _carrier(trace, layer) if how == BAD else None
     if carrier is not None:
         how, text = LOOK, f"{text}; in layer {carrier} of the stack it reaches back"
+    elif how == BAD and _is_learned(trace):
+        how, text = LOOK, f"{text}; a loss of {UNICODE.number(trace.loss)} has been learned without it"
     next_ = ""
     if how != FINE:
         top = float(trace.norms("d" + state, layer, direction)[reach.start, way.batch])

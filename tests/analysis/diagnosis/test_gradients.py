@@ -176,3 +176,42 @@ def test_without_reads_and_parameters_growth_is_not_measured_and_the_way_begins_
     bare = Trace(trace.header, arrays)
     assert only(bare, "exploding").severity == NOT_MEASURED
     assert only(bare, "vanishing").number == only(trace, "vanishing").number
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_cell_state_that_the_loss_reads_is_fed_where_it_ends(bidirectional: bool) -> None:
+    torch.manual_seed(2)
+    layer = nn.LSTM(3, 5, bidirectional=bidirectional)
+    lengths = torch.tensor([20, 13])
+    trace = lstmtui.record(layer, torch.randn(20, 2, 3), loss=lambda r: r[1][1].sum(), lengths=lengths)
+    for direction in trace.layers[0].directions:
+        ends = (0, 0) if direction == "backward" else (19, 12)
+        expected = np.zeros((20, 2))
+        expected[ends, (0, 1)] = 5**0.5
+        np.testing.assert_allclose(fed_gradient(trace, 0, direction), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("offset", "severity"), [(-1.0, BAD), (0.1, LOOK), (0.5, BAD)])
+def test_what_was_learned_without_it_is_worth_a_look(offset: float, severity: str) -> None:
+    def loss(result) -> torch.Tensor:
+        h = result[0][-1].sum()
+        return h - h.detach() + offset
+
+    assert only(linear(0.5, loss=loss), "vanishing").severity == severity
+
+
+def test_a_layer_beside_one_that_carries_the_gradient_is_worth_a_look() -> None:
+    torch.manual_seed(0)
+    stack = nn.RNN(3, 8, 2, nonlinearity="relu")
+    with torch.no_grad():
+        for name, parameter in stack.named_parameters():
+            if name.startswith("weight_hh"):
+                parameter.copy_(torch.eye(8) * (1.0 if name.endswith("l0") else 0.1))
+            elif name.startswith("weight"):
+                parameter.copy_(parameter.abs())
+            else:
+                parameter.fill_(0.1)
+    trace = lstmtui.record(stack, torch.rand(40, 1, 3), loss=lambda r: 100 * r[0][-1].sum())
+    upper = next(v for v in diagnose_trace(trace) if v.name == "vanishing" and v.layer == 1)
+    assert (upper.severity, upper.number < 1e-7) == (LOOK, True)
+    assert "in layer 0 of the stack it reaches back" in upper.text
