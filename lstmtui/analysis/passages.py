@@ -24,7 +24,10 @@ def passed(values: Array, passage: Passage, value_of: Callable[[Term], Array]) -
     if kind == "minus":
         return np.asarray(-values)
     if kind == "matrix":
-        return np.asarray(values @ dense(value_of(term)))
+        matrix = dense(value_of(term))
+        # As one product: of more axes numpy makes as many as there are timesteps.
+        product = values.reshape(-1, values.shape[-1]) @ matrix
+        return np.asarray(product.reshape(*values.shape[:-1], matrix.shape[-1]))
     if kind == "over":
         return np.asarray(values / value_of(term))
     if kind == "layer_norm":
