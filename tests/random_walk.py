@@ -22,6 +22,7 @@ from typing import TypeAlias
 
 from keyboard import settle
 from remote_backends import Slow
+from source_traces import source_trace
 from synthetic import synthetic
 from textual._xterm_parser import XTermParser
 from textual.events import Key, Resize
@@ -31,6 +32,7 @@ from textual.pilot import Pilot
 
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace, Traces
+from lstmtui.trace.source import Raised
 from lstmtui.tui.app import LstmtuiApp
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen
@@ -53,6 +55,13 @@ LINES = (
     *("continue", "rcontinue", "watch norm(h)", "watch f_", "unwatch 1", "print c", "print prev(c)[1]"),
     *("set f[1] = 1.0 from 2 to 4", "set h = nan from 7", "unset", "reset", "loss at 3", "expect t < 0"),
     *("compare small", "compare none", "note hello", "pause 0", "export run.csv", "first-bad", "diagnose"),
+    *(
+        "print S[1, 0, 2]",
+        "print S[1]",
+        "break when max(f) > 0.9",
+        "watch norm(dnew_c)",
+        "first-bad backward",
+    ),
     *("screenshot made.svg", "prnt c", "print [bold]x[/]"),
 )
 PASTES = ("print c", "two\nlines\r\n", "漢字 \u202e\x07", "[red]x", "x" * 3000, "")
@@ -116,7 +125,7 @@ def opener(path: Path) -> Opening:
 
 
 def start(kind: str) -> Start:
-    """What the program begins with: "list", "opening", "runs", "grows", "recorded" or "elsewhere"."""
+    """What the program begins with, one of `STARTS`."""
     from lstmtui.capture.engine import RerunEngine
 
     choices = [Choice(Path(name), name.title(), "note") for name in ("quick", "slow", "fails", "wrong")]
@@ -131,15 +140,19 @@ def start(kind: str) -> Start:
             return Start(traces=synthetic(steps=10, name="grows"), follower=Grows(), follow=True, **always)  # type: ignore[arg-type]
         case "recorded":
             return Start(traces=recorded(), **always)  # type: ignore[arg-type]
-        case "elsewhere":
+        case "source":
+            code = source_trace(steps=20, raised=Raised(0, 19, 34, "ValueError: no"), script=SCRIPT)
+            code.arrays["0/forward/S"][9, 1, 7] = float("nan")  # type: ignore[index]
+            return Start(traces=Traces({"big": code, "small": synthetic("gru", 20, 4, batch=2)}), **always)  # type: ignore[arg-type]
+        case "elsewhere" | "source elsewhere":
             far = Slow()
-            session = far.session(two_runs())
+            session = far.session(two_runs() if kind == "elsewhere" else Traces({"big": source_trace()}))
             far.holds = True
             return Start(traces=Traces(session.traces), backend=far)
     return Start(**always)  # type: ignore[arg-type]
 
 
-STARTS = ("list", "opening", "runs", "grows", "recorded", "elsewhere")
+STARTS = ("list", "opening", "runs", "grows", "recorded", "elsewhere", "source", "source elsewhere")
 
 
 def events(dice: Random, size: tuple[int, int]) -> Iterator[Event]:

@@ -34,6 +34,6 @@ def _described(trace: Trace, at: int) -> str:
     both = ", both directions" if layer.bidirectional else ""
     calls = f", from {layer.calls:,} calls" if layer.calls > 1 else ""
     return (
-        f"layer {at}{f' `{path}`' if path else ''}: {layer.cell} {layer.input_size} → "
-        f"{layer.hidden_size}{projected}{both}, {longest:,} timestep{'' if longest == 1 else 's'}{calls}"
+        f"layer {at}{f' `{path}`' if path else ''}: {layer.cell} {layer.sizes_text}"
+        f"{projected}{both}, {longest:,} timestep{'' if longest == 1 else 's'}{calls}"
     )

@@ -138,6 +138,14 @@ class Layer:
         own = self.layout.cell.quantities
         return own if self.source is not None else ("x", *own)
 
+    @property
+    def sizes_text(self) -> str:
+        """ "3 → 8", input and hidden size; of recorded code "14 names"."""
+        if self.source is None:
+            return f"{self.input_size} → {self.hidden_size}"
+        count = len(self.source.variables)
+        return f"{count} name{'' if count == 1 else 's'}"
+
     def size(self, quantity: str) -> int:
         """The number of units of a quantity of this layer, or of its derivative; 0 for a name it has not."""
         if self.source is not None:

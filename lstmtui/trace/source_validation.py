@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from keyword import iskeyword
 
 from lstmtui.trace.header import Header, Layer
 from lstmtui.trace.source import Source, Variable
@@ -64,7 +65,11 @@ def _of_names(names: list[str]) -> Iterator[str]:
 
 
 def _no_names(names: Iterable[str]) -> Iterator[str]:
-    return (name[:LONGEST_NAME] for name in names if len(name) > LONGEST_NAME or not name.isidentifier())
+    return (name[:LONGEST_NAME] for name in names if not _is_name(name))
+
+
+def _is_name(name: str) -> bool:
+    return len(name) <= LONGEST_NAME and name.isidentifier() and not iskeyword(name)
 
 
 def _is_place(function: int, line: int, source: Source) -> bool:

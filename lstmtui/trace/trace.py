@@ -191,7 +191,7 @@ class Trace:
 
     def __repr__(self) -> str:
         """The name, the layers, T, B and the loss on one line."""
-        layers = [f"{layer.cell} {layer.input_size} → {layer.hidden_size}" for layer in self.layers]
+        layers = [f"{printable(layer.cell)} {layer.sizes_text}" for layer in self.layers]
         shown = ", ".join(layers[:4]) + (f" and {len(layers) - 4} more" if len(layers) > 4 else "")
         loss = f"{self.loss:.6g}" if self.header.loss_is_known else "unknown"
         return f"<Trace {printable(self.name)}: {shown}; T={self.steps}, B={self.batch}, loss {loss}>"

@@ -28,6 +28,10 @@ def test_a_saved_run_has_its_source_and_arrays_when_it_is_opened(tmp_path: Path)
         np.testing.assert_array_equal(opened.arrays[key], array)
 
 
+def test_its_line_says_how_many_names_it_has() -> None:
+    assert repr(source_trace()) == "<Trace mine: LayerNormLSTM 20 names; T=12, B=2, loss 0.5>"
+
+
 def test_its_names_are_the_quantities(tmp_path: Path) -> None:
     trace = source_trace(steps=5, batch=3)
     assert trace.cell().states == ("new_c", "new_h", "S")
@@ -64,6 +68,7 @@ def test_a_run_that_carries_nothing_on_has_no_states() -> None:
     [
         (lambda s: s["variables"][0].update(name="a b"), "no name"),
         (lambda s: s["variables"][0].update(name="../x"), "no name"),
+        (lambda s: s["variables"][0].update(name="and"), "no name"),
         (lambda s: s["variables"][0].update(name="\x1b[31m"), "no name"),
         (lambda s: s["variables"][0].update(name="gates"), "the same"),
         (lambda s: s["variables"][0].update(name="df"), "derivative"),
