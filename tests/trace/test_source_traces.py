@@ -29,7 +29,7 @@ def test_a_saved_run_has_its_source_and_arrays_when_it_is_opened(tmp_path: Path)
 
 
 def test_its_line_says_how_many_names_it_has() -> None:
-    assert repr(source_trace()) == "<Trace mine: LayerNormLSTM 20 names; T=12, B=2, loss 0.5>"
+    assert repr(source_trace()) == "<Trace mine: LayerNormLSTM 21 names; T=12, B=2, loss 0.5>"
 
 
 def test_its_names_are_the_quantities(tmp_path: Path) -> None:
