@@ -18,6 +18,7 @@ MOST_ITEMS = 8
 """The tensors of a tuple or a list that are looked at, as names of their own."""
 
 _NOTHING: list[str] = []
+_NONE: frozenset[str] = frozenset()
 
 
 class Activation:
@@ -33,6 +34,7 @@ class Activation:
     __slots__ = (
         "_collection",
         "_counter",
+        "_filling",
         "_outer",
         "_raising",
         "_stretch",
@@ -49,6 +51,8 @@ class Activation:
         self._counter = Counter(facts.loops)
         self._tracked: dict[str, tuple[Tensor, int]] = {}
         """What names are bound to, and how often it had been written into then."""
+        self._filling: dict[str, tuple[int, str]] = {}
+        """The tensors that a loop fills place by place: the line, and why they have no derivative."""
         self._stretch: Stretch | None = None
         """What runs; None before the first line."""
         self._stretches = facts.stretches
@@ -101,7 +105,9 @@ class Activation:
         if before is not None:
             changed = self._changed() if before.writes else _NOTHING
             if changed or before.names:
-                self._look(frame, before, changed)
+                self._look(frame, before, changed, before.entered if before.loop in stretch.around else _NONE)
+            if self._filling and stretch.around[:1] != before.around[:1]:
+                self._filled(frame)
         if stretch.is_start or before is None or stretch.around is not before.around:
             self._counter.move(offset)
         self._stretch = stretch
@@ -112,7 +118,9 @@ class Activation:
         has_raised = frame.f_lasti not in self.facts.leaves
         if self._stretch is not None:
             self._raising |= has_raised
-            self._look(frame, self._stretch, self._changed())
+            self._look(frame, self._stretch, self._changed(), _NONE)
+            if self._filling:
+                self._filled(frame)
         return has_raised
 
     def exception(self, frame: FrameType, value: BaseException) -> None:
@@ -126,16 +134,32 @@ class Activation:
         """The names of tensors that were written into."""
         return [name for name, (tensor, count) in self._tracked.items() if tensor._version != count]
 
-    def _look(self, frame: FrameType, stretch: Stretch, changed: list[str]) -> None:
+    def _filled(self, frame: FrameType) -> None:
+        """A loop has ended that wrote one place of a tensor in each pass: its name is bound to all of it."""
+        local = frame.f_locals
+        for name, (line, why) in self._filling.items():
+            value = _attribute(local, name) if "." in name else local.get(name)
+            if isinstance(value, Tensor):
+                self._bind(local, name, value, line, why)
+        self._filling.clear()
+
+    def _look(self, frame: FrameType, stretch: Stretch, changed: list[str], entered: frozenset[str]) -> None:
         """See what the names are bound to after a stretch has run.
 
         Args:
             frame: that has run it.
             stretch: which.
             changed: the names of tensors that were written into.
+            entered: the names that were bound to the next item of a loop.
         """
         local, tracked = frame.f_locals, self._tracked
-        sure: frozenset[str] = frozenset() if self._raising else stretch.sure
+        sure = _NONE if self._raising else stretch.sure | entered
+        for name, counters in stretch.fills if changed else ():
+            if name in changed and any(type(local.get(counter)) is int for counter in counters):
+                changed.remove(name)
+                tensor, _ = self._tracked[name]
+                self._tracked[name] = tensor, tensor._version
+                self._filling[name] = stretch.line, stretch.why
         for name in stretch.names:
             value = _attribute(local, name) if "." in name else local.get(name)
             if isinstance(value, Tensor):

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
+from lstmtui.capture.source.assignments import assigned, changed_in_place, fills_of
 from lstmtui.capture.source.loops import Loops, tree_of
 from lstmtui.models.torch_compat import PURE
 
 _STORES = ("STORE_FAST", "STORE_DEREF", "STORE_NAME")
+_SUSPENDING = ("SEND", "YIELD_VALUE", "JUMP_BACKWARD_NO_INTERRUPT")
 _LEAVES = ("RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE", "RETURN_GENERATOR")
 _DETACHING = {"detach", "detach_", "data"}
 DETACHED = "detached"
@@ -28,6 +30,12 @@ class Stretch:
     """The names and attributes that it may bind."""
     sure: frozenset[str] = frozenset()
     """Those that it binds whenever it runs to its end."""
+    loop: int = -1
+    """The loop over something of which it takes the next item; −1: of none."""
+    entered: frozenset[str] = frozenset()
+    """The names that it binds where there was one."""
+    fills: tuple[tuple[str, frozenset[str]], ...] = ()
+    """The tensors of which it writes one place in each pass of a loop, and the names that say which."""
     why: str = ""
     """Why what it computes has no derivative, where its words tell."""
     writes: bool = True
@@ -68,7 +76,8 @@ class CodeFacts:
         self._instructions = list(dis.get_instructions(code))
         self._index = {i.offset: at for at, i in enumerate(self._instructions)}
         self._lines = list(_lines_of(self._instructions))
-        self._chains = {} if tree is None else dict(_chains(tree))
+        self._chains = {} if tree is None else dict(assigned(tree))
+        self._fills = {} if tree is None else fills_of(tree)
         self.stretches: dict[int, Stretch] = {}
         self.leaves = frozenset(i.offset for i in self._instructions if i.opname in _LEAVES)
         nested = {n for c in code.co_consts if isinstance(c, CodeType) for n in c.co_freevars}
@@ -90,24 +99,32 @@ class CodeFacts:
         line, is_sure = self._lines[at], True
         sure: list[str] = []
         maybe: list[str] = []
+        entered: list[str] = []
+        loop = -1
         words = set()
         writes = False
         for instruction in self._instructions[at:]:
             if self._lines[self._index[instruction.offset]] != line:
                 break
             operation = instruction.opname
-            (sure if is_sure else maybe).extend(self._bound_by(instruction))
+            into = sure if is_sure else maybe if loop < 0 else entered
+            into.extend(self._bound_by(instruction))
             writes |= _may_write(instruction)
             if operation in ("LOAD_METHOD", "LOAD_ATTR"):
                 words.add(str(instruction.argval))
-            elif operation in ("FOR_ITER", "SEND") or ("JUMP" in operation and "IF" in operation):
-                is_sure = False
+            elif operation == "FOR_ITER" and is_sure:
+                loop, is_sure = self.loops.started_by(instruction.offset), False
+            elif operation in ("FOR_ITER", *_SUSPENDING) or ("JUMP" in operation and "IF" in operation):
+                loop, is_sure = -1, False
             elif "JUMP" in operation or operation in _LEAVES:
                 break
-        names = tuple(dict.fromkeys((*sure, *maybe, *self.shared)))
+        names = tuple(dict.fromkeys((*sure, *entered, *maybe, *self.shared)))
         around, is_start = self.loops.around.get(offset, ()), offset in self.loops.starts
         why = DETACHED if words & _DETACHING else ""
-        return Stretch(line, names, frozenset(sure), why, writes, around, is_start)
+        fills = self._fills.get(line, ())
+        return Stretch(
+            line, names, frozenset(sure), loop, frozenset(entered), fills, why, writes, around, is_start
+        )
 
     def _bound_by(self, instruction: dis.Instruction) -> Iterator[str]:
         operation, argument = instruction.opname, instruction.argval
@@ -138,7 +155,7 @@ class CodeFacts:
                 if chain:
                     yield chain
         if tree is not None:
-            yield from _changed_in_place(tree)
+            yield from changed_in_place(tree)
 
     def _unpacked(self) -> Iterator[str]:
         for before, instruction in zip(self._instructions, self._instructions[1:], strict=False):
@@ -170,37 +187,3 @@ def _lines_of(instructions: list[dis.Instruction]) -> Iterator[int]:
         if positions is not None and positions.lineno is not None:
             line = positions.lineno
         yield line
-
-
-def _chains(tree: ast.AST) -> Iterator[tuple[tuple[int, int, int], str]]:
-    """Attributes that are assigned to, with their line and columns."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            chain = _written(node)
-            if chain:
-                # The instruction is placed at the whole of it, or at its last name.
-                for start in (node.col_offset, (node.end_col_offset or 0) - len(node.attr)):
-                    yield (node.end_lineno or node.lineno, start, node.end_col_offset or 0), chain
-                yield (node.lineno, node.col_offset, node.end_col_offset or 0), chain
-
-
-def _changed_in_place(tree: ast.AST) -> Iterator[str]:
-    """Attributes of which an item is assigned, or a method called whose name says that it changes them."""
-    for node in ast.walk(tree):
-        base: ast.AST | None = None
-        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-            base = node.value
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            name = node.func.attr
-            base = node.func.value if name.endswith("_") and not name.endswith("__") else None
-        if isinstance(base, ast.Attribute) and (chain := _written(base)):
-            yield chain
-
-
-def _written(node: ast.AST) -> str:
-    """self.cell.h as it is written; empty where it does not begin with a name."""
-    names: list[str] = []
-    while isinstance(node, ast.Attribute):
-        names.append(node.attr)
-        node = node.value
-    return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else ""

@@ -43,6 +43,10 @@ class Loops:
             self._guess(instructions)
         self.starts = frozenset(offset for loop in self.loops for offset in loop.starts)
 
+    def started_by(self, offset: int) -> int:
+        """The loop of which a pass begins with an instruction; −1: of none."""
+        return next((n for n, loop in enumerate(self.loops) if offset in loop.starts), -1)
+
     def _read(self, instructions: list[dis.Instruction], tree: ast.AST) -> bool:
         """By the statements of the source; False where these are not those of the code."""
         for node in _statements(tree):

@@ -100,7 +100,8 @@ class Tensors:
         else:
             is_real = tensor.is_floating_point() or tensor.is_complex()
             binding.leaf = tensor.is_leaf
-            binding.absent = (why or "requires none") if is_real else "integer"
+            why = why or ("requires none" if torch.is_grad_enabled() else "detached")
+            binding.absent = why if is_real else "integer"
         return binding
 
     def is_known(self, tensor: Tensor) -> bool:
