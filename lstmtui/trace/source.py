@@ -91,7 +91,8 @@ class Unrecorded:
 class Source:
     """The code of one run. Its arrays are keyed as those of a cell, (T, B, units), and also
 
-    - `bound/NAME`, (T,) of bool, where a round did not bind the name; its values there are 0;
+    - `bound/NAME`, (T,) of bool, where a round did not bind the name; its values there are 0.
+      `bound/dNAME`, where it is not known what the derivative is, which is 0 there;
     - `inner/NAME` and `inner/dNAME`, (T, inner steps, B, units); `inner_count/NAME`, (T,), where it varies;
     - `once/NAME`, a constant in its own shape.
     """

@@ -46,6 +46,7 @@ def layer_of(names: RunNames, *, derived: bool) -> SourceLayer | None:
         return None
     named = in_order([*outside, *in_rounds], run)
     builder.constants = {part: own for part, own in builder.constants.items() if part in set(named)}
+    builder.unrecorded = {part: why for part, why in builder.unrecorded.items() if part in set(named)}
     _number_places(named)
     name_all(named, run.call.code)
     return builder.finished(named, carried)

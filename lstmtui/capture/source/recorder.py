@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.source.bindings import Call
 from lstmtui.capture.source.layers import layer_of
+from lstmtui.capture.source.left_graph import mark_cuts
 from lstmtui.capture.source.refusal import nothing_over_time
 from lstmtui.capture.source.run_names import RunNames
 from lstmtui.capture.source.runs import Grouping
@@ -84,6 +85,7 @@ class SourceRecorder:
             TypeError: no name is over time.
         """
         self.tracer.release()
+        mark_cuts(self.tracer.calls, self.tracer.bindings)
         made = [layer_of(names, derived=derived) for names in self._names]
         self.layers = [layer for layer in made if layer is not None]
         return self.layers

@@ -33,6 +33,6 @@ class RunNames:
             self.in_rounds or self.outside,
             self.carried,
             conditions.inputs,
-            {*conditions.sizes, self.steps},
+            {conditions.steps, self.steps},
             conditions.features,
         )

@@ -113,7 +113,7 @@ def _changes(part: Series) -> bool:
 
 def _sequences(shape: Shape, steps: Collection[int]) -> list[int]:
     """Of an input's first two axes the one that is not time; both where neither is, or both may be."""
-    near = {size + more for size in steps for more in (0, 1)}
+    near = {size + more for size in steps for more in (-1, 0, 1)}
     first, *others = shape[:2]
     if not others:
         return [] if first in near else [first]

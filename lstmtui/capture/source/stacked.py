@@ -85,7 +85,7 @@ def stack(series: Series, batch: Batch, *, derived: bool) -> Stacked:
     def array(bindings: Sequence[Binding | None], *, d: bool) -> Array:
         return _array(bindings, axis, shape, batch.size, derivative=d)
 
-    known = np.array([b is not None and derived and _has_derivative(b) for b in last])
+    known = np.array([b is not None and derived and has_derivative(b) for b in last])
     stacked = Stacked(
         array(last, d=False), array(last, d=True) if known.any() else None, shape, bound, known, counts
     )
@@ -128,7 +128,7 @@ def unrolled(series: Series, batch: Batch, steps: int, time: int | None, *, deri
     def array(tensor: Tensor) -> Array:
         return numpy_of(tensor.permute(order).reshape(steps, batch.size, prod(shape)))
 
-    known = derived and _has_derivative(series.whole)
+    known = derived and has_derivative(series.whole)
     gradient = gradient_of(series.whole)
     derivative = None
     if known:
@@ -139,7 +139,8 @@ def unrolled(series: Series, batch: Batch, steps: int, time: int | None, *, deri
     )
 
 
-def _has_derivative(binding: Binding) -> bool:
+def has_derivative(binding: Binding) -> bool:
+    """Whether a derivative is known: autograd gave it, or it is 0, as the loss does not depend on it."""
     return bool(binding.gradients) or not binding.absent
 
 

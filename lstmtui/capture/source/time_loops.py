@@ -18,8 +18,8 @@ Loop: TypeAlias = tuple[tuple[int, int], ...]
 class Places:
     """In which loops calls and bindings were.
 
-    What the head of a loop binds or calls for its first pass is seen before that pass begins; it is taken
-    to be in it where the same happens there in later passes.
+    What the head of a loop binds or calls for its first pass may be seen before that pass begins. What it
+    binds is taken to be in it, and what it calls where later passes call that there too.
 
     Args:
         calls: all of them.
@@ -29,20 +29,24 @@ class Places:
     def __init__(self, calls: Iterable[Call], bindings: Iterable[Binding]) -> None:
         self._of_calls: dict[tuple[int, int], Place] = {}
         called = [_called(call) for call in calls]
-        bound = [_bound(binding) for binding in bindings if _is_in_head(binding.line, binding.passes)]
-        self._in_heads = {
+        self._called_in_heads = {
             (code, line, what) for code, line, what, passes in called if _is_in_head(line, passes)
         }
-        self._in_heads.update((code, line, what) for code, line, what, _ in bound)
-        self._heads = {line for _, line, _ in self._in_heads}
+        self._heads = {(binding.call.code, line) for binding in bindings for line, _ in binding.passes}
 
     def passes_of(self, binding: Binding) -> Passes:
         """The loops of its function that a binding was in."""
-        return self._whole(*_bound(binding)) if binding.line in self._heads else binding.passes
+        line, passes = binding.line, binding.passes
+        is_first = (binding.call.code, line) in self._heads and not _is_in_head(line, passes)
+        return (*passes, (line, 0)) if is_first else passes
 
     def of_call(self, call: Call, outer: Call | None) -> Place:
         """The loops that a call was in, from those of `outer`, which called it, inwards."""
-        return () if call.caller is None else self.of(call.caller, self._whole(*_called(call)), outer)
+        if call.caller is None:
+            return ()
+        code, line, what, passes = _called(call)
+        is_first = (code, line, what) in self._called_in_heads and not _is_in_head(line, passes)
+        return self.of(call.caller, (*passes, (line, 0)) if is_first else passes, outer)
 
     def of(self, call: Call, passes: Passes, outer: Call | None) -> Place:
         """The loops that a line of a call was in, from those of `outer` (None: of everything) inwards."""
@@ -51,14 +55,6 @@ class Places:
             self._of_calls[key] = () if call is outer else self.of_call(call, outer)
         function = id(call.code)
         return self._of_calls[key] + tuple(((function, line), number) for line, number in passes)
-
-    def _whole(self, code: object, line: int, what: object, passes: Passes) -> Passes:
-        is_first = (code, line, what) in self._in_heads and not _is_in_head(line, passes)
-        return (*passes, (line, 0)) if is_first else passes
-
-
-def _bound(binding: Binding) -> tuple[object, int, object, Passes]:
-    return binding.call.code, binding.line, binding.name, binding.passes
 
 
 def _called(call: Call) -> tuple[object, int, object, Passes]:

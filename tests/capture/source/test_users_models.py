@@ -375,3 +375,42 @@ def test_an_unbatched_model_has_one_sequence() -> None:
 
     trace = lstmtui.record(One(), torch.randn(T, 2))
     assert (trace.batch, trace.values("h").shape) == (1, (T, 1, 2))
+
+
+def test_what_is_cut_out_of_the_graph_has_no_derivative_rather_than_0() -> None:
+    class Truncated(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            h = x.new_zeros(x.shape[1], 2)
+            for t, v in enumerate(x):
+                if t == 3:
+                    h = h.detach()
+                h = torch.tanh(h + v)
+            return h
+
+    trace = lstmtui.record(Truncated(), inputs())
+    assert trace.arrays["0/forward/bound/dh"].tolist() == [False] * 3 + [True] * 3
+    assert trace.values("dh")[3:].all()
+
+
+def test_one_timestep_or_as_many_sequences_as_units_and_timesteps_are_told_apart() -> None:
+    class Plain(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Linear(8, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = x.new_zeros(x.shape[1], 4)
+            for v in x:
+                h = torch.tanh(self.w(torch.cat([v, h], 1)))
+            return h
+
+    one = lstmtui.record(Plain(), torch.randn(1, B, 4))
+    assert (one.steps, one.batch, one.values("v").shape) == (1, B, (1, B, 4))
+    cube = lstmtui.record(Plain(), torch.randn(4, 4, 4))
+    assert cube.values("h").shape == (4, 4, 4)
+    ambiguous = source_of(cube).unrecorded
+    assert [(u.name, u.why) for u in ambiguous] == [
+        ("x", "its axes 0 and 1 are both 4 long, as the run is: say time_axis=")
+    ]
+    told = lstmtui.record(Plain(), torch.randn(4, 4, 4), time_axis=0)
+    assert np.array_equal(told.values("x"), told.values("v"))
