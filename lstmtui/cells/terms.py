@@ -208,7 +208,7 @@ def symbols_in(term: Term) -> Iterator[Term]:
 
 def as_term(value: Term | float) -> Term:
     """A number as a term; a term as it is."""
-    return value if isinstance(value, Term) else Term("number", text=f"{value:g}", value=float(value))
+    return value if isinstance(value, Term) else Term("number", text=f"{value:.12g}", value=float(value))
 
 
 def _combine(kind: str, *parts: Term) -> Term:

@@ -74,6 +74,7 @@ def sizes_of(layout: Layout) -> str:
         parts.append("bidirectional")
     if layout.proj_size:
         parts.append(f"projected to {layout.proj_size}")
+    parts += [f"{name} {size}" for name, size in layout.sizes]
     if not layout.bias:
         parts.append("no bias")
     return ", ".join(parts)

@@ -12,6 +12,7 @@ from oracles.recurrents import CELL_NAMES, LSTM_NAMES, as_states, noise, random_
 from torch import Tensor
 
 from lstmtui.capture.record import record
+from lstmtui.cells import CELLS
 from lstmtui.models.recurrent import Recurrent
 from lstmtui.models.stack import run_stack
 from lstmtui.models.unroll import States, unroll
@@ -106,6 +107,11 @@ def _compare(module: Recurrent, points: int) -> None:
 @pytest.mark.parametrize("cell", CELL_NAMES)
 def test_every_derivative_is_the_central_difference(cell: str, bidirectional: bool) -> None:
     _compare(random_recurrent(cell, num_layers=2, bidirectional=bidirectional), points=2)
+
+
+@pytest.mark.parametrize("cell", [name for name in CELLS if name not in CELL_NAMES])
+def test_every_derivative_of_a_newer_cell_is_the_central_difference(cell: str) -> None:
+    _compare(random_recurrent(cell, num_layers=2), points=2)
 
 
 @pytest.mark.parametrize("cell", LSTM_NAMES)

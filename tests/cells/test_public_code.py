@@ -9,6 +9,7 @@ import torch
 from oracles.recurrents import as_states, gap, noise, random_recurrent
 from torch import Tensor, nn
 
+from lstmtui.models.checkpoint_layers import find_layers
 from lstmtui.models.recurrent import Recurrent
 
 EXACT = 1e-12
@@ -137,6 +138,15 @@ def test_slstm_without_its_stabilizer_is_the_same() -> None:
         h = o.sigmoid() * c / n
         steps.append(h)
     assert gap(module(x)[0], torch.stack(steps)) <= EXACT
+
+
+def test_a_checkpoint_says_the_sizes_of_its_own() -> None:
+    for name, sizes in (("slstm", {"heads": 2}), ("rglru", {"heads": 4}), ("cfc", {"backbone": 7})):
+        module = Recurrent(name, 3, 4, **sizes)
+        (layer,) = find_layers({key: tuple(value.shape) for key, value in module.state_dict().items()})
+        ((size, number),) = sizes.items()
+        assert str(layer) == f"the file itself: {name} 3 → 4, {size} {number}"
+        assert layer.layout == module.layout
 
 
 def test_slstm_is_finite_where_its_gates_alone_would_overflow() -> None:
