@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -51,6 +52,8 @@ class Block:
         self._source, self._time_axis = source, time_axis
         Selection(source or True)  # which is refused here, before anything runs, where it is nothing
         self._code: BlockRecorder | None = None
+        self._is_traced = self._is_dropped = False
+        self._thread = threading.get_ident()
         self._is_begun = False
         self._trace: Trace | None = None
         self._why = "the block has not ended"
@@ -78,19 +81,22 @@ class Block:
             )
         if self._is_begun:
             raise UserError("recording: a block is recorded once; make another lstmtui.recording(…)")
-        self._is_begun = True
+        self._is_begun, self._thread = True, threading.get_ident()
         self._calls.begin()
         if self._source is not False:
             what = True if self._source is None else self._source
             self._code = BlockRecorder(what, self._time_axis, sys._getframe(1), self._calls.places.add)
             self._code.tracer.__enter__()
+            self._is_traced = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._code is not None:
-            self._code.tracer.__exit__(kind, error, traceback)
+        self._end_tracing(kind, error, traceback)
+        if self._code is not None and self._is_dropped:
+            self._code.tracer.release()
+            self._code = None
         self._calls.end()
         try:
             self._finish(has_raised=error is not None)
@@ -104,9 +110,17 @@ class Block:
     def _recurrent_is_called(self) -> None:
         """Where that was left open, recurrent modules are recorded, and nothing by source."""
         if self._source is None and self._code is not None:
-            self._code.tracer.__exit__(None, None, None)
-            self._code.tracer.release()
-            self._code = None
+            self._is_dropped = True
+            self._code.tracer.stop()
+            if threading.get_ident() == self._thread:  # no other can take a trace function of this one away
+                self._end_tracing(None, None, None)
+
+    def _end_tracing(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._is_traced and self._code is not None:
+            self._is_traced = False
+            self._code.tracer.__exit__(kind, error, traceback)
 
     def _finish(self, *, has_raised: bool) -> None:
         step, places, code = self._calls.step, self._calls.places, self._code

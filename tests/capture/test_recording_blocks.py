@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -283,11 +284,13 @@ def test_threads_within_a_block_have_runs_of_their_own() -> None:
                 _, states = policy(noise(2, 3, seed=seed + t), states, torch.zeros(2))
 
     threads = [threading.Thread(target=roll, args=(p, 10 * n)) for n, p in enumerate(policies)]
+    before = sys.gettrace()
     with lstmtui.recording() as r:
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+    assert sys.gettrace() is before
     assert [layer.calls for layer in r.trace.layers] == [5] * 3
     assert sorted(layer.path.partition("@")[0] for layer in r.trace.layers)[0] == "cell"
     assert len({layer.path for layer in r.trace.layers}) == 3

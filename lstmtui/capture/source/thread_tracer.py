@@ -46,7 +46,7 @@ class ThreadTracer:
             other = self.other(frame, event, argument)
             if sys.gettrace() is not self._itself and self.collection.is_open:
                 sys.settrace(self._itself)  # coverage.py's puts itself there in C
-        if event != "call":
+        if event != "call" or not self.collection.is_open:
             return other
         try:
             facts = self._facts[frame.f_code]

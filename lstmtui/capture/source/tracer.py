@@ -114,6 +114,10 @@ class SourceTracer:
         """Take the derivatives by all `ends`; None where the loss does not depend on one."""
         self._collection.tensors.derive(gradients)
 
+    def stop(self) -> None:
+        """Record nothing more, in any thread; the trace functions stay until the end of the context."""
+        self._collection.is_open = False
+
     def release(self) -> None:
         """Take away what was left in the graph; no derivatives come in from here on."""
         self._collection.tensors.settle(self.bindings)
