@@ -13,7 +13,7 @@ from lstmtui.capture.laws.first_place import first_place, layer_path, output_pla
 from lstmtui.capture.laws.influence import Dependence
 from lstmtui.trace import Trace
 
-MOST_CUTS = 32
+MOST_CUTS = 16
 """How many timesteps are tried as the boundary between before and after; all where there are fewer."""
 
 

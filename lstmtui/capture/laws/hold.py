@@ -16,7 +16,7 @@ from lstmtui.analysis.laws import NAMES, LawResult
 from lstmtui.capture.arguments import changed, differentiable
 from lstmtui.capture.laws.calls import seen_calls
 from lstmtui.capture.laws.carry import carry
-from lstmtui.capture.laws.causality import causality
+from lstmtui.capture.laws.causality import MOST_CUTS, causality
 from lstmtui.capture.laws.chunks import chunks, steps
 from lstmtui.capture.laws.context import Context
 from lstmtui.capture.laws.influence import largest_change
@@ -128,7 +128,7 @@ def _runs(name: str, context: Context) -> float:
     pairs = 2 * max(0, inputs.batch - 1).bit_length()
     each = {
         "isolation": 3 * pairs,
-        "causality": 3 * min(32, inputs.steps),
+        "causality": 3 * min(MOST_CUTS, inputs.steps),
         "chunks": 3,
         "steps": 4,
         "padding": inputs.batch,
@@ -161,6 +161,8 @@ def _context(
         raise UserError(
             f"{type(model).__name__}.forward needs {name}: give it as state=…, or say by run=… how to call"
         )
+    if isinstance(lengths, Tensor):
+        subject.lengths_device = lengths.device
     lengths = None if lengths is None else torch.as_tensor(lengths).detach().cpu().to(torch.int64)
     x = changed(differentiable(x), lambda tensor: tensor.detach())
     state = changed(differentiable(state), lambda tensor: tensor.detach())

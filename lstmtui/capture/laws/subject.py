@@ -56,6 +56,8 @@ class Subject:
     dtype: torch.dtype = torch.float64
     dropped: bool = False
     """Whether dropout was switched off."""
+    lengths_device: torch.device | None = None
+    """Where the model is given its lengths; None: on the CPU."""
     runs: int = 0
     seconds: float = 0.0
     """How long the last run took."""
@@ -99,7 +101,9 @@ class Subject:
     def fresh(self, seed: int = 0) -> Iterator[None]:
         """Calls within this context go on from each other; they begin afresh, and leave nothing behind."""
         model, default = self.model, torch.get_default_dtype()
-        with torch.random.fork_rng(devices=[]), uncompiled(), torch.backends.cudnn.flags(enabled=False):
+        is_used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+        devices = range(torch.cuda.device_count()) if is_used else ()
+        with torch.random.fork_rng(devices), uncompiled(), torch.backends.cudnn.flags(enabled=False):
             torch.manual_seed(seed)
             torch.set_default_dtype(self.dtype)
             try:
@@ -162,7 +166,9 @@ class Subject:
         elif is_sequence_module(self.model) and state is not None:
             kwargs["hx"] = state
         if signature.lengths and lengths is not None:
-            kwargs[signature.lengths] = lengths
+            kwargs[signature.lengths] = (
+                lengths if self.lengths_device is None else lengths.to(self.lengths_device)
+            )
         names = [name for name in signature.names if name not in kwargs]
         if kwargs and len(args) <= len(names):
             return (), dict(zip(names, args, strict=False)) | kwargs
