@@ -53,6 +53,8 @@ SENTENCES: dict[str, tuple[object, ...]] = {
     "loss at 9 unit 4": (9, 4),
     "compare GRU": ("GRU",),
     "compare runs/before.trace": ("runs/before.trace",),
+    "compare 'my GRU'": ("my GRU",),
+    'compare "runs/my trace"': ("runs/my trace",),
     "compare none": (None,),
     "note Now watch the forget gate.": ("Now watch the forget gate.",),
     "pause 1.5": (1.5,),

@@ -22,6 +22,7 @@ from lstmtui.capture.gradients import gradients_of
 from lstmtui.capture.interception import is_plain
 from lstmtui.capture.model_output import output_of
 from lstmtui.capture.origins import Origins
+from lstmtui.capture.own_loss import with_own_loss
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.readiness import holds_recurrent, nothing_recorded, ready, recorder_of
 from lstmtui.capture.request import Prepare, Request
@@ -147,9 +148,11 @@ def _record(
     if target is not None:
         x, hx, lengths = (moved(value, target) for value in (x, hx, lengths))
     tap = Tap(Progress(progress), None if lengths is None else torch.as_tensor(lengths), writer)
+    request, random = replace(request, module=module, x=x, hx=hx), torch.get_rng_state()
     try:
         with old_objects_aside():
-            return record_with(tap, replace(request, module=module, x=x, hx=hx), prepare)
+            trace = record_with(tap, request, prepare)
+        return trace if lengths is None else with_own_loss(trace, request, random)
     finally:
         tap.release()
 

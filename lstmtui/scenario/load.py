@@ -12,6 +12,7 @@ from lstmtui.closest import closest
 from lstmtui.printable import printable
 from lstmtui.scenario.bundled import is_bundled
 from lstmtui.scenario.files import read_text
+from lstmtui.scenario.other_files import why_no_scenario
 from lstmtui.scenario.problem import Problem, ScenarioError, shown
 from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.scenario import FactorySpec, RunSpec, Scenario
@@ -46,6 +47,8 @@ def load_scenario(path: str | Path, trust: bool = False) -> Scenario:
     file = str(path)
     path = Path(path)
     try:
+        if path.is_file() and (why := why_no_scenario(path)):
+            raise DataError(why)
         text = read_text(path, LARGEST)
     except DataError as error:
         raise ScenarioError([Problem(file, None, "", error.wrong, error.allowed)]) from None

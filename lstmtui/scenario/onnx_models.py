@@ -78,11 +78,17 @@ class OnnxReader(FileModelReader):
                 self.report.add((*self.place, self.origin), wrong, allowed)
         if self.source is None:
             return initial
+        constants = {state: array for state, array in layer.initial().items() if state not in initial}
+        for state, array in constants.items():
+            if array.ndim == 3 and array.shape[1] != self.source.batch:
+                fixed = f"initial_{state[0]} is for {counted(array.shape[1], 'sequence')} for ever"
+                wrong = f"{fixed}, the input has {counted(self.source.batch, 'sequence')}"
+                self.report.add((*self.place, self.origin), wrong, f"say initial = {{ {state} = … }}")
+                return initial
         try:
             own = {
                 state: spread(array, layout, state[0], self.source.batch)
-                for state, array in layer.initial().items()
-                if state not in initial
+                for state, array in constants.items()
             }
         except (DataError, ValueError) as error:
             wrong = error.wrong if isinstance(error, DataError) else "does not fit the other nodes"

@@ -291,3 +291,28 @@ def test_what_the_trace_says_about_the_run() -> None:
     assert (layer.bias, layer.bidirectional, layer.index, layer.path) == (False, False, 1, "")
     assert set(trace.layer_parameters(1, "forward")) == {"weight_ih", "weight_hh", "weight_hr"}
     assert gap(trace.norms("dh"), np.linalg.norm(trace.values("dh"), axis=-1)) <= 1e-6
+
+
+def test_lengths_that_the_model_does_not_know_are_said_to_change_the_loss() -> None:
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.head = nn.GRU(2, 3, batch_first=True), nn.Linear(3, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            read: torch.Tensor = self.head(self.rnn(x)[0][:, -1])
+            return read
+
+    torch.manual_seed(0)
+    model, x = Reader(), torch.randn(2, 8, 2)
+
+    def loss(out: torch.Tensor) -> torch.Tensor:
+        return (out**2).sum()
+
+    with pytest.warns(RuntimeWarning, match="not what the model computes: the loss with lengths=") as caught:
+        trace = record(model, x, loss=loss, lengths=[8, 3])
+    own = float(loss(model(x)).detach())
+    assert f"has {own:.6g}" in str(caught[0].message)
+    assert f"{trace.loss:.6g}" in trace.header.loss_text
+    assert trace.loss != pytest.approx(own)
+    assert record(model, x, loss=loss, lengths=[8, 8]).header.loss_text == ""

@@ -130,6 +130,13 @@ def test_constant_sequence_lens_are_those_of_the_input(tmp_path: Path, operator:
         ours(tmp_path, model, x)
 
 
+def test_a_constant_initial_state_is_for_the_sequences_it_was_exported_with(tmp_path: Path) -> None:
+    constants = random_constants("GRU", 1, "WRB") | {"h": np.full((1, 1, HIDDEN), 0.5, np.float32)}
+    model = make_model("GRU", constants)
+    with pytest.raises(UserError, match="initial_h is for 1 sequence for ever, the input has 2 sequences"):
+        ours(tmp_path, model, noise(STEPS, BATCH, INPUT))
+
+
 @pytest.mark.parametrize("operator", ["LSTM", "GRU", "RNN"])
 def test_layout_1_has_the_states_of_each_sequence_first(tmp_path: Path, operator: str) -> None:
     constants = random_constants(operator, 2, "WRBhc" if operator == "LSTM" else "WRBh")

@@ -151,9 +151,15 @@ def loss_place(line: Reader) -> Arguments:
     return (t, line.whole("the unit"))
 
 
+def unquoted(text: str) -> str:
+    """A name without the quotation marks round it."""
+    is_quoted = len(text) > 2 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1] if is_quoted else text
+
+
 def compared(line: Reader) -> Arguments:
     """(a model's name or a trace's path,); None for none."""
-    name = line.rest("a model, a saved trace or none is missing")
+    name = unquoted(line.rest("a model, a saved trace or none is missing"))
     return (None if name == "none" else name,)
 
 

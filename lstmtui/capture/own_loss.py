@@ -1,0 +1,48 @@
+"""The loss of a model as it runs by itself, where it was recorded with lengths that it does not know."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from lstmtui.capture.arguments import arguments
+from lstmtui.capture.preserve_state import preserve_state
+from lstmtui.capture.request import Request
+from lstmtui.trace import Trace
+
+_SAME = 1e-6
+"""Two losses that differ by no more than this part are the same but for rounding."""
+
+
+def with_own_loss(trace: Trace, request: Request, random: Tensor) -> Trace:
+    """The trace, which says so where the model's own loss is another one.
+
+    A recurrent module that was recorded by itself is asked with lengths as it is with a packed sequence; a
+    model that calls one has not packed it, and reads what comes after the end of a sequence.
+
+    Args:
+        trace: of the run with lengths.
+        request: what was recorded.
+        random: the state of the generator on the CPU before.
+    """
+    loss = request.loss
+    if loss is None or not trace.header.loss_is_known or trace.header.output_kind == "hidden":
+        return trace
+    args, kwargs = arguments(request.module, request.x, request.hx)
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), preserve_state(request.module):
+        torch.set_rng_state(random)
+        own = float(loss(request.module(*args, **kwargs)))
+    if math.isclose(own, trace.loss, rel_tol=_SAME) or (math.isnan(own) and math.isnan(trace.loss)):
+        return trace
+    text = (
+        f"the loss with lengths=, {trace.loss:.6g}; the model itself, which is not given them, has {own:.6g}"
+    )
+    # By its depth: of `record` in the user's code.
+    warnings.warn(
+        f"lstmtui.record: this is not what the model computes: {text}", RuntimeWarning, stacklevel=4
+    )
+    return Trace(replace(trace.header, loss_text=text), trace.arrays)
