@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isnan
 from typing import Protocol
 
 from lstmtui.cells.notation import plain
@@ -153,7 +154,7 @@ class WhatIfs:
         now = self.runs.get(model, recorded)
         if now is recorded:
             return f"; the run is as it was recorded, loss {plain(recorded.loss)}"
-        if now.header.loss_kind == "custom" and model not in self._losses:
+        if isnan(now.loss) and now.header.absent and model not in self._losses:
             return f"; {now.header.absent}"
         was = "" if model in self._losses else f", was {plain(recorded.loss)}"
         return f"; loss {plain(now.loss)}{was}"
