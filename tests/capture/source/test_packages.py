@@ -82,3 +82,25 @@ def test_a_parallel_scan_is_over_time_along_the_axis_it_scans() -> None:
     for t in range(T):
         h = (1 - z[t].numpy()) * h + z[t].numpy() * candidate[t]
         assert np.allclose(trace.values("out")[t], h, rtol=1e-5)
+
+
+def test_the_slow_path_of_a_mamba_block_has_its_state_over_time() -> None:
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = transformers.MambaConfig(
+        vocab_size=11, hidden_size=8, state_size=4, num_hidden_layers=1, use_cache=False
+    )
+    model, ids = transformers.MambaModel(config).eval(), torch.randint(0, 11, (B, T))
+    bare = model(ids).last_hidden_state.detach().numpy()
+    trace = lstmtui.record(model, ids, loss=lambda out: out.last_hidden_state.square().sum(), time_axis=1)
+    assert np.array_equal(trace.arrays["y"], bare.swapaxes(0, 1))
+    layers = [
+        n for n, layer in enumerate(trace.layers) if layer.source and layer.source.variable("ssm_state")
+    ]
+    assert layers
+    source = trace.layers[layers[0]].source
+    assert source is not None
+    state = source.variable("ssm_state")
+    assert state is not None
+    assert (state.shape, state.carried_to) == ((16, 4), ("ssm_state",))
+    assert trace.values("dssm_state", layers[0]).any()
