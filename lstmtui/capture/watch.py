@@ -179,6 +179,7 @@ class Watch:
                 chosen = step is steps[-1]
                 notes = f"{why}." if chosen else f"{steps[-1].number - step.number} before: {why}."
                 header = replace(trace.header, title=self._title(), notes=notes, module=self._watched.name)
+                header = replace(header, opens=chosen)
                 if chosen and place is not None and self._condition is not None:
                     header = replace(header, script=_script(self._condition, place))
                 write_trace(directory, name, Trace(header, trace.arrays))

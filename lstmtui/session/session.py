@@ -239,12 +239,13 @@ class Session:
 
 
 def _start(traces: Mapping[str, Trace]) -> Cursor:
-    """Where a session begins: where code raised, else at the first timestep."""
+    """Where a session begins: where code raised, at what the runs were written for, else at the first run."""
     for name, trace in traces.items():
         if trace.header.raised is not None:
             raised = trace.header.raised
             return Cursor(name, t=raised.t, layer=raised.layer).fitted_to(trace)
-    return Cursor(next(iter(traces)))
+    wanted = [name for name, trace in traces.items() if trace.header.opens]
+    return Cursor(wanted[-1] if wanted else next(iter(traces)))
 
 
 def _by_name(traces: Trace | Mapping[str, Trace]) -> dict[str, Trace]:

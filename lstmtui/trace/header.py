@@ -205,6 +205,8 @@ class Header:
     notes: str = ""
     script: str = ""
     """The playback script of the scenario."""
+    opens: bool = False
+    """Whether it is what a trace of several runs was written for, and what is looked at first."""
     labels: tuple[str, ...] = ()
     """The names of the input channels, or the vocabulary where the input is tokens."""
 

@@ -15,6 +15,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 import lstmtui
 from lstmtui.analysis.first_bad import first_bad_of
+from lstmtui.session import Session
 from lstmtui.trace import Trace, Traces
 from lstmtui.trace.growth import Growth
 
@@ -111,6 +112,7 @@ def test_the_step_with_the_first_bad_value_is_written_with_those_before_it(
     assert np.isnan(last.values("h", 1)[1:]).all()
     assert not any(np.isnan(traces[f"step {n}"].values("h", 1)).any() for n in (3, 4))
     assert watch.written == ["any(isnan(h)) at t=0, layer 1 forward, batch 0 of step 5"]
+    assert Session(traces).cursor.model == "step 5"
     assert "step 5; written to" in capsys.readouterr().err
     assert last.header.script.splitlines()[-1] == "goto 0"
     assert (last.header.loss_text, str(last.loss)) == ("the loss of the training loop", "nan")
