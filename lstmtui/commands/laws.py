@@ -40,7 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.target.startswith("ssh://"):
         raise UserError(f"{arguments.target}: laws are held where the model is; run `lstmtui laws` there")
-    load_library("torch")
     status = 0
     for model, note, results in _held(arguments):
         lines = _json_lines(model, results) if arguments.json else _lines(model, note, results)
@@ -52,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _held(arguments: argparse.Namespace) -> Iterator[tuple[str, str, tuple[LawResult, ...]]]:
     """(model, what the results are of, results) of every model of the target."""
+    load_library("torch")
     from lstmtui.capture.laws.targets import OF_TRACE, scenario_laws, trace_laws
     from lstmtui.scenario import Scenario
     from lstmtui.trace import Trace

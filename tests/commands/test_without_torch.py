@@ -73,7 +73,7 @@ def test_a_scenario_that_is_picked_says_that_it_wants_torch() -> None:
         assert program.end() == 0
 
 
-@pytest.mark.parametrize("verb", ["open", "play", "record", "diagnose"])
+@pytest.mark.parametrize("verb", ["open", "play", "record", "diagnose", "laws"])
 def test_what_runs_a_model_is_a_sentence(verb: str, tmp_path: Path) -> None:
     status, said = run(verb, "latch", *(("-o", str(tmp_path / "a")) if verb == "record" else ()))
     assert status == 2, said
@@ -116,7 +116,7 @@ except ImportError as error:
     assert isinstance(error, lstmtui.UserError)
 print(*needs)
 """
-    assert run(code=code) == (0, "Recurrent record run\n")
+    assert run(code=code) == (0, "Recurrent laws record run\n")
 
 
 def test_an_agent_says_it_as_well(tmp_path: Path) -> None:
