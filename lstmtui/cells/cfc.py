@@ -1,7 +1,8 @@
 """The closed-form continuous-time cell: two candidates, and a gate of time between them.
 
-Written as in :mod:`lstmtui.cells.lstm`, with the names of the authors' package. A layer of `backbone` units
-sees x and h; everything else sees that layer. The time between two timesteps is 1.
+Written as in :mod:`lstmtui.cells.lstm`; g1, g2 and the two parts of t_interp are ff1, ff2, t_a and t_b of the
+authors' package. A layer of `backbone` units sees x and h; everything else sees that layer. The time between
+two timesteps is 1.
 
 Shapes: x (batch, input), h and every gate (batch, hidden), u (batch, backbone).
 """
@@ -17,16 +18,16 @@ def cfc(p: Parameters, x: Value, h: Value) -> Equations:
     """Hasani et al. 2022 ("Closed-form continuous-time neural networks"), as in ncps: one layer before it."""
     u_pre = yield "u_pre", p.W @ x + p.R @ h + p.b
     u = yield "u", 1.7159 * tanh(0.666 * u_pre)  # LeCun's tanh
-    ff1_pre = yield "ff1_pre", p.W_ff1 @ u + p.b_ff1
-    ff1 = yield "ff1", tanh(ff1_pre)
-    ff2_pre = yield "ff2_pre", p.W_ff2 @ u + p.b_ff2
-    ff2 = yield "ff2", tanh(ff2_pre)
+    g1_pre = yield "g1_pre", p.W_g1 @ u + p.b_g1
+    g1 = yield "g1", tanh(g1_pre)
+    g2_pre = yield "g2_pre", p.W_g2 @ u + p.b_g2
+    g2 = yield "g2", tanh(g2_pre)
     t_interp_pre = yield "t_interp_pre", p.W_a @ u + p.b_a + p.W_b @ u + p.b_b
     t_interp = yield "t_interp", σ(t_interp_pre)
-    yield "h", ff1 * (1 - t_interp) + t_interp * ff2
+    yield "h", g1 * (1 - t_interp) + t_interp * g2
 
 
-HEADS = ("ff1", "ff2", "a", "b")
+HEADS = ("g1", "g2", "a", "b")
 CFC = Cell(
     "cfc",
     cfc,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lstmtui.cells import CELLS
+from lstmtui.cells import CELLS, Cell
 from lstmtui.closest import closest
 from lstmtui.scenario.lines import Location
 from lstmtui.scenario.nested_lists import to_array
@@ -127,7 +127,7 @@ def _compare(
     wrong = [name for name in expected if name in shapes and shapes[name] != expected[name]]
     for name in wrong[:MOST]:
         sentence = f"{prefix}{name} has shape {_shape(shapes[name])}, {_shape(expected[name])} is expected"
-        report.add(place, sentence, _hint(name, shapes[name], layout))
+        report.add(place, sentence, _hint(name, shapes, layout))
     if len(wrong) > MOST:
         report.add(place, f"{prefix}and {counted(len(wrong) - MOST, 'more parameter')} of another shape")
 
@@ -136,14 +136,22 @@ def _shape(shape: tuple[int, ...]) -> str:
     return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
-def _hint(name: str, shape: tuple[int, ...], layout: Layout) -> str:
+def _hint(name: str, shapes: Shapes, layout: Layout) -> str:
     """Where the rows are those of another cell, which."""
+    shape = shapes[name]
     if not name.startswith(("weight_ih", "weight_hh", "bias_")) or not shape or shape[0] % layout.hidden_size:
         return ""
     blocks = shape[0] // layout.hidden_size
     if blocks == len(layout.cell.rows):
         return ""
-    cells = [cell.name for cell in CELLS.values() if len(cell.rows) == blocks]
+    cells = [c.name for c in CELLS.values() if len(c.rows) == blocks and _may_be_of(c, shapes)]
     if not cells:
         return ""
     return f"{counted(blocks, 'block')} of rows fit {one_of(cells).removeprefix('allowed: ')}"
+
+
+def _may_be_of(cell: Cell, names: Collection[str]) -> bool:
+    """Whether parameters of these names may be a cell's: with what it alone has, and R where they have."""
+    has_r = any(parameter.name == "weight_hh" for parameter in cell.parameters)
+    own = (parameter.name + "_l0" in names for parameter in cell.own_parameters)
+    return all(own) and (has_r or "weight_hh_l0" not in names)

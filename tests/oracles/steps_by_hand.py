@@ -73,11 +73,11 @@ def cfc_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
     weight = torch.cat([p["weight_ih"], p["weight_hh"]], 1)
     u_pre = linear(torch.cat([x, before["h"]], 1), weight, p["bias_ih"])
     u = 1.7159 * torch.tanh(0.666 * u_pre)
-    ff1_pre, ff2_pre, a, b = linear(u, p["weight_u"], p["bias_u"]).chunk(4, -1)
-    ff1, ff2, t_pre = ff1_pre.tanh(), ff2_pre.tanh(), a + b
+    g1_pre, g2_pre, a, b = linear(u, p["weight_u"], p["bias_u"]).chunk(4, -1)
+    g1, g2, t_pre = g1_pre.tanh(), g2_pre.tanh(), a + b
     t = t_pre.sigmoid()
-    every = {"u_pre": u_pre, "u": u, "ff1_pre": ff1_pre, "ff1": ff1, "ff2_pre": ff2_pre, "ff2": ff2}
-    return {**every, "t_interp_pre": t_pre, "t_interp": t, "h": torch.lerp(ff1, ff2, t)}
+    every = {"u_pre": u_pre, "u": u, "g1_pre": g1_pre, "g1": g1, "g2_pre": g2_pre, "g2": g2}
+    return {**every, "t_interp_pre": t_pre, "t_interp": t, "h": torch.lerp(g1, g2, t)}
 
 
 def lstm_layernorm_step(p: Tensors, x: Tensor, before: Tensors) -> Tensors:
