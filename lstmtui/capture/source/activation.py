@@ -101,7 +101,7 @@ class Activation:
         offset, before = frame.f_lasti, self._stretch
         stretch = self._stretches.get(offset) or self.facts.stretch(offset)
         if stretch.is_start:
-            self._counter.first_pass(offset)
+            self._counter.first_pass(stretch.offset)
         if before is not None:
             changed = self._changed() if before.writes else _NOTHING
             if changed or before.names:
@@ -109,7 +109,7 @@ class Activation:
             if self._filling and stretch.around[:1] != before.around[:1]:
                 self._filled(frame)
         if stretch.is_start or before is None or stretch.around is not before.around:
-            self._counter.move(offset)
+            self._counter.move(stretch.offset)
         self._stretch = stretch
         self._raising = False
 

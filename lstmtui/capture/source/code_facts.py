@@ -26,6 +26,8 @@ class Stretch:
     """Instructions of one line that run one after another, from where a trace function is called."""
 
     line: int
+    offset: int = -1
+    """Of its first instruction."""
     names: tuple[str, ...] = ()
     """The names and attributes that it may bind."""
     sure: frozenset[str] = frozenset()
@@ -93,9 +95,10 @@ class CodeFacts:
         return stretch
 
     def _stretch(self, offset: int) -> Stretch:
+        offset = self.loops.landings.get(offset, offset)
         at = self._index.get(offset)
         if at is None:
-            return Stretch(0)
+            return Stretch(0, offset)
         line, is_sure = self._lines[at], True
         sure: list[str] = []
         maybe: list[str] = []
@@ -123,7 +126,17 @@ class CodeFacts:
         why = DETACHED if words & _DETACHING else ""
         fills = self._fills.get(line, ())
         return Stretch(
-            line, names, frozenset(sure), loop, frozenset(entered), fills, why, writes, around, is_start
+            line,
+            offset,
+            names,
+            frozenset(sure),
+            loop,
+            frozenset(entered),
+            fills,
+            why,
+            writes,
+            around,
+            is_start,
         )
 
     def _bound_by(self, instruction: dis.Instruction) -> Iterator[str]:

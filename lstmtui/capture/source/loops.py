@@ -32,6 +32,8 @@ class Loops:
     Attributes:
         around: the numbers of the loops that an instruction is in, outermost first, by its offset.
         loops: by number.
+        starts: the offsets of all instructions at which a pass of a loop begins.
+        landings: where jumps back go to that stay in their line, by the offset of the jump.
     """
 
     def __init__(self, code: CodeType, tree: ast.AST | None) -> None:
@@ -42,6 +44,8 @@ class Loops:
             self.around, self.loops = {}, []
             self._guess(instructions)
         self.starts = frozenset(offset for loop in self.loops for offset in loop.starts)
+        # 3.13 calls a trace function before a jump back within a line, the others once it has been made.
+        self.landings = {i.offset: i.argval for i in instructions if _is_jump_back_in_line(i, instructions)}
 
     def started_by(self, offset: int) -> int:
         """The loop of which a pass begins with an instruction; −1: of none."""
@@ -216,6 +220,17 @@ def _place(instruction: dis.Instruction) -> Span | None:
     ):
         return None
     return (p.lineno, p.col_offset), (p.end_lineno, p.end_col_offset)
+
+
+def _is_jump_back_in_line(jump: dis.Instruction, instructions: list[dis.Instruction]) -> bool:
+    if jump.opname != "JUMP_BACKWARD" or jump.positions is None:
+        return False
+    target = next((i for i in instructions if i.offset == jump.argval), None)
+    return (
+        target is not None
+        and target.positions is not None
+        and (target.positions.lineno == jump.positions.lineno)
+    )
 
 
 def _is_in(place: Span, span: Span) -> bool:
