@@ -5,8 +5,9 @@ from __future__ import annotations
 from types import FrameType
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from lstmtui.capture.source.attributes import attribute
 from lstmtui.capture.source.bindings import Call, Passes
 from lstmtui.capture.source.code_facts import CodeFacts, Stretch
 from lstmtui.capture.source.collection import Collection
@@ -83,7 +84,7 @@ class Activation:
                 for place, item in tensors_in(value)[:MOST_ITEMS]:
                     self._note(name + place, item, 0, "")
         for name in facts.attributes:
-            value = _attribute(local, name)
+            value = attribute(local, name)
             if isinstance(value, Tensor):
                 self._bind(local, name, value, 0, "")
 
@@ -138,7 +139,7 @@ class Activation:
         """A loop has ended that wrote one place of a tensor in each pass: its name is bound to all of it."""
         local = frame.f_locals
         for name, (line, why) in self._filling.items():
-            value = _attribute(local, name) if "." in name else local.get(name)
+            value = attribute(local, name) if "." in name else local.get(name)
             if isinstance(value, Tensor):
                 self._bind(local, name, value, line, why)
         self._filling.clear()
@@ -161,7 +162,7 @@ class Activation:
                 self._tracked[name] = tensor, tensor._version
                 self._filling[name] = stretch.line, stretch.why
         for name in stretch.names:
-            value = _attribute(local, name) if "." in name else local.get(name)
+            value = attribute(local, name) if "." in name else local.get(name)
             if isinstance(value, Tensor):
                 before = tracked.get(name)
                 if name in sure or before is None or before[0] is not value or name in changed:
@@ -177,7 +178,7 @@ class Activation:
     def _look_again(self, name: str, local: Any, stretch: Stretch) -> None:
         """A tensor was written into that a name was bound to, and may still be."""
         tensor, _ = self._tracked[name]
-        value = _attribute(local, name) if "." in name else local.get(name)
+        value = attribute(local, name) if "." in name else local.get(name)
         if value is not tensor:
             del self._tracked[name]
         elif self._collection.tensors.has_other_numbers(tensor):
@@ -209,21 +210,3 @@ class Activation:
         )
         if binding is not None:
             collection.bindings.append(binding)
-
-
-def _attribute(local: Any, written: str) -> Any:
-    """What self.hidden is, without running code of the user's; None where it is not kept in the object."""
-    first, *names = written.split(".")
-    value = local.get(first)
-    for name in names:
-        attributes = getattr(value, "__dict__", None)
-        if not isinstance(attributes, dict):
-            return None
-        if name in attributes:
-            value = attributes[name]
-        elif isinstance(value, nn.Module):
-            buffers, modules = attributes.get("_buffers", {}), attributes.get("_modules", {})
-            value = buffers.get(name, modules.get(name))
-        else:
-            return None
-    return value

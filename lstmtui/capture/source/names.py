@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import count
+from keyword import iskeyword
 from types import CodeType
 
 from lstmtui.capture.source.series import Key, Series
+from lstmtui.trace.source_validation import LONGEST_NAME
 
 TAKEN = frozenset(
     [
@@ -39,6 +41,8 @@ TAKEN = frozenset(
     ]
 )
 """What expressions and traces use for something else; y is the model's output."""
+_LONGEST_PART = LONGEST_NAME // 2 - 10
+"""Characters of a function's name and of a name in it, so that both and a number fit in a quantity's."""
 
 
 def name_all(series: Sequence[Series], own: CodeType) -> None:
@@ -70,14 +74,19 @@ def name_all(series: Sequence[Series], own: CodeType) -> None:
 def _names(key: Key, own: CodeType) -> Iterator[str]:
     """What the quantity of a name may be called, the best first."""
     code, written = key
-    name = re.sub(r"\W+", "_", written.removeprefix("self.")).strip("_") or "_"
+    name = _identifier(written.removeprefix("self."))
     yield name
     if "." in written:
-        name = re.sub(r"\W+", "_", written).strip("_")
+        name = _identifier(written)
         yield name
     if code is not own:
-        yield f"{code.co_name.strip('<>')}_{name}"
+        yield f"{code.co_name.strip('<>')[:_LONGEST_PART]}_{name}"
     yield from _followed(name)
+
+
+def _identifier(written: str) -> str:
+    name = re.sub(r"\W+", "_", written).strip("_")[:_LONGEST_PART]
+    return name if name.isidentifier() else f"_{name}"
 
 
 def _followed(name: str) -> Iterator[str]:
@@ -90,6 +99,7 @@ def _first_free(names: Iterator[str], used: set[str]) -> str:
     """The first that nothing else has, neither as a quantity nor as the derivative of one."""
     for name in names:
         derivatives = {"d" + name, name.removeprefix("d")} if name.startswith("d") else {"d" + name}
-        if name not in used and name not in TAKEN and not derivatives & (used | TAKEN):
+        is_word = not iskeyword(name) and not iskeyword("d" + name)
+        if is_word and name not in used and name not in TAKEN and not derivatives & (used | TAKEN):
             return name
     raise AssertionError("there is no end to them")

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lstmtui.capture.source.addresses import Address, Addresses
+from lstmtui.capture.source.attributes import set_attribute
 from lstmtui.capture.source.bindings import Call, Passes
-from lstmtui.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,7 @@ def put(local: Any, written: str, value: Tensor) -> None:
     Raises:
         UserError: it cannot be bound: a place in a tuple, a property.
     """
-    *names, last = written.split(".")
-    if not names:
-        local[last] = value
-        return
-    owner = local[names[0]]
-    for name in names[1:]:
-        owner = getattr(owner, name)
-    attributes = getattr(owner, "__dict__", None)
-    if isinstance(owner, nn.Module) and last in owner._buffers:
-        owner._buffers[last] = value
-    elif isinstance(attributes, dict):
-        attributes[last] = value
+    if "." in written:
+        set_attribute(local, written, value)
     else:
-        raise UserError(f"{written}: is no name that another value can be put into")
+        local[written] = value

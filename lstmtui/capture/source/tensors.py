@@ -80,12 +80,13 @@ class Tensors:
         seen = self._now.get(id(tensor))
         if seen is not None and seen.ref() is tensor:
             first = seen.binding
-            if seen.version == version:
+            if seen.version == version and seen.end is _end_of(tensor):
                 return Binding(
                     order, call, name, line, passes, first.value, first.identity, first.leaf, first.absent,
                     first.gradients,
                 )  # fmt: skip
-            self._changed(seen, tensor)
+            if seen.version != version:
+                self._changed(seen, tensor)
             identity = first.identity
         else:
             identity = self._count
@@ -149,15 +150,15 @@ class Tensors:
 
     def _ask(self, tensor: Tensor, seen: Seen) -> None:
         """Have backward passes tell its derivative."""
-        seen.end = node = tensor.grad_fn
-        if node is not None:
+        seen.end = _end_of(tensor)
+        if seen.end is not tensor:
             seen.output = tensor.output_nr
             if self._hooks:
-                seen.handle = node.register_prehook(seen.of_node)
+                seen.handle = seen.end.register_prehook(seen.of_node)
         else:
-            seen.binding.leaf, seen.end = True, tensor
+            seen.binding.leaf = True
             if self._hooks:
-                seen.handle = tensor.register_hook(seen.of_leaf)  # type: ignore[no-untyped-call]
+                seen.handle = tensor.register_hook(seen.of_leaf)
         self._asked.append(seen)
 
     def ends(self) -> list[Tensor | GradientEdge]:
@@ -179,6 +180,17 @@ class Tensors:
                 seen.handle.remove()
         elif tensor._is_view() and not _same(seen.binding.value, tensor):
             seen.binding.absent = CHANGED
+
+
+def _end_of(tensor: Tensor) -> Any:
+    """Where the derivative by a tensor is to be had; None: nowhere.
+
+    A tensor that a name was bound to may enter the graph later, as what the forward of a
+    `torch.autograd.Function` returns does, or leave it, by `detach_()`.
+    """
+    if not tensor.requires_grad:
+        return None
+    return tensor if tensor.grad_fn is None else tensor.grad_fn
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from lstmtui.capture.source.names import TAKEN, name_all
 from lstmtui.capture.source.series import Series
 from lstmtui.expressions.vocabulary import CONNECTIVES, FUNCTIONS, SCALARS
+from lstmtui.trace.source_validation import _no_names
 
 
 def forward() -> None: ...
@@ -36,10 +37,14 @@ def test_every_word_of_the_language_is_kept_for_it() -> None:
         (["c", "dc"], ["c", "dc_"]),
         (["dc", "c"], ["dc", "c_"]),
         (["state[0]", "state[1]"], ["state_0", "state_1"]),
+        (["lambda_", "None_", "el", "ef"], ["lambda_", "None_", "el_", "ef_"]),
+        (["_[0]", "__", "self.__h"], ["_0", "_", "h"]),
+        (["n" * 500], ["n" * 90]),
     ],
 )
 def test_a_name_is_an_identifier_that_means_one_thing(written: list[str], quantities: list[str]) -> None:
     assert named(*((forward.__code__, name, 0) for name in written)) == quantities
+    assert list(_no_names([name for own in quantities for name in (own, "d" + own)])) == []
 
 
 def test_names_of_functions_below_are_led_by_the_functions_where_they_collide() -> None:

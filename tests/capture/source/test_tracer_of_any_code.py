@@ -85,6 +85,35 @@ def test_why_there_is_no_derivative_is_said() -> None:
     assert why["d"] == "requires none"
 
 
+class Half(torch.autograd.Function):
+    """What it returns gets its place in the graph after its forward, which has a name for it, is over."""
+
+    @staticmethod
+    def forward(context: Any, v: Tensor) -> Tensor:
+        v = v * 2
+        context.scale = 2
+        return v
+
+    @staticmethod
+    def backward(context: Any, d: Tensor) -> Tensor:  # type: ignore[override]
+        return d / context.scale
+
+
+def test_a_tensor_that_enters_or_leaves_the_graph_has_the_derivative_that_it_has_where_it_is_bound() -> None:
+    def work(x: Tensor) -> Tensor:
+        h = Half.apply(x)
+        kept = h * 3
+        h.detach_()
+        cut = h
+        return kept + cut
+
+    tracer = traced(work, X)
+    assert [b.absent for b in named(tracer, "v")][1:] == ["detached"]
+    (h,), (cut,) = named(tracer, "h"), named(tracer, "cut")
+    assert [float(g[0]) for g in h.gradients] == [3]
+    assert (cut.gradients, cut.absent, cut.identity) == ([], "requires none", h.identity)
+
+
 def test_a_tensor_that_a_loop_fills_is_bound_when_it_is_full_and_a_state_that_it_changes_each_time() -> None:
     def work(x: Tensor) -> Tensor:
         out, layers = torch.zeros(4, 2), torch.zeros(2, 2)
@@ -118,6 +147,32 @@ def test_attributes_of_self_are_names() -> None:
     assert values(tracer, "self.hidden") == [2, 3]
     assert values(tracer, "self.b") == [0, 1, 2]
     assert [b.line == 0 for b in named(tracer, "self.b")] == [True, False, False]
+
+
+class Private:
+    def __init__(self) -> None:
+        self.__h = X
+
+    def step(self, x: Tensor) -> Tensor:
+        self.__h = self.__h * x
+        return self.__h
+
+
+class Slotted:
+    __slots__ = ("c", "h")
+
+
+def test_private_attributes_and_those_in_slots_are_names_too() -> None:
+    def work(x: Tensor) -> Tensor:
+        private, state = Private(), Slotted()
+        for _ in range(2):
+            x = private.step(x + 1)
+            state.h = x * 2
+        return state.h
+
+    tracer = traced(work, X)
+    assert values(tracer, "self.__h")[-2:] == [2, 6]
+    assert values(tracer, "state.h") == [4, 12]
 
 
 def test_generators_comprehensions_and_coroutines_keep_their_own_names() -> None:
