@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lstmtui.capture.autograd_state import graph
 from lstmtui.capture.continuity import same
 from lstmtui.capture.devices import check_memory
 from lstmtui.capture.module_runs import ModuleRun, joined_recordings
@@ -94,7 +95,9 @@ class CellLoop:
         states = after_zeros(after) if hx is None else hx if isinstance(hx, tuple) else (hx,)
         before = tuple(self._kept(s) for s in states)
         call = CellCall(self._kept(x), before, parameters, computed_in(x), is_changed=is_changed)
-        call.is_cut = hx is None or not any(s.requires_grad for s in states)
+        # What a checkpoint holds has a graph in its second run only.
+        is_out = graph() == "built" and not any(s.requires_grad for s in states)
+        call.is_cut = hx is None or is_out
         call.after = tuple(self._kept(s, copy=False) for s in after)
         self.calls.append(call)
         self.run.steps = self.run.calls = len(self.calls)

@@ -26,8 +26,8 @@ def gradients_of(
             as it was afterwards.
     """
     if not through_functions:
-        edges = [_edge_of(source) for source in sources]
-        return torch.autograd.grad(loss, edges, allow_unused=True)
+        inputs: Sequence[Any] = sources
+        return torch.autograd.grad(loss, inputs, allow_unused=True)
     gradients: dict[int, Tensor] = {}
     leaves = {at: s for at, s in enumerate(sources) if isinstance(s, Tensor) and s.is_leaf}
 

@@ -133,7 +133,10 @@ def watched_call(path: str, module: nn.Module, inputs: tuple[Any, ...]) -> Watch
     drops = module.training and getattr(module, "dropout", 0.0) > 0
     state = graph()
     with torch.inference_mode(False), torch.no_grad():
-        copies = changed(inputs, lambda tensor: tensor.detach().clone())
+        x_copy, lengths_copy = changed((inputs[0], inputs[2]), lambda tensor: tensor.detach().clone())
+        # Whether a gradient goes back through the states is known by what requires one.
+        hx_copy = changed(inputs[1], lambda state: state.detach().clone().requires_grad_(state.requires_grad))
+        copies = (x_copy, hx_copy, lengths_copy)
     return WatchedCall(
         path,
         module,

@@ -16,7 +16,7 @@ from lstmtui.printable import printable
 if TYPE_CHECKING:
     from lstmtui.analysis.laws import LawResult
 
-SUMMARY = "hold the laws of state on a model: isolation, causality, chunks, padding, carry, reset, save"
+SUMMARY = "hold the laws of state on a model: isolation, causality, carry, reset …"
 
 _WIDTH = 80
 """Columns of the plain text."""

@@ -14,6 +14,7 @@ from lstmtui.capture.source.collection import Collection
 from lstmtui.capture.source.loops import Counter
 from lstmtui.capture.source.replacements import put
 from lstmtui.capture.source.tensors import tensors_in
+from lstmtui.models.torch_compat import version_of
 
 MOST_ITEMS = 8
 """The tensors of a tuple or a list that are looked at, as names of their own."""
@@ -133,7 +134,7 @@ class Activation:
 
     def _changed(self) -> list[str]:
         """The names of tensors that were written into."""
-        return [name for name, (tensor, count) in self._tracked.items() if tensor._version != count]
+        return [name for name, (tensor, count) in self._tracked.items() if version_of(tensor) != count]
 
     def _filled(self, frame: FrameType) -> None:
         """A loop has ended that wrote one place of a tensor in each pass: its name is bound to all of it."""
@@ -159,7 +160,7 @@ class Activation:
             if name in changed and any(type(local.get(counter)) is int for counter in counters):
                 changed.remove(name)
                 tensor, _ = self._tracked[name]
-                self._tracked[name] = tensor, tensor._version
+                self._tracked[name] = tensor, version_of(tensor)
                 self._filling[name] = stretch.line, stretch.why
         for name in stretch.names:
             value = attribute(local, name) if "." in name else local.get(name)
@@ -184,7 +185,7 @@ class Activation:
         elif self._collection.tensors.has_other_numbers(tensor):
             self._bind(local, name, tensor, stretch.line, stretch.why)
         else:
-            self._tracked[name] = tensor, tensor._version
+            self._tracked[name] = tensor, version_of(tensor)
 
     def _look_inside(self, name: str, value: tuple[Any, ...], stretch: Stretch) -> None:
         """The tensors of a tuple that no name was bound to yet."""
@@ -200,7 +201,7 @@ class Activation:
                 put(local, name, other)
                 value = other
         if not value.is_inference():  # which do not count how often they are written into
-            self._tracked[name] = value, value._version
+            self._tracked[name] = value, version_of(value)
         self._note(name, value, line, why)
 
     def _note(self, name: str, value: Tensor, line: int, why: str) -> None:

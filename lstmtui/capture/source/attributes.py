@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lstmtui.errors import UserError
+from lstmtui.models.torch_compat import own_buffers
 
 
 def attribute(local: Any, written: str) -> Any:
@@ -37,8 +38,8 @@ def set_attribute(local: Any, written: str, value: Tensor) -> None:
     attributes = getattr(owner, "__dict__", None)
     for own in _names(owner, last):
         slot = _slot(owner, own)
-        if isinstance(owner, nn.Module) and own in owner._buffers:
-            owner._buffers[own] = value
+        if isinstance(owner, nn.Module) and own in own_buffers(owner):
+            own_buffers(owner)[own] = value
         elif slot is not None:
             slot.__set__(owner, value)
         elif isinstance(attributes, dict) and (own in attributes or own == last):

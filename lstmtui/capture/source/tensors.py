@@ -76,7 +76,7 @@ class Tensors:
             passes: of the loops that the line is in.
             why: why it would have no derivative, where the line tells.
         """
-        version = 0 if tensor.is_inference() else tensor._version
+        version = version_of(tensor)
         seen = self._now.get(id(tensor))
         if seen is not None and seen.ref() is tensor:
             first = seen.binding

@@ -107,7 +107,7 @@ def is_excluded(file: str) -> bool:
 
 @cache
 def _excluded() -> tuple[str, ...]:
-    files = (torch.__file__, lstmtui.__file__)
+    files = [package.__file__ for package in (torch, lstmtui)]
     own = {os.path.dirname(os.path.abspath(file)) for file in files if file}
     return tuple(own | {os.path.realpath(folder) for folder in own})
 
