@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lstmtui.expressions import compile_expression as E
 from lstmtui.session.language import Change
+from lstmtui.session.language.question import Choice, Question
 
 SENTENCES: dict[str, tuple[object, ...]] = {
     "step": (1,),
@@ -56,6 +57,18 @@ SENTENCES: dict[str, tuple[object, ...]] = {
     "compare 'my GRU'": ("my GRU",),
     'compare "runs/my trace"': ("runs/my trace",),
     "compare none": (None,),
+    'ask "How much is left?" = f[0] * prev(c[0]) within 2.5 %': (
+        Question("How much is left?", E("f[0] * prev(c[0])"), 0.025),
+    ),
+    'ask "What is h?" = h[0]': (Question("What is h?", E("h[0]"), 0.05),),
+    'ask "Does c grow?" choose it grows when c[0] > prev(c[0]) | it falls': (
+        Question("Does c grow?", choices=(Choice("it grows", E("c[0] > prev(c[0])")), Choice("it falls"))),
+    ),
+    "answer 0.45": ("0.45",),
+    "answer it grows": ("it grows",),
+    "hide h": (("h",),),
+    "hide c, dc": (("c", "dc"),),
+    "reveal": (),
     "note Now watch the forget gate.": ("Now watch the forget gate.",),
     "pause 1.5": (1.5,),
     "expect norm(c) < norm(prev(c))": (E("norm(c) < norm(prev(c))"),),

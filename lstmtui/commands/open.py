@@ -125,10 +125,17 @@ def _saved(target: Path, opener: Callable[[Path], Opening], engine: ModelEngine,
 
 
 def _choices() -> list[Choice]:
-    from lstmtui.scenario import bundled_scenarios, scenario_title
-    from lstmtui.tui.start import Choice
+    from lstmtui.scenario import bundled_scenarios, is_lesson, own_scenarios, scenario_notes, scenario_title
+    from lstmtui.tui.start import COURSE_GROUP, Choice
 
-    return [Choice(path, scenario_title(path), path.stem) for path in bundled_scenarios()]
+    def choice(path: Path, note: str, group: str) -> Choice:
+        return Choice(path, scenario_title(path), note, group, functools.partial(scenario_notes, path))
+
+    bundled = bundled_scenarios()
+    lessons = [choice(path, path.stem, COURSE_GROUP) for path in bundled if is_lesson(path)]
+    examples = [choice(path, path.stem, "Examples") for path in bundled if not is_lesson(path)]
+    own = [choice(path, str(path), "Your own") for path in own_scenarios(Path())]
+    return [*lessons, *examples, *own]
 
 
 def _opening(path: Path, arguments: argparse.Namespace, engine: ModelEngine) -> Opening:

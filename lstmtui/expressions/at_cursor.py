@@ -10,7 +10,7 @@ from msgspec import Struct
 from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.expressions import Expression, Scope, scope_of
-from lstmtui.expressions.text import operands_text
+from lstmtui.expressions.text import arithmetic_text, operands_text
 from lstmtui.view.query import query
 from lstmtui.view.view import View
 
@@ -48,6 +48,30 @@ class Expectation:
     """What is compared in it, each with its value."""
     error: str = ""
     """Why it means nothing here; empty where it does."""
+
+
+@dataclass(frozen=True)
+class WorkedOut:
+    """The one value of an expression, and how it comes about."""
+
+    value: float
+    arithmetic: str
+    """The expression, the same in numbers, and the value: "f[0]*prev(c[0]) = 0.5*2 = 1"."""
+    error: str = ""
+    """Why it means nothing here; empty where it does."""
+
+
+@query("t")
+def worked_out(view: View, expression: Expression) -> WorkedOut:
+    """The value of an expression that has one, not one for each unit, with its arithmetic at the cursor."""
+    scope, t = scope_of(view), view.cursor.t
+    try:
+        value = expression.evaluate(scope, t)
+        if isinstance(value, np.ndarray):
+            return WorkedOut(0.0, "", "this is a value for each unit")
+        return WorkedOut(float(value), arithmetic_text(expression, scope, t))
+    except UserError as error:
+        return WorkedOut(0.0, "", str(error))
 
 
 @query("t")

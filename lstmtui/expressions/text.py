@@ -13,6 +13,8 @@ from lstmtui.expressions import Expression, Scope, compile_expression, open_voca
 
 MOST_UNITS = 8
 """Vectors of more units are cut and summed up."""
+ARITHMETIC_DIGITS = 4
+"""Of a number in worked-out arithmetic."""
 MOST_OPERANDS = 6
 """So many values of a condition that did not hold are shown."""
 
@@ -34,6 +36,40 @@ def operands_text(condition: Expression, scope: Scope, t: int) -> str:
         if len(shown) < MOST_OPERANDS:
             shown.setdefault(text, value_text(compile_expression(text, open_vocabulary()).evaluate(scope, t)))
     return ", ".join(f"{text} = {value}" for text, value in shown.items())
+
+
+def arithmetic_text(expression: Expression, scope: Scope, t: int) -> str:
+    """An expression, the same with the value of every quantity, and its value: "f[0]*2 = 0.5*2 = 1"."""
+    text = expression.text.strip()
+    numbers, last = "", 0
+    for node in _quantities(ast.parse(text, mode="eval").body):
+        start, stop = _span(text, node)
+        value = compile_expression(text[start:stop], open_vocabulary()).evaluate(scope, t)
+        numbers += text[last:start] + (plain(float(value), ARITHMETIC_DIGITS) if np.ndim(value) == 0 else "…")
+        last = stop
+    numbers += text[last:]
+    value = expression.evaluate(scope, t)
+    result = value_text(value) if isinstance(value, np.ndarray) else plain(float(value), ARITHMETIC_DIGITS)
+    return " = ".join(dict.fromkeys((text, numbers, result)))
+
+
+def _quantities(node: ast.expr) -> Iterator[ast.expr]:
+    """The parts of an expression that read the run and are joined by arithmetic, from left to right."""
+    match node:
+        case ast.BinOp():
+            yield from _quantities(node.left)
+            yield from _quantities(node.right)
+        case ast.UnaryOp():
+            yield from _quantities(node.operand)
+        case _ if any(isinstance(part, ast.Name) for part in ast.walk(node)):
+            yield node
+
+
+def _span(text: str, node: ast.expr) -> tuple[int, int]:
+    """The characters that a part of a one-line expression stands in; Python counts bytes."""
+    line = text.encode()
+    end = len(line) if node.end_col_offset is None else node.end_col_offset
+    return len(line[: node.col_offset].decode()), len(line[:end].decode())
 
 
 def _operands(text: str) -> Iterator[str]:

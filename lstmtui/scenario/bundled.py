@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 
 from lstmtui.printable import printable
@@ -33,7 +34,11 @@ COURSE = (
 )
 """The order in which a newcomer best opens them; the others follow by name."""
 
+MOST_OWN = 50
+"""So many scenarios of a folder are listed."""
+
 _LARGEST = 1 << 20
+_INPUT = re.compile(r"^[ \t]*\[[ \t]*input[ \t]*\]", re.MULTILINE)
 
 
 def bundled_scenarios() -> tuple[Path, ...]:
@@ -51,6 +56,21 @@ def is_bundled(path: Path) -> bool:
     return path.stem in COURSE and path.resolve() in (bundled.resolve() for bundled in bundled_scenarios())
 
 
+def is_lesson(path: Path) -> bool:
+    """Whether a bundled scenario is a lesson of the course."""
+    return path.stem.startswith("lesson-")
+
+
+def own_scenarios(folder: Path) -> tuple[Path, ...]:
+    """The scenario files of a folder, by name; other TOML files have no input to read."""
+    bundled = {path.resolve() for path in bundled_scenarios()}
+    try:
+        files = sorted(path for path in folder.glob("*.toml") if path.resolve() not in bundled)
+    except OSError:
+        return ()
+    return tuple(islice((path for path in files if _INPUT.search(_beginning(path))), MOST_OWN))
+
+
 def find_scenario(name: str) -> Path:
     """The file `name` stands for: a path, or the name of a bundled scenario where there is no such file."""
     bundled = {path.stem: path for path in bundled_scenarios()}
@@ -65,14 +85,31 @@ def scenario_title(path: str | Path) -> str:
     """The title of a scenario file, read without checking the rest; the file's name where it has none."""
     path = Path(path)
     try:
-        if not path.is_file():
-            return printable(path.name)
-        with path.open("rb") as file:
-            text = file.read(_LARGEST).decode("utf-8-sig", errors="replace")
-        title = _title(text.replace("\r\n", "\n"))
-    except (OSError, ValueError, RecursionError):
+        title = _title(_beginning(path))
+    except (ValueError, RecursionError):
         title = None
     return printable(title) if isinstance(title, str) and title.strip() else printable(path.name)
+
+
+def scenario_notes(path: Path) -> str:
+    """The notes of a scenario file, in Markdown, safe to show; empty where they cannot be read."""
+    try:
+        notes = tomllib.loads(_beginning(path)).get("notes")
+    except (ValueError, RecursionError):
+        notes = None
+    return printable(notes, lines=True) if isinstance(notes, str) else ""
+
+
+def _beginning(path: Path) -> str:
+    """The text of a file, of a large one its beginning; empty where there is none to read."""
+    try:
+        if not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            text = file.read(_LARGEST).decode("utf-8-sig", errors="replace")
+    except OSError:
+        return ""
+    return text.replace("\r\n", "\n")
 
 
 def _title(text: str) -> object:

@@ -55,6 +55,12 @@ class Breakpoints:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def copy(self) -> Breakpoints:
+        """The same breakpoints, which change by themselves from now on."""
+        other = Breakpoints()
+        other._kept, other._last, other.hit_cache = dict(self._kept), self._last, self.hit_cache
+        return other
+
     def get(self, number: int) -> Breakpoint | None:
         """The breakpoint of this number, if there is one."""
         return self._kept.get(number)

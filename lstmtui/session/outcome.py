@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lstmtui.arrays import Array
+from lstmtui.session.grading import Grade
 from lstmtui.session.requests import Request
 from lstmtui.session.stop import Stop
 
@@ -25,5 +26,7 @@ class Outcome:
     """What only a front end can do."""
     expect: bool | None = None
     """Whether an `expect` held; None for every other command."""
+    grade: Grade | None = None
+    """How near an `answer` came; None for every other command."""
     notes: tuple[tuple[int, str], ...] = ()
     """(t, text) of breakpoints with a note that were passed, in the order they were."""

@@ -10,6 +10,7 @@ from lstmtui.cells import Cell
 from lstmtui.errors import UserError
 from lstmtui.expressions import Vocabulary, vocabulary_of
 from lstmtui.session.breakpoints import Breakpoints
+from lstmtui.session.question import OpenQuestion
 from lstmtui.session.stages import stage_after_return, stage_text
 from lstmtui.session.stop import Kind, Stop
 from lstmtui.session.watches import Watches
@@ -52,6 +53,12 @@ class Session:
         """Kept whatever is selected."""
         self.compared: Trace | None = None
         """The run that `compare` named."""
+        self.hidden: frozenset[str] = frozenset()
+        """The quantities whose values no panel shows until `reveal`, or until a question is answered."""
+        self.question: OpenQuestion | None = None
+        """What `ask` asked, until it is answered."""
+        self.is_attended = False
+        """Whether somebody can answer a question; where nobody can, `ask` answers it itself."""
         self.what_ifs = None if engine is None else WhatIfs(engine, self.traces)
         """The what-ifs, kept whatever is selected; None where no model can be run again."""
 

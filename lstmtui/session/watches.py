@@ -50,6 +50,12 @@ class Watches:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def copy(self) -> Watches:
+        """The same watches, which change by themselves from now on."""
+        other = Watches()
+        other._kept, other._last = dict(self._kept), self._last
+        return other
+
     def add(self, expression: Expression) -> WatchedExpression:
         """Watch an expression."""
         if len(self._kept) >= MOST_WATCHES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -26,7 +26,7 @@ from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.opening import OpeningScreen
 from lstmtui.tui.screens.picker import PickerScreen
-from lstmtui.tui.start import Opening, Start
+from lstmtui.tui.start import COURSE_GROUP, Choice, Opening, Start
 from lstmtui.tui.theme import THEMES, Look
 
 
@@ -60,6 +60,8 @@ class LstmtuiApp(DifferenceApp):
         super().__init__(driver_class, ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.start = start
         self._follower = start.follower
+        self._goes_on = False
+        """Whether the lesson that is being opened begins at once."""
         self.look = Look.detect(None if self.no_color else self.console.color_system, ascii)
         for theme in THEMES:
             self.register_theme(theme)
@@ -89,6 +91,7 @@ class LstmtuiApp(DifferenceApp):
     def walk(self, traces: Trace | Traces, place: Path | str | None = None) -> None:
         """Debug recorded traces, in place of what is on screen, with what was kept for their place."""
         session = Session(traces, self.start.engine, self.start.backend)
+        session.is_attended = True
         if place is not None:
             saved_state.load(session, place)
         self._show(session, place)
@@ -100,7 +103,12 @@ class LstmtuiApp(DifferenceApp):
             self.start.backend.on_update = self._tell_news
         if follower is not None and not self.start.follow and follower.state != LIVE_STATE:
             follower = None
-        self._replace(DebuggerScreen(session, self.look, place, follower, follow=self.start.follow))
+        course = self._course(place)
+        screen = DebuggerScreen(session, self.look, place, follower, follow=self.start.follow, course=course)
+        self._replace(screen)
+        if course and self._goes_on:
+            self._goes_on = False
+            screen.call_after_refresh(screen.lesson.guide.toggle)
         # What is there now stays: looking through all of it for garbage again and again would cost one
         # step in twenty an extra 20 ms.
         self.screen.call_after_refresh(gc.freeze)
@@ -146,6 +154,19 @@ class LstmtuiApp(DifferenceApp):
         elif not isinstance(self.screen, DebuggerScreen):
             self.exit()
 
+    def action_next_lesson(self) -> None:
+        """Open the lesson after the one on screen, and begin it."""
+        screen, opener = self.screen, self.start.opener
+        if isinstance(screen, DebuggerScreen) and screen.lesson.next is not None and opener is not None:
+            self._goes_on = True
+            self.open(self._opening(screen.lesson.next.path, opener))
+
+    def _course(self, place: Path | str | None) -> Sequence[Choice]:
+        """The lesson at a place, and those after it; nothing where it is none of the course."""
+        lessons = [choice for choice in self.start.choices if choice.group == COURSE_GROUP]
+        at = next((at for at, lesson in enumerate(lessons) if _same(lesson.path, place)), len(lessons))
+        return lessons[at:]
+
     def action_help(self) -> None:
         """Keys and glossary."""
         self.push_screen(HelpScreen(self.look))
@@ -159,3 +180,8 @@ class LstmtuiApp(DifferenceApp):
         while isinstance(self.screen, DebuggerScreen):
             self.pop_screen()
         self.push_screen(screen)
+
+
+def _same(path: Path, place: Path | str | None) -> bool:
+    """Whether a scenario's file is that at a place."""
+    return isinstance(place, Path) and path.resolve() == place.resolve()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.cells import cell_len
 
 from lstmtui.session import Stop
@@ -9,7 +11,14 @@ from lstmtui.tui.keys import KEYS, label
 from lstmtui.tui.widgets.spans import Spans
 
 
-def footer_spans(message: Stop | None, playing: int | None, width: int, *, ascii: bool) -> Spans:
+def footer_spans(
+    message: Stop | None,
+    playing: int | None,
+    width: int,
+    lesson: Sequence[tuple[str, str]] = (),
+    *,
+    ascii: bool,
+) -> Spans:
     """A message if there is one, then as many key hints as fit.
 
     Args:
@@ -17,6 +26,7 @@ def footer_spans(message: Stop | None, playing: int | None, width: int, *, ascii
         playing: timesteps per second, or None while paused.
         width: of the line, in cells.
         ascii: name keys in words.
+        lesson: (the id of a key, what it does) of those that turn the pages of a lesson, in place of others.
     """
     spans: list[tuple[str, str]] = [(" ", "sign")]
     if playing is not None:
@@ -24,7 +34,9 @@ def footer_spans(message: Stop | None, playing: int | None, width: int, *, ascii
     if message is not None:
         spans += [(message.text, "text" if message.ok else "warning"), ("   ", "sign")]
     room = width - sum(cell_len(text) for text, _ in spans)
-    hints = [(label(key, ascii=ascii).split()[0], key.hint) for key in KEYS if key.hint]
+    ordinary = [(key.id, key.hint) for key in KEYS if key.hint]
+    by_id = {key.id: label(key, ascii=ascii).split()[0] for key in KEYS}
+    hints = [(by_id[name], hint) for name, hint in ((*lesson, *ordinary[-2:]) if lesson else ordinary)]
     for sign, hint in _fitting(hints, room):
         spans += [(sign, "key"), (f" {hint}  ", "muted")]
     return tuple(spans)

@@ -27,6 +27,9 @@ class Key:
     group: str = "Walk"
 
 
+LESSON = "Lesson"
+"""The group of the keys that turn the pages of a lesson."""
+
 KEYS: tuple[Key, ...] = (
     Key("step", ("right", "l", "n", "s"), "run('step')", "step", "the next timestep", "→ l n s", "step"),
     Key("back", ("left", "h"), "run('back')", "back", "the timestep before", "← h", "back"),
@@ -66,7 +69,38 @@ KEYS: tuple[Key, ...] = (
         "",
         "Debug",
     ),
-    Key("tour", ("t",), "tour", "", "play the scenario's script, and go on with it", "t", "", "Debug"),
+    Key(
+        "lesson",
+        ("t",),
+        "lesson('toggle')",
+        "",
+        "begin the lesson, or leave it and go on later",
+        "t",
+        "",
+        LESSON,
+    ),
+    Key("lesson_next", ("space", "right"), "lesson('next')", "", "the next page", "space →", "", LESSON),
+    Key("lesson_back", ("left",), "lesson('back')", "", "the page before", "←", "", LESSON),
+    Key(
+        "lesson_play",
+        ("a",),
+        "lesson('play')",
+        "",
+        "let pages turn by themselves, at reading speed; any key holds them",
+        "a",
+        "",
+        LESSON,
+    ),
+    Key(
+        "lesson_enter",
+        ("enter",),
+        "lesson('enter')",
+        "answer NUMBER",
+        "answer a question; at the end: the next lesson",
+        "↵",
+        "",
+        LESSON,
+    ),
     Key("unit", ("u",), "select('unit', 1)", "unit K", "the next unit", "u", "unit", "Look at"),
     Key("unit_back", ("U", "shift+u"), "select('unit', -1)", "unit K", "the unit before", "U", "", "Look at"),
     Key("model", ("m",), "select('model', 1)", "model NAME", "the next model", "m", "model", "Look at"),
@@ -133,7 +167,7 @@ KEYS: tuple[Key, ...] = (
     Key("zoom", ("z",), "zoom", "", "zoom the panel, and back", "z", "zoom", "Panels"),
     Key("next_panel", ("tab",), "panel_by(1)", "", "the next panel", "tab", "", "Panels"),
     Key("previous_panel", ("shift+tab",), "panel_by(-1)", "", "the panel before", "shift+tab", "", "Panels"),
-    Key("leave", ("escape",), "leave", "", "end zoom, play or a run", "esc", "", "Panels"),
+    Key("leave", ("escape",), "leave", "", "end zoom, play, a run or a lesson", "esc", "", "Panels"),
     Key("open", ("p",), "program('pick')", "", "pick another scenario", "p", "", "Program"),
     Key(
         "redraw", ("ctrl+l",), "program('redraw')", "", "draw the whole screen again", "ctrl+l", "", "Program"
@@ -155,9 +189,12 @@ KEYS: tuple[Key, ...] = (
 
 
 def bindings(keys: Iterable[Key] = KEYS) -> list[Binding]:
-    """The table as Textual bindings; the keys of a panel's number carry that number."""
+    """The table as Textual bindings; the keys of a panel's number carry that number.
+
+    Those of a lesson come first: while one is on screen, they stand before what the same keys do otherwise.
+    """
     made = []
-    for key in keys:
+    for key in sorted(keys, key=lambda key: key.group != LESSON):
         for name in key.keys:
             action = key.action or f"panel({name})"
             # With priority: keys typed ahead are then acted on in order, also round the prompt.

@@ -31,6 +31,10 @@ class Opening:
     """What is said to be done, and the first step of it, until the work itself says more."""
 
 
+COURSE_GROUP = "Course"
+"""The group of the choices that are lessons, each followed by the next."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """One scenario to pick."""
@@ -39,6 +43,10 @@ class Choice:
     title: str
     note: str = ""
     """A line about it."""
+    group: str = ""
+    """What it stands under in the list."""
+    notes: Callable[[], str] | None = None
+    """What its author says about it, in Markdown; read when it is looked at."""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,6 @@ PACKAGE = Path(lstmtui.__file__).parent
 ROOM = PACKAGE / "session" / "verbs"
 
 EXCEPTIONS = {
-    # How long a tour stays depends on what is said and on how long a script waits; no other verb takes time.
-    "tui/tour.py": {"note", "pause"},
     # Each kind of line of the panel is taken away by its own verb.
     "tui/panels/watches.py": {"unwatch", "unset", "delete"},
     # Two parts of the screen of their own, the banner and the diagnosis, answer two verbs.

@@ -11,17 +11,15 @@ from synthetic import synthetic
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from lstmtui.session.parse import parse_script
 from lstmtui.trace import Traces
 from lstmtui.tui.footer import footer_spans
-from lstmtui.tui.keys import KEYS, Key, bindings, label
+from lstmtui.tui.keys import KEYS, LESSON, Key, bindings, label
 from lstmtui.tui.parts.player import SPEEDS
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen, help_lines
 from lstmtui.tui.screens.picker import PickerScreen
 from lstmtui.tui.start import Choice, Start
 from lstmtui.tui.theme import Look
-from lstmtui.tui.tour import Tour
 from lstmtui.view import Cursor
 
 START = Cursor("LSTM", t=150)
@@ -29,7 +27,8 @@ START = Cursor("LSTM", t=150)
 
 def begin(tmp_path) -> Start:
     """Two models; the first has layers, directions and sequences to choose from."""
-    lstm = synthetic("lstm", 300, 6, layers=2, bidirectional=True, batch=2, name="LSTM")
+    script = 'goto 2\nnote a\nnote b\nnote c\nask "d" = t'
+    lstm = synthetic("lstm", 300, 6, layers=2, bidirectional=True, batch=2, name="LSTM", script=script)
     gru = synthetic("gru", 300, 4, name="GRU")
     rnn = synthetic("rnn_tanh", 300, 4, name="RNN")
     traces = Traces({"LSTM": lstm, "GRU": gru, "RNN": rnn})
@@ -137,18 +136,54 @@ async def difference(pilot: Pilot[None], key: str) -> None:
     screen.run_text("compare none")
 
 
-async def tour(pilot: Pilot[None], key: str) -> None:
+async def lesson(pilot: Pilot[None], key: str) -> None:
     screen = debugging(pilot)
-    screen.guide.tour = Tour(parse_script("step 2\nnote hello\nback"))
     await press(pilot, key)
-    assert screen.session.cursor.t == START.t + 2
+    guide = screen.lesson.guide
+    assert guide.is_active
+    assert (guide.position, screen.session.cursor.t) == (0, 2)
     await press(pilot, key)
-    assert screen.message is not None
-    assert screen.message.text == "the tour waits at 1 of 3; t goes on with it"
+    assert not guide.is_active
+    assert screen.session.cursor == START
+
+
+def turns(to: int) -> Callable[[Pilot[None], str], Awaitable[None]]:
+    """The key turns to a page from the second one."""
+
+    async def check(pilot: Pilot[None], key: str) -> None:
+        guide = debugging(pilot).lesson.guide
+        await press(pilot, "t")
+        await press(pilot, *["left", "left", "left"][: guide.position], "space")
+        assert guide.position == 1
+        await press(pilot, key)
+        assert guide.position == to
+        await press(pilot, "t")
+
+    return check
+
+
+async def plays_the_lesson(pilot: Pilot[None], key: str) -> None:
+    guide = debugging(pilot).lesson.guide
+    await press(pilot, "t", key)
+    assert guide.plays
+    await press(pilot, key)
+    assert not guide.plays
     await press(pilot, key, "u")
-    assert not screen.guide.is_touring
-    assert screen.guide.tour.position == 2
-    assert "hello" in screen.panels[8].said[-1]  # type: ignore[attr-defined]
+    assert guide.is_active
+    assert not guide.plays
+    await press(pilot, "t")
+
+
+async def answer(pilot: Pilot[None], key: str) -> None:
+    screen = debugging(pilot)
+    await press(pilot, "t")
+    while not screen.lesson.guide.waits_for_answer:
+        await press(pilot, "space")
+    await press(pilot, key)
+    assert screen.command_line.input.value == "answer "
+    await press(pilot, "1", "enter")
+    assert not screen.lesson.guide.waits_for_answer
+    await press(pilot, "t")
 
 
 async def play(pilot: Pilot[None], key: str) -> None:
@@ -289,7 +324,11 @@ DOES: dict[str, Callable[[Pilot[None], str], Awaitable[None]]] = {
     "continue": runs_to(222),
     "rcontinue": runs_to(33),
     "laws": laws,
-    "tour": tour,
+    "lesson": lesson,
+    "lesson_next": turns(2),
+    "lesson_back": turns(0),
+    "lesson_play": plays_the_lesson,
+    "lesson_enter": answer,
     "difference": difference,
     "play": play,
     "faster": changes_speed(1),
@@ -350,9 +389,12 @@ async def test_keys_that_depend_on_the_layout_work_at_every_size(
                 await DOES[key.id](pilot, name)
 
 
-def test_no_key_is_bound_twice() -> None:
-    names = [binding.key for binding in bindings()]
-    assert len(names) == len(set(names))
+def test_no_key_is_bound_twice_but_by_a_lesson_whose_binding_comes_first() -> None:
+    ordinary = [name for key in KEYS if key.group != LESSON for name in key.keys]
+    turning = [name for key in KEYS if key.group == LESSON for name in key.keys]
+    assert len(ordinary) == len(set(ordinary))
+    assert len(turning) == len(set(turning))
+    assert [binding.key for binding in bindings()][: len(turning)] == turning
 
 
 def test_help_names_every_key_and_what_it_does() -> None:

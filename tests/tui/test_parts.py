@@ -24,10 +24,7 @@ from lstmtui.tui.parts.command_runner import CommandRunner, Executed
 from lstmtui.tui.parts.dialogue import Dialogue
 from lstmtui.tui.parts.link import reconnect
 from lstmtui.tui.parts.player import SPEEDS, Player
-from lstmtui.tui.parts.tour_guide import TourGuide
 from lstmtui.tui.theme import Look
-
-SCRIPT = "goto 3\nnote look\ngoto 5"
 
 
 def carry_out(command: Command, outcome: Outcome) -> Outcome:
@@ -40,7 +37,7 @@ class Bare(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.session = Session(synthetic(script=SCRIPT))
+        self.session = Session(synthetic())
         self.said: list[Stop | None] = []
         self.finished: list[tuple[str, Outcome]] = []
         self.draws = 0
@@ -183,19 +180,6 @@ async def test_a_player_steps_by_the_clock_and_waits_for_the_screen(bare: Bare) 
     await until(lambda: not player.is_playing)
     assert bare.said[-1] is not None
     assert bare.said[-1].kind == "end"
-
-
-async def test_a_tour_is_held_where_it_is(bare: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lstmtui.tui.tour.BETWEEN", 0.01)
-    monkeypatch.setattr("lstmtui.tui.tour.AFTER_NOTE", 60.0)
-    guide = TourGuide(bare.session, bare, lambda: False, bare.runner.start, bare.dialogue.tell)
-    guide.toggle()
-    await until(lambda: guide.tour is not None and guide.tour.position == 2)
-    guide.toggle()
-    assert not guide.is_touring
-    assert bare.said[-1] == Stop("select", "the tour waits at 2 of 3; t goes on with it")
-    guide.toggle()
-    assert bare.session.cursor.t == 5
 
 
 async def test_the_zoomed_panel_has_the_screen_and_leaves_it(bare: Bare) -> None:

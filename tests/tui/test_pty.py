@@ -61,7 +61,7 @@ SHOWS = {
     "continue": r"t=299/299",
     "rcontinue": r"t=0/299",
     "command": r"\n:",
-    "tour": r"has no playback script",
+    "lesson": r"has no playback script",
     "play": r"playing, 5 a second",
     "faster": r"10 timesteps a second",
     "slower": r"2 timesteps a second",

@@ -163,6 +163,20 @@ def compared(line: Reader) -> Arguments:
     return (None if name == "none" else name,)
 
 
+def names(line: Reader) -> Arguments:
+    """(the names of quantities,): one or more."""
+    every = []
+    while not line.done:
+        at = line.at
+        name = line.word("a quantity is missing").rstrip(",")
+        if not line.vocabulary.has_quantity(name):
+            line.fail(f"{shown(name)} is not a quantity", at, closest(name, line.vocabulary.quantities))
+        every.append(name)
+    if not every:
+        line.fail("a quantity is missing, as in hide h")
+    return (tuple(every),)
+
+
 def seconds(line: Reader) -> Arguments:
     """(a float from 0 to an hour,)."""
     at = line.at

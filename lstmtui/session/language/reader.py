@@ -104,6 +104,10 @@ class Reader:
         self._move(len(self.text))
         return text
 
+    def skip_to(self, at: int) -> None:
+        """Go on at character `at`."""
+        self._move(at)
+
     def expression(self, missing: str, stop: int | None = None) -> Expression:
         """What is left before character `stop`; `missing` is the mistake where that is nothing."""
         start = self.at

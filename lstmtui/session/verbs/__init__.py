@@ -5,6 +5,7 @@ from lstmtui.session.verbs.breaking import BREAKING
 from lstmtui.session.verbs.changing import CHANGING
 from lstmtui.session.verbs.diagnosing import DIAGNOSING
 from lstmtui.session.verbs.evaluating import EVALUATING
+from lstmtui.session.verbs.predicting import PREDICTING
 from lstmtui.session.verbs.scripting import SCRIPTING
 from lstmtui.session.verbs.selecting import SELECTING
 from lstmtui.session.verbs.verb import Verb
@@ -14,7 +15,16 @@ __all__ = ["ALIASES", "OTHER_NAMES", "VERBS", "Verb"]
 
 VERBS: dict[str, Verb] = {
     verb.name: verb
-    for verb in (*WALKING, *SELECTING, *BREAKING, *DIAGNOSING, *EVALUATING, *CHANGING, *SCRIPTING)
+    for verb in (
+        *WALKING,
+        *SELECTING,
+        *BREAKING,
+        *DIAGNOSING,
+        *EVALUATING,
+        *CHANGING,
+        *PREDICTING,
+        *SCRIPTING,
+    )
 }
 """By name, in the order of the help."""
 

@@ -11,6 +11,7 @@ from lstmtui.expressions.at_cursor import NoValue, evaluated
 from lstmtui.expressions.hits import unfit
 from lstmtui.expressions.text import value_text
 from lstmtui.session.breakpoint_hits import fits_somewhere
+from lstmtui.session.hiding import hidden_text
 from lstmtui.session.language import arguments
 from lstmtui.session.outcome import Outcome
 from lstmtui.session.place_text import place_text
@@ -27,6 +28,8 @@ def _watch(session: Session, expression: Expression) -> Outcome:
     watch = there or session.watches.add(expression)
     if why:
         return Outcome(True, f"watch {watch.id}: {watch.text}; it has no value here: {why}")
+    if hidden := hidden_text(session, expression.quantities):
+        return Outcome(True, f"watch {watch.id}: {watch.text}; {hidden}")
     result = evaluated(session.view, (expression,))[0]
     text = f": {result.error}" if isinstance(result, NoValue) else f" = {value_text(result.value)}"
     return Outcome(True, f"watch {watch.id}: {watch.text}{text} at {place_text(session)}")
@@ -51,6 +54,8 @@ def _print(session: Session, expression: Expression | Literal["reads"]) -> Outco
             return Outcome(True, f"{reads_text(every)} ({place_text(session)})")
         why = session.trace.absent(session.cursor.layer) or "where it reads this run was not recorded"
         return Outcome(False, f"reads: {why}")
+    if hidden := hidden_text(session, expression.quantities):
+        return Outcome(False, hidden)
     result = evaluated(session.view, (expression,))[0]
     if isinstance(result, NoValue):
         return Outcome(False, f"{expression.text}: {result.error}, at {place_text(session)}")
@@ -89,5 +94,6 @@ EVALUATING = (
         complete=completions.expression,
         aliases=("p",),
         reads="arrays",
+        in_lesson="checks",
     ),
 )

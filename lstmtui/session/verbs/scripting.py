@@ -27,7 +27,8 @@ def _expect(session: Session, condition: Expression) -> Outcome:
         text = f"{condition.text}: {result.error}, at {place_text(session)}"
         return Outcome(False, text, expect=False)
     verdict = "holds" if result.held else "does not hold"
-    values = f": {result.operands}" if result.operands else ""
+    is_told = result.operands and not session.hidden & condition.quantities
+    values = f": {result.operands}" if is_told else ""
     text = f"{condition.text} {verdict}{values} at {place_text(session)}"
     return Outcome(result.held, text, expect=result.held)
 
@@ -43,6 +44,7 @@ SCRIPTING = (
         help="say something",
         parse=arguments.rest("the text"),
         execute=_request(Note, "{}"),
+        in_lesson="speaks",
     ),
     Verb(
         name="pause",
@@ -50,6 +52,7 @@ SCRIPTING = (
         help="wait while a script plays",
         parse=arguments.seconds,
         execute=_request(Pause, "pause of {:g} s"),
+        in_lesson="waits",
     ),
     Verb(
         name="expect",
@@ -60,6 +63,7 @@ SCRIPTING = (
         complete=completions.expression,
         other_names=("assert",),
         reads="arrays",
+        in_lesson="checks",
     ),
     Verb(
         name="screenshot",

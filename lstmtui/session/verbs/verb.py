@@ -13,6 +13,7 @@ from lstmtui.session.verbs.selection import Selection
 
 Execute: TypeAlias = Callable[..., Outcome]
 """Called with the session and the verb's arguments; raises UserError where it cannot be done."""
+InLesson: TypeAlias = Literal["acts", "speaks", "asks", "checks", "waits"]
 Reads: TypeAlias = Literal["nothing", "arrays", "run"]
 
 
@@ -50,6 +51,9 @@ class Verb:
     """Whether it needs a screen."""
     writes: tuple[str, ...] = ()
     """How the name of the file that it writes may end; empty: it writes none."""
+    in_lesson: InLesson = "acts"
+    """What it is for where a script is a lesson. acts: a page begins with it; speaks, asks: the page is about
+    this; checks: it says something of what is on the page; waits: the page ends."""
     ends: bool = False
     """Whether nothing comes after it."""
 

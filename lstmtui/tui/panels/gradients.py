@@ -50,6 +50,9 @@ class GradientPanel(Panel):
         yield self.plot
         yield self.ruler
 
+    def shows(self, session: Session, quantity: str) -> bool:
+        return quantity.startswith("d") and quantity in session.trace.quantities(session.cursor.layer)
+
     def show(self, session: Session) -> None:
         cursor = session.cursor
         width = self.content_size.width - GUTTER - 2

@@ -20,6 +20,7 @@ class Panel(Container, can_focus=True):
     Panel { width: 1fr; height: 1fr; border: round $border-blurred; border-title-align: left;
             border-title-color: $foreground; border-subtitle-color: $foreground 60%; }
     Panel.-gone { display: none; }
+    Panel.-marked { border: round $accent; border-title-color: $accent; border-title-style: bold; }
     Panel:focus, Panel:focus-within { border: round $border; }
     """
 
@@ -65,6 +66,10 @@ class Panel(Container, can_focus=True):
         """Whether the selected cell has what this panel shows."""
         return True
 
+    def shows(self, session: Session, quantity: str) -> bool:
+        """Whether a quantity of the selected cell has its place here."""
+        return False
+
     def set_title(self, text: str, detail: str = "") -> None:
         """The title in the border, after the panel's number, and a detail in the lower border."""
         if (text, detail) != self._titles:
@@ -82,6 +87,17 @@ class Panel(Container, can_focus=True):
             self._waits = waits
             self._write_titles()
 
+    @property
+    def is_marked(self) -> bool:
+        """Whether a lesson is about what this panel shows."""
+        return self.has_class("-marked")
+
+    @is_marked.setter
+    def is_marked(self, is_marked: bool) -> None:
+        if is_marked != self.is_marked:
+            self.set_class(is_marked, "-marked")
+            self._write_titles()
+
     def on_resize(self) -> None:
         """Crop the titles to the new width."""
         self._write_titles()
@@ -90,7 +106,8 @@ class Panel(Container, can_focus=True):
         text, detail = self._titles
         width = self.outer_size.width - 6
         mark = "…" if self._waits else ""
-        self.border_title = Content(self._fitted(f"{self.NUMBER}{mark} {text}", width))
+        sign = "▸ " if self.is_marked else ""
+        self.border_title = Content(self._fitted(f"{sign}{self.NUMBER}{mark} {text}", width))
         self.border_subtitle = Content(self._fitted(detail, width))
 
     def _fitted(self, text: str, width: int) -> str:

@@ -73,6 +73,9 @@ class SequencePanel(Panel):
         yield self.plot
         yield self.ruler
 
+    def shows(self, session: Session, quantity: str) -> bool:
+        return quantity in ("x", "y")
+
     def show(self, session: Session) -> None:
         cursor, width = session.cursor, self.content_size.width - GUTTER - 2
         if width <= 0:

@@ -75,6 +75,9 @@ class TimelinePanel(Panel):
         """What to show of the selected cell, from top to bottom."""
         return ()
 
+    def shows(self, session: Session, quantity: str) -> bool:
+        return quantity.removesuffix("_pre") in self.quantities(session)
+
     def name_of(self, session: Session) -> str:
         """The title, without what is said about units and time."""
         return self.TITLE

@@ -12,6 +12,7 @@ from lstmtui.playback.export import export
 from lstmtui.playback.written_files import replace_file
 from lstmtui.session import Command, Outcome, Session
 from lstmtui.session.requests import Export, Help, Note, Quit, Request, Screenshot, ShowLaws
+from lstmtui.tui.harmless import is_harmless
 from lstmtui.tui.panels.notes import NotesPanel
 from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.laws import LawsScreen
@@ -54,11 +55,11 @@ class FrontEnd:
                 self._screen.app.push_screen(HelpScreen(self._notes.look, topic))
             case ShowLaws(results):
                 screen = LawsScreen(self._notes.look, self._session.cursor.model, results)
-                self._screen.app.push_screen(screen, self._go_to)
+                self._screen.app.push_screen(screen, self.follow)
             case Quit():
                 self._screen.app.exit()
 
-    def _go_to(self, commands: tuple[str, ...] | None) -> None:
-        """Execute what a dialog was left with."""
-        for command in commands or ():
+    def follow(self, commands: tuple[str, ...] | None) -> None:
+        """Execute what a dialog or a verdict was left with, as far as a stranger's commands may be."""
+        for command in filter(is_harmless, commands or ()):
             self._run_text(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -34,12 +35,12 @@ from lstmtui.tui.parts.command_runner import CommandRunner, Executed
 from lstmtui.tui.parts.dialogue import Dialogue
 from lstmtui.tui.parts.following import Following
 from lstmtui.tui.parts.front_end import FrontEnd
+from lstmtui.tui.parts.lesson_view import LessonView
 from lstmtui.tui.parts.link import reconnect
 from lstmtui.tui.parts.player import Player
 from lstmtui.tui.parts.presenter import Presenter
-from lstmtui.tui.parts.tour_guide import TourGuide
+from lstmtui.tui.start import Choice
 from lstmtui.tui.theme import Look
-from lstmtui.tui.tour import is_harmless
 from lstmtui.tui.widgets.spans import Spans
 
 
@@ -52,6 +53,7 @@ class DebuggerScreen(Screen[None]):
         place: the file or address the session comes from, which breakpoints and watches are kept for.
         follower: what is asked whether the traces have grown; None: they do not grow.
         follow: whether the cursor goes along with them from the start.
+        course: the lesson that is offered, and those after it; empty: this is none of the course.
     """
 
     AUTO_FOCUS: ClassVar[str | None] = ""
@@ -70,25 +72,26 @@ class DebuggerScreen(Screen[None]):
         follower: Follower | None = None,
         *,
         follow: bool = False,
+        course: Sequence[Choice] = (),
     ) -> None:
         super().__init__()
         self.session, self.look, self.place = session, look, place
         self.panels = panels = PanelSet(look)
         self.command_line = CommandLine(look, lambda text: complete(text, session), self._run_typed)
         self.dialogue = Dialogue(self.command_line, self._say, self.show_session, lambda: self.is_busy)
-        tell = self.dialogue.tell
         self.front_end = FrontEnd(self, session, panels.of_kind(NotesPanel), self.run_text)
         self.runner = CommandRunner(
             session, self, self.dialogue, self.front_end.carried_out, self.finish_command
         )
-        self.arrangement = Arrangement(session, self, panels, self.show_session, tell)
+        self.arrangement = Arrangement(session, self, panels, self.show_session, self.dialogue.tell)
         self.presenter = Presenter(session, look, self, panels, self._header, self._footer, self._say)
-        self.player = Player(session, self, lambda: self.is_behind, tell)
-        self.guide = TourGuide(session, self, lambda: self.is_behind, self.runner.start, tell)
+        self.player = Player(session, self, lambda: self.is_behind, self.dialogue.tell)
+        self.lesson = LessonView(self, course)
         self.following = None if follower is None else Following(session, self, follower, follow=follow)
 
     def compose(self) -> ComposeResult:
         yield self.presenter.header_line
+        yield self.lesson.band
         yield self.presenter.banner
         yield from self.panels.compose()
         yield self.command_line
@@ -109,11 +112,10 @@ class DebuggerScreen(Screen[None]):
             super().set_focus(widget, scroll_visible, from_app_focus)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Any key takes over from a tour; while the prompt is open, all keys are typed there."""
-        if self.command_line.is_open:
+        """While the prompt is open, all keys are typed there; those of a lesson are others without one."""
+        if self.command_line.is_open or (action == "lesson" and not self.lesson.takes(str(parameters[0]))):
             return False
-        if self.guide.is_touring and action != "tour":
-            self.guide.hold()
+        self.lesson.key_was_pressed((action, *parameters))
         return super().check_action(action, parameters)
 
     @property
@@ -129,6 +131,7 @@ class DebuggerScreen(Screen[None]):
     @on(Panel.Appeared)
     def show_session(self) -> None:
         """Draw what changed."""
+        self.lesson.show()
         self.presenter.show()
 
     def renew(self, *, live: bool) -> None:
@@ -143,7 +146,7 @@ class DebuggerScreen(Screen[None]):
 
     def _footer(self, width: int) -> Spans:
         playing = self.player.speed if self.player.is_playing else None
-        return footer_spans(self.message, playing, width, ascii=self.look.ascii)
+        return footer_spans(self.message, playing, width, self.lesson.hints, ascii=self.look.ascii)
 
     def _say(self, message: Stop | None) -> None:
         self.message = message
@@ -164,6 +167,8 @@ class DebuggerScreen(Screen[None]):
 
     def finish_command(self, command: Command, outcome: Outcome) -> None:
         """Show what came of a command; another selection may need other panels."""
+        if self.lesson.took(command, outcome):
+            return
         verb = VERBS[command.verb]
         shows_diagnosis = verb.name == "diagnose" and outcome.ok
         if verb.changes_run:
@@ -173,7 +178,7 @@ class DebuggerScreen(Screen[None]):
         if shows_diagnosis:
             outcome = Outcome(True, "the diagnosis: [ and ] choose, e goes there, z leaves")
         outcome = self.front_end.carried_out(command, outcome)
-        if verb.changes_saved_state and self.place is not None:
+        if verb.changes_saved_state and self.place is not None and not self.lesson.guide.is_active:
             saved_state.save(self.session, self.place)
         self.dialogue.tell(outcome)
         self.arrangement.follow_selection()
@@ -198,24 +203,17 @@ class DebuggerScreen(Screen[None]):
         """Leave the verdict for what it is about."""
         self.arrangement.zoom()
         # Only then have the panels that show what comes of the commands their places again.
-        self.call_after_refresh(self._follow, event.commands)
-
-    def _follow(self, commands: tuple[str, ...]) -> None:
-        for command in commands:
-            if is_harmless(command):  # a verdict may come from another machine
-                self.run_text(command)
+        self.call_after_refresh(self.front_end.follow, event.commands)
 
     @on(Panel.Picked)
     def _picked(self, event: Panel.Picked) -> None:
         """A click goes to its timestep and its unit."""
-        stop = None
         if event.t is not None:
-            stop = self.session.goto(min(event.t, self.session.last_t))
+            self.session.goto(min(event.t, self.session.last_t))
         if event.unit is not None:
-            stop = self.session.select_unit(min(event.unit, self.session.layer.hidden_size - 1))
-        if stop is not None:
-            self.message = None
-            self.show_session()
+            self.session.select_unit(min(event.unit, self.session.layer.hidden_size - 1))
+        self.message = None
+        self.show_session()
 
     def action_command(self, begun: str = "") -> None:
         """Open the prompt with something typed already."""
@@ -236,11 +234,9 @@ class DebuggerScreen(Screen[None]):
         selection = VERBS[name].selection
         assert selection is not None
         try:
-            choice = selection.next(self.session, by)
+            self.run_text(f"{name} {selection.next(self.session, by)}")
         except UserError as error:
             self.dialogue.tell(Outcome(False, str(error)))
-        else:
-            self.run_text(f"{name} {choice}")
 
     def action_play(self) -> None:
         """Play, or pause."""
@@ -251,12 +247,11 @@ class DebuggerScreen(Screen[None]):
     def action_faster(self, by: int) -> None:
         """Another speed of playing."""
         self.player.faster(by)
-        self.message = Stop("select", f"{self.player.speed} timesteps a second")
-        self.show_session()
+        self.dialogue.tell(Outcome(True, f"{self.player.speed} timesteps a second"))
 
-    def action_tour(self) -> None:
-        """Play the scenario's script, go on with it, or hold it."""
-        self.guide.toggle()
+    async def action_lesson(self, what: str) -> None:
+        """Begin a lesson, turn its pages, leave it."""
+        await self.lesson.act(what)
 
     def action_difference(self) -> None:
         """Show maps of the difference to what is compared, or to the run without what-ifs, and back."""
@@ -264,8 +259,7 @@ class DebuggerScreen(Screen[None]):
 
     def action_copy(self) -> None:
         """Copy the value in focus by way of the terminal."""
-        chosen = self.panels.of_kind(WatchesPanel).chosen_entry
-        number = self.arrangement.focused_number
+        chosen, number = self.panels.of_kind(WatchesPanel).chosen_entry, self.arrangement.focused_number
         self.dialogue.tell(copied_value(self.app, self.session, number, chosen))
 
     def action_reconnect(self) -> None:
@@ -294,6 +288,8 @@ class DebuggerScreen(Screen[None]):
             self.arrangement.zoom()
         elif self.presenter.banner.is_told:
             self.presenter.banner.dismiss()
+        elif self.lesson.is_told:
+            self.lesson.leave()
         else:
             self.set_focus(None)
 

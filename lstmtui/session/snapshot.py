@@ -1,0 +1,58 @@
+"""The state of a session at one moment, so that it can be put aside and come back."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+
+from lstmtui.session.breakpoints import Breakpoints
+from lstmtui.session.question import OpenQuestion
+from lstmtui.session.session import Session
+from lstmtui.session.watches import Watches
+from lstmtui.session.what_ifs import WhatIfs
+from lstmtui.trace import Trace
+from lstmtui.view import Cursor
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """Everything that commands change: cursor, breakpoints, watches, what-ifs, comparison, what is hidden."""
+
+    cursor: Cursor
+    breakpoints: Breakpoints
+    watches: Watches
+    what_ifs: WhatIfs | None
+    compared: Trace | None
+    hidden: frozenset[str]
+    question: OpenQuestion | None
+
+    @classmethod
+    def take(cls, session: Session) -> Snapshot:
+        """What the session is at now."""
+        return cls(
+            session.cursor,
+            session.breakpoints.copy(),
+            session.watches.copy(),
+            copy(session.what_ifs),
+            session.compared,
+            session.hidden,
+            session.question,
+        )
+
+    def restore(self, session: Session) -> None:
+        """Bring the session back to it; what-ifs of runs that have grown since are left out."""
+        session.breakpoints = self.breakpoints.copy()
+        session.watches = self.watches.copy()
+        what_ifs = copy(self.what_ifs)
+        if what_ifs is not None and what_ifs.recorded is not session.traces:
+            what_ifs.recorded = session.traces
+            what_ifs.reset()
+        session.what_ifs = what_ifs
+        session.compared = self.compared
+        session.hidden, session.question = self.hidden, self.question
+        session.cursor = self.cursor.fitted_to(session.traces[self.cursor.model])
+
+
+def start_clean(session: Session) -> None:
+    """The session as it was when it was opened: nothing is set, and the cursor is where a run begins."""
+    Snapshot.take(Session(session.traces, session.engine, session.backend)).restore(session)

@@ -1,0 +1,189 @@
+"""A lesson on the screen: its pages turn, its words are seen, and the user's own session comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from keyboard import press, settle, type_text
+from synthetic import synthetic
+from textual.pilot import Pilot
+
+from lstmtui.session import saved_state
+from lstmtui.tui.parts.lesson_guide import LessonGuide
+from lstmtui.tui.screens.debugger import DebuggerScreen
+from lstmtui.tui.start import Start
+
+SIZES = [(120, 40), (80, 24), (60, 20)]
+SCRIPT = """goto 7
+note look at **unit two**
+unit 2
+watch h[2]
+note then on
+expect h[2] < 9
+break at 20
+continue
+note the end of it
+"""
+
+
+def debugging(pilot: Pilot[None]) -> DebuggerScreen:
+    """The debugger's screen."""
+    assert isinstance(pilot.app.screen, DebuggerScreen)
+    return pilot.app.screen
+
+
+def guide_of(pilot: Pilot[None]) -> LessonGuide:
+    """What turns the pages."""
+    return debugging(pilot).lesson.guide
+
+
+@pytest.mark.parametrize("ascii", [False, True])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_the_note_is_on_screen_while_its_cursor_moves_and_pages_turn_both_ways(
+    size: tuple[int, int], ascii: bool, debugger, shown
+) -> None:
+    async with debugger(synthetic(script=SCRIPT), size, ascii=ascii) as pilot:
+        screen, session = debugging(pilot), debugging(pilot).session
+        await press(pilot, "t")
+        for keys, words, page, t, unit in (
+            ((), "look at unit two", "1/3", 7, 0),
+            (("space",), "then on", "2/3", 7, 2),
+            (("right",), "the end of it", "3/3", 20, 2),
+            (("left",), "then on", "2/3", 7, 2),
+            (("left", "left"), "look at unit two", "1/3", 7, 0),
+            (("u", "l", "space"), "then on", "2/3", 7, 2),
+        ):
+            await press(pilot, *keys)
+            band = "\n".join(shown(pilot).splitlines()[1:5])
+            assert words in band
+            assert page in band
+            assert (session.cursor.t, session.cursor.unit) == (t, unit)
+        assert "holds" not in shown(pilot)
+        assert screen.panels[4].is_marked
+        await press(pilot, "escape")
+        assert "then on" not in shown(pilot)
+        assert not any(panel.is_marked for panel in screen.panels.values())
+
+
+async def test_what_the_user_has_set_comes_back_and_is_not_written_over(
+    debugger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LSTMTUI_STATE_DIR", str(tmp_path))
+    place = tmp_path / "run.trace"
+    start = Start(traces=synthetic(script=SCRIPT), place=place)
+    async with debugger(start, (80, 24)) as pilot:
+        screen, session = debugging(pilot), debugging(pilot).session
+        for line in ("break at 9", "watch c", "goto 30", "unit 4"):
+            screen.run_text(line)
+        kept = saved_state.state_file(place).read_bytes()
+        cursor = session.cursor
+        for _ in range(2):
+            await press(pilot, "t", "space", "space")
+            screen.run_text("break at 33")
+            assert [str(point.t) for point in session.breakpoints] == ["20", "33"]
+            assert session.cursor.t == 20
+            await press(pilot, "t")
+            assert [point.t for point in session.breakpoints] == [9]
+            assert [watch.text for watch in session.watches] == ["c"]
+            assert session.cursor == cursor
+            assert saved_state.state_file(place).read_bytes() == kept
+
+
+async def test_it_stops_with_an_explanation_where_an_expect_fails(debugger, shown) -> None:
+    script = "goto 5\nnote a\nexpect t == 5\nnote b\nexpect t == 6\ngoto 9\nnote c"
+    async with debugger(synthetic(script=script), (80, 24)) as pilot:
+        await press(pilot, "t", "space")
+        assert "t == 6 does not hold: t = 5 at t=5" in " ".join(shown(pilot).split())
+        await press(pilot, "space", "space")
+        assert (guide_of(pilot).position, debugging(pilot).session.cursor.t) == (1, 5)
+        await press(pilot, "left")
+        assert "does not hold" not in shown(pilot)
+        assert guide_of(pilot).position == 0
+
+
+async def test_what_cannot_be_done_stops_it_too(debugger, shown) -> None:
+    async with debugger(synthetic(script="note a\ngoto 999\nnote b"), (80, 24)) as pilot:
+        await press(pilot, "t", "space")
+        assert "t=999: this sequence has t=0 to t=39" in " ".join(shown(pilot).split())
+
+
+async def test_it_plays_by_itself_until_a_key_is_pressed(debugger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lstmtui.playback.lesson.LOOKING", 0.05)
+    monkeypatch.setattr("lstmtui.playback.lesson.WORDS_A_MINUTE", 1e6)
+    async with debugger(synthetic(script=SCRIPT), (80, 24)) as pilot:
+        await press(pilot, "t", "a")
+        async with asyncio.timeout(30):
+            while not guide_of(pilot).is_last:
+                await settle()
+        assert not guide_of(pilot).plays
+        await press(pilot, "left", "left", "a", "u")
+        assert not guide_of(pilot).plays
+
+
+async def test_a_question_hides_what_it_asks_for_until_it_is_answered(debugger, shown) -> None:
+    trace = synthetic(script='note a\ngoto 3\nask "How large is **h**?" = h[1]\nexpect t == 3\nnote b')
+    value = float(trace.values("h")[3, 0, 1])
+    async with debugger(trace, (120, 40)) as pilot:
+        session = debugging(pilot).session
+        await press(pilot, "t", "space")
+        assert session.hidden == {"h"}
+        assert "? How large is h?" in shown(pilot)
+        await press(pilot, "right", "right")
+        assert debugging(pilot).command_line.input.value == "answer "
+        await type_text(pilot, "much\n")
+        assert session.hidden == {"h"}
+        assert "the answer is a number" in shown(pilot)
+        await press(pilot, "escape", "enter")
+        await type_text(pilot, f"{1.1 * value:.6f}\n")
+        assert not session.hidden
+        assert "close, " in shown(pilot)
+        assert not debugging(pilot).command_line.is_open
+        assert guide_of(pilot).grades == ["close"]
+        await press(pilot, "space", "left")
+        assert "close, " in shown(pilot)
+        assert session.question is None
+
+
+async def test_the_last_page_is_remembered_in_the_state_directory(
+    debugger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lstmtui.session.finished_lessons import is_finished
+
+    monkeypatch.setenv("LSTMTUI_STATE_DIR", str(tmp_path))
+    place = tmp_path / "a.toml"
+    async with debugger(Start(traces=synthetic(script=SCRIPT), place=place), (80, 24)) as pilot:
+        await press(pilot, "t", "space")
+        assert not is_finished(place)
+        await press(pilot, "space")
+        assert is_finished(place)
+
+
+async def test_it_writes_no_files_and_ends_nothing(
+    debugger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = "screenshot a.svg\nexport a.csv\nquit\ngoto 4\nnote a"
+    async with debugger(synthetic(script=script), (80, 24)) as pilot:
+        await press(pilot, "t")
+        assert debugging(pilot).session.cursor.t == 4
+        assert not pilot.app._exit
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ("step\nstpe 3\nfoo\n", 'script:2:1: there is no command "stpe"; did you mean "step"?'),
+        ("# nothing\n", "this scenario has no playback script"),
+        ("quit", "this scenario has no playback script"),
+    ],
+)
+async def test_a_script_that_cannot_be_played_is_one_sentence(
+    script: str, sentence: str, debugger, shown
+) -> None:
+    async with debugger(synthetic(script=script), (120, 40)) as pilot:
+        await press(pilot, "t")
+        assert sentence in shown(pilot).splitlines()[-1]
+        assert not guide_of(pilot).is_active
