@@ -150,6 +150,7 @@ def _header(scenario: Scenario, spec: ModelSpec, header: Header, *, default: boo
         title=scenario.title,
         notes="\n\n".join(part for part in (scenario.notes, *spec.notes) if part),
         script=scenario.script,
+        seed=spec.seed,
         labels=scenario.input.labels,
         loss_text=describe(objective, head=head, bidirectional=layout.bidirectional),
         loss_kind="last_hidden" if default else cast(LossKind, objective.loss),

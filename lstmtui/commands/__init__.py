@@ -10,7 +10,19 @@ import argparse
 from importlib import import_module
 from typing import Protocol, cast
 
-VERBS = ("open", "play", "record", "diagnose", "laws", "check", "scenarios", "help", "doctor", "agent")
+VERBS = (
+    "open",
+    "play",
+    "record",
+    "diagnose",
+    "laws",
+    "train",
+    "check",
+    "scenarios",
+    "help",
+    "doctor",
+    "agent",
+)
 """Every verb, in the order of `lstmtui --help`; each is a module of this package."""
 
 

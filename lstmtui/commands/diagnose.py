@@ -116,7 +116,9 @@ def _lines(model: str, trace: Trace, verdicts: tuple[Verdict, ...]) -> list[str]
     """The model, what is not fine with what to look at next, and the names of what is."""
     from lstmtui.analysis.diagnosis import FINE, NOT_MEASURED, reasons
 
-    lines = [f"{model}: {trace.header.module or 'recorded run'}, T={trace.steps}, B={trace.batch}"]
+    untrained = f", {trace.header.untrained}" if trace.header.untrained else ""
+    what = trace.header.module or "recorded run"
+    lines = [f"{model}: {what}, T={trace.steps}, B={trace.batch}{untrained}"]
     for verdict in (v for v in verdicts if v.severity not in (FINE, NOT_MEASURED)):
         place = f"{verdict.place}: " if verdict.place else ""
         head = f"  {verdict.severity:13} {verdict.name:10} "

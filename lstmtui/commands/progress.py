@@ -16,10 +16,13 @@ class ProgressLine:
         self.shown = sys.stderr.isatty()
 
     def __call__(self, model: str, done: int, total: int) -> None:
+        self.say(f"{model}: {done:,} of {total:,} timesteps")
+
+    def say(self, text: str) -> None:
+        """Show a text, unless the last one is hardly there."""
         if self.shown and monotonic() - self.last_shown > 0.1:
             self.last_shown = monotonic()
-            text = printable(f"{model}: {done:,} of {total:,} timesteps")
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+            print(f"\r\x1b[K{printable(text)}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Leave the line empty."""

@@ -31,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         parity = "none" if trace.parity is None else f"{trace.parity:.1e}"
         numbers = f", {trace.header.numbers}" if trace.header.precision else ""
         facts = f"T={trace.steps}, B={trace.batch}, loss {plain(trace.loss)}, parity {parity}{numbers}"
-        print(printable(f"{name}: {facts}"))
+        untrained = f", {trace.header.untrained}" if trace.header.untrained else ""
+        print(printable(f"{name}: {facts}{untrained}"))
     print(printable(f"saved to {arguments.output}"))
     return 0

@@ -33,7 +33,7 @@ class ScenarioModel(nn.Module):
         self.vocabulary = vocabulary
         self.embedding = nn.Embedding(vocabulary, embedding) if embedding else None
         own: dict[str, Any] = dict(layout.sizes)
-        self.recurrent = Recurrent(
+        self.recurrent: nn.Module = Recurrent(
             layout.cell,
             layout.input_size,
             layout.hidden_size,

@@ -19,7 +19,7 @@ from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.scenario import Input
 from lstmtui.scenario.schema import MAX_VOCABULARY, InputTable
 from lstmtui.scenario.sequences import id_input, number_input, token_input, whole_numbers
-from lstmtui.scenario.task_input import task_data
+from lstmtui.scenario.task_input import TaskInput, read_task
 from lstmtui.scenario.tasks import TASKS, TaskData
 from lstmtui.scenario.validation import unknown_key, validate
 
@@ -39,6 +39,8 @@ class Source:
 
     input: Input
     task: TaskData | None = None
+    drawn_from: TaskInput | None = None
+    """What more sequences of the task can be drawn from."""
 
 
 def read_input(raw: Mapping[str, Any], folder: Path, report: Report) -> Source | None:
@@ -177,13 +179,16 @@ def _from_values(table: InputTable, folder: Path, report: Report) -> Source | No
 
 def _from_task(table: InputTable, folder: Path, report: Report) -> Source | None:
     assert table.task is not None
-    data = task_data(table.task, table.model_extra or {}, report)
-    if data is None:
-        return None
+    task = read_task(table.task, table.model_extra or {}, report)
+    return None if task is None else source_of(task, task.draw())
+
+
+def source_of(task: TaskInput, data: TaskData) -> Source:
+    """Sequences of a task as an input."""
     if data.tokens is not None:
-        return Source(token_input(data.tokens, None, data.labels), data)
+        return Source(token_input(data.tokens, None, data.labels), data, task)
     assert data.values is not None
-    return Source(number_input(data.values, None, "none", data.labels), data)
+    return Source(number_input(data.values, None, "none", data.labels), data, task)
 
 
 _READERS: dict[str, Callable[[InputTable, Path, Report], Source | None]] = {

@@ -33,13 +33,14 @@ _ENDLESS_KEY = re.compile(
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 
 
-def load_scenario(path: str | Path, trust: bool = False) -> Scenario:
+def load_scenario(path: str | Path, trust: bool = False, *, fresh: bool = False) -> Scenario:
     """Read and check a scenario file, its data and its weights. Nothing of it is run.
 
     Args:
         path: the file.
         trust: whether it may have models that the maker's own Python code builds; what comes with the package
             may.
+        fresh: whether models whose weights lie in a file begin anew, from seed 0; the file need not be there.
 
     Raises:
         ScenarioError: with every problem that was found.
@@ -59,7 +60,7 @@ def load_scenario(path: str | Path, trust: bool = False) -> Scenario:
 
     with np.errstate(all="ignore"):  # NaN and inf in a file are data like any other
         try:
-            scenario = _read(raw, path, report, trust or is_bundled(path))
+            scenario = _read(raw, path, report, trust or is_bundled(path), fresh)
         except MemoryError:
             problem = Problem(file, None, "", "its data does not fit into this machine's memory")
             raise ScenarioError([problem]) from None
@@ -90,8 +91,9 @@ def _parse(file: str, text: str) -> dict[str, Any]:
     raise ScenarioError([Problem(file, line, "", f"is not TOML: {sentence}")])
 
 
-def _read(raw: Mapping[str, Any], path: Path, report: Report, trust: bool) -> Scenario | None:
+def _read(raw: Mapping[str, Any], path: Path, report: Report, trust: bool, fresh: bool) -> Scenario | None:
     """Everything the file says; None where there are problems."""
+    from lstmtui.scenario.drawing import Drawing
     from lstmtui.scenario.inputs import read_input
     from lstmtui.scenario.model_reader import Context
     from lstmtui.scenario.models import read_models
@@ -107,7 +109,8 @@ def _read(raw: Mapping[str, Any], path: Path, report: Report, trust: bool) -> Sc
     folder = path.parent
     source = None if table.input is None else read_input(table.input, folder, report)
     objective = read_objective(table.objective or {}, source, folder, report)
-    models = read_models(table.model or [], Context(source.input if source else None, folder, report, trust))
+    context = Context(source.input if source else None, folder, report, trust, fresh)
+    models = read_models(table.model or [], context)
     run, script = _read_run(table, report), _read_script(table, report)
     if source is None or objective is None:
         return None
@@ -125,6 +128,7 @@ def _read(raw: Mapping[str, Any], path: Path, report: Report, trust: bool) -> Sc
         models=tuple(model for _, model in models),
         run=run,
         script=script,
+        fresh=Drawing.of(source.drawn_from, table.objective or {}),
     )
 
 

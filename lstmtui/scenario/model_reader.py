@@ -34,6 +34,8 @@ class Context:
     report: Report
     trust: bool = False
     """Whether models may be built by the user's own Python code."""
+    fresh: bool = False
+    """Whether models whose weights lie in a file begin anew, from a seed; the file need not be there."""
     names: dict[str, int] = field(default_factory=dict)
     """The models' names so far, with their positions."""
 
@@ -46,6 +48,8 @@ class ModelReader:
         self.source = context.source
         self.folder = context.folder
         self.report = context.report
+        self.fresh = context.fresh
+        self.position = position
         self._names = context.names
 
     def unique_name(self, name: str | None, default: str, key: str) -> str:

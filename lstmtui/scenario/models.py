@@ -14,7 +14,7 @@ from lstmtui.scenario.factory_models import FactoryReader
 from lstmtui.scenario.initial_states import read_initial
 from lstmtui.scenario.model_reader import Context, ModelReader, origin_of
 from lstmtui.scenario.onnx_models import OnnxReader
-from lstmtui.scenario.parameters import count, expected_shapes, read_inline, read_weights
+from lstmtui.scenario.parameters import check_weights_name, count, expected_shapes, read_inline, read_weights
 from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.scenario import FactorySpec, ModelSpec
 from lstmtui.scenario.schema import MAX_ELEMENTS, MAX_MODELS, OwnModelTable
@@ -62,7 +62,17 @@ class OwnReader(ModelReader):
         if len(self.report) > before or self.broken or layout is None or self.source is None:
             return None
         seed = None if parameters is not None else table.seed or 0
-        return ModelSpec(name, layout, table.head, table.embedding, seed, parameters, initial)
+        return ModelSpec(
+            name,
+            layout,
+            table.head,
+            table.embedding,
+            seed,
+            parameters,
+            initial,
+            weights=table.weights or "",
+            position=self.position,
+        )
 
     def _layout(self) -> Layout | None:
         """The sizes; None where they are not known or not possible."""
@@ -132,6 +142,9 @@ class OwnReader(ModelReader):
             self.report.add((*self.place, keys[1]), wrong, "one of weights, parameters and seed")
         if table.weights is not None:
             place = (*self.place, "weights")
+            if self.fresh:
+                check_weights_name(table.weights, place, self.report)
+                return None
             return read_weights(self.folder, table.weights, shapes, layout, place, self.report)
         if table.parameters is not None:
             place = (*self.place, "parameters")

@@ -55,9 +55,7 @@ def read_weights(
         place: of the key in the scenario.
         report: gets every problem.
     """
-    if Path(file).suffix.lower() != ".safetensors":
-        allowed = "weights are read from .safetensors files; of others say checkpoint = …"
-        report.add(place, f"is {shown(file)}", allowed)
+    if not check_weights_name(file, place, report):
         return None
     try:
         stored = TensorFile(folder / file)
@@ -76,6 +74,15 @@ def read_weights(
     except DataError as error:
         report.add_error(place, error)
         return None
+
+
+def check_weights_name(file: str, place: Location, report: Report) -> bool:
+    """Whether a file may hold weights by its name; where not, that is reported."""
+    if Path(file).suffix.lower() == ".safetensors":
+        return True
+    allowed = "weights are read from .safetensors files; of others say checkpoint = …"
+    report.add(place, f"is {shown(file)}", allowed)
+    return False
 
 
 def read_inline(

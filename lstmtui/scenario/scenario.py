@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lstmtui.arrays import Array
     from lstmtui.cells.layout import Layout
     from lstmtui.scenario.checkpoints import Checkpoint
+    from lstmtui.scenario.drawing import Drawing
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,10 @@ class ModelSpec:
     """Whether its only direction reads the sequences from their ends."""
     notes: tuple[str, ...] = ()
     """What its file leaves open, and how it was taken. Printable."""
+    weights: str = ""
+    """The file that `weights = …` names, as it stands there."""
+    position: int = 0
+    """Which of the file's [[model]] tables it is."""
 
     @property
     def output_size(self) -> int:
@@ -143,3 +148,5 @@ class Scenario:
     run: RunSpec
     script: str
     """The playback script as it stands in the file."""
+    fresh: Drawing | None = None
+    """Where its sequences are those of a task: what others like them are drawn from."""

@@ -1,8 +1,9 @@
-"""task = "…": the keys of a task, checked, and its sequences drawn."""
+"""task = "…": the keys of a task, checked, from which its sequences are drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from lstmtui.closest import closest
@@ -12,8 +13,26 @@ from lstmtui.scenario.schema import MAX_BATCH, MAX_SEED
 from lstmtui.scenario.tasks import MAX_TIMESTEPS, TASKS, Option, TaskData, make_task, misfit
 
 
-def task_data(name: str, keys: Mapping[str, Any], report: Report) -> TaskData | None:
-    """Draw the sequences of a task; None where its keys have problems.
+@dataclass(frozen=True)
+class TaskInput:
+    """A task as [input] names it, its keys checked."""
+
+    name: str
+    sizes: Mapping[str, int]
+    """length, batch and seed."""
+    options: Mapping[str, float]
+    """Those of the task that the file gives."""
+
+    def draw(self, **others: int) -> TaskData:
+        """Its sequences; `others`: a batch or a seed in place of the file's."""
+        sizes = {**self.sizes, **others}
+        return make_task(
+            self.name, length=sizes["length"], batch=sizes["batch"], seed=sizes["seed"], **self.options
+        )
+
+
+def read_task(name: str, keys: Mapping[str, Any], report: Report) -> TaskInput | None:
+    """Read the keys of a task; None where they have problems.
 
     Args:
         name: of the task.
@@ -43,5 +62,5 @@ def task_data(name: str, keys: Mapping[str, Any], report: Report) -> TaskData | 
     elif sizes["length"] * sizes["batch"] > MAX_TIMESTEPS:
         report.add(("input", "length"), f"length × batch must be {MAX_TIMESTEPS:,} or less")
     else:
-        return make_task(name, **sizes, **options)
+        return TaskInput(name, sizes, options)
     return None

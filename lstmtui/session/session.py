@@ -183,7 +183,8 @@ class Session:
         """Look at another model at the same place, as far as it has one."""
         if name not in self.traces:
             return Stop("refused", f"model {name}: there are {', '.join(self.traces)}")
-        return self._select(f"model {name}", model=name)
+        words = f"model {name}", self.traces[name].header.untrained
+        return self._select(", ".join(filter(None, words)), model=name)
 
     def select_layer(self, layer: int) -> Stop:
         """Look at another layer."""

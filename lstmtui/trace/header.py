@@ -201,6 +201,9 @@ class Header:
     """While a run is being recorded: how many timesteps it will have; `steps` are there. 0: all are."""
     parity: float | None = None
     """max |Δ| of the outputs against the stock fused module; None where there is no stock module."""
+    seed: int | None = None
+    """What the weights were drawn from, so that the model has learned nothing; None where they are of a file,
+    or of a model of the user's own."""
     title: str = ""
     notes: str = ""
     script: str = ""
@@ -209,6 +212,11 @@ class Header:
     """Whether it is what a trace of several runs was written for, and what is looked at first."""
     labels: tuple[str, ...] = ()
     """The names of the input channels, or the vocabulary where the input is tokens."""
+
+    @property
+    def untrained(self) -> str:
+        """ "untrained (seed 0)"; empty where the weights come from elsewhere."""
+        return "" if self.seed is None else f"untrained (seed {self.seed})"
 
     @property
     def numbers(self) -> str:

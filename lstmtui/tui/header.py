@@ -47,6 +47,7 @@ def _facts(session: Session, growth: str, width: int) -> list[Spans]:
         ((cursor.model, "accent"), (f" {_what_runs(session)}", "muted")),
         ((f"t={cursor.t}/{session.last_t}", "cursor"),),
         *([((growth, "accent"),)] if growth else []),
+        *([((trace.header.untrained, "warning"),)] if trace.header.untrained else []),
         *([(("what-if", "warning"),)] if cursor.model in session.changed else []),
         ((f"unit {cursor.unit}", "text"),),
         ((f"{layer_text} {_ARROWS[cursor.direction]}", "text"),),
