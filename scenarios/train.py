@@ -13,7 +13,6 @@ import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +22,19 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lstmtui import Recurrent
-from lstmtui.cells import CELLS
+from lstmtui.capture import training
+from lstmtui.cells.layout import Layout
 from lstmtui.cells.parts import part_of
+from lstmtui.models.fused_layers import fuse, weights_of
+from lstmtui.models.model import ScenarioModel
+from lstmtui.scenario import ModelSpec, load_scenario
 from lstmtui.scenario.tasks import make_task
 
 HERE = Path(__file__).parent
 HELD_OUT = 24
 """The last months of the airline series, which training never sees."""
-TRAINING, FRESH = 1_000_000, 2_000_000
-"""The seeds of the batches for training and for the final figures; the scenarios use small ones."""
-BATCH = 32
+FRESH = 2_000_000
+"""The seed of the sequences for the final figures; training and the scenarios use smaller ones."""
 
 BIASES = ("bias_ih_l0", "bias_hh_l0")
 
@@ -41,16 +42,12 @@ Table = dict[str, Any]
 """A table of a scenario file."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Sequences with their answers."""
+@dataclass(frozen=True, kw_only=True)
+class Batch(training.Batch):
+    """Sequences with their answers; the loss is of y (T, B, 1)."""
 
-    x: Tensor
-    """(T, B, I), or token ids (T, B)."""
     target: Tensor
     """(T, B, 1)"""
-    loss: Callable[[Tensor], Tensor]
-    """Of y (T, B, 1)."""
 
 
 @dataclass(frozen=True)
@@ -70,46 +67,40 @@ class Network(nn.Module):
     """A scenario's model, with PyTorch's fused layers wherever PyTorch has the cell.
 
     Args:
-        model: a [[model]] table.
-        size: the number of channels, or of characters in the vocabulary.
+        spec: the model.
+        vocabulary: the number of characters; 0 where the input is numbers.
+        chrono: for how many timesteps its gates may keep what they hold, see `chrono_init`; 0: as drawn.
     """
 
-    def __init__(self, model: Table, size: int) -> None:
+    def __init__(self, spec: ModelSpec, vocabulary: int, chrono: int) -> None:
         super().__init__()
-        cell, hidden, embedding = model["cell"], model["hidden_size"], model.get("embedding")
-        stock = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn_tanh": nn.RNN, "rnn_relu": nn.RNN}
-        build: Callable[..., nn.Module] = stock.get(cell) or partial(Recurrent, cell)
-        options: Table = {key: model[key] for key in ("num_layers", "bidirectional") if key in model}
-        if cell.startswith("rnn_"):
-            options["nonlinearity"] = cell.removeprefix("rnn_")
-        self.size = size
-        self.embedding = nn.Embedding(size, embedding) if embedding else None
-        self.recurrent = build(embedding or size, hidden, **options)
-        self.head = nn.Linear(hidden * (2 if model.get("bidirectional") else 1), 1)
+        model = ScenarioModel(spec.layout, vocabulary, spec.embedding, spec.head)
+        if chrono:
+            chrono_init(model.recurrent, spec.layout, chrono)
+        self.model = fuse(model)
 
     def forward(self, x: Tensor) -> Tensor:
         """y (T, B, 1)"""
-        if not x.is_floating_point():
-            x = self.embedding(x) if self.embedding else functional.one_hot(x, self.size).float()
-        y: Tensor = self.head(self.recurrent(x)[0])
+        y: Tensor = self.model(x)[0]
         return y
 
     def weights(self) -> dict[str, Tensor]:
         """Every parameter by the name that scenario files know it by."""
-        return {name.removeprefix("recurrent."): p.detach() for name, p in self.named_parameters()}
+        return weights_of(self.model)
 
 
-def chrono_init(network: Network, cell: str, steps: int) -> None:
+def chrono_init(layer: nn.Module, layout: Layout, steps: int) -> None:
     """Let memories last from 1 to `steps` timesteps at the start (Tallec & Ollivier 2018).
 
     A gate that keeps where it is open (f, or the z of a GRU) gets the bias log u, u ~ U(1, steps − 1), one
     that writes, or keeps where it is closed, its negative. A cell without such gates stays as it begins.
     """
-    parameters, kind = network.weights(), CELLS[cell]
-    biases = [parameters[name].view(len(kind.rows), -1) for name in BIASES if name in parameters]
-    lasting = torch.empty(network.head.in_features).uniform_(1, steps - 1).log()
-    for position, row in enumerate(kind.rows):
-        side = kind.remembers_when(row) or {"write": "closed"}.get(part_of(row, kind), "")
+    cell = layout.cell
+    parameters = {name: p.detach() for name, p in layer.named_parameters()}
+    biases = [parameters[name].view(len(cell.rows), -1) for name in BIASES if name in parameters]
+    lasting = torch.empty(layout.hidden_size).uniform_(1, steps - 1).log()
+    for position, row in enumerate(cell.rows):
+        side = cell.remembers_when(row) or {"write": "closed"}.get(part_of(row, cell), "")
         for number, bias in enumerate(biases if side else ()):
             bias[position] = 0 if number else lasting if side == "open" else -lasting
 
@@ -124,7 +115,9 @@ def draw_airline(given: Table, size: int, seed: int) -> Batch:
     factor = torch.exp(torch.empty(size, 1).uniform_(-0.7, 0.7, generator=generator))
     values = standard(passengers()[:-HELD_OUT, None, None] * factor)
     x = values + 0.03 * factor * torch.randn(values.shape, generator=generator)
-    return Batch(x[:-1], values[1:], lambda y: functional.mse_loss(y / factor, values[1:] / factor))
+    target = values[1:]
+    loss = functional.mse_loss
+    return Batch(x=x[:-1], target=target, loss=lambda y: loss(y / factor, target / factor))
 
 
 def draw_task(given: Table, size: int, seed: int) -> Batch:
@@ -134,7 +127,7 @@ def draw_task(given: Table, size: int, seed: int) -> Batch:
     target, mask = torch.as_tensor(data.target, dtype=torch.float32), torch.as_tensor(data.mask)
     x = torch.as_tensor(data.tokens if data.values is None else data.values.astype(np.float32))
     loss = functional.mse_loss if data.loss == "mse" else functional.binary_cross_entropy_with_logits
-    return Batch(x, target, lambda y: loss(y[mask], target[mask]))
+    return Batch(x=x, target=target, loss=lambda y: loss(y[mask], target[mask]))
 
 
 def draw_brackets(given: Table, size: int, seed: int) -> Batch:
@@ -175,25 +168,23 @@ RECIPES = {
 
 
 def train(name: str, model: Table, steps: int | None = None) -> Network:
-    """Train a model of the scenario `name`, given as its [[model]] table; `steps` cuts the training short."""
+    """Train a model of the scenario `name`, its [[model]] table; `steps`: other than the recipe's."""
     recipe, given = RECIPES[name], read(name)["input"]
-    first = recipe.draw(given, 1, TRAINING).x
+    scenario = load_scenario(HERE / f"{name}.toml", fresh=True)
+    spec = next(spec for spec in scenario.models if spec.name == model["name"])
+    assert isinstance(spec, ModelSpec)
+    first = recipe.draw(given, 1, training.FRESH_SEED).x
     torch.manual_seed(0)
-    network = Network(model, first.shape[-1] if first.is_floating_point() else len(given["vocabulary"]))
-    if recipe.chrono:
-        chrono_init(network, model["cell"], len(first))
-    optimiser = torch.optim.Adam(network.parameters())
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=0.01, total_steps=recipe.steps)
-    for step in range(recipe.steps if steps is None else steps):
-        batch = recipe.draw(given, BATCH, TRAINING + step)
-        loss = batch.loss(network(batch.x))
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        if (step + 1) % 200 == 0:
-            print(f"  {step + 1} of {recipe.steps}: loss {loss.item():.4f}", flush=True)
+    vocabulary = 0 if scenario.input.tokens is None else scenario.input.size
+    network = Network(spec, vocabulary, len(first) if recipe.chrono else 0)
+
+    def draw(step: int) -> Batch:
+        return recipe.draw(given, training.BATCH, training.FRESH_SEED + step)
+
+    total = recipe.steps if steps is None else steps
+    for step, loss in enumerate(training.train(network.model, draw, total), start=1):
+        if step % 200 == 0:
+            print(f"  {step} of {total}: loss {loss:.4f}", flush=True)
     return network.eval()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 class Interrupts:
     """Within this context the first Ctrl-C sets `came`; a second one interrupts at once, as ever.
 
-    Outside of the main thread, which alone gets signals, it never comes.
+    It never comes where signals are ignored (`nohup`), nor outside of the main thread, which alone gets them.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,8 @@ class Interrupts:
         self._before: Any = None
 
     def __enter__(self) -> Interrupts:
-        if threading.current_thread() is threading.main_thread():
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             self._before = signal.signal(signal.SIGINT, self._note)
         return self
 

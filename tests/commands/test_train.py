@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -156,22 +155,36 @@ def test_a_loss_that_is_lost_writes_nothing(tmp_path: Path, capsys) -> None:
     assert not list(tmp_path.glob("*.safetensors"))
 
 
-def test_ctrl_c_keeps_what_was_learned_but_no_older_weights_are_lost_by_it(tmp_path: Path, capsys) -> None:
+def test_ctrl_c_keeps_what_was_learned_but_no_older_weights_are_lost_by_it(
+    tmp_path: Path, capsys, monkeypatch
+) -> None:
+    from lstmtui.commands import train
+
+    show = train._StepLine.show
+
+    def interrupted(line: train._StepLine, step: int, loss: float) -> None:
+        show(line, step, loss)
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(train._StepLine, "show", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     path = written(tmp_path, TASK + model(rest='weights = "w.safetensors"\n') + model("gru"))
     file = tmp_path / "w.safetensors"
-    for kept in (None, b"older"):
-        if kept is not None:
-            file.write_bytes(kept)
-        timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
-        assert main(["train", path, "--steps", "1000000"]) == 130
-        timer.join()
-        said = capsys.readouterr()
-        assert "gru: not trained, nothing written" in said.err
-        assert ("weights written to" in said.out) == (kept is None)
-        assert ("the weights in" in said.err) == (kept is not None)
-        assert kept in (None, file.read_bytes())
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    try:
+        for kept in (None, b"older"):
+            if kept is not None:
+                file.write_bytes(kept)
+            assert main(["train", path, "--steps", "1000000"]) == 130
+            said = capsys.readouterr()
+            assert "3 of 1,000,000 steps" in said.out
+            assert "gru: not trained, nothing written" in said.err
+            assert ("weights written to" in said.out) == (kept is None)
+            assert ("the weights in" in said.err) == (kept is not None)
+            assert kept in (None, file.read_bytes())
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_every_cell_trains_and_names_become_files(tmp_path: Path, capsys) -> None:
