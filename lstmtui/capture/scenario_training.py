@@ -86,7 +86,7 @@ class Training:
             return self._shown
         # Initial states are given for each of the scenario's own sequences.
         batch = self._scenario.input.batch if self._spec.initial else BATCH
-        return self._batch(*fresh.draw(batch, FRESH_SEED + step))
+        return self._batch(*fresh(batch, FRESH_SEED + step))
 
     @cached_property
     def _shown(self) -> Batch:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,26 @@ from lstmtui.scenario.scenario import Input, Objective
 from lstmtui.scenario.task_input import TaskInput
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """Draws sequences that nobody has seen."""
+def drawing_of(
+    task: TaskInput | None, objective: Mapping[str, Any]
+) -> Callable[[int, int], tuple[Input, Objective]] | None:
+    """What draws (sequences, seed) of a task that nobody has seen, with what they are compared with.
 
-    task: TaskInput
-    objective: Mapping[str, Any]
-    """The table [objective] of the file; its target is the task's own, or the next timestep."""
+    Args:
+        task: as [input] names it.
+        objective: the table [objective] of the file.
 
-    @classmethod
-    def of(cls, task: TaskInput | None, objective: Mapping[str, Any]) -> Drawing | None:
-        """None where there is no task, or the file gives a target, which is of its own sequences alone."""
-        if task is None or objective.get("target") not in (None, "next"):
-            return None
-        return cls(task, objective)
+    Returns:
+        None where there is no task, or the file gives a target, which is of its own sequences alone.
+    """
+    if task is None or objective.get("target") not in (None, "next"):
+        return None
 
-    def draw(self, batch: int, seed: int) -> tuple[Input, Objective]:
-        """Sequences (T, batch) of the task, and what they are compared with."""
-        source = source_of(self.task, self.task.draw(batch=batch, seed=seed))
-        report = Report("")
-        objective = read_objective(self.objective, source, Path(), report)
+    def draw(batch: int, seed: int) -> tuple[Input, Objective]:
+        source, report = source_of(task, task.draw(batch=batch, seed=seed)), Report("")
+        drawn = read_objective(objective, source, Path(), report)
         report.raise_if_any()
-        assert objective is not None
-        return source.input, objective
+        assert drawn is not None
+        return source.input, drawn
+
+    return draw

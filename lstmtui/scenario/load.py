@@ -93,7 +93,7 @@ def _parse(file: str, text: str) -> dict[str, Any]:
 
 def _read(raw: Mapping[str, Any], path: Path, report: Report, trust: bool, fresh: bool) -> Scenario | None:
     """Everything the file says; None where there are problems."""
-    from lstmtui.scenario.drawing import Drawing
+    from lstmtui.scenario.drawing import drawing_of
     from lstmtui.scenario.inputs import read_input
     from lstmtui.scenario.model_reader import Context
     from lstmtui.scenario.models import read_models
@@ -128,7 +128,7 @@ def _read(raw: Mapping[str, Any], path: Path, report: Report, trust: bool, fresh
         models=tuple(model for _, model in models),
         run=run,
         script=script,
-        fresh=Drawing.of(source.drawn_from, table.objective or {}),
+        fresh=drawing_of(source.drawn_from, table.objective or {}),
     )
 
 

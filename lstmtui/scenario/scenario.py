@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from lstmtui.arrays import Array
     from lstmtui.cells.layout import Layout
     from lstmtui.scenario.checkpoints import Checkpoint
-    from lstmtui.scenario.drawing import Drawing
 
 
 @dataclass(frozen=True)
@@ -148,5 +147,5 @@ class Scenario:
     run: RunSpec
     script: str
     """The playback script as it stands in the file."""
-    fresh: Drawing | None = None
-    """Where its sequences are those of a task: what others like them are drawn from."""
+    fresh: Callable[[int, int], tuple[Input, Objective]] | None = None
+    """Where its sequences are those of a task: draws (sequences, seed) others like them; None elsewhere."""
