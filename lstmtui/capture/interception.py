@@ -51,3 +51,17 @@ def check_forward(path: str, module: nn.Module) -> None:
                 f"{where}{type(module).__name__} has a forward of its own, put on the object, "
                 "and cannot be recorded; make it a method of a subclass"
             )
+
+
+def check_not_quantised(module: nn.Module) -> None:
+    """Refuse a module that computes with integers somewhere.
+
+    Raises:
+        TypeError: it does.
+    """
+    kinds = {type(part) for part in module.modules()} - {torch.ao.nn.quantized.FloatFunctional}
+    if any(kind.__module__.startswith("torch.ao.nn.quantized") for kind in kinds):
+        name = type(module).__name__
+        raise TypeError(
+            f"{name} is quantised, which hides what it computes; record the model from before that"
+        )

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from lstmtui.capture.interception import kind_of
+from lstmtui.capture.interception import check_not_quantised, kind_of
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.users_code import What
 
@@ -29,28 +29,29 @@ def ready(module: nn.Module, source: What | None) -> nn.Module:
     if any(tensor.is_inference() for tensor in tensors):
         module = copy.deepcopy(module)
     if not holds_recurrent(module):
-        if any(type(m).__module__.startswith("torch.ao.nn.quantized") for m in module.modules()):
-            raise TypeError(
-                f"{name} is quantised, which hides what it computes; record the model from before that"
-            )
+        check_not_quantised(module)
         if source is False:
             why = "recurrence that it writes out itself is recorded by source, which source=False turns off"
             raise TypeError(nothing_recorded(module, why))
     return module
 
 
-def nothing_recorded(module: nn.Module, why: str) -> str:
+def nothing_recorded(module: nn.Module, why: str, without_super: str = "") -> str:
     """That there is nothing recurrent to record in a module.
 
     Args:
         module: the user's.
         why: nothing was recorded by source either; empty where that was not tried.
+        without_super: the subclasses that computed everything themselves, in words.
     """
     name = type(module).__name__
     if not holds_recurrent(module):
         return f"{name} holds no LSTM, GRU, RNN, their Cells or lstmtui.Recurrent; {why}"
+    more = f"; {why}" if why else ""
+    if without_super:
+        return f"{name}: none of PyTorch's recurrent layers computed anything: {without_super}{more}"
     ways = "or only in ways that leave out the forward of PyTorch's class"
-    return f"{name}: none of its recurrent layers was called, {ways}" + (f"; {why}" if why else "")
+    return f"{name}: none of its recurrent layers was called, {ways}{more}"
 
 
 def holds_recurrent(module: nn.Module) -> bool:

@@ -198,7 +198,7 @@ def record_with(
             tap.finish(absent)
             layers = beside if code is None else code.finish(derived=not absent)
             if code is not None and not (layers or tap.runs):
-                raise TypeError(nothing_recorded(module, code.refusal()))
+                raise TypeError(nothing_recorded(module, code.refusal(), tap.without_super))
     output, d_output = (None if tensor is None else turn(tensor) for tensor in (output, d_output))
     tap.progress.finish()
     trace = assemble(
@@ -300,7 +300,11 @@ def _checked(
         steps = [run.length for run in tap.runs]
         code.group(result, steps)
     if tap.last is None and (code is None or not code.steps):
-        raise TypeError(nothing_recorded(module, "" if code is None else code.refusal()))
+        refusal = "" if code is None else code.refusal()
+        raise TypeError(nothing_recorded(module, refusal, tap.without_super))
+    if code is None and tap.without_super:
+        # By its depth: of `record` in the user's code.
+        warnings.warn(f"lstmtui.record: left out is {tap.without_super}", RuntimeWarning, stacklevel=5)
     if tap.lengths is not None and not tap.lengths_fit:
         raise ValueError(
             f"lengths: no recurrent layer was called with {tap.lengths.numel()} sequences of at least "

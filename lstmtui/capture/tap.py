@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from lstmtui.capture.arguments import fit, named_arguments, numbers_in
 from lstmtui.capture.autograd_state import graph, is_symbolic
 from lstmtui.capture.forward_handlers import handled
-from lstmtui.capture.interception import check_forward, kind_of
+from lstmtui.capture.interception import check_forward, is_plain, kind_of
 from lstmtui.capture.preserve_state import preserve_state
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recording_lock import recording_lock
@@ -42,6 +42,8 @@ class Tap(TappedRuns):
         self.lengths = lengths
         self.lengths_fit = False
         """Whether a module was called with such sequences."""
+        self._own_forwards: dict[int, str] = {}
+        """Of the modules whose own forward was called, and has not called PyTorch's: what they are, by id."""
         self._thread = threading.get_ident()
         self._others = {thread.ident for thread in threading.enumerate()} - {self._thread}
 
@@ -63,9 +65,30 @@ class Tap(TappedRuns):
                 # Cells inside a model are called by its own loop; only a cell on its own is run over time.
                 in_loop = isinstance(module, nn.RNNCellBase) and module is not root
                 handlers.enter_context(handled(module, partial(self._called, path, in_loop)))
+                if not is_plain(module):
+                    whole = partial(self._own_forward_called, path)
+                    handlers.enter_context(handled(module, whole, whole=True))
             see_through(root)
             self.state_origins = StateOrigins(root, self.cuts.drawn)
             yield
+
+    @property
+    def without_super(self) -> str:
+        """The subclasses whose own forward was called and computed everything, in words; empty for none."""
+        return " and ".join(self._own_forwards.values())
+
+    def _own_forward_called(
+        self, path: str, module: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Any:
+        """In place of a subclass's own forward: take note of it until it calls `super().forward`."""
+        kind = kind_of(module)
+        if kind is not None and self._takes_part() and not self.repeats:
+            name, base = module.__class__.__name__, kind.__name__
+            where = f"{path}: {name}" if path else name
+            self._own_forwards[id(module)] = (
+                f"{where}, a subclass of {base}, whose forward never calls super().forward"
+            )
+        return forward(*args, **kwargs)
 
     def _called(
         self,
@@ -96,6 +119,7 @@ class Tap(TappedRuns):
         named: Mapping[str, Any],
     ) -> Any:
         x, hx, lengths = named["x"], named.get("hx"), named.get("lengths")
+        self._own_forwards.pop(id(module), None)
         if in_loop:
             return self.cell(path, module, forward, x, hx)
         if lengths is None and not isinstance(x, PackedSequence):

@@ -45,7 +45,7 @@ class TappedRuns:
     progress: Progress
     writer: TraceWriter | None = None
     """What gets the arrays while they are made; None: they are kept in memory."""
-    anchor: Tensor = field(default_factory=lambda: torch.zeros((), requires_grad=True))
+    anchor: Tensor = field(default_factory=lambda: _anchor())
     runs: list[ModuleRun] = field(default_factory=list)
     """In the order in which they began."""
     last: ModuleRun | None = None
@@ -279,6 +279,12 @@ class TappedRuns:
     def _name(self, path: str, module: nn.Module) -> str:
         earlier = sum(run.module is module for run in self.runs)
         return f"{path}@{earlier + 1}" if earlier else path
+
+
+def _anchor() -> Tensor:
+    """A leaf that can be differentiated by, in inference mode too."""
+    with torch.inference_mode(False):
+        return torch.zeros((), requires_grad=True)
 
 
 def _run_of_call(module: nn.Module, call: Call) -> ModuleRun:

@@ -13,7 +13,7 @@ from torch import nn
 
 from lstmtui.capture.call_keeper import CallKeeper
 from lstmtui.capture.forward_handlers import handled
-from lstmtui.capture.interception import is_plain, kind_of
+from lstmtui.capture.interception import check_forward, check_not_quantised, is_plain, kind_of
 from lstmtui.capture.watched_calls import WatchedStep
 from lstmtui.capture.wrapped import named_modules, uncompiled, unwrapped
 from lstmtui.models.torch_compat import has_compiled, is_compiler_loaded, is_in_backward
@@ -37,7 +37,7 @@ class WatchedModel(CallKeeper):
         trouble: called with what went wrong.
 
     Raises:
-        TypeError: the model holds nothing recurrent.
+        TypeError: the model holds nothing recurrent, or hides it.
     """
 
     def __init__(
@@ -51,6 +51,8 @@ class WatchedModel(CallKeeper):
         self._root = unwrapped(model)
         self.modules = {path: module for path, module in named_modules(model) if kind_of(module) is not None}
         if not self.modules:
+            check_forward("", self._root)
+            check_not_quantised(self._root)
             raise TypeError(f"{type(self._root).__name__} holds no LSTM, GRU, RNN or lstmtui.Recurrent")
         self.keep = keep
         self._before_next = before_next

@@ -17,6 +17,7 @@ from torch import Tensor
 from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.models.checkpoint_names import Entry
+from lstmtui.models.program_files import why_program
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class PickledTensors:
                 with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                     self._refuse_claims(content.find(_CLAIM))
             return False
+        if program := why_program(path):
+            raise UserError(f"{self._name} {program}")
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             if any(e.compress_type != zipfile.ZIP_STORED for e in entries):
@@ -115,8 +118,6 @@ class PickledTensors:
     def _refused(self, said: str) -> UserError:
         """The unpickler's complaint in our words; it names what the file wanted to call."""
         named = re.search(r"GLOBAL ([^\s`]{1,80})", said)
-        if "TorchScript" in said:
-            return UserError(f"{self._name} is a TorchScript program, which holds code; {_ADVICE}")
         if named is None and "Unsupported operand" in said:
             return UserError(f"{self._name} is refused: it is a pickle of more than tensors; {_ADVICE}")
         if named is None:

@@ -11,6 +11,7 @@ from lstmtui.libraries import load_library
 from lstmtui.models.onnx_constants import Constants
 from lstmtui.models.onnx_layer import OnnxLayer, source_of, stacked
 from lstmtui.models.onnx_node import OnnxNode, read_node
+from lstmtui.models.onnx_unread import unread_nodes
 from lstmtui.printable import printable
 
 LARGEST = 512 << 20
@@ -48,6 +49,8 @@ def onnx_layers(path: Path) -> tuple[OnnxLayer, ...]:
                 read[name] = "its attributes or inputs are not those of such a node"
             if node.output and node.output[0]:
                 outputs[node.output[0]] = name
+    for node, why in unread_nodes(graph):
+        read[_name(node, read)] = why
     return tuple(stacked(read, below))
 
 

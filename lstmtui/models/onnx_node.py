@@ -29,6 +29,13 @@ ROWS = {"LSTM": "iofc", "GRU": "zrh", "RNN": "i"}
 _DIRECTIONS = {"forward": 1, "reverse": 1, "bidirectional": 2}
 _ACTIVATIONS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
 _KNOWN = {"activations", "direction", "hidden_size", "layout"}
+_MEANS = {
+    "clip": ", which cuts off what goes into each gate at a threshold,",
+    "activation_alpha": ", which scales its activations,",
+    "activation_beta": ", which shifts its activations,",
+    "output_sequence": " of opset 1 to 6",
+}
+"""What attributes do that our cells have not."""
 _OWN = {"LSTM": {"input_forget"}, "GRU": {"linear_before_reset"}, "RNN": set[str]()}
 
 
@@ -101,7 +108,7 @@ def read_node(node: Any, name: str, constants: Constants) -> OnnxNode:
 def _cell(operator: str, settings: Mapping[str, Any]) -> str:
     """The cell that the attributes ask for."""
     for key in settings.keys() - _KNOWN - _OWN[operator]:
-        raise UserError(f"its attribute {printable(key)} is not supported")
+        raise UserError(f"its attribute {printable(key)}{_MEANS.get(key, '')} is not supported")
     if settings.get("layout", 0) not in (0, 1):
         raise UserError(f"layout {printable(str(settings['layout']))} is neither 0 nor 1")
     directions = _DIRECTIONS.get(settings.get("direction", "forward"), 1)

@@ -1,30 +1,65 @@
-"""Files that are given in place of a scenario: weights, which lack an input, and models of other makers."""
+"""Files that are given in place of a scenario: weights and data alone, and other makers' models."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from lstmtui.models.program_files import why_program
 from lstmtui.printable import printable
+from lstmtui.scenario.layers_in_file import layers_in_file
+from lstmtui.scenario.problem import short
+from lstmtui.scenario.report import DataError
 
 _WEIGHTS = dict.fromkeys((".pt", ".pth", ".ckpt", ".bin", ".safetensors"), "checkpoint") | {".onnx": "onnx"}
 """The key of [[model]] that reads a file, by its suffix."""
-_KERAS = (".h5", ".hdf5", ".keras")
+_OTHER_MAKERS = dict.fromkeys((".h5", ".hdf5", ".keras"), "Keras") | dict.fromkeys(
+    (".pb", ".tflite"), "TensorFlow"
+)
+_DATA = (".csv", ".tsv", ".npy", ".npz", ".txt")
+_WRITTEN_OUT = 4
+"""Inputs of more channels are too long for a line, and named as a file."""
 
 
 def why_no_scenario(path: Path) -> str:
-    """What to do with a file that is none, in sentences; empty where its name says nothing of the kind."""
+    """What to do with a file that is none, in sentences; empty where it looks like nothing of the kind."""
     kind = path.suffix.lower()
-    if kind in _KERAS:
+    if maker := _OTHER_MAKERS.get(kind):
         return (
-            "it is a model of Keras, which is not read; export it as ONNX (tf2onnx) and name that file in a "
-            'scenario: onnx = "model.onnx"'
+            f"it is a model of {maker}, which is not read; export it as ONNX (tf2onnx) and name that file in "
+            'a scenario: onnx = "model.onnx"'
         )
-    if kind not in _WEIGHTS:
-        return ""
+    if kind in _DATA:
+        line = f"`input.file = {_quoted(path.name)}`"
+        return f"it is data and has no model; a scenario.toml has both, with the line {line} and a [[model]]"
+    if kind in _WEIGHTS:
+        return _of_weights(path, _WEIGHTS[kind])
+    return why_program(path)
+
+
+def _of_weights(path: Path, key: str) -> str:
+    """The lines of a scenario that opens the file, or why none does."""
     name = printable(path.name)
-    quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    lines = f"`input.values = [[0.1], [0.2]]` and `model = [{{ {_WEIGHTS[kind]} = {quoted} }}]`"
+    try:
+        layers = layers_in_file(path)
+    except DataError as error:
+        wrong = error.wrong.removeprefix(f"{name} ")
+        return f"{wrong}; {error.allowed}" if error.allowed else wrong
+    sound = [layer for layer in layers if layer.layout is not None]
+    if not sound or sound[0].layout is None:
+        why = f"; {layers[0]}" if layers else ""
+        return f"it has weights and no recurrent layer that can be opened{why}"
+    first, size = sound[0], sound[0].layout.input_size
+    module = f", module = {_quoted(first.path)}" if len(sound) > 1 else ""
+    written, remark = f"values = [{[0.1] * size}, {[0.2] * size}]", ""
+    if size > _WRITTEN_OUT:
+        written, remark = 'file = "x.npy"', f" (x.npy: an array of shape (T, {size}))"
+    lines = f"`input.{written}`{remark} and `model = [{{ {key} = {_quoted(path.name)}{module} }}]`"
     return (
         f"it has weights and no input to run them on; a scenario.toml has both, with the lines {lines}; "
-        f"`lstmtui check {name}` says what is in the file"
+        f"`lstmtui check {short(name)}` says what is in the file"
     )
+
+
+def _quoted(text: str) -> str:
+    """A string of TOML."""
+    return '"' + printable(text).replace("\\", "\\\\").replace('"', '\\"') + '"'

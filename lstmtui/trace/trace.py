@@ -13,6 +13,7 @@ from lstmtui.arrays import Array, read_only
 from lstmtui.cells import Cell
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
+from lstmtui.trace.description import description
 from lstmtui.trace.header import Header, Layer
 from lstmtui.trace.keys import EXTENT, NORMS, array_key
 from lstmtui.trace.summaries import Extent, extent_of, norms_of
@@ -195,6 +196,11 @@ class Trace:
         shown = ", ".join(layers[:4]) + (f" and {len(layers) - 4} more" if len(layers) > 4 else "")
         loss = f"{self.loss:.6g}" if self.header.loss_is_known else "unknown"
         return f"<Trace {printable(self.name)}: {shown}; T={self.steps}, B={self.batch}, loss {loss}>"
+
+    def __str__(self) -> str:
+        """What it is, in a few lines: sizes, layers, loss, derivatives."""
+        own = (self.arrays.get(f"{at}/lengths") for at in range(len(self.layers)))
+        return description(self.header, [int((self.lengths if a is None else a).max()) for a in own])
 
     def _repr_html_(self) -> str:
         """A picture and the verdicts, which a notebook shows in place of the line."""

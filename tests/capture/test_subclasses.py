@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import warnings
 from typing import Any
 
@@ -144,3 +145,39 @@ def test_the_output_of_a_subclass_is_not_taken_for_h() -> None:
     trace = record(Scaled(3, 4), torch.ones(4, 1, 3))
     assert trace.header.output_kind == "custom"
     assert gap(trace.values("y"), trace.values("h") + 1) <= 1e-6
+
+
+class Own(nn.GRU):
+    """Computes everything itself, at once."""
+
+    def forward(self, x: Tensor, hx: Any = None) -> Any:
+        return x @ self.weight_ih_l0[:3].T, None
+
+
+class Held(nn.Module):
+    """A subclass that computes everything itself, with or without a plain layer before it."""
+
+    def __init__(self, *before: nn.Module) -> None:
+        super().__init__()
+        self.before, self.own = nn.ModuleList(before), Own(2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for module in self.before:
+            x = module(x)[0]
+        output: Tensor = self.own(x)[0]
+        return output
+
+
+NO_SUPER = "own: Own, a subclass of GRU, whose forward never calls super().forward"
+
+
+@pytest.mark.parametrize("source", [None, False])
+def test_a_subclass_that_computes_everything_itself_is_refused_for_that(source: bool | None) -> None:
+    with pytest.raises(TypeError, match=re.escape(f"computed anything: {NO_SUPER}")):
+        record(Held(), torch.randn(4, 2, 2), source=source)
+
+
+def test_beside_a_layer_that_is_recorded_it_is_said_that_it_is_not() -> None:
+    with pytest.warns(RuntimeWarning, match=re.escape(f"left out is {NO_SUPER}")):
+        trace = record(Held(nn.LSTM(2, 2)), torch.randn(4, 2, 2), loss=lambda y: y.sum())
+    assert [layer.path for layer in trace.layers] == ["before.0"]

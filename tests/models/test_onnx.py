@@ -198,8 +198,8 @@ def layer_of(folder: Path, model: onnx.ModelProto) -> Any:
 @pytest.mark.parametrize(
     ("operator", "attributes", "inputs", "said"),
     [
-        ("LSTM", {"clip": 3.0}, "", "its attribute clip is not supported"),
-        ("LSTM", {"activation_alpha": [1.0]}, "", "its attribute activation_alpha is not supported"),
+        ("LSTM", {"clip": 3.0}, "", "its attribute clip, which cuts off what goes into each gate at"),
+        ("LSTM", {"activation_alpha": [1.0]}, "", "its attribute activation_alpha, which scales its"),
         ("GRU", {"input_forget": 1}, "", "its attribute input_forget is not supported"),
         ("LSTM", {"activations": ["Sigmoid", "Relu", "Tanh"]}, "", "its activations Sigmoid, Relu, Tanh"),
         ("GRU", {"activations": ["HardSigmoid", "Tanh"]}, "", "its activations HardSigmoid, Tanh"),
@@ -305,3 +305,22 @@ def test_without_the_onnx_package_the_extra_is_named(tmp_path: Path, monkeypatch
     (tmp_path / "model.onnx").write_bytes(b"x")
     with pytest.raises(UserError, match=r"pip install 'lstmtui\[onnx\]'"):
         onnx_layers(tmp_path / "model.onnx")
+
+
+def test_nodes_in_the_branches_of_others_are_named_with_the_reason(tmp_path: Path) -> None:
+    inner = make_model("LSTM", random_constants("LSTM", 1, "WR")).graph
+    branches = {f"{name}_branch": inner for name in ("then", "else")}
+    condition = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
+    node = helper.make_node("If", ["c"], ["Y"], name="rate", **branches)
+    graph = helper.make_graph([node], "outer", [condition], list(inner.output))
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), tmp_path / "if.onnx")
+    layers = onnx_layers(tmp_path / "if.onnx")
+    assert [layer.layout for layer in layers] == [None, None]
+    assert all("it is in a graph of If 'rate', which runs where" in layer.wrong for layer in layers)
+
+
+def test_operators_of_other_makers_are_named(tmp_path: Path) -> None:
+    node = helper.make_node("DynamicQuantizeLSTM", ["X"], ["Y"], name="q", domain="com.microsoft")
+    onnx.save(wrap([node], {}), tmp_path / "q.onnx")
+    (layer,) = onnx_layers(tmp_path / "q.onnx")
+    assert layer.wrong.startswith("its weights are quantised (com.microsoft.DynamicQuantizeLSTM)")

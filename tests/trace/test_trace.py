@@ -30,6 +30,27 @@ def small_trace() -> Trace:
     return Trace(Header("small", layers, steps=2, batch=1, loss=0.5, parity=1e-7), arrays)
 
 
+def test_printed_it_says_what_it_is() -> None:
+    assert str(small_trace()).splitlines() == [
+        "Trace of small: T=2, B=1, float32, cpu",
+        "  layer 0: gru 1 → 2, 2 timesteps",
+        "  layer 1: gru 2 → 2, both directions, 2 timesteps",
+        "  loss 0.5: a function of your own",
+        "  derivatives: of every quantity of every layer",
+        "  lstmtui.diagnose(trace) says what is wrong; lstmtui.debug(trace) opens it",
+    ]
+
+
+def test_printed_it_says_why_derivatives_are_not_there() -> None:
+    layers = (Layer("gru", 1, 2, path="a"), Layer("gru", 1, 2, path="b", absent="it ran without a graph"))
+    header = Header("two", layers, steps=2, batch=1, loss_is_known=False, loss_text="the loop's \x1b[31m")
+    said = str(Trace(header, {}))
+    assert "  layer 1 b: gru 1 → 2, 2 timesteps" in said
+    assert "  derivatives: of 1 of 2 layers (layer 1: it ran without a graph)" in said
+    assert "loss unknown: the loop's" in said
+    assert "\x1b" not in said
+
+
 def test_values_are_found_by_quantity_layer_and_direction() -> None:
     trace = small_trace()
     assert trace.values("x")[0, 0, 0] == 1
