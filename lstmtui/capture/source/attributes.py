@@ -35,14 +35,14 @@ def set_attribute(local: Any, written: str, value: Tensor) -> None:
     """
     *names, last = written.split(".")
     owner = attribute(local, ".".join(names))
-    attributes = getattr(owner, "__dict__", None)
+    attributes = _dict_of(owner)
     for own in _names(owner, last):
         slot = _slot(owner, own)
         if isinstance(owner, nn.Module) and own in own_buffers(owner):
             own_buffers(owner)[own] = value
         elif slot is not None:
             slot.__set__(owner, value)
-        elif isinstance(attributes, dict) and (own in attributes or own == last):
+        elif own in attributes or (own == last and hasattr(type(owner), "__dict__")):
             attributes[own] = value
         else:
             continue
@@ -51,12 +51,14 @@ def set_attribute(local: Any, written: str, value: Tensor) -> None:
 
 
 def _kept(owner: Any, name: str) -> Any:
-    attributes = getattr(owner, "__dict__", None)
+    attributes = _dict_of(owner)
+    if name in attributes:
+        return attributes[name]
     for own in _names(owner, name):
-        if isinstance(attributes, dict):
-            if own in attributes:
-                return attributes[own]
-            for held in ("_buffers", "_modules") if isinstance(owner, nn.Module) else ():
+        if own in attributes:
+            return attributes[own]
+        if isinstance(owner, nn.Module):
+            for held in ("_buffers", "_modules"):
                 if own in attributes.get(held, {}):
                     return attributes[held][own]
         slot = _slot(owner, own)
@@ -64,6 +66,15 @@ def _kept(owner: Any, name: str) -> Any:
             with suppress(AttributeError):  # nothing was bound to it so far
                 return slot.__get__(owner)
     return None
+
+
+def _dict_of(owner: Any) -> dict[str, Any]:
+    """What an object keeps, without asking its class, whose __getattr__ may run anything."""
+    try:
+        attributes = object.__getattribute__(owner, "__dict__")
+    except Exception:
+        return {}
+    return attributes if isinstance(attributes, dict) else {}
 
 
 def _names(owner: Any, name: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
@@ -66,6 +67,14 @@ class SourceRecorder:
             steps: how many timesteps the runs that were recorded otherwise have.
         """
         tracer, named = self.tracer, _names_function(self._source)
+        if tracer.failure is not None:
+            why = f"{type(tracer.failure).__name__}: {tracer.failure}"
+            warnings.warn(
+                f"recording by source ended early, by an error of lstmtui's own ({why}); what ran after that "
+                "is not recorded",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         sizes = {*self._sizes, *steps}
         self._grouping = Grouping(tracer.calls, tracer.bindings, sizes, named)
         longest = max([*steps, *(len(run.rounds) for run in self._grouping.runs)], default=0)

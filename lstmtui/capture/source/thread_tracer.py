@@ -11,6 +11,7 @@ from torch import nn
 from lstmtui.capture.source.activation import Activation
 from lstmtui.capture.source.code_facts import CodeFacts
 from lstmtui.capture.source.collection import Collection
+from lstmtui.capture.source.users_code import is_imported
 from lstmtui.models.torch_compat import has_function_modes, is_in_backward, without_functions
 
 MOST_LETTERS = 500
@@ -31,6 +32,8 @@ class ThreadTracer:
         self._stack: list[Activation] = []
         self._suspended: dict[int, tuple[FrameType, Activation]] = {}
         self._facts: dict[CodeType, CodeFacts | None] = collection.facts
+        self._import: FrameType | None = None
+        """The lines of a module that is imported meanwhile: neither they nor what they call are the run's."""
         self._itself = self.trace
         """The one object that `sys.gettrace()` then gives."""
 
@@ -46,8 +49,11 @@ class ThreadTracer:
             other = self.other(frame, event, argument)
             if sys.gettrace() is not self._itself and self.collection.is_open:
                 sys.settrace(self._itself)  # coverage.py's puts itself there in C
-        if event != "call" or not self.collection.is_open:
+        if event != "call" or self._import is not None or not self.collection.is_open:
             return other
+        if frame.f_code.co_name == "<module>" and is_imported(frame):
+            self._import = frame
+            return _Import(self, other)
         try:
             facts = self._facts[frame.f_code]
         except KeyError:
@@ -120,6 +126,10 @@ class ThreadTracer:
         is_outermost = caller is None or caller.call.module is not first or caller.call.code is facts.code
         return first if isinstance(first, nn.Module) and is_outermost else None
 
+    def imported(self) -> None:
+        """The module that was imported is there."""
+        self._import = None
+
     def event(self, activation: Activation, frame: FrameType, event: str, argument: Any) -> None:
         """What happens in a frame that is traced."""
         if event == "line":
@@ -148,6 +158,22 @@ class ThreadTracer:
             text = ""
         call.raised = f"{type(error).__name__}: {text}" if text else type(error).__name__
         call.raised_line = line
+
+
+class _Import:
+    """The trace function of the lines of a module that is imported."""
+
+    __slots__ = ("_other", "_thread")
+
+    def __init__(self, thread: ThreadTracer, other: Any) -> None:
+        self._thread, self._other = thread, other
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if self._other is not None:
+            self._other = self._other(frame, event, argument)
+        if event == "return":
+            self._thread.imported()
+        return self
 
 
 class _Local:

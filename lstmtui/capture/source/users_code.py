@@ -95,6 +95,11 @@ def is_users(frame: FrameType) -> bool:
     return not is_excluded(name)
 
 
+def is_imported(frame: FrameType) -> bool:
+    """Whether the lines of a module run because it is imported, not because a script is executed."""
+    return bool(getattr(frame.f_globals.get("__spec__"), "_initializing", False))
+
+
 @cache
 def is_excluded(file: str) -> bool:
     """Whether a file belongs to torch, the standard library or this package."""

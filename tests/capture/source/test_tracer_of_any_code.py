@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import lstmtui
 from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.tracer import SourceTracer
 
@@ -161,6 +162,9 @@ class Private:
 class Slotted:
     __slots__ = ("c", "h")
 
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"{name}: nobody but its own code asks it")
+
 
 def test_private_attributes_and_those_in_slots_are_names_too() -> None:
     def work(x: Tensor) -> Tensor:
@@ -173,6 +177,27 @@ def test_private_attributes_and_those_in_slots_are_names_too() -> None:
     tracer = traced(work, X)
     assert values(tracer, "self.__h")[-2:] == [2, 6]
     assert values(tracer, "state.h") == [4, 12]
+
+
+def test_modules_that_are_imported_meanwhile_are_not_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "is_imported_late.py").write_text(
+        "import torch\n\ndef half(x):\n    v = x / 2\n    return v\n\n"
+        "for _ in range(9):\n    half(torch.ones(1))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def work(x: Tensor) -> Tensor:
+        from is_imported_late import half  # type: ignore[import-not-found]
+
+        h = half(x)
+        return h * 2
+
+    tracer = traced(work, X)
+    assert [call.name for call in tracer.calls if call.name in ("half", "<module>")] == ["half"]
+    assert values(tracer, "v") == [0.5]
+    assert values(tracer, "h") == [0.5]
 
 
 def test_generators_comprehensions_and_coroutines_keep_their_own_names() -> None:
@@ -382,6 +407,22 @@ def test_what_goes_wrong_in_here_ends_the_recording_and_not_the_run(monkeypatch:
         result = work(torch.ones(1))
     assert float(result) == 3
     assert isinstance(tracer.failure, ZeroDivisionError)
+
+
+def test_what_goes_wrong_in_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Loop(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            h = x[0]
+            for x_t in x:
+                h = h * x_t
+            return h
+
+    monkeypatch.setattr("lstmtui.capture.source.tensors.Tensors.bind", lambda *_: 1 // 0)
+    with (
+        pytest.warns(RuntimeWarning, match="ended early, by an error of lstmtui's own .ZeroDivisionError"),
+        pytest.raises(TypeError, match="none of its code"),
+    ):
+        lstmtui.record(Loop(), torch.ones(3, 1, 2, requires_grad=True), source=True)
 
 
 def test_only_what_is_chosen_is_recorded_and_what_else_ran_is_counted() -> None:
