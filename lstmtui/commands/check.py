@@ -11,6 +11,7 @@ from lstmtui.printable import printable
 
 if TYPE_CHECKING:
     from lstmtui.scenario import Scenario
+    from lstmtui.session.language import ScriptProblem
 
 SUMMARY = "validate scenario files, or list the recurrent layers of checkpoints"
 
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(file: str) -> int:
-    """Read a scenario; a model's own Python is not run for that, so nobody has to trust it."""
+    """Read a scenario and its script; a model's own Python is not run for that, so nobody has to trust it."""
     from lstmtui.scenario import ScenarioError, find_scenario, load_scenario
 
     try:
@@ -49,11 +50,26 @@ def _check(file: str) -> int:
     except ScenarioError as error:
         print(error, file=sys.stderr)
         return 2
+    problems = _script_problems(scenario)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if problems:
+        return 2
     print(f"{printable(file)}: fine: {_describe(scenario)}")
     for model in scenario.models:
         for note in model.notes:
             print(f"{printable(file)}: note: {printable(note)}")
     return 0
+
+
+def _script_problems(scenario: Scenario) -> list[ScriptProblem]:
+    """What is wrong with the scenario's script, as far as that is known before anything runs."""
+    from lstmtui.commands.scenario_script import script_of, vocabulary
+    from lstmtui.scenario.blank_traces import blank_traces
+
+    if not scenario.script.strip():
+        return []
+    return script_of(scenario).problems(vocabulary(scenario), blank_traces(scenario))
 
 
 def _list(file: str) -> int:

@@ -16,6 +16,7 @@ from lstmtui.commands.run_arguments import (
     trace_or_scenario,
     with_run_arguments,
 )
+from lstmtui.commands.scenario_script import script_of, vocabulary
 from lstmtui.errors import UserError
 
 if TYPE_CHECKING:
@@ -93,13 +94,11 @@ def _run_remote(arguments: argparse.Namespace, folder: OutputFolder) -> int:
 
 def _vocabulary(target: Trace | Traces | Scenario) -> Vocabulary:
     """The words of a script: any name may be one where code is to be run that has names of its own."""
-    from lstmtui.expressions import cell_vocabulary, open_vocabulary, vocabulary_of
+    from lstmtui.expressions import vocabulary_of
     from lstmtui.scenario import Scenario
-    from lstmtui.scenario.scenario import FactorySpec
 
     if isinstance(target, Scenario):
-        has_code = any(isinstance(model, FactorySpec) for model in target.models)
-        return open_vocabulary() if has_code else cell_vocabulary()
+        return vocabulary(target)
     return vocabulary_of(target.values() if isinstance(target, dict) else [target])
 
 
@@ -128,12 +127,9 @@ def _script_of(arguments: argparse.Namespace) -> Script | None:
 
 def _of_scenario(scenario: Scenario, target: str) -> Script:
     """The scenario's own script, with the lines of its file."""
-    from lstmtui.playback import script_within
-    from lstmtui.scenario.files import read_text
-
     if not scenario.script.strip():
         raise _nothing_to_play(target, "[playback] script")
-    return script_within(read_text(scenario.path), scenario.script, str(scenario.path))
+    return script_of(scenario)
 
 
 def _of_traces(traces: Trace | Traces, target: str) -> Script:

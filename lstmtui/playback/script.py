@@ -8,7 +8,9 @@ from lstmtui.expressions import Vocabulary
 from lstmtui.playback.file_names import name_problem
 from lstmtui.session.language import Command, ScriptError, ScriptProblem
 from lstmtui.session.parse import parse_script
+from lstmtui.session.rehearsal import rehearse
 from lstmtui.session.verbs import VERBS
+from lstmtui.trace import Traces
 
 MOST_LINES_BEFORE = 100_000
 
@@ -30,6 +32,13 @@ class Script:
         Raises:
             ScriptError: with the problems of all its lines, names of files included.
         """
+        commands, problems = self.read(vocabulary)
+        if problems:
+            raise ScriptError(problems)
+        return commands
+
+    def read(self, vocabulary: Vocabulary | None = None) -> tuple[tuple[Command, ...], list[ScriptProblem]]:
+        """The commands of the lines that can be read, and the problems of all lines, in their order."""
         lines = self.text.split("\n")
         problems: list[ScriptProblem] = []
         try:
@@ -41,9 +50,21 @@ class Script:
             commands = parse_script("\n".join(lines), self.file, vocabulary)
         name_problems = (self._name_problem(c, lines[c.line - 1]) for c in commands)
         problems += (problem for problem in name_problems if problem)
-        if problems:
-            raise ScriptError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
-        return commands
+        return commands, sorted(problems, key=_place)
+
+    def problems(self, vocabulary: Vocabulary, traces: Traces | None) -> list[ScriptProblem]:
+        """The problems of all lines, and what would be refused whatever the numbers of the runs are.
+
+        Args:
+            vocabulary: the words of its expressions.
+            traces: the shapes of the runs it is played on; None: they are not known.
+        """
+        commands, problems = self.read(vocabulary)
+        for command, wrong in () if traces is None else rehearse(traces, commands):
+            line = self.text.split("\n")[command.line - 1]
+            column = len(line) - len(line.lstrip()) + 1
+            problems.append(ScriptProblem(command.line, column, wrong, file=self.file))
+        return sorted(problems, key=_place)
 
     def _name_problem(self, command: Command, line: str) -> ScriptProblem | None:
         """What is wrong with the name of the file that a command writes."""
@@ -54,6 +75,10 @@ class Script:
         # The name is the end of the command; what a comment holds may look the same.
         column = len(line) - len(line.lstrip()) + len(command.text) - len(name) + 1
         return ScriptProblem(command.line, column, wrong, file=self.file) if wrong else None
+
+
+def _place(problem: ScriptProblem) -> tuple[int, int]:
+    return problem.line, problem.column
 
 
 def script_within(text: str, script: str, file: str) -> Script:

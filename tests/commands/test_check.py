@@ -44,7 +44,9 @@ def test_escape_sequences_reach_neither_stream(tmp_path: Path, capsys: pytest.Ca
     evil = "\\u001b]0;owned\\u0007\\u009b2J\\u202e"
     texts = {
         "fine\x1b[31m": f'title = "{evil}"\nnotes = "{evil}"\n[input]\ntext = "{evil}"\n'
-        f'[[model]]\nname = "{evil}"\ncell = "gru"\nhidden_size = 2\n[playback]\nscript = "{evil}"\n',
+        f'[[model]]\nname = "{evil}"\ncell = "gru"\nhidden_size = 2\n[playback]\nscript = "note {evil}"\n',
+        "script\x1b[31m": f'[input]\ntext = "ab"\n[[model]]\ncell = "gru"\nhidden_size = 2\n'
+        f'[playback]\nscript = "{evil}\\nmodel {evil}"\n',
         "bad\x1b[31m": f'"{evil}" = 1\n[input]\nfile = "{evil}.csv"\nnormalize = "{evil}"\n'
         f'[objective]\nat = "{evil}"\n[[model]]\n"{evil}" = 1\nname = "{evil}"\ncell = "{evil}"\n'
         f'[[model]]\nname = "{evil}"\n[run]\ndevice = "{evil}"\n',

@@ -31,11 +31,15 @@ class Question:
     choices: tuple[Choice, ...] = ()
 
     @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """What its answer is worked out of."""
+        conditions = (choice.when for choice in self.choices)
+        return tuple(e for e in (self.value, *conditions) if e is not None)
+
+    @property
     def quantities(self) -> frozenset[str]:
         """The quantities that would give the answer away; the input never does."""
-        conditions = (choice.when for choice in self.choices)
-        expressions = [e for e in (self.value, *conditions) if e is not None]
-        return frozenset(q for e in expressions for q in e.quantities if q != "x")
+        return frozenset(q for e in self.expressions for q in e.quantities if q != "x")
 
     @property
     def options(self) -> tuple[str, ...]:
