@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lstmtui.libraries import load_library
 from lstmtui.watching import watch
+
+if TYPE_CHECKING:
+    from lstmtui.capture.source.users_code import What
 
 _PACKAGES = ("lightning.pytorch", "pytorch_lightning")
 """The two names that Lightning is installed under; a callback must be of the one whose trainer calls it."""
@@ -22,6 +26,8 @@ def lightning_watch(
     *,
     every: int = 1,
     limit: int = 4,
+    source: What | None = None,
+    time_axis: int | None = None,
 ) -> Any:
     """A callback for Lightning's trainer that watches the training as `lstmtui.watch` does.
 
@@ -35,6 +41,8 @@ def lightning_watch(
         path: where to.
         every: judge every so many steps only.
         limit: stop judging after so many times.
+        source: what to record by source; the module's `training_step` is no call of it, its `forward` is.
+        time_axis: by source, which axis of the input's tensors is time.
 
     Returns:
         The callback; its `watch` is the open watch, or None.
@@ -43,6 +51,9 @@ def lightning_watch(
         lstmtui.UserError: Lightning is not installed.
     """
     base: Any = _package().Callback
+    opened = partial(
+        watch, when=when, keep=keep, path=path, every=every, limit=limit, source=source, time_axis=time_axis
+    )
 
     class LightningWatch(base):  # type: ignore[misc]
         """Opens a watch when training starts, and closes it when training ends."""
@@ -50,7 +61,7 @@ def lightning_watch(
         watch: Any = None
 
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-            self.watch = watch(pl_module, when, keep, path, every=every, limit=limit).__enter__()
+            self.watch = opened(pl_module).__enter__()
 
         def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
             self._close(exception)
@@ -59,9 +70,9 @@ def lightning_watch(
             self._close(None)
 
         def _close(self, error: BaseException | None) -> None:
-            opened, self.watch = self.watch, None
-            if opened is not None:
-                opened.__exit__(None if error is None else type(error), error, None)
+            own, self.watch = self.watch, None
+            if own is not None:
+                own.__exit__(None if error is None else type(error), error, None)
 
     return LightningWatch()
 

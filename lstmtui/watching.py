@@ -12,6 +12,7 @@ from lstmtui.printable import printable
 if TYPE_CHECKING:
     from torch import nn
 
+    from lstmtui.capture.source.users_code import What
     from lstmtui.capture.watch import Watch
 
 
@@ -23,6 +24,8 @@ def watch(
     *,
     every: int = 1,
     limit: int = 4,
+    source: What | None = None,
+    time_axis: int | None = None,
 ) -> Watch:
     """Keep the last steps of a training loop, and write them as a trace when a condition holds.
 
@@ -40,10 +43,12 @@ def watch(
     the block. Threads have steps of their own.
 
     A condition that reads only h of modules of one layer is looked up in what they returned. One that reads
-    other values runs the layers forward again, and one that reads derivatives forward and backward.
+    other values runs the layers forward again, and one that reads derivatives forward and backward. Code that
+    is recorded by source is so in every step, as it runs; the condition may name its variables, such as
+    "max(abs(forget_gate)) > 0.99 or isnan(norm(dnew_c))".
 
     Args:
-        model: any nn.Module that holds recurrent layers.
+        model: any nn.Module that holds recurrent layers, or whose code is recorded by source.
         when: a condition of the command language, such as "norm(c) > 50"; None: exceptions only.
         keep: how many steps are kept and written.
         path: where to; what is written later in the same block is added. `lstmtui open PATH --follow`
@@ -51,24 +56,36 @@ def watch(
             others at work there to `path-2` and so on; what it writes says where.
         every: judge every so many steps only.
         limit: stop judging after so many times. A condition that goes on holding counts once.
+        source: what to record by source beside recurrent layers, as in `lstmtui.record`: True for all code of
+            the user's that runs within a call of the model. None: all of it where the model holds no
+            recurrent layer, and nothing where it holds some. False: nothing.
+        time_axis: by source, which axis of the input's tensors is time, where that is ambiguous.
 
     Returns:
         A context manager; its `written` has a sentence for each time something was written.
 
     Raises:
         UserError: the condition is not one, or means nothing for these layers; `path` is not a trace.
-        TypeError: the model holds nothing recurrent.
-        ValueError: a number is not at least 1.
+        TypeError: the model holds nothing recurrent, and source=False; `source` is nothing that can be
+            chosen.
+        ValueError: a number is not at least 1; `time_axis` where nothing is recorded by source.
     """
     load_library("torch")
+    from lstmtui.capture.readiness import chosen_source
     from lstmtui.capture.watch import Watch, options_of
-    from lstmtui.expressions import ExpressionError, compile_expression
+    from lstmtui.capture.wrapped import unwrapped
+    from lstmtui.expressions import ExpressionError, compile_expression, open_vocabulary
     from lstmtui.expressions.whole_run import WholeRunCondition
 
     options_of(keep, every, limit)
+    has_code = chosen_source(unwrapped(model), source, time_axis) is not None
+    # Which names the code has is seen when it runs.
+    words = open_vocabulary() if has_code else None
     try:
-        condition = None if when is None else WholeRunCondition(compile_expression(when))
-        return Watch(model, condition, path, keep=keep, every=every, limit=limit)
+        condition = None if when is None else WholeRunCondition(compile_expression(when, words))
+        return Watch(
+            model, condition, path, keep=keep, every=every, limit=limit, source=source, time_axis=time_axis
+        )
     except ExpressionError as error:
         text = printable(when or "")
         raise UserError(f"when: {error}\n  {text}\n  {' ' * error.column}^") from error

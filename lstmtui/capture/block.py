@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import torch
-from torch import nn
-
-from lstmtui.capture.assemble import assemble
 from lstmtui.capture.block_calls import BlockCalls
 from lstmtui.capture.recording_lock import is_recording
-from lstmtui.capture.replay import NO_BACKWARD_IN_BLOCK, replayed
+from lstmtui.capture.replay import NO_BACKWARD_IN_BLOCK
 from lstmtui.capture.source.block_recorder import BlockRecorder
-from lstmtui.capture.source.source_layer import SourceLayer
 from lstmtui.capture.source.users_code import Selection, What
+from lstmtui.capture.step_trace import trace_of
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.trace import Trace
@@ -123,32 +118,26 @@ class Block:
             self._code.tracer.__exit__(kind, error, traceback)
 
     def _finish(self, *, has_raised: bool) -> None:
-        step, places, code = self._calls.step, self._calls.places, self._code
-        by_source: list[SourceLayer] = []
-        if code is not None:
-            code.group(None, step.lengths)
-            by_source = code.finish(derived=code.is_derived)
-            if not code.is_derived:
-                for own in by_source:
-                    own.layer = replace(own.layer, absent=NO_BACKWARD_IN_BLOCK)
-        has_modules = any(call.results for call in step.calls)
-        if not has_modules and not by_source:
+        places, code = self._calls.places, self._code
+        try:
+            trace = trace_of(
+                self._calls.step,
+                code,
+                self._name or places.root.__name__,
+                why_absent=NO_BACKWARD_IN_BLOCK,
+                loss_text=LOSS_TEXT,
+                has_raised=has_raised,
+            )
+        finally:
+            if code is not None:
+                code.release()
+        if trace is None:
             self._why = self._nothing(code)
             if self.path is not None:
                 self._say(f"lstmtui.recording: nothing is written to {self.path}: {self._why}")
             return
-        name = self._name or places.root.__name__
-        if has_modules:
-            trace = replayed(step, name, loss_text=LOSS_TEXT, beside=by_source)
-        else:
-            trace = _of_code(name, by_source)
         module = f"{places.root.__module__.split('.')[0]}.{places.root.__name__}"
-        header = replace(trace.header, module=module)
-        raised = code.raised_at() if has_raised and code is not None else None
-        if raised is not None:
-            before = len(trace.layers) - len(by_source)
-            header = replace(header, raised=replace(raised, layer=before + raised.layer))
-        self._trace = Trace(header, trace.arrays)
+        self._trace = Trace(replace(trace.header, module=module), trace.arrays)
         self._calls.forget()
         self._code = None
         if self.path is not None:
@@ -174,11 +163,3 @@ class Block:
             self._said.add(text)
             with suppress(OSError, ValueError, AttributeError):
                 print(printable(text), file=sys.stderr)
-
-
-def _of_code(name: str, layers: Sequence[SourceLayer]) -> Trace:
-    """The trace of code in which no recurrent module was called."""
-    trace = assemble(name, nn.Module(), [], torch.tensor(float("nan")), {}, None, None, layers)
-    is_derived = not layers[0].layer.absent
-    header = replace(trace.header, loss_is_known=False, loss_text=LOSS_TEXT if is_derived else "")
-    return Trace(header, trace.arrays)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from lstmtui.capture.call_keeper import CallKeeper
 from lstmtui.capture.called_modules import Places, met
-from lstmtui.capture.continuity import Chain, Continuity, Kind, Link, same
+from lstmtui.capture.continuity import Continuity, Kind, Link, same
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.tapped_calls import call_of
 from lstmtui.capture.watched_calls import WatchedCall, WatchedStep, weights_now
@@ -39,15 +38,6 @@ class BlockStep(WatchedStep):
         super().ended(call, result, trouble)
         self._continuity.ended(call.link.chain, result)
 
-    @property
-    def lengths(self) -> list[int]:
-        """The number of timesteps of each run."""
-        steps = Counter[Chain]()
-        for call in self.calls:
-            if call.link is not None and call.results:
-                steps[call.link.chain] += call.link.steps
-        return list(steps.values())
-
     def weights_of(self, module: nn.Module) -> dict[str, Tensor]:
         """Copies of a module's parameters: those of an earlier call where nothing has changed since."""
         latest = self.weights.get(id(module))
@@ -69,7 +59,7 @@ class BlockStep(WatchedStep):
             kind = "step" if steps == 1 else "sequence"
             goes_on = laid_out.valid is None and not laid_out.layout.bidirectional
         chain = self._continuity.chain_of(call.module, hx, batch, call.graph, kind, goes_on=goes_on)
-        return Link(chain, steps, chain.calls, chain.is_changed, chain.changes)
+        return Link(chain, chain.calls, chain.is_changed, chain.changes)
 
 
 class BlockCalls(CallKeeper):

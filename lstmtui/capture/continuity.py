@@ -166,8 +166,6 @@ class Link(NamedTuple):
     """A call of a chain, as it was when it began."""
 
     chain: Chain
-    steps: int
-    """The timesteps of the call."""
     calls: int
     """How many calls of the chain had begun, with this one."""
     is_changed: bool

@@ -62,10 +62,19 @@ def holds_recurrent(module: nn.Module) -> bool:
 def recorder_of(
     module: nn.Module, source: What | None, time_axis: int | None, arguments: Any
 ) -> SourceRecorder | None:
-    """What records the module by source; None where only its recurrent layers are recorded.
+    """What records the module by source; None where only its recurrent layers are recorded."""
+    chosen = chosen_source(module, source, time_axis)
+    return None if chosen is None else SourceRecorder(module, chosen, arguments, time_axis)
 
-    Left open, that is where it holds none of these, or one whose class has a forward of its own, which may
-    compute everything itself.
+
+def chosen_source(module: nn.Module, source: What | None, time_axis: int | None) -> What | None:
+    """What of a module's code is to be recorded by source; None where that is nothing.
+
+    Left open, that is all where it holds no recurrent layers, or one whose class has a forward of its own,
+    which may compute everything itself.
+
+    Raises:
+        ValueError: there is an axis of time, and nothing that it would be for.
     """
     kinds = [(m, kind) for m in module.modules() if (kind := kind_of(m)) is not None]
     is_open = not kinds or any(type(m).forward is not kind.forward for m, kind in kinds)
@@ -73,4 +82,4 @@ def recorder_of(
         if time_axis is not None:
             raise ValueError("time_axis: is for code that is recorded by source; say source=True too")
         return None
-    return SourceRecorder(module, True if source is None else source, arguments, time_axis)
+    return True if source is None else source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -25,10 +25,9 @@ from lstmtui.capture.origins import Origins
 from lstmtui.capture.own_loss import with_own_loss
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.readiness import holds_recurrent, nothing_recorded, ready, recorder_of
-from lstmtui.capture.request import Prepare, Request
+from lstmtui.capture.request import Beside, Prepare, Request
 from lstmtui.capture.source.garbage import old_objects_aside
 from lstmtui.capture.source.recorder import SourceRecorder
-from lstmtui.capture.source.source_layer import SourceLayer
 from lstmtui.capture.source.unfinished import keep_until_raised
 from lstmtui.capture.source.users_code import What
 from lstmtui.capture.tap import Tap
@@ -158,7 +157,7 @@ def _record(
 
 
 def record_with(
-    tap: Tap, request: Request, prepare: Prepare | None = None, beside: Sequence[SourceLayer] = ()
+    tap: Tap, request: Request, prepare: Prepare | None = None, beside: Beside | None = None
 ) -> Trace:
     """Record with a tap that is to be released: the runs that it collects, and those by source.
 
@@ -166,7 +165,7 @@ def record_with(
         tap: what records the recurrent layers.
         request: what is recorded.
         prepare: as `Prepare` says; None: nothing is.
-        beside: runs by source of code that ran before.
+        beside: gives the runs by source of code that ran before, by how many timesteps the others have.
     """
     source, loss, name = request.source, request.loss, request.name
     # A NaN on the way back is to be seen in the trace, so autograd is not to stop at it.
@@ -196,7 +195,8 @@ def record_with(
             tap.cuts.forget_graph()
             gradients, d_output = _differentiate(scalar, module, tap, output, code)
             tap.finish(absent)
-            layers = beside if code is None else code.finish(derived=not absent)
+            layers = [] if beside is None else beside([run.length for run in tap.runs])
+            layers = layers if code is None else code.finish(derived=not absent)
             if code is not None and not (layers or tap.runs):
                 raise TypeError(nothing_recorded(module, code.refusal(), tap.without_super))
     output, d_output = (None if tensor is None else turn(tensor) for tensor in (output, d_output))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -16,8 +16,7 @@ from lstmtui.capture.continuity import KnownContinuity
 from lstmtui.capture.interception import kind_of
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.record import record_with
-from lstmtui.capture.request import Request
-from lstmtui.capture.source.source_layer import SourceLayer
+from lstmtui.capture.request import Beside, Request
 from lstmtui.capture.tap import Tap
 from lstmtui.capture.tapped_calls import call_of
 from lstmtui.capture.tapped_runs import NO_GRAPH
@@ -40,7 +39,7 @@ def replayed(
     *,
     derivatives: bool = True,
     loss_text: str = LOSS_TEXT,
-    beside: Sequence[SourceLayer] = (),
+    beside: Beside | None = None,
 ) -> Trace:
     """The trace of a step: each call again, from its own x, states and parameters.
 
@@ -52,7 +51,7 @@ def replayed(
         name: of the trace.
         derivatives: whether they are wanted; without them it takes half the time.
         loss_text: what they are of, in words.
-        beside: runs of the user's code by source, which follow the others.
+        beside: gives the runs of the user's code by source, which follow the others.
     """
     calls = [call for call in step.calls if call.results]
     twice = {_group(call) for call in calls if call.twice}
@@ -77,7 +76,7 @@ def replayed(
         for path, call in _runs_of(calls, replay.places).items()
     }
     layers = tuple(layer if layer.source else _of_loop(layer, absent) for layer in trace.layers)
-    is_reached = bool(reached) or not links or any(not own.layer.absent for own in beside)
+    is_reached = bool(reached) or not links or any(not own.absent for own in layers if own.source)
     header = replace(
         trace.header,
         layers=layers,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -10,10 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from lstmtui.capture.source.recorder import SourceRecorder
+from lstmtui.capture.source.source_layer import SourceLayer
 from lstmtui.capture.source.users_code import What
 
 Prepare: TypeAlias = Callable[[SourceRecorder], None]
 """Called with what records the user's code, before that runs."""
+Beside: TypeAlias = Callable[[Sequence[int]], Sequence[SourceLayer]]
+"""Gives runs by source that belong into the trace, by the number of timesteps of each of the other runs."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,13 @@ from typing import Any, Protocol, Self
 
 from torch import nn
 
-from lstmtui.capture.replay import NO_BACKWARD, TWICE, layers_of, outputs_of, replayed
+from lstmtui.capture.replay import LOSS_TEXT, NO_BACKWARD, TWICE, layers_of, outputs_of
+from lstmtui.capture.source.users_code import What
+from lstmtui.capture.step_trace import trace_of
 from lstmtui.capture.watch_path import WatchPath
 from lstmtui.capture.watched_calls import WatchedStep
 from lstmtui.capture.watched_model import WatchedModel
+from lstmtui.errors import UserError
 from lstmtui.models.stock import layout_of
 from lstmtui.printable import printable
 from lstmtui.trace import Layer, Trace
@@ -26,6 +29,8 @@ UNSEEN = (
     "calls of the model inside torch.func, torch.jit.trace or a torch.compile that began within the block, "
     "or on meta tensors, have no values that could be kept, and were passed over"
 )
+MOST_NAMED = 12
+"""Of the quantities of a step that are listed in a message."""
 
 
 class Place(Protocol):
@@ -78,12 +83,18 @@ class Watch:
         keep: int = 8,
         every: int = 1,
         limit: int = 4,
+        source: What | None = None,
+        time_axis: int | None = None,
     ) -> None:
         self._condition, self._path, self._every, self._limit = condition, WatchPath(path), every, limit
-        self._watched = WatchedModel(model, keep, self._judge, self._trouble)
+        self._watched = WatchedModel(model, keep, self._judge, self._trouble, source, time_axis)
+        modules = self._watched.modules
+        self._layers = [layer for path in modules for layer in layers_of(path, modules[path])]
+        """Of the recurrent modules; once code was recorded, of the whole step that was judged last."""
+        self._is_checked = not self._watched.has_code
+        """Whether it is known that the condition means something; of code, only when that has run."""
         if condition is not None:
-            modules = self._watched.modules
-            condition.check([layer for path in modules for layer in layers_of(path, modules[path])])
+            condition.check(self._layers if self._is_checked else [])
         self._said: set[str] = set()
         self._held = False
         self._seen: set[str] = set()
@@ -102,6 +113,8 @@ class Watch:
         self._judge(last=True)
         if isinstance(error, Exception):
             self._write(f"{type(error).__name__} was raised")
+        for step in self._watched.steps:
+            step.let_go()
         if TWICE in self._seen:
             self._say(f"the condition could not be judged: {TWICE}")
         elif self._seen == {NO_BACKWARD} and error is None and not self._said:
@@ -117,7 +130,7 @@ class Watch:
         for step in steps:
             goes = last or (len(steps) == self._watched.keep and step is steps[0])
             # What another thread is at may not be complete.
-            done = step.thread == threading.get_ident() and (step.backward or not _is_derived(condition))
+            done = step.thread == threading.get_ident() and (step.has_gradients or not self._is_derived)
             if step.judged or not (done or goes):
                 continue
             step.judged = True
@@ -135,26 +148,67 @@ class Watch:
     def _place(self, condition: Condition, step: WatchedStep) -> Place | None:
         """Where the condition holds in a step, found with as little work as it needs."""
         calls = [call for call in step.calls if call.results]
-        if not calls:
+        if not step.is_recorded:
             return None
         try:
-            if condition.reads <= {"h"} and all(_shows_h(c.module) and c.is_intact for c in calls):
+            if step.code is not None:
+                pass
+            elif condition.reads <= {"h"} and all(_shows_h(c.module) and c.is_intact for c in calls):
                 if all(condition.first(outputs_of(call)) is None for call in calls):
                     return None
-            elif _is_derived(condition) and not step.backward:
+            elif self._is_derived and not step.backward:
                 self._seen.add(NO_BACKWARD)
                 return None
-            trace = replayed(step, "", derivatives=_is_derived(condition))
-            if _is_derived(condition):
+            trace = self._trace(step, "", derivatives=self._is_derived)
+            if trace is None:
+                return None
+            if step.code is not None:
+                self._check(condition, trace)
+            if self._is_derived:
                 self._seen.update(layer.absent for layer in trace.layers)
             return condition.first(trace)
         except Exception as error:
             self._give_up(error)
             return None
 
+    @property
+    def _is_derived(self) -> bool:
+        """Whether the condition reads derivatives, as far as that is known of code that has not run."""
+        names = set() if self._condition is None else self._condition.reads
+        values = {name for layer in self._layers for name in layer.quantities}
+        return any(name.startswith("d") for name in names - values)
+
+    def _check(self, condition: Condition, trace: Trace) -> None:
+        """Say, of a step that was recorded by source, whether the condition means something there."""
+        self._layers = list(trace.layers)
+        if self._is_checked:
+            return
+        self._is_checked = True
+        try:
+            condition.check(self._layers)
+        except UserError as error:
+            names = list(dict.fromkeys(name for layer in self._layers for name in layer.quantities))
+            shown = ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
+            self._say(f"when: {error}; the first step has {shown}; those that follow are judged all the same")
+
+    def _trace(self, step: WatchedStep, name: str, *, derivatives: bool = True) -> Trace | None:
+        """The trace of a step; None where nothing of it is over time."""
+        trace = trace_of(
+            step,
+            step.code,
+            name,
+            why_absent=NO_BACKWARD,
+            loss_text=LOSS_TEXT,
+            has_raised=step.code is not None and step.code.has_raised,
+            derivatives=derivatives,
+        )
+        if trace is None and step.code is not None:
+            self._say(step.code.refusal())
+        return trace
+
     def _write(self, why: str, step: WatchedStep | None = None, place: Place | None = None) -> None:
         """Write the steps that are kept up to this one, after those that were written before."""
-        kept = [s for s in self._watched.steps if any(call.results for call in s.calls)]
+        kept = [s for s in self._watched.steps if s.is_recorded]
         kept = [s for s in kept if step is None or s.number <= step.number]
         try:
             self._write_steps(kept, why, place)
@@ -175,14 +229,16 @@ class Watch:
                 write_trace(directory, name, trace)
             for step in steps:
                 name = f"step {step.number}"
-                trace = replayed(step, name)
+                own = self._trace(step, name)
+                if own is None:
+                    continue
                 chosen = step is steps[-1]
                 notes = f"{why}." if chosen else f"{steps[-1].number - step.number} before: {why}."
-                header = replace(trace.header, title=self._title(), notes=notes, module=self._watched.name)
+                header = replace(own.header, title=self._title(), notes=notes, module=self._watched.name)
                 header = replace(header, opens=chosen)
                 if chosen and place is not None and self._condition is not None:
                     header = replace(header, script=_script(self._condition, place))
-                write_trace(directory, name, Trace(header, trace.arrays))
+                write_trace(directory, name, Trace(header, own.arrays))
             self._path.finish(directory)
 
     def _title(self) -> str:
@@ -208,10 +264,6 @@ def _tell(text: str) -> None:
     """A line on stderr, wherever that goes; a warning could be an exception in the user's forward."""
     with suppress(OSError, ValueError, AttributeError):
         print(printable(text), file=sys.stderr)
-
-
-def _is_derived(condition: Condition) -> bool:
-    return any(name.startswith("d") for name in condition.reads)
 
 
 def _shows_h(module: nn.Module) -> bool:

@@ -16,6 +16,7 @@ from lstmtui.capture.autograd_state import Graph, graph
 from lstmtui.capture.continuity import Link
 from lstmtui.capture.recomputation import Recomputation, TappedCall, inputs_of
 from lstmtui.capture.recording import Repeatable
+from lstmtui.capture.source.watched_code import WatchedCode
 from lstmtui.models.stock import layout_of
 from lstmtui.models.torch_compat import version_of, without_modes
 
@@ -27,7 +28,7 @@ class WatchedCall(Repeatable):
     path: str
     module: nn.Module
     arguments: tuple[Any, ...]
-    """x, hx, lengths as given, as copies out of the graph."""
+    """x, hx, lengths as given, as copies out of the graph: leaves, which require a gradient as those did."""
     training: bool
     random: Tensor | None
     """The state of the CPU's generator, where dropout draws from it."""
@@ -62,10 +63,27 @@ class WatchedStep:
     """Which the model was called in."""
     calls: list[WatchedCall] = field(default_factory=list)
     backward: bool = False
-    """Whether gradients have come back."""
+    """Whether gradients have come back to its calls."""
     judged: bool = False
     weights: dict[int, dict[str, Tensor]] = field(default_factory=dict)
     recomputation: Recomputation = field(default_factory=Recomputation)
+    code: WatchedCode | None = None
+    """What its code bound; None where that is not recorded."""
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether there is anything of it to be written."""
+        return self.code is not None or any(call.results for call in self.calls)
+
+    @property
+    def has_gradients(self) -> bool:
+        """Whether gradients have come back to any part of it."""
+        return self.backward or (self.code is not None and self.code.is_derived)
+
+    def let_go(self) -> None:
+        """Take away what was left in the user's graph and parameters."""
+        if self.code is not None:
+            self.code.release()
 
     def add(self, call: WatchedCall, inputs: tuple[Any, ...]) -> None:
         """A call of the forward has begun."""

@@ -12,8 +12,10 @@ from typing import Any
 from torch import nn
 
 from lstmtui.capture.call_keeper import CallKeeper
+from lstmtui.capture.code_of_steps import CodeOfSteps
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import check_forward, check_not_quantised, is_plain, kind_of
+from lstmtui.capture.source.users_code import What
 from lstmtui.capture.watched_calls import WatchedStep
 from lstmtui.capture.wrapped import named_modules, uncompiled, unwrapped
 from lstmtui.models.torch_compat import has_compiled, is_compiler_loaded, is_in_backward
@@ -26,8 +28,9 @@ class WatchedModel(CallKeeper):
     """Handlers of a model's calls, and what they keep.
 
     For each step: copies of x, of the initial states and of the recurrent layers' parameters, and their
-    outputs and the gradients of these as they are. A step is one call of the model; where its layers are
-    called from outside, calls without a backward pass between them. Each thread has steps of its own.
+    outputs and the gradients of these as they are; and what its code bound, where that is recorded. A step is
+    one call of the model; where its layers are called from outside, calls without a backward pass between
+    them. Each thread has steps of its own.
     Whatever goes wrong in here is told to `trouble`, and the model goes on as if nobody watched.
 
     Args:
@@ -35,9 +38,13 @@ class WatchedModel(CallKeeper):
         keep: how many steps are kept.
         before_next: called before each step but the first.
         trouble: called with what went wrong.
+        source: what of its code is recorded, as `record` takes it.
+        time_axis: which axis of the tensors that it is called with is time, by source.
 
     Raises:
-        TypeError: the model holds nothing recurrent, or hides it.
+        TypeError: the model hides what it computes, or holds nothing recurrent and its code is not to be
+            recorded; or `source` is nothing that can be chosen.
+        ValueError: there is an axis of time, and nothing that it would be for.
     """
 
     def __init__(
@@ -46,14 +53,18 @@ class WatchedModel(CallKeeper):
         keep: int,
         before_next: Callable[[], None],
         trouble: Callable[[Exception], None],
+        source: What | None = None,
+        time_axis: int | None = None,
     ) -> None:
         super().__init__(trouble)
         self._root = unwrapped(model)
+        self._code = CodeOfSteps(self._root, source, time_axis, self.attempt)
         self.modules = {path: module for path, module in named_modules(model) if kind_of(module) is not None}
         if not self.modules:
             check_forward("", self._root)
             check_not_quantised(self._root)
-            raise TypeError(f"{type(self._root).__name__} holds no LSTM, GRU, RNN or lstmtui.Recurrent")
+            if not self._code.is_recorded:
+                raise TypeError(f"{type(self._root).__name__} holds no LSTM, GRU, RNN or lstmtui.Recurrent")
         self.keep = keep
         self._before_next = before_next
         self._steps: deque[WatchedStep] = deque(maxlen=keep)
@@ -71,6 +82,11 @@ class WatchedModel(CallKeeper):
         """The type of the model, as a trace names it."""
         kind = type(self._root)
         return f"{kind.__module__.split('.')[0]}.{kind.__name__}"
+
+    @property
+    def has_code(self) -> bool:
+        """Whether its code is recorded by source."""
+        return self._code.is_recorded and self._has_layers
 
     @property
     def steps(self) -> list[WatchedStep]:
@@ -112,6 +128,8 @@ class WatchedModel(CallKeeper):
             for step in steps:
                 if step in self._steps:
                     self._steps.remove(step)
+        for step in steps:
+            step.let_go()
 
     def _model_called(
         self, module: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -124,7 +142,10 @@ class WatchedModel(CallKeeper):
         outer, self._own.inside = getattr(self._own, "inside", False), True
         self._open.append(step)
         try:
-            return forward(*args, **kwargs)
+            # A call of the model that it makes itself is part of the code of the outer one.
+            if outer or not self.has_code:
+                return forward(*args, **kwargs)
+            return self._code.run(step, partial(forward, *args, **kwargs), (args, kwargs))
         finally:
             self._own.inside = outer
             self._open.remove(step)
@@ -133,10 +154,16 @@ class WatchedModel(CallKeeper):
         with self._turn:  # One thread at a time judges and writes.
             if self._count:
                 self._before_next()
+            latest: WatchedStep | None = getattr(self._own, "step", None)
+            if latest is not None and latest.code is not None and latest.code.is_derived:
+                latest.code.tracer.let_go_of_leaves()
             step = self._own.step = WatchedStep(self._count, threading.get_ident())
             self._count += 1
             with self._lock:
+                gone = [self._steps[0]] if len(self._steps) == self.keep else []
                 self._steps.append(step)
+            for old in gone:
+                old.let_go()
         return step
 
     def step_of_call(self) -> WatchedStep:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from lstmtui.expressions import Expression, ExpressionError, Scope
 from lstmtui.expressions.nodes import Node, Previous, RunScalar, children
 from lstmtui.expressions.scope import TraceScope
 from lstmtui.trace import Layer, Trace
+from lstmtui.trace.keys import array_key
 from lstmtui.trace.lengths import lengths_of
 
 
@@ -53,7 +55,8 @@ class WholeRunCondition:
         """Say whether it means something for any of these layers.
 
         Raises:
-            ExpressionError: for none of them, or it reads the loss, which no layer knows.
+            ExpressionError: for none of them, or it reads the loss, which no layer knows: that is said also
+                where there are no layers.
         """
         for node in _nodes(self.expression._root):
             if isinstance(node, RunScalar) and node.name in ("loss", "firstbad"):
@@ -64,7 +67,7 @@ class WholeRunCondition:
                 self.expression.check(_Sizes(layer), condition=True)
             except ExpressionError as error:
                 errors.append(error)
-        if len(errors) == len(layers):
+        if errors and len(errors) == len(layers):
             raise errors[0]
 
     def first(self, trace: Trace) -> ConditionPlace | None:
@@ -84,7 +87,17 @@ class WholeRunCondition:
         return min(places, key=lambda place: (place.t, place.layer), default=None)
 
     def _holds(self, trace: Trace, layer: int, direction: str) -> Array:
-        """Bool (T, B); past the end of a sequence it does not hold."""
+        """Bool (T, B): not past the end of a sequence, nor where code has not bound the names."""
+        return self._holds_of_numbers(trace, layer, direction) & self._is_bound(trace, layer)
+
+    def _is_bound(self, trace: Trace, layer: int) -> Array:
+        """Bool (T, 1): whether the code of a layer has bound all the names that are read; True of others."""
+        keys = (array_key("bound/" + name, layer, "forward") for name in self.reads)
+        bound = [trace.arrays[key] for key in keys if key in trace.arrays]
+        everywhere: Array = np.logical_and.reduce([np.ones(trace.steps, np.bool_), *bound])
+        return everywhere[:, None]
+
+    def _holds_of_numbers(self, trace: Trace, layer: int, direction: str) -> Array:
         lengths = lengths_of(trace, layer)
         if self._alone:
             holds = np.zeros((trace.steps, trace.batch), np.bool_)
@@ -114,7 +127,7 @@ class _Flat(TraceScope):
 
 @dataclass(frozen=True)
 class _Sizes:
-    """The scope of a layer that has not run."""
+    """The scope of a layer that has no values: it has not run, or what it computed is not looked at."""
 
     layer: Layer
     steps: int = 0
@@ -126,15 +139,21 @@ class _Sizes:
     def names(self) -> tuple[str, ...]:
         """x, what the cell computes, and the derivatives."""
         names = self.layer.quantities
-        return (*names, *("d" + name for name in names))
+        return (*names, *("d" + name for name in names if name not in self._whys))
 
     def window(self, quantity: str, start: int, stop: int) -> Array:
         """No timestep of it."""
         return np.zeros((0, self.layer.size(quantity)))
 
     def absent(self, quantity: str) -> str:
-        """Nothing is known of that before it runs."""
-        return ""
+        """Why a name of code has no derivative; of what has not run nothing is known."""
+        return self._whys.get(quantity, "")
+
+    @cached_property
+    def _whys(self) -> dict[str, str]:
+        if self.layer.source is None or self.layer.absent:
+            return {}
+        return {own.name: own.absent for own in self.layer.source.variables if own.absent}
 
     def shape(self, quantity: str) -> tuple[int, ...]:
         """The axes of its units."""

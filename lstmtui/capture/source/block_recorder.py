@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import nn
 
-from lstmtui.capture.source.recorder import SourceRecorder
+from lstmtui.capture.source.hooked_recorder import HookedRecorder
 from lstmtui.capture.source.tracer import SourceTracer
 from lstmtui.capture.source.users_code import Selection, What
 
 
-class BlockRecorder(SourceRecorder):
+class BlockRecorder(HookedRecorder):
     """Records what runs in a block by source, the lines of the block itself too.
 
     Args:
@@ -33,11 +33,6 @@ class BlockRecorder(SourceRecorder):
         self._has_frame = Selection(source).wants(frame)
         tracer = SourceTracer(None, source, frame if self._has_frame else None, place=place)
         self._begin(tracer, source, time_axis)
-
-    @property
-    def is_derived(self) -> bool:
-        """Whether a derivative has come back to anything that was bound."""
-        return any(binding.gradients for binding in self.tracer.bindings)
 
     def group(self, result: Any, steps: Collection[int]) -> None:
         """Find the runs and how many timesteps there are, once the block has ended."""

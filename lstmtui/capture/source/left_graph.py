@@ -19,3 +19,5 @@ def mark_cuts(calls: Iterable[Call], bindings: Iterable[Binding]) -> None:
         for binding in bindings:
             if not binding.gradients and not binding.absent:
                 binding.absent = CUT
+            elif binding.gradients and binding.absent == CUT:
+                binding.absent = ""  # a backward pass has come since

@@ -34,14 +34,17 @@ class SourceRecorder:
         source: what of its code, as `record` takes it.
         arguments: what it is called with.
         time_axis: which axis of its tensors is time; None: it is to be seen from them.
+        hooks: whether the derivatives are those of every backward pass there is; else of the one loss.
 
     Raises:
         TypeError: `source` is nothing that can be chosen.
         ValueError: no tensor of the input has such an axis.
     """
 
-    def __init__(self, root: nn.Module, source: What, arguments: Any, time_axis: int | None) -> None:
-        self._begin(SourceTracer(root, source, hooks=False), source, time_axis)
+    def __init__(
+        self, root: nn.Module, source: What, arguments: Any, time_axis: int | None, *, hooks: bool = False
+    ) -> None:
+        self._begin(SourceTracer(root, source, hooks=hooks), source, time_axis)
         self._know(leading_sizes(arguments), [root])
 
     def _begin(self, tracer: SourceTracer, source: What, time_axis: int | None) -> None:
@@ -94,6 +97,14 @@ class SourceRecorder:
             TypeError: no name is over time.
         """
         self.tracer.release()
+        return self.made(derived=derived)
+
+    def made(self, *, derived: bool) -> list[SourceLayer]:
+        """The layers of what there is so far.
+
+        Args:
+            derived: whether a loss was differentiated.
+        """
         mark_cuts(self.tracer.calls, self.tracer.bindings)
         made = [layer_of(names, derived=derived) for names in self._names]
         self.layers = [layer for layer in made if layer is not None]

@@ -34,6 +34,11 @@ class Seen:
         self.end: Any = None
         """Where its derivative is to be had: its node, or of a leaf itself."""
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether backward passes tell its derivative."""
+        return self.handle is not None or self.end is not None
+
     def of_node(self, gradients: tuple[Tensor | None, ...]) -> None:
         """Called before the node goes backward, after hooks of the user's, with what it is given."""
         gradient = gradients[self.output]
@@ -129,12 +134,29 @@ class Tensors:
             if id(binding.gradients) in spoilt:
                 binding.absent = CHANGED
 
+    def forget_graph(self) -> None:
+        """No name is bound any more: where hooks tell derivatives, the graph is the user's to let go of."""
+        for seen in self._asked if self._hooks else ():
+            seen.end = None
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether a backward pass came to something that was computed. Leaves may be reached by others'."""
+        return any(seen.binding.gradients for seen in reversed(self._asked) if not seen.binding.leaf)
+
+    def let_go_of_leaves(self) -> None:
+        """Take the hooks of leaves away, which are there for backward passes through other code too."""
+        self._take_away([seen for seen in self._asked if seen.binding.leaf])
+
     def release(self) -> None:
         """Take every hook away again."""
-        for seen in self._asked:
+        self._take_away(self._asked)
+        self._asked, self._now = [], {}
+
+    def _take_away(self, asked: list[Seen]) -> None:
+        for seen in asked:
             if seen.handle is not None:
                 seen.handle.remove()
-        self._asked, self._now = [], {}
 
     def _copy(self, tensor: Tensor) -> Tensor | None:
         """What a tensor is now."""
@@ -173,7 +195,7 @@ class Tensors:
 
     def _changed(self, seen: Seen, tensor: Tensor) -> None:
         """A tensor was changed in place: what backward passes give it from here on may be another's."""
-        if seen.end is None:
+        if not seen.is_asked:
             return
         if seen.binding.leaf:
             if seen.handle is not None:

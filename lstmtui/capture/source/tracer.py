@@ -101,6 +101,7 @@ class SourceTracer:
             self._own.end(self._frame, self._frames_trace, error, traceback)
         self._context.close()
         self._collection.tensors.settle(self.bindings)
+        self._collection.tensors.forget_graph()
 
     def replace(self, replacements: Replacements) -> None:
         """Have these put in place of what names are bound to."""
@@ -113,6 +114,15 @@ class SourceTracer:
     def derive(self, gradients: Sequence[Tensor | None]) -> None:
         """Take the derivatives by all `ends`; None where the loss does not depend on one."""
         self._collection.tensors.derive(gradients)
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether a backward pass came to anything that was computed and has a hook."""
+        return self._collection.tensors.is_reached
+
+    def let_go_of_leaves(self) -> None:
+        """Backward passes through other code are told no more of: those come to leaves alone."""
+        self._collection.tensors.let_go_of_leaves()
 
     def stop(self) -> None:
         """Record nothing more, in any thread; the trace functions stay until the end of the context."""

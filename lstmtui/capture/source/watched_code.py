@@ -1,0 +1,44 @@
+"""One call of a model in a training loop, recorded by source until its backward passes are through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.source.hooked_recorder import HookedRecorder
+from lstmtui.capture.source.users_code import What
+
+
+class WatchedCode(HookedRecorder):
+    """What the code of a model binds in one call, with the derivatives that come back to it.
+
+    Args:
+        root: the model.
+        source: what of its code, as `record` takes it.
+        arguments: what it is called with.
+        time_axis: which axis of its tensors is time; None: it is to be seen from them.
+
+    Raises:
+        ValueError: no tensor of the input has such an axis.
+    """
+
+    def __init__(self, root: nn.Module, source: What, arguments: Any, time_axis: int | None) -> None:
+        super().__init__(root, source, arguments, time_axis, hooks=True)
+        self._at_once = 0
+        """T of code that computes all timesteps at once."""
+        self.has_raised = False
+        """Whether an exception left the call."""
+
+    def look_for_scans(self, result: Any) -> bool | None:
+        """Whether the graph of what the model returned says that it computes all timesteps at once.
+
+        It is looked through before the user's loop lets go of it; None where there is none.
+        """
+        self._at_once = super()._steps_at_once(result)
+        has_graph = any(isinstance(part, Tensor) and part.grad_fn is not None for part in tensors_in(result))
+        return self._at_once > 0 if has_graph else None
+
+    def _steps_at_once(self, result: Any) -> int:
+        return self._at_once
