@@ -9,8 +9,8 @@ from pathlib import PurePath
 import numpy as np
 
 from lstmtui.analysis.bad_bindings import first_bad_binding
-from lstmtui.analysis.bad_operands import largest_of
 from lstmtui.analysis.bad_values import BadValue
+from lstmtui.analysis.finite_operands import why_not_finite
 from lstmtui.analysis.line_operands import LinePlace, operand_text, operands_at, unit_text
 from lstmtui.analysis.stage_values import is_bound, values_at
 from lstmtui.analysis.statements import statement_at
@@ -51,7 +51,10 @@ def bad_derivative_line(trace: Trace, source: Source, bad: BadValue) -> tuple[st
             return f"{_line_text(place)}: {where}", how
     line = f":{variable.line}" if variable.line else ""
     here = f"{_file(source, variable.function)}{line}: {_text(source, variable)}{where}"
-    return here, "no line of the recorded code reads it after that: it comes from what does, up to the loss"
+    is_known = trace.header.loss_is_known and not np.isfinite(trace.loss)
+    loss = f", which is {_number(trace.loss)}" if is_known else ""
+    behind = "it comes from what is returned, up to the loss"
+    return here, f"no name bound after it was made of it: {behind}{loss}"
 
 
 def _then_nan(trace: Trace, source: Source, bad: BadValue) -> str:
@@ -106,10 +109,9 @@ def _operands(place: LinePlace) -> str:
         return f"it is {before[0]} of t={place.t - 1}" if is_carried else "it reads no name that was recorded"
     said = ", ".join(operand_text(operand, place) for operand in operands)
     values = values_at(place.trace, place.layer, place.variable.name, place.t, place.binding.inner_step)
-    result = np.nan if values is None else float(values[place.batch, place.unit])
-    if np.isinf(result) and all(np.isfinite(operand.values).all() for operand in operands):
-        largest = _number(largest_of(place.trace), 4)
-        return f"{said}: every one is finite, and {place.trace.header.dtype} ends at {largest}"
+    result = 0.0 if values is None else float(values[place.batch, place.unit])
+    if not np.isfinite(result) and all(np.isfinite(operand.values).all() for operand in operands):
+        return f"{said}: {why_not_finite(place.trace, place.statement.text, result)}"
     return said
 
 

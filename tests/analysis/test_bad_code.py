@@ -89,3 +89,45 @@ def test_a_derivative_is_named_by_the_line_it_came_back_through() -> None:
     assert bad.where.startswith(f"test_bad_code.py:{line}: root = torch.sqrt(size): dsize[")
     assert "droot[" in bad.how
     assert "size is 0" in bad.how
+
+
+class Ratio(nn.Module):
+    """A loop that divides what a module gives by what may be 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.zeros_like(x[0])
+        for x_t in x:
+            u = self.w(x_t)
+            q = u / (x_t > -9)
+            f = torch.sigmoid(q)
+            h = f * h + q
+        return h.tanh()
+
+
+def test_a_line_that_divides_by_0_is_not_called_an_overflow_and_its_gate_stays_one() -> None:
+    x = torch.randn(9, 2, 3)
+    x[4, 1, 2] = -9
+    bad = first_bad_of(lstmtui.record(Ratio(), x, loss=lambda y: y.sum()))
+    assert bad is not None
+    assert "q = u / (x_t > -9): q[2] of sequence 1 is " in bad.where
+    assert "every one is finite: the line divides by 0" in bad.how
+    x[4, 1, 2] = torch.nan
+    trace = lstmtui.record(Ratio(), x, loss=lambda y: y.sum())
+    assert trace.cell(0).in_unit_interval("f")
+    backward = first_bad_of(trace, "backward")
+    assert backward is not None
+    assert "up to the loss, which is NaN" in backward.how
+
+
+def test_a_parameter_that_is_not_finite_is_named() -> None:
+    model = Ratio()
+    with torch.no_grad():
+        model.w.weight[1, 2] = torch.nan
+    bad = first_bad_of(lstmtui.record(model, torch.randn(9, 2, 3), loss=lambda y: y.sum()))
+    assert bad is not None
+    assert "u = self.w(x_t): u[1] of sequence 0 is NaN at t=0" in bad.where
+    assert "every one is finite, and the parameter w.weight[1, 2] is NaN" in bad.how

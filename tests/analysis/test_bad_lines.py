@@ -97,7 +97,7 @@ def test_each_sequence_has_a_first_bad_timestep_of_its_own() -> None:
     [
         (
             [("dnew_h", (4, 1, 1), NAN), ("dS", (4, 1, 1), INF)],
-            "self.write(new_h): dS[0, 0, 1] of sequence 1 is +inf at t=4; no line of the recorded code",
+            "self.write(new_h): dS[0, 0, 1] of sequence 1 is +inf at t=4; no name bound after it was",
         ),
         (
             [("df", (4, 1, 1), NAN), ("du", (4, 1, 1), NAN)],

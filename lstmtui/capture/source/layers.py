@@ -200,10 +200,16 @@ def _variable(part: Series, stacked: Stacked, function: int, carried_to: tuple[s
         shape=stacked.shape,
         dtype=_dtype(part.first),
         carried_to=carried_to,
-        in_unit_interval=bool(((bound >= 0) & (bound <= 1)).all()),
+        in_unit_interval=_in_unit_interval(bound),
         inner_steps=int(stacked.counts.max()) if stacked.inner is not None else 0,
         absent="" if stacked.derivative is not None else (whys[0] if whys else NO_DERIVATIVE),
     )
+
+
+def _in_unit_interval(values: Array) -> bool:
+    """Whether no number leaves [0, 1]; NaN is none, and all of a gate's numbers but some may be NaN."""
+    leaves, are_nan = (values < 0) | (values > 1), values != values
+    return not (leaves.any() or are_nan.all())
 
 
 def _add(arrays: dict[str, Array], name: str, stacked: Stacked) -> None:

@@ -1,0 +1,46 @@
+"""Why a line whose operands are all finite gave a NaN or inf."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from lstmtui.analysis.bad_operands import largest_of
+from lstmtui.cells.notation import UNICODE
+from lstmtui.printable import printable
+from lstmtui.trace import Trace
+
+_POLES = re.compile(r"/|\*\*|\b(?:true_)?div(?:ide)?\b|pow|log|rsqrt|reciprocal")
+"""What a statement is written with that has no finite result at 0."""
+
+
+def why_not_finite(trace: Trace, statement: str, result: float) -> str:
+    """Why finite operands gave this result, as the end of a sentence.
+
+    Args:
+        trace: the run.
+        statement: the text of the line.
+        result: a NaN or inf.
+    """
+    parameter = _bad_parameter(trace)
+    if parameter:
+        return f"every one is finite, and the parameter {parameter}"
+    if np.isnan(result):
+        return "every one is finite: 0/0, inf − inf, or a root or logarithm below 0 is within the line"
+    largest, dtype = UNICODE.number(largest_of(trace), 4), trace.header.dtype
+    if _POLES.search(statement):
+        poles = "the line divides by 0, has a logarithm or power of 0"
+        return f"every one is finite: {poles}, or {dtype} ends at {largest}"
+    return f"every one is finite, and {dtype} ends at {largest}"
+
+
+def _bad_parameter(trace: Trace) -> str:
+    """ "cell.weight[3, 0] is NaN"; empty where all of them are finite."""
+    for name, values in trace.parameters.items():
+        bad = ~np.isfinite(np.asarray(values))
+        if bad.any():
+            at = np.unravel_index(int(bad.argmax()), bad.shape)
+            place = f"[{', '.join(str(int(n)) for n in at)}]" if at else ""
+            return f"{printable(name)}{place} is {UNICODE.number(float(np.asarray(values)[at]))}"
+    return ""
