@@ -83,6 +83,7 @@ def _run_remote(arguments: argparse.Namespace) -> int:
 def _start(arguments: argparse.Namespace) -> Start:
     from lstmtui.capture.laws.engine import ModelEngine
     from lstmtui.scenario import bundled_scenarios, find_scenario
+    from lstmtui.scenario.bundled import nearest_scenario
     from lstmtui.tui.start import Start
 
     engine = ModelEngine()
@@ -96,7 +97,10 @@ def _start(arguments: argparse.Namespace) -> Start:
         raise UserError(f"{target}: --follow is for traces; a scenario is recorded before it opens")
     if not target.exists():
         bundled = ", ".join(path.stem for path in bundled_scenarios())
-        raise UserError(f"{target}: there is no such file, trace or bundled scenario; bundled are {bundled}")
+        meant = nearest_scenario(arguments.target)
+        hint = f"; did you mean {meant}?" if meant else ""
+        what = "there is no such file, trace or bundled scenario"
+        raise UserError(f"{target}: {what}; bundled are {bundled}{hint}")
     return Start(opening=opener(target), choices=_choices(), opener=opener, engine=engine)
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
+from lstmtui.closest import closest
 from lstmtui.printable import printable
 
 COURSE = (
@@ -69,6 +70,12 @@ def own_scenarios(folder: Path) -> tuple[Path, ...]:
     except OSError:
         return ()
     return tuple(islice((path for path in files if _INPUT.search(_beginning(path))), MOST_OWN))
+
+
+def nearest_scenario(name: str) -> str:
+    """The bundled scenario whose name a word probably misspells; empty where it is none, or names a place."""
+    is_name = Path(name).name == name
+    return closest(name.removesuffix(".toml"), (path.stem for path in bundled_scenarios())) if is_name else ""
 
 
 def find_scenario(name: str) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstmtui.closest import closest
 from lstmtui.printable import printable
-from lstmtui.scenario.bundled import is_bundled
+from lstmtui.scenario.bundled import is_bundled, nearest_scenario
 from lstmtui.scenario.files import read_text
 from lstmtui.scenario.other_files import why_no_scenario
 from lstmtui.scenario.problem import Problem, ScenarioError, shown
@@ -52,7 +52,8 @@ def load_scenario(path: str | Path, trust: bool = False, *, fresh: bool = False)
             raise DataError(why)
         text = read_text(path, LARGEST)
     except DataError as error:
-        raise ScenarioError([Problem(file, None, "", error.wrong, error.allowed)]) from None
+        meant = error.suggestion or ("" if path.exists() else nearest_scenario(file))
+        raise ScenarioError([Problem(file, None, "", error.wrong, error.allowed, meant)]) from None
     report = Report(file, text)
     raw = _parse(file, text)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import isinf, prod
 
+from lstmtui.cells.notation import plain
 from lstmtui.closest import closest
 from lstmtui.errors import UserError
 from lstmtui.expressions.fitting import axes_text
@@ -49,6 +50,26 @@ def edit_of(change: Change, number: int, trace: Trace, cursor: Cursor) -> Edit:
         start,
         stop,
     )
+
+
+def out_of_range(edit: Edit, trace: Trace) -> str:
+    """What a value lies beyond that the cell's own equation never leaves, in words; empty where it does not.
+
+    Such a value is set all the same: it is what nobody could have recorded that a what-if is for.
+    """
+    layer, cell = trace.layers[edit.layer], trace.cell(edit.layer)
+    if layer.source is not None or edit.quantity not in cell.quantities:
+        return ""
+    low, high = cell.range(edit.quantity)
+    if not (edit.value < low or edit.value > high):
+        return ""
+    kind = "a gate" if cell.in_unit_interval(edit.quantity) else f"{edit.quantity} of the cell {cell.name}"
+    lies = f"in ({low:g}, {high:g})"
+    if isinf(high):
+        lies = f"at {low:g} or above"
+    elif isinf(low):
+        lies = f"at {high:g} or below"
+    return f"{kind} lies {lies}, {plain(edit.value)} does not"
 
 
 def loss_place(t: int, unit: int | None, trace: Trace, cursor: Cursor) -> LossAt:

@@ -9,7 +9,7 @@ from typing import Protocol
 from lstmtui.cells.notation import plain
 from lstmtui.errors import UserError
 from lstmtui.session.language.command import Change
-from lstmtui.session.what_if_checks import edit_of, loss_place
+from lstmtui.session.what_if_checks import edit_of, loss_place, out_of_range
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit, LossAt
 from lstmtui.view import Cursor
@@ -107,7 +107,9 @@ class WhatIfs:
         edit = edit_of(change, self._last + 1, self.recorded[cursor.model], cursor)
         self._change({**self._edits, edit.id: edit}, self._losses, (cursor.model,))
         self._last = edit.id
-        return f"what-if {edit.id}: {self.describe(edit)}{self._effect(cursor.model)}"
+        beyond = out_of_range(edit, self.recorded[cursor.model])
+        remark = f" ({beyond})" if beyond else ""
+        return f"what-if {edit.id}: {self.describe(edit)}{remark}{self._effect(cursor.model)}"
 
     def unset(self, number: int | None = None) -> str:
         """Take back one change; None: the latest."""

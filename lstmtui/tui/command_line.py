@@ -101,6 +101,8 @@ class CommandLine(Vertical):
             "down": lambda: self.recall(1),
         }
         """What the prompt's own keys do."""
+        self.is_for_one = False
+        """Whether it was opened for one command, after which the keys are those of the screen again."""
         self._history: list[str] = []
         self._at = 0
         self._afterwards: Widget | None = None
@@ -117,8 +119,14 @@ class CommandLine(Vertical):
         """Whether the prompt is on screen."""
         return bool(self.display)
 
-    def open(self, text: str = "") -> None:
-        """Show the prompt with something typed already."""
+    def open(self, text: str = "", *, for_one: bool = False) -> None:
+        """Show the prompt with something typed already.
+
+        Args:
+            text: what is typed.
+            for_one: it is asked for by a key, for this command and no other.
+        """
+        self.is_for_one = for_one
         if not self.is_open:
             self._afterwards = self.screen.focused
         self.display = True

@@ -53,3 +53,15 @@ def test_without_a_target_there_is_a_list_to_pick_from(started) -> None:
     assert main([]) == 0
     assert len(started[0].choices) >= 3
     assert started[0].traces is None
+
+
+@pytest.mark.parametrize(
+    "verb", [["open"], ["play"], ["check"], ["record", "-o", "out"], ["diagnose"], ["train"]]
+)
+def test_a_misspelt_bundled_scenario_is_suggested_by_every_verb(
+    verb: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*verb, "airlin"]) == 2
+    assert "did you mean" in (said := capsys.readouterr().err)
+    assert said.rstrip().rstrip('?"').endswith("airline")

@@ -86,6 +86,29 @@ def test_several_are_listed_and_each_can_be_taken_back(session: Session) -> None
     assert said(session, "unset 2", ok=False) == "what-if 2: there is no such what-if; there are: 4"
 
 
+@pytest.mark.parametrize(
+    ("line", "remark"),
+    [
+        ("set f = 2", "a gate lies in (0, 1), 2 does not"),
+        ("set o[1] = -0.5 from 2", "a gate lies in (0, 1), −0.5 does not"),
+        ("set g = inf", "g of the cell lstm lies in (-1, 1), +inf does not"),
+        ("set h = 1.5", "h of the cell lstm lies in (-1, 1), 1.5 does not"),
+        ("set f = 1", ""),
+        ("set f = nan", ""),
+        ("set c = 9", ""),
+        ("set f_pre = 9", ""),
+        ("set x = 9", ""),
+    ],
+)
+def test_a_value_that_no_equation_gives_is_set_and_said(session: Session, line: str, remark: str) -> None:
+    text = said(session, line)
+    assert ("lies" in text) == bool(remark)
+    assert remark.replace("−", "-") in text.replace("−", "-")
+    edit = variants(session).edits[0]
+    shown = session.trace.values(edit.quantity)[edit.start, 0]
+    assert np.array_equal(shown[edit.unit], np.float64(edit.value), equal_nan=True) or edit.unit is None
+
+
 def test_reset_brings_everything_back(session: Session) -> None:
     recorded_runs = dict(session.traces)
     assert said(session, "reset") == "there are no what-ifs"

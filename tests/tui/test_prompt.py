@@ -80,6 +80,22 @@ async def test_an_answer_goes_to_the_footer_where_it_fits_and_else_stays_over_th
         assert not screen.command_line.is_open
 
 
+@pytest.mark.parametrize("size", [*SIZES, (60, 20)], ids=str)
+async def test_a_prompt_that_a_key_opened_is_closed_by_what_it_was_opened_for(
+    size: tuple[int, int], debugger
+) -> None:
+    traces = Traces({"LSTM": synthetic("lstm", name="LSTM"), "GRU": synthetic("gru", name="GRU")})
+    async with debugger(traces, size) as pilot:
+        screen = debugging(pilot)
+        await type_text(pilot, "bmin(z) < 0.1\n")
+        assert not screen.command_line.is_open
+        assert "it cannot be hit here" in screen.message.text
+        await type_text(pilot, "bmin(q) < 0.1\n")
+        assert screen.command_line.is_open
+        await press(pilot, "escape")
+        assert len(screen.session.breakpoints) == 1
+
+
 async def test_a_very_long_answer_leaves_the_panels_in_sight(debugger, shown) -> None:
     async with debugger(synthetic(), (80, 24)) as pilot:
         screen = debugging(pilot)

@@ -95,4 +95,5 @@ class Dialogue:
         self._prompt.say([((outcome.text, "text" if outcome.ok else "warning"),)])
 
     def _footer_is_enough(self, outcome: Outcome, *, quiet: bool = False) -> bool:
-        return outcome.ok and (quiet or len(outcome.text) < self._prompt.screen.size.width - 2)
+        fits = len(outcome.text) < self._prompt.screen.size.width - 2
+        return outcome.ok and (quiet or fits or self._prompt.is_for_one)

@@ -217,7 +217,7 @@ class DebuggerScreen(Screen[None]):
 
     def action_command(self, begun: str = "") -> None:
         """Open the prompt with something typed already."""
-        self.command_line.open(begun)
+        self.command_line.open(begun, for_one=bool(begun))
 
     def action_run(self, text: str) -> None:
         """A key that stands for a command."""
