@@ -8,7 +8,7 @@ import numpy as np
 
 from lstmtui.analysis.equations import state_before, timestep_before
 from lstmtui.analysis.passages import passed
-from lstmtui.analysis.term_values import parameter_block
+from lstmtui.analysis.term_values import parameter_block, why_missing
 from lstmtui.arrays import Vector
 from lstmtui.cells.chain_rule import Way, slope_text
 from lstmtui.cells.notation import Notation
@@ -29,7 +29,7 @@ class Timestep:
 
     def __init__(self, trace: Trace, place: tuple[int, str, int], t: int, notation: Notation) -> None:
         self._trace, self._place, self.t, self.notation = trace, place, t, notation
-        self._parameters = trace.layer_parameters(*place[:2])
+        self._parameters = trace.layer_parameters(*place[:2], t)
 
     def derivative(self, quantity: str) -> Vector:
         """The total derivative by a quantity, (units,)."""
@@ -79,7 +79,8 @@ class Timestep:
         layer, direction, batch = self._place
         if symbol.role == "parameter":
             cell = self._trace.cell(layer)
-            return parameter_block(symbol.text, cell, self._parameters, "the routes of the gradient")
+            why = why_missing(self._trace, layer)
+            return parameter_block(symbol.text, cell, self._parameters, "the routes of the gradient", why)
         if symbol.definition is None and symbol.role != "x":
             return np.asarray(state_before(self._trace, *self._place, symbol.role, self.t), np.float64)
         values: Vector = self._trace.values(symbol.role, layer, direction)[self.t, batch]

@@ -53,7 +53,7 @@ def operands_at(trace: Trace, layer: int, direction: str, batch: int, unit: int,
         x=at("x", t),
         states=states,
         recorded={q: at(q, t) for q in cell.quantities},
-        parameters=trace.layer_parameters(layer, direction),
+        parameters=trace.layer_parameters(layer, direction, t),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lstmtui.analysis.passages import fitted, passed
 from lstmtui.analysis.rounding import rounding_of
-from lstmtui.analysis.term_values import parameter_block
+from lstmtui.analysis.term_values import parameter_block, why_missing
 from lstmtui.analysis.time_blocks import LARGEST_BLOCK
 from lstmtui.arrays import Array, norm
 from lstmtui.cells.notation import UNICODE
@@ -150,7 +150,8 @@ class _Flow:
     def _parameter(self, symbol: str) -> Array:
         if symbol not in self.parameters:
             every = self.trace.layer_parameters(*self.place)
-            exact = parameter_block(symbol, self.cell, every, "verdicts on gradients")
+            why = why_missing(self.trace, self.place[0])
+            exact = parameter_block(symbol, self.cell, every, "verdicts on gradients", why)
             wide = self.trace.values("d" + self.cell.states[0], *self.place).dtype
             self.parameters[symbol] = exact.astype(wide)
         return self.parameters[symbol]

@@ -11,10 +11,21 @@ from lstmtui.cells import Cell
 from lstmtui.cells.keeping import names_in
 from lstmtui.cells.terms import Term, evaluate, symbols_in
 from lstmtui.errors import UserError
-from lstmtui.trace import Trace
+from lstmtui.trace import Layer, Trace
 
 
-def parameter_block(symbol: str, cell: Cell, parameters: Mapping[str, Array], reader: str) -> Array:
+def why_missing(trace: Trace, layer: int) -> str:
+    """Why parameters of a layer that are needed are not there."""
+    return changed_text(trace.layers[layer]) or "not in this trace"
+
+
+def changed_text(layer: Layer) -> str:
+    """From when on the parameters of a layer are not kept; empty where they are."""
+    t = layer.parameters_until
+    return f"changed at t={t}, and only those from before are kept" if t else ""
+
+
+def parameter_block(symbol: str, cell: Cell, parameters: Mapping[str, Array], reader: str, why: str) -> Array:
     """What a symbol of the equations stands for, in float64; two biases are added.
 
     Args:
@@ -22,6 +33,7 @@ def parameter_block(symbol: str, cell: Cell, parameters: Mapping[str, Array], re
         cell: whose equations.
         parameters: by base name.
         reader: what needs it, in the plural, for the message.
+        why: it would be missing.
 
     Raises:
         UserError: the trace does not hold the parameter.
@@ -29,7 +41,7 @@ def parameter_block(symbol: str, cell: Cell, parameters: Mapping[str, Array], re
     blocks = cell.blocks[symbol]
     parts = [b.of(parameters[b.parameter.name]) for b in blocks if b.parameter.name in parameters]
     if not parts:
-        raise UserError(f"{blocks[0].parameter.name}: not in this trace; {reader} need it")
+        raise UserError(f"{blocks[0].parameter.name}: {why}; {reader} need it")
     return np.asarray(sum(np.asarray(part, np.float64) for part in parts))
 
 
@@ -44,8 +56,9 @@ def function_of(
     cell, names = trace.cell(layer), names_in(term)
     every = trace.layer_parameters(layer, direction)
     symbols = {s.text for s in symbols_in(term) if s.role == "parameter"}
+    why = why_missing(trace, layer)
     parameters = {
-        symbol: parameter_block(symbol, cell, every, "half-lives and verdicts") for symbol in symbols
+        symbol: parameter_block(symbol, cell, every, "half-lives and verdicts", why) for symbol in symbols
     }
 
     def function(*values: Array) -> Array:

@@ -41,7 +41,8 @@ def layers_of(
             _total_input_derivative(arrays, len(layers), run.layout.directions)
             layer = Layer.of(run.layout, index, full, run.path, run.calls, run.absent)
             origins = {d: origin for d in layer.directions if (origin := run.origin(index, d)) is not None}
-            layers.append(replace(layer, states_from=origins))
+            until = max(run.recordings[index, d].parameters_until for d in layer.directions)
+            layers.append(replace(layer, states_from=origins, parameters_until=until))
     return arrays, layers
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lstmtui.capture.autograd_state import Graph
+from lstmtui.capture.continuity import same
 from lstmtui.capture.file_store import FileStore
 from lstmtui.capture.host_copies import on_host
 from lstmtui.capture.progress import Progress
@@ -116,6 +117,7 @@ def joined_recordings(parts: Sequence[Recording]) -> Recording:
     whole.changes = {
         start + t: c for start, part in zip(starts, parts, strict=False) for t, c in part.changes.items()
     }
+    whole.parameters_until = _until(parts)
     for name in ("x", *first.cell.quantities):
         values = [part.value(name) for part in parts]
         whole.values[name] = _in_time(values)
@@ -130,6 +132,25 @@ def joined_recordings(parts: Sequence[Recording]) -> Recording:
         if shares:
             whole.parameter_derivatives[name] = torch.stack(shares).sum(0)
     return whole
+
+
+def _until(parts: Sequence[Recording]) -> int:
+    """The first timestep with other parameters than the first; 0 where there is none."""
+    t = 0
+    for part in parts:
+        if t and not _are_same(part.parameters, parts[0].parameters):
+            return t
+        if part.parameters_until:
+            return t + part.parameters_until
+        t += len(part.value("h"))
+    return 0
+
+
+def _are_same(some: dict[str, Tensor], others: dict[str, Tensor]) -> bool:
+    return some is others or all(
+        tensor.data_ptr() == others[name].data_ptr() or same(tensor, others[name])
+        for name, tensor in some.items()
+    )
 
 
 def _read_by(part: Recording) -> list[Tensor | None] | None:

@@ -48,6 +48,8 @@ class Recording(Repeatable):
     parameters: dict[str, Tensor]
     """By base name."""
     progress: Progress
+    parameters_until: int = 0
+    """The timestep from which the parameters were others; 0: there is none."""
     values: Store = field(default_factory=Store)
     derivatives: Store = field(default_factory=Store)
     """Total derivatives by the quantity they are of; also x."""

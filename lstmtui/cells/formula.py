@@ -12,6 +12,7 @@ from lstmtui.arrays import Array
 from lstmtui.cells.arithmetic import dense
 from lstmtui.cells.cell import Cell
 from lstmtui.cells.keeping import keeping_of
+from lstmtui.cells.legibility import opened
 from lstmtui.cells.notation import UNICODE, Notation
 from lstmtui.cells.parameters import Block
 from lstmtui.cells.rendering import Spans, render
@@ -69,10 +70,9 @@ def equations(cell: Cell, operands: Operands, notation: Notation = UNICODE) -> t
             continue
         recorded = operands.recorded.get(name)
         value = _at(recorded, operands.unit) if recorded is not None else term.value
-        numbers = [render(term, notation, numeric=True, expand=True)]
-        shorter = render(term, notation, numeric=True, expand=False)
-        if shorter != numbers[0]:
-            numbers.append(shorter)
+        # Where the parameters are not known, what is computed of them is not written as numbers.
+        ways = [e for e in (True, False) if operands.parameters or not _reads_parameters(term, expand=e)]
+        numbers = dict.fromkeys(render(term, notation, numeric=True, expand=expand) for expand in ways)
         written.append(
             Equation(
                 quantity=name,
@@ -81,7 +81,7 @@ def equations(cell: Cell, operands: Operands, notation: Notation = UNICODE) -> t
                 numbers=tuple(numbers),
                 value=value,
                 computed=term.value,
-                parts=_parts(term, name, operands) if name in cell.states else (),
+                parts=_parts(term, name, operands) if ways and name in cell.states else (),
             )
         )
     return tuple(written)
@@ -114,6 +114,11 @@ def definitions(cell: Cell, operands: Operands, notation: Notation = UNICODE) ->
     parameters = TermParameters(cell, operands, notation)
     x = symbol("x", "x", operands.x)
     yield from definitions_in(cell.equations, parameters, x, before, defined)
+
+
+def _reads_parameters(term: Term, *, expand: bool) -> bool:
+    term = opened(term, expand=expand)
+    return term.role == "parameter" or any(_reads_parameters(part, expand=expand) for part in term.parts)
 
 
 def _at(vector: Array | None, unit: int) -> float:

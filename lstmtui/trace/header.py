@@ -44,6 +44,9 @@ class Layer:
     """The layer's number within its module: the 1 of weight_ih_l1."""
     parameters: dict[str, dict[str, str]] = field(default_factory=dict)
     """Per direction, full parameter names by base name: {"forward": {"weight_ih": "rnn.weight_ih_l0"}}."""
+    parameters_until: int = field(default=0, compare=False)
+    """The timestep from which it computed with others than those that are kept, as after a step of an
+    optimizer within the run; 0: they are those of the whole run."""
     calls: int = 1
     """How many calls of its module the timesteps come from: more than one in a loop of the model's own."""
     absent: str = field(default="", compare=False)

@@ -164,9 +164,18 @@ class Trace:
         """∂L/∂parameter by full name, shaped as the parameter."""
         return self._named("parameter_gradients/")
 
-    def layer_parameters(self, layer: int, direction: str) -> dict[str, Array]:
-        """The parameters of one layer and direction, by base name: {"weight_ih": …}."""
-        names = self._layer(layer).parameters.get(direction, {})
+    def layer_parameters(self, layer: int, direction: str, t: int | None = None) -> dict[str, Array]:
+        """The parameters of one layer and direction, by base name: {"weight_ih": …}.
+
+        Args:
+            layer: which.
+            direction: "forward" or "backward".
+            t: those of a timestep; None: those of all. Nothing where these are others than the trace has.
+        """
+        own = self._layer(layer)
+        if own.parameters_until and (t is None or t >= own.parameters_until):
+            return {}
+        names = own.parameters.get(direction, {})
         keyed = {base: "parameters/" + name for base, name in names.items()}
         return {base: self.arrays[key] for base, key in keyed.items() if key in self.arrays}
 

@@ -17,7 +17,10 @@ from oracles.recurrents import gap, noise
 from torch import Tensor, nn
 
 import lstmtui
+from lstmtui.analysis.equations import operands_at
+from lstmtui.analysis.fed_gradient import fed_gradient
 from lstmtui.capture.record import record
+from lstmtui.cells.formula import equations
 
 EXACT = 1e-12
 ROUNDED = 1e-10
@@ -182,6 +185,37 @@ def test_truncated_backpropagation_with_an_optimizer_is_one_run() -> None:
     assert gap(r.trace.values("h"), torch.cat(outputs)) <= ROUNDED
     assert not [key for key in r.trace.arrays if "before" in key]
     assert gap(r.trace.parameter_gradients["model.weight_hh_l0"], total) <= ROUNDED
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_numbers_are_not_computed_with_the_parameters_from_before_an_optimizer_stepped(size: int) -> None:
+    torch.manual_seed(3)
+    model, x = nn.GRU(3, 4).double(), noise(9, 2, 3, seed=33)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with lstmtui.recording() as r:
+        state = None
+        for number, part in enumerate(x.split(size)):
+            output, state = model(part, state)
+            if number == 1:
+                output.square().sum().backward()
+                optimizer.step()
+                state = state.detach()
+    (layer,) = r.trace.layers
+    assert layer.parameters_until == 2 * size
+    for t in range(9):
+        operands = operands_at(r.trace, 0, "forward", 0, 0, t)
+        for equation in equations(r.trace.cell(), operands):
+            if t < 2 * size:
+                assert equation.computed == pytest.approx(equation.value, rel=ROUNDED)
+            else:
+                assert "NaN" not in str(equation.numbers)
+                assert len(equation.numbers) == 1
+    with pytest.raises(lstmtui.UserError, match=f"weight_hh: changed at t={2 * size}, and only those from"):
+        fed_gradient(lstmtui.Trace(r.trace.header, without_reads(r.trace)), 0, "forward")
+
+
+def without_reads(trace: lstmtui.Trace) -> dict[str, Any]:
+    return {key: array for key, array in trace.arrays.items() if not key.endswith("/reads")}
 
 
 def test_a_stream_without_a_graph_is_written_as_it_was(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from lstmtui.analysis.equations import equations_at
 from lstmtui.analysis.source_at import source_at
+from lstmtui.analysis.term_values import changed_text
 from lstmtui.cells.formula import Equation
 from lstmtui.cells.legibility import legible_sum_digits
 from lstmtui.cells.notation import ASCII, UNICODE, Notation
@@ -94,6 +95,8 @@ class StepPanel(Panel):
         lines, starts = step_lines(equations, stage, self.notation, changed)
         if stage is None and sum(-(-_width(line) // max(1, size.width)) for line in lines) > size.height:
             lines, starts = [short_line(e, self.notation) for e in equations], []
+        if equations and 0 < session.layer.parameters_until <= cursor.t:
+            lines.append(((f"the parameters {changed_text(session.layer)}", "muted"),))
         self.lines.set_lines(lines)
         if stage is not None and stage < len(starts):
             self.lines.scroll_to_line(starts[stage])
