@@ -95,6 +95,11 @@ def _normal(tensor: Tensor) -> Tensor:
     return tensor.clone() if tensor.is_inference() else tensor
 
 
+def states_of(hx: Any) -> tuple[Tensor, ...]:
+    """The initial states of a call, one by one; none where it is given none."""
+    return () if hx is None else tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
+
+
 def tensors_in(result: Any) -> Iterator[Tensor | PackedSequence]:
     """The tensors and packed sequences in what a module returned: in tuples, mappings, dataclasses."""
     if isinstance(result, (Tensor, PackedSequence)):

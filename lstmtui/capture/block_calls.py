@@ -11,13 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lstmtui.capture.arguments import states_of
 from lstmtui.capture.call_keeper import CallKeeper
 from lstmtui.capture.called_modules import Places, met
 from lstmtui.capture.continuity import Continuity, Kind, Link, same
 from lstmtui.capture.forward_handlers import handled
+from lstmtui.capture.state_origins import Ended
 from lstmtui.capture.tapped_calls import call_of
 from lstmtui.capture.watched_calls import WatchedCall, WatchedStep, weights_now
 from lstmtui.capture.wrapped import uncompiled
+from lstmtui.models.stock import layout_of
 
 
 class BlockStep(WatchedStep):
@@ -26,10 +29,26 @@ class BlockStep(WatchedStep):
     def __init__(self) -> None:
         super().__init__(0, threading.get_ident())
         self._continuity = Continuity()
+        self._paths: dict[int, str] = {}
+        """Of the module of each chain, by the id of the chain."""
+
+    def is_older(self, node: Any) -> bool:
+        """What was made before the block may well belong to it; of its own calls `_continuity` knows."""
+        return False
 
     def add(self, call: WatchedCall, inputs: tuple[Any, ...]) -> None:
         """A call of the forward has begun."""
         call.link = self._link_of(call, inputs)
+        chain = call.link.chain
+        if chain.calls == 1:
+            self._paths[id(chain)] = call.path
+            states = states_of(inputs[1])
+            ended = [
+                Ended(self._paths[id(other)], layout_of(other.module), other.left, other.number)
+                for other in self._continuity.ended_before(chain)
+            ]
+            behind = self._continuity.calls_behind(states)
+            call.origins = self._state_origins.beginnings(layout_of(call.module), states, ended, behind)
         super().add(call, inputs)
 
     def ended(self, call: WatchedCall, result: Any, trouble: Callable[[Exception], None]) -> None:
@@ -37,6 +56,7 @@ class BlockStep(WatchedStep):
         assert call.link is not None
         super().ended(call, result, trouble)
         self._continuity.ended(call.link.chain, result)
+        call.number = call.link.chain.number
 
     def weights_of(self, module: nn.Module) -> dict[str, Tensor]:
         """Copies of a module's parameters: those of an earlier call where nothing has changed since."""

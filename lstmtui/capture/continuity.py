@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.arguments import states_of, tensors_in
 from lstmtui.capture.autograd_state import Graph
 from lstmtui.models.unroll import States
 from lstmtui.trace.state_origin import ChangeKind
@@ -45,8 +45,9 @@ class Chain:
     """Whether the last call was given other states than the one before it had left."""
     changes: tuple[ChangeKind, ...] = ()
     """What had happened to the states before the last call."""
-    is_over: bool = False
-    """Whether only a call that is given something of `left` goes on: a backward pass came back."""
+    differentiated: int = -1
+    """The number of the last call that a backward pass came back to; from then on only a call that is given
+    something of `left` goes on."""
 
 
 class Continuity:
@@ -87,14 +88,14 @@ class Continuity:
             kind: of the call.
             goes_on: whether the call may be part of a chain of several.
         """
-        states = () if hx is None else tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
+        states = states_of(hx)
         with self._lock:
             chain = self._goes_on_from(module, states, (batch, graph, goes_on), kind) if goes_on else None
             if chain is None:
                 chain = Chain(module, batch, graph, goes_on)
                 self._chains.append(chain)
             chain.is_changed = chain.calls > 0 and not _same_of_all(states, chain.left)
-            chain.changes = tuple(_changes(states, chain)) if chain.calls else ()
+            chain.changes = tuple(self._changes(states, chain)) if chain.calls else ()
             chain.kind, chain.left, chain.number = kind, (), -1
             chain.calls += 1
         return chain
@@ -119,7 +120,7 @@ class Continuity:
         own = [chain for chain in reversed(self._chains) if chain.module is module and chain.left]
         chains = [chain for chain in own if (chain.batch, chain.graph, chain.goes_on) == kept]
         last = next((chain for chain in own if chain.thread == threading.get_ident()), None)
-        follows = last is not None and last in chains and not last.is_over
+        follows = last is not None and last in chains and last.differentiated < 0
         if kind == "cell" and follows:
             return last
         if not states:
@@ -160,6 +161,18 @@ class Continuity:
             else:
                 waiting += [source for source, _ in node.next_functions]
         return numbers
+
+    def _changes(self, states: States, chain: Chain) -> Iterator[ChangeKind]:
+        """What is other about the states of a call than what the call before it has left."""
+        if chain.is_changed:
+            pairs = list(zip(states, chain.left, strict=False))
+            is_reset = all(_comparable(a, b) and _is_reset(a.detach(), b) for a, b in pairs)
+            yield "reset" if is_reset else "changed"
+        is_out = chain.graph == "built" and not any(state.requires_grad for state in states)
+        if is_out and states and (not chain.is_changed or _same_in_part(states, chain.left)):
+            yield "detached"
+        elif chain.number == chain.differentiated and chain.number in self.calls_behind(states):
+            yield "attached"
 
 
 class Link(NamedTuple):
@@ -207,16 +220,6 @@ def _same_of_all(states: States, left: States) -> bool:
     """Whether states are all that was left."""
     pairs = zip(states, left, strict=False)
     return len(states) == len(left) and all(_comparable(a, b) and same(a.detach(), b) for a, b in pairs)
-
-
-def _changes(states: States, chain: Chain) -> Iterator[ChangeKind]:
-    """What is other about the states of a call than what the call before it has left."""
-    if chain.is_changed:
-        pairs = list(zip(states, chain.left, strict=False))
-        yield "reset" if all(_comparable(a, b) and _is_reset(a.detach(), b) for a, b in pairs) else "changed"
-    is_out = chain.graph == "built" and not any(state.requires_grad for state in states)
-    if is_out and states and (not chain.is_changed or _same_in_part(states, chain.left)):
-        yield "detached"
 
 
 def _is_reset(a: Tensor, b: Tensor) -> bool:

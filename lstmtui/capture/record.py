@@ -178,7 +178,7 @@ def record_with(
             prepare(code)
         torch.clear_autocast_cache()
         # To the end: what an activation checkpoint holds is run again on the way back.
-        with tap.installed(module):
+        with tap.installed(module, [args, kwargs]):
             # What is taken out of the graph says why layers have no derivatives.
             with tap.cuts if holds_recurrent(module) else nullcontext():
                 result = _called(module, args, kwargs, code, tap, name)

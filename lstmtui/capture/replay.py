@@ -71,11 +71,9 @@ def replayed(
             trace = record_with(tap, request, beside=beside)
     finally:
         tap.release()
-    absent = {
-        path: TWICE if _group(call) in twice else _why_absent(call)
-        for path, call in _runs_of(calls, replay.places).items()
-    }
-    layers = tuple(layer if layer.source else _of_loop(layer, absent) for layer in trace.layers)
+    runs = _runs_of(calls, replay.places)
+    absent = {path: TWICE if _group(call) in twice else _why_absent(call) for path, call in runs.items()}
+    layers = tuple(layer if layer.source else _of_loop(layer, absent, runs) for layer in trace.layers)
     is_reached = bool(reached) or not links or any(not own.absent for own in layers if own.source)
     header = replace(
         trace.header,
@@ -87,15 +85,24 @@ def replayed(
     return Trace(header, trace.arrays)
 
 
-def _of_loop(layer: Layer, absent: Mapping[str, str]) -> Layer:
+def _of_loop(layer: Layer, absent: Mapping[str, str], runs: Mapping[str, WatchedCall]) -> Layer:
     """A layer as it was in the loop, which has seen more than the run of its calls alone.
 
     Args:
         layer: of that run.
         absent: why there would be no derivatives, by path of a run or of its module.
+        runs: the first call of each run, by path.
     """
     why = absent.get(layer.path) or absent[layer.path.rpartition("@")[0]]
-    origins = {d: o for d, o in layer.states_from.items() if o.kind in ("zeros", "layer")}
+    known = runs[layer.path].origins if layer.path in runs else {}
+    origins = {}
+    for direction, again in layer.states_from.items():
+        origin = known.get((layer.index, direction))
+        # The run of the calls has seen copies of the loop's own tensors.
+        if again.kind == "layer" or (origin is None and again.kind == "zeros"):
+            origins[direction] = again
+        elif origin is not None:
+            origins[direction] = replace(origin, changes=again.changes)
     return replace(layer, absent=why if layer.absent else "", states_from=origins)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -44,19 +45,33 @@ class StateOrigins:
     """What is known of tensors when a model begins to run.
 
     Args:
-        root: the model; what it keeps (parameters, buffers, other attributes) has a name.
-        drawn: the tensors that are drawn at random while it runs.
+        root: the model; what it keeps (parameters, buffers, other attributes) has a name. None: nothing has.
+        drawn: the tensors that are drawn at random while it runs. None: that is not known.
+        given: what the model is called with, whose graphs are none of its own earlier calls.
+        is_older: whether a node of a graph is of an earlier call. None: each that is made before now, here.
     """
 
-    def __init__(self, root: nn.Module, drawn: DrawnTensors) -> None:
-        self._drawn = drawn
-        self._kept = {id(tensor): (tensor, name) for name, tensor in _kept_tensors(root)}
+    def __init__(
+        self,
+        root: nn.Module | None = None,
+        drawn: DrawnTensors | None = None,
+        given: Any = (),
+        is_older: Callable[[Any], bool] | None = None,
+    ) -> None:
+        self._given = {tensor.grad_fn for tensor in tensors_in(given) if isinstance(tensor, Tensor)} - {None}
+        self._drawn = DrawnTensors() if drawn is None else drawn
+        kept = () if root is None else _kept_tensors(root)
+        self._kept = {id(tensor): (tensor, name) for name, tensor in kept}
         """The tensors too, so that no other gets the id of one."""
-        with torch.enable_grad():
-            self._first_node = _number_of(torch.zeros((), requires_grad=True).clone().grad_fn)
+        self._is_older = older_than_now() if is_older is None else is_older
 
     def beginnings(
-        self, layout: Layout, hx: States, ended: Sequence[Ended], behind: Collection[int]
+        self,
+        layout: Layout,
+        hx: States,
+        ended: Sequence[Ended] = (),
+        behind: Collection[int] = (),
+        before: States = (),
     ) -> dict[Place, StateOrigin]:
         """Of every layer and direction of a module that is called.
 
@@ -66,13 +81,14 @@ class StateOrigins:
                 it is given none.
             ended: what the earlier calls of other modules have left, the last first.
             behind: the numbers of the calls whose results the states are computed from.
+            before: the states that the module ended with in its last call before the model began to run.
         """
         places = [(layer, d) for layer in range(layout.num_layers) for d in layout.directions]
         if not hx:
             return dict.fromkeys(places, StateOrigin("zeros", "zeros"))
-        whole = [
-            self._of_whole(state, [call.path for call in ended if call.number in behind]) for state in hx
-        ]
+        computed_from = [call.path for call in ended if call.number in behind]
+        earlier = before if len(before) == len(hx) else (None,) * len(hx)
+        whole = [self._of_whole(state, computed_from, was) for state, was in zip(hx, earlier, strict=True)]
         result = {}
         for at, place in enumerate(places):
             parts = [state[at] if len(places) > 1 or state.shape[0] == 1 else state for state in hx]
@@ -82,7 +98,7 @@ class StateOrigins:
             result[place] = _together(own, layout.cell.states)
         return result
 
-    def _of_whole(self, state: Tensor, computed_from: list[str]) -> _Beginning:
+    def _of_whole(self, state: Tensor, computed_from: list[str], before: Tensor | None) -> _Beginning:
         """Where a state comes from, all of its layers together."""
         leaves, is_older = self._behind(state)
         kept = self._kept.get(id(state))
@@ -91,6 +107,8 @@ class StateOrigins:
             return _Beginning("earlier graph", f"{name}, which hangs on the graph of an earlier call")
         if kept is not None and not isinstance(state, nn.Parameter):
             return _Beginning("carried", f"what {kept[1]} was before this call")
+        if before is not None and _is_same(state.detach(), before) and bool(before.any()):
+            return _Beginning("carried", "what it ended with in the call before")
         if computed_from:
             return _Beginning("computed", f"what is computed of what {_listed(computed_from)} returned")
         if state in self._drawn:
@@ -100,6 +118,8 @@ class StateOrigins:
             is_itself = len(leaves) == 1 and _is_expanded(state, leaves[0])
             how = "the parameter" if is_itself else "what is computed from"
             return _Beginning("parameter", f"{how} {names}")
+        if leaves and all(isinstance(leaf, nn.Parameter) for leaf in leaves):
+            return _Beginning("parameter", "what is computed from learned parameters")
         if not bool(state.detach().any()):
             return _Beginning("zeros", "zeros")
         return _Beginning("given", "a state that is given to it")
@@ -114,12 +134,22 @@ class StateOrigins:
             if node is None or node in seen:
                 continue
             seen.add(node)
+            if node in self._given:
+                continue
             if (leaf := getattr(node, "variable", None)) is not None:
                 leaves.append(leaf)
-            elif _number_of(node) < self._first_node:
+            elif self._is_older(node):
                 return leaves, True
             waiting += [source for source, _ in node.next_functions]
         return leaves, False
+
+
+def older_than_now() -> Callable[[Any], bool]:
+    """What tells the nodes of a graph that this thread has made before now from later ones."""
+    with torch.inference_mode(False), torch.enable_grad():
+        first = _number_of(torch.zeros((), requires_grad=True).clone().grad_fn)
+    thread = threading.get_ident()  # each counts its own nodes
+    return lambda node: threading.get_ident() == thread and _number_of(node) < first
 
 
 def _left_by(part: Tensor, position: int, ended: Sequence[Ended]) -> _Beginning | None:
@@ -138,12 +168,15 @@ def _left_by(part: Tensor, position: int, ended: Sequence[Ended]) -> _Beginning 
         places = [(layer, d) for layer in range(call.layout.num_layers) for d in call.layout.directions]
         rows = state if len(places) > 1 or state.shape[0] == 1 else state[None]
         for (layer, direction), row in zip(places, rows, strict=False):
-            comparable = (row.shape, row.dtype, row.device) == (part.shape, part.dtype, part.device)
-            if comparable and torch.equal(row, part):
+            if _is_same(row, part):
                 place = f" l{layer}" if call.layout.num_layers > 1 else ""
                 place += f" {direction}" if call.layout.bidirectional else ""
                 return _Beginning("layer", f"what {call.path or 'the layer'}{place} ended with")
     return None
+
+
+def _is_same(a: Tensor, b: Tensor) -> bool:
+    return (a.shape, a.dtype, a.device) == (b.shape, b.dtype, b.device) and torch.equal(a, b)
 
 
 def _is_expanded(state: Tensor, parameter: Tensor) -> bool:

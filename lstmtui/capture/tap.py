@@ -48,8 +48,12 @@ class Tap(TappedRuns):
         self._others = {thread.ident for thread in threading.enumerate()} - {self._thread}
 
     @contextmanager
-    def installed(self, root: nn.Module) -> Iterator[None]:
+    def installed(self, root: nn.Module, given: Any = ()) -> Iterator[None]:
         """Within this context every recurrent module under `root` is recorded when called.
+
+        Args:
+            root: the model.
+            given: what it is called with.
 
         Raises:
             TypeError: one of them cannot be.
@@ -69,7 +73,7 @@ class Tap(TappedRuns):
                     whole = partial(self._own_forward_called, path)
                     handlers.enter_context(handled(module, whole, whole=True))
             see_through(root)
-            self.state_origins = StateOrigins(root, self.cuts.drawn)
+            self.state_origins = StateOrigins(root, self.cuts.drawn, given)
             yield
 
     @property

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.rnn import PackedSequence
 
+from lstmtui.capture.arguments import states_of
 from lstmtui.capture.autograd_state import graph
 from lstmtui.capture.cell_loops import CellLoop
 from lstmtui.capture.continuity import Chain, Continuity
@@ -240,7 +241,7 @@ class TappedRuns:
             run.changes.setdefault(kind, []).append(t)
         if chain.calls > 1 or self.state_origins is None:
             return
-        states = () if hx is None else tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
+        states = states_of(hx)
         ended = [
             Ended(self._path_of(other), layout_of(other.module), other.left, other.number)
             for other in self.continuity.ended_before(chain)

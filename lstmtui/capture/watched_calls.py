@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,14 +11,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from lstmtui.capture.arguments import changed
+from lstmtui.capture.arguments import changed, states_of
 from lstmtui.capture.autograd_state import Graph, graph
 from lstmtui.capture.continuity import Link
 from lstmtui.capture.recomputation import Recomputation, TappedCall, inputs_of
 from lstmtui.capture.recording import Repeatable
 from lstmtui.capture.source.watched_code import WatchedCode
+from lstmtui.capture.state_origins import Place, StateOrigins
 from lstmtui.models.stock import layout_of
 from lstmtui.models.torch_compat import version_of, without_modes
+from lstmtui.models.unroll import States
+from lstmtui.trace.state_origin import StateOrigin
+
+_STEP = "lstmtui step"
+"""The key under which nodes of a graph have the number of the step that made them."""
 
 
 @dataclass
@@ -46,6 +52,10 @@ class WatchedCall(Repeatable):
     """Whether a gradient that came back was to be differentiated itself."""
     link: Link | None = None
     """The calls that it is one of, which are one run; None: that is told when it is run again."""
+    number: int = 0
+    """Of the call among those of a block, once it has ended."""
+    origins: Mapping[Place, StateOrigin] = field(default_factory=dict)
+    """Where its states come from, of the first call of a run; empty where that is not known."""
 
     @property
     def is_intact(self) -> bool:
@@ -70,6 +80,21 @@ class WatchedStep:
     code: WatchedCode | None = None
     """What its code bound; None where that is not recorded."""
 
+    before: dict[int, States] = field(default_factory=dict)
+    """What modules ended with in the step before, by their ids."""
+
+    def __post_init__(self) -> None:
+        self._state_origins = StateOrigins(is_older=self.is_older)
+
+    def is_older(self, node: Any) -> bool:
+        """Whether a node of a graph is what a module returned in an earlier step."""
+        return bool(node.metadata.get(_STEP, self.number) < self.number)
+
+    @property
+    def last_states(self) -> dict[int, States]:
+        """What modules ended with, by their ids."""
+        return {id(call.module): last_of(call) for call in self.calls if call.results}
+
     @property
     def is_recorded(self) -> bool:
         """Whether there is anything of it to be written."""
@@ -87,6 +112,9 @@ class WatchedStep:
 
     def add(self, call: WatchedCall, inputs: tuple[Any, ...]) -> None:
         """A call of the forward has begun."""
+        if call.link is None and not any(other.module is call.module for other in self.calls):
+            states, before = states_of(inputs[1]), self.before.get(id(call.module), ())
+            call.origins = self._state_origins.beginnings(layout_of(call.module), states, before=before)
         self.calls.append(call)
         if call.graph == "in a function":
             self.recomputation.add(
@@ -99,6 +127,10 @@ class WatchedStep:
         results = ends_of(result)
         call.versions = [version_of(tensor) for tensor in results]
         call.results = [tensor.detach() for tensor in results]
+        for node in (tensor.grad_fn for tensor in results):
+            if node is not None:
+                metadata: Any = node.metadata
+                metadata[_STEP] = self.number
         self.keep_gradients(call, results, trouble)
 
     def weights_of(self, module: nn.Module) -> dict[str, Tensor]:
@@ -116,7 +148,8 @@ class WatchedStep:
             target, self.backward = call.reached(), True
             target.twice |= torch.is_grad_enabled()
             if target.link is not None:
-                target.link.chain.is_over = True
+                chain = target.link.chain
+                chain.differentiated = max(chain.differentiated, target.number)
             if gradient is None:  # undefined, which is 0
                 gradient = torch.zeros_like(target.results[position])
             so_far = target.derivatives.get(position)
@@ -190,6 +223,11 @@ def ends_of(result: Any) -> list[Tensor]:
     if isinstance(result, tuple):
         return [tensor for part in result for tensor in ends_of(part)]
     return [result]
+
+
+def last_of(call: WatchedCall) -> States:
+    """The last states of a call that has ended."""
+    return tuple(call.results if isinstance(call.module, nn.RNNCellBase) else call.results[1:])
 
 
 def tensors_of(inputs: Any) -> list[Tensor]:

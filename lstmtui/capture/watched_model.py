@@ -158,6 +158,7 @@ class WatchedModel(CallKeeper):
             if latest is not None and latest.code is not None and latest.code.is_derived:
                 latest.code.tracer.let_go_of_leaves()
             step = self._own.step = WatchedStep(self._count, threading.get_ident())
+            step.before = {} if latest is None else {**latest.before, **latest.last_states}
             self._count += 1
             with self._lock:
                 gone = [self._steps[0]] if len(self._steps) == self.keep else []

@@ -12,8 +12,9 @@ BeginningKind = Literal[
 layers returned; drawn at random in the call; kept by the model since an earlier call; made in an earlier
 call, with the graph of that call behind it."""
 
-ChangeKind = Literal["reset", "changed", "detached"]
-"""To zeros, in some sequence or all; to other numbers; out of the graph."""
+ChangeKind = Literal["reset", "changed", "detached", "attached"]
+"""To zeros, in some sequence or all; to other numbers; out of the graph; left in a graph that a
+backward pass has gone through already."""
 
 SHOWN = 8
 """So many timesteps are named."""
@@ -32,8 +33,9 @@ class StateChange:
     def __str__(self) -> str:
         listed = ", ".join(str(t) for t in self.timesteps[:SHOWN])
         more = f" and {self.count - SHOWN:,} more" if self.count > SHOWN else ""
-        words = {"reset": "reset", "changed": "changed", "detached": "detached"}
-        return f"{words[self.kind]} before t={listed}{more}"
+        attached = "on the graph of calls that backward had gone through"
+        words = attached if self.kind == "attached" else self.kind
+        return f"{words} before t={listed}{more}"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,6 @@ class StateOrigin:
         """
         parts = [f"begins from {self.begins}"]
         for change in self.changes:
-            is_every = change.count == calls - 1 > 1
+            is_every = change.count == calls - 1 > 1 and change.kind != "attached"
             parts.append(f"{change.kind} before each of {calls:,} calls" if is_every else str(change))
         return "; ".join(parts)

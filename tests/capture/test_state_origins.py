@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+import lstmtui
+from lstmtui.analysis.diagnosis import BAD, diagnose_trace
 from lstmtui.capture.record import record
 from lstmtui.trace import Trace, load
 
@@ -141,3 +144,75 @@ def test_it_is_saved(tmp_path: Any) -> None:
     again = load(tmp_path / "run")
     assert isinstance(again, Trace)
     assert origins(again) == origins(trace) == ["begins from zeros; reset before t=3"]
+
+
+def test_a_state_that_the_model_is_called_with_is_no_earlier_call_of_its_own() -> None:
+    encoder, decoder = nn.GRU(2, 3), nn.GRU(2, 3)
+    trace = record(decoder, torch.randn(4, 1, 2), encoder(torch.randn(4, 1, 2))[1])
+    assert origins(trace) == ["begins from a state that is given to it"]
+
+
+def windows(rnn: nn.LSTM, detach: bool) -> None:
+    """Three windows of a sequence, each with a backward pass of its own."""
+    state: Any = None
+    for _ in range(3):
+        output, state = rnn(torch.randn(12, 2, 2), state)
+        output.sum().backward(retain_graph=not detach)
+        state = tuple(s.detach() for s in state) if detach else state
+
+
+def test_in_a_block_it_is_said_which_windows_were_not_detached() -> None:
+    for detach in (True, False):
+        with lstmtui.recording() as block:
+            windows(nn.LSTM(2, 3), detach)
+        change = (
+            "detached before each of 3 calls"
+            if detach
+            else "on the graph of calls that backward had gone through before t=12, 24"
+        )
+        assert origins(block.trace) == [f"begins from zeros; {change}"]
+        verdict = next(v for v in diagnose_trace(block.trace) if v.name == "state")
+        assert (verdict.severity == BAD) != detach
+
+
+def test_two_windows_of_one_backward_pass_hang_together_rightly() -> None:
+    rnn, state = nn.GRU(2, 3), None
+    with lstmtui.recording() as block:
+        for _ in range(2):
+            first, state = rnn(torch.randn(6, 1, 2), state)
+            second, state = rnn(torch.randn(6, 1, 2), state)
+            (first.sum() + second.sum()).backward()
+            state = state.detach()
+    assert origins(block.trace) == ["begins from zeros; detached before t=12"]
+
+
+def test_in_a_block_a_state_comes_from_another_module_or_from_what_is_learned() -> None:
+    encoder, decoder, h0 = nn.GRU(2, 3), nn.GRU(2, 3), nn.Parameter(torch.randn(1, 1, 3))
+    with lstmtui.recording() as block:
+        last = encoder(torch.randn(6, 2, 2), h0.expand(-1, 2, -1).contiguous())[1]
+        decoder(torch.randn(4, 2, 2), torch.tanh(last))[0].sum().backward()
+    assert origins(block.trace) == [
+        "begins from what is computed from learned parameters",
+        "begins from what is computed of what encoder returned",
+    ]
+
+
+@pytest.mark.parametrize("detach", [True, False])
+def test_of_a_watched_model_a_state_is_carried_on_or_hangs_on_the_graph(tmp_path: Path, detach: bool) -> None:
+    model = Keeps()
+
+    def train() -> None:
+        for _ in range(3):
+            model(torch.randn(4, 1, 2)).sum().backward()
+            if detach:
+                model.hidden = (model.hidden[0].detach(), model.hidden[1].detach())
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError), lstmtui.watch(model, keep=3, path=tmp_path / "w"):
+        train()
+    traces = load(tmp_path / "w")
+    assert isinstance(traces, Mapping)
+    carried = "what it ended with in the call before"
+    hanging = "a state, which hangs on the graph of an earlier call"
+    expected = ["zeros", carried, carried] if detach else ["zeros", hanging]
+    assert [origins(trace) for trace in traces.values()] == [[f"begins from {text}"] for text in expected]

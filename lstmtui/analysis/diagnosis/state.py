@@ -22,9 +22,10 @@ def state_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict
         yield not_measured("state", *place, "where its states come from was not recorded")
         return
     detached = sum(change.count for change in origin.changes if change.kind == "detached")
+    is_attached = any(change.kind == "attached" for change in origin.changes)
     share = detached / max(1, described.calls - 1)
     how, text = FINE, origin.sentence(described.calls)
-    if origin.kind == "earlier graph":
+    if origin.kind == "earlier graph" or is_attached:
         how, text = (
             BAD,
             text + ": backward goes through every earlier call, or fails; detach it between calls",
