@@ -106,10 +106,11 @@ class Activation:
             self._counter.first_pass(stretch.offset)
         if before is not None:
             changed = self._changed() if before.writes else _NOTHING
+            local = frame.f_locals if changed or before.names or self._filling else None
             if changed or before.names:
-                self._look(frame, before, changed, before.entered if before.loop in stretch.around else _NONE)
+                self._look(local, before, changed, before.entered if before.loop in stretch.around else _NONE)
             if self._filling and stretch.around[:1] != before.around[:1]:
-                self._filled(frame)
+                self._filled(local)
         if stretch.is_start or before is None or stretch.around is not before.around:
             self._counter.move(stretch.offset)
         self._stretch = stretch
@@ -118,11 +119,12 @@ class Activation:
     def leave(self, frame: FrameType) -> bool:
         """The frame returns, yields or is left by an exception; returns whether by an exception."""
         has_raised = frame.f_lasti not in self.facts.leaves
+        local = frame.f_locals
         if self._stretch is not None:
             self._raising |= has_raised
-            self._look(frame, self._stretch, self._changed(), _NONE)
+            self._look(local, self._stretch, self._changed(), _NONE)
             if self._filling:
-                self._filled(frame)
+                self._filled(local)
         return has_raised
 
     def exception(self, frame: FrameType, value: BaseException) -> None:
@@ -136,26 +138,25 @@ class Activation:
         """The names of tensors that were written into."""
         return [name for name, (tensor, count) in self._tracked.items() if version_of(tensor) != count]
 
-    def _filled(self, frame: FrameType) -> None:
+    def _filled(self, local: Any) -> None:
         """A loop has ended that wrote one place of a tensor in each pass: its name is bound to all of it."""
-        local = frame.f_locals
         for name, (line, why) in self._filling.items():
             value = attribute(local, name) if "." in name else local.get(name)
             if isinstance(value, Tensor):
                 self._bind(local, name, value, line, why)
         self._filling.clear()
 
-    def _look(self, frame: FrameType, stretch: Stretch, changed: list[str], entered: frozenset[str]) -> None:
+    def _look(self, local: Any, stretch: Stretch, changed: list[str], entered: frozenset[str]) -> None:
         """See what the names are bound to after a stretch has run.
 
         Args:
-            frame: that has run it.
+            local: the names of the frame.
             stretch: which.
             changed: the names of tensors that were written into.
             entered: the names that were bound to the next item of a loop.
         """
-        local, tracked = frame.f_locals, self._tracked
-        sure = _NONE if self._raising else stretch.sure | entered
+        tracked = self._tracked
+        sure = _NONE if self._raising else stretch.sure | entered if entered else stretch.sure
         for name, counters in stretch.fills if changed else ():
             if name in changed and any(type(local.get(counter)) is int for counter in counters):
                 changed.remove(name)
@@ -206,8 +207,7 @@ class Activation:
 
     def _note(self, name: str, value: Tensor, line: int, why: str) -> None:
         collection = self._collection
-        binding = collection.tensors.bind(
-            value, next(collection.orders), self.call, name, line, self._outer + self._counter.passes, why
-        )
+        passes = self._outer + self._counter.passes if self._outer else self._counter.passes
+        binding = collection.tensors.bind(value, next(collection.orders), self.call, name, line, passes, why)
         if binding is not None:
             collection.bindings.append(binding)

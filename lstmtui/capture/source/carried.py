@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
 
@@ -100,14 +101,16 @@ def _has_same_numbers(part: Series, other: Series) -> bool:
     """Whether a name has, in every round, the numbers that another had at the end of the round before."""
     if part is other or len(part.rounds) < _LEAST:
         return False
-    rounds = zip(part.rounds, other.rounds[1:], strict=False)
-    pairs = [(own[-1].value, following[0].value) for own, following in rounds if own and following]
-    if len(pairs) < _LEAST - 1 or not pairs[0][0].is_floating_point():
-        return False
-    # The last pair first: most others are told from that one.
-    if not all(_is_equal(*pair) for pair in reversed(pairs)):
-        return False
-    return not all(_is_equal(a, b) for (a, _), (b, _) in pairwise(pairs))  # a constant
+    numbers: list[Tensor] = []
+    # The last rounds first: most others are told from these.
+    for own, following in zip(reversed(part.rounds[:-1]), reversed(other.rounds[1:]), strict=True):
+        if own and following:
+            value = own[-1].value
+            if not value.is_floating_point() or not _is_equal(value, following[0].value):
+                return False
+            numbers.append(value)
+    is_constant = all(_is_equal(a, b) for a, b in pairwise(numbers))
+    return len(numbers) >= _LEAST - 1 and not is_constant
 
 
 def _is_equal(a: Tensor, b: Tensor) -> bool:
@@ -117,10 +120,10 @@ def _is_equal(a: Tensor, b: Tensor) -> bool:
 def is_read_first(part: Series, run: Run) -> bool:
     """Whether a round reads a name before it binds it: a loop's variable, or an attribute."""
     is_attribute = "." in part.written
-    bindings = [binding for own in part.rounds for binding in own]
-    if not is_attribute and any(binding.call is not bindings[0].call for binding in bindings):
+    call = part.first.call
+    if not is_attribute and any(binding.call is not call for own in part.rounds for binding in own):
         return False  # the locals of a call are gone with it
-    code = bindings[0].call.code
+    code = call.code
     lines = {b.line for b in fullest_round(run) if b.call.code is code and b.line}
     if not lines:
         return False
@@ -139,7 +142,7 @@ def reads_first(code: CodeType, name: str, first: int, last: int, *, attribute: 
         attribute: whether it is that of an attribute.
     """
     line = 0
-    for instruction in dis.get_instructions(code):
+    for instruction in _instructions(code):
         line = _line(instruction) or line
         if not first <= line <= last:
             continue
@@ -153,6 +156,11 @@ def reads_first(code: CodeType, name: str, first: int, last: int, *, attribute: 
             if part == name:
                 return kind == "LOAD"
     return False
+
+
+@lru_cache(maxsize=32)
+def _instructions(code: CodeType) -> list[dis.Instruction]:
+    return list(dis.get_instructions(code))
 
 
 def _line(instruction: dis.Instruction) -> int | None:

@@ -41,8 +41,10 @@ class Collection:
         self.bindings: list[Binding] = []
         self.failure: Exception | None = None
         self.tensors, self.orders = Tensors(hooks=hooks), count()
-        self.facts: dict[CodeType, CodeFacts | None] = {}
-        """What is known of each code object that ran; None where it is not recorded."""
+        self.facts: dict[int, CodeFacts | None] = {}
+        """What is known of each code object that ran, by its id; None where it is not recorded."""
+        self._codes: list[CodeType] = []
+        """The code objects, so that their ids stay theirs; to hash one takes long."""
         self.replacements: Replacements | None = None
         """What takes the place of values; None: nothing does."""
         self.is_open = False
@@ -68,7 +70,8 @@ class Collection:
             self.fail(error)
             return None
         if facts is not None or not self.selection.counts(frame):
-            self.facts[frame.f_code] = facts
+            self._codes.append(frame.f_code)
+            self.facts[id(frame.f_code)] = facts
         return facts
 
     def new_call(self, code: CodeType, module: nn.Module | None, caller: Call | None) -> Call:

@@ -177,7 +177,8 @@ def _is_constant(part: Series, batch: Batch) -> bool:
     """Whether a name is bound to the same tensor in every round, or to one without sequences that stays."""
     bindings = list(part.bindings)
     first = bindings[0]
-    if len({binding.identity for binding in bindings}) == 1 and (len(bindings) > 1 or first.leaf):
+    is_same = all(binding.identity == first.identity for binding in bindings)
+    if is_same and (len(bindings) > 1 or first.leaf):
         return len(bindings) > 1 or batch.axis_of(tuple(first.value.shape)) is None
     if batch.axis_of(tuple(first.value.shape)) is not None or (batch.size == 1 and not first.absent):
         return False

@@ -43,6 +43,9 @@ class Loops:
         if tree is None or not self._read(instructions, tree):
             self.around, self.loops = {}, []
             self._guess(instructions)
+        same: dict[tuple[int, ...], tuple[int, ...]] = {}
+        # One object for all instructions of a loop, so that whether it was left is seen at once.
+        self.around = {offset: same.setdefault(own, own) for offset, own in self.around.items()}
         self.starts = frozenset(offset for loop in self.loops for offset in loop.starts)
         # 3.13 calls a trace function before a jump back within a line, the others once it has been made.
         self.landings = {i.offset: i.argval for i in instructions if _is_jump_back_in_line(i, instructions)}

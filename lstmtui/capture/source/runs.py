@@ -31,7 +31,8 @@ class Run:
 
     def add(self, number: int, binding: Binding) -> None:
         """Put a binding into a round; −1: outside of all."""
-        self.reach(number)
+        if number >= len(self.rounds):
+            self.reach(number)
         (self.outside if number < 0 else self.rounds[number]).append(binding)
 
     def reach(self, number: int) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import CodeType
 from typing import TypeAlias
+
+import torch
 
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.runs import Run
@@ -38,6 +41,12 @@ class Series:
         yield from ([self.whole] if self.whole is not None else [])
         for own in self.rounds:
             yield from own
+
+    @cached_property
+    def kinds(self) -> frozenset[tuple[torch.Size, torch.dtype, torch.layout]]:
+        """The shapes, dtypes and layouts of what it was bound to."""
+        values = [binding.value for binding in self.bindings]
+        return frozenset((value.shape, value.dtype, value.layout) for value in values)
 
     @property
     def first(self) -> Binding:
@@ -79,12 +88,16 @@ class _Sites:
 def series_of(run: Run) -> list[Series]:
     """Every name of the rounds of a run, once for each of several places that bind it."""
     by_key: dict[Key, list[list[Binding]]] = {}
+    by_id: dict[tuple[int, str], list[list[Binding]]] = {}  # to hash a code object takes long
     for number, bindings in enumerate(run.rounds):
         for binding in bindings:
-            key = key_of(run, binding)
-            if key not in by_key:
-                by_key[key] = [[] for _ in run.rounds]
-            by_key[key][number].append(binding)
+            rounds = by_id.get((id(binding.call.code), binding.name))
+            if rounds is None:
+                key = key_of(run, binding)
+                if key not in by_key:
+                    by_key[key] = [[] for _ in run.rounds]
+                rounds = by_id[id(binding.call.code), binding.name] = by_key[key]
+            rounds[number].append(binding)
     sites = _Sites(run)
     return [part for key, rounds in by_key.items() for part in _of_name(key, rounds, sites)]
 
@@ -155,10 +168,11 @@ def fullest_round(run: Run) -> list[Binding]:
 
 def in_order(series: Iterable[Series], run: Run) -> list[Series]:
     """In the order in which the fullest round binds them last, with what is bound before and after it."""
-    last = {id(binding): binding.order for binding in fullest_round(run)}
+    fullest = fullest_round(run)
+    number = next((n for n, own in enumerate(run.rounds) if own is fullest), -1)
 
     def order(part: Series) -> int:
-        orders = [last[id(binding)] for binding in part.bindings if id(binding) in last]
-        return max(orders) if orders else part.first.order
+        own = part.rounds[number] if part.rounds else []
+        return max((binding.order for binding in own), default=part.first.order)
 
     return sorted(series, key=order)

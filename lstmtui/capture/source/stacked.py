@@ -58,7 +58,7 @@ def check_kind(series: Series) -> None:
     Raises:
         Unfit: they are complex, quantised or sparse.
     """
-    for dtype, layout in {(binding.value.dtype, binding.value.layout) for binding in series.bindings}:
+    for _, dtype, layout in series.kinds:
         is_quantised = dtype in _QUANTISED
         if dtype.is_complex or is_quantised or layout != torch.strided:
             kind = "complex" if dtype.is_complex else "quantised" if is_quantised else "sparse"
@@ -77,13 +77,14 @@ def stack(series: Series, batch: Batch, *, derived: bool) -> Stacked:
         Unfit: shapes change from round to round.
     """
     check_kind(series)
+    is_alike = len(series.kinds) == 1
     last = [own[-1] if own else None for own in series.rounds]
     axis, shape, rows = _layout(series, batch)
     counts = np.array([len(own) for own in series.rounds])
     bound = counts > 0
 
     def array(bindings: Sequence[Binding | None], *, d: bool) -> Array:
-        return _array(bindings, axis, shape, batch.size, derivative=d)
+        return _array(bindings, axis, shape, batch.size, derivative=d, is_alike=is_alike)
 
     known = np.array([b is not None and derived and has_derivative(b) for b in last])
     stacked = Stacked(
@@ -147,8 +148,12 @@ def has_derivative(binding: Binding) -> bool:
 def _layout(series: Series, batch: Batch) -> tuple[int | None, Shape, list[int]]:
     """The axis of the sequences, the sizes of the other axes, and how many sequences each round has."""
     ends = [own[-1] for own in series.rounds if own]
+    if len({shape for shape, _, _ in series.kinds}) == 1:
+        only = tuple(series.first.value.shape)
+        axis = batch.axis_of(only)
+        return axis, _without(only, axis), [batch.size] * len(ends)
     shapes = [tuple(binding.value.shape) for binding in series.bindings]
-    axis = batch.axis_of(shapes[0]) if len(set(shapes)) == 1 else batch.axis_of(max(shapes))
+    axis = batch.axis_of(max(shapes))
     rows = [batch.size if axis is None else _size(b.value, axis) for b in ends]
     others = {_without(shape, axis) for shape in shapes}
     if len(others) > 1 or sorted(rows, reverse=True) != rows:
@@ -166,16 +171,34 @@ def _without(shape: Shape, axis: int | None) -> Shape:
 
 
 def _array(
-    bindings: Sequence[Binding | None], axis: int | None, shape: Shape, batch: int, *, derivative: bool
+    bindings: Sequence[Binding | None],
+    axis: int | None,
+    shape: Shape,
+    batch: int,
+    *,
+    derivative: bool,
+    is_alike: bool,
 ) -> Array:
-    """(T, B, units) of one binding for each round; 0 where there is none."""
+    """(T, B, units) of one binding for each round; 0 where there is none.
+
+    Args:
+        bindings: of the rounds.
+        axis: of their tensors that is the sequences; None: they have none.
+        shape: of the other axes.
+        batch: the number of sequences.
+        derivative: whether it is that of the derivatives.
+        is_alike: whether all tensors have one shape and one dtype.
+    """
     tensors = [None if b is None else gradient_of(b) if derivative else b.value for b in bindings]
     like = next((t for t in tensors if t is not None), None)
     if like is None:
         like = next(b.value for b in bindings if b is not None)
     sizes = shape if axis is None else (*shape[:axis], batch, *shape[axis:])
     zero = torch.zeros(sizes, dtype=like.dtype, device=like.device)
-    stacked = torch.stack([zero if tensor is None else _padded(tensor, zero) for tensor in tensors])
+    if is_alike:
+        stacked = torch.stack([zero if tensor is None else tensor for tensor in tensors])
+    else:
+        stacked = torch.stack([zero if tensor is None else _padded(tensor, zero) for tensor in tensors])
     if axis is not None:
         stacked = stacked.movedim(axis + 1, 1)
     elif batch > 1:

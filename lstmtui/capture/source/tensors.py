@@ -191,7 +191,7 @@ class Tensors:
         """Take the derivatives by all `ends`; None where the loss does not depend on one."""
         for seen, gradient in zip(self._asked, gradients, strict=True):
             if gradient is not None:
-                seen.binding.gradients.append(gradient.detach())
+                seen.binding.gradients.append(gradient.detach() if gradient.requires_grad else gradient)
 
     def _changed(self, seen: Seen, tensor: Tensor) -> None:
         """A tensor was changed in place: what backward passes give it from here on may be another's."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import CodeType, FrameType, TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from torch import nn
@@ -31,7 +31,7 @@ class ThreadTracer:
         self.other = other
         self._stack: list[Activation] = []
         self._suspended: dict[int, tuple[FrameType, Activation]] = {}
-        self._facts: dict[CodeType, CodeFacts | None] = collection.facts
+        self._facts: dict[int, CodeFacts | None] = collection.facts
         self._import: FrameType | None = None
         """The lines of a module that is imported meanwhile: neither they nor what they call are the run's."""
         self._itself = self.trace
@@ -55,7 +55,7 @@ class ThreadTracer:
             self._import = frame
             return _Import(self, other)
         try:
-            facts = self._facts[frame.f_code]
+            facts = self._facts[id(frame.f_code)]
         except KeyError:
             facts = self.collection.facts_of(frame)
         if facts is None or not self.collection.is_open:
@@ -194,6 +194,8 @@ class _Local:
             if has_function_modes():
                 with without_functions():
                     thread.event(activation, frame, event, argument)
+            elif event == "line":
+                activation.line_begins(frame)
             else:
                 thread.event(activation, frame, event, argument)
         except Exception as error:

@@ -32,12 +32,12 @@ class Places:
         self._called_in_heads = {
             (code, line, what) for code, line, what, passes in called if _is_in_head(line, passes)
         }
-        self._heads = {(binding.call.code, line) for binding in bindings for line, _ in binding.passes}
+        self._heads = {(id(binding.call.code), line) for binding in bindings for line, _ in binding.passes}
 
     def passes_of(self, binding: Binding) -> Passes:
         """The loops of its function that a binding was in."""
         line, passes = binding.line, binding.passes
-        is_first = (binding.call.code, line) in self._heads and not _is_in_head(line, passes)
+        is_first = (id(binding.call.code), line) in self._heads and not _is_in_head(line, passes)
         return (*passes, (line, 0)) if is_first else passes
 
     def of_call(self, call: Call, outer: Call | None) -> Place:
@@ -58,7 +58,7 @@ class Places:
 
 
 def _called(call: Call) -> tuple[object, int, object, Passes]:
-    return None if call.caller is None else call.caller.code, call.line, call.code, call.passes
+    return None if call.caller is None else id(call.caller.code), call.line, id(call.code), call.passes
 
 
 def _is_in_head(line: int, passes: Passes) -> bool:
@@ -112,7 +112,9 @@ def passes_of(places: Iterable[Place]) -> dict[Loop, int]:
 
 def pass_of(place: Place, loop: Loop) -> int | None:
     """The pass of a loop that a place is in; None outside of it."""
-    inside = place[: len(loop)]
-    if len(inside) < len(loop) or any(header != own for (header, _), own in zip(inside, loop, strict=True)):
+    if len(place) < len(loop):
         return None
-    return inside[-1][1]
+    for (header, _), own in zip(place, loop, strict=False):
+        if header != own:
+            return None
+    return place[len(loop) - 1][1]
