@@ -100,8 +100,8 @@ class Activation:
 
     def line_begins(self, frame: FrameType) -> None:
         """Another line begins: what the one before it bound is there."""
-        offset, before = frame.f_lasti, self._stretch
-        stretch = self._stretches.get(offset) or self.facts.stretch(offset)
+        before = self._stretch
+        stretch = self._stretches.get(frame.f_lasti) or self.facts.stretch(frame.f_lasti)
         if stretch.is_start:
             self._counter.first_pass(stretch.offset)
         if before is not None:

@@ -7,6 +7,7 @@ import dis
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from types import CodeType, FrameType
 
 from lstmtui.capture.source.assignments import assigned, changed_in_place, fills_of
@@ -81,18 +82,34 @@ class CodeFacts:
         self._chains = {} if tree is None else dict(assigned(tree))
         self._fills = {} if tree is None else fills_of(tree)
         self.stretches: dict[int, Stretch] = {}
-        self.leaves = frozenset(i.offset for i in self._instructions if i.opname in _LEAVES)
+        self.leaves = frozenset(self._leaving())
         nested = {n for c in code.co_consts if isinstance(c, CodeType) for n in c.co_freevars}
         self.shared = tuple(name for name in (*code.co_cellvars, *code.co_freevars) if name in nested)
         self.attributes = tuple(dict.fromkeys(self._all_attributes(tree)))
         self.unpacked = frozenset(self._unpacked())
 
+    def _leaving(self) -> Iterator[int]:
+        for instruction, following in zip_longest(self._instructions, self._instructions[1:]):
+            if instruction.opname in _LEAVES:
+                yield instruction.offset
+                if instruction.opname == "YIELD_VALUE" and following is not None:
+                    yield following.offset  # where a suspended frame is, as some versions of Python see it
+
     def stretch(self, offset: int) -> Stretch:
         """What runs from an instruction on, as far as no other line begins."""
         stretch = self.stretches.get(offset)
         if stretch is None:
-            stretch = self.stretches[offset] = self._stretch(offset)
+            stretch = self.stretches[offset] = self._stretch(self._landing(offset))
         return stretch
+
+    def _landing(self, offset: int) -> int:
+        """Where a jump back within its line goes, which some versions of Python report where it begins."""
+        at = self._index.get(offset)
+        if at is not None and self._instructions[at].opname == "JUMP_BACKWARD":
+            to: int = self._instructions[at].argval
+            if self._lines[self._index[to]] == self._lines[at]:
+                return to
+        return offset
 
     def _stretch(self, offset: int) -> Stretch:
         offset = self.loops.landings.get(offset, offset)
@@ -189,7 +206,9 @@ def _may_write(instruction: dis.Instruction) -> bool:
         return argument not in ("torch", "F", "range", "len", "int", "float", "zip", "enumerate")
     if operation == "KW_NAMES" or operation == "LOAD_CONST":
         return isinstance(argument, tuple) and "out" in argument
-    return operation == "STORE_SUBSCR" or (operation == "BINARY_OP" and instruction.argrepr.endswith("="))
+    return operation in ("STORE_SUBSCR", "STORE_SLICE") or (
+        operation == "BINARY_OP" and instruction.argrepr.endswith("=")
+    )
 
 
 def _lines_of(instructions: list[dis.Instruction]) -> Iterator[int]:
