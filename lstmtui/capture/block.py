@@ -127,6 +127,7 @@ class Block:
                 why_absent=NO_BACKWARD_IN_BLOCK,
                 loss_text=LOSS_TEXT,
                 has_raised=has_raised,
+                parameters=None if code is None else code.parameters,
             )
         finally:
             if code is not None:

@@ -15,11 +15,13 @@ from lstmtui.capture.arguments import states_of
 from lstmtui.capture.call_keeper import CallKeeper
 from lstmtui.capture.called_modules import Places, met
 from lstmtui.capture.continuity import Continuity, Kind, Link, same
+from lstmtui.capture.devices import check_memory
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.state_origins import Ended
-from lstmtui.capture.tapped_calls import call_of
-from lstmtui.capture.watched_calls import WatchedCall, WatchedStep, weights_now
+from lstmtui.capture.tapped_calls import call_of, numbers_of
+from lstmtui.capture.watched_calls import WatchedCall, WatchedStep, tensors_of, weights_now
 from lstmtui.capture.wrapped import uncompiled
+from lstmtui.errors import UserError
 from lstmtui.models.stock import layout_of
 
 
@@ -31,13 +33,22 @@ class BlockStep(WatchedStep):
         self._continuity = Continuity()
         self._paths: dict[int, str] = {}
         """Of the module of each chain, by the id of the chain."""
+        self._numbers = 0
+        """How many the trace of the calls so far will hold, and copies of parameters."""
+        self._is_full: UserError | None = None
 
     def is_older(self, node: Any) -> bool:
         """What was made before the block may well belong to it; of its own calls `_continuity` knows."""
         return False
 
     def add(self, call: WatchedCall, inputs: tuple[Any, ...]) -> None:
-        """A call of the forward has begun."""
+        """A call of the forward has begun.
+
+        Raises:
+            UserError: the trace would not fit into memory with this call, or with one before it.
+        """
+        if self._is_full is not None:
+            raise self._is_full
         call.link = self._link_of(call, inputs)
         chain = call.link.chain
         if chain.calls == 1:
@@ -64,12 +75,13 @@ class BlockStep(WatchedStep):
         with weights_now(module) as now:
             if latest is None or not all(_is_same(now[name], latest[name]) for name in now):
                 latest = self.weights[id(module)] = {name: weight.clone() for name, weight in now.items()}
+                self._numbers += sum(weight.numel() for weight in latest.values())
         return latest
 
     def _link_of(self, call: WatchedCall, inputs: tuple[Any, ...]) -> Link:
         x, hx, lengths = inputs
         kind: Kind = "cell"
-        steps = 1
+        steps, layout = 1, layout_of(call.module)
         if isinstance(call.module, nn.RNNCellBase):
             batch, goes_on = 1 if x.dim() == 1 else len(x), True
         else:
@@ -77,9 +89,18 @@ class BlockStep(WatchedStep):
                 laid_out, _ = call_of(call.module, x, hx, lengths)
             steps, batch = laid_out.x.shape[:2]
             kind = "step" if steps == 1 else "sequence"
-            goes_on = laid_out.valid is None and not laid_out.layout.bidirectional
+            goes_on = laid_out.valid is None and not layout.bidirectional
+        self._count(numbers_of(layout) * steps * batch, tensors_of(inputs)[0].dtype)
         chain = self._continuity.chain_of(call.module, hx, batch, call.graph, kind, goes_on=goes_on)
         return Link(chain, chain.calls, chain.is_changed, chain.changes)
+
+    def _count(self, numbers: int, dtype: torch.dtype) -> None:
+        try:
+            check_memory(self._numbers + numbers, dtype)
+        except UserError as error:
+            self._is_full = error
+            raise
+        self._numbers += numbers
 
 
 class BlockCalls(CallKeeper):

@@ -79,9 +79,9 @@ def record_call(
     module, layout = run.module, run.layout
     steps, batch = call.x.shape[:2]
     if run.writer is None:
-        check_memory(_size(layout) * steps * batch, call.x.dtype)
+        check_memory(numbers_of(layout) * steps * batch, call.x.dtype)
     else:
-        check_disk(_size(layout) * steps * batch, call.x.dtype, run.writer.directory.target)
+        check_disk(numbers_of(layout) * steps * batch, call.x.dtype, run.writer.directory.target)
     progress.expect(2 * steps * layout.num_layers * len(layout.directions))
     parameters = {name: cast(p, call.x.dtype) for name, p in weights_of(module).items()}
     drop = drop_between(module, packed, steps)
@@ -154,7 +154,7 @@ def _with_layers(hx: Tensor | tuple[Tensor, ...], dimensions: int) -> Tensor | t
     return hx if hx.dim() == dimensions else hx.unsqueeze(0)
 
 
-def _size(layout: Layout) -> int:
+def numbers_of(layout: Layout) -> int:
     """How many numbers one timestep of one sequence takes in the trace, derivatives included."""
     units = sum(layout.size(name) for name in layout.cell.quantities)
     inputs = sum(layout.layer_input_size(layer) for layer in range(layout.num_layers))

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 import lstmtui
 from lstmtui.analysis.equations import operands_at
 from lstmtui.analysis.fed_gradient import fed_gradient
+from lstmtui.capture import block_calls
 from lstmtui.capture.record import record
 from lstmtui.cells.formula import equations
 
@@ -233,6 +234,24 @@ def test_a_stream_without_a_graph_is_written_as_it_was(tmp_path: Path) -> None:
     assert gap(trace.values("h"), torch.cat(outputs)) <= ROUNDED
     with pytest.raises(lstmtui.UserError, match="without a graph"):
         trace.values("dh")
+
+
+def test_calls_that_would_not_fit_into_memory_are_left_out_and_the_loop_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def too_much(numbers: int, dtype: torch.dtype) -> None:
+        if numbers > 1_000:
+            raise lstmtui.UserError("too much")
+
+    monkeypatch.setattr(block_calls, "check_memory", too_much)
+    cell, x = nn.LSTMCell(3, 4).double(), noise(9, 2, 3, seed=35)
+    state = zeros()
+    with lstmtui.recording() as r:
+        for now in x:
+            state = cell(now, state)
+    # 2 · 2 sequences · (3 of x + 10 quantities of 4 units) for each, after 136 + 16 numbers of parameters
+    assert r.trace.steps == (1_000 - 144) // 172
+    assert capsys.readouterr().err == "lstmtui.recording: a call is left out: UserError: too much\n"
 
 
 def test_what_was_recorded_before_an_exception_is_there(tmp_path: Path) -> None:

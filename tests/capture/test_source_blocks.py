@@ -11,6 +11,7 @@ from oracles.recurrents import gap, noise
 from torch import Tensor, nn
 
 import lstmtui
+from lstmtui.capture.source import tensors
 
 EXACT = 1e-12
 
@@ -66,6 +67,9 @@ def test_a_rollout_of_an_own_cell_is_recorded_with_its_names_and_derivatives() -
         assert gap(r.trace.values("h_next")[t], state) == 0
         assert gap(r.trace.values("dh_next")[t], state.grad) == 0
     assert not layer.absent
+    values = {f"policy.{name}": parameter.detach() for name, parameter in policy.named_parameters()}
+    assert r.trace.parameters.keys() == values.keys()
+    assert all(gap(r.trace.parameters[name], value) == 0 for name, value in values.items())
 
 
 def test_the_lines_of_the_block_itself_are_recorded(tmp_path: Path) -> None:
@@ -120,6 +124,11 @@ def test_recurrent_modules_and_code_by_source_share_one_time() -> None:
         assert gap(mine, theirs) <= EXACT, name
     assert names(r.trace)["lstm"][0] == "lstm"
     assert names(r.trace)["OwnCell"][0] == "own"
+    own = {name for name in r.trace.parameters if name.startswith("model.own.")}
+    assert own == {"model.own." + name for name, _ in model.own.named_parameters()}
+    assert {name for name in r.trace.parameters if "lstm" in name} == {
+        "lstm." + name for name, _ in model.lstm.named_parameters()
+    }
 
 
 def test_left_open_a_recurrent_module_ends_recording_by_source() -> None:
@@ -163,3 +172,29 @@ def test_what_cannot_be_recorded_by_source_is_said() -> None:
         OwnCell().double()(noise(2, 3, seed=46), zeros())
     with pytest.raises(lstmtui.UserError, match=r"was called in the block$"):
         _ = r.trace
+
+
+def test_a_loop_that_would_not_fit_into_memory_is_recorded_as_far_as_it_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cell, x = OwnCell().double(), noise(6, 2, 3, seed=47)
+
+    def too_much(numbers: int, dtype: torch.dtype) -> None:
+        if numbers > 500:
+            raise lstmtui.UserError("too much")
+
+    monkeypatch.setattr(tensors, "check_memory", too_much)
+    monkeypatch.setattr(tensors, "_CHECKED", 1)
+    r = lstmtui.recording(source=OwnCell)
+
+    def rollout() -> Tensor:
+        h = zeros()
+        with r:
+            for t in range(6):
+                h = cell(x[t], h)
+        return h
+
+    with pytest.warns(RuntimeWarning, match="ended early: too much; what ran after that is not recorded"):
+        h = rollout()
+    assert 1 < r.trace.steps < 6
+    assert torch.isfinite(h).all()

@@ -6,11 +6,15 @@ from collections.abc import Callable, Collection
 from types import FrameType
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
+from lstmtui.capture.autograd_state import unobserved
+from lstmtui.capture.interception import kind_of
 from lstmtui.capture.source.hooked_recorder import HookedRecorder
 from lstmtui.capture.source.tracer import SourceTracer
 from lstmtui.capture.source.users_code import Selection, What
+from lstmtui.capture.wrapped import joined, named_modules
+from lstmtui.models.torch_compat import has_values
 
 
 class BlockRecorder(HookedRecorder):
@@ -31,8 +35,26 @@ class BlockRecorder(HookedRecorder):
         self, source: What, time_axis: int | None, frame: FrameType, place: Callable[[nn.Module], str]
     ) -> None:
         self._has_frame = Selection(source).wants(frame)
-        tracer = SourceTracer(None, source, frame if self._has_frame else None, place=place)
+        self._place = place
+        self.parameters: dict[str, Tensor] = {}
+        """Copies of those of the modules that ran, as they were when each ran first.
+
+        Those of recurrent modules are not among them: these are run again with theirs.
+        """
+        self._seen: dict[int, Tensor] = {}
+        tracer = SourceTracer(None, source, frame if self._has_frame else None, place=self._placed)
         self._begin(tracer, source, time_axis)
+
+    def _placed(self, module: nn.Module) -> str:
+        """The path of a module that runs for the first time."""
+        path = self._place(module)
+        for inner, part in named_modules(module):
+            for name, parameter in part.named_parameters(recurse=False) if kind_of(part) is None else ():
+                if id(parameter) not in self._seen and has_values(parameter):
+                    self._seen[id(parameter)] = parameter
+                    with unobserved():
+                        self.parameters[joined(joined(path, inner), name)] = parameter.detach().clone()
+        return path
 
     def group(self, result: Any, steps: Collection[int]) -> None:
         """Find the runs and how many timesteps there are, once the block has ended."""

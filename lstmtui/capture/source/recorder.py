@@ -21,6 +21,7 @@ from lstmtui.capture.source.shapes import Shape, Unfit, leading_sizes, sizes_of_
 from lstmtui.capture.source.source_layer import Conditions, SourceLayer
 from lstmtui.capture.source.tracer import SourceTracer
 from lstmtui.capture.source.users_code import What
+from lstmtui.errors import UserError
 from lstmtui.trace.source import Raised
 
 Turn = Callable[[Tensor], Tensor]
@@ -71,10 +72,10 @@ class SourceRecorder:
         """
         tracer, named = self.tracer, _names_function(self._source)
         if tracer.failure is not None:
-            why = f"{type(tracer.failure).__name__}: {tracer.failure}"
+            why = f", by an error of lstmtui's own ({type(tracer.failure).__name__}: {tracer.failure})"
+            why = f": {tracer.failure}" if isinstance(tracer.failure, UserError) else why
             warnings.warn(
-                f"recording by source ended early, by an error of lstmtui's own ({why}); what ran after that "
-                "is not recorded",
+                f"recording by source ended early{why}; what ran after that is not recorded",
                 RuntimeWarning,
                 stacklevel=2,
             )

@@ -11,9 +11,12 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 
 from lstmtui.capture.autograd_state import is_symbolic, unobserved
+from lstmtui.capture.devices import check_memory
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.models.torch_compat import has_values, is_dispatched, version_of
 
+_CHECKED = 1_000
+"""Bindings between two looks at whether all of them fit into memory."""
 CHANGED = "changed in place afterwards"
 _ORDINARY = (Tensor, nn.Parameter)
 
@@ -65,7 +68,7 @@ class Tensors:
         """By the id of the tensor, as it was last bound."""
         self._asked: list[Seen] = []
         """Those that backward passes tell derivatives of."""
-        self._count = 0
+        self._count = self._numbers = 0
 
     def bind(
         self, tensor: Tensor, order: int, call: Call, name: str, line: int, passes: Passes, why: str
@@ -99,6 +102,10 @@ class Tensors:
         value = self._copy(tensor)
         if value is None:
             return None
+        self._numbers += value.numel()
+        if not order % _CHECKED:
+            # The value and the derivative, here and in the arrays that are made of them.
+            check_memory(4 * self._numbers, value.dtype)
         binding = Binding(order, call, name, line, passes, value, identity)
         self._now[id(tensor)] = seen = Seen(weakref.ref(tensor), version, binding)
         if tensor.requires_grad:
