@@ -58,6 +58,7 @@ def record_factory(
             name=spec.name,
             progress=progress,
         )
+    _check_time(trace, scenario, spec, by_source=by_source, batch_first=batch_first)
     text = trace.header.loss_text if default and not has_layers else describe(objective, head=not default)
     header = replace(
         trace.header,
@@ -72,6 +73,28 @@ def record_factory(
     described = Trace(header, trace.arrays)
     described.rerun_source = trace.rerun_source
     return described
+
+
+def _check_time(
+    trace: Trace, scenario: Scenario, spec: FactorySpec, *, by_source: bool, batch_first: bool
+) -> None:
+    """Refuse a run whose code took the sequences for timesteps, as it does where they come first or second.
+
+    Raises:
+        UserError: it did; the message says what to write.
+    """
+    steps, batch = scenario.input.steps, scenario.input.batch
+    is_swapped = trace.steps == batch and trace.steps != steps
+    if by_source and spec.batch_first is None and is_swapped and trace.header.raised is None:
+        raise UserError(
+            f"its code went through {batch} timesteps, and the input has {steps}, of {batch} sequences: "
+            f"say batch_first = {_written(not batch_first)}, or {_written(batch_first)} where that is meant"
+        )
+
+
+def _written(value: bool) -> str:
+    """As TOML has it."""
+    return str(value).lower()
 
 
 def _recorded(module: nn.Module, x: Any, **arguments: Any) -> Trace:

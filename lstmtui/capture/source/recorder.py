@@ -127,8 +127,8 @@ class SourceRecorder:
 
     def output_of(self, result: Any) -> tuple[Tensor | None, Turn]:
         """The first tensor of a result that is of all timesteps, and what turns it to (T, B, units)."""
-        steps = self.steps
-        batch = max(self._names, key=lambda names: len(names.run.rounds)).batch
+        longest = max(self._names, key=lambda names: len(names.run.rounds))
+        steps, batch = longest.steps, longest.batch
         for part in tensors_in(result):
             if not isinstance(part, Tensor) or not part.is_floating_point():
                 continue

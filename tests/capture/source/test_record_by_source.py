@@ -220,3 +220,28 @@ def test_a_scenarios_factory_is_recorded_by_source(tmp_path: Path) -> None:
         lstmtui.UserError, match=r'source: is a list; allowed: true, false, "package\.module\.name"'
     ):
         lstmtui.run(path, trust=True)
+
+
+def test_a_scenario_whose_code_takes_sequences_for_timesteps_is_told_of_batch_first(tmp_path: Path) -> None:
+    (tmp_path / "sequences_first.py").write_text(
+        "import torch\n"
+        "class Mean(torch.nn.Linear):\n"
+        "    def forward(self, x):\n"
+        "        h = x.new_zeros(x.shape[0], 4)\n"
+        "        for t in range(x.shape[1]):\n"
+        "            h = h / 2 + super().forward(x[:, t])\n"
+        "        return h[:, None] * x.new_ones(1, x.shape[1], 1)\n"
+    )
+    text = (
+        "[input]\nvalues = [[1.0], [2.0], [3.0]]\n[[model]]\nname = 'M'\nfactory = 'sequences_first:Mean'\n"
+        "arguments = { in_features = 1, out_features = 4 }\n"
+    )
+    path = tmp_path / "a.toml"
+    path.write_text(text)
+    with pytest.raises(lstmtui.UserError, match=r"1 timesteps.* input has 3, .*: say batch_first = true, or"):
+        lstmtui.run(path, trust=True)
+    for batch_first, extent in (("true", (3, 1)), ("false", (1, 3))):
+        path.write_text(text + f"batch_first = {batch_first}\n")
+        trace = lstmtui.run(path, trust=True)["M"]
+        assert (trace.steps, trace.batch) == extent
+        assert trace.values("y").shape == (*extent, 4)
