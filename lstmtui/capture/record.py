@@ -222,7 +222,7 @@ def _called(
     try:
         with code.tracer:
             return module(*args, **kwargs)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if not isinstance(error, UserError):
             keep_until_raised(error, code, module, name, tap.writer)
         raise
@@ -299,6 +299,10 @@ def _checked(
     if code is not None:
         steps = [run.length for run in tap.runs]
         code.group(result, steps)
+        if code.is_without_input:
+            raise ValueError("x: there is no sequence or no timestep in it")
+        if code.chose_nothing:
+            raise TypeError(code.refusal())
     if tap.last is None and (code is None or not code.steps):
         refusal = "" if code is None else code.refusal()
         raise TypeError(nothing_recorded(module, refusal, tap.without_super))

@@ -127,6 +127,8 @@ class SourceRecorder:
 
     def output_of(self, result: Any) -> tuple[Tensor | None, Turn]:
         """The first tensor of a result that is of all timesteps, and what turns it to (T, B, units)."""
+        if not self._names:
+            return None, lambda tensor: tensor
         longest = max(self._names, key=lambda names: len(names.run.rounds))
         steps, batch = longest.steps, longest.batch
         for part in tensors_in(result):
@@ -144,6 +146,16 @@ class SourceRecorder:
             order += [n for n in range(len(shape)) if n not in order]
             return part, partial(_turned, order, (steps, batch.size, -1))
         return None, lambda tensor: tensor
+
+    @property
+    def is_without_input(self) -> bool:
+        """Whether every tensor of the input has no sequences or no timesteps."""
+        return bool(self._inputs) and all(0 in shape[:2] for shape in self._inputs)
+
+    @property
+    def chose_nothing(self) -> bool:
+        """Whether `source` names code, and none of it ran."""
+        return self._source is not True and not self.tracer.calls
 
     def refusal(self) -> str:
         """What ran, where nothing of it is over time, and what to do."""

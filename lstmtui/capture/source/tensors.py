@@ -166,7 +166,9 @@ class Tensors:
                 seen.handle.remove()
 
     def _copy(self, tensor: Tensor) -> Tensor | None:
-        """What a tensor is now."""
+        """What a tensor is now; None of one without values, or whose values are not side by side."""
+        if tensor.layout is not torch.strided:
+            return None
         if type(tensor) in _ORDINARY and not tensor.is_meta and not is_dispatched():
             return tensor.detach().clone()
         if is_symbolic() or not has_values(tensor):

@@ -16,7 +16,7 @@ NO_LOSS = "the model raised an exception before there was a loss, so no derivati
 
 
 def keep_until_raised(
-    error: Exception, code: SourceRecorder, module: nn.Module, name: str, writer: TraceWriter | None
+    error: BaseException, code: SourceRecorder, module: nn.Module, name: str, writer: TraceWriter | None
 ) -> None:
     """Have an exception of the model's code lead to what was recorded until then.
 

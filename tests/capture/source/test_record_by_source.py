@@ -22,8 +22,9 @@ def step(v: Tensor, h: Tensor) -> Tensor:
 
 
 class Loop(nn.Module):
-    def __init__(self, raises_at: int = -1) -> None:
+    def __init__(self, raises_at: int = -1, raises: type[BaseException] = ValueError) -> None:
         super().__init__()
+        self.raises = raises
         self.scale = nn.Parameter(torch.ones(()))
         self.raises_at = raises_at
 
@@ -32,7 +33,7 @@ class Loop(nn.Module):
         out = []
         for t, v in enumerate(x):
             if t == self.raises_at:
-                raise ValueError("the sensor is gone")
+                raise self.raises("the sensor is gone")
             h = step(v, h) * self.scale
             out.append(h)
         return torch.stack(out)
@@ -83,6 +84,10 @@ def test_a_model_that_says_nothing_is_refused_with_what_ran() -> None:
         lstmtui.record(Mean(), inputs())
     with pytest.raises(TypeError, match=r"source= names nothing that ran\. What ran: .*Loop\.forward once"):
         lstmtui.record(Loop(), inputs(), source="some.package")
+    with pytest.raises(TypeError, match="there is no Python code of yours in it that ran"):
+        lstmtui.record(nn.LSTM(2, 3), inputs(), source="some.package")
+    with pytest.raises(ValueError, match="x: there is no sequence or no timestep in it"):
+        lstmtui.record(Loop(), inputs()[:, :0])
     with pytest.raises(TypeError, match="source: must be True, or name functions"):
         lstmtui.record(Loop(), inputs(), source=3)
     with pytest.raises(TypeError, match="is recorded by source, which source=False turns off"):
@@ -134,9 +139,31 @@ def test_an_exception_comes_out_as_it_is_and_what_was_recorded_is_kept(tmp_path:
     loaded = lstmtui.load(tmp_path / "run.trace")
     assert isinstance(loaded, lstmtui.Trace)
     assert loaded.header.raised == trace.header.raised
+    with pytest.raises(KeyboardInterrupt) as interrupted:
+        lstmtui.record(Loop(raises_at=3, raises=KeyboardInterrupt), inputs())
+    stopped = interrupted.value.lstmtui_trace  # type: ignore[attr-defined]
+    assert stopped.header.raised == Raised(0, 3, line, "KeyboardInterrupt: the sensor is gone")
     with pytest.raises(IndexError) as early:
         lstmtui.record(Loop(), torch.zeros(()))
     assert not hasattr(early.value, "lstmtui_trace")
+
+
+def test_a_sparse_tensor_is_left_out_and_nothing_else() -> None:
+    class Sparse(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.eye(2))
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = x[0]
+            for v in x:
+                s = self.w.to_sparse()
+                h = torch.sparse.mm(s, h.T).T + v
+            return h
+
+    trace = lstmtui.record(Sparse(), inputs())
+    assert [v.name for v in source_of(trace).variables] == ["x", "v", "h"]
+    assert trace.values("dh").shape == (T, B, 2)
 
 
 def test_a_trace_by_source_is_saved_loaded_and_written_as_it_is_recorded(tmp_path: Path) -> None:
