@@ -22,6 +22,8 @@ from lstmtui.commands import VERBS as COMMANDS
 from lstmtui.commands import verb
 from lstmtui.expressions import vocabulary
 from lstmtui.help import topic_text
+from lstmtui.help.page import page
+from lstmtui.help.topics import TOPICS
 from lstmtui.remote.wire import bounds, frames
 from lstmtui.scenario import schema
 from lstmtui.scenario.inputs import InputTable
@@ -36,6 +38,14 @@ def same(described: Collection[str], there: Collection[str]) -> None:
     missing, extra = sorted(set(there) - set(described)), sorted(set(described) - set(there))
     assert (missing, extra) == ([], [])
     assert len(described) == len(set(described))
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_code_is_read_to_its_end_in_eighty_columns(topic: str) -> None:
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", topic_text(topic), re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    whole = {line.strip() for line in page(topic).splitlines()}
+    assert [line for line in lines if line.strip() not in whole] == []
 
 
 def test_every_command_of_the_language_has_its_line() -> None:
