@@ -18,7 +18,7 @@ def finite_verdicts(trace: Trace) -> Iterator[Verdict]:
     finite = "every number of the forward pass is finite"
     if absent:
         # Of a pass that did not happen nothing is known.
-        after = "" if any(bad) else f"{finite}, so that NaN met after it was made after the layers; "
+        after = "" if any(bad) else f"{finite}, so that a NaN that you met was made after the layers; "
         yield not_measured("nonfinite", None, "", f"{after}no backward pass was recorded: {absent}")
     elif not any(bad):
         yield Verdict("nonfinite", FINE, None, "", "", 0.0, 1.0, "every recorded number is finite")

@@ -23,7 +23,7 @@ def _first_bad(session: Session, which: str) -> Outcome:
     if absent and which == "backward":
         return Outcome(True, f"there is no backward pass to look at: {absent}")
     if absent:
-        after = "NaN met after it was made after the layers"
+        after = "where you met a NaN, it was made after the layers"
         return Outcome(
             True, f"every number of the forward pass is finite: {after}; no backward pass: {absent}"
         )
