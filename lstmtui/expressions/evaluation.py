@@ -12,6 +12,7 @@ from lstmtui.expressions.nodes import (
     Elementwise,
     Node,
     Number,
+    ParameterNumbers,
     Previous,
     Quantity,
     Reduction,
@@ -52,6 +53,8 @@ class _Block:
                 return self._scalar(node.name)
             case Quantity():
                 return self._quantity(node.name)
+            case ParameterNumbers():
+                return np.reshape(self._scope.parameter(node.name)[node.indices], (1, -1))
             case Previous():
                 return self._at_previous().value(node.operand)
             case Base():

@@ -31,7 +31,9 @@ class Expression:
     def __init__(self, text: str, vocabulary: Vocabulary | None = None) -> None:
         self.text = text
         """As it was written."""
-        self._root = parse(text, vocabulary or cell_vocabulary())
+        self.vocabulary = vocabulary or cell_vocabulary()
+        """The words it was read with."""
+        self._root = parse(text, self.vocabulary)
         self.quantities = quantities_of(self._root)
         """The names of the quantities it reads."""
         self.vector = is_vector(self._root)

@@ -13,6 +13,7 @@ from lstmtui.expressions.nodes import (
     Comparison,
     Elementwise,
     Node,
+    ParameterNumbers,
     Previous,
     Quantity,
     Unit,
@@ -32,6 +33,8 @@ def units_of(node: Node, scope: Scope, text: str) -> int | None:
     match node:
         case Quantity():
             return _units_of_quantity(node, scope)
+        case ParameterNumbers():
+            return _units_of_parameter(node, scope)
         case Previous():
             return units_of(node.operand, scope, text)
         case Base():
@@ -74,10 +77,31 @@ def _shape_of(node: Node, scope: Scope) -> tuple[int, ...]:
             return scope.shape(node.name)
         case Base():
             return _shape_of(node.operand, scope.base or scope)
+        case ParameterNumbers():
+            return (_units_of_parameter(node, scope) or 1,)
         case _:
             vectors = [child for child in children(node) if is_vector(child)]
             shapes = [_shape_of(child, scope) for child in vectors]
             return shapes[0] if len(set(shapes)) == 1 else (prod(shapes[0]),)
+
+
+def _units_of_parameter(node: ParameterNumbers, scope: Scope) -> int | None:
+    """How many numbers it is; None for one."""
+    shapes = scope.parameters()
+    if node.name not in shapes:
+        has = f"the parameters of the selected layer are {', '.join(shapes)}"
+        wrong = f"{node.name} is not there; {has if shapes else 'no parameters of the selected layer are'}"
+        raise ExpressionError(wrong, node.start, closest(node.name, shapes))
+    shape = shapes[node.name]
+    if len(shape) != node.axes:
+        raise ExpressionError(f"{node.name} of the selected layer has {axes_text(shape)}", node.start)
+    for axis, (index, size) in enumerate(zip(node.indices, shape, strict=False)):
+        if not -size <= index < size:
+            nearest = (*node.indices[:axis], size - 1 if index > 0 else 0, *node.indices[axis + 1 :])
+            owner = f"{node.name} has" if len(shape) == 1 else f"axis {axis} of {node.name} has"
+            meant = f"{node.name}[{', '.join(map(str, nearest))}]"
+            raise ExpressionError(f"{owner} 0 to {size - 1}", node.columns[axis], meant)
+    return prod(shape[len(node.indices) :]) if len(node.indices) < node.axes else None
 
 
 def _units_of_quantity(node: Quantity, scope: Scope) -> int:

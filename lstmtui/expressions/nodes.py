@@ -38,6 +38,19 @@ class Quantity(SourceSpan):
 
 
 @dataclass(frozen=True)
+class ParameterNumbers(SourceSpan):
+    """Numbers of a parameter of the selected layer, by its symbol in the equations: of no timestep."""
+
+    name: str
+    axes: int
+    """How many it has."""
+    indices: tuple[int, ...] = ()
+    """Along the first of its axes; negative numbers count from the last."""
+    columns: tuple[int, ...] = ()
+    """Where the numbers stand."""
+
+
+@dataclass(frozen=True)
 class Previous(SourceSpan):
     """The operand at the timestep before, in the direction of the layer."""
 
@@ -89,7 +102,16 @@ class Comparison(SourceSpan):
 
 
 Node: TypeAlias = (
-    Number | RunScalar | Quantity | Previous | Base | Unit | Reduction | Elementwise | Comparison
+    Number
+    | RunScalar
+    | Quantity
+    | ParameterNumbers
+    | Previous
+    | Base
+    | Unit
+    | Reduction
+    | Elementwise
+    | Comparison
 )
 
 
@@ -109,6 +131,8 @@ def is_vector(node: Node) -> bool:
     match node:
         case Quantity():
             return True
+        case ParameterNumbers():
+            return len(node.indices) < node.axes
         case Number() | RunScalar() | Unit() | Reduction():
             return False
         case _:

@@ -11,6 +11,7 @@ from lstmtui.expressions.nodes import (
     Elementwise,
     Node,
     Number,
+    ParameterNumbers,
     Previous,
     Quantity,
     Reduction,
@@ -118,6 +119,8 @@ class _Conversion:
             return RunScalar(*self._span(tree), tree.id)
         if self._vocabulary.has_quantity(tree.id):
             return Quantity(*self._span(tree), tree.id)
+        if (axes := self._vocabulary.axes(tree.id)) is not None:
+            return ParameterNumbers(*self._span(tree), tree.id, axes)
         if tree.id in FUNCTIONS:
             raise self._refusal(f"{tree.id} is a function", tree, f"{tree.id}(…)")
         raise self._refusal(f"{tree.id[:40]} is neither a quantity nor a function", tree)
@@ -128,7 +131,14 @@ class _Conversion:
             raise self._refusal(f"{self._source(tree.value)} is one value; it has no units", tree.slice)
         numbers = tree.slice.elts if isinstance(tree.slice, ast.Tuple) and tree.slice.elts else [tree.slice]
         indices = tuple(self._index(number) for number in numbers)
-        return Unit(*self._span(tree), operand, indices, tuple(self._start(number) for number in numbers))
+        columns = tuple(self._start(number) for number in numbers)
+        if isinstance(operand, ParameterNumbers):
+            indices, columns = operand.indices + indices, operand.columns + columns
+            if len(indices) > operand.axes:
+                many = "one axis" if operand.axes == 1 else f"{operand.axes} axes"
+                raise self._refusal(f"{operand.name} has {many}, not {len(indices)}", tree.slice)
+            return ParameterNumbers(*self._span(tree), operand.name, operand.axes, indices, columns)
+        return Unit(*self._span(tree), operand, indices, columns)
 
     def _index(self, tree: ast.expr) -> int:
         match tree:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lstmtui.analysis.bad_values import first_bad_timestep
 from lstmtui.arrays import Array
+from lstmtui.expressions.parameters import parameter_numbers, shapes_by_symbol
 from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
 from lstmtui.view.view import View
@@ -52,6 +53,12 @@ class Scope(Protocol):
 
     def initial(self, quantity: str) -> Array | None:
         """h or c before the first timestep, shape (units,); None for every other quantity."""
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the parameters there are, by their symbols in the equations."""
+
+    def parameter(self, symbol: str) -> Array:
+        """One of them, float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +121,17 @@ class TraceScope:
         if quantity not in states or quantity not in self.trace.initial_states(self.layer, self.direction):
             return None
         return np.asarray(self.trace.initial(quantity, self.layer, self.direction)[self.batch])
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the parameters there are, by their symbols in the equations."""
+        cell, there = self.trace.cell(self.layer), self.trace.layer_parameters(self.layer, self.direction)
+        return shapes_by_symbol(cell, {name: array.shape for name, array in there.items()})
+
+    def parameter(self, symbol: str) -> Array:
+        """One of them, float64."""
+        return parameter_numbers(
+            symbol, self.trace.cell(self.layer), self.trace.layer_parameters(self.layer, self.direction)
+        )
 
 
 def scope_of(view: View) -> Scope:

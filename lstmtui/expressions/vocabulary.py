@@ -44,13 +44,19 @@ class Vocabulary:
 
     quantities: tuple[str, ...]
     """Names of quantities, derivatives included."""
+    parameters: tuple[tuple[str, int], ...] = ()
+    """The symbols of parameters in the equations, W_f, each with how many axes it has."""
     is_open: bool = False
     """Whether every other name may be a quantity too: that of a variable of code which has not run so far."""
 
     @cached_property
     def words(self) -> frozenset[str]:
         """Every word there is, without those that may be one."""
-        return frozenset((*self.quantities, *SCALARS, *FUNCTIONS, *CONNECTIVES))
+        return frozenset((*self.quantities, *self._axes, *SCALARS, *FUNCTIONS, *CONNECTIVES))
+
+    def axes(self, name: str) -> int | None:
+        """How many axes the parameter of this symbol has; None where there is none."""
+        return self._axes.get(name)
 
     def has_quantity(self, name: str) -> bool:
         """Whether a name is a quantity, or may be one."""
@@ -59,30 +65,59 @@ class Vocabulary:
         return self.is_open and name not in self.words and name.isidentifier() and not iskeyword(name)
 
     @cached_property
+    def _axes(self) -> dict[str, int]:
+        return dict(self.parameters)
+
+    @cached_property
     def _names(self) -> frozenset[str]:
         return frozenset(self.quantities)
 
 
+def parameter_axes(cells: Iterable[Cell]) -> tuple[tuple[str, int], ...]:
+    """The symbols of the parameters of cells, each with its axes: 2 for a matrix, of diagonal blocks too."""
+    axes: dict[str, int] = {}
+    for cell in cells:
+        for symbol, blocks in cell.blocks.items():
+            axes[symbol] = max(axes.get(symbol, 1), min(2, len(blocks[0].parameter.shape)))
+    return tuple(axes.items())
+
+
 def cell_vocabulary() -> Vocabulary:
     """The words for the cells alone."""
-    return _vocabulary(quantity_names(), is_open=False)
+    return _vocabulary(quantity_names(), _parameters_of(tuple(CELLS.values())), is_open=False)
 
 
 def open_vocabulary() -> Vocabulary:
     """The same, and any name of code that may be recorded; whether there is one is found where it is read."""
-    return _vocabulary(quantity_names(), is_open=True)
+    return _vocabulary(quantity_names(), _parameters_of(tuple(CELLS.values())), is_open=True)
 
 
 def vocabulary_of(traces: Iterable[Trace]) -> Vocabulary:
     """The words for the cells, and the names of the users' own code and cells in these runs."""
     names: dict[str, None] = {}
+    own: dict[str, Cell] = {}
     for trace in traces:
         for layer in trace.layers:
             if layer.source is not None or layer.definition is not None:
-                names |= dict.fromkeys(name for own in layer.quantities for name in (own, "d" + own))
-    return _vocabulary(tuple(dict.fromkeys((*quantity_names(), *names))), is_open=False)
+                names |= dict.fromkeys(
+                    name for quantity in layer.quantities for name in (quantity, "d" + quantity)
+                )
+            if layer.definition is not None:
+                own[layer.cell] = layer.layout.cell
+    quantities = tuple(dict.fromkeys((*quantity_names(), *names)))
+    # A quantity of the user's code comes before a parameter of the same name.
+    parameters = _parameters_of((*CELLS.values(), *own.values()))
+    free = tuple((symbol, axes) for symbol, axes in parameters if symbol not in names)
+    return _vocabulary(quantities, free, is_open=False)
+
+
+@lru_cache(maxsize=4)
+def _parameters_of(cells: tuple[Cell, ...]) -> tuple[tuple[str, int], ...]:
+    return parameter_axes(cells)
 
 
 @lru_cache(maxsize=16)
-def _vocabulary(quantities: tuple[str, ...], *, is_open: bool) -> Vocabulary:
-    return Vocabulary(quantities, is_open)
+def _vocabulary(
+    quantities: tuple[str, ...], parameters: tuple[tuple[str, int], ...], *, is_open: bool
+) -> Vocabulary:
+    return Vocabulary(quantities, parameters, is_open)

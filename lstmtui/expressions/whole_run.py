@@ -11,6 +11,7 @@ import numpy as np
 from lstmtui.arrays import Array
 from lstmtui.expressions import Expression, ExpressionError, Scope
 from lstmtui.expressions.nodes import Node, Previous, RunScalar, children
+from lstmtui.expressions.parameters import shapes_by_symbol
 from lstmtui.expressions.scope import TraceScope
 from lstmtui.trace import Layer, Trace
 from lstmtui.trace.keys import array_key
@@ -162,6 +163,15 @@ class _Sizes:
     def initial(self, quantity: str) -> Array | None:
         """Nothing."""
         return None
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of its parameters by symbol."""
+        layout = self.layer.layout
+        return {} if self.layer.source else shapes_by_symbol(layout.cell, layout.shapes_of(0))
+
+    def parameter(self, symbol: str) -> Array:
+        """Zeros."""
+        return np.zeros(self.parameters()[symbol])
 
 
 def _nodes(node: Node) -> Iterator[Node]:

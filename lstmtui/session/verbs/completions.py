@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from lstmtui.expressions import FUNCTIONS, SCALARS
+from lstmtui.expressions import FUNCTIONS, SCALARS, scope_of
 from lstmtui.session.session import Session
 
 
@@ -53,13 +53,18 @@ def in_expression(session: Session, last: str, others: Iterable[str] = ()) -> li
     begun = _NAME.search(last)
     if begun is None and last[-1:] in (")", "]", *"0123456789"):
         return []
-    names = (*quantities(session), *FUNCTIONS, *SCALARS, "and", "or", "not", *others)
+    names = (*quantities(session), *parameters(session), *FUNCTIONS, *SCALARS, "and", "or", "not", *others)
     return beginning(begun[0] if begun else "", names)
 
 
 def quantities(session: Session) -> tuple[str, ...]:
     """The quantities of the selected layer, and their derivatives."""
     return session.trace.quantities(session.cursor.layer)
+
+
+def parameters(session: Session) -> tuple[str, ...]:
+    """The parameters of the selected layer, by their symbols in its equations."""
+    return tuple(scope_of(session.view).parameters())
 
 
 def beginning(begun: str, words: Iterable[str]) -> list[str]:
