@@ -9,6 +9,7 @@ import numpy as np
 from lstmtui.analysis.term_values import parameter_block
 from lstmtui.arrays import Array
 from lstmtui.cells import Cell
+from lstmtui.cells.arithmetic import dense
 
 Shape = tuple[int, ...]
 
@@ -29,19 +30,14 @@ def shapes_by_symbol(cell: Cell, shapes: Mapping[str, Shape]) -> dict[str, Shape
     return by_symbol
 
 
-def parameter_numbers(symbol: str, cell: Cell, parameters: Mapping[str, Array]) -> Array:
+def parameter_numbers(symbol: str, cell: Cell, parameters: Mapping[str, Array], why: str) -> Array:
     """What a symbol stands for, in float64: two biases added, a matrix of diagonal blocks with its zeros.
 
     Raises:
-        UserError: the trace does not hold the parameter.
+        UserError: the trace does not hold the parameter; `why` says why.
     """
-    block = parameter_block(symbol, cell, parameters, "expressions")
-    if block.ndim < 3:
-        return np.atleast_1d(block)
-    count, rows, columns = block.shape
-    matrix = np.zeros((count, rows, count, columns))
-    matrix[np.arange(count), :, np.arange(count)] = block
-    return matrix.reshape(count * rows, count * columns)
+    block = parameter_block(symbol, cell, parameters, "expressions", why)
+    return np.atleast_1d(dense(block) if block.ndim > 2 else block)
 
 
 def _as_matrix(shape: Shape) -> Shape:

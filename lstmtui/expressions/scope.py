@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from lstmtui.analysis.bad_values import first_bad_timestep
+from lstmtui.analysis.term_values import why_missing
 from lstmtui.arrays import Array
 from lstmtui.expressions.parameters import parameter_numbers, shapes_by_symbol
 from lstmtui.trace import Trace
@@ -129,9 +130,9 @@ class TraceScope:
 
     def parameter(self, symbol: str) -> Array:
         """One of them, float64."""
-        return parameter_numbers(
-            symbol, self.trace.cell(self.layer), self.trace.layer_parameters(self.layer, self.direction)
-        )
+        parameters = self.trace.layer_parameters(self.layer, self.direction)
+        why = why_missing(self.trace, self.layer)
+        return parameter_numbers(symbol, self.trace.cell(self.layer), parameters, why)
 
 
 def scope_of(view: View) -> Scope:
