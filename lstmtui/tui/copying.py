@@ -16,6 +16,7 @@ from lstmtui.expressions.at_cursor import NoValue, evaluated
 from lstmtui.printable import printable
 from lstmtui.session import Outcome, Session
 from lstmtui.session.breakpoints import Breakpoint
+from lstmtui.session.hiding import hidden_text
 from lstmtui.session.watches import Watched
 from lstmtui.trace.edits import Edit
 from lstmtui.tui.clipboard import clipboard_sequence
@@ -57,9 +58,11 @@ def value_in_focus(session: Session, number: int | None, entry: Entry | None = N
         entry: what is chosen in the panel of watches.
 
     Raises:
-        UserError: the run has no such numbers.
+        UserError: the run has no such numbers, or something is hidden.
     """
     cursor = session.cursor
+    if session.hidden:
+        raise UserError(hidden_text(session, session.hidden))
     if number == 7 and entry is not None:
         return _entry(session, entry)
     if number in (2, 5, 9):

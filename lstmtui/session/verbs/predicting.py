@@ -24,9 +24,9 @@ def _ask(session: Session, question: Question) -> Outcome:
     try:
         right = solution(question, session.view)
     except UserError as error:
-        return Outcome(False, f"{question.text}: {error}, at {place_text(session)}", expect=False)
+        return Outcome(False, f'"{question.text}": {error}, at {place_text(session)}', expect=False)
     if not session.is_attended:
-        return Outcome(True, f"{question.text}: {right.arithmetic} at {place_text(session)}", expect=True)
+        return Outcome(True, f'"{question.text}": {right.arithmetic} at {place_text(session)}', expect=True)
     before = session.hidden if session.question is None else session.question.hidden_before
     session.question = OpenQuestion(question, session.view, before)
     session.hidden = before | question.quantities
@@ -101,6 +101,7 @@ PREDICTING = (
         parse=question,
         execute=_ask,
         reads="arrays",
+        changes_what_is_hidden=True,
         in_lesson="asks",
     ),
     Verb(
@@ -111,6 +112,7 @@ PREDICTING = (
         execute=_answer,
         complete=_complete_answer,
         reads="arrays",
+        changes_what_is_hidden=True,
     ),
     Verb(
         name="hide",
@@ -119,6 +121,7 @@ PREDICTING = (
         parse=arguments.names,
         execute=_hide,
         complete=_complete_hide,
+        changes_what_is_hidden=True,
     ),
     Verb(
         name="reveal",
@@ -127,5 +130,6 @@ PREDICTING = (
         parse=arguments.nothing,
         execute=_reveal,
         reads="arrays",
+        changes_what_is_hidden=True,
     ),
 )

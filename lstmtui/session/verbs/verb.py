@@ -45,6 +45,8 @@ class Verb:
     """Whether a model is run again."""
     changes_run: bool = False
     """Whether the same place may hold other numbers afterwards."""
+    changes_what_is_hidden: bool = False
+    """Whether the same numbers may be shown afterwards that were hidden, or the other way round."""
     changes_saved_state: bool = False
     """Whether breakpoints or watches change, which are saved for the next time."""
     takes_picture: bool = False

@@ -107,6 +107,11 @@ def title(quantities: Sequence[str]) -> str:
 
 
 def _runs(session: Session) -> Iterator[tuple[str, Trace, str, int, str, str]]:
+    """Those of `_every_run` whose derivative is not hidden."""
+    return (run for run in _every_run(session) if "d" + run[2] not in session.hidden)
+
+
+def _every_run(session: Session) -> Iterator[tuple[str, Trace, str, int, str, str]]:
     """(name, run, quantity, style, role, tag) of each line.
 
     The selected run's come first; then the last of these of what it is held against and of every other

@@ -16,6 +16,7 @@ from lstmtui.arrays import Array
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Session
 from lstmtui.trace import Trace
+from lstmtui.tui.panels.hiding import masked_map
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.panels.row_label import LABEL_WIDTH, RowLabel, shape_of, whole_blocks
 from lstmtui.tui.theme import Look, quantity_role
@@ -137,6 +138,7 @@ class HeatRow(Horizontal):
             lambda: vector(session.view, quantity) if has_bars else None,
             lambda: color_limit(session.view, quantity) if has_bars and signed else 1.0,
         )
+        map_ = masked_map(session, quantity, map_)
         count = session.layer.size(quantity)
         unit = 0 if count == 1 else cursor.unit if cursor.unit < count else None
         return RowView(

@@ -12,6 +12,7 @@ from lstmtui.analysis.signal import Line, Signal, TokenRow, signal
 from lstmtui.analysis.windows import Page
 from lstmtui.session import Session
 from lstmtui.session.breakpoint_hits import marks
+from lstmtui.tui.panels.hiding import without_hidden
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.columns import ColumnMap
@@ -120,12 +121,13 @@ def overlaid(session: Session, page: Page) -> Signal:
     """The signal, with the output of what the run is held against over it."""
     other = session.other
     if other is None:
-        return signal(session.view, page.start, page.stop)
+        return without_hidden(session, signal(session.view, page.start, page.stop))
     mirror = session.view.fitted_to(other)
     shown, theirs = together(
         lambda: signal(session.view, page.start, page.stop),
         lambda: signal(mirror, page.start, min(page.stop, other.steps)),
     )
+    shown, theirs = without_hidden(session, shown), without_hidden(session, theirs)
     name = "y as recorded" if other is session.baseline else f"y {other.name}"
     lines = [replace(line, name=name, quantity="other") for line in theirs.lines if line.quantity == "y"]
     rows = [replace(row, name=name) for row in theirs.rows if row.name == "y"]

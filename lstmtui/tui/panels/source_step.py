@@ -13,6 +13,7 @@ from lstmtui.analysis.source_at import SourceAt, SourceBinding
 from lstmtui.cells.notation import Notation
 from lstmtui.printable import printable
 from lstmtui.trace.source import Function, Raised, Source, Variable
+from lstmtui.tui.panels.hiding import MARK
 from lstmtui.tui.panels.listing import Listing, Value
 from lstmtui.tui.source_code import code_lines
 from lstmtui.tui.theme import quantity_role
@@ -32,6 +33,8 @@ class SourceStep:
     """Where the run ends with an exception."""
     changed: Collection[str] = ()
     """The variables that a what-if has set here."""
+    hidden: Collection[str] = ()
+    """The variables whose values are not shown."""
 
     def listings(self) -> list[Listing]:
         """Inside a timestep the function that runs; at whole timesteps all of them, the run's own first."""
@@ -71,6 +74,8 @@ class SourceStep:
             return Value(name, quantity_role(variable.name))
         if now.status == "bound" and binding.inner_step >= 0:
             name = f"{name} {binding.inner_step + 1}/{variable.inner_steps}"
+        if variable.name in self.hidden:
+            return Value(name, quantity_role(variable.name), MARK, "warning")
         if variable.name in self.changed:
             name += " set to"
         text = "not bound" if now.status == "not bound" else number_of(variable, now.value, self.notation)

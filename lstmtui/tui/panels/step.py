@@ -15,6 +15,7 @@ from lstmtui.cells.legibility import legible_sum_digits
 from lstmtui.cells.notation import ASCII, UNICODE, Notation
 from lstmtui.session import Session
 from lstmtui.trace.source import Source
+from lstmtui.tui.panels.hiding import hidden_line, shown_equation
 from lstmtui.tui.panels.listing import fitted
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.panels.source_step import SourceStep, also_recorded, stack_text, stage_text
@@ -68,7 +69,7 @@ class StepPanel(Panel):
         self.lines.wraps = False
         changed = session.what_ifs.set_at(cursor) if session.what_ifs else frozenset()
         raised = session.trace.header.raised
-        shown = SourceStep(code, source, cursor, self.notation, raised, changed).listings()
+        shown = SourceStep(code, source, cursor, self.notation, raised, changed, session.hidden).listings()
         rows, marked = fitted(shown, width, self.look)
         is_whole = cursor.stage is None
         if len(rows) > (height if is_whole else MOST_ROWS):
@@ -92,9 +93,9 @@ class StepPanel(Panel):
         stage = cursor.stage
         self.lines.wraps = True
         changed = session.what_ifs.set_at(session.cursor) if session.what_ifs else frozenset()
-        lines, starts = step_lines(equations, stage, self.notation, changed)
+        lines, starts = step_lines(equations, stage, self.notation, changed, session.hidden)
         if stage is None and sum(-(-_width(line) // max(1, size.width)) for line in lines) > size.height:
-            lines, starts = [short_line(e, self.notation) for e in equations], []
+            lines, starts = [short_line(e, self.notation, session.hidden) for e in equations], []
         if equations and 0 < session.layer.parameters_until <= cursor.t:
             lines.append(((f"the parameters {changed_text(session.layer)}", "muted"),))
         self.lines.set_lines(lines)
@@ -115,6 +116,7 @@ def step_lines(
     stage: int | None,
     notation: Notation,
     changed: Collection[str] = (),
+    hidden: Collection[str] = (),
 ) -> tuple[list[Spans], list[int]]:
     """Every equation in symbols and in numbers, and the line each one ends on.
 
@@ -123,6 +125,7 @@ def step_lines(
         stage: the one evaluated last; later ones are muted and have no numbers. None: all are evaluated.
         notation: Unicode or ASCII.
         changed: the quantities that a what-if has set here.
+        hidden: the quantities that have no numbers.
     """
     lines: list[Spans] = []
     ends: list[int] = []
@@ -132,9 +135,11 @@ def step_lines(
         left = (*_marked(mark), *equation.left, (" = ", "sign"), *equation.symbols)
         if pending:
             lines.append(tuple((text, "muted") for text, _ in left))
+        elif (shown := shown_equation(equation, hidden)) is None:
+            lines.append((*_marked(mark), *hidden_line(equation)))
         else:
             lines.append(left)
-            lines += number_lines(equation, notation, equation.quantity in changed)
+            lines += number_lines(shown, notation, equation.quantity in changed)
         ends.append(len(lines) - 1)
     return lines, ends
 
@@ -160,10 +165,14 @@ def number_lines(equation: Equation, notation: Notation, is_set: bool = False) -
     return lines
 
 
-def short_line(equation: Equation, notation: Notation) -> Spans:
+def short_line(equation: Equation, notation: Notation, hidden: Collection[str] = ()) -> Spans:
     """An equation on one line, for a panel that is too small for all of it."""
+    shown = shown_equation(equation, hidden)
+    if shown is None:
+        return hidden_line(equation)
+    right = shown.numbers[-1] if shown.numbers else equation.symbols
     value = (notation.number(equation.value), equation.quantity)
-    return (*equation.left, (" = ", "sign"), *equation.numbers[-1], (" = ", "sign"), value)
+    return (*equation.left, (" = ", "sign"), *right, (" = ", "sign"), value)
 
 
 def _marked(mark: str) -> Spans:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from lstmtui.analysis.reach import Horizon, horizon
 from lstmtui.analysis.unit_values import Numbers, RoutePart, Survivals, numbers_at, survivals_at
 from lstmtui.cells.notation import ASCII, UNICODE, Notation, percent
 from lstmtui.session import Session
+from lstmtui.tui.panels.hiding import MARK
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look, quantity_role
 from lstmtui.tui.widgets.spans import Spans
@@ -49,11 +50,11 @@ class ValuesPanel(Panel):
         )
         changed = session.trace is not session.baseline
         reasons = {} if source is None else {v.name: v.absent for v in source.variables}
-        lines = value_lines(numbers, self.notation, width, reasons, changed=changed)
-        lines += [
-            *route_lines(survivals, self.notation),
-            *reach_lines(reach, cursor.unit, self.notation),
-        ]
+        hidden = session.hidden
+        lines = value_lines(numbers, self.notation, width, reasons, changed=changed, hidden=hidden)
+        if not hidden:  # what is said of a whole run says much of each of its numbers
+            lines += route_lines(survivals, self.notation)
+            lines += reach_lines(reach, cursor.unit, self.notation)
         self.lines.set_lines(lines)
         if source is not None and cursor.stage is not None:
             name = session.cell.stages[cursor.stage]
@@ -72,7 +73,13 @@ class ValuesPanel(Panel):
 
 
 def value_lines(
-    numbers: Sequence[Numbers], notation: Notation, width: int, reasons: Mapping[str, str], *, changed: bool
+    numbers: Sequence[Numbers],
+    notation: Notation,
+    width: int,
+    reasons: Mapping[str, str],
+    *,
+    changed: bool,
+    hidden: Collection[str] = (),
 ) -> list[Spans]:
     """The header, then a line for each quantity; of a changed run with what was recorded.
 
@@ -85,10 +92,13 @@ def value_lines(
     names = max(_LEAST_NAME, min(room, max((len(row.quantity) for row in numbers), default=0)))
     lines: list[Spans] = [((f"{'':{names}} {'value':>8}{was} {'∂L total':>8} {'‖·‖':>8}", "muted"),)]
     for row in numbers:
-        recorded = "" if row.recorded is None else f" {number(row.recorded):>8}"
+        is_hidden = row.quantity in hidden
+        recorded = "" if row.recorded is None else f" {MARK if is_hidden else number(row.recorded):>8}"
         none = "-" if notation.ascii else "–"
         derivative = none if row.derivative is None else number(row.derivative)
-        text = f" {number(row.value):>8}{recorded} {derivative:>8} {number(row.norm):>8}"
+        derivative = MARK if "d" + row.quantity in hidden else derivative
+        value, norm = (MARK, MARK) if is_hidden else (number(row.value), number(row.norm))
+        text = f" {value:>8}{recorded} {derivative:>8} {norm:>8}"
         name = row.quantity if len(row.quantity) <= names else row.quantity[: names - 1] + "…"
         lines.append(((f"{name:{names}}", quantity_role(row.quantity)), (text, "number")))
         if not row.is_bound:

@@ -16,6 +16,7 @@ from lstmtui.session import Session
 from lstmtui.session.breakpoints import Breakpoint
 from lstmtui.session.watches import Watched
 from lstmtui.trace.edits import Edit
+from lstmtui.tui.panels.hiding import MARK, is_hidden
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
@@ -53,6 +54,8 @@ class WatchesPanel(Panel):
         self.notation = ASCII if look.ascii else UNICODE
         self.chosen = 0
         self._entries: list[Entry] = []
+        self._hidden: set[int] = set()
+        """The numbers of the watches that read what is hidden."""
 
     def compose(self) -> ComposeResult:
         yield self.lines
@@ -60,6 +63,7 @@ class WatchesPanel(Panel):
     def show(self, session: Session) -> None:
         edits = session.what_ifs.edits if session.what_ifs else ()
         watched = session.watches.at_cursor(session.view, MOST_UNITS + 1)
+        self._hidden = {watch.id for watch in watched if is_hidden(watch, session)}
         self._entries = [*watched, *edits, *session.breakpoints]
         self.chosen = min(self.chosen, max(0, len(self._entries) - 1))
         self._draw(self.has_focus)
@@ -81,7 +85,10 @@ class WatchesPanel(Panel):
         lines = []
         for at, entry in enumerate(self._entries):
             mark = ("▸ " if at == self.chosen and focused else "  ", "cursor")
-            lines.append((mark, *entry_line(entry, self.notation)))
+            if isinstance(entry, Watched) and entry.id in self._hidden:
+                lines.append((mark, *hidden_watch_line(entry.text)))
+            else:
+                lines.append((mark, *entry_line(entry, self.notation)))
         self.lines.set_lines(lines)
         self.lines.scroll_to_line(self.chosen)
 
@@ -131,6 +138,11 @@ def watch_line(watched: Watched, notation: Notation) -> Spans:
     if isinstance(result, NoValue):
         return ((watched.text, "text"), (f"  {result.error}", "warning"))
     return ((watched.text, "text"), (" = ", "sign"), (short_value(result.value, notation), "number"))
+
+
+def hidden_watch_line(text: str) -> Spans:
+    """A watch whose value is hidden."""
+    return ((text, "text"), (" = ", "sign"), (MARK, "warning"))
 
 
 def breakpoint_line(point: Breakpoint) -> Spans:

@@ -171,7 +171,7 @@ class DebuggerScreen(Screen[None]):
             return
         verb = VERBS[command.verb]
         shows_diagnosis = verb.name == "diagnose" and outcome.ok
-        if verb.changes_run:
+        if verb.changes_run or verb.changes_what_is_hidden:
             self.panels.forget()
         if verb.name == "first-bad":
             self.presenter.banner.dismiss()
