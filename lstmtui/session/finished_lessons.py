@@ -14,9 +14,9 @@ MOST = 10_000
 LARGEST_FILE = 1 << 22
 
 
-def is_finished(scenario: str | Path) -> bool:
-    """Whether the lesson of a scenario has been read to the end."""
-    return os.path.realpath(scenario) in _read()
+def finished_lessons() -> frozenset[str]:
+    """The absolute paths, links followed, of the scenarios whose lessons have been read to the end."""
+    return frozenset(_read())
 
 
 def keep_finished(scenario: str | Path) -> bool:

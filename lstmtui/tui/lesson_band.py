@@ -90,7 +90,7 @@ def page_spans(guide: LessonGuide) -> Spans:
         return ((guide.problem, "warning"),)
     said = "   ".join(guide.said)
     if guide.page.question is None:
-        return (*markdown_spans(guide.page.note), *((("   " + said, "number"),) if said else ()))
+        return (*_spans_of(guide.page), *((("   " + said, "number"),) if said else ()))
     if not guide.said:
         return _spans_of(guide.page)
     grade, _, arithmetic = said.partition(" ")
@@ -100,7 +100,8 @@ def page_spans(guide: LessonGuide) -> Spans:
 def _spans_of(page: Page) -> Spans:
     """A page before anything has come of it."""
     if page.question is None:
-        return markdown_spans(page.note)
+        does = "   ".join(command.text for command in page.commands)
+        return markdown_spans(page.note) if page.note else ((does, "muted"),)
     question = page.question
     options = () if question.value is not None else ((f"   {how_to_answer(question)}", "key"),)
     return (("? ", "accent"), *markdown_spans(question.text), *options)

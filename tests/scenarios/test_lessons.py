@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from keyboard import settle
 
 from lstmtui.__main__ import main
+from lstmtui.capture.laws.engine import ModelEngine
 from lstmtui.capture.run import build
+from lstmtui.capture.run import run as record
+from lstmtui.playback.lesson import pages_of
 from lstmtui.scenario import bundled_scenarios, load_scenario
 from lstmtui.scenario.tasks import make_task
-from lstmtui.session.parse import parse_script
+from lstmtui.session import Session
+from lstmtui.session.execute import execute
+from lstmtui.session.parse import parse_line, parse_script
+from lstmtui.tui.app import LstmtuiApp
+from lstmtui.tui.lesson_band import MOST_LINES, _spans_of
+from lstmtui.tui.screens.debugger import DebuggerScreen
+from lstmtui.tui.start import Start
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.spans import wrap
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
 SCRIPTED = [path for path in bundled_scenarios() if load_scenario(path).script.strip()]
@@ -82,6 +95,64 @@ def test_a_tour_speaks_waits_and_expects_something_of_every_model_it_visits(path
     stations = "\n".join(verbs).split("model\n")
     assert all("expect" in station for station in stations if station)
     assert all(len(command.arguments[0]) <= 140 for command in commands if command.verb == "note")
+
+
+@pytest.mark.parametrize("path", SCRIPTED, ids=lambda path: path.stem)
+def test_every_page_speaks_or_asks_and_all_of_it_has_room_in_60_columns(path: Path) -> None:
+    for page in pages_of(parse_script(load_scenario(path).script)):
+        assert page.note or page.question
+        assert len(wrap(_spans_of(page), 60 - 2, Look())) < MOST_LINES, page.note or page.question
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_asks_for_two_or_three_predictions_and_ends_with_what_was_learned(path: Path) -> None:
+    pages = pages_of(parse_script(load_scenario(path).script))
+    assert 2 <= sum(page.question is not None for page in pages) <= 3
+    assert pages[-1].note.startswith("**Learned.** ")
+    assert [page.note.startswith("**Learned.**") for page in pages].count(True) == 1
+
+
+@pytest.mark.parametrize("path", SCRIPTED, ids=lambda path: path.stem)
+async def test_a_lesson_is_the_same_twice_in_a_row_beside_breakpoints_of_the_users_own(path: Path) -> None:
+    engine, scenario = ModelEngine(), load_scenario(path)
+    traces = record(scenario, "cpu")
+    engine.remember(scenario, traces)
+    session = Session(traces, engine)
+    session.is_attended = True
+    for line in ("break at 1", "break when t > 2", "watch h", "goto 2"):
+        execute(session, parse_line(line))  # type: ignore[arg-type]
+    mine = (session.cursor, [*session.breakpoints], [*session.watches])
+    async with LstmtuiApp(Start(session=session)).run_test(size=(80, 24)) as pilot:
+        await settle()
+        screen = pilot.app.screen
+        assert isinstance(screen, DebuggerScreen)
+        guide, seen = screen.lesson.guide, []
+        for _ in range(2):
+            seen.append([])
+            guide.toggle()
+            while True:
+                async with asyncio.timeout(60):
+                    while screen.is_busy:
+                        await settle()
+                if guide.waits_for_answer:
+                    assert session.hidden
+                    screen.run_text("reveal")
+                assert guide.problem == ""
+                assert "…" not in band_text(screen)[: len(guide.page.note)]
+                seen[-1].append((session.cursor, tuple(guide.said), session.hidden))
+                if guide.is_last:
+                    break
+                guide.next()
+            guide.toggle()
+            assert (session.cursor, [*session.breakpoints], [*session.watches]) == mine
+            assert not session.changed
+        assert seen[0] == seen[1]
+        assert len(seen[0]) == len(guide.pages)
+
+
+def band_text(screen: DebuggerScreen) -> str:
+    """What the band says, without its last line."""
+    return " ".join("".join(text for text, _ in line) for line in screen.lesson.band._lines[:-1])
 
 
 def test_lessons_are_numbered_in_the_order_in_which_they_are_listed() -> None:

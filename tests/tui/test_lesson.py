@@ -149,15 +149,15 @@ async def test_a_question_hides_what_it_asks_for_until_it_is_answered(debugger, 
 async def test_the_last_page_is_remembered_in_the_state_directory(
     debugger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lstmtui.session.finished_lessons import is_finished
+    from lstmtui.session.finished_lessons import finished_lessons
 
     monkeypatch.setenv("LSTMTUI_STATE_DIR", str(tmp_path))
     place = tmp_path / "a.toml"
     async with debugger(Start(traces=synthetic(script=SCRIPT), place=place), (80, 24)) as pilot:
         await press(pilot, "t", "space")
-        assert not is_finished(place)
+        assert not finished_lessons()
         await press(pilot, "space")
-        assert is_finished(place)
+        assert finished_lessons() == {str(place.resolve())}
 
 
 async def test_it_writes_no_files_and_ends_nothing(

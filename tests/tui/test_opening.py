@@ -6,16 +6,18 @@ import threading
 import time
 from pathlib import Path
 
-from keyboard import press, settle
+import pytest
+from keyboard import press, settle, type_text
 from synthetic import synthetic
 from textual.pilot import Pilot
 
 from lstmtui.errors import UserError
+from lstmtui.session.finished_lessons import keep_finished
 from lstmtui.trace import Trace
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.opening import OpeningScreen
 from lstmtui.tui.screens.picker import PickerScreen
-from lstmtui.tui.start import Choice, Opening, Progress, Start
+from lstmtui.tui.start import COURSE_GROUP, Choice, Opening, Progress, Start
 
 CHOICES = [Choice(Path("one.toml"), "The first"), Choice(Path("two.toml"), "The [bold]second[/bold]", "note")]
 
@@ -128,3 +130,35 @@ async def test_leaving_the_list_quits_where_nothing_is_open_and_returns_where_so
         await until(pilot, DebuggerScreen)
         assert pilot.app.screen.session.cursor.t == 1
         assert not pilot.app._exit
+
+
+async def test_the_list_has_groups_ticks_a_preview_and_a_filter(
+    debugger, shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LSTMTUI_STATE_DIR", str(tmp_path))
+    keep_finished(tmp_path / "one.toml")
+    choices = [
+        Choice(tmp_path / "one.toml", "Lesson 1", "one", COURSE_GROUP, lambda: "# Head\n\nof **one**"),
+        Choice(tmp_path / "two.toml", "Lesson 2", "two", COURSE_GROUP, lambda: "of two"),
+        Choice(tmp_path / "x.toml", "Another", "x", "Examples"),
+    ]
+    async with debugger(
+        Start(choices=choices, opener=lambda path: Opening("one", Work())), (80, 24)
+    ) as pilot:
+        page = shown(pilot)
+        assert (
+            page.index("Course") < page.index("✓ Lesson 1") < page.index("Lesson 2") < page.index("Examples")
+        )
+        assert page.count("✓") == 1
+        assert "of two" in page, "the first lesson that has not been read is highlighted"
+        await press(pilot, "k")
+        assert "of one" in shown(pilot)
+        await press(pilot, "slash")
+        await type_text(pilot, "ano")
+        assert "Lesson" not in shown(pilot)
+        await press(pilot, "escape")
+        assert "Lesson 1" in shown(pilot)
+        await press(pilot, "slash")
+        await type_text(pilot, "two\n")
+        await press(pilot, "enter")
+        await until(pilot, OpeningScreen)

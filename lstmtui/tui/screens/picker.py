@@ -1,4 +1,4 @@
-"""The list of scenarios to pick from."""
+"""The list of scenarios to pick from: by group, with what has been read, a preview, and a filter."""
 
 from __future__ import annotations
 
@@ -9,15 +9,25 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.widgets import OptionList
+from textual.events import Resize
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from lstmtui.printable import printable
+from lstmtui.session.finished_lessons import finished_lessons
+from lstmtui.tui.inline_markdown import markdown_spans
 from lstmtui.tui.screens.dialog import Dialog
 from lstmtui.tui.start import Choice
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.spans import safe
+from lstmtui.tui.widgets.spans import Spans, safe
+from lstmtui.tui.widgets.text_lines import TextLines
+
+WIDE = 100
+"""From so many columns on the preview stands beside the list; below, under it."""
+LONGEST_PREVIEW = 4000
+"""Characters of notes that are shown."""
 
 
 class PickerScreen(Dialog[Path | None]):
@@ -25,50 +35,148 @@ class PickerScreen(Dialog[Path | None]):
 
     DEFAULT_CSS = """
     PickerScreen { align: center middle; }
-    PickerScreen > Vertical { width: 90%; max-width: 100; height: auto; max-height: 90%;
-                              border: round $border; padding: 1 1; }
-    PickerScreen OptionList { height: auto; max-height: 100%; border: none; background: $background; }
+    PickerScreen > Vertical { width: 96%; max-width: 140; height: 94%; border: round $border; padding: 0 1; }
+    PickerScreen Container { layout: vertical; height: 1fr; }
+    PickerScreen OptionList { height: 2fr; border: none; background: $background; padding: 0; }
+    PickerScreen TextLines { height: 1fr; border-top: solid $border-blurred; }
+    PickerScreen.-beside Container { layout: horizontal; }
+    PickerScreen.-beside OptionList { width: 1fr; height: 1fr; }
+    PickerScreen.-beside TextLines { width: 1fr; height: 1fr; border-top: none; margin-left: 2; }
+    PickerScreen Input { display: none; height: 1; }
+    PickerScreen Input.-open { display: block; }
+    .-ascii PickerScreen TextLines { border-top: ascii $border-blurred; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "move(1)", "down"),
         Binding("k", "move(-1)", "up"),
         Binding("right,l", "select", "open"),
+        Binding("slash", "filter", "filter"),
+        Binding("right_square_bracket", "scroll(1)", "scroll the preview down"),
+        Binding("left_square_bracket", "scroll(-1)", "scroll the preview up"),
     ]
 
     def __init__(self, choices: Sequence[Choice], look: Look) -> None:
         super().__init__()
         self.choices, self.look = choices, look
+        self.options = OptionList(compact=True)
+        self.preview = TextLines(look, wraps=True)
+        self.filter = Input(placeholder="part of a title or a name", compact=True)
+        self._finished = finished_lessons()
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = Content(safe(" lstmtui: pick a scenario ", self.look))
             keys = (
-                " up down  choose   enter  open   q  quit "
+                " up down  choose   enter  open   /  filter   q  quit "
                 if self.look.ascii
-                else " ↑ ↓ choose   ↵ open   q quit "
+                else " ↑ ↓ choose   ↵ open   / filter   [ ] scroll   q quit "
             )
             box.border_subtitle = Content(keys)
-            yield OptionList(*(Option(self._prompt(choice)) for choice in self.choices), compact=True)
+            yield self.filter
+            with Container():
+                yield self.options
+                yield self.preview
 
     def on_mount(self) -> None:
-        """Begin at the first scenario."""
-        self.query_one(OptionList).focus()
-        self.query_one(OptionList).highlighted = 0
+        """Begin at the first lesson that has not been read, else at the first scenario."""
+        self.options.focus()
+        self._list("")
+        unread = (at for at, c in enumerate(self.choices) if c.group and not self._is_finished(c))
+        self._highlight(next(unread, 0))
+
+    @on(Resize)
+    def _lay_out(self) -> None:
+        self.set_class(self.size.width >= WIDE, "-beside")
+
+    @on(OptionList.OptionHighlighted)
+    def _preview(self, event: OptionList.OptionHighlighted) -> None:
+        choice = self.choices[int(event.option_id or 0)]
+        self.preview.scroll_to_row(0)
+        self.preview.set_lines(_preview_lines(choice))
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self.choices[event.option_index].path)
+        self.dismiss(self.choices[int(event.option_id or 0)].path)
+
+    @on(Input.Changed)
+    def _filter_changed(self, event: Input.Changed) -> None:
+        self._list(event.value)
+        self.options.action_first()
+
+    @on(Input.Submitted)
+    def _filter_entered(self) -> None:
+        self.options.focus()
+
+    def action_filter(self) -> None:
+        """Type a part of a title."""
+        self.filter.add_class("-open")
+        self.filter.focus()
+
+    def action_leave(self) -> None:
+        """Leave the filter, or the list without picking anything."""
+        if self.filter.has_class("-open"):
+            self.filter.remove_class("-open")
+            self.filter.value = ""
+            self.options.focus()
+        else:
+            super().action_leave()
 
     def action_move(self, by: int) -> None:
         """Up or down."""
-        options = self.query_one(OptionList)
-        options.action_cursor_down() if by > 0 else options.action_cursor_up()
+        self.options.action_cursor_down() if by > 0 else self.options.action_cursor_up()
 
     def action_select(self) -> None:
         """Open what is highlighted."""
-        self.query_one(OptionList).action_select()
+        self.options.action_select()
+
+    def action_scroll(self, pages: int) -> None:
+        """Scroll the preview by most of its height."""
+        self.preview.scroll_to_row(self.preview.top + pages * max(1, self.preview.size.height - 2))
+
+    def _list(self, text: str) -> None:
+        """The choices that have every word of a text in their title or name, each group under its heading."""
+        words = text.casefold().split()
+        self.options.clear_options()
+        group = ""
+        for at, choice in enumerate(self.choices):
+            if not all(word in f"{choice.title} {choice.note}".casefold() for word in words):
+                continue
+            if choice.group != group:
+                group = choice.group
+                heading = Content.styled(safe(group, self.look), "bold $accent")
+                self.options.add_option(Option(heading, disabled=True))
+            self.options.add_option(Option(self._prompt(choice), id=str(at)))
+
+    def _highlight(self, at: int) -> None:
+        if self.choices:
+            self.options.highlighted = self.options.get_option_index(str(at))
+
+    def _is_finished(self, choice: Choice) -> bool:
+        return str(choice.path.resolve()) in self._finished
 
     def _prompt(self, choice: Choice) -> Content:
-        title = Content.styled(safe(choice.title, self.look), "bold")
-        note = Content.styled(safe(f"  {choice.note}", self.look), "dim") if choice.note else Content("")
-        return Content("\n").join([title, note]) if choice.note else title
+        tick = ("*" if self.look.ascii else "✓") if self._is_finished(choice) else " "
+        name = Content.styled(safe(f"  {choice.note}", self.look), "dim")
+        title = Content(safe(f" {tick} {choice.title}", self.look))
+        return Content("").join([title, name]) if choice.note else title
+
+
+def _preview_lines(choice: Choice) -> list[Spans]:
+    """The title and the notes: headings bold, paragraphs wrapped."""
+    notes = choice.notes() if choice.notes is not None else ""
+    lines: list[Spans] = [((choice.title, "title"),), ()]
+    paragraph: list[str] = []
+    for line in [*printable(notes, lines=True)[:LONGEST_PREVIEW].strip().splitlines(), ""]:
+        is_own_line = line.startswith(("#", "|", "    ", "- ", "* ")) or line[:1].isdigit()
+        if paragraph and (not line.strip() or is_own_line):
+            lines.append(markdown_spans(" ".join(paragraph)))
+            paragraph = []
+        if line.startswith("#"):
+            lines.append(((line.lstrip("# "), "title"),))
+        elif line.startswith(("|", "    ")):
+            lines.append(((line, "text"),))
+        elif line.strip():
+            paragraph.append(line.strip())
+        else:
+            lines.append(())
+    return lines
