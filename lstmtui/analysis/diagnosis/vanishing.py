@@ -20,6 +20,7 @@ from lstmtui.analysis.diagnosis.verdict import (
 from lstmtui.analysis.diagnosis.way_back import WayBack, unfed_ways, ways_back
 from lstmtui.analysis.reach import gradient_reach
 from lstmtui.analysis.stacks import stacks
+from lstmtui.arrays import Array
 from lstmtui.cells.notation import UNICODE
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
@@ -68,7 +69,7 @@ def vanishing_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Ver
         way = next(way for way in _ways(trace, layer, direction) if way.batch == batch)
         yield _verdict(trace, layer, direction, state, rest, way)
     else:
-        why = _why_not(list(_ways(trace, layer, direction)), direction)
+        why = _why_not(list(_ways(trace, layer, direction)), direction, state)
         yield not_measured("vanishing", *place, why, "d" + state)
 
 
@@ -90,9 +91,14 @@ def _is_absent_throughout(trace: Trace) -> bool:
     return all(layer.absent for layer in trace.layers)
 
 
+def _back(way: WayBack, state: str) -> Array:
+    """The norms from where the states are read, as far as the way goes."""
+    return way.norms[state][way.reads :][: way.cut(state)]
+
+
 def _left(way: WayBack, state: str) -> float:
     """The largest norm of the last tenth over the largest of all; NaN of a way too short or not finite."""
-    back = way.norms[state][way.reads :]
+    back = _back(way, state)
     if len(back) < FEWEST_STEPS or not np.isfinite(back).all() or not back.any():
         return np.nan
     return float(back[-(len(back) // 10) :].max() / back.max())
@@ -118,11 +124,17 @@ def _is_learned(trace: Trace) -> bool:
     return is_of_targets and trace.header.loss_is_known and 0 <= trace.loss <= LEARNED
 
 
-def _why_not(ways: list[WayBack], direction: str) -> str:
+def _why_not(ways: list[WayBack], direction: str, state: str) -> str:
     """Why no sequence could be judged."""
     longest = max(
         (way for way in ways if way.fed.any()), key=lambda way: way.length - way.reads, default=None
     )
+    if longest is not None and (cut := longest.cut(state)) is not None and cut < FEWEST_STEPS:
+        t = longest.time(longest.reads + cut - 1, direction)
+        return (
+            f"the states are reset or detached before t={t}, and the gradient goes back through {cut} "
+            f"timestep{'' if cut == 1 else 's'}"
+        )
     steps = longest.length - longest.reads if longest is not None else FEWEST_STEPS
     if longest is None or steps >= FEWEST_STEPS:
         return "the gradient is not finite"
@@ -135,15 +147,18 @@ def _verdict(trace: Trace, layer: int, direction: str, state: str, left: float, 
     how = BAD if left <= VANISHING_BAD else LOOK if left <= VANISHING_LOOK else FINE
     name = f"‖∂L/∂{state}‖"
     text = f"{UNICODE.number(left)} of {name} is left at the far end"
-    back = way.norms[state][way.reads :]
+    back, cut = _back(way, state), way.cut(state)
     far = len(back) - len(back) // 10
     reach = gradient_reach(View.of(trace, layer, direction, way.batch), state=state)
     if np.isfinite(reach.steps):
         text += f"; from t={reach.start} it falls to 1/e within {reach.steps:.0f} timesteps"
-    elif way.fed[way.reads :][far:].max() >= back[far:].max() / 2:
+    elif way.fed[way.reads :][: len(back)][far:].max() >= back[far:].max() / 2:
         text += ", where it is fed from above; what the recurrence keeps is not to be seen by it"
     elif not np.isnan(reach.steps):
         text += f"; from t={reach.start} it never falls to 1/e"
+    if cut is not None:
+        t = way.time(way.reads + cut - 1, direction)
+        text += f"; before t={t} the states are reset or detached"
     text += f" (sequence {way.batch})" if trace.batch > 1 else ""
     carrier = _carrier(trace, layer) if how == BAD else None
     if carrier is not None:

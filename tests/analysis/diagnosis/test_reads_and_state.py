@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -119,3 +120,30 @@ def test_what_was_not_recorded_is_not_measured() -> None:
     (reads,) = verdicts(trace, "reads")
     assert reads.severity == NOT_MEASURED
     assert "the loss has no gradient" in reads.text
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (
+            35,
+            "not measured: the states are reset or detached before t=35, and the gradient goes",
+        ),
+        (20, "fine: .* before t=20 the states are reset or detached"),
+    ],
+)
+def test_a_gradient_that_is_cut_has_not_vanished(at: int, said: str) -> None:
+    torch.manual_seed(1)
+    trace = record(Policy(lambda t: t == at), torch.randn(40, 2, 2), loss=lambda v: v[-1].sum())
+    (verdict,) = verdicts(trace, "vanishing")
+    assert re.match(said, f"{verdict.severity}: {verdict.text}")
+
+
+def test_a_gradient_that_dies_out_in_a_model_that_resets_its_states_has_vanished() -> None:
+    torch.manual_seed(2)
+    model = Policy(lambda t: t == 3)
+    with torch.no_grad():
+        model.cell.bias_ih[3:6] = -6  # forget gates near 0
+    trace = record(model, torch.randn(60, 2, 2), loss=lambda v: v[-1].sum())
+    (verdict,) = verdicts(trace, "vanishing")
+    assert verdict.severity == BAD
