@@ -132,6 +132,8 @@ def _read(node: ast.stmt) -> Iterator[str]:
             case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=context):
                 yield from [f"self.{name}"] if isinstance(context, ast.Load) else []
                 continue
+            case ast.Subscript(slice=ast.Constant(value=str()), ctx=ast.Load()):
+                yield ast.unparse(part)
             case ast.Name(id=name, ctx=ast.Load()):
                 yield name
         children = [child for child in ast.iter_child_nodes(part) if not isinstance(child, ast.stmt)]

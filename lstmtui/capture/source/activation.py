@@ -7,12 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
-from lstmtui.capture.source.attributes import attribute
+from lstmtui.capture.source.attributes import held, put
 from lstmtui.capture.source.bindings import Call, Passes
 from lstmtui.capture.source.code_facts import CodeFacts, Stretch
 from lstmtui.capture.source.collection import Collection
 from lstmtui.capture.source.loops import Counter
-from lstmtui.capture.source.replacements import put
 from lstmtui.capture.source.tensors import tensors_in
 from lstmtui.models.torch_compat import version_of
 
@@ -77,6 +76,7 @@ class Activation:
         """Look at the arguments."""
         local = frame.f_locals
         facts = self.facts
+        noted = set[str]()
         for name in facts.arguments:
             value = local.get(name)
             if isinstance(value, Tensor):
@@ -84,9 +84,10 @@ class Activation:
             elif value is not None and name not in facts.unpacked:
                 for place, item in tensors_in(value)[:MOST_ITEMS]:
                     self._note(name + place, item, 0, "")
+                    noted.add(name + place)
         for name in facts.attributes:
-            value = attribute(local, name)
-            if isinstance(value, Tensor):
+            value = held(local, name)
+            if isinstance(value, Tensor) and name not in noted:
                 self._bind(local, name, value, 0, "")
 
     def enter(self, frame: FrameType) -> None:
@@ -141,7 +142,7 @@ class Activation:
     def _filled(self, local: Any) -> None:
         """A loop has ended that wrote one place of a tensor in each pass: its name is bound to all of it."""
         for name, (line, why) in self._filling.items():
-            value = attribute(local, name) if "." in name else local.get(name)
+            value = held(local, name)
             if isinstance(value, Tensor):
                 self._bind(local, name, value, line, why)
         self._filling.clear()
@@ -164,7 +165,7 @@ class Activation:
                 self._tracked[name] = tensor, version_of(tensor)
                 self._filling[name] = stretch.line, stretch.why
         for name in stretch.names:
-            value = attribute(local, name) if "." in name else local.get(name)
+            value = held(local, name) if "." in name or "[" in name else local.get(name)
             if isinstance(value, Tensor):
                 before = tracked.get(name)
                 if name in sure or before is None or before[0] is not value or name in changed:
@@ -180,7 +181,7 @@ class Activation:
     def _look_again(self, name: str, local: Any, stretch: Stretch) -> None:
         """A tensor was written into that a name was bound to, and may still be."""
         tensor, _ = self._tracked[name]
-        value = attribute(local, name) if "." in name else local.get(name)
+        value = held(local, name)
         if value is not tensor:
             del self._tracked[name]
         elif self._collection.tensors.has_other_numbers(tensor):

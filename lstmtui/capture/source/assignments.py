@@ -1,4 +1,4 @@
-"""What the source of a function assigns to, apart from its names: attributes, places in tensors."""
+"""What the source of a function assigns to, apart from its names: attributes, items, places in tensors."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ Fills = tuple[tuple[str, frozenset[str]], ...]
 
 
 def assigned(tree: ast.AST) -> Iterator[tuple[tuple[int, int, int], str]]:
-    """Attributes that are assigned to, with their line and columns."""
+    """Attributes and items like state['h'] that are assigned to, with their line and columns."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and (chain := written(node)):
+            yield (node.end_lineno or node.lineno, node.col_offset, node.end_col_offset or 0), chain
+            yield (node.lineno, node.col_offset, node.end_col_offset or 0), chain
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             chain = written(node)
             if chain:
@@ -65,9 +68,15 @@ def _counted_by(node: ast.AST, loop: ast.AST) -> Iterator[str]:
 
 
 def written(node: ast.AST) -> str:
-    """self.cell.h as it is written; empty where it does not begin with a name."""
-    names: list[str] = []
-    while isinstance(node, ast.Attribute):
-        names.append(node.attr)
-        node = node.value
-    return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else ""
+    """self.cell.h or state['h'] as it is written; empty where it does not begin with a name."""
+    places: list[str] = []
+    while True:
+        match node:
+            case ast.Attribute(value=owner, attr=name):
+                places.append(f".{name}")
+            case ast.Subscript(value=owner, slice=ast.Constant(value=str(key))) if key.isidentifier():
+                places.append(f"['{key}']")
+            case _:
+                break
+        node = owner
+    return "".join([node.id, *reversed(places)]) if isinstance(node, ast.Name) else ""

@@ -1,9 +1,11 @@
-"""Attributes of the user's objects, read and bound without running code of theirs."""
+"""Attributes of the user's objects and items of dicts, read and bound without running code of theirs."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from types import MemberDescriptorType
 from typing import Any
 
@@ -12,29 +14,53 @@ from torch import Tensor, nn
 from lstmtui.errors import UserError
 from lstmtui.models.torch_compat import own_buffers
 
+_PLACES = re.compile(r"\.(\w+)|\['(\w+)'\]")
+"""An attribute, or an item of a dict."""
 
-def attribute(local: Any, written: str) -> Any:
-    """What self.hidden is; None where it is not kept in the object.
+
+def held(local: Any, written: str) -> Any:
+    """What h, self.hidden or state['h'] is; None where it is not there, or not kept in the object.
 
     Args:
         local: the names of a frame.
-        written: the attribute as the source writes it.
+        written: the name as the source writes it.
     """
-    first, *names = written.split(".")
+    if "." not in written and "[" not in written:
+        return local.get(written)
+    first, *places = _parts(written)
     value = local.get(first)
-    for name in names:
-        value = _kept(value, name)
+    for place in places:
+        value = _item(value, place[1:]) if place[0] == "[" else _kept(value, place)
     return value
 
 
-def set_attribute(local: Any, written: str, value: Tensor) -> None:
-    """Bind an attribute to a tensor.
+@cache
+def is_bindable(written: str) -> bool:
+    """Whether it is a name, an attribute or an item of a dict, and no place in a tuple or a list."""
+    return _PLACES.sub("", written).isidentifier()
+
+
+@cache
+def _parts(written: str) -> tuple[str, ...]:
+    """h, then attributes by their names and items by their keys, which [ leads."""
+    places = [name or f"[{key}" for name, key in _PLACES.findall(written)]
+    return re.split(r"[.\[]", written, maxsplit=1)[0], *places
+
+
+def put(local: Any, written: str, value: Tensor) -> None:
+    """Bind a name of a frame, an attribute or an item of what is in one to a tensor.
 
     Raises:
         UserError: it is not kept in the object: a place in a tuple, a property.
     """
-    *names, last = written.split(".")
-    owner = attribute(local, ".".join(names))
+    *_, last = _parts(written)
+    if last == written:
+        local[written] = value
+        return
+    owner = held(local, written[: [*_PLACES.finditer(written)][-1].start()])
+    if last[0] == "[" and isinstance(owner, dict):
+        dict.__setitem__(owner, last[1:], value)
+        return
     attributes = _dict_of(owner)
     for own in _names(owner, last):
         slot = _slot(owner, own)
@@ -48,6 +74,10 @@ def set_attribute(local: Any, written: str, value: Tensor) -> None:
             continue
         return
     raise UserError(f"{written}: is no name that another value can be put into")
+
+
+def _item(owner: Any, key: str) -> Any:
+    return dict.get(owner, key) if isinstance(owner, dict) else None
 
 
 def _kept(owner: Any, name: str) -> Any:

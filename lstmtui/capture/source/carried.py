@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -15,6 +16,8 @@ from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.runs import Run
 from lstmtui.capture.source.series import Series, fullest_round, key_of
 
+_KEY = re.compile(r"\['(\w+)'\]$")
+"""Of an item of a dict."""
 _LEAST = 3
 """In how many rounds an argument has the numbers of the round before, until that is no chance."""
 
@@ -119,14 +122,16 @@ def _is_equal(a: Tensor, b: Tensor) -> bool:
 
 def is_read_first(part: Series, run: Run) -> bool:
     """Whether a round reads a name before it binds it: a loop's variable, or an attribute."""
-    is_attribute = "." in part.written
+    is_attribute, key = "." in part.written, _KEY.search(part.written)
     call = part.first.call
-    if not is_attribute and any(binding.call is not call for own in part.rounds for binding in own):
+    if not (is_attribute or key) and any(binding.call is not call for own in part.rounds for binding in own):
         return False  # the locals of a call are gone with it
     code = call.code
     lines = {b.line for b in fullest_round(run) if b.call.code is code and b.line}
     if not lines:
         return False
+    if key is not None:
+        return _reads_item_first(code, key[1], min(lines), max(lines))
     name = part.written.rpartition(".")[2]
     return reads_first(code, name, min(lines), max(lines), attribute=is_attribute)
 
@@ -161,6 +166,20 @@ def reads_first(code: CodeType, name: str, first: int, last: int, *, attribute: 
 @lru_cache(maxsize=32)
 def _instructions(code: CodeType) -> list[dis.Instruction]:
     return list(dis.get_instructions(code))
+
+
+def _reads_item_first(code: CodeType, key: str, first: int, last: int) -> bool:
+    """The same of the item of a dict that has this key."""
+    line, loaded = 0, ""
+    for instruction in dis.get_instructions(code):
+        line = _line(instruction) or line
+        if first <= line <= last:
+            if "SUBSCR" in instruction.opname or instruction.argrepr == "[]":
+                if loaded == key:
+                    return not instruction.opname.startswith("STORE")
+            elif instruction.opname not in ("CACHE", "EXTENDED_ARG"):
+                loaded = str(instruction.argval) if instruction.opname == "LOAD_CONST" else ""
+    return False
 
 
 def _line(instruction: dis.Instruction) -> int | None:

@@ -15,6 +15,8 @@ from lstmtui.capture.source.loops import Loops, tree_of
 from lstmtui.models.torch_compat import PURE
 
 _STORES = ("STORE_FAST", "STORE_DEREF", "STORE_NAME")
+_PLACES = ("STORE_ATTR", "STORE_SUBSCR")
+"""What binds an attribute, or an item of a dict."""
 _SUSPENDING = ("SEND", "YIELD_VALUE", "JUMP_BACKWARD_NO_INTERRUPT")
 _LEAVES = ("RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE", "RETURN_GENERATOR")
 _DETACHING = {"detach", "detach_", "data"}
@@ -56,7 +58,8 @@ class CodeFacts:
         loops: its loops.
         arguments: the names of its parameters.
         shared: the local names that functions within it may bind too.
-        attributes: those of objects in local names that it binds, as its source writes them: self.hidden.
+        attributes: those of objects in local names that it binds, and items of dicts, as its source writes
+            them: self.hidden, state['h'].
         unpacked: the names that it unpacks itself, `h, c = hx`.
         stretches: those that were asked for, by offset.
         leaves: the offsets of the instructions by which a call returns or is suspended.
@@ -158,7 +161,7 @@ class CodeFacts:
 
     def _bound_by(self, instruction: dis.Instruction) -> Iterator[str]:
         operation, argument = instruction.opname, instruction.argval
-        if operation == "STORE_ATTR":
+        if operation in _PLACES:
             chain = self._chain(instruction)
             if chain:
                 yield chain
@@ -176,11 +179,12 @@ class CodeFacts:
         if self._chains:
             return self._chains.get(key, "")
         first = self.arguments[0] if self.arguments else ""
-        return f"{first}.{instruction.argval}" if first == "self" else ""
+        is_own = first == "self" and instruction.opname == "STORE_ATTR"
+        return f"{first}.{instruction.argval}" if is_own else ""
 
     def _all_attributes(self, tree: ast.AST | None) -> Iterator[str]:
         for instruction in self._instructions:
-            if instruction.opname == "STORE_ATTR":
+            if instruction.opname in _PLACES:
                 chain = self._chain(instruction)
                 if chain:
                     yield chain

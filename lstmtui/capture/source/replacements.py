@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from lstmtui.capture.source.addresses import Address, Addresses
-from lstmtui.capture.source.attributes import set_attribute
 from lstmtui.capture.source.bindings import Call, Passes
 
 
@@ -49,15 +47,3 @@ class Replacements:
             value = torch.where(mask, other, value)
         self.count += bool(wanted)
         return value
-
-
-def put(local: Any, written: str, value: Tensor) -> None:
-    """Bind a name of a frame, or an attribute of what is in one, to a tensor.
-
-    Raises:
-        UserError: it cannot be bound: a place in a tuple, a property.
-    """
-    if "." in written:
-        set_attribute(local, written, value)
-    else:
-        local[written] = value

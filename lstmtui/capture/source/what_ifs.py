@@ -10,6 +10,7 @@ import torch
 
 from lstmtui.arrays import Array
 from lstmtui.capture.source.addresses import Address, Addresses
+from lstmtui.capture.source.attributes import is_bindable
 from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.replacements import Replacement, Replacements
@@ -90,7 +91,7 @@ def _check(trace: Trace, edit: Edit) -> None:
         raise UserError(
             f"{edit.quantity}: of a model whose code was recorded only the variables of that code can be set"
         )
-    if not variable.written.replace(".", "").isidentifier():
+    if not is_bindable(variable.written):
         raise UserError(
             f"{edit.quantity}: {variable.written} is a place in a tuple or a list, not a name that can be set"
         )

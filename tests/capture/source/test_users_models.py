@@ -11,7 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import lstmtui
+from lstmtui.analysis.statements import statement_at
+from lstmtui.capture.source.what_ifs import rerun_source
 from lstmtui.trace import Trace
+from lstmtui.trace.edits import Edit
 from lstmtui.trace.source import Source
 
 T, B, H = 6, 3, 4
@@ -414,3 +417,44 @@ def test_one_timestep_or_as_many_sequences_as_units_and_timesteps_are_told_apart
     ]
     told = lstmtui.record(Plain(), torch.randn(4, 4, 4), time_axis=0)
     assert np.array_equal(told.values("x"), told.values("v"))
+
+
+class DictOfStates(nn.Module):
+    """Its states are items of a dict, as many rollouts keep them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Linear(2 + H, H)
+
+    def forward(self, x: Tensor, keep: Kept | None = None, hold: bool = False) -> Tensor:
+        state = {"h": x.new_zeros(B, H), "c": x.new_zeros(B, H)}
+        for t in range(x.shape[0]):
+            g = self.w(torch.cat([x[t], state["h"]], -1))
+            state["c"] = 0.9 * state["c"] + g.tanh()
+            if hold and t == 2:
+                state["c"] = state["c"] * torch.tensor([[1.0], [0.0], [1.0]])
+            state["h"] = state["c"].sigmoid()
+            if keep is not None:
+                keep(g=g, state_c=state["c"], state_h=state["h"])
+        return state["h"]
+
+
+def test_items_of_a_dict_are_names_that_are_carried_on_and_can_be_set() -> None:
+    model, kept, x = DictOfStates(), Kept(), torch.randn(T, B, 2)
+    model(x, kept).square().sum().backward()
+    model.zero_grad()
+    trace = lstmtui.record(model, x, loss=lambda y: y.square().sum())
+    same(trace, 0, kept, "g", "state_c", "state_h")
+    source = source_of(trace)
+    assert source.states == ("state_c", "state_h")
+    assert [v.written for v in source.variables if v.carried_to] == ["state['c']", "state['h']"]
+    edit = Edit(1, "m", 0, "forward", 1, "state_c", None, 0.0, 2, 2)
+    changed = rerun_source(trace, [edit])
+    assert changed.loss == float(model(x, hold=True).square().sum().detach())
+
+
+def test_an_item_of_a_dict_is_read_by_the_line_that_reads_it() -> None:
+    source = source_of(lstmtui.record(DictOfStates(), torch.randn(T, B, 2)))
+    h = source.variable("state_h")
+    assert h is not None
+    assert statement_at(source.functions[0], h.line).names == ("state", "state['c']")
