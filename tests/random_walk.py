@@ -29,6 +29,7 @@ from textual.events import Key, Resize
 from textual.geometry import Size
 from textual.message import Message
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace, Traces
@@ -44,7 +45,7 @@ Event: TypeAlias = str | tuple[int, int]
 LARGEST = (300, 100)
 SIZES = ((1, 1), (2, 2), (1, 100), (300, 1), (20, 5), (60, 20), (80, 24), (80, 24), (120, 40), LARGEST)
 KEYS = (
-    *"lnshjkgbwcCytuUmMLdBDz1234567890 +-=^$<>:p?R[]xe",
+    *"lnshjkgbwcCytauUmMLdBDz1234567890 +-=^$<>:p?R[]xe",
     *("\x1b[C", "\x1b[D", "\x1b[A", "\x1b[B", "\x1b[5~", "\x1b[6~", "\x1b[H", "\x1b[F", "\x1b[Z", "\x1bOP"),
     *("\t", "\r", "\x1b", "\x7f", "\x0c", "\x01", "\x1b[1;2C", "\x1b[1;2D"),
 )
@@ -54,6 +55,7 @@ LINES = (
     *("unit 3", "model small", "model big", "break when h[0] > 0.1", "break at 4", "breaks", "delete 1"),
     *("continue", "rcontinue", "watch norm(h)", "watch f_", "unwatch 1", "print c", "print prev(c)[1]"),
     *("set f[1] = 1.0 from 2 to 4", "set h = nan from 7", "unset", "reset", "loss at 3", "expect t < 0"),
+    *('ask "how much?" = h[0]', 'ask "which?" choose a when t > 3 | b', "answer 1", "hide h", "reveal"),
     *("compare small", "compare none", "note hello", "pause 0", "export run.csv", "first-bad", "diagnose"),
     *(
         "print S[1, 0, 2]",
@@ -233,7 +235,7 @@ class Walker:
                 assert (screen.focused is line.input) == line.is_open, f"{screen.focused} has the keyboard"
                 if not line.is_open:
                     break
-            elif not isinstance(screen, HelpScreen):
+            elif not (isinstance(screen, HelpScreen) or isinstance(screen.focused, Input)):
                 break
             self.send("\x1b")
             await self.rest()

@@ -43,7 +43,7 @@ class LessonBand(TextLines):
         for panel in self._panels.values():
             panel.is_marked = panel is marked
         text, room = page_spans(guide), max(1, width - 2)
-        least = max(len(wrap(_spans_of(page), room, self.look)) for page in guide.pages)
+        least = max(len(wrap(spans_before(page), room, self.look)) for page in guide.pages)
         height = min(MOST_LINES, max(least, len(wrap(text, room, self.look))) + 1)
         self._write(text, status_spans(guide, self._session, marked, next_title), room, height)
 
@@ -90,14 +90,14 @@ def page_spans(guide: LessonGuide) -> Spans:
         return ((guide.problem, "warning"),)
     said = "   ".join(guide.said)
     if guide.page.question is None:
-        return (*_spans_of(guide.page), *((("   " + said, "number"),) if said else ()))
+        return (*spans_before(guide.page), *((("   " + said, "number"),) if said else ()))
     if not guide.said:
-        return _spans_of(guide.page)
+        return spans_before(guide.page)
     grade, _, arithmetic = said.partition(" ")
     return ((grade, "accent"), (f" {arithmetic}", "text"))
 
 
-def _spans_of(page: Page) -> Spans:
+def spans_before(page: Page) -> Spans:
     """A page before anything has come of it."""
     if page.question is None:
         does = "   ".join(command.text for command in page.commands)
@@ -118,7 +118,8 @@ def status_spans(guide: LessonGuide, session: Session, marked: Panel | None, nex
     elif guide.waits_for_answer:
         spans += [("↵", "key"), (" answer", "text"), *_GAP]
     elif marked is not None:
-        spans += [(f"▸ {marked.NUMBER} {marked.TITLE}", "text"), *_GAP]
+        sign = "▸" if marked.on_screen else "press"
+        spans += [(f"{sign} {marked.NUMBER} {marked.TITLE}", "text"), *_GAP]
     grades = guide.grades
     if grades:
         right = sum(grade == "right" for grade in grades)

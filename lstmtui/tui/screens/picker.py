@@ -30,6 +30,18 @@ LONGEST_PREVIEW = 4000
 """Characters of notes that are shown."""
 
 
+class _Filter(Input):
+    """A part of a title."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(placeholder="part of a title", compact=True, max_length=200)
+        self._look_of_terminal = look
+
+    def validate_value(self, value: str) -> str:
+        """What is pasted may hold what a terminal would act on, or cannot show."""
+        return safe(value, self._look_of_terminal)
+
+
 class PickerScreen(Dialog[Path | None]):
     """Returns the path of the scenario that was picked, or None."""
 
@@ -60,7 +72,7 @@ class PickerScreen(Dialog[Path | None]):
         self.choices, self.look = choices, look
         self.options = OptionList(compact=True)
         self.preview = TextLines(look, wraps=True)
-        self.filter = Input(placeholder="part of a title or a name", compact=True)
+        self.filter = _Filter(look)
         self._finished = finished_lessons()
 
     def compose(self) -> ComposeResult:
@@ -156,15 +168,13 @@ class PickerScreen(Dialog[Path | None]):
 
     def _prompt(self, choice: Choice) -> Content:
         tick = ("*" if self.look.ascii else "✓") if self._is_finished(choice) else " "
-        name = Content.styled(safe(f"  {choice.note}", self.look), "dim")
-        title = Content(safe(f" {tick} {choice.title}", self.look))
-        return Content("").join([title, name]) if choice.note else title
+        return Content(safe(f" {tick} {choice.title}", self.look))
 
 
 def _preview_lines(choice: Choice) -> list[Spans]:
     """The title and the notes: headings bold, paragraphs wrapped."""
     notes = choice.notes() if choice.notes is not None else ""
-    lines: list[Spans] = [((choice.title, "title"),), ()]
+    lines: list[Spans] = [((choice.title, "title"), (f"   {choice.note}", "muted")), ()]
     paragraph: list[str] = []
     for line in [*printable(notes, lines=True)[:LONGEST_PREVIEW].strip().splitlines(), ""]:
         is_own_line = line.startswith(("#", "|", "    ", "- ", "* ")) or line[:1].isdigit()
