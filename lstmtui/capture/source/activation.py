@@ -144,7 +144,7 @@ class Activation:
         for name, (line, why) in self._filling.items():
             value = held(local, name)
             if isinstance(value, Tensor):
-                self._bind(local, name, value, line, why)
+                self._bind(local, name, value, line, why, self._outer)
         self._filling.clear()
 
     def _look(self, local: Any, stretch: Stretch, changed: list[str], entered: frozenset[str]) -> None:
@@ -195,20 +195,23 @@ class Activation:
             if not self._collection.tensors.is_known(item):
                 self._note(name + place, item, stretch.line, stretch.why)
 
-    def _bind(self, local: Any, name: str, value: Tensor, line: int, why: str) -> None:
+    def _bind(
+        self, local: Any, name: str, value: Tensor, line: int, why: str, passes: Passes | None = None
+    ) -> None:
+        passes = self.passes if passes is None else passes
         replacements = self._collection.replacements
         if replacements is not None:
-            other = replacements.instead(self.call, name, line, self.passes, value)
+            other = replacements.instead(self.call, name, line, passes, value)
             if other is not value:
                 put(local, name, other)
                 value = other
         if not value.is_inference():  # which do not count how often they are written into
             self._tracked[name] = value, version_of(value)
-        self._note(name, value, line, why)
+        self._note(name, value, line, why, passes)
 
-    def _note(self, name: str, value: Tensor, line: int, why: str) -> None:
+    def _note(self, name: str, value: Tensor, line: int, why: str, passes: Passes | None = None) -> None:
         collection = self._collection
-        passes = self._outer + self._counter.passes if self._outer else self._counter.passes
+        passes = self.passes if passes is None else passes
         binding = collection.tensors.bind(value, next(collection.orders), self.call, name, line, passes, why)
         if binding is not None:
             collection.bindings.append(binding)

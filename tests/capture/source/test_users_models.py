@@ -458,3 +458,24 @@ def test_an_item_of_a_dict_is_read_by_the_line_that_reads_it() -> None:
     h = source.variable("state_h")
     assert h is not None
     assert statement_at(source.functions[0], h.line).names == ("state", "state['c']")
+
+
+def test_a_loop_that_fills_a_tensor_has_as_many_timesteps_as_passes_and_the_tensor_is_over_time() -> None:
+    class Fills(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Linear(2 + H, H)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out, h = x.new_zeros(T, B, H), x.new_zeros(B, H)
+            for t in range(T):
+                h = self.w(torch.cat([x[t], h], -1)).tanh()
+                out[t] = h
+            return out
+
+    trace = lstmtui.record(Fills(), torch.randn(T, B, 2), loss=lambda y: y.square().sum())
+    source = source_of(trace)
+    assert (trace.steps, source.states) == (T, ("h",))
+    assert {v.name for v in source.variables} >= {"x", "h", "out"}
+    assert np.array_equal(trace.values("out"), trace.values("h"))
+    np.testing.assert_allclose(trace.values("dout"), 2 * trace.values("out"), rtol=1e-6)
