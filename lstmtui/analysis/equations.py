@@ -7,6 +7,7 @@ import numpy as np
 from lstmtui.arrays import Array
 from lstmtui.cells.formula import Equation, Operands, equations
 from lstmtui.cells.notation import UNICODE, Notation
+from lstmtui.cells.products import Products, products
 from lstmtui.trace import Trace
 from lstmtui.trace.keys import array_key
 from lstmtui.trace.lengths import lengths_of
@@ -30,6 +31,24 @@ def equations_at(view: View, notation: Notation = UNICODE) -> tuple[Equation, ..
     operands = operands_at(view.trace, *place, cursor.unit, cursor.t)
     written = equations(view.cell, operands, notation)
     return tuple(e for e in written if _has(view.layer.size(e.quantity), cursor.unit))
+
+
+@query("t", "unit")
+def products_at(view: View, notation: Notation = UNICODE, most: int = 12) -> tuple[Products, ...]:
+    """What the products W·x and R·h of the timestep are sums of, for the selected unit, the largest first.
+
+    Args:
+        view: whose cursor says where.
+        notation: Unicode or ASCII.
+        most: so many addends of each product are listed.
+    """
+    cursor = view.cursor
+    if view.layer.source is not None or cursor.t >= int(lengths_of(view.trace, cursor.layer)[cursor.batch]):
+        return ()
+    place = (cursor.layer, cursor.direction, cursor.batch)
+    operands = operands_at(view.trace, *place, cursor.unit, cursor.t)
+    every = products(view.cell, operands, most, notation)
+    return tuple(p for p in every if _has(view.layer.size(p.quantity), cursor.unit))
 
 
 def _has(size: int, unit: int) -> bool:

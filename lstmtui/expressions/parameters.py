@@ -37,7 +37,7 @@ def parameter_numbers(symbol: str, cell: Cell, parameters: Mapping[str, Array], 
         UserError: the trace does not hold the parameter; `why` says why.
     """
     block = parameter_block(symbol, cell, parameters, "expressions", why)
-    return np.atleast_1d(dense(block) if block.ndim > 2 else block)
+    return np.atleast_1d(dense(block))
 
 
 def _as_matrix(shape: Shape) -> Shape:

@@ -20,6 +20,7 @@ from lstmtui.analysis.signal import Signal
 from lstmtui.analysis.unit_values import Numbers, Survivals
 from lstmtui.analysis.windows import Window
 from lstmtui.cells.formula import Equation
+from lstmtui.cells.products import Products
 from lstmtui.expressions.at_cursor import Expectation, VectorValue
 from lstmtui.expressions.hits import Passed
 from lstmtui.remote.client.verdict_checks import are_reads, has_place, is_diagnosis
@@ -222,6 +223,18 @@ def _equations(context: QueryContext, answer: tuple[Equation, ...]) -> bool:
     return _in_order([e.quantity for e in answer], stages) and all(fits(equation) for equation in answer)
 
 
+def _products(context: QueryContext, answer: tuple[Products, ...]) -> bool:
+    def fits(product: Products) -> bool:
+        most = min(product.count, context.arguments["most"])
+        spans = max(len(product.written), len(product.vector))
+        return len(product.factors) == most and spans <= _MOST
+
+    stages = context.selected.layout.cell.stages
+    places = [stages.index(product.quantity) for product in answer if product.quantity in stages]
+    are_in_order = len(places) == len(answer) <= _MOST and places == sorted(places)
+    return are_in_order and all(fits(product) for product in answer)
+
+
 def _numbers_at(context: QueryContext, answer: tuple[Numbers, ...]) -> bool:
     cell, unit = context.selected.layout.cell, context.unit
     quantities = {q for q in (*cell.states, *cell.quantities) if unit < context.selected.size(q)}
@@ -270,6 +283,7 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "hits_on_the_way": _passed,
     "hits_within": _hits_within,
     "equations_at": _equations,
+    "products_at": _products,
     "numbers_at": _numbers_at,
     "bound_values": _bound_values,
     "survivals_at": _survivals,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from lstmtui.analysis.equations import equations_at
+from lstmtui.analysis.equations import equations_at, products_at
 from lstmtui.analysis.source_at import source_at
 from lstmtui.analysis.term_values import changed_text
 from lstmtui.cells.formula import Equation
@@ -18,6 +19,7 @@ from lstmtui.trace.source import Source
 from lstmtui.tui.panels.hiding import hidden_line, shown_equation
 from lstmtui.tui.panels.listing import fitted
 from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.panels.products import product_lines
 from lstmtui.tui.panels.source_step import SourceStep, also_recorded, stack_text, stage_text
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
@@ -38,7 +40,7 @@ class StepPanel(Panel):
         Binding("right_square_bracket", "turn(1)", "scroll down", show=False),
         Binding("left_square_bracket", "turn(-1)", "scroll up", show=False),
     ]
-    HELP = "The equations of one timestep, or the code, with the numbers of one unit. ↓ goes through them."
+    HELP = "The equations of one timestep, or the code, with the numbers of one unit. ↓ goes through them; z: their weights too."
 
     def __init__(self, look: Look) -> None:
         super().__init__(look)
@@ -54,13 +56,18 @@ class StepPanel(Panel):
 
     def show(self, session: Session) -> None:
         cursor, size = session.cursor, self.lines.size
-        if not self.changed(cursor, size):
+        if not self.changed(cursor, size, self.is_zoomed):
             return
         if session.layer.source is None:
             self._show_equations(session)
         else:
             self._show_source(session, session.layer.source)
         self.drawn()
+
+    @property
+    def is_zoomed(self) -> bool:
+        """Whether the panel has all of the screen, and room for every product of the equations."""
+        return self.screen.has_class("-zoomed")
 
     def _show_source(self, session: Session, source: Source) -> None:
         cursor, (width, height) = session.cursor, self.lines.size
@@ -90,11 +97,17 @@ class StepPanel(Panel):
     def _show_equations(self, session: Session) -> None:
         cursor, size = session.cursor, self.lines.size
         equations = equations_at(session.view, self.notation)
+        products = products_at(session.view, self.notation) if self.is_zoomed else ()
         stage = cursor.stage
         self.lines.wraps = True
         changed = session.what_ifs.set_at(session.cursor) if session.what_ifs else frozenset()
-        lines, starts = step_lines(equations, stage, self.notation, changed, session.hidden)
-        if stage is None and sum(-(-_width(line) // max(1, size.width)) for line in lines) > size.height:
+        opened = {
+            e.quantity: product_lines(products, e.quantity, cursor.unit, self.notation, session.hidden)
+            for e in equations
+        }
+        lines, starts = step_lines(equations, stage, self.notation, changed, session.hidden, opened)
+        rows = sum(-(-_width(line) // max(1, size.width)) for line in lines)
+        if not self.is_zoomed and stage is None and rows > size.height:
             lines, starts = [short_line(e, self.notation, session.hidden) for e in equations], []
         if equations and 0 < session.layer.parameters_until <= cursor.t:
             lines.append(((f"the parameters {changed_text(session.layer)}", "muted"),))
@@ -117,6 +130,7 @@ def step_lines(
     notation: Notation,
     changed: Collection[str] = (),
     hidden: Collection[str] = (),
+    opened: Mapping[str, Sequence[Spans]] = MappingProxyType({}),
 ) -> tuple[list[Spans], list[int]]:
     """Every equation in symbols and in numbers, and the line each one ends on.
 
@@ -126,6 +140,7 @@ def step_lines(
         notation: Unicode or ASCII.
         changed: the quantities that a what-if has set here.
         hidden: the quantities that have no numbers.
+        opened: more lines below the equation of a quantity.
     """
     lines: list[Spans] = []
     ends: list[int] = []
@@ -140,6 +155,7 @@ def step_lines(
         else:
             lines.append(left)
             lines += number_lines(shown, notation, equation.quantity in changed)
+            lines += opened.get(equation.quantity, ())
         ends.append(len(lines) - 1)
     return lines, ends
 
