@@ -40,7 +40,9 @@ class StepPanel(Panel):
         Binding("right_square_bracket", "turn(1)", "scroll down", show=False),
         Binding("left_square_bracket", "turn(-1)", "scroll up", show=False),
     ]
-    HELP = "The equations of one timestep, or the code, with the numbers of one unit. ↓ goes through them; z: their weights too."
+    HELP = (
+        "The equations of one timestep, or the code, in numbers of one unit. ↓: one by one; z: the weights."
+    )
 
     def __init__(self, look: Look) -> None:
         super().__init__(look)
