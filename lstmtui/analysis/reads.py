@@ -93,10 +93,11 @@ def last_layers(trace: Trace) -> tuple[tuple[int, str], ...]:
 def read_of(trace: Trace, layer: int, direction: str, batch: int) -> Read | None:
     """Where one layer and direction is read in one sequence; None where that was not recorded."""
     sizes = trace.arrays.get(array_key("reads", layer, direction))
-    if sizes is None:
+    if sizes is None and not _is_without_gradient(trace, layer, direction):
         return None
     length = int(lengths_of(trace, layer)[batch])
-    timesteps = np.flatnonzero(_is_read(sizes[:length, batch]))
+    is_read = np.zeros(0) if sizes is None else _is_read(sizes[:length, batch])
+    timesteps = np.flatnonzero(is_read)
     first, last = (int(timesteps[0]), int(timesteps[-1])) if len(timesteps) else (-1, -1)
     return Read(layer, direction, layer_name(trace, layer), len(timesteps), first, last, length)
 
@@ -104,6 +105,14 @@ def read_of(trace: Trace, layer: int, direction: str, batch: int) -> Read | None
 def reads_text(every: tuple[Read, ...]) -> str:
     """In a sentence without a full stop."""
     return "the loss reads " + "; ".join(str(read) for read in every)
+
+
+def _is_without_gradient(trace: Trace, layer: int, direction: str) -> bool:
+    """Whether there are derivatives by the states, which are 0 throughout: then nothing reads them."""
+    if trace.layers[layer].source is not None:
+        return False
+    states = [s for s in trace.cell(layer).states if "d" + s in trace.quantities(layer)]
+    return bool(states) and not any(trace.norms("d" + s, layer, direction).any() for s in states)
 
 
 def _is_read(sizes: Array) -> Array:

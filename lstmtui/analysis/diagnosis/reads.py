@@ -29,6 +29,10 @@ def reads_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict
         if None in every:
             why = trace.absent(layer) or "where the loss reads it was not recorded"
             yield not_measured("reads", *place, why, "h")
+        else:
+            text = "the loss reads nothing of it"
+            next_ = selecting(trace, *place)
+            yield Verdict("reads", LOOK, *place, "h", 0.0, READS_LOOK, text, next=next_)
         return
     batch, most = max(reads.items(), key=lambda item: item[1].share)
     behind = {} if direction == "backward" else _behind_padding(trace, layer, reads)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from lstmtui.analysis.diagnosis.selecting import selecting
 from lstmtui.analysis.diagnosis.verdict import BAD, FINE, LOOK, Verdict, not_measured
 from lstmtui.trace import Trace
+from lstmtui.trace.keys import array_key
 
 STATE_LOOK = 1.0
 """The share of the calls of a layer before which its states were taken out of the graph."""
@@ -25,14 +28,23 @@ def state_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict
     is_attached = any(change.kind == "attached" for change in origin.changes)
     share = detached / max(1, described.calls - 1)
     how, text = FINE, origin.sentence(described.calls)
+    reset = sum(change.count for change in origin.changes if change.kind == "reset")
     if origin.kind == "earlier graph" or is_attached:
         how, text = (
             BAD,
             text + ": backward goes through every earlier call, or fails; detach it between calls",
         )
+    elif described.calls == trace.steps > 2 and reset == trace.steps - 1 and _begins_anew(trace, *place):
+        how, text = BAD, text + ": every timestep begins from zeros, and nothing is remembered"
     elif origin.kind == "drawn":
         how, text = LOOK, text + ": the same input gives another output each time"
     elif share >= STATE_LOOK and described.calls == trace.steps > 2:
         how, text = LOOK, text + ": no gradient passes from a timestep to the one before; it does not vanish"
     next_ = "" if how == FINE else selecting(trace, layer, direction)
     yield Verdict("state", how, *place, "", share, STATE_LOOK, text, next=next_)
+
+
+def _begins_anew(trace: Trace, layer: int, direction: str) -> bool:
+    """Whether every timestep after the first began from zeros, in every sequence."""
+    states = [trace.arrays.get(array_key("before/" + s, layer, direction)) for s in trace.cell(layer).states]
+    return all(state is not None and not np.asarray(state[1:]).any() for state in states)

@@ -147,3 +147,61 @@ def test_a_gradient_that_dies_out_in_a_model_that_resets_its_states_has_vanished
     trace = record(model, torch.randn(60, 2, 2), loss=lambda v: v[-1].sum())
     (verdict,) = verdicts(trace, "vanishing")
     assert verdict.severity == BAD
+
+
+class Fresh(nn.Module):
+    """A GRU that is called one timestep at a time, its state multiplied by what is kept of it before."""
+
+    def __init__(self, keep: Tensor) -> None:
+        super().__init__()
+        self.rnn, self.keep = nn.GRU(2, 3), keep
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, outputs = x.new_zeros(1, 2, 3), []
+        for t, now in enumerate(x):
+            output, h = self.rnn(now[None], h * self.keep[t][None, :, None])
+            outputs.append(output)
+        return torch.cat(outputs)
+
+
+def test_states_that_are_zeros_before_every_timestep_are_named() -> None:
+    trace = record(Fresh(torch.zeros(12, 2)), torch.randn(12, 2, 2), loss=lambda y: y.sum())
+    (verdict,) = verdicts(trace, "state")
+    assert verdict.severity == BAD
+    assert "every timestep begins from zeros, and nothing is remembered" in verdict.text
+
+
+def test_resets_of_one_sequence_or_the_other_before_every_timestep_are_episodes_that_end() -> None:
+    keep = (torch.arange(12)[:, None] + torch.arange(2)) % 2
+    trace = record(Fresh(keep.float()), torch.randn(12, 2, 2), loss=lambda y: y.sum())
+    (verdict,) = verdicts(trace, "state")
+    assert verdict.severity == FINE
+    assert "reset before each of 12 calls" in verdict.text
+
+
+def test_a_layer_of_which_nothing_is_read_is_named() -> None:
+    trace = record(
+        nn.GRU(2, 3, bidirectional=True), torch.randn(12, 2, 2), loss=lambda r: r[0][..., :3].sum()
+    )
+    forward, backward = verdicts(trace, "reads")
+    assert forward.severity == FINE
+    assert (backward.severity, backward.text) == (LOOK, "the loss reads nothing of it")
+
+
+class Unused(nn.Module):
+    """An encoder whose states nobody is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = nn.GRU(2, 3), nn.GRU(2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.encoder(x)
+        output: Tensor = self.decoder(x)[0]
+        return output
+
+
+def test_a_module_that_the_loss_does_not_depend_on_is_named() -> None:
+    trace = record(Unused(), torch.randn(12, 2, 2), loss=lambda y: y.sum())
+    encoder, _ = verdicts(trace, "reads")
+    assert (encoder.severity, encoder.text) == (LOOK, "the loss reads nothing of it")
