@@ -129,14 +129,22 @@ class CellLoop:
         self.run.recordings[self.layer, "forward"] = whole
 
     def _reads(self) -> Reads:
-        """What of ∂L/∂h does not come from the next call; where that got other states, nothing is known."""
+        """What of ∂L/∂h does not come from the next call.
+
+        To a sequence that is begun anew with zeros nothing comes from there. Where the states were changed to
+        others, it is not known how much does, and that counts as all.
+        """
         sizes = np.zeros((len(self.calls), self.run.batch))
         for t, call in enumerate(self.calls):
             total, later = _derivative(call, 0), self.calls[t + 1] if t + 1 < len(self.calls) else None
             if later is None or later.is_cut or later.d_before is None:
                 sizes[t] = sizes_of(total)
-            elif not later.is_changed:
-                direct, whole = sizes_of(total - later.d_before), sizes_of(total) + sizes_of(later.d_before)
+            else:
+                began, left = later.before[0].detach(), call.after[0].detach()
+                is_anew = (began == 0).all(-1, keepdim=True) & (left != 0).any(-1, keepdim=True)
+                is_kept = ((began == left) | (began.isnan() & left.isnan())).all(-1, keepdim=True)
+                through = later.d_before.where(is_kept, total).masked_fill(is_anew, 0)
+                direct, whole = sizes_of(total - through), sizes_of(total) + sizes_of(through)
                 sizes[t] = np.where(direct > ROUNDINGS * torch.finfo(total.dtype).eps * whole, direct, 0.0)
         return Reads(sizes, (None,), np.full(self.run.batch, len(self.calls) - 1))
 

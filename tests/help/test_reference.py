@@ -124,7 +124,7 @@ def test_every_verdict_has_its_line_with_its_thresholds() -> None:
     rows = {row[0].strip("`"): row[1:] for row in table("verdicts").rows[1:]}
     same(list(rows), NAMES)
     assert rows.pop("nonfinite")[1:] == ["–", "any"]
-    assert rows.pop("state")[2] == "on the graph of an earlier call"
+    assert rows.pop("state")[2] == "on the graph of an earlier call; zeros before every timestep"
     for name, (measures, look, bad) in rows.items():
         prefix = name.upper() if any(hasattr(m, f"{name.upper()}_LOOK") for m in FAMILIES) else "UNITS"
         (family,) = (vars(m) for m in FAMILIES if hasattr(m, f"{prefix}_LOOK"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -205,3 +206,13 @@ def test_a_module_that_the_loss_does_not_depend_on_is_named() -> None:
     trace = record(Unused(), torch.randn(12, 2, 2), loss=lambda y: y.sum())
     encoder, _ = verdicts(trace, "reads")
     assert (encoder.severity, encoder.text) == (LOOK, "the loss reads nothing of it")
+
+
+def test_a_sequence_that_is_begun_anew_is_read_before_that_like_any_other() -> None:
+    keep = torch.ones(12, 2)
+    keep[4, 0] = keep[9, 1] = 0
+    for at in (slice(None), slice(3, 4)):
+        trace = record(Fresh(keep), torch.randn(12, 2, 2), loss=lambda y, at=at: y[at].square().sum())
+        read = np.asarray(trace.arrays["0/forward/reads"]) != 0
+        assert read.all(1).nonzero()[0].tolist() == list(range(12))[at]
+        assert read.any(1).nonzero()[0].tolist() == list(range(12))[at]
