@@ -16,7 +16,7 @@ from lstmtui.view.view import View
 
 @dataclass(frozen=True, eq=False)
 class NormPlot:
-    """A series over all timesteps, as so many columns of a plot show it."""
+    """A series over timesteps, as so many columns of a plot show it."""
 
     envelope: Envelope
     marks: NDArray[np.uint8]
@@ -36,13 +36,17 @@ def fitted(plot: NormPlot, pixels: int, cells: int) -> NormPlot:
 
 
 @query()
-def gradient_norm_plot(view: View, quantity: str, timesteps: int, pixels: int, cells: int) -> NormPlot | None:
+def gradient_norm_plot(
+    view: View, quantity: str, start: int, stop: int, timesteps: int, pixels: int, cells: int
+) -> NormPlot | None:
     """‖∂L/∂quantity_t‖ on a log axis; None where the run's loss cannot be differentiated.
 
     Args:
         view: whose cursor says which layer, direction and sequence is meant.
         quantity: h or c.
-        timesteps: how many the plot has; the run may have more or fewer.
+        start: the first timestep.
+        stop: the timestep after the last; the run may end earlier.
+        timesteps: how many the plot has room for.
         pixels: columns of dots.
         cells: columns of characters, which marks stand in.
     """
@@ -50,5 +54,5 @@ def gradient_norm_plot(view: View, quantity: str, timesteps: int, pixels: int, c
         norms = gradient_norms(view, quantity)
     except UserError:
         return None
-    values, kinds = classify(norms[:timesteps], log=True)
+    values, kinds = classify(norms[start:stop], log=True)
     return NormPlot(envelope(values, timesteps, pixels, log=True), mark_cells(kinds, timesteps, cells))

@@ -156,7 +156,7 @@ async def test_a_click_goes_to_its_timestep_and_its_unit(debugger) -> None:
         cursor = lambda: screen.session.cursor  # noqa: E731
         await pilot.click(screen.panels[2].rows[0].map, offset=(7, 1))
         assert (cursor().t, cursor().unit) == (7, 2)
-        await pilot.click(screen.panels[2].query_one(Ruler), offset=(3 + 11, 0))
+        await pilot.click(screen.panels.ruler.query_one(Ruler), offset=(11, 0))
         assert cursor().t == 11
         await pilot.click(screen.panels[2].rows[1].query_one(Bars), offset=(5, 1))
         assert cursor().unit == 1

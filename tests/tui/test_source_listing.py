@@ -136,11 +136,12 @@ def test_units_that_share_a_row_are_of_one_head(shape: tuple[int, ...], rows: in
 
 
 def test_a_label_says_the_shape_and_where_each_head_begins() -> None:
-    label = RowLabel("memory", "±1.80", (2, 2, 3), 3, {0: "0", 2: "1"})
+    label = RowLabel("memory", "", "±1.80", (2, 2, 3), 3, {0: "0", 2: "1"})
     assert [text_of(line) for line in label.lines(9, 4, Look())] == [
         "memory 0 ",
         "±1.80    ",
         "2×2×3  1 ",
         "        ▸",
     ]
-    assert [text_of(line) for line in RowLabel("h_pre", "±1", (8,), 1).lines(3, 2, Look())] == ["h  ", "  ▸"]
+    label = RowLabel("h", "4 ", "", (8,), 1, {0: "0", 1: "2"})
+    assert [text_of(line) for line in label.lines(8, 2, Look())] == ["4 h   0 ", "      2▸"]

@@ -192,7 +192,9 @@ async def test_without_states_the_other_names_have_their_place(debugger, shown) 
         screen = pilot.app.screen
         assert not screen.panels[3].on_screen
         assert not screen.panels[4].on_screen
-        assert screen.panels[2].outer_size.height == screen.query_one("#maps").size.height
+        plots = sum(screen.panels[number].outer_size.height for number in (1, 6))
+        ruler = screen.panels.ruler.outer_size.height
+        assert screen.panels[2].outer_size.height == screen.query_one("#lanes").size.height - plots - ruler
         assert "‖∂L/∂energy‖" in shown(pilot)
         for number in (None, 1, 2, 6):
             assert value_in_focus(screen.session, number)[1]

@@ -73,7 +73,7 @@ async def test_values_that_are_no_numbers_have_marks_everywhere(ascii: bool, deb
         text = shown(pilot)
         for number in (1, 2, 3, 4, 6):
             box = screen.panels[number].region
-            drawn = "".join(line[box.x : box.right] for line in text.splitlines()[box.y + 1 : box.bottom - 1])
+            drawn = "".join(line[box.x : box.right] for line in text.splitlines()[box.y + 1 : box.bottom])
             assert "N" in drawn, f"panel {number}"
             assert "^" in drawn, f"panel {number}"
             assert "v" in drawn or number == 6, "a norm is never negative"
@@ -113,7 +113,7 @@ async def test_fewer_colours_still_show_every_panel(depth: str, debugger, captur
         "3 Cell state",
         "4 Hidden",
         "5 Step",
-        "6 Grad",
+        "6 ‖∂L/∂h‖",
         "8 Notes",
         "9 Val",
     ):

@@ -10,16 +10,15 @@ from lstmtui.tui.panels.timeline import TimelinePanel
 
 
 class GatesPanel(TimelinePanel):
-    """A map and bars for each gate; of a cell without gates, h before it is squashed.
+    """A map for each gate; of a cell without gates, h before it is squashed.
 
     Of recorded code, every variable that is no state: gates first, what is carried from a state last.
     """
 
     NUMBER = 2
     TITLE = "Gates"
-    HELP = "Units × time, one map for each gate. Bars: the units round the selected one, at this timestep."
+    HELP = "Units × time, one map for each gate. Bars: the units of the same rows, at this timestep."
     ROWS = 4
-    BARS = True
 
     def quantities(self, session: Session) -> Sequence[str]:
         cell, source = session.cell, session.layer.source

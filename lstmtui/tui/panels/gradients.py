@@ -1,4 +1,4 @@
-"""Panel 6: the norms of the total derivatives by h and c over the whole run, on a log scale."""
+"""Panel 6: the norms of the total derivatives by h and c over time, on a log scale."""
 
 from __future__ import annotations
 
@@ -7,34 +7,28 @@ from functools import partial
 from string import ascii_uppercase
 
 from textual import on
-from textual.app import ComposeResult
+from textual.widget import Widget
 
 from lstmtui.analysis.norm_plot import gradient_norm_plot
 from lstmtui.printable import printable
 from lstmtui.session import Session
 from lstmtui.trace import Trace
 from lstmtui.tui.palette import MARKS
-from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.panels.lane import Lane
+from lstmtui.tui.panels.time_axis import TimeAxis
 from lstmtui.tui.theme import Look, quantity_role
-from lstmtui.tui.widgets.columns import ColumnMap
-from lstmtui.tui.widgets.line_plot import LinePlot, Series
-from lstmtui.tui.widgets.ruler import Ruler
+from lstmtui.tui.widgets.line_plot import LinePlot, Series, legends
 from lstmtui.view.query import together
 
-GUTTER = 8
 MOST_STATES = 4
 """Of recorded code that have a line."""
+_HOW, _ON_AXIS = " total", ", log scale"
 
 
-class GradientPanel(Panel):
+class GradientPanel(Lane):
     """‖∂L/∂h_t‖ of every model, and of the selected one that by its other states.
 
     Of recorded code, of its states; where it carries none on, of the names it binds last.
-    """
-
-    DEFAULT_CSS = f"""
-    GradientPanel {{ layout: vertical; }}
-    GradientPanel Ruler {{ padding-left: {GUTTER}; }}
     """
 
     NUMBER = 6
@@ -42,44 +36,43 @@ class GradientPanel(Panel):
     HELP = "How much the loss depends on the state at each timestep, every later timestep included."
 
     def __init__(self, look: Look) -> None:
+        self.plot = LinePlot(look)
         super().__init__(look)
-        self.plot, self.ruler = LinePlot(look), Ruler(look)
-        self.steps = 1
 
-    def compose(self) -> ComposeResult:
-        yield self.plot
-        yield self.ruler
+    def contents(self) -> Sequence[Widget]:
+        return (self.plot,)
 
     def shows(self, session: Session, quantity: str) -> bool:
         return quantity.startswith("d") and quantity in session.trace.quantities(session.cursor.layer)
 
     def show(self, session: Session) -> None:
-        cursor = session.cursor
-        width = self.content_size.width - GUTTER - 2
-        if width <= 0:
+        cursor, axis = session.cursor, self.axis
+        if axis.plot <= 0:
             return
-        steps = session.trace.steps
-        columns = ColumnMap(min(steps, width), width)
         runs = (id(session.trace), id(session.other))
-        if self.changed(cursor.model, cursor.layer, cursor.direction, cursor.batch, self.content_size, runs):
-            pixels = columns.used if self.look.ascii else 2 * columns.used
-            series = _series(session, pixels, columns.used)
-            self.plot.set_series(series, steps, columns, gutter=GUTTER, log=True)
+        place = (cursor.model, cursor.layer, cursor.direction, cursor.batch)
+        if self.changed(*place, axis.page, axis.columns, axis.gutter, self.content_size, runs):
+            pixels = axis.columns.used if self.look.ascii else 2 * axis.columns.used
+            series = _series(session, axis, pixels)
+            self.plot.set_series(
+                series, axis.columns.columns, axis.columns, gutter=axis.gutter, log=True, legend=False
+            )
+            self.set_keys(*legends(series, self.look))
             states = plotted(session)
             quantities = session.trace.quantities(cursor.layer)
             has_derivatives = any("d" + state in quantities for state in states)
             why = "" if has_derivatives else session.trace.absent(cursor.layer)
             self.set_title(title(states), f"no derivatives: {printable(why)}" if why else "")
             self.drawn()
-        self.steps = steps
-        self.ruler.set(0, steps, columns, cursor.t)
+        self.show_cursor(session)
 
-    @on(Ruler.Clicked)
+    def title_forms(self, title: str) -> Sequence[str]:
+        return (title, title.removesuffix(_ON_AXIS), title.removesuffix(_HOW + _ON_AXIS))
+
     @on(LinePlot.Clicked)
-    def _pick_timestep(self, event: Ruler.Clicked | LinePlot.Clicked) -> None:
+    def _pick_timestep(self, event: LinePlot.Clicked) -> None:
         event.stop()
-        columns = min(self.steps, self.content_size.width - GUTTER - 2)
-        self.post_message(self.Picked(t=event.column * self.steps // max(1, columns)))
+        self.post_message(self.Picked(t=self.axis.timestep_at(event.column)))
 
 
 def plotted(session: Session) -> tuple[str, ...]:
@@ -103,7 +96,7 @@ def tags_of(names: Sequence[str]) -> list[str]:
 def title(quantities: Sequence[str]) -> str:
     """What the panel shows, in symbols."""
     norms = " ".join(f"‖∂L/∂{name}‖" for name in reversed(quantities))
-    return f"Gradient norms {norms} total, log scale"
+    return f"{norms}{_HOW}{_ON_AXIS}"
 
 
 def _runs(session: Session) -> Iterator[tuple[str, Trace, str, int, str, str]]:
@@ -138,12 +131,21 @@ def _every_run(session: Session) -> Iterator[tuple[str, Trace, str, int, str, st
             yield f"{last} {name}", trace, last, at + 1, f"series{(at + 2) % 6}", tag
 
 
-def _series(session: Session, pixels: int, cells: int) -> list[Series]:
+def _series(session: Session, axis: TimeAxis, pixels: int) -> list[Series]:
     """A line for each run, but none for one whose loss cannot be differentiated again."""
-    runs, view, steps = list(_runs(session)), session.view, session.trace.steps
+    runs, view, page, columns = list(_runs(session)), session.view, axis.page, axis.columns
     plots = together(
         *(
-            partial(gradient_norm_plot, view.fitted_to(trace), state, steps, pixels, cells)
+            partial(
+                gradient_norm_plot,
+                view.fitted_to(trace),
+                state,
+                page.start,
+                page.stop,
+                columns.columns,
+                pixels,
+                columns.used,
+            )
             for _, trace, state, *_ in runs
         )
     )

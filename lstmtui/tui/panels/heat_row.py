@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -18,10 +17,10 @@ from lstmtui.session import Session
 from lstmtui.trace import Trace
 from lstmtui.tui.panels.hiding import masked_map
 from lstmtui.tui.panels.panel import Panel
-from lstmtui.tui.panels.row_label import LABEL_WIDTH, RowLabel, shape_of, whole_blocks
+from lstmtui.tui.panels.row_label import RowLabel, shape_of, whole_blocks
+from lstmtui.tui.panels.time_axis import TimeAxis
 from lstmtui.tui.theme import Look, quantity_role
 from lstmtui.tui.widgets.bars import Bars
-from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.heatmap import Heatmap, row_capacity
 from lstmtui.tui.widgets.text_lines import TextLines
 from lstmtui.view.query import together
@@ -51,21 +50,26 @@ class RowView:
 
 
 class HeatRow(Horizontal):
-    """A heat map with its label and, where asked for, bars."""
+    """A heat map with its label and, where there is room, bars of the same units."""
 
-    DEFAULT_CSS = f"""
-    HeatRow {{ height: 1fr; }}
-    HeatRow > TextLines {{ width: {LABEL_WIDTH}; }}
-    HeatRow > Bars {{ width: 20; margin-left: 1; }}
+    DEFAULT_CSS = """
+    HeatRow { height: 1fr; }
+    HeatRow > Bars { width: 1fr; margin-left: 1; }
     """
 
-    def __init__(self, look: Look, *, bars: bool, is_late: bool = False) -> None:
+    def __init__(self, look: Look, *, is_late: bool = False) -> None:
         super().__init__()
         self.look, self._is_late = look, is_late
-        self._label_width = LABEL_WIDTH
+        self._place: object = None
         self.label = TextLines(look)
         self.map = Heatmap(look)
-        self.bars = Bars(look) if bars else None
+        self.bars = Bars(look)
+        self.prefix = ""
+        """What stands before the name in the label: the panel's number, where there is no title."""
+        self.says_scale = False
+        """Whether the label says where the colours end."""
+        self._units: list[int | None] = []
+        """The unit that has its bar on each line."""
         self.quantity = ""
         self.difference = False
         self.in_unit_interval = False
@@ -82,8 +86,7 @@ class HeatRow(Horizontal):
     def compose(self) -> ComposeResult:
         yield self.label
         yield self.map
-        if self.bars is not None:
-            yield self.bars
+        yield self.bars
 
     def on_resize(self) -> None:
         """Ask to be shown the session where the panel was shown it before this row had its place."""
@@ -101,27 +104,36 @@ class HeatRow(Horizontal):
         """How many timesteps fit."""
         return self.map.size.width
 
-    def set_label_width(self, width: int) -> bool:
-        """Give names so many columns; whether that is another width than before."""
-        if width == self._label_width:
+    def place(self, axis: TimeAxis, height: int) -> bool:
+        """Take the columns that all lanes share, and a height; whether that is another place than before."""
+        place = (axis.gutter, axis.plot, axis.has_bars, height)
+        if place == self._place:
             return False
-        self._label_width = width
-        self.label.styles.width = width
+        self._place = place
+        self.label.styles.width, self.map.styles.width = axis.gutter, axis.plot
+        self.bars.display = axis.has_bars
+        self.styles.height = height
         return True
 
-    def view(self, session: Session, quantity: str, page: Page, *, subtract: bool = False) -> RowView | None:
+    def unit_at(self, line: int) -> int | None:
+        """The unit whose bar stands on a line."""
+        return self._units[line] if 0 <= line < len(self._units) else None
+
+    def view(
+        self, session: Session, quantity: str, axis: TimeAxis, *, subtract: bool = False
+    ) -> RowView | None:
         """What is to be drawn: the map if the page or the selection changed, and the bars of this timestep.
 
         Args:
             session: whose cursor says what is selected.
             quantity: what to show.
-            page: the timesteps.
+            axis: says which timesteps.
             subtract: show the selected run minus `session.other`, where there is one.
 
         Raises:
             NotReady: not all of it is here yet.
         """
-        cursor, size = session.cursor, self.map.size
+        cursor, size, page = session.cursor, self.map.size, axis.page
         other = session.other if subtract else None
         if other is not None and quantity not in common_quantities(session.view, other):
             other = None  # the other run has no such quantity, or not as many units: its own values then
@@ -130,8 +142,8 @@ class HeatRow(Horizontal):
         if not size.width or not size.height:
             return None
         runs = (id(session.trace), id(other))
-        facts = (cursor.layer, cursor.direction, cursor.batch, quantity, page, size, *runs)
-        has_bars = self.bars is not None and bool(self.bars.size.height)
+        facts = (cursor.layer, cursor.direction, cursor.batch, quantity, page, axis.columns, size, *runs)
+        has_bars = self.bars.display and bool(self.bars.size.area)
         signed = not self.in_unit_interval
         map_, now, most = together(
             lambda: None if facts == self._drawn else self._map(session, quantity, page, other),
@@ -163,30 +175,46 @@ class HeatRow(Horizontal):
         )
         return window_, limit
 
-    def draw(self, view: RowView | None) -> None:
+    def draw(self, view: RowView | None, axis: TimeAxis) -> None:
         """Draw what `view` has found; None: there is no room."""
         if view is None:
             return
         self.is_one_number = view.shape == ()
         if view.map is not None:
-            self._draw_map(*view.map, view.page)
+            self._draw_map(*view.map, axis)
             self._drawn = view.facts
         self._show_label(view)
-        if self.bars is not None and view.now is not None:
-            low, kind = (-view.most, "diverging") if view.signed else (0.0, "sequential")
-            labels = _numbered(len(view.now))
-            roles = (quantity_role(view.quantity),)
-            absent = np.full(len(view.now), view.t in self._unbound)
-            self.bars.set_data(view.now, low, view.most, kind, labels, view.unit, roles, absent)  # type: ignore[arg-type]
+        if view.now is not None:
+            self._draw_bars(view, view.now)
 
-    def _draw_map(self, shown: Window, limit: float, page: Page) -> None:
+    def _draw_bars(self, view: RowView, now: Array) -> None:
+        """A bar beside each unit that has a line to itself; where units share lines, of the selected one."""
+        height = self.map.size.height
+        lines = [self.map.line_of(row) for row in range(-(-len(now) // self.units_per_row))]
+        self._units, labels = [None] * height, [""] * height
+        selected = None
+        if view.unit is not None:
+            selected = self.map.line_of(view.unit // self.units_per_row)
+            selected = selected if selected < height else None
+        if self.units_per_row == 1 and len(set(lines)) == len(lines):
+            for unit, line in enumerate(lines[:height]):
+                self._units[line] = unit
+        elif selected is not None and view.unit is not None:
+            self._units[selected], labels[selected] = view.unit, str(view.unit)
+        absent = np.array([unit is None or view.t in self._unbound for unit in self._units], bool)
+        values = np.array([0.0 if unit is None else now[unit] for unit in self._units], np.float64)
+        low, kind = (-view.most, "diverging") if view.signed else (0.0, "sequential")
+        roles = (quantity_role(view.quantity),)
+        self.bars.set_data(values, low, view.most, kind, labels, selected, roles, absent)  # type: ignore[arg-type]
+
+    def _draw_map(self, shown: Window, limit: float, axis: TimeAxis) -> None:
+        page = axis.page
         self.limit, self.units_per_row = limit, shown.units_per_row
         kind, low = ("sequential", 0.0) if self.sequential else ("diverging", -limit)
         absent = (~shown.valid)[:, None].repeat(shown.values.shape[1], axis=1)
-        columns = ColumnMap(page.stop - page.start, self.map.size.width)
         unbound = None if shown.bound is None else shown.valid & ~shown.bound
         self._unbound = frozenset() if unbound is None else frozenset(page.start + np.flatnonzero(unbound))
-        self.map.set_data(shown.values, low, limit, kind, absent, columns, unbound)  # type: ignore[arg-type]
+        self.map.set_data(shown.values, low, limit, kind, absent, axis.columns, unbound)  # type: ignore[arg-type]
 
     def forget(self) -> None:
         """Draw everything the next time."""
@@ -195,18 +223,17 @@ class HeatRow(Horizontal):
     def _show_label(self, view: RowView) -> None:
         scale = "0…1" if self.sequential else f"±{UNICODE.number(self.limit)}"
         marked = None if view.unit is None else self.map.line_of(view.unit // self.units_per_row)
-        label = RowLabel(view.quantity, scale, view.shape, marked, self._block_starts(view.shape))
-        self.label.set_lines(label.lines(self._label_width, self.map.size.height, self.look))
+        scale = scale if self.says_scale else ""
+        label = RowLabel(view.quantity, self.prefix, scale, view.shape, marked, self._line_starts(view.shape))
+        self.label.set_lines(label.lines(self.label.size.width, self.map.size.height, self.look))
 
-    def _block_starts(self, shape: tuple[int, ...]) -> dict[int, str]:
-        """The line on which each index of the first axis begins."""
-        block = prod(shape[1:])
-        if len(shape) < 2 or shape[0] > self.map.size.height:
+    def _line_starts(self, shape: tuple[int, ...]) -> dict[int, str]:
+        """The line on which each unit begins, or each index of the first of several axes."""
+        block, height = prod(shape[1:]), self.map.size.height
+        if len(shape) < 2:
+            rows = -(-prod(shape) // self.units_per_row) if shape else 0
+            starts = {self.map.line_of(row): str(row * self.units_per_row) for row in reversed(range(rows))}
+            return {line: start for line, start in starts.items() if line < height}
+        if shape[0] > height:
             return {}
         return {self.map.line_of(k * block // self.units_per_row): str(k) for k in range(shape[0])}
-
-
-@lru_cache(maxsize=256)
-def _numbered(count: int) -> tuple[str, ...]:
-    """The labels of bars."""
-    return tuple(map(str, range(count)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 from textual.containers import Container
 from textual.content import Content
@@ -10,7 +10,7 @@ from textual.message import Message
 
 from lstmtui.session import Session
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.spans import crop
+from lstmtui.tui.widgets.spans import crop_words
 
 
 class Panel(Container, can_focus=True):
@@ -45,6 +45,7 @@ class Panel(Container, can_focus=True):
         self._shown: Hashable = None
         self._next: Hashable = None
         self._titles = ("", "")
+        self._more = ""
         self._waits = False
         self.set_title(self.TITLE)
 
@@ -75,6 +76,18 @@ class Panel(Container, can_focus=True):
         if (text, detail) != self._titles:
             self._titles = (text, detail)
             self._write_titles()
+
+    def name_hidden(self, numbers: Sequence[int]) -> None:
+        """Say in the lower border which panels have no room."""
+        more = f"{len(numbers)} more: {' '.join(map(str, numbers))}" if numbers else ""
+        if more != self._more:
+            self._more = more
+            self._write_titles()
+
+    @property
+    def title(self) -> str:
+        """What it shows, after the panel's number."""
+        return self._titles[0]
 
     @property
     def waits(self) -> bool:
@@ -107,12 +120,10 @@ class Panel(Container, can_focus=True):
         width = self.outer_size.width - 6
         mark = "…" if self._waits else ""
         sign = "▸ " if self.is_marked else ""
-        self.border_title = Content(self._fitted(f"{sign}{self.NUMBER}{mark} {text}", width))
-        self.border_subtitle = Content(self._fitted(detail, width))
-
-    def _fitted(self, text: str, width: int) -> str:
-        """Text that is safe to show, cropped."""
-        return "".join(piece for piece, _ in crop(((text, "title"),), width, self.look))
+        self.border_title = Content(crop_words(f"{sign}{self.NUMBER}{mark} {text}", width, self.look))
+        room = width - len(self._more) - 2 if self._more else width
+        said = [crop_words(detail, room, self.look)] if detail and room > 1 else []
+        self.border_subtitle = Content(crop_words("  ".join([*said, self._more]).rstrip(), width, self.look))
 
     def changed(self, *facts: Hashable) -> bool:
         """Whether these facts differ from those that are on screen: what depends on them must be drawn."""

@@ -6,17 +6,21 @@ from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Container, Vertical
+from textual.message import Message
 
 from lstmtui.session import Outcome, Session
 from lstmtui.tui.panels.diagnosis import DiagnosisPanel
 from lstmtui.tui.panels.gates import GatesPanel
 from lstmtui.tui.panels.gradients import GradientPanel
+from lstmtui.tui.panels.lane import Lane
 from lstmtui.tui.panels.notes import NotesPanel
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.panels.sequence import SequencePanel
 from lstmtui.tui.panels.states import CellStatePanel, HiddenStatePanel
 from lstmtui.tui.panels.step import StepPanel
+from lstmtui.tui.panels.time_axis import TimeAxis
+from lstmtui.tui.panels.time_ruler import TimeRuler
 from lstmtui.tui.panels.timeline import TimelinePanel
 from lstmtui.tui.panels.values import ValuesPanel
 from lstmtui.tui.panels.watches import WatchesPanel
@@ -35,7 +39,21 @@ PANELS = (
     ValuesPanel,
 )
 
+LANES = (1, 2, 3, 4, 6)
+"""From top to bottom."""
+
 _P = TypeVar("_P", bound=Panel)
+
+
+class Room(Container):
+    """What panels share; it says when that is more or less than before."""
+
+    class Changed(Message):
+        """There is another number of columns or rows."""
+
+    def on_resize(self) -> None:
+        """Say so."""
+        self.post_message(self.Changed())
 
 
 class PanelSet(Mapping[int, Panel]):
@@ -47,6 +65,12 @@ class PanelSet(Mapping[int, Panel]):
 
     def __init__(self, look: Look) -> None:
         self._by_number: dict[int, Panel] = {kind.NUMBER: kind(look) for kind in PANELS}
+        self.axis = TimeAxis()
+        """What all lanes share."""
+        self.ruler = TimeRuler(look, self.axis)
+        for panel in self._by_number.values():
+            if isinstance(panel, Lane):
+                panel.axis = self.axis
 
     def __getitem__(self, number: int) -> Panel:
         return self._by_number[number]
@@ -60,19 +84,13 @@ class PanelSet(Mapping[int, Panel]):
     def compose(self) -> ComposeResult:
         """The panels in the boxes that give them their places."""
         yield self[0]
-        yield self[1]
-        with Horizontal(id="middle"):
-            with Vertical(id="maps"):
-                yield self[2]
-                with Horizontal(id="states"):
-                    yield self[3]
-                    yield self[4]
-            with Vertical(id="numbers"):
+        with Room(id="middle"):
+            with Vertical(id="lanes"):
+                yield from (self[number] for number in LANES)
+                yield self.ruler
+            with Container(id="side"):
                 yield self[5]
                 yield self[9]
-        with Horizontal(id="bottom"):
-            yield self[6]
-            with Horizontal(id="texts"):
                 yield self[7]
                 yield self[8]
 

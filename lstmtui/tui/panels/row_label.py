@@ -12,15 +12,14 @@ from lstmtui.session import Session
 from lstmtui.tui.theme import Look, quantity_role
 from lstmtui.tui.widgets.spans import Spans, crop
 
-LABEL_WIDTH = 3
-"""Of names of one or two characters, beside which there is nothing else."""
-
 
 @dataclass(frozen=True)
 class RowLabel:
     """The label of a map, line by line."""
 
     quantity: str
+    prefix: str
+    """Before its name."""
     scale: str
     """Where its colours end."""
     shape: tuple[int, ...]
@@ -30,17 +29,16 @@ class RowLabel:
     """The lines on which an index of the first of several axes begins."""
 
     def lines(self, width: int, height: int, look: Look) -> Iterator[Spans]:
-        """As many lines as the map has, the mark in the last column."""
-        room, role = width - 1, quantity_role(self.quantity)
-        is_wide = room >= LABEL_WIDTH
-        about = [(self.quantity if is_wide else self.quantity.removesuffix("_pre"), role)]
-        if is_wide:
-            about.append((self.scale, "muted"))
-            about.append(("×".join(map(str, self.shape)) if len(self.shape) > 1 else "", "muted"))
+        """As many lines as the map has: what it shows, and the first unit of each line before the mark."""
+        room, role = max(0, width - 1), quantity_role(self.quantity)
+        shape = "×".join(map(str, self.shape)) if len(self.shape) > 1 else ""
+        about = [(self.prefix + self.quantity, role), (self.scale, "muted"), (shape, "muted")]
         for at in range(height):
             text, role = about[at] if at < len(about) else ("", "muted")
-            index = self.starts.get(at, "") if is_wide else ""
-            left = crop(((text, role),), max(1, room - len(index) - bool(index)), look)
+            index = self.starts.get(at, "")
+            if text and cell_len(text) + 1 + len(index) > room:
+                index = ""
+            left = crop(((text, role),), room, look)
             blank = " " * (room - sum(cell_len(part) for part, _ in left) - len(index))
             yield (*left, (blank + index, "muted"), ("▸" if at == self.marked else " ", "cursor"))
 

@@ -1,38 +1,34 @@
-"""Panel 1: the input sequence, the target and the output over it, and the ruler."""
+"""Panel 1: the input sequence, the target and the output over it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.widget import Widget
 
 from lstmtui.analysis.signal import Line, Signal, TokenRow, signal
 from lstmtui.analysis.windows import Page
 from lstmtui.session import Session
-from lstmtui.session.breakpoint_hits import marks
 from lstmtui.tui.panels.hiding import without_hidden
-from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.panels.lane import Lane
+from lstmtui.tui.panels.time_axis import TimeAxis
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.columns import ColumnMap
-from lstmtui.tui.widgets.line_plot import LinePlot, Series
-from lstmtui.tui.widgets.ruler import Ruler
+from lstmtui.tui.widgets.line_plot import LinePlot, Series, legends
 from lstmtui.tui.widgets.status import StatusLine
 from lstmtui.tui.widgets.tokens import TokenStrip
 from lstmtui.view.query import together
 
-GUTTER = 8
 MOST_ROWS = 4
 
 
 class _TokenLine(Horizontal):
     """A row of tokens with its name."""
 
-    DEFAULT_CSS = f"""
-    _TokenLine {{ height: 1; }}
-    _TokenLine StatusLine {{ width: {GUTTER}; }}
-    """
+    DEFAULT_CSS = "_TokenLine { height: 1; }"
 
     def __init__(self, look: Look) -> None:
         super().__init__()
@@ -42,61 +38,45 @@ class _TokenLine(Horizontal):
         yield self.label
         yield self.strip
 
-    def show(self, row: TokenRow, wrong: tuple[bool, ...], columns: ColumnMap) -> None:
+    def show(self, row: TokenRow, wrong: tuple[bool, ...], axis: TimeAxis) -> None:
         """Draw the tokens; those that are wrong in the colour of warnings."""
         role = "muted" if row.name == "target" else row.name
+        self.label.styles.width = axis.gutter
         self.label.set_spans([(row.name, role)])
         roles = ["warning" if bad else role for bad in wrong]
-        self.strip.set_tokens(row.tokens, columns, roles)
+        self.strip.set_tokens(row.tokens, axis.columns, roles)
 
 
-class SequencePanel(Panel):
-    """Lines for numbers, a row of characters for tokens, over the page that holds the cursor."""
-
-    DEFAULT_CSS = f"""
-    SequencePanel {{ layout: vertical; }}
-    SequencePanel Ruler {{ padding-left: {GUTTER}; }}
-    """
+class SequencePanel(Lane):
+    """Lines for numbers, a row of characters for tokens."""
 
     NUMBER = 1
     TITLE = "Sequence"
     HELP = "The input x, the target, and the model's output y. ▼ on the ruler is the timestep you are at."
 
     def __init__(self, look: Look) -> None:
-        super().__init__(look)
         self.tokens = [_TokenLine(look) for _ in range(MOST_ROWS)]
         self.plot = LinePlot(look)
-        self.ruler = Ruler(look)
-        self.page = Page(0, 1, 1, 1)
+        super().__init__(look)
 
-    def compose(self) -> ComposeResult:
-        yield from self.tokens
-        yield self.plot
-        yield self.ruler
+    def contents(self) -> Sequence[Widget]:
+        return (*self.tokens, self.plot)
 
     def shows(self, session: Session, quantity: str) -> bool:
         return quantity in ("x", "y")
 
     def show(self, session: Session) -> None:
-        cursor, width = session.cursor, self.content_size.width - GUTTER - 2
-        if width <= 0:
+        cursor, axis = session.cursor, self.axis
+        if axis.plot <= 0:
             return
-        page = Page.around(cursor.t, width, session.trace.steps)
-        columns = ColumnMap(page.stop - page.start, width)
-        runs = (id(session.trace), id(session.other))
-        changed = self.changed(cursor.model, cursor.batch, page, self.content_size, runs)
-        shown, seen = together(
-            lambda: overlaid(session, page) if changed else None,
-            lambda: marks(session, page.start, page.stop),
-        )
-        self.page = page
-        if changed:
-            self._draw(shown, columns)
-            self.set_title(self.TITLE, page.text)
+        page, runs = axis.page, (id(session.trace), id(session.other))
+        if self.changed(cursor.model, cursor.batch, page, axis.columns, axis.gutter, self.content_size, runs):
+            self._draw(overlaid(session, page))
+            self.set_title(self.TITLE)
             self.drawn()
-        self.ruler.set(page.start, page.stop, columns, cursor.t, seen.breakpoints, seen.hits)
+        self.show_cursor(session)
 
-    def _draw(self, shown: Signal, columns: ColumnMap) -> None:
+    def _draw(self, shown: Signal) -> None:
         targets = next((row.tokens for row in shown.rows if row.name == "target"), ())
         for at, line in enumerate(self.tokens):
             line.display = at < len(shown.rows)
@@ -104,17 +84,18 @@ class SequencePanel(Panel):
                 row = shown.rows[at]
                 checked = targets if row.name == "y" else ()
                 wrong = tuple(bool(t) and t != y for t, y in zip(checked, row.tokens, strict=False))
-                line.show(row, wrong or (False,) * len(row.tokens), columns)
+                line.show(row, wrong or (False,) * len(row.tokens), self.axis)
         self.plot.display = bool(shown.lines)
         series = [_series(line, at) for at, line in enumerate(shown.lines)]
-        self.plot.set_series(series, self.page.stop - self.page.start, columns, gutter=GUTTER)
+        columns = self.axis.columns
+        self.plot.set_series(series, columns.columns, columns, gutter=self.axis.gutter, legend=False)
+        self.set_keys(*legends(series, self.look))
 
-    @on(Ruler.Clicked)
     @on(LinePlot.Clicked)
     @on(TokenStrip.Clicked)
-    def _pick_timestep(self, event: Ruler.Clicked | LinePlot.Clicked | TokenStrip.Clicked) -> None:
+    def _pick_timestep(self, event: LinePlot.Clicked | TokenStrip.Clicked) -> None:
         event.stop()
-        self.post_message(self.Picked(t=self.page.start + event.column))
+        self.post_message(self.Picked(t=self.axis.timestep_at(event.column)))
 
 
 def overlaid(session: Session, page: Page) -> Signal:

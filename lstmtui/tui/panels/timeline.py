@@ -1,4 +1,4 @@
-"""Panels over time: heat maps that share a page and a ruler."""
+"""Panels over time: heat maps of units × time."""
 
 from __future__ import annotations
 
@@ -6,43 +6,38 @@ from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
 
 from lstmtui.analysis.windows import Page
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Session
-from lstmtui.session.breakpoint_hits import marks
+from lstmtui.tui.palette import Kind
 from lstmtui.tui.panels.heat_row import HeatRow
-from lstmtui.tui.panels.panel import Panel
-from lstmtui.tui.panels.row_label import LABEL_WIDTH, shape_of
+from lstmtui.tui.panels.lane import Lane
+from lstmtui.tui.panels.row_label import shape_of
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.bars import Bars
-from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.heatmap import Heatmap
-from lstmtui.tui.widgets.ruler import Ruler
+from lstmtui.tui.widgets.lane_head import Key, Swatches
 from lstmtui.view.query import together
 
-_LABELS = (6, 14)
-"""The least and the most columns of labels where a name has more than two characters."""
+_LONGEST_NAME = 20
+"""In the key of colours."""
 _LINES_A_ROW = 2
 """That a map has at least, where a panel has more quantities than lines."""
 _FEW_LINES = 8
 """A panel with no more lines gives each map one."""
 
 
-class TimelinePanel(Panel):
-    """One heat map for each of some quantities, over the page that holds the cursor.
+class TimelinePanel(Lane):
+    """One heat map for each of some quantities.
 
     Where there are more quantities than maps have room, it shows those round the stage that the cursor is
     on; [ and ] show the others.
     """
 
-    DEFAULT_CSS = """
-    TimelinePanel { layout: vertical; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right_square_bracket", "turn(1)", "the next quantities", show=False),
         Binding("left_square_bracket", "turn(-1)", "the quantities before", show=False),
@@ -50,13 +45,9 @@ class TimelinePanel(Panel):
 
     ROWS = 1
     """How many maps are there from the start; a cell that has more gets them when it is shown."""
-    BARS = False
 
     def __init__(self, look: Look) -> None:
-        super().__init__(look)
-        self.rows = [HeatRow(look, bars=self.BARS) for _ in range(self.ROWS)]
-        self.ruler = Ruler(look)
-        self.page = Page(0, 1, 1, 1)
+        self.rows = [HeatRow(look) for _ in range(self.ROWS)]
         self.subtract = False
         """Whether the maps show the difference to what the run is held against."""
         self.shown_names = ""
@@ -66,10 +57,18 @@ class TimelinePanel(Panel):
         """Which of the quantities is shown on top."""
         self._stage: object = None
         """The cell and the stage that `_first` was last chosen for."""
+        super().__init__(look)
 
-    def compose(self) -> ComposeResult:
-        yield from self.rows
-        yield self.ruler
+    def contents(self) -> Sequence[Widget]:
+        return self.rows
+
+    def bands(self, session: Session) -> int:
+        return len(self.quantities(session))
+
+    @property
+    def page(self) -> Page:
+        """The timesteps that it shows."""
+        return self.axis.page
 
     def quantities(self, session: Session) -> Sequence[str]:
         """What to show of the selected cell, from top to bottom."""
@@ -88,24 +87,19 @@ class TimelinePanel(Panel):
     def show(self, session: Session) -> None:
         shown = self._chosen(session)
         self.shown_names = " ".join(shown)
-        self._make_room(shown)
-        width = self.rows[0].columns_wide
-        if not shown or not width:
+        self._make_room(shown, session.layer.source is not None)
+        if not shown or self.axis.plot <= 0:
             return
-        page = Page.around(session.cursor.t, width, session.trace.steps)
-        *views, seen = together(
+        views = together(
             *(
-                partial(row.view, session, quantity, page, subtract=self.subtract)
+                partial(row.view, session, quantity, self.axis, subtract=self.subtract)
                 for row, quantity in zip(self.rows, shown, strict=False)
             ),
-            lambda: marks(session, page.start, page.stop),
         )
-        self.page = page
         for row, view in zip(self.rows, views, strict=False):
-            row.draw(view)
-        columns = ColumnMap(page.stop - page.start, width)
-        self.ruler.set(page.start, page.stop, columns, session.cursor.t, seen.breakpoints, seen.hits)
+            row.draw(view, self.axis)
         self._say(session, shown)
+        self.show_cursor(session)
 
     def _chosen(self, session: Session) -> Sequence[str]:
         """As many of the quantities as have room, among them that of the stage the cursor is on."""
@@ -129,7 +123,7 @@ class TimelinePanel(Panel):
     @property
     def _room(self) -> int:
         """How many maps have room."""
-        lines = self.content_size.height - 1
+        lines = self.content_size.height - self.head.display
         return max(1, lines if lines <= _FEW_LINES else lines // _LINES_A_ROW)
 
     def action_turn(self, by: int) -> None:
@@ -139,45 +133,41 @@ class TimelinePanel(Panel):
             self._first = first
             self.post_message(self.Appeared())
 
-    def _make_room(self, shown: Sequence[str]) -> None:
-        """A row for each quantity, and the width that their names need."""
-        more = [HeatRow(self.look, bars=self.BARS, is_late=True) for _ in shown[len(self.rows) :]]
+    def _make_room(self, shown: Sequence[str], is_source: bool) -> None:
+        """A row for each quantity, all of the same height, in the columns that all lanes share."""
+        more = [HeatRow(self.look, is_late=True) for _ in shown[len(self.rows) :]]
         if more:
             self.rows += more
-            self.mount(*more, before=self.ruler)
+            self.mount(*more)
+        height = max(1, (self.content_size.height - self.head.display) // max(1, len(shown)))
+        changed = False
         for row, quantity in zip(self.rows, [*shown, *[""] * len(self.rows)], strict=False):
             row.display = bool(quantity)
-        widest = max(map(cell_len, self._every), default=0)
-        label = LABEL_WIDTH if widest < LABEL_WIDTH else max(_LABELS[0], min(widest, _LABELS[1])) + 1
-        changed = [row for row in self.rows if row.set_label_width(label)]
+            row.prefix = "" if self.head.display else f"{self.NUMBER} "
+            row.says_scale = len(self._every) > 1 and is_source
+            changed |= row.place(self.axis, height)
         if changed:
             self.call_after_refresh(self.post_message, self.Appeared())
-        first = self.rows[0]
-        left, right = label, max(0, self.content_size.width - label - first.columns_wide)
-        self.ruler.styles.padding = (0, right if first.columns_wide else 0, 0, left)
 
     def _say(self, session: Session, shown: Sequence[str]) -> None:
-        """The title: what is shown, on which scale, and how units share rows."""
+        """The title: what is shown, which colour is which value, and how units share rows."""
         name = self.name_of(session)
         if self.rows[0].difference and session.other is not None:
             against = "as recorded" if session.other is session.baseline else session.other.name
             name = f"{name} − {against}"
-        scale, units = self._scale_and_units(session, shown[0])
-        if session.layer.source is not None and len(self._every) > 1:
-            scale, units = "", ""
         if len(shown) < len(self._every):
             name += f": {len(shown)} of {len(self._every)} names, [ ] turn"
-        fits = len(f"{self.NUMBER} {name}{scale}") <= self.size.width - 6
-        self.set_title(name + scale if fits else name, f"{self.page.text}  {units}".rstrip())
+        rows = [row for row in self.rows if row.display]
+        is_source = session.layer.source is not None
+        self.set_keys(() if is_source and len(self._every) > 1 else color_key(rows))
+        self.set_title(name, "" if is_source and len(self._every) > 1 else self._units(session, shown[0]))
 
-    def _scale_and_units(self, session: Session, quantity: str) -> tuple[str, str]:
+    def _units(self, session: Session, quantity: str) -> str:
         row = self.rows[0]
-        shape = shape_of(session, quantity)
-        count = "×".join(map(str, shape)) or "1"
+        count = "×".join(map(str, shape_of(session, quantity))) or "1"
         units = f"{count} unit{'' if count == '1' else 's'}"
         how = "mean" if row.sequential else "the most extreme"
-        binned = f", {row.units_per_row} a row ({how})" if row.units_per_row > 1 else ""
-        return "" if row.sequential else f"  ±{UNICODE.number(row.limit)}", units + binned
+        return units + (f", {row.units_per_row} a row ({how})" if row.units_per_row > 1 else "")
 
     def forget(self) -> None:
         super().forget()
@@ -189,16 +179,27 @@ class TimelinePanel(Panel):
         event.stop()
         row = next(r for r in self.rows if r.map is event.heatmap)
         unit = None if row.is_one_number else event.row * row.units_per_row
-        self.post_message(self.Picked(t=self.page.start + event.column, unit=unit))
-
-    @on(Ruler.Clicked)
-    def _pick_timestep(self, event: Ruler.Clicked) -> None:
-        event.stop()
-        self.post_message(self.Picked(t=self.page.start + event.column))
+        self.post_message(self.Picked(t=self.axis.timestep_at(event.column), unit=unit))
 
     @on(Bars.Clicked)
     def _pick_unit(self, event: Bars.Clicked) -> None:
         event.stop()
         row = next(r for r in self.rows if r.bars is event.bars)
-        if not row.is_one_number:
-            self.post_message(self.Picked(unit=event.row))
+        unit = row.unit_at(event.row)
+        if unit is not None and not row.is_one_number:
+            self.post_message(self.Picked(unit=unit))
+
+
+def color_key(rows: Sequence[HeatRow]) -> Key:
+    """The colours of maps with the values at their ends, behind the names of those that share them."""
+    scales: dict[tuple[Kind, str], list[str]] = {}
+    for row in rows:
+        kind: Kind = "sequential" if row.sequential else "diverging"
+        scales.setdefault((kind, UNICODE.number(row.limit)), []).append(row.quantity)
+    key: list[tuple[str, str] | Swatches] = []
+    for (kind, limit), names in scales.items():
+        gap, low = "  " if key else "", "0" if kind == "sequential" else f"−{limit}"
+        named = [(f"{name[:_LONGEST_NAME]} ", name) for name in names] if len(scales) > 1 else []
+        key += [(gap, "muted"), *named]
+        key += [(f"{low} ", "muted"), Swatches(kind), (f" {'1' if kind == 'sequential' else limit}", "muted")]
+    return tuple(key)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rich.cells import cell_len
 from textual.screen import Screen
 
 from lstmtui.session import Outcome, Session
 from lstmtui.tui.panels.gates import GatesPanel
+from lstmtui.tui.panels.lane import Lane
 from lstmtui.tui.panels.panel import Panel
-from lstmtui.tui.panels.panel_set import PanelSet
+from lstmtui.tui.panels.panel_set import LANES, PanelSet
+from lstmtui.tui.panels.time_axis import GUTTER
+from lstmtui.tui.panels.timeline import TimelinePanel
+from lstmtui.tui.parts.places import LaneNeed, bars_margin, lane_rows, side_width
+
+_WIDEST_GUTTER = 15
 
 
 class Arrangement:
@@ -43,14 +50,91 @@ class Arrangement:
         for panel in self._panels.values():
             others = (panel,) if panel.ALONE else (None, panel)
             panel.set_class(not panel.fits(self._session) or self.zoomed not in others, "-gone")
-        for box in self._screen.query("#middle, #maps, #states, #numbers, #bottom, #texts"):
+        self._place_lanes()
+        for box in self._screen.query("#middle, #lanes, #side"):
             box.set_class(all(panel.has_class("-gone") for panel in box.query(Panel)), "-gone")
-        self._screen.query_one("#numbers").set_class(self._session.layer.source is not None, "-code")
-        self._screen.query_one("#maps").set_class(
-            self._screen.query_one("#states").has_class("-gone"), "-stateless"
-        )
         self._screen.set_class(self.zoomed is not None, "-zoomed")
         self._screen.call_after_refresh(self._redraw)
+
+    def _place_lanes(self) -> None:
+        """Give lanes and what stands beside or below them their columns and rows."""
+        session, panels, zoomed = self._session, self._panels, self.zoomed
+        width, height = self._screen.query_one("#middle").size
+        is_code = session.layer.source is not None
+        side = side_width(width, is_code=is_code)
+        middle, lanes = self._screen.query_one("#middle"), self._screen.query_one("#lanes")
+        middle.set_class(not side, "-stacked")
+        self._screen.query_one("#side").styles.width = "1fr" if zoomed or not side else side
+        gutter = self._gutter()
+        margin = bars_margin(width)
+        panels.axis.fit(width if zoomed else width - side, width - side, gutter, margin)
+        below = 0 if side or zoomed else self._rows_below(height)
+        needs = {
+            number: _need(panel, session, self._screen)
+            for number in LANES
+            if isinstance(panel := panels[number], Lane) and not panel.has_class("-gone")
+        }
+        rows = lane_rows(needs, max(0, height - below - 1), (1, 2, 4, 3, 6))
+        lanes.styles.height = "1fr" if side or zoomed else sum(lane.rows for lane in rows.values()) + 1
+        for number in needs:
+            lane = panels[number]
+            assert isinstance(lane, Lane)
+            lane.set_class(number not in rows, "-gone")
+            if number in rows:
+                lane.styles.height = rows[number].rows
+                lane.show_head(rows[number].head)
+        self._place_side(height if side else below, bool(side))
+        self._name_hidden()
+
+    def _place_side(self, height: int, is_beside: bool) -> None:
+        """Step has what its equations need, then Values and Notes what Step and Watches leave."""
+        panels = self._panels
+        if self.zoomed is not None:
+            self.zoomed.styles.height = (
+                "1fr" if not isinstance(self.zoomed, Lane) else self.zoomed.styles.height
+            )
+            return
+        step = panels[5]
+        if not is_beside:
+            step.styles.height = "1fr"
+            for number in (8, 9):
+                panels[number].add_class("-gone")
+            if self._screen.size.width < 70:
+                panels[7].add_class("-gone")
+            return
+        is_code = self._session.layer.source is not None
+        stages = len(self._session.cell.stages)
+        wanted = height // 2 if is_code else 2 + stages * 5 // 2 + 1
+        step.styles.height = max(5, min(wanted, height - 14 if height > 22 else height - 9))
+        panels[9].styles.height = "3fr"
+        panels[8].styles.height = "2fr"
+
+    def _name_hidden(self) -> None:
+        """Name what has no room on the panel in the corner."""
+        panels = self._panels
+        hidden = [
+            number
+            for number in panels.fitting(self._session)
+            if panels[number].has_class("-gone") and not panels[number].ALONE
+        ]
+        corner = next((n for n in (8, 7, 9, 5) if not panels[n].has_class("-gone")), None)
+        for number, panel in panels.items():
+            panel.name_hidden(hidden if number == corner and self.zoomed is None else ())
+
+    def _rows_below(self, height: int) -> int:
+        """The rows of the equations where they stand below the lanes."""
+        stages = 7 if self._session.layer.source is not None else len(self._session.cell.stages)
+        return min(2 + stages, height // 2 - 1) if height >= 8 else 0
+
+    def _gutter(self) -> int:
+        """The columns of labels: names of recorded code may need more."""
+        names = [
+            name
+            for number in LANES
+            if isinstance(panel := self._panels[number], TimelinePanel)
+            for name in panel.quantities(self._session)
+        ]
+        return max(GUTTER, min(max(map(cell_len, names), default=0) + 2, _WIDEST_GUTTER))
 
     def follow_selection(self) -> None:
         """Arrange again where another layer is selected, whose cell may need other panels."""
@@ -100,3 +184,14 @@ class Arrangement:
     def _layer(self) -> tuple[str, int, str]:
         cursor = self._session.cursor
         return cursor.model, cursor.layer, cursor.direction
+
+
+def _need(lane: Lane, session: Session, screen: Screen[None]) -> LaneNeed:
+    """What a lane has to show."""
+    bands = lane.bands(session)
+    if not bands:
+        return LaneNeed(0)
+    assert isinstance(lane, TimelinePanel)
+    units = max(session.layer.size(quantity) for quantity in lane.quantities(session))
+    per_line = 2 if lane.look.half_blocks else 1
+    return LaneNeed(bands, -(-units // per_line), session.layer.source is not None)

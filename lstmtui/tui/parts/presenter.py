@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from textual.screen import Screen
 from textual.timer import Timer
@@ -11,6 +11,8 @@ from lstmtui.errors import UserError
 from lstmtui.session import Session, Stop
 from lstmtui.tui.banner import Banner
 from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.panels.panel_set import PanelSet
+from lstmtui.tui.panels.time_ruler import TimeRuler
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.status import StatusLine
@@ -38,7 +40,7 @@ class Presenter:
         session: Session,
         look: Look,
         screen: Screen[None],
-        panels: Mapping[int, Panel],
+        panels: PanelSet,
         header: Callable[[int], Spans],
         footer: Callable[[int], Spans],
         say: Callable[[Stop | None], None],
@@ -47,7 +49,7 @@ class Presenter:
         self._header, self._footer, self._say = header, footer, say
         self.header_line, self.footer_line = StatusLine(look, id="header"), StatusLine(look, id="footer")
         self.banner = Banner(session, look)
-        self._outstanding: set[Panel] = set()
+        self._outstanding: set[Panel | TimeRuler] = set()
         """The panels that do not show yet where the session is."""
         self._mark_timer: Timer | None = None
 
@@ -58,17 +60,19 @@ class Presenter:
 
     def show(self) -> None:
         """Let every visible panel draw what changed."""
-        self._outstanding &= {panel for panel in self._panels.values() if panel.on_screen}
-        self._draw(self._panels.values())
+        shown: tuple[Panel | TimeRuler, ...] = (*self._panels.values(), self._panels.ruler)
+        self._outstanding &= {panel for panel in shown if panel.on_screen}
+        self._draw(shown)
 
     def answers_came(self) -> None:
         """Draw what was waited for, as far as it is here now, and what is wrong with the way to it."""
         self._draw(tuple(self._outstanding))
 
-    def _draw(self, panels: Iterable[Panel]) -> None:
+    def _draw(self, panels: Iterable[Panel | TimeRuler]) -> None:
         with self._screen.app.batch_update():
             width = self._screen.size.width
             self.header_line.set_spans(self._header(width))
+            self._panels.axis.show(self._session.cursor.t, self._session.trace.steps)
             for panel in panels:
                 if panel.on_screen:
                     self._show(panel)
@@ -79,7 +83,7 @@ class Presenter:
         elif self._mark_timer is None:
             self._mark_timer = self._screen.set_timer(MARKED_AFTER, self._mark_outstanding)
 
-    def _show(self, panel: Panel) -> None:
+    def _show(self, panel: Panel | TimeRuler) -> None:
         try:
             panel.show(self._session)
         except NotReady:

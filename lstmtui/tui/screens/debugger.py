@@ -9,7 +9,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.events import Resize
 from textual.reactive import var
 from textual.screen import Screen
 from textual.widget import Widget
@@ -25,10 +24,9 @@ from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.header import header_spans
 from lstmtui.tui.keys import bindings
 from lstmtui.tui.panels.diagnosis import DiagnosisPanel
-from lstmtui.tui.panels.gates import GatesPanel
 from lstmtui.tui.panels.notes import NotesPanel
 from lstmtui.tui.panels.panel import Panel
-from lstmtui.tui.panels.panel_set import PanelSet
+from lstmtui.tui.panels.panel_set import PanelSet, Room
 from lstmtui.tui.panels.watches import WatchesPanel
 from lstmtui.tui.parts.arrangement import Arrangement
 from lstmtui.tui.parts.command_runner import CommandRunner, Executed
@@ -151,9 +149,9 @@ class DebuggerScreen(Screen[None]):
     def _say(self, message: Stop | None) -> None:
         self.message = message
 
-    @on(Resize)
-    def _resized(self) -> None:
-        self.call_after_refresh(self.show_session)
+    @on(Room.Changed)
+    def _share_room(self) -> None:
+        self.arrangement.arrange()
 
     def run_text(self, text: str) -> None:
         """Execute a line as if it had been typed."""
@@ -224,10 +222,10 @@ class DebuggerScreen(Screen[None]):
         self.run_text(text)
 
     def action_page(self, pages: int) -> None:
-        """A page of the gates on or back."""
-        page = self.panels.of_kind(GatesPanel).page
-        count = page.stop - page.start
-        self.run_text(f"step {count}" if pages > 0 else f"back {count}")
+        """A page of all lanes on or back."""
+        t = self.session.cursor.t
+        count = self.panels.axis.turned(t, pages, self.session.last_t) - t
+        self.run_text(f"step {count or 1}" if pages > 0 else f"back {-count or 1}")
 
     def action_select(self, name: str, by: int) -> None:
         """What a verb selects, the next or the one before, round."""

@@ -106,7 +106,7 @@ class Bars(LineWidget):
             finite=finite or absent,
             selected=row == self._selected,
             role=role,
-            kind=self._kind,
+            kind="sequential" if absent else self._kind,
             room=room,
         )
 

@@ -16,11 +16,15 @@ from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.axis import fit_axis
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.line_widget import LineWidget
-from lstmtui.tui.widgets.plot_rows import Drawn, plot_rows
+from lstmtui.tui.widgets.plot_rows import Drawn, crossed, plot_rows, sample
 from lstmtui.tui.widgets.spans import Spans, segments
 
 _DASHES = ((4, 4), (4, 2), (6, 1), (8, 6))
 """(period, drawn) in pixel columns between values, by style."""
+
+
+_NAME_LENGTHS = (40, 24, 16, 12, 8, 5, 3)
+"""Characters of names in a legend, where there is ever less room."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,29 @@ class Series:
     """True where there is no value at all: drawn as nothing, where NaN is marked."""
     tag: str = ""
     """The letter at the line's right end and in the legend; left out, A, B, C … by style."""
+
+    @property
+    def letter(self) -> str:
+        """That letter."""
+        return self.tag or chr(ord("A") + self.style % 26)
+
+
+def legends(series: Sequence[Series], look: Look) -> tuple[Spans, ...]:
+    """Letter, sample and name of each line; without the samples; and with names that are cut ever shorter."""
+    longest = max((len(line.name) for line in series), default=0)
+    full, *shorter = (min(longest, _NAME_LENGTHS[0]), *(n for n in _NAME_LENGTHS if n < longest))
+    forms = [_legend(series, full, look, sampled=True)]
+    return (*forms, *(_legend(series, most, look, sampled=False) for most in (full, *shorter)))
+
+
+def _legend(series: Sequence[Series], most: int, look: Look, *, sampled: bool) -> Spans:
+    spans: list[tuple[str, str]] = []
+    for line in series:
+        gap = "  " if spans else ""
+        drawn = f"{sample(line.style, look)} " if sampled else ""
+        name = line.name if len(line.name) <= most else line.name[: most - 1] + "…"
+        spans += [(f"{gap}{line.letter} {drawn}", line.role), (name, "text")]
+    return tuple(spans)
 
 
 class LinePlot(LineWidget):
@@ -64,6 +91,8 @@ class LinePlot(LineWidget):
     ) -> None:
         super().__init__(look, id=id, classes=classes)
         self._plot = Plot()
+        self._rows: list[Spans] = []
+        self._cursor: int | None = None
 
     def set_series(
         self,
@@ -84,10 +113,25 @@ class LinePlot(LineWidget):
         the width but for the letters. `low` and `high` fix the axis; what lies beyond is drawn at its edge.
         """
         self._plot = Plot(tuple(series), timesteps, columns, gutter, log, step, low, high, legend)
+        self._rows = []
         self.update()
 
+    def set_cursor(self, column: int | None) -> None:
+        """Let a line run through the plot where nothing else is drawn, `column` characters from its left."""
+        if column != self._cursor:
+            self._cursor = column
+            self.update()
+
+    def lay_out(self, width: int, height: int) -> None:
+        if (width, height) != self._extent:
+            self._rows = []
+        super().lay_out(width, height)
+
     def line_keys(self, width: int, height: int) -> Sequence[Hashable]:
-        return plot_lines(self._plot, width, height, self.look)
+        self._rows = self._rows or plot_lines(self._plot, width, height, self.look)
+        if self._cursor is None:
+            return self._rows
+        return [crossed(row, self._cursor, self.look) for row in self._rows]
 
     def draw_line(self, key: Hashable, width: int) -> list[Segment]:
         return segments(key, self.look)  # type: ignore[arg-type]
@@ -155,7 +199,7 @@ def _drawn(series: Series, shape: Envelope, marks: NDArray[np.uint8]) -> Drawn:
     visible = shape.has_value | (np.arange(len(shape.has_value)) % period < kept)
     return Drawn(
         name=series.name,
-        tag=series.tag or chr(ord("A") + series.style % 26),
+        tag=series.letter,
         role=series.role,
         style=series.style,
         low=np.where(visible, shape.low, np.nan),

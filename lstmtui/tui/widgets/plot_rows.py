@@ -66,6 +66,20 @@ def plot_rows(
     return lines[:height]
 
 
+def crossed(row: Spans, column: int, look: Look) -> Spans:
+    """The row with a line in one column, if that is blank."""
+    line, at = ("|" if look.ascii else "│", "rule"), 0
+    for number, (text, role) in enumerate(row):
+        inside = column - at
+        if 0 <= inside < len(text):
+            if text[inside] != " ":
+                return row
+            pieces = ((text[:inside], role), line, (text[inside + 1 :], role))
+            return (*row[:number], *(piece for piece in pieces if piece[0]), *row[number + 1 :])
+        at += len(text)
+    return (*row, *(((" " * (column - at), "text"),) if column > at else ()), line)
+
+
 def _extents(line: Drawn, axis: Axis, rows: int) -> NDArray[np.bool_]:
     """Which of `rows` dots of each pixel column are set (rows, pixels)."""
     shown = np.isfinite(line.low)
@@ -151,15 +165,18 @@ def _label(text: str | None, gutter: int, look: Look) -> Spans:
     return ((f"{text[: gutter - 1]:>{gutter - 1}}", "muted"), (tick, "rule"))
 
 
+def sample(style: int, look: Look) -> str:
+    """Two characters that look like a line of a style."""
+    return _ASCII_SIGNS[style % len(_ASCII_SIGNS)] * 2 if look.ascii else _SAMPLES[style % len(_SAMPLES)]
+
+
 def _legend(drawn: Sequence[Drawn], gutter: int, room: int, look: Look) -> Spans:
     """Letter, sample and name of each series; without the samples where they do not fit."""
 
     def written(sampled: bool) -> Spans:
         spans: list[tuple[str, str]] = [(" " * gutter, "muted")]
         for line in drawn:
-            sign = _ASCII_SIGNS[line.style % len(_ASCII_SIGNS)]
-            sample = sign * 2 if look.ascii else _SAMPLES[line.style % len(_SAMPLES)]
-            shown = f"{line.tag} {sample} " if sampled else f"{line.tag} "
+            shown = f"{line.tag} {sample(line.style, look)} " if sampled else f"{line.tag} "
             spans += [(shown, line.role), (line.name + (3 if sampled else 2) * " ", "text")]
         return tuple(spans)
 

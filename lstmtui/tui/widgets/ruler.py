@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -14,8 +15,10 @@ from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.line_widget import LineWidget
 from lstmtui.tui.widgets.spans import Spans, safe, segments
 
-_SIGNS = {"rule": "─", "hit": "○", "breakpoint": "●", "cursor": "▼"}
-_ASCII_SIGNS = {"rule": "-", "hit": "o", "breakpoint": "*", "cursor": "V"}
+_SIGNS = {"rule": "─", "tick": "┴", "hit": "○", "breakpoint": "●", "cursor": "▼"}
+_ASCII_SIGNS = {"rule": "-", "tick": "+", "hit": "o", "breakpoint": "*", "cursor": "V"}
+_TICK_GAP = 9
+"""Columns from one tick to the next, at least."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Marks:
 
 
 class Ruler(LineWidget):
-    """The row above or below a map that carries the cursor, so that the map itself can stay still."""
+    """The row below the lanes that carries the cursor, so that maps can stay still."""
 
     DEFAULT_CSS = "Ruler { width: 1fr; height: 1; }"
 
@@ -97,38 +100,51 @@ class Ruler(LineWidget):
 
 
 def ruler_spans(marks: Marks, columns: ColumnMap, width: int, look: Look) -> Spans:
-    """The ruler's row; where marks share a column the cursor hides a breakpoint, and that a hit."""
+    """The ruler's row: ticks with their timesteps, and over them the marks.
+
+    Where marks share a column the cursor hides a breakpoint, and that a hit.
+    """
     length = marks.stop - marks.start
     used = min(columns.used, width)
     if length <= 0 or used <= 0:
         return ()
     signs = _ASCII_SIGNS if look.ascii else _SIGNS
-    row = ["rule"] * used
+    row = [(signs["rule"], "rule")] * used
+    step = tick_step(columns.cell_width)
+    for t in range(-(-marks.start // step) * step, marks.stop, step):
+        at = columns.center_of(t - marks.start)
+        label = [(digit, "muted") for digit in str(t)]
+        if at + len(label) < used:
+            row[at : at + 1 + len(label)] = [(signs["tick"], "rule"), *label]
     cursor = () if marks.cursor is None else (marks.cursor,)
+    marked = set()
     for role, timesteps in (("hit", marks.hits), ("breakpoint", marks.breakpoints), ("cursor", cursor)):
         for t in timesteps:
-            at = columns.center_of((t - marks.start) * columns.columns // length)
+            at = columns.center_of(t - marks.start)
             if at < used:
-                row[at] = role
+                row[at] = (signs[role], role)
+                marked.add(at)
     text = safe(marks.text, look)
     free = width - used
-    spans = _runs(row, signs)
     size = cell_len(text) + 1
     if not text or size > width // 2:
-        return spans
+        return _runs(row)
     if size <= free:
-        return (*spans, (" " * (free - size + 1), "muted"), (text, "muted"))
-    under = row[width - size : used]
-    if any(role != "rule" for role in under):
-        return spans
-    return (*_runs(row[: width - size], signs), (" " + text, "muted"))
+        return (*_runs(row), (" " * (free - size + 1), "muted"), (text, "muted"))
+    if any(at >= width - size for at in marked):
+        return _runs(row)
+    return (*_runs(row[: width - size]), (" " + text, "muted"))
 
 
-def _runs(row: Sequence[str], signs: dict[str, str]) -> Spans:
-    spans: list[tuple[str, str]] = []
-    for role in row:
-        if spans and spans[-1][1] == role:
-            spans[-1] = (spans[-1][0] + signs[role], role)
-        else:
-            spans.append((signs[role], role))
-    return tuple(spans)
+def tick_step(cell_width: int) -> int:
+    """How many timesteps lie between two ticks: 1, 2 or 5 times a power of ten."""
+    step = 1
+    while step * cell_width < _TICK_GAP:
+        step = step * 5 // 2 if str(step).startswith("2") else step * 2
+    return step
+
+
+def _runs(row: Sequence[tuple[str, str]]) -> Spans:
+    return tuple(
+        ("".join(sign for sign, _ in run), role) for role, run in groupby(row, key=lambda cell: cell[1])
+    )

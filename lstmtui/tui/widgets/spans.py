@@ -98,6 +98,20 @@ def crop(spans: Sequence[tuple[str, str]], width: int, look: Look) -> Spans:
     return tuple((text, role) for text, role in kept if text)
 
 
+def crop_words(text: str, width: int, look: Look) -> str:
+    """A text within `width` cells: whole words, and … where any is left out; of one word what fits."""
+    text = safe(text, look)
+    if cell_len(text) <= width:
+        return text
+    more = "~" if look.ascii else "…"
+    words = text.split(" ")
+    while len(words) > 1 and cell_len(" ".join(words)) + 2 > width:
+        words.pop()
+    if cell_len(words[0]) + 2 > width:
+        return set_cell_size(words[0], width - 1) + more if width > 0 else ""
+    return f"{' '.join(words).rstrip()} {more}"
+
+
 def wrap(spans: Sequence[tuple[str, str]], width: int, look: Look) -> list[Spans]:
     """The spans over as many lines of `width` cells as they need, broken at spaces where possible.
 

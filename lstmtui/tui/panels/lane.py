@@ -1,0 +1,83 @@
+"""A panel over time: it shares its window of timesteps, and their columns, with all others of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+from lstmtui.session import Session
+from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.panels.time_axis import TimeAxis
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.lane_head import Key, LaneHead
+from lstmtui.tui.widgets.line_plot import LinePlot
+
+
+class Lane(Panel):
+    """A panel without a border, under a line that has its title and the cursor's column."""
+
+    DEFAULT_CSS = """
+    Lane, Lane:focus, Lane:focus-within, Lane.-marked { layout: vertical; border: none; }
+    """
+
+    def __init__(self, look: Look) -> None:
+        self.axis = TimeAxis()
+        """That of its panel set, once it belongs to one."""
+        self.head = LaneHead(look)
+        self._keys: tuple[Key, ...] = ()
+        super().__init__(look)
+
+    def compose(self) -> ComposeResult:
+        yield self.head
+        yield from self.contents()
+
+    def contents(self) -> Sequence[Widget]:
+        """What stands below the title."""
+        return ()
+
+    @property
+    def plots(self) -> Sequence[LinePlot]:
+        """Those of its contents that are plots."""
+        return [content for content in self.contents() if isinstance(content, LinePlot)]
+
+    def bands(self, session: Session) -> int:
+        """How many rows of equal height it is made of; 0: it is a plot."""
+        return 0
+
+    def set_keys(self, *keys: Key) -> None:
+        """How to read its colours or lines, behind the title: some forms, the longest first."""
+        if keys != self._keys:
+            self._keys = keys
+            self._write_titles()
+
+    def show_head(self, is_shown: bool) -> None:
+        """Whether it has a line for its title."""
+        self.head.display = is_shown
+
+    def show_cursor(self, session: Session) -> None:
+        """Mark the column of the cursor."""
+        column = self.axis.cursor_column(session.cursor.t)
+        self.head.set_cursor(column)
+        for plot in self.plots:
+            plot.set_cursor(column)
+
+    def on_focus(self) -> None:
+        """The line above says so."""
+        self.head.set_focused(True)
+
+    def on_blur(self) -> None:
+        """The line above says so."""
+        self.head.set_focused(False)
+
+    def _write_titles(self) -> None:
+        text, detail = self._titles
+        mark = "…" if self._waits else ""
+        sign = "▸ " if self.is_marked else ""
+        titles = [f"{sign}{self.NUMBER}{mark} {form}" for form in self.title_forms(text)]
+        self.head.set_text(titles, self._keys, detail)
+
+    def title_forms(self, title: str) -> Sequence[str]:
+        """The title, and what is enough of it where there is less room."""
+        return (title,)

@@ -1,0 +1,70 @@
+"""The columns that all lanes share: how wide their labels are, and which timestep stands where."""
+
+from __future__ import annotations
+
+from lstmtui.analysis.windows import Page
+from lstmtui.tui.widgets.columns import ColumnMap
+
+GUTTER = 8
+"""Columns of labels at the left of every lane."""
+MARGIN = 2
+"""Columns at the right of every lane: a blank one, and the letters of lines."""
+BARS_MARGIN = 16
+"""Columns at the right where bars and their numbers stand there."""
+
+
+class TimeAxis:
+    """One window of timesteps over the same columns in every lane, whichever lanes are on screen."""
+
+    def __init__(self) -> None:
+        self.gutter, self.plot, self.margin = GUTTER, 0, MARGIN
+        """Columns of labels, of timesteps, and of what stands at the right."""
+        self.page = Page(0, 1, 1, 1)
+        self.columns = ColumnMap(0, 0)
+        """Places the timesteps within `plot` columns."""
+        self._timesteps = 0
+        self._goal = (0, 0)
+        """Where the last turn led, and where it would have led in a longer run."""
+
+    @property
+    def has_bars(self) -> bool:
+        """Whether there is room for bars at the right."""
+        return self.margin >= BARS_MARGIN
+
+    def fit(self, width: int, page_width: int, gutter: int, margin: int) -> None:
+        """Take a place on the screen.
+
+        Args:
+            width: columns that lanes have.
+            page_width: columns that lanes have beside all other panels; what a page holds depends on it.
+            gutter: columns of labels.
+            margin: columns at the right.
+        """
+        self.gutter, self.margin = gutter, margin
+        self.plot = max(0, width - gutter - margin)
+        self._timesteps = max(0, page_width - gutter - margin)
+
+    def show(self, t: int, steps: int) -> None:
+        """Turn to the page that holds a timestep of a run of so many."""
+        self.page = Page.around(t, self._timesteps, steps)
+        self.columns = ColumnMap(min(steps, max(1, self._timesteps)), self.plot)
+
+    def cursor_column(self, t: int) -> int | None:
+        """The column of a timestep of the page, counted from the left of the lane."""
+        return self.gutter + self.columns.center_of(t - self.page.start) if self.plot > 0 else None
+
+    def timestep_at(self, column: int) -> int:
+        """The timestep of a column of the page, at most the page's last."""
+        return min(self.page.start + column, self.page.stop - 1)
+
+    def turned(self, t: int, pages: int, last_t: int) -> int:
+        """The timestep so many pages on (back, if negative) from `t`, within 0 … `last_t`.
+
+        Where the run ends earlier, turning the other way leads back to where it came from.
+        """
+        if t == (last_t if pages > 0 else 0):
+            return t
+        goal = (self._goal[1] if t == self._goal[0] else t) + pages * max(1, self._timesteps)
+        reached = max(0, min(goal, last_t))
+        self._goal = (reached, goal)
+        return reached

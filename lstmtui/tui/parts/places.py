@@ -1,0 +1,132 @@
+"""How much of the screen each panel gets: columns for lanes and for what stands beside them, and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstmtui.tui.panels.time_axis import BARS_MARGIN, MARGIN
+
+WIDE = 100
+"""Columns from which on the numbers stand beside the lanes; on fewer, below them."""
+_SIDES = ((100, 120, 160), (46, 52, 76))
+"""Widths of the screen, and the columns beside the lanes there: equations need no more."""
+_PLOT_ROWS = 2
+"""That a plot has at least."""
+_MOST_PLOT_ROWS = 12
+_HEADLESS = 18
+"""Rows below which a lane of one band has no line for its title."""
+
+
+def side_width(width: int, *, is_code: bool) -> int:
+    """The columns beside the lanes of a screen so wide; 0: the numbers stand below. Code has longer lines."""
+    if width < WIDE:
+        return 0
+    if is_code:
+        return width // 2
+    return round(float(np.interp(width, *_SIDES)))
+
+
+def bars_margin(width: int) -> int:
+    """The columns of bars and their numbers at the right of the lanes of a screen so wide."""
+    return BARS_MARGIN + min(8, max(0, width - 120) // 8) if width >= WIDE else MARGIN
+
+
+@dataclass(frozen=True)
+class LaneNeed:
+    """What a lane has to show."""
+
+    bands: int
+    """Maps of equal height; 0: it is a plot."""
+    most: int = 1
+    """Lines that a band can use."""
+    turns: bool = False
+    """Whether it shows as many bands as there is room for, and the others in turn."""
+
+
+@dataclass(frozen=True)
+class LaneRows:
+    """What a lane gets."""
+
+    content: int
+    head: bool
+    """Whether it has a line for its title."""
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.content + self.head
+
+
+def lane_rows(needs: Mapping[int, LaneNeed], room: int, order: Sequence[int]) -> dict[int, LaneRows]:
+    """The rows of each lane, by number; one that has no room has none.
+
+    Bands are equally high, plots too; first everything gets its least, then bands and plots grow together.
+
+    Args:
+        needs: of the lanes of this cell.
+        room: rows for all of them.
+        order: the numbers, the most important first: the last ones give way.
+    """
+    kept = [number for number in order if number in needs]
+    while kept:
+        rows = _least({number: needs[number] for number in kept}, room)
+        if sum(lane.rows for lane in rows.values()) <= room or len(kept) == 1:
+            return _grown(rows, needs, room)
+        kept.pop()
+    return {}
+
+
+def _least(needs: Mapping[int, LaneNeed], room: int) -> dict[int, LaneRows]:
+    low = room < _HEADLESS
+    return {
+        number: LaneRows(
+            _PLOT_ROWS if not need.bands else min(need.bands, 4) if need.turns else need.bands,
+            head=not (low and need.bands == 1),
+        )
+        for number, need in needs.items()
+    }
+
+
+def _grown(rows: dict[int, LaneRows], needs: Mapping[int, LaneNeed], room: int) -> dict[int, LaneRows]:
+    """Bands a line higher, or plots, as long as there is room, plots about twice as high as a band."""
+    content = {number: lane.content for number, lane in rows.items()}
+    left = room - sum(lane.rows for lane in rows.values())
+    plots = [number for number in rows if not needs[number].bands]
+    maps = [number for number in rows if needs[number].bands]
+    height = 1
+    while left > 0:
+        before = left
+        for number in plots:
+            if left > 0 and content[number] < min(_MOST_PLOT_ROWS, 2 * height + 1):
+                content[number] += 1
+                left -= 1
+        growing = [n for n in maps if content[n] // needs[n].bands < needs[n].most or needs[n].turns]
+        cost = sum(_next_band(needs[n], content[n]) for n in growing)
+        if growing and cost <= left:
+            for number in growing:
+                content[number] += _next_band(needs[number], content[number])
+            left -= cost
+            height += 1
+        elif left == before:
+            break
+    for number in plots:
+        share = min(left, max(0, _MOST_PLOT_ROWS - content[number]), -(-left // len(plots)))
+        content[number] += share
+        left -= share
+    if maps and left > 0:
+        # What nobody needs goes to the maps, whose bands are then higher than they have units.
+        number = max(maps, key=lambda n: needs[n].bands)
+        content[number] += left
+    elif left > 0 and plots:
+        content[plots[0]] += left
+    return {number: LaneRows(content[number], lane.head) for number, lane in rows.items()}
+
+
+def _next_band(need: LaneNeed, content: int) -> int:
+    """How many rows make a lane's bands a line higher."""
+    if need.turns and content < need.bands * 2:
+        return min(4, need.bands)
+    return need.bands

@@ -1,0 +1,163 @@
+"""One time axis: every lane shows the same window of timesteps in the same columns."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from source_traces import source_trace
+from synthetic import synthetic
+from textual.pilot import Pilot
+
+from lstmtui.trace import Traces
+from lstmtui.tui.panels.lane import Lane
+from lstmtui.tui.panels.panel_set import LANES
+from lstmtui.tui.panels.timeline import TimelinePanel
+from lstmtui.tui.screens.debugger import DebuggerScreen
+
+SIZES = [(60, 20), (80, 24), (120, 40), (200, 60)]
+
+
+def debugging(pilot: Pilot[None]) -> DebuggerScreen:
+    """The debugger's screen."""
+    assert isinstance(pilot.app.screen, DebuggerScreen)
+    return pilot.app.screen
+
+
+def lanes(screen: DebuggerScreen) -> list[Lane]:
+    """Those that are on screen."""
+    panels = [screen.panels[number] for number in LANES]
+    return [panel for panel in panels if isinstance(panel, Lane) and panel.on_screen]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_every_lane_shows_the_same_window_in_the_same_columns(size, debugger, shown) -> None:
+    async with debugger(synthetic(steps=300, hidden_size=8), size) as pilot:
+        screen = debugging(pilot)
+        screen.run_text("goto 37")
+        await pilot.pause()
+        axis = screen.panels.axis
+        assert len(lanes(screen)) >= (5 if size[0] >= 80 else 3)
+        page = axis.page
+        left = {lane.region.x for lane in lanes(screen)}
+        assert left == {0}
+        for lane in lanes(screen):
+            if isinstance(lane, TimelinePanel):
+                for row in (row for row in lane.rows if row.display):
+                    assert row.map.region.x == axis.gutter
+                    assert row.map.size.width == axis.plot
+                    assert row.map._columns == axis.columns
+        plots = [lane.plot for lane in lanes(screen) if not isinstance(lane, TimelinePanel)]  # type: ignore[attr-defined]
+        for plot in plots:
+            assert (plot._plot.gutter, plot._plot.columns) == (axis.gutter, axis.columns)
+        assert screen.panels.ruler.ruler.region.x == axis.gutter
+        assert screen.panels.ruler.region.y == max(lane.region.bottom for lane in lanes(screen))
+        assert page.start <= 37 < page.stop
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("code", [False, True], ids=["cell", "code"])
+async def test_the_cursor_stands_in_one_column_of_all_lanes(size, code: bool, debugger, shown) -> None:
+    trace = source_trace(steps=300) if code else synthetic(steps=300, hidden_size=8)
+    async with debugger(trace, size) as pilot:
+        screen = debugging(pilot)
+        for t in (0, 29, 140):
+            screen.run_text(f"goto {t}")
+            await pilot.pause()
+            text = shown(pilot).splitlines()
+            column = text[screen.panels.ruler.region.y].index("▼")
+            heads = [lane.head for lane in lanes(screen) if lane.head.display]
+            assert heads
+            assert {head.cursor for head in heads} == {column}
+        for head in heads:
+            assert text[head.region.y][column] in "┼┿" or text[head.region.y][column - 1] not in "─━"
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_pages_turn_all_lanes_by_the_same_timesteps_both_ways(size, debugger) -> None:
+    async with debugger(synthetic(steps=300, hidden_size=4), size) as pilot:
+        screen = debugging(pilot)
+        screen.run_text("goto 7")
+        await pilot.pause()
+        page = screen.panels.axis.page
+        width, reached = page.stop - page.start, [7]
+        for _ in range(20):
+            await pilot.press("pagedown")
+            reached.append(screen.session.cursor.t)
+            if reached[-1] == 299:
+                break
+        assert {b - a for a, b in pairwise(reached[:-1])} == {width}
+        for t in reached[-2::-1]:
+            await pilot.press("pageup")
+            assert screen.session.cursor.t == t
+        await pilot.press("pageup")
+        assert screen.session.cursor.t == 0
+
+
+async def test_zoom_keeps_the_window(debugger) -> None:
+    async with debugger(synthetic(steps=300, hidden_size=4), (120, 40)) as pilot:
+        screen = debugging(pilot)
+        screen.run_text("goto 100")
+        await pilot.pause()
+        page = screen.panels.axis.page
+        for number in LANES:
+            screen.action_panel(number)
+            await pilot.pause()
+            screen.action_zoom()
+            await pilot.pause()
+            assert [n for n, panel in screen.panels.items() if panel.on_screen] == [number]
+            assert screen.panels.axis.page == page
+            assert screen.panels.ruler.region.bottom == screen.size.height - 1
+            screen.action_zoom()
+            await pilot.pause()
+            assert screen.panels.axis.page == page
+
+
+async def test_bands_of_one_kind_are_equally_high(debugger) -> None:
+    async with debugger(synthetic(hidden_size=24), (120, 40)) as pilot:
+        screen = debugging(pilot)
+        heights = [
+            row.size.height
+            for lane in lanes(screen)
+            if isinstance(lane, TimelinePanel)
+            for row in lane.rows
+            if row.display
+        ]
+        assert len(heights) == 6
+        assert len(set(heights)) == 1
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24)], ids=str)
+async def test_what_has_no_room_is_named_at_the_edge(size, debugger, shown) -> None:
+    async with debugger(synthetic(), size) as pilot:
+        screen = debugging(pilot)
+        await pilot.pause()
+        hidden = [n for n, panel in screen.panels.items() if n and not panel.on_screen]
+        assert hidden
+        assert f"{len(hidden)} more: {' '.join(map(str, sorted(hidden)))}" in shown(pilot)
+
+
+async def test_bars_stand_beside_the_rows_of_their_units(debugger) -> None:
+    async with debugger(synthetic(hidden_size=2), (120, 40)) as pilot:
+        screen = debugging(pilot)
+        await pilot.pause()
+        row = screen.panels[2].rows[0]  # type: ignore[attr-defined]
+        lines = {unit: row.map.line_of(unit) for unit in range(2)}
+        assert {unit: row._units.index(unit) for unit in range(2)} == lines
+        numbers = [row.bars.render_line(y).text.split()[-1:] for y in range(row.size.height)]
+        assert all(numbers[line] for line in lines.values())
+        assert sum(map(bool, numbers)) == 2
+
+
+async def test_where_units_share_rows_only_the_selected_one_has_a_bar(debugger) -> None:
+    traces = Traces({"a": synthetic(hidden_size=64)})
+    async with debugger(traces, (120, 40)) as pilot:
+        screen = debugging(pilot)
+        screen.run_text("unit 40")
+        await pilot.pause()
+        row = screen.panels[2].rows[0]  # type: ignore[attr-defined]
+        assert row.units_per_row > 1
+        assert [unit for unit in row._units if unit is not None] == [40]
+        line = row._units.index(40)
+        assert "▸" in row.label.render_line(line).text
+        assert "40" in row.bars.render_line(line).text
