@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from source_traces import source_trace
 from synthetic import synthetic
+from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 
 from lstmtui.trace import Traces
@@ -161,3 +162,23 @@ async def test_where_units_share_rows_only_the_selected_one_has_a_bar(debugger) 
         line = row._units.index(40)
         assert "▸" in row.label.render_line(line).text
         assert "40" in row.bars.render_line(line).text
+
+
+async def test_dragging_goes_along_time_and_the_wheel_turns_pages(debugger) -> None:
+    async with debugger(synthetic(steps=300, hidden_size=4), (120, 40)) as pilot:
+        screen = debugging(pilot)
+        axis = screen.panels.axis
+        for number in LANES:
+            region = screen.panels[number].region
+            for t, button, expected in ((20, 1, 20), (9, 1, 9), (15, 0, 9)):
+                place = (axis.gutter + t, region.y + 1)
+                event = MouseMove(None, *place, 0, 0, button, False, False, False, *place)
+                screen._forward_event(event)
+                await pilot.pause()
+                assert screen.session.cursor.t == expected
+            page = axis.page
+            for kind, number_of_page in ((MouseScrollDown, page.number + 1), (MouseScrollUp, page.number)):
+                screen._forward_event(kind(None, *place, 0, 0, 0, False, False, False, *place))
+                await pilot.pause()
+                assert axis.page.number == number_of_page
+        assert screen.session.cursor.t == 9

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
+from textual.events import MouseMove
+from textual.message import Message
 from textual.widget import Widget
 
 from lstmtui.session import Session
@@ -21,6 +23,13 @@ class Lane(Panel):
     DEFAULT_CSS = """
     Lane, Lane:focus, Lane:focus-within, Lane.-marked { layout: vertical; border: none; }
     """
+
+    class Turned(Message):
+        """The wheel was turned: so many pages on, or back."""
+
+        def __init__(self, pages: int) -> None:
+            super().__init__()
+            self.pages = pages
 
     def __init__(self, look: Look) -> None:
         self.axis = TimeAxis()
@@ -70,6 +79,20 @@ class Lane(Panel):
     def on_blur(self) -> None:
         """The line above says so."""
         self.head.set_focused(False)
+
+    def on_mouse_move(self, event: MouseMove) -> None:
+        """Go along with the mouse while its button is held."""
+        column = self.axis.columns.column_at(int(event.screen_x) - self.region.x - self.axis.gutter)
+        if event.button == 1 and column is not None:
+            self.post_message(self.Picked(t=self.axis.timestep_at(column)))
+
+    def on_mouse_scroll_down(self) -> None:
+        """A page on."""
+        self.post_message(self.Turned(1))
+
+    def on_mouse_scroll_up(self) -> None:
+        """A page back."""
+        self.post_message(self.Turned(-1))
 
     def _write_titles(self) -> None:
         text, detail = self._titles

@@ -24,6 +24,7 @@ from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.header import header_spans
 from lstmtui.tui.keys import bindings
 from lstmtui.tui.panels.diagnosis import DiagnosisPanel
+from lstmtui.tui.panels.lane import Lane
 from lstmtui.tui.panels.notes import NotesPanel
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.panels.panel_set import PanelSet, Room
@@ -98,7 +99,6 @@ class DebuggerScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show everything once it has its place."""
         self.arrangement.arrange()
-        self.call_after_refresh(self.show_session)
         if self.following is not None:
             self.run_worker(self.following.look(), group="follow", exit_on_error=False)
 
@@ -212,6 +212,10 @@ class DebuggerScreen(Screen[None]):
             self.session.select_unit(min(event.unit, self.session.layer.hidden_size - 1))
         self.message = None
         self.show_session()
+
+    @on(Lane.Turned)
+    def _turned(self, event: Lane.Turned) -> None:
+        self.action_page(event.pages)
 
     def action_command(self, begun: str = "") -> None:
         """Open the prompt with something typed already."""
