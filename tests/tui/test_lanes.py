@@ -182,3 +182,30 @@ async def test_dragging_goes_along_time_and_the_wheel_turns_pages(debugger) -> N
                 await pilot.pause()
                 assert axis.page.number == number_of_page
         assert screen.session.cursor.t == 9
+
+
+@pytest.mark.parametrize("number", [8, 9])
+async def test_a_panel_that_scrolls_does_so_from_the_keyboard_and_leaves_the_cursor(number, debugger) -> None:
+    notes = "\n\n".join(f"paragraph {k}" for k in range(40))
+    async with debugger(synthetic(notes=notes), (120, 40)) as pilot:
+        screen = debugging(pilot)
+        screen.run_text("goto 5")
+        panel = screen.panels[number]
+        screen.action_panel(number)
+        await pilot.pause()
+        if number == 9:
+            assert "more rows ↓" in str(panel.border_subtitle)
+
+        def top() -> float:
+            return panel.page.scroll_y if number == 8 else panel.lines.top  # type: ignore[attr-defined]
+
+        seen = [top()]
+        for key in ("down", "j", "pagedown", "end", "k", "pageup", "home"):
+            await pilot.press(key)
+            await pilot.pause()
+            seen.append(top())
+        assert seen[0] < seen[1] < seen[2] < seen[3] <= seen[4]
+        assert seen[4] > seen[5] > seen[6] >= seen[7] == 0
+        assert (screen.session.cursor.t, screen.session.cursor.stage) == (5, None)
+        await pilot.press("escape", "right")
+        assert screen.session.cursor.t == 6

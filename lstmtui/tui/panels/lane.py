@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.events import MouseMove
-from textual.message import Message
 from textual.widget import Widget
 
 from lstmtui.session import Session
@@ -23,13 +22,6 @@ class Lane(Panel):
     DEFAULT_CSS = """
     Lane, Lane:focus, Lane:focus-within, Lane.-marked { layout: vertical; border: none; }
     """
-
-    class Turned(Message):
-        """The wheel was turned: so many pages on, or back."""
-
-        def __init__(self, pages: int) -> None:
-            super().__init__()
-            self.pages = pages
 
     def __init__(self, look: Look) -> None:
         self.axis = TimeAxis()
@@ -86,13 +78,13 @@ class Lane(Panel):
         if event.button == 1 and column is not None:
             self.post_message(self.Picked(t=self.axis.timestep_at(column)))
 
-    def on_mouse_scroll_down(self) -> None:
-        """A page on."""
-        self.post_message(self.Turned(1))
+    async def on_mouse_scroll_down(self) -> None:
+        """A page on, as by its key."""
+        await self.run_action("screen.page(1)")
 
-    def on_mouse_scroll_up(self) -> None:
-        """A page back."""
-        self.post_message(self.Turned(-1))
+    async def on_mouse_scroll_up(self) -> None:
+        """A page back, as by its key."""
+        await self.run_action("screen.page(-1)")
 
     def _write_titles(self) -> None:
         text, detail = self._titles

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Label, Markdown
 
 from lstmtui.analysis.layer_names import layer_list
 from lstmtui.printable import printable
 from lstmtui.session import Session
-from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.panels.panel import SCROLL_BINDINGS, Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import safe
 
@@ -32,11 +32,9 @@ class NotesPanel(Panel):
 
     NUMBER = 8
     TITLE = "Notes"
-    HELP = "What the scenario's author says about it. Scrolls with [ and ]."
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right_square_bracket", "scroll(1)", "scroll down", show=False),
-        Binding("left_square_bracket", "scroll(-1)", "scroll up", show=False),
-    ]
+    HELP = "What the scenario's author says about it. ↓ ↑ PgDn PgUp scroll it."
+    BINDINGS: ClassVar[list[BindingType]] = SCROLL_BINDINGS
+    SCROLLS = True
 
     def __init__(self, look: Look) -> None:
         super().__init__(look)
@@ -69,9 +67,8 @@ class NotesPanel(Panel):
         self.said.append(f"**t={session.cursor.t}**  {text}")
         self.show(session)
 
-    def action_scroll(self, pages: int) -> None:
-        """Scroll by most of a page."""
-        self.page.scroll_relative(y=pages * max(1, self.page.size.height - 2), animate=False)
+    def scroll_rows(self, rows: int) -> None:
+        self.page.scroll_relative(y=rows, animate=False)
 
 
 def is_simple(markdown: str) -> bool:

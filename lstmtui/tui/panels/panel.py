@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.message import Message
@@ -11,6 +12,16 @@ from textual.message import Message
 from lstmtui.session import Session
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import crop_words
+
+SCROLL_BINDINGS: list[BindingType] = [
+    Binding("down,j", "scroll_lines(1)", "scroll down", show=False),
+    Binding("up,k", "scroll_lines(-1)", "scroll up", show=False),
+    Binding("pagedown,right_square_bracket", "scroll_pages(1)", "a page down", show=False),
+    Binding("pageup,left_square_bracket", "scroll_pages(-1)", "a page up", show=False),
+    Binding("home,circumflex_accent", "scroll_lines(-1_000_000)", "the beginning", show=False),
+    Binding("end,dollar_sign", "scroll_lines(1_000_000)", "the end", show=False),
+]
+"""The keys of a panel that scrolls."""
 
 
 class Panel(Container, can_focus=True):
@@ -28,6 +39,9 @@ class Panel(Container, can_focus=True):
     TITLE = ""
     ALONE = False
     """Whether it is on screen only when it has all of it."""
+
+    SCROLLS = False
+    """Whether ↓ ↑ PgDn PgUp Home End scroll it while it has the focus, and do not move the cursor."""
 
     class Appeared(Message):
         """Parts of it have their places only now: it can be shown a session."""
@@ -66,6 +80,17 @@ class Panel(Container, can_focus=True):
     def fits(self, session: Session) -> bool:
         """Whether the selected cell has what this panel shows."""
         return True
+
+    def scroll_rows(self, rows: int) -> None:
+        """Scroll by so many rows; by many more than there are, to an end."""
+
+    def action_scroll_lines(self, lines: int) -> None:
+        """Scroll by lines."""
+        self.scroll_rows(lines)
+
+    def action_scroll_pages(self, pages: int) -> None:
+        """Scroll by most of the height."""
+        self.scroll_rows(pages * max(1, self.content_size.height - 1))
 
     def shows(self, session: Session, quantity: str) -> bool:
         """Whether a quantity of the selected cell has its place here."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from typing import ClassVar
+
+from textual.binding import BindingType
 
 from lstmtui.analysis.reach import Horizon, horizon
 from lstmtui.analysis.unit_values import Numbers, RoutePart, Survivals, numbers_at, survivals_at
 from lstmtui.cells.notation import ASCII, UNICODE, Notation, percent
 from lstmtui.session import Session
 from lstmtui.tui.panels.hiding import MARK
-from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.panels.panel import SCROLL_BINDINGS, Panel
 from lstmtui.tui.theme import Look, quantity_role
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
@@ -27,12 +30,15 @@ class ValuesPanel(Panel):
 
     NUMBER = 9
     TITLE = "Values"
-    HELP = "Numbers of the selected unit. Total: through every later timestep as well."
+    HELP = "Numbers of the selected unit. Total: through every later timestep. ↓ ↑ PgDn PgUp scroll it."
+    BINDINGS: ClassVar[list[BindingType]] = SCROLL_BINDINGS
+    SCROLLS = True
 
     def __init__(self, look: Look) -> None:
         super().__init__(look)
         self.lines = TextLines(look, wraps=True)
         self.notation = ASCII if look.ascii else UNICODE
+        self._unit, self._origin = 0, ""
         self._horizon: tuple[object, Horizon] | None = None
 
     def compose(self):  # type: ignore[no-untyped-def]
@@ -41,7 +47,7 @@ class ValuesPanel(Panel):
     def show(self, session: Session) -> None:
         cursor = session.cursor
         source, width = session.layer.source, self.lines.size.width
-        if not self.changed(cursor, width):
+        if not self.changed(cursor, self.lines.size):
             return
         numbers, survivals, reach = together(
             lambda: numbers_at(session.view),
@@ -60,8 +66,20 @@ class ValuesPanel(Panel):
             name = session.cell.stages[cursor.stage]
             at = next((at for at, row in enumerate(numbers, start=1) if row.quantity == name), 0)
             self.lines.scroll_to_line(at)
-        self.set_title(f"Values: unit {cursor.unit}", session.layer.state_origin(cursor.direction))
+        self._origin = session.layer.state_origin(cursor.direction)
+        self._say(cursor.unit)
         self.drawn()
+
+    def _say(self, unit: int) -> None:
+        """The title, and below how many rows are out of sight."""
+        self._unit = unit
+        more = self.lines.row_count - self.lines.top - self.lines.size.height
+        below = f"{more} more rows ↓" if more > 0 else ""
+        self.set_title(f"Values: unit {unit}", "  ".join(filter(None, (self._origin, below))))
+
+    def scroll_rows(self, rows: int) -> None:
+        self.lines.scroll_to_row(self.lines.top + rows)
+        self._say(self._unit)
 
     def _remembered(self, session: Session) -> Horizon:
         """How long this sequence is remembered; worked out once for each run, layer and sequence."""

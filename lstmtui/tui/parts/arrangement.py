@@ -17,6 +17,11 @@ from lstmtui.tui.panels.timeline import TimelinePanel
 from lstmtui.tui.parts.places import LaneNeed, bars_margin, lane_rows, side_width
 
 _WIDEST_GUTTER = 15
+_SCROLLING = {
+    *(("run", verb) for verb in ("into", "out", "first", "last")),
+    *(("page", pages) for pages in (1, -1)),
+}
+"""What keys do that scroll a panel which scrolls."""
 
 
 class Arrangement:
@@ -168,6 +173,12 @@ class Arrangement:
     def focused_number(self) -> int | None:
         """The number of the panel with the focus."""
         return getattr(self._screen.focused, "NUMBER", None)
+
+    def is_scrolled_by(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Whether a key scrolls the panel with the focus, instead of moving the cursor."""
+        focused = self._screen.focused
+        is_scrolling = (action, *parameters) in _SCROLLING
+        return is_scrolling and isinstance(focused, Panel) and focused.SCROLLS
 
     def zoom(self) -> None:
         """Give the focused panel the whole screen, or all panels their places again."""

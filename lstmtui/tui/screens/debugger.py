@@ -24,7 +24,6 @@ from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.header import header_spans
 from lstmtui.tui.keys import bindings
 from lstmtui.tui.panels.diagnosis import DiagnosisPanel
-from lstmtui.tui.panels.lane import Lane
 from lstmtui.tui.panels.notes import NotesPanel
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.panels.panel_set import PanelSet, Room
@@ -111,7 +110,9 @@ class DebuggerScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While the prompt is open, all keys are typed there; those of a lesson are others without one."""
-        if self.command_line.is_open or (action == "lesson" and not self.lesson.takes(str(parameters[0]))):
+        if self.command_line.is_open or self.arrangement.is_scrolled_by(action, parameters):
+            return False
+        if action == "lesson" and not self.lesson.takes(str(parameters[0])):
             return False
         self.lesson.key_was_pressed((action, *parameters))
         return super().check_action(action, parameters)
@@ -212,10 +213,6 @@ class DebuggerScreen(Screen[None]):
             self.session.select_unit(min(event.unit, self.session.layer.hidden_size - 1))
         self.message = None
         self.show_session()
-
-    @on(Lane.Turned)
-    def _turned(self, event: Lane.Turned) -> None:
-        self.action_page(event.pages)
 
     def action_command(self, begun: str = "") -> None:
         """Open the prompt with something typed already."""
