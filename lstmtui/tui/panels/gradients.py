@@ -17,7 +17,7 @@ from lstmtui.tui.palette import MARKS
 from lstmtui.tui.panels.lane import Lane
 from lstmtui.tui.panels.time_axis import TimeAxis
 from lstmtui.tui.theme import Look, quantity_role
-from lstmtui.tui.widgets.line_plot import LinePlot, Series, legends
+from lstmtui.tui.widgets.line_plot import LinePlot, Series, distinct, legends
 from lstmtui.view.query import together
 
 MOST_STATES = 4
@@ -53,7 +53,7 @@ class GradientPanel(Lane):
         place = (cursor.model, cursor.layer, cursor.direction, cursor.batch)
         if self.changed(*place, axis.page, axis.columns, axis.gutter, self.content_size, runs):
             pixels = axis.columns.used if self.look.ascii else 2 * axis.columns.used
-            series = _series(session, axis, pixels)
+            series = distinct(_series(session, axis, pixels))
             self.plot.set_series(
                 series, axis.columns.columns, axis.columns, gutter=axis.gutter, log=True, legend=False
             )

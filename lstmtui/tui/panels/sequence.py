@@ -17,7 +17,7 @@ from lstmtui.tui.panels.hiding import without_hidden
 from lstmtui.tui.panels.lane import Lane
 from lstmtui.tui.panels.time_axis import TimeAxis
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.line_plot import LinePlot, Series, legends
+from lstmtui.tui.widgets.line_plot import LinePlot, Series, distinct, legends
 from lstmtui.tui.widgets.status import StatusLine
 from lstmtui.tui.widgets.tokens import TokenStrip
 from lstmtui.view.query import together
@@ -86,7 +86,7 @@ class SequencePanel(Lane):
                 wrong = tuple(bool(t) and t != y for t, y in zip(checked, row.tokens, strict=False))
                 line.show(row, wrong or (False,) * len(row.tokens), self.axis)
         self.plot.display = bool(shown.lines)
-        series = [_series(line, at) for at, line in enumerate(shown.lines)]
+        series = distinct([_series(line, at) for at, line in enumerate(shown.lines)])
         columns = self.axis.columns
         self.plot.set_series(series, columns.columns, columns, gutter=self.axis.gutter, legend=False)
         self.set_keys(*legends(series, self.look))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,20 @@ class Series:
     def letter(self) -> str:
         """That letter."""
         return self.tag or chr(ord("A") + self.style % 26)
+
+
+def distinct(series: Sequence[Series]) -> list[Series]:
+    """The lines, with other dashes or another colour where a line before has both; letters stay."""
+    looks: set[tuple[str, int]] = set()
+    made = []
+    for line in series:
+        roles = (line.role, *(f"series{k}" for k in range(6)))
+        styles = [line.style, *range(len(_DASHES))]
+        free = (look for look in product(roles, styles) if (look[0], look[1] % len(_DASHES)) not in looks)
+        role, style = next(free, (line.role, line.style))
+        looks.add((role, style % len(_DASHES)))
+        made.append(replace(line, role=role, style=style, tag=line.letter))
+    return made
 
 
 def legends(series: Sequence[Series], look: Look) -> tuple[Spans, ...]:

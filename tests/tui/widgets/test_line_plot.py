@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from lstmtui.analysis.decimation import envelope
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.columns import ColumnMap
-from lstmtui.tui.widgets.line_plot import LinePlot, Series
+from lstmtui.tui.widgets.line_plot import LinePlot, Series, distinct, legends
 
 ASCII = Look("none", ascii=True)
 
@@ -146,3 +148,20 @@ def test_an_unchanged_plot_sends_nothing(refreshed):
     made.set_series([Series("s", values.copy())])
     assert regions == []
     assert all(made.render_line(y) is strips[y] for y in range(6))
+
+
+def test_no_two_lines_share_colour_and_dashes():
+    lines = [Series(f"x[{k}]", np.zeros(3), k, f"series{k % 2}") for k in range(20)]
+    made = distinct(lines)
+    assert len({(line.role, line.style % 4) for line in made}) == len(lines)
+    assert [line.letter for line in made] == [line.letter for line in lines]
+    assert [line.role for line in made[:8]] == [line.role for line in lines[:8]]
+
+
+def test_a_legend_that_has_no_room_has_shorter_names():
+    lines = [Series(name, np.zeros(3), k) for k, name in enumerate(("passengers of the year", "y"))]
+    forms = ["".join(text for text, _ in form) for form in legends(lines, Look())]
+    assert forms[0] == "A ── passengers of the year  B ╌╌ y"
+    assert forms[1] == "A passengers of the year  B y"
+    assert forms[-1] == "A pa…  B y"
+    assert all(len(a) >= len(b) for a, b in pairwise(forms))
