@@ -16,14 +16,32 @@ class Progress:
     callback: ProgressCallback | None = None
     total: int = 0
     done: int = 0
+    _is_counted: bool = False
+    """Whether recurrent layers have said how many timesteps they have."""
 
     def expect(self, timesteps: int) -> None:
         """More timesteps are to come."""
+        if not self._is_counted:
+            self.total = self.done = 0
+        self._is_counted = True
         self.total += timesteps
 
     def advance(self, timesteps: int) -> None:
         """So many timesteps are done; tells the callback, which may raise `Cancelled`."""
         self.done += timesteps
+        if self.callback is not None:
+            self.callback(min(self.done, self.total), self.total)
+
+    def reach(self, done: int, total: int) -> None:
+        """A timestep of code whose timesteps are not counted beforehand begins; tells the callback.
+
+        Args:
+            done: how many were before it.
+            total: how many there may be, as far as that can be told.
+        """
+        if not self._is_counted:
+            self.done = max(self.done, done)
+            self.total = max(self.total, total, self.done)
         if self.callback is not None:
             self.callback(min(self.done, self.total), self.total)
 

@@ -219,10 +219,14 @@ def _called(
     """What the module returns; where it raises, what its code did until then is kept."""
     if code is None:
         return module(*args, **kwargs)
+    code.tell(tap.progress)
     try:
         with code.tracer:
-            return module(*args, **kwargs)
+            result = module(*args, **kwargs)
+        code.tracer.check()
+        return result
     except (Exception, KeyboardInterrupt) as error:
+        code.tracer.check()
         if not isinstance(error, UserError):
             keep_until_raised(error, code, module, name, tap.writer)
         raise

@@ -10,6 +10,7 @@ from lstmtui.cells import Cell
 from lstmtui.errors import UserError
 from lstmtui.expressions import Vocabulary, vocabulary_of
 from lstmtui.session.breakpoints import Breakpoints
+from lstmtui.session.main_layer import main_layer
 from lstmtui.session.question import OpenQuestion
 from lstmtui.session.stages import stage_after_return, stage_text
 from lstmtui.session.stop import Kind, Stop
@@ -253,7 +254,8 @@ def _start(traces: Mapping[str, Trace]) -> Cursor:
             raised = trace.header.raised
             return Cursor(name, t=raised.t, layer=raised.layer).fitted_to(trace)
     wanted = [name for name, trace in traces.items() if trace.header.opens]
-    return Cursor(wanted[-1] if wanted else next(iter(traces)))
+    name = wanted[-1] if wanted else next(iter(traces))
+    return Cursor(name, layer=main_layer(traces[name]))
 
 
 def _by_name(traces: Trace | Mapping[str, Trace]) -> dict[str, Trace]:

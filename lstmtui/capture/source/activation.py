@@ -116,6 +116,8 @@ class Activation:
             self._counter.move(stretch.offset)
         self._stretch = stretch
         self._raising = False
+        if stretch.is_start and len(stretch.around) == 1:
+            self._collection.begin_pass(self._counter.passes[0][1])
 
     def leave(self, frame: FrameType) -> bool:
         """The frame returns, yields or is left by an exception; returns whether by an exception."""
@@ -172,7 +174,7 @@ class Activation:
                     self._bind(local, name, value, stretch.line, stretch.why)
             else:
                 tracked.pop(name, None)
-                if name in sure and type(value) is tuple and name not in self.facts.unpacked:
+                if name in sure and type(value) in (tuple, dict) and name not in self.facts.unpacked:
                     self._look_inside(name, value, stretch)
         for name in changed:
             if name not in stretch.names:
@@ -189,8 +191,8 @@ class Activation:
         else:
             self._tracked[name] = tensor, version_of(tensor)
 
-    def _look_inside(self, name: str, value: tuple[Any, ...], stretch: Stretch) -> None:
-        """The tensors of a tuple that no name was bound to yet."""
+    def _look_inside(self, name: str, value: Any, stretch: Stretch) -> None:
+        """The tensors of a tuple or a dict that no name was bound to yet."""
         for place, item in tensors_in(value)[:MOST_ITEMS]:
             if not self._collection.tensors.is_known(item):
                 self._note(name + place, item, stretch.line, stretch.why)

@@ -130,9 +130,10 @@ def is_read_first(part: Series, run: Run) -> bool:
     lines = {b.line for b in fullest_round(run) if b.call.code is code and b.line}
     if not lines:
         return False
-    if key is not None:
-        return _reads_item_first(code, key[1], min(lines), max(lines))
-    name = part.written.rpartition(".")[2]
+    base = part.written if key is None else part.written[: key.start()]
+    if key is not None and (is_read := _reads_item_first(code, key[1], min(lines), max(lines))) is not None:
+        return is_read
+    is_attribute, name = "." in base, base.rpartition(".")[2]  # or the dict is handed on as a whole
     return reads_first(code, name, min(lines), max(lines), attribute=is_attribute)
 
 
@@ -168,10 +169,10 @@ def _instructions(code: CodeType) -> list[dis.Instruction]:
     return list(dis.get_instructions(code))
 
 
-def _reads_item_first(code: CodeType, key: str, first: int, last: int) -> bool:
-    """The same of the item of a dict that has this key."""
+def _reads_item_first(code: CodeType, key: str, first: int, last: int) -> bool | None:
+    """The same of the item of a dict that has this key; None where they do neither."""
     line, loaded = 0, ""
-    for instruction in dis.get_instructions(code):
+    for instruction in _instructions(code):
         line = _line(instruction) or line
         if first <= line <= last:
             if "SUBSCR" in instruction.opname or instruction.argrepr == "[]":
@@ -179,7 +180,7 @@ def _reads_item_first(code: CodeType, key: str, first: int, last: int) -> bool:
                     return not instruction.opname.startswith("STORE")
             elif instruction.opname not in ("CACHE", "EXTENDED_ARG"):
                 loaded = str(instruction.argval) if instruction.opname == "LOAD_CONST" else ""
-    return False
+    return None
 
 
 def _line(instruction: dis.Instruction) -> int | None:

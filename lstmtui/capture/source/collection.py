@@ -15,6 +15,7 @@ from lstmtui.capture.source.replacements import Replacements
 from lstmtui.capture.source.tensors import Tensors
 from lstmtui.capture.source.users_code import Selection
 from lstmtui.capture.wrapped import named_modules
+from lstmtui.errors import Cancelled
 
 
 class Collection:
@@ -47,6 +48,10 @@ class Collection:
         """The code objects, so that their ids stay theirs; to hash one takes long."""
         self.replacements: Replacements | None = None
         """What takes the place of values; None: nothing does."""
+        self.pass_begins: Callable[[int], None] | None = None
+        """Called in outermost loops of functions, with how many passes are done."""
+        self.cancelled: Cancelled | None = None
+        """What it has raised, which ends the run."""
         self.is_open = False
         """Whether anything more is recorded."""
         self._paths = {} if root is None else {id(module): path for path, module in named_modules(root)}
@@ -60,6 +65,19 @@ class Collection:
         self.is_open = False
         if self.failure is None:
             self.failure = error
+
+    def begin_pass(self, done: int) -> None:
+        """A pass of an outermost loop begins, after so many others.
+
+        Raises:
+            Cancelled: the run is to end.
+        """
+        if self.pass_begins is not None:
+            try:
+                self.pass_begins(done)
+            except Cancelled as cancelled:
+                self.cancelled, self.is_open = cancelled, False
+                raise
 
     def facts_of(self, frame: FrameType) -> CodeFacts | None:
         """What is known of the code of a frame; None where it is not recorded."""

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.progress import Progress
 from lstmtui.capture.source.bindings import Call
 from lstmtui.capture.source.layers import layer_of
 from lstmtui.capture.source.left_graph import mark_cuts
@@ -62,6 +63,11 @@ class SourceRecorder:
         self._inputs = inputs
         self._features = {size for m in modules for parameter in m.parameters() for size in parameter.shape}
         self._sizes = sizes_of_time(inputs, self._time_axis)
+
+    def tell(self, progress: Progress) -> None:
+        """Have it told of timesteps as they begin; the number of all is that of the input's longest axis."""
+        most = max(self._sizes, default=0)
+        self.tracer.tell(lambda done: progress.reach(done, most))
 
     def group(self, result: Any, steps: Collection[int]) -> None:
         """Find the runs and how many timesteps there are, once the model has returned.

@@ -56,13 +56,15 @@ def check_kind(series: Series) -> None:
     """Refuse numbers that no panel can show.
 
     Raises:
-        Unfit: they are complex, quantised or sparse.
+        Unfit: they are complex, quantised or sparse, or there are none.
     """
-    for _, dtype, layout in series.kinds:
+    for shape, dtype, layout in series.kinds:
         is_quantised = dtype in _QUANTISED
         if dtype.is_complex or is_quantised or layout != torch.strided:
             kind = "complex" if dtype.is_complex else "quantised" if is_quantised else "sparse"
             raise Unfit(f"its numbers are {kind}")
+        if 0 in shape:
+            raise Unfit(f"it holds no numbers: its shape is {tuple(shape)}")
 
 
 def stack(series: Series, batch: Batch, *, derived: bool) -> Stacked:

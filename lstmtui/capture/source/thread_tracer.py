@@ -12,6 +12,7 @@ from lstmtui.capture.source.activation import Activation
 from lstmtui.capture.source.code_facts import CodeFacts
 from lstmtui.capture.source.collection import Collection
 from lstmtui.capture.source.users_code import is_imported
+from lstmtui.errors import Cancelled
 from lstmtui.models.torch_compat import has_function_modes, is_in_backward, without_functions
 
 MOST_LETTERS = 500
@@ -198,6 +199,8 @@ class _Local:
                 activation.line_begins(frame)
             else:
                 thread.event(activation, frame, event, argument)
+        except Cancelled:
+            raise  # out of the user's code
         except Exception as error:
             thread.collection.fail(error)
         return self

@@ -93,7 +93,9 @@ class SourceTracer:
     ) -> None:
         """End, and put back whatever trace functions there were."""
         self._collection.is_open = False
-        if sys.gettrace() is self._own.installed:
+        # An exception of a trace function, as of a run that is cancelled, has Python take it away.
+        is_away = self._collection.cancelled is not None and sys.gettrace() is None
+        if sys.gettrace() is self._own.installed or is_away:
             sys.settrace(self._own.other)
         if threading.gettrace() == self._thread_begins:
             threading.settrace(self._threads)
@@ -102,6 +104,18 @@ class SourceTracer:
         self._context.close()
         self._collection.tensors.settle(self.bindings)
         self._collection.tensors.forget_graph()
+
+    def tell(self, pass_begins: Callable[[int], None]) -> None:
+        """Have this called whenever a pass of an outermost loop begins, with how many of it are done.
+
+        `lstmtui.Cancelled` that it raises comes out of the code that runs, and of `check`.
+        """
+        self._collection.pass_begins = pass_begins
+
+    def check(self) -> None:
+        """Raise what has cancelled the run, which its code may have caught."""
+        if self._collection.cancelled is not None:
+            raise self._collection.cancelled
 
     def replace(self, replacements: Replacements) -> None:
         """Have these put in place of what names are bound to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -479,3 +480,62 @@ def test_a_loop_that_fills_a_tensor_has_as_many_timesteps_as_passes_and_the_tens
     assert {v.name for v in source.variables} >= {"x", "h", "out"}
     assert np.array_equal(trace.values("out"), trace.values("h"))
     np.testing.assert_allclose(trace.values("dout"), 2 * trace.values("out"), rtol=1e-6)
+
+
+def test_a_state_that_is_kept_in_a_dict_is_carried() -> None:
+    class Keeps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.state: dict[str, Tensor] = {}
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.state["h"] = x.new_zeros(x.shape[1], 2)
+            for v in x:
+                self.state["h"] = torch.tanh(v + self.state["h"])
+            return self.state["h"]
+
+    class Cell(nn.Module):
+        def forward(self, v: Tensor, state: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {"h": torch.tanh(v + state["h"])}
+
+    class Hands(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = Cell()
+
+        def forward(self, x: Tensor) -> Tensor:
+            state = {"h": x.new_zeros(x.shape[1], 2)}
+            for v in x:
+                state = self.cell(v, state)
+            return state["h"]
+
+    x = inputs().requires_grad_()
+    expected, h = [], torch.zeros(B, 2)
+    for v in x:
+        h = torch.tanh(v + h)
+        h.retain_grad()
+        expected.append(h)
+    h.sum().backward()
+    for model in (Keeps(), Hands()):
+        trace = lstmtui.record(model, x)
+        assert source_of(trace, 0).states == ("state_h",)
+        values = trace.values("state_h", 0)
+        assert np.array_equal(values, torch.stack(expected).detach().numpy())
+        derivatives = torch.stack([own.grad for own in expected if own.grad is not None])
+        assert np.array_equal(trace.values("dstate_h", 0), derivatives.numpy())
+
+
+def test_names_that_hold_no_numbers_are_left_out_and_the_trace_opens(tmp_path: Path) -> None:
+    class Empty(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            h = x.new_zeros(x.shape[1], 2)
+            none = h[:, :0]
+            for v in x:
+                rest = v[:, 2:]
+                h = torch.tanh(h + v) + rest.sum() + none.sum()
+            return h
+
+    lstmtui.record(Empty(), inputs(), path=tmp_path / "empty")
+    trace = lstmtui.load(tmp_path / "empty")
+    assert [own.name for own in source_of(trace, 0).unrecorded if "no numbers" in own.why] == ["none", "rest"]
+    assert "h" in [variable.name for variable in source_of(trace, 0).variables]
