@@ -70,18 +70,21 @@ def graded(question: Question, view: View, right: Solution, answer: str) -> tupl
             ("right", f"right: {right.arithmetic}") if is_right else ("wrong", f"wrong: {right.arithmetic}")
         )
     number = _number(answer, view)
-    distance = abs(number - right.value)
-    size = abs(right.value)
+    distance, size = abs(number - right.value), abs(right.value)
     if distance <= question.tolerance * size:
         return "right", f"right: {right.arithmetic}"
-    off = f", {distance / size:.2g} times the value off" if size and distance > size else ""
-    if size and distance <= size:
-        off = f", {100 * distance / size:.2g} % off"
     grade: Grade = "close" if distance <= CLOSE * question.tolerance * size else "wrong"
-    return (
-        grade,
-        f"{grade}, {plain(number, DIGITS)} is{off.removeprefix(',') or ' not it'}: {right.arithmetic}",
-    )
+    return grade, f"{grade}, {plain(number, DIGITS)} is {_off(distance, size)}: {right.arithmetic}"
+
+
+def _off(distance: float, size: float) -> str:
+    """How far an answer lies from a value of this size, in words."""
+    if not size:
+        return "not it"
+    share = 100 * distance / size
+    if share > 1000:
+        return "far off"
+    return f"{share:.0f} % off" if share >= 1 else f"{share:.1g} % off"
 
 
 def _value(expression: Expression, view: View) -> Solution:

@@ -44,7 +44,8 @@ CHOICE = 'ask "What does c do?" choose falls when c[0] < prev(c[0]) | grows when
         ("1.57", "right", "right: f[0] * prev(c[0]) = 0.5 * 3 = 1.5"),
         ("1.2", "close", "close, 1.2 is 20 % off: f[0] * prev(c[0]) = 0.5 * 3 = 1.5"),
         ("1.15", "wrong", "wrong, 1.15 is 23 % off: f[0] * prev(c[0]) = 0.5 * 3 = 1.5"),
-        ("-1.5", "wrong", "wrong, -1.5 is 2 times the value off: f[0] * prev(c[0]) = 0.5 * 3 = 1.5"),
+        ("1e9", "wrong", "wrong, 1e+09 is far off: f[0] * prev(c[0]) = 0.5 * 3 = 1.5"),
+        ("-1.5", "wrong", "wrong, -1.5 is 200 % off: f[0] * prev(c[0]) = 0.5 * 3 = 1.5"),
     ],
 )
 def test_a_number_is_right_close_or_wrong_with_the_arithmetic(

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from lstmtui.session import saved_state
 from lstmtui.tui.parts.lesson_guide import LessonGuide
 from lstmtui.tui.screens.debugger import DebuggerScreen
-from lstmtui.tui.start import Start
+from lstmtui.tui.start import COURSE_GROUP, Choice, Opening, Start
 
 SIZES = [(120, 40), (80, 24), (60, 20)]
 SCRIPT = """goto 7
@@ -120,6 +120,13 @@ async def test_it_plays_by_itself_until_a_key_is_pressed(debugger, monkeypatch: 
         assert not guide_of(pilot).plays
         await press(pilot, "left", "left", "a", "u")
         assert not guide_of(pilot).plays
+        guide_of(pilot)._tick()  # a timer that went off before it was stopped
+        assert not guide_of(pilot).plays
+        await press(pilot, "a")
+        async with asyncio.timeout(30):
+            while guide_of(pilot).plays:
+                await settle()
+        assert guide_of(pilot).is_last
 
 
 async def test_a_question_hides_what_it_asks_for_until_it_is_answered(debugger, shown) -> None:
@@ -187,3 +194,29 @@ async def test_a_script_that_cannot_be_played_is_one_sentence(
         await press(pilot, "t")
         assert sentence in shown(pilot).splitlines()[-1]
         assert not guide_of(pilot).is_active
+
+
+async def test_a_lesson_of_the_course_says_how_to_begin_and_goes_on_with_the_next(
+    debugger, shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LSTMTUI_STATE_DIR", str(tmp_path))
+    places = [tmp_path / "one.toml", tmp_path / "two.toml"]
+    choices = [Choice(place, f"Lesson {place.stem}", group=COURSE_GROUP) for place in places]
+    traces = {place: synthetic(script=f"note this is {place.stem}") for place in places}
+    opener = lambda path: Opening(path.stem, lambda progress: traces[path], path)  # noqa: E731
+    start = Start(traces=traces[places[0]], place=places[0], choices=choices, opener=opener)
+    async with debugger(start, (80, 24)) as pilot:
+        band = shown(pilot).splitlines()[1:3]
+        assert "Lesson one" in band[0]
+        assert "space begins" in band[1]
+        await press(pilot, "space")
+        assert "this is one" in shown(pilot)
+        assert "↵ Lesson two" in shown(pilot)
+        await press(pilot, "enter")
+        async with asyncio.timeout(30):
+            while "this is two" not in shown(pilot):
+                await settle()
+        await press(pilot, "enter")
+        assert "this is two" in shown(pilot), "there is no lesson after the last one"
+        await press(pilot, "escape", "space")
+        assert debugging(pilot).player.is_playing, "who has declined a lesson has the usual keys"

@@ -51,6 +51,8 @@ print min(f) < 0.05
 expect norm(c) > norm(prev(c))
 expect any(z > 0)
 expect z[0] > 0
+ask "how much?" = h[0] - prev(h[0])
+ask "which way?" choose up when h[0] > prev(h[0]) | down
 layer 1
 direction backward
 print c - prev(c)

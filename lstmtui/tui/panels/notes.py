@@ -40,7 +40,7 @@ class NotesPanel(Panel):
         super().__init__(look)
         self.page = _Page()
         self.said: list[str] = []
-        """The notes of the tour, the latest last."""
+        """What scripts and users have noted, the latest last."""
         self.markdown = Markdown("", open_links=False)
         self.source = Label(markup=False)
 
@@ -63,7 +63,7 @@ class NotesPanel(Panel):
             self.drawn()
 
     def say(self, text: str, session: Session) -> None:
-        """Put a note of a tour above everything else."""
+        """Put a note above everything else."""
         self.said.append(f"**t={session.cursor.t}**  {text}")
         self.show(session)
 

@@ -29,7 +29,7 @@ class Dialogue:
     ) -> None:
         self._prompt, self._say, self._redraw, self._is_busy = prompt, say, redraw, is_busy
         self._typed = False
-        """Whether what is told now answers the prompt, and not a key, a timer or a tour."""
+        """Whether what is told now answers the prompt, and not a key, a timer or a lesson."""
         self._line: str | None = None
         """What was entered of the command that runs, where the prompt was closed meanwhile."""
 

@@ -258,6 +258,12 @@ class LessonGuide:
             self._timer = self._set_timer(self._seconds, self._tick)
 
     def _tick(self) -> None:
+        if self._timer is None:  # held at the moment at which the timer went off
+            return
+        if self.is_last:
+            self.hold()
+            self._show()
+            return
         self._timer = self._set_timer(WAIT, self._tick)
         if not self._is_behind() and self._executing is None and not self.waits_for_answer:
             self.next()
