@@ -124,6 +124,7 @@ def arguments_of(name: str, session: Session) -> dict[str, Any]:
         "when": compile_expression("norm(h) > 0.1"),
         "condition": compile_expression("norm(h) > 0.1"),
         "conditions": (compile_expression("norm(h) > 0.1"), compile_expression("t == 3")),
+        "expression": compile_expression("f[1] * prev(c)[1] - W_f[1, 0]"),
         "expressions": (compile_expression("norm(h)"), compile_expression("c[77]")),
         "most": 5,
         "timesteps": 12,

@@ -279,6 +279,7 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "signal": _signal,
     "evaluated": _evaluated,
     "expectation": _expectation,
+    "worked_out": lambda _, answer: not (answer.error and (answer.value or answer.arithmetic)),
     "first_hits": _first_hits,
     "hits_on_the_way": _passed,
     "hits_within": _hits_within,
