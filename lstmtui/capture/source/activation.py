@@ -174,7 +174,7 @@ class Activation:
                     self._bind(local, name, value, stretch.line, stretch.why)
             else:
                 tracked.pop(name, None)
-                if name in sure and type(value) in (tuple, dict) and name not in self.facts.unpacked:
+                if name in sure and name not in self.facts.unpacked and type(value) is not list:
                     self._look_inside(name, value, stretch)
         for name in changed:
             if name not in stretch.names:
@@ -192,7 +192,7 @@ class Activation:
             self._tracked[name] = tensor, version_of(tensor)
 
     def _look_inside(self, name: str, value: Any, stretch: Stretch) -> None:
-        """The tensors of a tuple or a dict that no name was bound to yet."""
+        """The tensors of a tuple, a dict or a dataclass that no name was bound to yet."""
         for place, item in tensors_in(value)[:MOST_ITEMS]:
             if not self._collection.tensors.is_known(item):
                 self._note(name + place, item, stretch.line, stretch.why)

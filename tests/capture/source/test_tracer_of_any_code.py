@@ -7,9 +7,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -177,6 +178,26 @@ def test_private_attributes_and_those_in_slots_are_names_too() -> None:
     tracer = traced(work, X)
     assert values(tracer, "self.__h")[-2:] == [2, 6]
     assert values(tracer, "state.h") == [4, 12]
+
+
+class Named(NamedTuple):
+    h: Tensor
+
+
+@dataclass
+class Kept:
+    h: Tensor
+
+
+@pytest.mark.parametrize(("make", "place"), [(Named, "state.h"), (Kept, "state.h"), (dict, "state['h']")])
+def test_states_that_are_put_together_are_names_by_their_places(make: Callable[..., Any], place: str) -> None:
+    def work(x: Tensor) -> Tensor:
+        for _ in range(3):
+            state = make(h=x * 2)
+            x = (state["h"] if isinstance(state, dict) else state.h) + 1
+        return x
+
+    assert values(traced(work, X), place) == [2, 6, 14]
 
 
 def test_modules_that_are_imported_meanwhile_are_not_recorded(
