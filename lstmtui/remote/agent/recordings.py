@@ -6,9 +6,11 @@ import hashlib
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lstmtui.errors import UserError
 from lstmtui.remote.wire.messages import SESSION_DIGITS, Open
@@ -46,18 +48,22 @@ class Recordings:
         what = repr((target.path, target.device, target.dtype)).encode("utf-8", "replace")
         return self.folder / f"{hashlib.sha256(what).hexdigest()[:16]}.trace"
 
-    def recorded(self, target: Open, record: Record, waiting: Callable[[], object]) -> Trace | Traces:
+    def recorded(
+        self, target: Open, record: Record, again: Record, waiting: Callable[[], object]
+    ) -> Trace | Traces:
         """What was recorded of a target before, else what `record` makes now, which is kept.
 
         Args:
             target: what is opened.
             record: makes the recording.
+            again: makes it once more, without telling anybody; for the what-ifs of code that an earlier agent
+                recorded.
             waiting: called again and again while an earlier agent still records; raises to stop.
 
         Raises:
             UserError: it cannot be written or read.
         """
-        file = self.file(target)
+        file, made = self.file(target), dict[str, Trace]()
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with (self.folder / _LOCK).open("wb") as stream:
@@ -65,14 +71,33 @@ class Recordings:
                     waiting()
                     time.sleep(_LOOK_AGAIN)
                 if not is_trace(file):
-                    record().save(file)
+                    made = record()
+                    made.save(file)
         except OSError as error:
             raise UserError(f"{file}: cannot be written: {(error.strerror or '').lower()}") from error
-        return load(file)
+        return _able_to_run_again(load(file), made, again)
 
     def remove(self) -> None:
         """Forget everything of this session."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _able_to_run_again(traces: Trace | Traces, made: Mapping[str, Trace], again: Record) -> Trace | Traces:
+    """The traces of a file, whose code runs again for what-ifs as that of those that were just made does."""
+    runs = {name: trace.rerun_source for name, trace in made.items()}
+
+    def run_again(name: str, *arguments: Any) -> Trace:
+        if name not in runs:
+            runs.update((own, trace.rerun_source) for own, trace in again().items())
+        rerun = runs.get(name)
+        if rerun is None:
+            raise UserError(f"{name}: its code was not recorded to its end")
+        return rerun(*arguments)
+
+    for name, trace in (traces if isinstance(traces, Traces) else {traces.name: traces}).items():
+        if any(layer.source is not None for layer in trace.layers):
+            trace.rerun_source = partial(run_again, name)
+    return traces
 
 
 def remove_leftovers() -> None:

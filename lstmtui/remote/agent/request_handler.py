@@ -142,8 +142,11 @@ class RequestHandler:
             reporter.recording(str(self._recordings.file(request)))
             return self._model_runner.record(path, request, reporter.progress)
 
+        def again() -> Traces:
+            return self._model_runner.record(path, request, lambda name, done, total: None)
+
         waiting = "an earlier agent is still recording"
-        return self._recordings.recorded(request, record, lambda: reporter.progress(waiting, 0, 1))
+        return self._recordings.recorded(request, record, again, lambda: reporter.progress(waiting, 0, 1))
 
     def _answer(self, request: Answer, reporter: Reporter) -> bytes:
         query = self._queries.get(request.query)
