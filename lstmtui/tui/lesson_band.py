@@ -30,6 +30,8 @@ class LessonBand(TextLines):
     def __init__(self, session: Session, look: Look, panels: Mapping[int, Panel]) -> None:
         super().__init__(look, id="lesson", wraps=True)
         self._session, self._panels = session, panels
+        self.marks_another = False
+        """Whether another panel has been marked than before, which is given room before all others."""
 
     def show_page(self, guide: LessonGuide, width: int, next_title: str) -> None:
         """The page of a lesson, with the panel that it is about marked.
@@ -40,6 +42,7 @@ class LessonBand(TextLines):
             next_title: of the lesson after this one; empty where there is none.
         """
         marked = panel_about(self._panels, guide.page, self._session)
+        self.marks_another = marked is not None and not marked.is_marked
         for panel in self._panels.values():
             panel.is_marked = panel is marked
         text, room = page_spans(guide), max(1, width - 2)

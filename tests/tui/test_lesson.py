@@ -220,3 +220,15 @@ async def test_a_lesson_of_the_course_says_how_to_begin_and_goes_on_with_the_nex
         assert "this is two" in shown(pilot), "there is no lesson after the last one"
         await press(pilot, "escape", "space")
         assert debugging(pilot).player.is_playing, "who has declined a lesson has the usual keys"
+
+
+async def test_what_a_page_is_about_has_room_and_is_marked_on_a_small_screen(debugger, shown) -> None:
+    script = "note a\nexpect norm(dh) >= 0\nnote b\nexpect c[1] < 9\nnote c"
+    async with debugger(synthetic(script=script), (60, 20)) as pilot:
+        screen = debugging(pilot)
+        for key, number in (("t", 6), ("space", 3), ("left", 6)):
+            await press(pilot, key)
+            await pilot.pause()
+            assert screen.panels[number].on_screen
+            assert screen.panels[number].is_marked
+            assert f"▸ {number} " in shown(pilot).splitlines()[2]

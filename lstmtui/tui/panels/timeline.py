@@ -143,7 +143,7 @@ class TimelinePanel(Lane):
         changed = False
         for row, quantity in zip(self.rows, [*shown, *[""] * len(self.rows)], strict=False):
             row.display = bool(quantity)
-            row.prefix = "" if self.head.display else f"{self.NUMBER} "
+            row.prefix = "" if self.head.display else f"{self.NUMBER}{'▸' if self.is_marked else ' '}"
             row.says_scale = len(self._every) > 1 and is_source
             changed |= row.place(self.axis, height)
         if changed:

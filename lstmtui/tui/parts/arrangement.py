@@ -79,7 +79,9 @@ class Arrangement:
             for number in LANES
             if isinstance(panel := panels[number], Lane) and not panel.has_class("-gone")
         }
-        rows = lane_rows(needs, max(0, height - below - 1), (1, 2, 4, 3, 6))
+        marked = [number for number in LANES if panels[number].is_marked]
+        order = tuple(dict.fromkeys((*marked, 1, 2, 4, 3, 6)))
+        rows = lane_rows(needs, max(0, height - below - 1), order)
         lanes.styles.height = "1fr" if side or zoomed else sum(lane.rows for lane in rows.values()) + 1
         for number in needs:
             lane = panels[number]

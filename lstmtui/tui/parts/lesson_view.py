@@ -171,6 +171,8 @@ class LessonView:
         width = self._screen.size.width
         if self.guide.is_active:
             self.band.show_page(self.guide, width, printable(self.next.title) if self.next else "")
+            if self.band.marks_another:
+                self._screen.arrangement.arrange()
         elif self._offers:
             self.band.invite(printable(self._invitation), self._pages, width)
         else:
