@@ -28,6 +28,8 @@ def output_of(result: Any, origins: Origins, runs: Iterable[ModuleRun]) -> tuple
     """
     sizes = {(run.length, run.batch) for run in runs}
     for part in tensors_in(result) if sizes else ():
+        if isinstance(part, Tensor) and not part.dim() and (1, 1) not in sizes:
+            continue  # One number, whatever it was made of.
         if isinstance(part, PackedSequence):
             turn = _unpacked(part, origins, sizes)
             part = part.data

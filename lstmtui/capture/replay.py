@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pad_packed_sequence
 
 from lstmtui.capture.continuity import KnownContinuity
 from lstmtui.capture.interception import kind_of
+from lstmtui.capture.loops_loss import derivatives_outside, loss_with
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.record import record_with
 from lstmtui.capture.request import Beside, Request
@@ -169,9 +170,8 @@ class Replay(nn.Module):
                 _put(self, place, plain)
 
     def forward(self, _: None) -> Tensor:
-        """The sum of all results, each weighted with the gradient that came back to it."""
-        # A leaf, so that a sum of nothing is a loss too, whose derivatives are 0.
-        total = torch.zeros((), device=self._calls[0].results[0].device, requires_grad=True)
+        """A loss whose gradients by all results are those that came back to them."""
+        pairs: list[tuple[Tensor, Tensor]] = []
         for call, place in zip(self._calls, self.places, strict=True):
             plain = self._plain[place].train(call.training)
             self._give_weights(plain, call)
@@ -183,9 +183,10 @@ class Replay(nn.Module):
             with autocast, torch.set_grad_enabled(reached):
                 ends = ends_of(plain(*_given_arguments(call)))
                 derivatives = derivatives_outside(plain, call) if reached else {}
-            for position, gradient in derivatives.items():
-                total = total + (ends[position] * gradient).sum()
-        return total
+            pairs += [(ends[position], gradient) for position, gradient in derivatives.items()]
+        # A leaf, so that a loss of nothing is one too, whose derivatives are 0.
+        leaf = torch.zeros((), device=self._calls[0].results[0].device, requires_grad=True)
+        return loss_with(leaf, pairs)
 
     def _give_weights(self, plain: nn.Module, call: WatchedCall) -> None:
         """Those of the call, which an optimizer may have changed since the one before."""
@@ -193,25 +194,6 @@ class Replay(nn.Module):
             self._weights[id(call.weights)] = parameters_of(call.module, call.weights)
         for name, parameter in self._weights[id(call.weights)].items():
             setattr(plain, name, parameter)
-
-
-def derivatives_outside(plain: nn.Module, call: WatchedCall) -> dict[int, Tensor]:
-    """∂L/∂ each result of a call by what follows the call, by position.
-
-    An LSTMCell makes h of the very c that it returns, so that what came back to c has come through h too.
-
-    Args:
-        plain: the module of the call, with its parameters.
-        call: that gradients came back to.
-    """
-    derivatives = dict(call.derivatives)
-    if isinstance(plain, nn.LSTMCell) and derivatives.keys() == {0, 1}:
-        x, hx, _ = call.arguments
-        with torch.enable_grad():
-            h, c = nn.LSTMCell.forward(plain, x.detach().requires_grad_(), hx)
-            (within,) = torch.autograd.grad(h, c, derivatives[0].to(h.dtype), allow_unused=True)
-        derivatives[1] = derivatives[1] if within is None else derivatives[1] - within
-    return derivatives
 
 
 def rebuilt(module: nn.Module, weights: dict[str, Tensor]) -> nn.Module:

@@ -243,7 +243,8 @@ def at_rest(module: nn.Module) -> Iterator[None]:
 
     A spectral norm in training takes one more step of its power iteration whenever it is read.
     """
-    parts = list(getattr(module, "parametrizations", nn.Module()).modules())
+    parametrizations = getattr(module, "parametrizations", None)
+    parts = [] if parametrizations is None else list(parametrizations.modules())
     training = [part.training for part in parts]
     try:
         for part in parts:
