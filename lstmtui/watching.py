@@ -71,16 +71,21 @@ def watch(
         ValueError: a number is not at least 1; `time_axis` where nothing is recorded by source.
     """
     load_library("torch")
+    from lstmtui.capture.interception import kind_of
     from lstmtui.capture.readiness import chosen_source
     from lstmtui.capture.watch import Watch, options_of
-    from lstmtui.capture.wrapped import unwrapped
+    from lstmtui.capture.wrapped import named_modules, unwrapped
     from lstmtui.expressions import ExpressionError, compile_expression, open_vocabulary
     from lstmtui.expressions.whole_run import WholeRunCondition
+    from lstmtui.models.stock import layout_of
 
     options_of(keep, every, limit)
     has_code = chosen_source(unwrapped(model), source, time_axis) is not None
     # Which names the code has is seen when it runs.
-    words = open_vocabulary() if has_code else None
+    modules = (
+        [module for _, module in named_modules(model) if kind_of(module) is not None] if has_code else []
+    )
+    words = open_vocabulary(layout_of(module).cell for module in modules) if has_code else None
     try:
         condition = None if when is None else WholeRunCondition(compile_expression(when, words))
         return Watch(

@@ -87,9 +87,14 @@ def cell_vocabulary() -> Vocabulary:
     return _vocabulary(quantity_names(), _parameters_of(tuple(CELLS.values())), is_open=False)
 
 
-def open_vocabulary() -> Vocabulary:
-    """The same, and any name of code that may be recorded; whether there is one is found where it is read."""
-    return _vocabulary(quantity_names(), _parameters_of(tuple(CELLS.values())), is_open=True)
+def open_vocabulary(cells: Iterable[Cell] | None = None) -> Vocabulary:
+    """The same, and any name of code that may be recorded; whether there is one is found where it is read.
+
+    Args:
+        cells: that there are beside the code: of others no parameters are meant. None: any.
+    """
+    own = CELLS.values() if cells is None else cells
+    return _vocabulary(quantity_names(), _parameters_of(tuple(own)), is_open=True)
 
 
 def vocabulary_of(traces: Iterable[Trace]) -> Vocabulary:
