@@ -158,8 +158,10 @@ async def test_a_click_goes_to_its_timestep_and_its_unit(debugger) -> None:
         assert (cursor().t, cursor().unit) == (7, 2)
         await pilot.click(screen.panels.ruler.query_one(Ruler), offset=(11, 0))
         assert cursor().t == 11
-        await pilot.click(screen.panels[2].rows[1].query_one(Bars), offset=(5, 1))
-        assert cursor().unit == 1
+        bars = screen.panels[2].rows[1]
+        line = next(line for line, unit in enumerate(bars._units) if unit is not None)
+        await pilot.click(bars.query_one(Bars), offset=(5, line))
+        assert cursor().unit == bars._units[line]
         await pilot.click(screen.panels[1].query_one(LinePlot), offset=(8 + 20, 1))
         assert cursor().t == 20
         await pilot.click(screen.panels[3].query_one(Heatmap), offset=(3, 0))
@@ -167,7 +169,7 @@ async def test_a_click_goes_to_its_timestep_and_its_unit(debugger) -> None:
         gradients = screen.panels[6]
         assert isinstance(gradients, GradientPanel)
         await pilot.click(gradients.query_one(LinePlot), offset=(8 + 24, 2))
-        assert 140 < cursor().t < 160
+        assert cursor().t == 24
 
 
 async def test_a_click_past_the_end_of_a_shorter_sequence_goes_to_its_end(debugger) -> None:
