@@ -9,7 +9,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
-from lstmtui.capture.autograd_state import Graph
+from lstmtui.capture.autograd_state import Graph, graph
 from lstmtui.capture.continuity import same
 from lstmtui.capture.file_store import FileStore
 from lstmtui.capture.host_copies import on_host
@@ -18,6 +18,8 @@ from lstmtui.capture.reads import joined_reads
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.to_numpy import widened
 from lstmtui.cells.layout import Layout
+from lstmtui.models.calls import Call
+from lstmtui.models.stock import layout_of
 from lstmtui.trace.state_origin import SHOWN, ChangeKind, StateChange, StateOrigin
 from lstmtui.trace.writing import TraceWriter
 
@@ -163,3 +165,20 @@ def _in_time(parts: list[Tensor]) -> Tensor:
     if len({part.device for part in parts}) > 1:
         parts = [on_host(widened(part)) for part in parts]
     return torch.cat(parts)
+
+
+def run_of_call(module: nn.Module, call: Call) -> ModuleRun:
+    """The run of one call of a module that reads sequences."""
+    steps, batch = call.x.shape[:2]
+    lengths = call.lengths if call.valid is not None else None
+    return ModuleRun(
+        "",
+        module,
+        layout_of(module),
+        steps,
+        batch,
+        call.batched,
+        call.batch_first,
+        lengths=lengths,
+        graph=graph(),
+    )

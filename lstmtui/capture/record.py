@@ -18,8 +18,8 @@ from lstmtui.capture.arguments import arguments, differentiable, moved
 from lstmtui.capture.assemble import assemble
 from lstmtui.capture.default_loss import default_loss
 from lstmtui.capture.devices import resolve_device
-from lstmtui.capture.gradients import gradients_of
 from lstmtui.capture.interception import is_plain
+from lstmtui.capture.loss_gradients import differentiate
 from lstmtui.capture.model_output import output_of
 from lstmtui.capture.origins import Origins
 from lstmtui.capture.own_loss import with_own_loss
@@ -31,7 +31,7 @@ from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.unfinished import keep_until_raised
 from lstmtui.capture.source.users_code import What
 from lstmtui.capture.tap import Tap
-from lstmtui.capture.wrapped import named_parameters, place_of, unwrapped
+from lstmtui.capture.wrapped import place_of, unwrapped
 from lstmtui.cells.glossary import LAST_HIDDEN
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
@@ -193,7 +193,7 @@ def record_with(
                 output, turn = code.output_of(result)
             tap.origins = Origins()  # so that nothing of the graph outlives the backward pass
             tap.cuts.forget_graph()
-            gradients, d_output = _differentiate(scalar, module, tap, output, code)
+            gradients, d_output = differentiate(scalar, module, tap, output, code)
             tap.finish(absent)
             layers = [] if beside is None else beside([run.length for run in tap.runs])
             layers = layers if code is None else code.finish(derived=not absent)
@@ -230,41 +230,6 @@ def _called(
         if not isinstance(error, UserError):
             keep_until_raised(error, code, module, name, tap.writer)
         raise
-
-
-def _differentiate(
-    loss: Tensor, module: nn.Module, tap: Tap, output: Tensor | None, code: SourceRecorder | None
-) -> tuple[dict[str, Tensor], Tensor | None]:
-    """The gradients by every parameter that has one, and by the output.
-
-    Args:
-        loss: the scalar.
-        module: what is recorded.
-        tap: what records it.
-        output: None, or what the module returned for each timestep.
-        code: what records it by source, which takes the gradients by all that was bound.
-    """
-    named = {name: p for name, p in named_parameters(module) if p.requires_grad}
-    sources = [tap.anchor, *named.values()]
-    if output is not None and output.requires_grad:
-        sources.append(output)
-    if not loss.requires_grad:
-        return {}, None
-    tap.forget_derivatives()
-    ends = [] if code is None else code.tracer.ends()
-    try:
-        derivatives = gradients_of(
-            loss.reshape(()), [*sources, *ends], through_functions=tap.recomputation.is_possible
-        )
-    except RuntimeError as error:
-        if not (hanging := tap.hanging()):
-            raise
-        raise RuntimeError(f"{hanging}; it is gone: detach the state between calls") from error
-    if code is not None:
-        code.tracer.derive(derivatives[len(sources) :])
-    derivatives = derivatives[: len(sources)]
-    gradients = {n: g for n, g in zip(named, derivatives[1:], strict=False) if g is not None}
-    return gradients, derivatives[-1] if len(sources) > 1 + len(named) else None
 
 
 def _kind(value: Any) -> str:

@@ -17,7 +17,7 @@ from lstmtui.capture.autograd_state import graph
 from lstmtui.capture.cell_loops import CellLoop
 from lstmtui.capture.continuity import Chain, Continuity
 from lstmtui.capture.cuts import Cuts
-from lstmtui.capture.module_runs import ModuleRun
+from lstmtui.capture.module_runs import ModuleRun, run_of_call
 from lstmtui.capture.origins import Origins
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recomputation import Recomputation, TappedCall, inputs_of
@@ -89,7 +89,7 @@ class TappedRuns:
     ) -> Any:
         """A call of a module that reads whole sequences; what the module returns."""
         single, again = is_single_step(module, call, packed), self.repeats
-        part = before = _run_of_call(module, call)
+        part = before = run_of_call(module, call)
         chain = None
         if not again:
             with self._lock:
@@ -286,19 +286,3 @@ def _anchor() -> Tensor:
     """A leaf that can be differentiated by, in inference mode too."""
     with torch.inference_mode(False):
         return torch.zeros((), requires_grad=True)
-
-
-def _run_of_call(module: nn.Module, call: Call) -> ModuleRun:
-    steps, batch = call.x.shape[:2]
-    lengths = call.lengths if call.valid is not None else None
-    return ModuleRun(
-        "",
-        module,
-        layout_of(module),
-        steps,
-        batch,
-        call.batched,
-        call.batch_first,
-        lengths=lengths,
-        graph=graph(),
-    )

@@ -263,7 +263,9 @@ def test_modules_without_anything_to_record_are_refused() -> None:
         record(nn.Linear(3, 4), torch.ones(4, 2, 3))
     with pytest.raises(TypeError, match=r"must be an nn\.Module, is the class LSTM; make one of it first"):
         record(nn.LSTM, torch.ones(4, 2, 3))  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="Sequential: none of its recurrent layers was called"):
+    with pytest.raises(
+        TypeError, match="Sequential: none of PyTorch's recurrent layers computed anything: 0: Own"
+    ):
         record(nn.Sequential(Own(3, 4)), torch.ones(4, 2, 3))
     with pytest.raises(TypeError, match="has lazy parameters without a shape; call it once first"):
         record(nn.Sequential(nn.LSTM(3, 4), nn.LazyLinear(2)), torch.ones(4, 2, 3))
