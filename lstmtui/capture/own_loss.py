@@ -12,6 +12,7 @@ from torch import Tensor
 from lstmtui.capture.arguments import arguments
 from lstmtui.capture.preserve_state import preserve_state
 from lstmtui.capture.request import Request
+from lstmtui.models.model import ScenarioModel
 from lstmtui.trace import Trace
 
 _SAME = 1e-6
@@ -22,7 +23,8 @@ def with_own_loss(trace: Trace, request: Request, random: Tensor) -> Trace:
     """The trace, which says so where the model's own loss is another one.
 
     A recurrent module that was recorded by itself is asked with lengths as it is with a packed sequence; a
-    model that calls one has not packed it, and reads what comes after the end of a sequence.
+    model that calls one has not packed it, and reads what comes after the end of a sequence. The lengths
+    that a scenario states are part of its model, so that has no other loss.
 
     Args:
         trace: of the run with lengths.
@@ -30,6 +32,8 @@ def with_own_loss(trace: Trace, request: Request, random: Tensor) -> Trace:
         random: the state of the generator on the CPU before.
     """
     loss = request.loss
+    if isinstance(request.module, ScenarioModel):
+        return trace
     if loss is None or not trace.header.loss_is_known or trace.header.output_kind == "hidden":
         return trace
     args, kwargs = arguments(request.module, request.x, request.hx)
