@@ -85,6 +85,7 @@ def arguments_of(query: Query, session: Session) -> dict[str, Any]:
         "when": when,
         "condition": when,
         "conditions": (when,),
+        "expression": compile_expression("S[1, 0, 2] * prev(S)[1, 0, 2]", session.vocabulary),
         "expressions": (when,),
     }
     known |= {"most": 5, "timesteps": 12, "pixels": 24, "cells": 12, "trace": session.trace}
