@@ -25,9 +25,11 @@ DERIVATIVES_BY_FAMILY = "capture/fused/"
 OTHER_LETTERS = {
     "analysis/windows.py": "kinds of dtype",
     "commands/record.py": "-o",
+    "commands/train.py": "-o",
     "expressions/evaluation.py": "kinds of dtype",
     "models/found_layer.py": "an article",
     "models/onnx_node.py": "ONNX's rows",
+    "models/onnx_unread.py": "ONNX's graphs",
     "playback/cast.py": "asciicast's events",
     "remote/client/answer_checks.py": "kinds of dtype",
     "remote/client/ssh.py": "-o",

@@ -102,6 +102,7 @@ def _train(
     """Train one model and write its weights; what came of it is said on stdout, the way there on stderr."""
     from time import monotonic
 
+    load_library("torch")
     from lstmtui.capture.scenario_training import Training
 
     training = Training(scenario, spec, arguments.steps, arguments.learning_rate)

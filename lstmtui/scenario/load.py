@@ -12,7 +12,6 @@ from lstmtui.closest import closest
 from lstmtui.printable import printable
 from lstmtui.scenario.bundled import is_bundled, nearest_scenario
 from lstmtui.scenario.files import read_text
-from lstmtui.scenario.other_files import why_no_scenario
 from lstmtui.scenario.problem import Problem, ScenarioError, shown
 from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.scenario import FactorySpec, RunSpec, Scenario
@@ -45,6 +44,8 @@ def load_scenario(path: str | Path, trust: bool = False, *, fresh: bool = False)
     Raises:
         ScenarioError: with every problem that was found.
     """
+    from lstmtui.scenario.other_files import why_no_scenario
+
     file = str(path)
     path = Path(path)
     try:

@@ -24,7 +24,7 @@ def bash(capsys: pytest.CaptureFixture[str]) -> str:
     [
         (["di"], {"diagnose"}),
         (["--ver"], {"--version"}),
-        (["open", "lat"], {"latch"}),
+        (["open", "lat"], {"latch", "latch-newer"}),
         (["check", "my-"], {"my-own.toml"}),
         (["check", "latch", "my-"], {"my-own.toml"}),
         (["diagnose", "latch", "--fail"], {"--fail-on"}),

@@ -27,6 +27,10 @@ EXCEPTIONS = {
     "playback/reports.py": {"model", "layer", "direction", "batch", "unit"},
     "trace/labelled.py": {"layer", "direction", "unit", "batch"},
     "view/query.py": {"layer", "direction", "batch"},
+    # What keys do to a panel that scrolls, which are keys of these verbs elsewhere.
+    "tui/parts/arrangement.py": {"into", "out", "first", "last"},
+    # Fields of a line of JSON.
+    "commands/train.py": {"model", "loss"},
     # Verbs of the command line.
     "commands/__init__.py": {"diagnose", "laws", "help"},
     # Topics of the reference.
