@@ -275,7 +275,8 @@ async def walk(seed: int, count: int, capture: type | None = None) -> Counter[st
                 walker = Walker(pilot)
                 await walker.rest()
                 while seen["events"] < until and not app._exit:
-                    for _ in range(dice.choice((1, 1, 1, 2, 5, 20))):
+                    burst = dice.choice((1, 1, 1, 2, 5, 20))
+                    for _ in range(min(burst, until - seen["events"])):  # every start has its share
                         sent.append(next(stream))
                         walker.send(sent[-1])
                         seen["events"] += 1

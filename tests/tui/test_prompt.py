@@ -290,6 +290,7 @@ async def test_every_sentence_at_the_prompt_says_what_a_session_says(
         {name: record(random_recurrent(cell), noise(10, 1, 3, seed=4), name=name) for name, cell in PAIR}
     )
     fresh = Session(traces, RerunEngine())
+    fresh.is_attended = True  # somebody at the prompt can answer `ask`
     seen = set()
     lines = [line.strip() for line in LINES if line.strip()]
     verbs = {"quit", *(line.split()[0] for line in lines)}
