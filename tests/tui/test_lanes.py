@@ -209,3 +209,12 @@ async def test_a_panel_that_scrolls_does_so_from_the_keyboard_and_leaves_the_cur
         assert (screen.session.cursor.t, screen.session.cursor.stage) == (5, None)
         await pilot.press("escape", "right")
         assert screen.session.cursor.t == 6
+
+
+async def test_the_equations_keep_their_symbols_at_every_timestep(debugger, shown) -> None:
+    async with debugger(synthetic(steps=12, hidden_size=4), (120, 40)) as pilot:
+        for t in range(12):
+            debugging(pilot).run_text(f"goto {t}")
+            await pilot.pause()
+            await pilot.pause()
+            assert "= f·c" in shown(pilot), t

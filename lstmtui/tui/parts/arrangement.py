@@ -111,7 +111,8 @@ class Arrangement:
             return
         is_code = self._session.layer.source is not None
         stages = len(self._session.cell.stages)
-        wanted = height // 2 if is_code else 2 + stages * 5 // 2 + 1
+        # An equation has a line of symbols, and numbers that may take two.
+        wanted = height // 2 if is_code else 2 + stages * 3 + 1
         step.styles.height = max(5, min(wanted, height - 14 if height > 22 else height - 9))
         panels[9].styles.height = "3fr"
         panels[8].styles.height = "2fr"
