@@ -115,6 +115,19 @@ def _is_without_gradient(trace: Trace, layer: int, direction: str) -> bool:
     return bool(states) and not any(trace.norms("d" + s, layer, direction).any() for s in states)
 
 
+def reads_summaries(every: tuple[Read, ...]) -> tuple[str, ...]:
+    """In a few words for a panel, the longest first: "loss reads t=3"; empty where it reads nothing."""
+    read = [place for place in every if place.timesteps]
+    if not read:
+        return ()
+    whens = tuple(dict.fromkeys(place.when for place in read))
+    short = "loss reads " + ", ".join(whens)
+    if all(place.direction == "forward" for place in read):
+        return (short,)
+    least = min(read, key=lambda place: place.share)
+    return (f"{short} ({least.direction} after {least.seen[1]:,} of {least.length:,} inputs)", short)
+
+
 def _is_read(sizes: Array) -> Array:
     """NaN and inf come from something that reads, too."""
     return np.asarray(sizes != 0)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lstmtui.analysis.reads import reads, reads_text
+from lstmtui.analysis.reads import reads, reads_summaries, reads_text
 from lstmtui.capture.engine import RerunEngine
 from lstmtui.capture.layer_function import method
 from lstmtui.capture.record import record
@@ -104,3 +104,12 @@ def test_without_derivatives_it_says_why() -> None:
     outcome = execute(Session(trace), parse_line("print reads"))
     assert not outcome.ok
     assert "the loss has no gradient" in outcome.text
+
+
+def test_a_few_words_name_the_direction_that_has_seen_least() -> None:
+    trace = record(LastOutput(), torch.randn(2, 8, 2), loss=lambda result: result.sum())
+    assert reads_summaries(reads(View.of(trace))) == (
+        "loss reads t=7 (backward after 1 of 8 inputs)",
+        "loss reads t=7",
+    )
+    assert reads_summaries(reads(View.of(record(nn.GRU(2, 3), torch.randn(4, 1, 2))))) == ("loss reads t=3",)

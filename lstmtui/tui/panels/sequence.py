@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from lstmtui.analysis.reads import reads, reads_summaries
 from lstmtui.analysis.signal import Line, Signal, TokenRow, signal
 from lstmtui.analysis.windows import Page
 from lstmtui.session import Session
@@ -71,12 +72,13 @@ class SequencePanel(Lane):
             return
         page, runs = axis.page, (id(session.trace), id(session.other))
         if self.changed(cursor.model, cursor.batch, page, axis.columns, axis.gutter, self.content_size, runs):
-            self._draw(overlaid(session, page))
+            shown, read = together(lambda: overlaid(session, page), lambda: reads(session.view))
+            self._draw(shown, reads_summaries(read))
             self.set_title(self.TITLE)
             self.drawn()
         self.show_cursor(session)
 
-    def _draw(self, shown: Signal) -> None:
+    def _draw(self, shown: Signal, summaries: Sequence[str]) -> None:
         targets = next((row.tokens for row in shown.rows if row.name == "target"), ())
         for at, line in enumerate(self.tokens):
             line.display = at < len(shown.rows)
@@ -89,7 +91,9 @@ class SequencePanel(Lane):
         series = distinct([_series(line, at) for at, line in enumerate(shown.lines)])
         columns = self.axis.columns
         self.plot.set_series(series, columns.columns, columns, gutter=self.axis.gutter, legend=False)
-        self.set_keys(*legends(series, self.look))
+        forms = legends(series, self.look) or ((),)
+        said = [(*form, ("  " + text, "muted")) for text in summaries for form in forms]
+        self.set_keys(*said, *forms)
 
     @on(LinePlot.Clicked)
     @on(TokenStrip.Clicked)
