@@ -181,6 +181,10 @@ async def test_a_layer_of_code_beside_an_lstm(debugger, shown) -> None:
             assert names_shown(screen)[:3] == shown_names
             assert ("LayerNormLSTM  " in shown(pilot).splitlines()[0]) == bool(layer)
             assert ("encoder.cell" in shown(pilot).splitlines()[0]) == bool(layer)
+        for _ in range(50):  # the gutter of the lanes is as wide as their names once all has been laid out
+            if shown(pilot).splitlines()[:-1] == before.splitlines()[:-1]:
+                break
+            await pilot.pause()
         assert shown(pilot).splitlines()[:-1] == before.splitlines()[:-1]
 
 
