@@ -67,3 +67,33 @@ class RootMeanSquare:
     def result(self) -> float:
         """The root mean square so far; 0 of nothing."""
         return self._norm / math.sqrt(max(1, self._count))
+
+
+_LARGEST_HALF, _SMALLEST_HALF = 15, 2.0**-24
+"""The power of two that the largest number is scaled below, and the smallest half there is."""
+
+
+def halved(array: Array) -> tuple[Array, int]:
+    """Floats in half precision, and the power of two they are scaled by."""
+    sizes: Array = np.abs(array[np.isfinite(array)])
+    shift = _LARGEST_HALF - int(np.frexp(sizes.max(initial=0.0))[1])
+    with np.errstate(all="ignore"):
+        halves = np.ldexp(array.astype(np.float64), shift).astype(np.float16)
+    vanished = (halves == 0) & (array != 0)
+    halves[vanished] = np.copysign(_SMALLEST_HALF, array[vanished])
+    return halves, shift
+
+
+def restored(halves: Array, shift: int, dtype: np.dtype[Any]) -> Array:
+    """What `halved` gave, in its own dtype."""
+    limits = np.finfo(dtype)
+    with np.errstate(all="ignore"):
+        values = np.ldexp(halves.astype(np.float64), -shift)
+        # Rounding may have gone beyond the largest number there is.
+        finite = np.clip(values, float(limits.min), float(limits.max))
+        return np.where(np.isfinite(halves), finite, values).astype(dtype)
+
+
+def as_drawn(array: Array) -> Array:
+    """Numbers in the precision in which those that are only drawn travel, so that both ends draw the same."""
+    return restored(*halved(array), array.dtype) if array.dtype.kind == "f" else array

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import struct
 from math import prod
-from typing import Any
 
 import numpy as np
 from msgspec.msgpack import Ext
 
-from lstmtui.arrays import Array
+from lstmtui.arrays import Array, halved, restored
 from lstmtui.remote.wire.bounds import ARRAY, ProtocolError
 
 _HEAD = struct.Struct("<cBBhB")
 """Kind and bytes of a number, bytes of a number on the wire, the power of two it is scaled by, dimensions."""
 _SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8)}
 _MOST_DIMENSIONS = 8
-_LARGEST_HALF, _SMALLEST_HALF = 15, 2.0**-24
-"""The power of two that the largest number is scaled below, and the smallest half there is."""
 
 
 def encode_array(array: Array, *, half: bool = False) -> Ext:
@@ -38,7 +35,7 @@ def encode_array(array: Array, *, half: bool = False) -> Ext:
         raise ProtocolError(f"an array of {array.dtype} with {array.ndim} dimensions cannot travel")
     sent, shift = array, 0
     if half and kind == "f" and size > 2:
-        sent, shift = _halved(array)
+        sent, shift = halved(array)
     sent = np.ascontiguousarray(sent, dtype=sent.dtype.newbyteorder("<"))
     head = _HEAD.pack(kind.encode(), size, sent.dtype.itemsize, shift, array.ndim)
     shape = struct.pack(f"<{array.ndim}Q", *array.shape)
@@ -67,27 +64,7 @@ def decode_array(code: int, data: bytes) -> Array:
     if kind == "b":
         flat = flat != 0
     elif sent_size != size or shift:
-        flat = _restored(flat, shift, np.dtype(f"{kind}{size}"))
+        flat = restored(flat, shift, np.dtype(f"{kind}{size}"))
     array = flat.reshape(shape)
     array.setflags(write=False)
     return array
-
-
-def _halved(array: Array) -> tuple[Array, int]:
-    """Half precision, and the power of two it is scaled by."""
-    sizes: Array = np.abs(array[np.isfinite(array)])
-    shift = _LARGEST_HALF - int(np.frexp(sizes.max(initial=0.0))[1])
-    with np.errstate(all="ignore"):
-        halves = np.ldexp(array.astype(np.float64), shift).astype(np.float16)
-    vanished = (halves == 0) & (array != 0)
-    halves[vanished] = np.copysign(_SMALLEST_HALF, array[vanished])
-    return halves, shift
-
-
-def _restored(halves: Array, shift: int, dtype: np.dtype[Any]) -> Array:
-    limits = np.finfo(dtype)
-    with np.errstate(all="ignore"):
-        values = np.ldexp(halves.astype(np.float64), -shift)
-        # Rounding may have gone beyond the largest number there is.
-        finite = np.clip(values, float(limits.min), float(limits.max))
-        return np.where(np.isfinite(halves), finite, values).astype(dtype)

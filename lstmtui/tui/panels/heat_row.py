@@ -11,7 +11,7 @@ from textual.containers import Horizontal
 
 from lstmtui.analysis.comparison import common_quantities, difference, difference_limit
 from lstmtui.analysis.windows import Binning, Page, Window, color_limit, vector, window
-from lstmtui.arrays import Array
+from lstmtui.arrays import Array, as_drawn
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Session
 from lstmtui.trace import Trace
@@ -214,7 +214,7 @@ class HeatRow(Horizontal):
         absent = (~shown.valid)[:, None].repeat(shown.values.shape[1], axis=1)
         unbound = None if shown.bound is None else shown.valid & ~shown.bound
         self._unbound = frozenset() if unbound is None else frozenset(page.start + np.flatnonzero(unbound))
-        self.map.set_data(shown.values, low, limit, kind, absent, axis.columns, unbound)  # type: ignore[arg-type]
+        self.map.set_data(as_drawn(shown.values), low, limit, kind, absent, axis.columns, unbound)  # type: ignore[arg-type]
 
     def forget(self) -> None:
         """Draw everything the next time."""
