@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_hook
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch.utils.hooks import RemovableHandle
 
 from lstmtui.capture.arguments import fit, named_arguments
+from lstmtui.capture.called_modules import met
 from lstmtui.capture.interception import kind_of
 from lstmtui.models.stock import layout_of
-
-States = tuple[Tensor, ...]
+from lstmtui.models.unroll import States
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,23 @@ def seen_calls(model: Any) -> Iterator[list[SeenCall]]:
     calls: list[SeenCall] = []
 
     def see(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        if kind_of(module) is not None and not isinstance(module, nn.modules.lazy.LazyModuleMixin):
-            call = _seen(module, names.get(id(module), "") or type(module).__name__, args, kwargs, result)
-            if call is not None:
-                calls.append(call)
+        call = _seen(module, names.get(id(module), "") or type(module).__name__, args, kwargs, result)
+        if call is not None:
+            calls.append(call)
 
-    handle = register_module_forward_hook(see, with_kwargs=True)
+    def meet(module: nn.Module) -> None:
+        has_sizes = not isinstance(module, nn.modules.lazy.LazyModuleMixin)
+        if has_sizes and kind_of(module) is not None and module not in handles:
+            handles[module] = module.register_forward_hook(see, with_kwargs=True)
+
+    # Hooks of single modules: PyTorch does not forget all of one for every module when it is removed.
+    handles: dict[nn.Module, RemovableHandle] = {}
     try:
-        yield calls
+        with met(meet):
+            yield calls
     finally:
-        handle.remove()
+        for handle in handles.values():
+            handle.remove()
 
 
 def _seen(

@@ -267,3 +267,12 @@ def test_what_does_not_fit_is_said(options: dict[str, Any], says: str) -> None:
 def test_a_state_that_must_be_given_is_asked_for() -> None:
     with pytest.raises(UserError, match="needs hidden: give it as state="):
         lstmtui.laws(of.OneHot(), TOKENS)
+
+
+def test_no_hook_is_left_behind_for_all_modules_or_for_those_of_the_model() -> None:
+    model = nn.LSTM(2, 3)
+    lstmtui.laws(model, torch.randn(6, 2, 2))
+    left = {name: hooks for name, hooks in vars(torch.nn.modules.module).items() if name.endswith("_kwargs")}
+    assert not any(left.values())
+    assert not torch.nn.modules.module._has_any_global_hook()
+    assert not model._forward_hooks
