@@ -9,26 +9,11 @@ from lstmtui.cells import CELLS
 from lstmtui.cells.cell import Cell
 from lstmtui.cells.written import definition_of
 from lstmtui.errors import UserError
+from lstmtui.words import WORDS
 
 BUILT_IN = dict(CELLS)
 
-_WORDS = (
-    "t",
-    "loss",
-    "firstbad",
-    "and",
-    "or",
-    "not",
-    "prev",
-    "base",
-    "abs",
-    "isnan",
-    "isfinite",
-    "sqrt",
-    "log",
-)
-_REDUCTIONS = ("log", "exp", "norm", "mean", "min", "max", "sum", "any", "all", "argmax", "argmin", "len")
-RESERVED = frozenset(("x", "y", *_WORDS, *_REDUCTIONS))
+RESERVED = WORDS | {"x", "y"}
 """What expressions and traces use for something else."""
 _LONGEST = 60
 

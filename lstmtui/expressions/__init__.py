@@ -4,14 +4,13 @@ from lstmtui.expressions.error import ExpressionError
 from lstmtui.expressions.expression import Expression, compile_expression
 from lstmtui.expressions.scope import Scope, scope_of
 from lstmtui.expressions.vocabulary import (
-    FUNCTIONS,
-    SCALARS,
     Vocabulary,
     cell_vocabulary,
     open_vocabulary,
     quantity_names,
     vocabulary_of,
 )
+from lstmtui.words import FUNCTIONS, SCALARS
 
 __all__ = [
     "FUNCTIONS",

@@ -21,7 +21,8 @@ from lstmtui.expressions.nodes import (
     is_vector,
 )
 from lstmtui.expressions.scope import Scope
-from lstmtui.expressions.vocabulary import FUNCTIONS, SCALARS, cell_vocabulary
+from lstmtui.expressions.vocabulary import cell_vocabulary
+from lstmtui.words import FUNCTIONS, SCALARS
 
 
 def units_of(node: Node, scope: Scope, text: str) -> int | None:
@@ -95,12 +96,7 @@ def _units_of_parameter(node: ParameterNumbers, scope: Scope) -> int | None:
     shape = shapes[node.name]
     if len(shape) != node.axes:
         raise ExpressionError(f"{node.name} of the selected layer has {axes_text(shape)}", node.start)
-    for axis, (index, size) in enumerate(zip(node.indices, shape, strict=False)):
-        if not -size <= index < size:
-            nearest = (*node.indices[:axis], size - 1 if index > 0 else 0, *node.indices[axis + 1 :])
-            owner = f"{node.name} has" if len(shape) == 1 else f"axis {axis} of {node.name} has"
-            meant = f"{node.name}[{', '.join(map(str, nearest))}]"
-            raise ExpressionError(f"{owner} 0 to {size - 1}", node.columns[axis], meant)
+    _check_indices(node, shape, node.name, f"{node.name} has")
     return prod(shape[len(node.indices) :]) if len(node.indices) < node.axes else None
 
 
@@ -139,12 +135,26 @@ def _check_unit(node: Unit, scope: Scope, text: str) -> None:
         by_axis = f"{source}[{', '.join('0' for _ in shape)}]"
         wrong = f"{source} has {axes_text(shape)}, not {len(node.indices)}"
         raise ExpressionError(wrong, node.columns[0], by_axis)
-    for axis, (index, size) in enumerate(zip(node.indices, shape, strict=True)):
+    _check_indices(node, shape, source, f"{source} has units")
+
+
+def _check_indices(
+    node: Unit | ParameterNumbers, shape: tuple[int, ...], source: str, vector_has: str
+) -> None:
+    """Refuse an index beyond its axis; the axes behind the last index are free.
+
+    Args:
+        node: with the indices.
+        shape: of what is indexed.
+        source: how that is written.
+        vector_has: how the sentence begins where it has one axis.
+    """
+    for axis, (index, size) in enumerate(zip(node.indices, shape, strict=False)):
         if not -size <= index < size:
             nearest = (*node.indices[:axis], size - 1 if index > 0 else 0, *node.indices[axis + 1 :])
-            owner = f"{source} has units" if len(shape) == 1 else f"axis {axis} of {source} has"
+            has = vector_has if len(shape) == 1 else f"axis {axis} of {source} has"
             meant = f"{source}[{', '.join(map(str, nearest))}]"
-            raise ExpressionError(f"{owner} 0 to {size - 1}", node.columns[axis], meant)
+            raise ExpressionError(f"{has} 0 to {size - 1}", node.columns[axis], meant)
 
 
 def _common(node: Elementwise | Comparison, scope: Scope, text: str) -> int | None:

@@ -20,7 +20,8 @@ from lstmtui.expressions.nodes import (
     is_vector,
 )
 from lstmtui.expressions.screening import screen
-from lstmtui.expressions.vocabulary import ELEMENTWISE, FUNCTIONS, REDUCTIONS, SCALARS, Vocabulary
+from lstmtui.expressions.vocabulary import Vocabulary
+from lstmtui.words import ELEMENTWISE, FUNCTIONS, REDUCTIONS, SCALARS
 
 MOST_NODES = 500
 DEEPEST = 100

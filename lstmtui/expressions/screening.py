@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from lstmtui.closest import closest
 from lstmtui.expressions.error import ExpressionError
-from lstmtui.expressions.vocabulary import CONNECTIVES, FUNCTIONS, Vocabulary
+from lstmtui.expressions.vocabulary import Vocabulary
+from lstmtui.words import CONNECTIVES, FUNCTIONS
 
 LONGEST_TEXT = 2_000
 MOST_TOKENS = 1_000

@@ -1,4 +1,4 @@
-"""Every word an expression may use."""
+"""Every word an expression may use: those of the language, quantities, and parameters."""
 
 from __future__ import annotations
 
@@ -9,21 +9,7 @@ from keyword import iskeyword
 
 from lstmtui.cells import CELLS, Cell
 from lstmtui.trace import Trace
-
-REDUCTIONS = ("norm", "mean", "min", "max", "sum", "any", "all", "argmax", "argmin", "len")
-"""From a value for each unit to one value."""
-
-ELEMENTWISE = ("abs", "isnan", "isfinite", "sqrt", "log", "exp")
-"""From a value for each unit to a value for each unit."""
-
-ELSEWHERE = ("prev", "base")
-"""The same expression at the timestep before, or in the run without what-ifs."""
-
-FUNCTIONS = REDUCTIONS + ELEMENTWISE + ELSEWHERE
-CONNECTIVES = ("and", "or", "not")
-SCALARS = ("t", "loss", "firstbad")
-"""One value: the timestep, what the gradients are taken of, and the timestep of the first NaN or inf of the
-sequence in the forward pass, −1 where there is none."""
+from lstmtui.words import WORDS
 
 
 def quantity_names() -> tuple[str, ...]:
@@ -52,7 +38,7 @@ class Vocabulary:
     @cached_property
     def words(self) -> frozenset[str]:
         """Every word there is, without those that may be one."""
-        return frozenset((*self.quantities, *self._axes, *SCALARS, *FUNCTIONS, *CONNECTIVES))
+        return frozenset((*self.quantities, *self._axes)) | WORDS
 
     def axes(self, name: str) -> int | None:
         """How many axes the parameter of this symbol has; None where there is none."""

@@ -16,6 +16,7 @@ from oracles.invented_cells import ODD, recorded
 from oracles.recurrents import noise, random_recurrent
 
 import lstmtui
+from lstmtui import words as language
 from lstmtui.analysis.equations import equations_at
 from lstmtui.analysis.gradient_routes import routes_at
 from lstmtui.capture.engine import RerunEngine
@@ -25,7 +26,6 @@ from lstmtui.cells.functions import sigmoid, tanh
 from lstmtui.cells.registry import RESERVED
 from lstmtui.cells.rendering import text
 from lstmtui.cells.written import cell_of, definition_of
-from lstmtui.expressions import vocabulary
 from lstmtui.session import Session
 from lstmtui.session.execute import execute
 from lstmtui.session.parse import parse_line
@@ -157,7 +157,7 @@ def test_a_cell_that_cannot_be_run_is_refused_in_a_sentence(cell: Cell, said: st
 
 
 def test_the_words_of_expressions_are_no_names_of_quantities() -> None:
-    words = {*vocabulary.SCALARS, *vocabulary.FUNCTIONS, *vocabulary.CONNECTIVES, "x", "y"}
+    words = {*language.SCALARS, *language.FUNCTIONS, *language.CONNECTIVES, "x", "y"}
     assert words == RESERVED
 
 

@@ -10,36 +10,9 @@ from types import CodeType
 
 from lstmtui.capture.source.series import Key, Series
 from lstmtui.trace.source_validation import LONGEST_NAME
+from lstmtui.words import WORDS
 
-TAKEN = frozenset(
-    [
-        "t",
-        "loss",
-        "firstbad",
-        "y",
-        "and",
-        "or",
-        "not",
-        "prev",
-        "base",
-        "abs",
-        "isnan",
-        "isfinite",
-        "sqrt",
-        "log",
-        "exp",
-        "norm",
-        "mean",
-        "min",
-        "max",
-        "sum",
-        "any",
-        "all",
-        "argmax",
-        "argmin",
-        "len",
-    ]
-)
+TAKEN = WORDS | {"y"}
 """What expressions and traces use for something else; y is the model's output."""
 _LONGEST_PART = LONGEST_NAME // 2 - 10
 """Characters of a function's name and of a name in it, so that both and a number fit in a quantity's."""

@@ -8,8 +8,8 @@ import pytest
 
 from lstmtui.capture.source.names import TAKEN, name_all
 from lstmtui.capture.source.series import Series
-from lstmtui.expressions.vocabulary import CONNECTIVES, FUNCTIONS, SCALARS
 from lstmtui.trace.source_validation import _no_names
+from lstmtui.words import CONNECTIVES, FUNCTIONS, SCALARS
 
 
 def forward() -> None: ...
