@@ -40,8 +40,7 @@ def named_arguments(
 
 def fit(named: Mapping[str, Any]) -> bool:
     """Whether x and hx are of a kind that recurrent modules take."""
-    hx = named.get("hx")
-    states = hx if isinstance(hx, (tuple, list)) else () if hx is None else (hx,)
+    states = states_of(named.get("hx"))
     return isinstance(named["x"], (Tensor, PackedSequence)) and all(isinstance(s, Tensor) for s in states)
 
 

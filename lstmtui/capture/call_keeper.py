@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from lstmtui.capture.watched_calls import WatchedCall, WatchedStep, ends_of, ten
 from lstmtui.models.torch_compat import has_values, is_in_backward
 
 
-class CallKeeper:
+class CallKeeper(ABC):
     """What handlers of recurrent layers do: a call that is kept becomes part of a step.
 
     Whatever goes wrong in here is told to `trouble`, and the code goes on as if nobody looked.
@@ -30,13 +31,13 @@ class CallKeeper:
         self._trouble = trouble
 
     @property
+    @abstractmethod
     def steps(self) -> Sequence[WatchedStep]:
         """Those that are kept, in order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step_of_call(self) -> WatchedStep:
         """The step that a call which begins now belongs to."""
-        raise NotImplementedError
 
     def layer_called(
         self,

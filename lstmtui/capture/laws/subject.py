@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from lstmtui.capture.arguments import changed, tensors_in
-from lstmtui.capture.laws.calls import SeenCall, seen_calls
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.signature import Signature, is_sequence_module, reset_of, signature_of
 from lstmtui.capture.preserve_state import preserve_state
@@ -128,11 +127,6 @@ class Subject:
             result = self._called(inputs, state)
         self.seconds = perf_counter() - began
         return result
-
-    def observed(self, inputs: Inputs) -> tuple[Result, list[SeenCall]]:
-        """One call from a fresh start, and the calls of recurrent modules in it."""
-        with self.fresh(), seen_calls(self.model) as calls:
-            return self.call(inputs), calls
 
     def once(self, inputs: Inputs, seed: int = 0) -> Result:
         """One call from a fresh start."""

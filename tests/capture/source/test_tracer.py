@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import torch
+from code_traced import named, traced
 from torch import Tensor, nn
-
-from lstmtui.capture.source.bindings import Binding
-from lstmtui.capture.source.tracer import SourceTracer
 
 
 class Loop(nn.Module):
@@ -33,23 +29,6 @@ class Loop(nn.Module):
         return h
 
 
-def recorded(
-    work: Callable[[], Tensor], root: nn.Module | None = None, source: object = True
-) -> SourceTracer:
-    """A run of `work` and a backward pass from the sum of what it returns."""
-    with SourceTracer(root, source) as tracer:  # type: ignore[arg-type]
-        result = work()
-    if result.requires_grad:
-        result.sum().backward()
-    tracer.release()
-    assert tracer.failure is None
-    return tracer
-
-
-def named(tracer: SourceTracer, name: str) -> list[Binding]:
-    return [binding for binding in tracer.bindings if binding.name == name]
-
-
 def test_values_and_derivatives_are_those_of_retain_grad_to_the_bit() -> None:
     torch.manual_seed(0)
     model, x = Loop(), torch.randn(6, 2, 3)
@@ -61,7 +40,7 @@ def test_values_and_derivatives_are_those_of_retain_grad_to_the_bit() -> None:
     parameters = [p.grad.clone() for p in model.parameters() if p.grad is not None]
     model.zero_grad()
     results: list[Tensor] = []
-    tracer = recorded(lambda: results.append(model(x)) or results[-1], model)  # type: ignore[func-returns-value]
+    tracer = traced(lambda: results.append(model(x)) or results[-1], root=model)  # type: ignore[func-returns-value]
     assert torch.equal(results[0], expected)
     assert all(
         torch.equal(p.grad, q)
@@ -87,7 +66,7 @@ def test_layers_that_nobody_here_wrote_have_a_binding_of_every_name_in_every_tim
     layer, x = torchrecurrent.JANET(3, 5), torch.randn(4, 2, 3)
     expected = layer(x)[0]
     results: list[Tensor] = []
-    tracer = recorded(lambda: results.append(layer(x)[0]) or results[-1], layer)  # type: ignore[func-returns-value]
+    tracer = traced(lambda: results.append(layer(x)[0]) or results[-1], root=layer)  # type: ignore[func-returns-value]
     assert torch.equal(results[0], expected)
     for name in ("forget_gate", "candidate_state", "update_gate", "new_c"):
         assert [b.call.path for b in named(tracer, name)] == ["cells.0"] * 4

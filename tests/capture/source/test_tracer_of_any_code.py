@@ -14,25 +14,11 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from code_traced import named, traced
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.tracer import SourceTracer
-
-
-def traced(work: Callable[..., Any], *arguments: Any, source: Any = True) -> SourceTracer:
-    with SourceTracer(source=source) as tracer:
-        result = work(*arguments)
-    if isinstance(result, Tensor) and result.requires_grad:
-        result.sum().backward()
-    tracer.release()
-    assert tracer.failure is None
-    return tracer
-
-
-def named(tracer: SourceTracer, name: str) -> list[Binding]:
-    return [binding for binding in tracer.bindings if binding.name == name]
 
 
 def values(tracer: SourceTracer, name: str) -> list[float]:
