@@ -96,4 +96,4 @@ def restored(halves: Array, shift: int, dtype: np.dtype[Any]) -> Array:
 
 def as_drawn(array: Array) -> Array:
     """Numbers in the precision in which those that are only drawn travel, so that both ends draw the same."""
-    return restored(*halved(array), array.dtype) if array.dtype.kind == "f" else array
+    return restored(*halved(array), array.dtype) if np.issubdtype(array.dtype, np.floating) else array

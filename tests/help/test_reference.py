@@ -12,6 +12,7 @@ import pytest
 from help.tables import table, tables
 
 import lstmtui
+from lstmtui import words
 from lstmtui.__main__ import COMPLETION
 from lstmtui.analysis import laws
 from lstmtui.analysis.diagnosis import NAMES, depth, exploding, gates, padding, reads, units, vanishing
@@ -20,7 +21,6 @@ from lstmtui.cells import CELLS
 from lstmtui.cells.glossary import GLOSSARY
 from lstmtui.commands import VERBS as COMMANDS
 from lstmtui.commands import verb
-from lstmtui.expressions import vocabulary
 from lstmtui.help import topic_text
 from lstmtui.help.page import page
 from lstmtui.help.topics import TOPICS
@@ -75,12 +75,12 @@ def test_every_option_has_its_line_with_the_verbs_that_have_it() -> None:
 
 
 def test_every_word_of_expressions_has_its_line() -> None:
-    same(table("expressions", column="name").first, vocabulary.SCALARS)
-    same([line.split("(")[0] for line in table("expressions", column="function").first], vocabulary.FUNCTIONS)
+    same(table("expressions", column="name").first, words.SCALARS)
+    same([line.split("(")[0] for line in table("expressions", column="function").first], words.FUNCTIONS)
     signs = [sign for line in table("expressions", column="sign").first for sign in line.split()]
     same(
         signs,
-        [*["+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", ">=", "==", "!="], *vocabulary.CONNECTIVES],
+        [*["+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", ">=", "==", "!="], *words.CONNECTIVES],
     )
 
 
