@@ -26,7 +26,9 @@ def raised_text(trace: Trace) -> str:
 
 
 def raising_function(source: Source, raised: Raised) -> Function | None:
-    """The function that the line is in, the run's own before others; None where none of them has it."""
+    """The function that raised; where that is not said, the first that has the line; None where none has."""
+    if raised.function >= 0:
+        return source.functions[raised.function]
     for function in source.functions:
         if function.first_line <= raised.line < function.first_line + len(function.text.splitlines()):
             return function

@@ -228,7 +228,7 @@ def _called(
     except (Exception, KeyboardInterrupt) as error:
         code.tracer.check()
         if not isinstance(error, UserError):
-            keep_until_raised(error, code, module, name, tap.writer)
+            keep_until_raised(error, code, tap, module, name)
         raise
 
 

@@ -53,9 +53,8 @@ def trace_of(
         trace = Trace(replace(trace.header, loss_is_known=False, loss_text=text), trace.arrays)
     else:
         return None
-    raised = code.raised_at() if has_raised and code is not None else None
-    if raised is not None and code is not None:
-        before = len(trace.layers) - len(code.layers)
-        raised = replace(raised, layer=before + raised.layer)
+    raised = None
+    if has_raised and code is not None:
+        raised = code.raised_at(len(trace.layers) - len(code.layers))
     own = {"parameters/" + name: own_array(value) for name, value in (parameters or {}).items()}
     return Trace(replace(trace.header, raised=raised), arrays_of({**own, **entries_of(trace.arrays)}))

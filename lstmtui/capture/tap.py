@@ -128,7 +128,16 @@ class Tap(TappedRuns):
             return self.cell(path, module, forward, x, hx)
         if lengths is None and not isinstance(x, PackedSequence):
             lengths = self._lengths_for(path, module, x)
-        return self.sequence(path, module, *call_of(module, x, hx, lengths), hx)
+        try:
+            call, packed = call_of(module, x, hx, lengths)
+        except (ValueError, TypeError) as error:
+            unfit = error
+        else:
+            return self.sequence(path, module, call, packed, hx)
+        if path:
+            # The model's code is to meet the exception that it meets without us, and may catch it.
+            forward(x, hx) if named.get("lengths") is None else forward(x, hx, named["lengths"])
+        raise unfit
 
     def _takes_part(self) -> bool:
         """Whether a call in this thread, now, belongs to the recording."""

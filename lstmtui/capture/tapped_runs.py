@@ -88,7 +88,7 @@ class TappedRuns:
         self, path: str, module: nn.Module, call: Call, packed: PackedSequence | None, hx: Any
     ) -> Any:
         """A call of a module that reads whole sequences; what the module returns."""
-        single, again = is_single_step(module, call, packed), self.repeats
+        single, again, last = is_single_step(module, call, packed), self.repeats, self.last
         part = before = run_of_call(module, call)
         chain = None
         if not again:
@@ -101,13 +101,17 @@ class TappedRuns:
         start = before.length - (0 if single else part.steps)
         if chain is not None:
             self._note_states(before, chain, hx, start)
-        if single:
-            self.progress.expect(2 * part.layout.num_layers)
-            result = record_step(loops, module, call, is_changed=chain is not None and chain.is_changed)
-            parts = [loop.calls[-1] for loop in loops]
-        else:
-            result = record_call(part, call, packed, self.progress, self.anchor)
-            parts = list(part.recordings.values())
+        try:
+            if single:
+                self.progress.expect(2 * part.layout.num_layers)
+                result = record_step(loops, module, call, is_changed=chain is not None and chain.is_changed)
+                parts = [loop.calls[-1] for loop in loops]
+            else:
+                result = record_call(part, call, packed, self.progress, self.anchor)
+                parts = list(part.recordings.values())
+        except BaseException:
+            self._leave_out(before, part, last)
+            raise
         before.last_h = part.last_h
         self._keep(before, parts, (call.x, *call.states), again=again)
         if chain is not None:
@@ -117,7 +121,7 @@ class TappedRuns:
 
     def cell(self, path: str, module: nn.Module, forward: Callable[..., Any], x: Tensor, hx: Any) -> Any:
         """A call of a cell in a loop of the user's own; what the cell returns."""
-        again = self.repeats
+        again, last = self.repeats, self.last
         with self._lock:
             loop, chain = self._loop_of(path, module, x, hx, again=again)
             if chain is not None:
@@ -128,7 +132,11 @@ class TappedRuns:
         with parametrize.cached():
             parameters = {name.removesuffix("_l0"): p for name, p in weights_of(module).items()}
             is_changed = chain is not None and chain.is_changed
-            result = loop.call(forward, x, hx, parameters, is_changed=is_changed)
+            try:
+                result = loop.call(forward, x, hx, parameters, is_changed=is_changed)
+            except BaseException:
+                self._leave_out(loop.run, loop.run, last)
+                raise
         call = loop.calls[-1]
         self._keep(loop.run, [call], (call.x, *call.before), again=again)
         if chain is not None:
@@ -194,6 +202,30 @@ class TappedRuns:
             else:
                 self.recomputation.add(call)
                 self._runs_of.append((call, run))
+
+    def _leave_out(self, run: ModuleRun, part: ModuleRun, last: ModuleRun | None) -> None:
+        """A call has ended in an exception: what there is of it is part of no run.
+
+        Args:
+            run: that it belongs to.
+            part: what it was recorded in.
+            last: the run of the call before.
+        """
+        with self._lock:
+            self.last = last
+            loops = [loop for loop in self._all_loops() if loop.run is part]
+            if loops:
+                part.steps = part.calls = min(len(loop.calls) for loop in loops)
+                for loop in loops:
+                    del loop.calls[part.steps :]
+                if part.steps:
+                    return
+                self._loops = {key: loop for key, loop in self._loops.items() if loop.run is not part}
+                self._steps.pop(id(part), None)
+            for recording in part.recordings.values():
+                recording.values.clear()
+            run.further = [other for other in run.further if other is not part]
+            self.runs = [other for other in self.runs if other is not part]
 
     def _all_loops(self) -> list[CellLoop]:
         return [

@@ -126,3 +126,5 @@ class Raised:
     """Of the file."""
     text: str
     """The exception in a line: ValueError: …"""
+    function: int = -1
+    """Which of the layer's functions raised it; −1: that is not known, but for the line."""

@@ -22,6 +22,10 @@ def source_problems(header: Header) -> list[str]:
     raised = header.raised
     if raised is not None and not (0 <= raised.layer < len(header.layers) and raised.t >= 0):
         problems.append("it raised in a layer that it has not, or before its first timestep")
+    elif raised is not None:
+        source = header.layers[raised.layer].source
+        if not -1 <= raised.function < (0 if source is None else len(source.functions)):
+            problems.append("it raised in a function that it has not")
     return problems
 
 

@@ -99,7 +99,10 @@ class _Builder:
     def finished(self, named: Sequence[Series], carried: dict[Series, list[Series]]) -> SourceLayer:
         """The layer, once every series has its name."""
         shown = [part for part in named if part in self.stacked]
-        calls = _calls_of([self.run.call, *(b.call for part in named for b in part.bindings)], self.run.call)
+        others = [b.call for part in named for b in part.bindings]
+        if self.run.raising is not None:
+            others.append(self.run.raising)
+        calls = _calls_of(others, self.run.call)
         codes, functions = functions_of(calls)
         numbers = {code: number for number, code in enumerate(codes)}
         arrays: dict[str, Array] = {}
@@ -142,6 +145,7 @@ class _Builder:
             {part.name: part for part in shown},
             self.batch,
             self.conditions,
+            codes,
         )
 
     def _add_initial(self, arrays: dict[str, Array], part: Series, targets: Sequence[Series]) -> None:

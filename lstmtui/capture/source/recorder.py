@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.source.bindings import Call
+from lstmtui.capture.source.exceptions import raising_call
 from lstmtui.capture.source.layers import layer_of
 from lstmtui.capture.source.left_graph import mark_cuts
 from lstmtui.capture.source.refusal import nothing_over_time
@@ -113,23 +114,37 @@ class SourceRecorder:
             derived: whether a loss was differentiated.
         """
         mark_cuts(self.tracer.calls, self.tracer.bindings)
+        if (raising := raising_call(self.tracer.calls)) is not None and self._names:
+            run, _ = self._grouping.spot(raising, raising.raised_passes)
+            if run is not None:
+                run.raising = raising
         made = [layer_of(names, derived=derived) for names in self._names]
         self.layers = [layer for layer in made if layer is not None]
         return self.layers
 
-    def raised_at(self) -> Raised | None:
-        """Where an exception left the model's code; None where that is in no layer."""
-        call: Call | None = next((call for call in reversed(self.tracer.calls) if call.raised), None)
-        if call is None:
+    def raised_at(self, first: int = 0, steps: int = 0) -> Raised | None:
+        """Where an exception left the model's code; None where no layer shows that.
+
+        Args:
+            first: the number of the first layer by source in the trace.
+            steps: how many timesteps the layer before that has, at the end of which the code raised that is
+                in no layer itself; 0: there is none.
+        """
+        raising = call = raising_call(self.tracer.calls)
+        if raising is None:
             return None
-        line, text, passes = call.raised_line, call.raised, call.raised_passes
+        passes = raising.raised_passes
         while call is not None:
             run, number = self._grouping.spot(call, passes)
-            for at, layer in enumerate(self.layers):
+            for at, layer in enumerate(self.layers, start=first):
                 if layer.run is run:
-                    return Raised(at, number if number >= 0 else layer.steps - 1, line, text)
-            line, passes, call = call.line, call.passes, call.caller
-        return None
+                    if number < 0:  # within a loop that had bound nothing so far, or after all timesteps
+                        begun = passes[0][1] if passes and not layer.run.rounds else layer.steps
+                        number = min(begun, layer.steps - 1)
+                    function = layer.codes.index(raising.code) if raising.code in layer.codes else -1
+                    return Raised(at, number, raising.raised_line, raising.raised, function)
+            passes, call = call.passes, call.caller
+        return Raised(first - 1, steps - 1, raising.raised_line, raising.raised) if steps else None
 
     def output_of(self, result: Any) -> tuple[Tensor | None, Turn]:
         """The first tensor of a result that is of all timesteps, and what turns it to (T, B, units)."""

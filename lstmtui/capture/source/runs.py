@@ -29,6 +29,9 @@ class Run:
     beside: Run | None = None
     """Of several loops of a function the first, which has what was bound outside of all."""
 
+    raising: Call | None = None
+    """What raised the exception that has ended it."""
+
     def add(self, number: int, binding: Binding) -> None:
         """Put a binding into a round; −1: outside of all."""
         if number >= len(self.rounds):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from types import CodeType
 
 import numpy as np
 import torch
@@ -59,6 +60,8 @@ class SourceLayer:
     """Which axis of its tensors they are."""
     conditions: Conditions
     """Of the recording."""
+    codes: Sequence[CodeType]
+    """Of its functions, in their order."""
 
     def keyed(self, number: int, steps: int, batch: int) -> dict[str, Array]:
         """The arrays by their keys in a trace, with zeros past the end of this run.

@@ -9,10 +9,11 @@ from pathlib import PurePosixPath, PureWindowsPath
 import numpy as np
 from rich.cells import cell_len
 
+from lstmtui.analysis.raised import raising_function
 from lstmtui.analysis.source_at import SourceAt, SourceBinding
 from lstmtui.cells.notation import Notation
 from lstmtui.printable import printable
-from lstmtui.trace.source import Function, Raised, Source, Variable
+from lstmtui.trace.source import Raised, Source, Variable
 from lstmtui.tui.panels.hiding import MARK
 from lstmtui.tui.panels.listing import Listing, Value
 from lstmtui.tui.source_code import code_lines
@@ -89,16 +90,8 @@ class SourceStep:
         raised = self.raised
         if raised is None or (raised.layer, raised.t) != (self.cursor.layer, self.cursor.t):
             return {}
-        has_it = [
-            number for number, kept in enumerate(self.source.functions) if raised.line in _lines_of(kept)
-        ]
-        return {raised.line: printable(raised.text)} if function == next(iter(has_it), 0) else {}
-
-
-def _lines_of(function: Function) -> range:
-    """The numbers of its lines."""
-    count = function.text.count("\n") + 1 if function.text else 0
-    return range(function.first_line, function.first_line + count)
+        raising = raising_function(self.source, raised) or self.source.functions[0]
+        return {raised.line: printable(raised.text)} if self.source.functions[function] is raising else {}
 
 
 def _index(variable: Variable, unit: int) -> str:

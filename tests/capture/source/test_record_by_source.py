@@ -127,7 +127,7 @@ def test_an_exception_comes_out_as_it_is_and_what_was_recorded_is_kept(tmp_path:
         lstmtui.record(Loop(raises_at=3), inputs())
     trace = caught.value.lstmtui_trace  # type: ignore[attr-defined]
     line = Loop.forward.__code__.co_firstlineno + 5
-    assert trace.header.raised == Raised(0, 3, line, "ValueError: the sensor is gone")
+    assert trace.header.raised == Raised(0, 3, line, "ValueError: the sensor is gone", 0)
     assert any("lstmtui.debug(error.lstmtui_trace)" in note for note in caught.value.__notes__)
     whole = lstmtui.record(Loop(), inputs())
     assert np.array_equal(trace.values("h")[:3], whole.values("h")[:3])
@@ -142,7 +142,7 @@ def test_an_exception_comes_out_as_it_is_and_what_was_recorded_is_kept(tmp_path:
     with pytest.raises(KeyboardInterrupt) as interrupted:
         lstmtui.record(Loop(raises_at=3, raises=KeyboardInterrupt), inputs())
     stopped = interrupted.value.lstmtui_trace  # type: ignore[attr-defined]
-    assert stopped.header.raised == Raised(0, 3, line, "KeyboardInterrupt: the sensor is gone")
+    assert stopped.header.raised == Raised(0, 3, line, "KeyboardInterrupt: the sensor is gone", 0)
     with pytest.raises(IndexError) as early:
         lstmtui.record(Loop(), torch.zeros(()))
     assert not hasattr(early.value, "lstmtui_trace")
@@ -240,7 +240,7 @@ def test_a_scenarios_factory_is_recorded_by_source(tmp_path: Path) -> None:
 
     path.write_text(SCENARIO + "arguments = { limit = 2 }\n")
     raised = lstmtui.run(path, trust=True)["Mean"].header.raised
-    assert raised == Raised(0, 2, 14, "IndexError: no such timestep")
+    assert raised == Raised(0, 2, 14, "IndexError: no such timestep", 0)
 
     path.write_text(SCENARIO + 'source = ["not a name"]\n')
     with pytest.raises(
