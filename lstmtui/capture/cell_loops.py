@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -24,16 +24,13 @@ from lstmtui.capture.module_runs import ModuleRun, joined_recordings
 from lstmtui.capture.precision import cast, computed_in, full_precision
 from lstmtui.capture.products import precision_of
 from lstmtui.capture.progress import Progress
-from lstmtui.capture.reads import Reads, sizes_of
+from lstmtui.capture.reads import Reads, brought_back, sizes_of, without
 from lstmtui.capture.recording import Recording, Repeatable
 from lstmtui.capture.vector_jacobian import vector_jacobian
 from lstmtui.models.unroll import States, unroll
 
 _CHECKED = 1024
 """Calls between two looks at whether what they become fits into memory."""
-
-ROUNDINGS = 64
-"""Units of rounding between two ways to compute the same gradient."""
 
 ROWS = 4096
 """How many timesteps times sequences are evaluated together."""
@@ -129,24 +126,17 @@ class CellLoop:
         self.run.recordings[self.layer, "forward"] = whole
 
     def _reads(self) -> Reads:
-        """What of ∂L/∂h does not come from the next call.
-
-        To a sequence that is begun anew with zeros nothing comes from there. Where the states were changed to
-        others, it is not known how much does, and that counts as all.
-        """
-        sizes = np.zeros((len(self.calls), self.run.batch))
-        for t, call in enumerate(self.calls):
-            total, later = _derivative(call, 0), self.calls[t + 1] if t + 1 < len(self.calls) else None
-            if later is None or later.is_cut or later.d_before is None:
-                sizes[t] = sizes_of(total)
-            else:
-                began, left = later.before[0].detach(), call.after[0].detach()
-                is_anew = (began == 0).all(-1, keepdim=True) & (left != 0).any(-1, keepdim=True)
-                is_kept = ((began == left) | (began.isnan() & left.isnan())).all(-1, keepdim=True)
-                through = later.d_before.where(is_kept, total).masked_fill(is_anew, 0)
-                direct, whole = sizes_of(total - through), sizes_of(total) + sizes_of(through)
-                sizes[t] = np.where(direct > ROUNDINGS * torch.finfo(total.dtype).eps * whole, direct, 0.0)
-        return Reads(sizes, (None,), np.full(self.run.batch, len(self.calls) - 1))
+        """What of ∂L/∂h does not come from the next call; after the last, of every state."""
+        last = len(self.calls) - 1
+        sizes = np.zeros((last + 1, self.run.batch))
+        for t, (call, later) in enumerate(pairwise(self.calls)):
+            total = _derivative(call, 0)
+            if not later.is_cut and later.d_before is not None:
+                began, left = later.before[0], call.after[0]
+                total = without(total, brought_back(later.d_before, began, left, total))
+            sizes[t] = sizes_of(total)
+        finals = tuple(_derivative(self.calls[-1], n) for n in range(len(self.calls[-1].after)))
+        return Reads(sizes, finals, np.full(self.run.batch, last))
 
     def _recording(self, parameters: dict[str, Tensor], calls: list[CellCall]) -> Recording:
         """The equations of some calls, evaluated and differentiated as one batch."""

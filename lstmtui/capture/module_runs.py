@@ -14,7 +14,7 @@ from lstmtui.capture.continuity import same
 from lstmtui.capture.file_store import FileStore
 from lstmtui.capture.host_copies import on_host
 from lstmtui.capture.progress import Progress
-from lstmtui.capture.reads import joined_reads
+from lstmtui.capture.reads import Reads, brought_back, joined_reads, no_reads
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.to_numpy import widened
 from lstmtui.cells.layout import Layout
@@ -93,14 +93,16 @@ class ModuleRun:
         gaps = [p for p in parities if p is not None]
         self.parity = max(gaps, key=lambda p: (p != p, p)) if len(gaps) == len(parts) else None
         self.last_h, self.calls = parts[-1].last_h, sum(part.calls for part in parts)
-        self.steps = self.length
         for part in self.further:
             for recording in part.recordings.values() if part.is_changed else ():
                 recording.changes[0] = {state: recording.initial[state] for state in recording.cell.states}
+        starts = accumulate((part.steps for part in parts), initial=0)
+        is_cut = [t in self.changes.get("detached", ()) for t, _ in zip(starts, parts, strict=False)]
         self.recordings = {
-            place: joined_recordings([part.recordings[place] for part in parts]) for place in self.recordings
+            place: joined_recordings([part.recordings[place] for part in parts], is_cut)
+            for place in self.recordings
         }
-        self.further = []
+        self.steps, self.further = self.length, []
 
     def leave_out_derivatives(self, why: str) -> None:
         """They were not computed: nothing is to show 0 for them."""
@@ -109,8 +111,13 @@ class ModuleRun:
             recording.forget_derivatives()
 
 
-def joined_recordings(parts: Sequence[Recording]) -> Recording:
-    """One recording of parts that follow each other in time."""
+def joined_recordings(parts: Sequence[Recording], is_cut: Sequence[bool] = ()) -> Recording:
+    """One recording of parts that follow each other in time.
+
+    Args:
+        parts: the recordings.
+        is_cut: whether the states that each part began from were taken out of the graph; empty: none were.
+    """
     first = parts[0]
     whole = Recording(first.cell, first.parameters, first.progress)
     whole.initial = first.initial
@@ -127,8 +134,8 @@ def joined_recordings(parts: Sequence[Recording]) -> Recording:
         if any(d is not None for d in derivatives):
             pairs = zip(derivatives, values, strict=True)
             whole.derivatives[name] = _in_time([torch.zeros_like(v) if d is None else d for d, v in pairs])
-    if all(part.reads is not None for part in parts):
-        whole.reads = joined_reads([(part.reads, _read_by(part)) for part in parts if part.reads is not None])
+    if any(part.reads is not None for part in parts):
+        whole.reads = _reads_of_all(parts, is_cut or [False] * len(parts))
     for name in first.parameters:
         shares = [part.parameter_derivatives[name] for part in parts if name in part.parameter_derivatives]
         if shares:
@@ -155,9 +162,22 @@ def _are_same(some: dict[str, Tensor], others: dict[str, Tensor]) -> bool:
     )
 
 
-def _read_by(part: Recording) -> list[Tensor | None] | None:
-    """The total derivatives by the states that a part began from; None where they were changed before."""
-    return None if 0 in part.changes else [part.initial.get("d" + state) for state in part.cell.states]
+def _reads_of_all(parts: Sequence[Recording], is_cut: Sequence[bool]) -> Reads:
+    """Where all parts are read; one that no gradient has come back to is not."""
+    states = parts[0].cell.states
+    sizes = [part.value("h").shape for part in parts]
+    every = [p.reads or no_reads(size[0], size[1], len(states)) for p, size in zip(parts, sizes, strict=True)]
+    brought: list[list[Tensor | None]] = [[None] * len(states)]
+    for before, reads, part, cut in zip(parts, every, parts[1:], is_cut[1:], strict=False):
+        back: list[Tensor | None] = []
+        for state, total in zip(states, reads.finals, strict=True):
+            d_began, left = part.initial.get("d" + state), before.value(state)[-1]
+            if cut or total is None or d_began is None:
+                back.append(None)
+            else:
+                back.append(brought_back(d_began, part.initial[state].detach().to(left), left, total))
+        brought.append(back)
+    return joined_reads(list(zip(every, brought, strict=True)))
 
 
 def _in_time(parts: list[Tensor]) -> Tensor:

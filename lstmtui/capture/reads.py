@@ -13,6 +13,9 @@ from torch import Tensor
 from lstmtui.arrays import Array, norm
 from lstmtui.capture.to_numpy import numpy_of
 
+ROUNDINGS = 64
+"""Units of rounding between two ways to compute the same gradient."""
+
 
 @dataclass
 class Reads:
@@ -56,22 +59,51 @@ def reads_of(
     return Reads(sizes, tuple(d_finals), numpy_of(last))
 
 
-def joined_reads(parts: Sequence[tuple[Reads, Sequence[Tensor | None] | None]]) -> Reads:
+def no_reads(steps: int, batch: int, states: int) -> Reads:
+    """Those of a part that no gradient has come back to."""
+    return Reads(np.zeros((steps, batch)), (None,) * states, np.full(batch, steps - 1))
+
+
+def joined_reads(parts: Sequence[tuple[Reads, Sequence[Tensor | None]]]) -> Reads:
     """The reads of parts that follow each other in time.
 
     Args:
-        parts: of each part the reads, and the total derivatives by the states that it began from. What a part
-            goes on from is no read of the part before. None where states were changed in between: then all
-            that comes back to those before is taken to come through the change.
+        parts: of each part the reads, and what it has brought back to each of the states that the part before
+            has left, (B, units); None for 0. That is no read of the part before.
     """
     arrays = []
-    for (reads, _), (_, d_before) in pairwise(parts):
-        pairs = zip(reads.finals, reads.finals if d_before is None else d_before, strict=True)
-        rest = tuple(final if d is None or final is None else final - d for final, d in pairs)
+    for (reads, _), (_, brought) in pairwise(parts):
+        pairs = zip(reads.finals, brought, strict=True)
+        rest = tuple(final if b is None or final is None else without(final, b) for final, b in pairs)
         arrays.append(Reads(reads.output, rest, reads.last).array())
     end = parts[-1][0]
     before = sum(len(array) for array in arrays)
     return Reads(np.concatenate([*arrays, end.output]), end.finals, end.last + before)
+
+
+def brought_back(d_began: Tensor, began: Tensor, left: Tensor, total: Tensor) -> Tensor:
+    """What comes back to a state that was left through the one that the next timestep began from.
+
+    To a sequence that is begun anew with zeros nothing comes back. Where the state was changed to another, it
+    is not known how much does, and that counts as all. All are (B, units).
+
+    Args:
+        d_began: ∂L/∂ what the next timestep began from, by that alone.
+        began: what that is.
+        left: what was left.
+        total: ∂L/∂ what was left, by everything.
+    """
+    is_anew = (began == 0).all(-1, keepdim=True) & (left != 0).any(-1, keepdim=True)
+    is_kept = ((began == left) | (began.isnan() & left.isnan())).all(-1, keepdim=True)
+    return d_began.to(total).where(is_kept, total).masked_fill(is_anew, 0)
+
+
+def without(total: Tensor, part: Tensor) -> Tensor:
+    """What of a derivative is not that part of it, (B, units); 0 where rounding may have left it."""
+    direct, part = total - part, part.to(total)
+    whole = sizes_of(total) + sizes_of(part)
+    is_rounding = sizes_of(direct) <= ROUNDINGS * torch.finfo(total.dtype).eps * whole
+    return direct.masked_fill(torch.as_tensor(is_rounding, device=direct.device)[:, None], 0)
 
 
 def sizes_of(vectors: Tensor) -> Array:

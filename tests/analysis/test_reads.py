@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -45,29 +45,37 @@ def test_the_last_states_are_read_at_the_end_of_each_sequence() -> None:
 
 
 class Chunks(nn.Module):
-    """The input in pieces, the state handed on; of some pieces the output is read."""
+    """The input in pieces, the state handed on; of some pieces the last output is read."""
 
-    def __init__(self, read: Callable[[int], bool]) -> None:
+    def __init__(
+        self, kind: type[nn.RNNBase], sizes: list[int], read: set[int], detached: set[int], layers: int = 2
+    ) -> None:
         super().__init__()
-        self.rnn, self.read = nn.LSTM(2, 3), read
+        self.rnn, self.sizes, self.read, self.detached = kind(2, 3, layers), sizes, read, detached
 
     def forward(self, x: Tensor) -> Tensor:
-        state, total = None, torch.zeros(())
-        for n, part in enumerate(x.split(4)):
+        state: Any = None
+        total = torch.zeros(())
+        for n, part in enumerate(x.split(self.sizes)):
+            if n in self.detached:
+                state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
             output, state = self.rnn(part, state)
-            total = total + (output[-1].sum() if self.read(n) else 0)
+            total = total + (output[-1].sum() if n in self.read else 0)
         return total
 
 
-def test_a_state_that_the_next_call_goes_on_from_is_no_read() -> None:
-    trace = record(Chunks(lambda n: n == 2), torch.randn(12, 1, 2), loss=lambda result: result)
-    assert trace.layers[0].calls == 3
-    assert np.flatnonzero(sizes(trace)[:, 0]).tolist() == [11]
-
-
-def test_what_is_read_between_two_calls_is() -> None:
-    trace = record(Chunks(lambda n: n != 1), torch.randn(12, 1, 2), loss=lambda result: result)
-    assert np.flatnonzero(sizes(trace)[:, 0]).tolist() == [3, 11]
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("pieces", [[4, 4, 4], [1, 1, 4], [4, 1, 1], [1, 4, 1]])
+def test_of_calls_that_follow_each_other_only_what_is_read_between_them_is(
+    kind: type[nn.RNNBase], pieces: list[int]
+) -> None:
+    for read, detached in product([{0}, {2}, {0, 2}], [set[int](), {1}, {2}, {1, 2}]):
+        trace = record(
+            Chunks(kind, pieces, read, detached), torch.randn(sum(pieces), 2, 2), loss=lambda total: total
+        )
+        assert trace.layers[0].calls == 3
+        expected = [sum(pieces[: n + 1]) - 1 for n in sorted(read)]
+        assert np.flatnonzero(sizes(trace, 1)[:, 0]).tolist() == expected, (read, detached)
 
 
 class LastOutput(nn.Module):
