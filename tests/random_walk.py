@@ -45,7 +45,7 @@ Event: TypeAlias = str | tuple[int, int]
 LARGEST = (300, 100)
 SIZES = ((1, 1), (2, 2), (1, 100), (300, 1), (20, 5), (60, 20), (80, 24), (80, 24), (120, 40), LARGEST)
 KEYS = (
-    *"lnshjkgbwcCytauUmMLdBDz1234567890 +-=^$<>:p?R[]xe",
+    *"lnshjkgbwcCytauUmMLdBDz1234567890 +-=^$<>:p?R[]xeHy/",
     *("\x1b[C", "\x1b[D", "\x1b[A", "\x1b[B", "\x1b[5~", "\x1b[6~", "\x1b[H", "\x1b[F", "\x1b[Z", "\x1bOP"),
     *("\t", "\r", "\x1b", "\x7f", "\x0c", "\x01", "\x1b[1;2C", "\x1b[1;2D"),
 )

@@ -76,5 +76,6 @@ SENTENCES: dict[str, tuple[object, ...]] = {
     "export run.npz": ("run.npz",),
     "help": (None,),
     "help expressions": ("expressions",),
+    "messages": (),
     "quit": (),
 }

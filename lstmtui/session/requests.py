@@ -52,8 +52,13 @@ class ShowLaws:
 
 
 @dataclass(frozen=True)
+class ShowMessages:
+    """Show what was said so far."""
+
+
+@dataclass(frozen=True)
 class Quit:
     """Leave."""
 
 
-Request: TypeAlias = Note | Pause | Screenshot | Export | Help | ShowLaws | Quit
+Request: TypeAlias = Note | Pause | Screenshot | Export | Help | ShowLaws | ShowMessages | Quit

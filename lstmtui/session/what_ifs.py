@@ -65,6 +65,12 @@ class WhatIfs:
         """Every what-if, of all models, in the order they were made."""
         return tuple(self._edits.values())
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every what-if in words, also what gradients are taken of in place of a loss."""
+        losses = (f"gradients of {self.runs[model].header.loss_text}" for model in self._losses)
+        return (*map(self.describe, self.edits), *losses)
+
     def set_at(self, cursor: Cursor) -> frozenset[str]:
         """The quantities of the selected unit that a what-if sets at the cursor."""
         place = (cursor.model, cursor.layer, cursor.direction, cursor.batch)

@@ -24,6 +24,7 @@ from lstmtui.tui.compat import is_ending
 from lstmtui.tui.difference import DifferenceApp
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen
+from lstmtui.tui.screens.losing import LosingScreen
 from lstmtui.tui.screens.opening import OpeningScreen
 from lstmtui.tui.screens.picker import PickerScreen
 from lstmtui.tui.start import COURSE_GROUP, Choice, Opening, Start
@@ -144,8 +145,9 @@ class LstmtuiApp(DifferenceApp):
         """Pick a scenario from the list."""
 
         def picked(path: Path | None) -> None:
-            if path is not None and self.start.opener is not None:
-                self.open(self._opening(path, self.start.opener))
+            opener = self.start.opener
+            if path is not None and opener is not None:
+                self._unless_lost("open another", lambda: self.open(self._opening(path, opener)))
             elif not isinstance(self.screen, DebuggerScreen):
                 self.exit()
 
@@ -158,8 +160,29 @@ class LstmtuiApp(DifferenceApp):
         """Open the lesson after the one on screen, and begin it."""
         screen, opener = self.screen, self.start.opener
         if isinstance(screen, DebuggerScreen) and screen.lesson.next is not None and opener is not None:
-            self._goes_on = True
-            self.open(self._opening(screen.lesson.next.path, opener))
+            path = screen.lesson.next.path
+
+            def go_on() -> None:
+                self._goes_on = True
+                self.open(self._opening(path, opener))
+
+            self._unless_lost("open the next lesson", go_on)
+
+    async def action_quit(self) -> None:
+        """Leave, but not without a question where something is lost."""
+        self._unless_lost("quit", self.exit)
+
+    def _unless_lost(self, doing: str, do: Callable[[], None]) -> None:
+        """Do what ends the debugging that is on screen; where what-ifs are lost by that, ask first.
+
+        Asked for once more, in place of an answer, it is done.
+        """
+        screens = (screen for screen in self.screen_stack if isinstance(screen, DebuggerScreen))
+        lost = next((screen.losable for screen in screens), ())
+        if not lost or isinstance(self.screen, LosingScreen):
+            do()
+        else:
+            self.push_screen(LosingScreen(self.look, doing, lost), lambda goes_on: do() if goes_on else None)
 
     def _course(self, place: Path | str | None) -> Sequence[Choice]:
         """The lesson at a place, and those after it; nothing where it is none of the course."""

@@ -23,7 +23,7 @@ from lstmtui.tui.app import LstmtuiApp
 from lstmtui.tui.compat import LayoutUpdate, whole_screen
 from lstmtui.tui.difference import Frame
 from lstmtui.tui.screens.debugger import DebuggerScreen
-from lstmtui.tui.screens.help import HelpScreen
+from lstmtui.tui.screens.dialog import Dialog
 from lstmtui.tui.start import Start
 
 SIZE = (120, 40)
@@ -97,7 +97,7 @@ class HeadlessDebugger:
 
     async def _take(self, command: Command, outcome: Outcome) -> None:
         if not VERBS[command.verb].takes_picture:  # a picture does not show that it was taken
-            if isinstance(self._app.screen, HelpScreen):
+            if isinstance(self._app.screen, Dialog):
                 await self._app.screen.dismiss()
             # Whoever plays writes the files, and the screen stays until it is closed.
             shows = VERBS[command.verb].is_harmless

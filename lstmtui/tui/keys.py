@@ -60,6 +60,9 @@ KEYS: tuple[Key, ...] = (
     Key("copy", ("y",), "copy", "", "copy the value in focus to the clipboard", "y", "", "Debug"),
     Key("command", ("colon",), "command", "", "a command: Tab completes, ↑ recalls", ":", "command", "Debug"),
     Key(
+        "messages", ("H", "shift+h"), "run('messages')", "messages", "what was said so far", "H", "", "Debug"
+    ),
+    Key(
         "laws",
         ("S", "shift+s"),
         "run('laws')",

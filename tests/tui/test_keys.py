@@ -18,6 +18,7 @@ from lstmtui.tui.panels.lane import Lane
 from lstmtui.tui.parts.player import SPEEDS
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen, help_lines
+from lstmtui.tui.screens.messages import MessagesScreen
 from lstmtui.tui.screens.picker import PickerScreen
 from lstmtui.tui.start import Choice, Start
 from lstmtui.tui.theme import Look
@@ -300,6 +301,15 @@ async def laws(pilot: Pilot[None], key: str) -> None:
     assert message.text.startswith("laws are held where the model is")
 
 
+async def messages(pilot: Pilot[None], key: str) -> None:
+    debugging(pilot).run_text("unit 3")
+    await press(pilot, key)
+    assert isinstance(pilot.app.screen, MessagesScreen)
+    said = "\n".join("".join(text for text, _ in line) for line in pilot.app.screen.text._lines)
+    assert "t=150    unit 3" in said
+    await press(pilot, "escape")
+
+
 async def reconnect(pilot: Pilot[None], key: str) -> None:
     await press(pilot, key)
     message = debugging(pilot).message
@@ -325,6 +335,7 @@ DOES: dict[str, Callable[[Pilot[None], str], Awaitable[None]]] = {
     "command": opens_the_prompt(""),
     "continue": runs_to(222),
     "rcontinue": runs_to(33),
+    "messages": messages,
     "laws": laws,
     "lesson": lesson,
     "lesson_next": turns(2),

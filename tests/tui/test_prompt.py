@@ -27,6 +27,7 @@ from lstmtui.trace import Traces
 from lstmtui.tui.command_line import MOST_ANSWER_LINES, MOST_HISTORY
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen
+from lstmtui.tui.screens.messages import MessagesScreen
 from lstmtui.tui.start import Start
 
 SIZES = [(120, 40), (80, 24)]
@@ -317,6 +318,9 @@ async def test_every_sentence_at_the_prompt_says_what_a_session_says(
                 assert isinstance(pilot.app.screen, HelpScreen)
                 assert pilot.app.screen.topic == command.arguments[0]
                 await press(pilot, "escape")
+            elif command.verb == "messages":
+                assert isinstance(pilot.app.screen, MessagesScreen)
+                await press(pilot, "escape")
             elif command.verb == "note":
                 assert outcome.text in screen.panels[8].said[-1]  # type: ignore[attr-defined]
             elif outcome.stop is None or not outcome.stop.is_quiet:
@@ -328,6 +332,6 @@ async def test_every_sentence_at_the_prompt_says_what_a_session_says(
                 assert len(answered(screen)) >= 78 or not outcome.ok or command.verb == "export"
                 await press(pilot, "escape")
         assert (tmp_path / "made.svg").read_text().startswith("<svg")
-        await type_text(pilot, ":quit\n")
+        await type_text(pilot, ":reset\n:quit\n")
         assert pilot.app._exit
     assert seen | {"quit"} == set(VERBS)

@@ -10,7 +10,7 @@ from lstmtui.help import TOPICS
 from lstmtui.session.language import arguments
 from lstmtui.session.outcome import Outcome
 from lstmtui.session.place_text import place_text
-from lstmtui.session.requests import Export, Help, Note, Pause, Quit, Request, Screenshot
+from lstmtui.session.requests import Export, Help, Note, Pause, Quit, Request, Screenshot, ShowMessages
 from lstmtui.session.session import Session
 from lstmtui.session.verbs import completions
 from lstmtui.session.verbs.verb import Execute, Verb
@@ -91,6 +91,13 @@ SCRIPTING = (
         execute=_help,
         complete=completions.only(lambda session: TOPICS),
         aliases=("h",),
+    ),
+    Verb(
+        name="messages",
+        usage="messages",
+        help="read again what was said so far",
+        parse=arguments.nothing,
+        execute=_request(ShowMessages, "what was said stands above"),
     ),
     Verb(
         name="quit",

@@ -11,11 +11,12 @@ from lstmtui.errors import UserError
 from lstmtui.playback.export import export
 from lstmtui.playback.written_files import replace_file
 from lstmtui.session import Command, Outcome, Session
-from lstmtui.session.requests import Export, Help, Note, Quit, Request, Screenshot, ShowLaws
+from lstmtui.session.requests import Export, Help, Note, Quit, Request, Screenshot, ShowLaws, ShowMessages
 from lstmtui.tui.harmless import is_harmless
 from lstmtui.tui.panels.notes import NotesPanel
 from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.laws import LawsScreen
+from lstmtui.tui.screens.messages import MessageLog, MessagesScreen
 
 
 class FrontEnd:
@@ -25,13 +26,20 @@ class FrontEnd:
         screen: what there is a picture of, and is left with the app.
         session: whose numbers are written.
         notes: where notes go.
+        messages: what was said so far.
         run_text: executes a line as if it had been typed.
     """
 
     def __init__(
-        self, screen: Screen[None], session: Session, notes: NotesPanel, run_text: Callable[[str], None]
+        self,
+        screen: Screen[None],
+        session: Session,
+        notes: NotesPanel,
+        messages: MessageLog,
+        run_text: Callable[[str], None],
     ) -> None:
         self._screen, self._session, self._notes, self._run_text = screen, session, notes, run_text
+        self._messages = messages
 
     def carried_out(self, command: Command, outcome: Outcome) -> Outcome:
         """What came of a command after what it asked for; it may write, and be called, off the event loop."""
@@ -56,8 +64,10 @@ class FrontEnd:
             case ShowLaws(results):
                 screen = LawsScreen(self._notes.look, self._session.cursor.model, results)
                 self._screen.app.push_screen(screen, self.follow)
+            case ShowMessages():
+                self._screen.app.push_screen(MessagesScreen(self._notes.look, self._messages))
             case Quit():
-                self._screen.app.exit()
+                self._screen.app.call_later(self._screen.app.action_quit)
 
     def follow(self, commands: tuple[str, ...] | None) -> None:
         """Execute what a dialog or a verdict was left with, as far as a stranger's commands may be."""

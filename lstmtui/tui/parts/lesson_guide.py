@@ -65,14 +65,14 @@ class LessonGuide:
         """The commands of this page that are still to be executed."""
         self._executing: Command | None = None
         self._grade: Grade | None = None
-        self._aside: Snapshot | None = None
+        self.aside: Snapshot | None = None
         """The user's own session, while a lesson is given."""
         self._timer: Timer | None = None
 
     @property
     def is_active(self) -> bool:
         """Whether a lesson is on screen."""
-        return self._aside is not None
+        return self.aside is not None
 
     @property
     def plays(self) -> bool:
@@ -119,7 +119,7 @@ class LessonGuide:
         if not self.pages:
             self._tell(Outcome(False, "this scenario has no playback script"))
             return
-        self._aside = Snapshot.take(self._session)
+        self.aside = Snapshot.take(self._session)
         if self._turned:
             self._turn_to(min(self.position, len(self._turned) - 1))
         else:
@@ -130,9 +130,9 @@ class LessonGuide:
         self.hold()
         self._due.clear()
         self._executing = None
-        if self._aside is not None:
-            self._aside.restore(self._session)
-            self._aside = None
+        if self.aside is not None:
+            self.aside.restore(self._session)
+            self.aside = None
         self._show()
 
     def next(self) -> None:

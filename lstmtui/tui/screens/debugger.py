@@ -37,6 +37,7 @@ from lstmtui.tui.parts.lesson_view import LessonView
 from lstmtui.tui.parts.link import reconnect
 from lstmtui.tui.parts.player import Player
 from lstmtui.tui.parts.presenter import Presenter
+from lstmtui.tui.screens.messages import Message, MessageLog
 from lstmtui.tui.start import Choice
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
@@ -77,7 +78,8 @@ class DebuggerScreen(Screen[None]):
         self.panels = panels = PanelSet(look)
         self.command_line = CommandLine(look, lambda text: complete(text, session), self._run_typed)
         self.dialogue = Dialogue(self.command_line, self._say, self.show_session, lambda: self.is_busy)
-        self.front_end = FrontEnd(self, session, panels.of_kind(NotesPanel), self.run_text)
+        self.messages = MessageLog()
+        self.front_end = FrontEnd(self, session, panels.of_kind(NotesPanel), self.messages, self.run_text)
         self.runner = CommandRunner(
             session, self, self.dialogue, self.front_end.carried_out, self.finish_command
         )
@@ -146,6 +148,18 @@ class DebuggerScreen(Screen[None]):
     def _footer(self, width: int) -> Spans:
         playing = self.player.speed if self.player.is_playing else None
         return footer_spans(self.message, playing, width, self.lesson.hints, ascii=self.look.ascii)
+
+    def watch_message(self, message: Stop | None) -> None:
+        """Keep what is said, to be read again."""
+        if message is not None:
+            self.messages.append(Message(self.session.cursor.t, message))
+
+    @property
+    def losable(self) -> tuple[str, ...]:
+        """The user's own what-ifs in words, which are kept nowhere."""
+        aside = self.lesson.guide.aside
+        what_ifs = self.session.what_ifs if aside is None else aside.what_ifs
+        return () if what_ifs is None else what_ifs.texts
 
     def _say(self, message: Stop | None) -> None:
         self.message = message

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.events import Resize
 
 from lstmtui.cells import CELLS
@@ -15,63 +13,35 @@ from lstmtui.cells.glossary import GLOSSARY
 from lstmtui.help import TOPICS
 from lstmtui.help.page import page_lines
 from lstmtui.tui.keys import KEYS, label
-from lstmtui.tui.screens.dialog import Dialog
+from lstmtui.tui.screens.page import PageScreen
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
-from lstmtui.tui.widgets.text_lines import TextLines
 
 
-class HelpScreen(Dialog[None]):
-    """A page that scrolls.
+class HelpScreen(PageScreen):
+    """Keys and glossary, or a topic.
 
     Args:
         look: what the terminal can show.
         topic: one of the reference's; left out: keys, glossary, and the list of topics.
     """
 
-    DEFAULT_CSS = """
-    HelpScreen { align: center middle; }
-    HelpScreen > Vertical { width: 96%; max-width: 110; height: 94%; border: round $border; padding: 0 1; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark,f1,enter", "leave", "back"),
-        Binding("down,j,space", "scroll(1)", "down"),
-        Binding("up,k", "scroll(-1)", "up"),
-        Binding("pagedown,right,l", "page(1)", "page down"),
-        Binding("pageup,left,h", "page(-1)", "page up"),
-        Binding("home", "scroll(-10000)", "top"),
-        Binding("end", "scroll(10000)", "end"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1", "leave", "back")]
 
     def __init__(self, look: Look, topic: str | None = None) -> None:
-        super().__init__()
-        self.look, self.topic = look, topic
-        self.text = TextLines(look, wraps=True)
-
-    def compose(self) -> ComposeResult:
-        with Vertical() as box:
-            title = " Help: up and down to scroll, Esc to go back "
-            box.border_title = title
-            yield self.text
+        super().__init__(look, "Help")
+        self.topic = topic
 
     def on_mount(self) -> None:
         """Write the page."""
         if self.topic is None:
-            self.text.set_lines(help_lines(self.look))
+            self.show_lines(help_lines(self.look))
 
     @on(Resize)
     def _lay_out(self) -> None:
         """Lay the topic out in the width there is."""
         if self.topic is not None:
-            self.text.set_lines(page_lines(self.topic, max(_NARROWEST, self.text.size.width)))
-
-    def action_scroll(self, rows: int) -> None:
-        """Scroll by rows."""
-        self.text.scroll_to_row(self.text.top + rows)
-
-    def action_page(self, pages: int) -> None:
-        """Scroll by most of the height."""
-        self.action_scroll(pages * max(1, self.text.size.height - 2))
+            self.show_lines(page_lines(self.topic, max(_NARROWEST, self.text.size.width)))
 
 
 _NARROWEST = 20

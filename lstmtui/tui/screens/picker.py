@@ -12,13 +12,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.events import Resize
-from textual.widgets import Input, OptionList
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from lstmtui.printable import printable
 from lstmtui.session.finished_lessons import finished_lessons
 from lstmtui.tui.inline_markdown import markdown_spans
-from lstmtui.tui.screens.dialog import Dialog
+from lstmtui.tui.screens.filtered import FilteredDialog, has_words
 from lstmtui.tui.start import Choice
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans, safe
@@ -30,19 +30,7 @@ LONGEST_PREVIEW = 4000
 """Characters of notes that are shown."""
 
 
-class _Filter(Input):
-    """A part of a title."""
-
-    def __init__(self, look: Look) -> None:
-        super().__init__(placeholder="part of a title", compact=True, max_length=200)
-        self._look_of_terminal = look
-
-    def validate_value(self, value: str) -> str:
-        """What is pasted may hold what a terminal would act on, or cannot show."""
-        return safe(value, self._look_of_terminal)
-
-
-class PickerScreen(Dialog[Path | None]):
+class PickerScreen(FilteredDialog[Path | None]):
     """Returns the path of the scenario that was picked, or None."""
 
     DEFAULT_CSS = """
@@ -54,25 +42,21 @@ class PickerScreen(Dialog[Path | None]):
     PickerScreen.-beside Container { layout: horizontal; }
     PickerScreen.-beside OptionList { width: 1fr; height: 1fr; }
     PickerScreen.-beside TextLines { width: 1fr; height: 1fr; border-top: none; margin-left: 2; }
-    PickerScreen Input { display: none; height: 1; }
-    PickerScreen Input.-open { display: block; }
     .-ascii PickerScreen TextLines { border-top: ascii $border-blurred; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "move(1)", "down"),
         Binding("k", "move(-1)", "up"),
         Binding("right,l", "select", "open"),
-        Binding("slash", "filter", "filter"),
         Binding("right_square_bracket", "scroll(1)", "scroll the preview down"),
         Binding("left_square_bracket", "scroll(-1)", "scroll the preview up"),
     ]
 
     def __init__(self, choices: Sequence[Choice], look: Look) -> None:
-        super().__init__()
-        self.choices, self.look = choices, look
+        super().__init__(look, "part of a title")
+        self.choices = choices
         self.options = OptionList(compact=True)
         self.preview = TextLines(look, wraps=True)
-        self.filter = _Filter(look)
         self._finished = finished_lessons()
 
     def compose(self) -> ComposeResult:
@@ -92,7 +76,7 @@ class PickerScreen(Dialog[Path | None]):
     def on_mount(self) -> None:
         """Begin at the first lesson that has not been read, else at the first scenario."""
         self.options.focus()
-        self._list("")
+        self._list(())
         unread = (at for at, c in enumerate(self.choices) if c.group and not self._is_finished(c))
         self._highlight(next(unread, 0))
 
@@ -110,28 +94,12 @@ class PickerScreen(Dialog[Path | None]):
     def _picked(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self.choices[int(event.option_id or 0)].path)
 
-    @on(Input.Changed)
-    def _filter_changed(self, event: Input.Changed) -> None:
-        self._list(event.value)
-        self.options.action_first()
-
-    @on(Input.Submitted)
-    def _filter_entered(self) -> None:
+    def focus_list(self) -> None:
         self.options.focus()
 
-    def action_filter(self) -> None:
-        """Type a part of a title."""
-        self.filter.add_class("-open")
-        self.filter.focus()
-
-    def action_leave(self) -> None:
-        """Leave the filter, or the list without picking anything."""
-        if self.filter.has_class("-open"):
-            self.filter.remove_class("-open")
-            self.filter.value = ""
-            self.options.focus()
-        else:
-            super().action_leave()
+    def narrow(self, words: Sequence[str]) -> None:
+        self._list(words)
+        self.options.action_first()
 
     def action_move(self, by: int) -> None:
         """Up or down."""
@@ -145,13 +113,12 @@ class PickerScreen(Dialog[Path | None]):
         """Scroll the preview by most of its height."""
         self.preview.scroll_to_row(self.preview.top + pages * max(1, self.preview.size.height - 2))
 
-    def _list(self, text: str) -> None:
-        """The choices that have every word of a text in their title or name, each group under its heading."""
-        words = text.casefold().split()
+    def _list(self, words: Sequence[str]) -> None:
+        """The choices that have every word in their title or name, each group under its heading."""
         self.options.clear_options()
         group = ""
         for at, choice in enumerate(self.choices):
-            if not all(word in f"{choice.title} {choice.note}".casefold() for word in words):
+            if not has_words(f"{choice.title} {choice.note}", words):
                 continue
             if choice.group != group:
                 group = choice.group
