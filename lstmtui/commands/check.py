@@ -18,9 +18,7 @@ SUMMARY = "validate scenario files, or list the recurrent layers of checkpoints"
 _LISTED = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".onnx")
 _MOST_SOUND, _MOST_REFUSED = 100, 20
 """How many layers that can be debugged, and that cannot, are listed."""
-_EXPECTED = (
-    "it is known by names such as weight_ih_l0 and weight_hh_l0, or in ONNX by LSTM, GRU and RNN nodes"
-)
+_EXPECTED = "it is known by names such as weight_ih_l0 and weight_hh_l0"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,26 +75,34 @@ def _list(file: str) -> int:
 
     Status 2 where it holds none that can be debugged.
     """
-    from lstmtui.scenario.layers_in_file import layers_in_file
+    from lstmtui.scenario.layers_in_file import layers_in_file, read_onnx
     from lstmtui.scenario.problem import Problem, counted
     from lstmtui.scenario.report import DataError
 
+    graph = None
     try:
-        layers = layers_in_file(Path(file))
+        if Path(file).suffix.lower() == ".onnx":
+            graph = read_onnx(Path(file))
+        layers = layers_in_file(Path(file)) if graph is None else graph.layers
     except DataError as error:
         wrong = error.wrong.removeprefix(f"{Path(file).name} ")
         print(Problem(file, None, "", wrong, error.allowed, error.suggestion), file=sys.stderr)
         return 2
     if not layers:
-        print(Problem(file, None, "", "no recurrent layer", _EXPECTED), file=sys.stderr)
+        why = _EXPECTED if graph is None else graph.why_none
+        print(Problem(file, None, "", "no recurrent layer", why), file=sys.stderr)
         return 2
     print(f"{printable(file)}: {counted(len(layers), 'recurrent layer')}")
+    if graph is not None:
+        takes, gives = (", ".join(map(str, values)) for values in (graph.inputs, graph.outputs))
+        print(f"  the graph takes {takes or 'nothing'}; it gives {gives}")
     sound = [layer for layer in layers if layer.layout is not None]
     refused = [layer for layer in layers if layer.layout is None]
     listed = {id(layer) for layer in (*sound[:_MOST_SOUND], *refused[:_MOST_REFUSED])}
     for layer in layers:
         if id(layer) in listed:
-            print(f"  {printable('; '.join((str(layer), *layer.notes)))}")
+            facts = (*layer.notes, *getattr(layer, "facts", ()))
+            print(f"  {printable('; '.join((str(layer), *facts)))}")
     for kind, most in ((sound, _MOST_SOUND), (refused, _MOST_REFUSED)):
         if len(kind) > most:
             what = "that can" if kind is sound else "that cannot"

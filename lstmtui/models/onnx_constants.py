@@ -1,4 +1,4 @@
-"""The constants of an ONNX graph: what its initializers hold, and what plain nodes make of them. No torch."""
+"""The constants of an ONNX model: what its initializers hold, and what plain nodes make of them. No torch."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lstmtui.errors import UserError
+from lstmtui.models.onnx_model import OWN_DOMAINS, opset_of
 from lstmtui.models.onnx_tensors import tensor_array
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
+    from lstmtui.models.onnx_bodies import Body
 
 MOST_NUMBERS = 1 << 28
 """The most numbers that all evaluated constants may have together."""
@@ -24,24 +26,37 @@ _SAME_FILL = ("Expand", "Slice", "Identity", "Unsqueeze", "Squeeze", "Reshape", 
 
 
 class Constants:
-    """Evaluates names of a graph, as far as they do not depend on its inputs.
+    """Evaluates names of a body, as far as they do not depend on the graph's inputs.
 
     Exporters cut, join and reshape weights by nodes of the graph: those of constants are evaluated, none
     of which gives more numbers than it gets.
 
+    A name that a body does not give itself is that of the body around it; an input of a function is what its
+    caller calls so.
+
     Args:
-        graph: the `onnx.GraphProto`.
-        opset: the version of ONNX's operators that the graph is made of.
+        body: of the model.
         folder: the model's, beyond which no external data is read.
+        around: those of the body around it, or of the caller of a function.
     """
 
-    def __init__(self, graph: Any, opset: int, folder: Path) -> None:
-        self._initializers = {tensor.name: tensor for tensor in graph.initializer}
-        self.inputs = {value.name for value in graph.input} - self._initializers.keys()
-        self.makers = {output: node for node in graph.node for output in node.output if output}
-        self._opset, self._folder = opset, folder
+    def __init__(self, body: Body, folder: Path, around: Constants | None = None) -> None:
+        self._initializers = body.initializers
+        self._inputs = set() if around is not None else set(body.inputs) - self._initializers.keys()
+        self.makers = {output: node for node in body.nodes for output in node.output if output}
+        self.folder = folder
+        self._opset, self._around = opset_of(body.versions), around
+        self._outer = _names_around(body)
+        self._own = {*self._initializers, *self.makers, *body.inputs}
+        self._is_closed = body.call is not None
         self._evaluated: dict[str, Array | None] = {}
         self._numbers = 0
+
+    def is_input(self, name: str) -> bool:
+        """Whether a name is an input of the graph."""
+        if (outer := self._outer_name(name)) is not None and self._around is not None:
+            return self._around.is_input(outer)
+        return name in self._inputs
 
     def array(self, name: str, depth: int = 0) -> Array | None:
         """The value of a name; None where it depends on the graph's inputs, or on nodes we do not evaluate.
@@ -49,6 +64,8 @@ class Constants:
         Raises:
             UserError: it cannot be read, or is too large.
         """
+        if (outer := self._outer_name(name)) is not None:
+            return None if self._around is None or not outer else self._around.array(outer, depth)
         if name not in self._evaluated and depth < DEEPEST:
             try:
                 array = self._evaluate(name, depth)
@@ -65,6 +82,8 @@ class Constants:
 
     def fill(self, name: str, depth: int = 0) -> float | None:
         """The one value that every entry of a name has, whatever its shape; None where there is none."""
+        if (outer := self._outer_name(name)) is not None:
+            return None if self._around is None or not outer else self._around.fill(outer, depth)
         if (array := self.array(name)) is not None:
             filled = array.dtype.kind in "fiub" and array.size and (array == array.flat[0]).all()
             return float(array.flat[0]) if filled else None
@@ -73,7 +92,7 @@ class Constants:
             return None
         if node.op_type == "ConstantOfShape":
             value = attributes(node).get("value")
-            return 0.0 if value is None else float(tensor_array(value, self._folder).reshape(-1)[0])
+            return 0.0 if value is None else float(tensor_array(value, self.folder).reshape(-1)[0])
         if node.op_type in _SAME_FILL:
             return self.fill(node.input[0], depth + 1)
         if node.op_type == "Concat":
@@ -81,11 +100,17 @@ class Constants:
             return parts.pop() if len(parts) == 1 and len(node.input) <= DEEPEST else None
         return None
 
+    def _outer_name(self, name: str) -> str | None:
+        """What a name is called in the body around; None where it is this one's own."""
+        if name in self._outer:
+            return self._outer[name]
+        return None if name in self._own or self._around is None or self._is_closed else name
+
     def _evaluate(self, name: str, depth: int) -> Array | None:
         if name in self._initializers:
-            return tensor_array(self._initializers[name], self._folder)
+            return tensor_array(self._initializers[name], self.folder)
         node = self.makers.get(name)
-        if node is None or node.domain not in ("", "ai.onnx"):
+        if node is None or node.domain not in OWN_DOMAINS:
             return None
         settings = attributes(node)
         if node.op_type == "Constant":
@@ -117,11 +142,19 @@ class Constants:
 
     def _constant(self, settings: dict[str, Any]) -> Array | None:
         if "value" in settings:
-            return tensor_array(settings["value"], self._folder)
+            return tensor_array(settings["value"], self.folder)
         for key in ("value_float", "value_floats", "value_int", "value_ints"):
             if key in settings:
                 return np.asarray(settings[key])
         return None
+
+
+def _names_around(body: Body) -> dict[str, str]:
+    """The inputs of a function, by what its caller calls them; one that is left out there is nothing."""
+    if body.call is None:
+        return {}
+    left_out = [""] * len(body.inputs)
+    return dict(zip(body.inputs, [*body.call.input, *left_out], strict=False))
 
 
 def attributes(node: Any) -> dict[str, Any]:

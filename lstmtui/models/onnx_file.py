@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lstmtui.errors import UserError
-from lstmtui.libraries import load_library
+from lstmtui.models.onnx_bodies import Body, bodies_of
 from lstmtui.models.onnx_constants import Constants
-from lstmtui.models.onnx_layer import OnnxLayer, source_of, stacked
+from lstmtui.models.onnx_graph import declared, state_inputs
+from lstmtui.models.onnx_layer import OnnxFile, OnnxLayer, source_of, stacked
+from lstmtui.models.onnx_model import OWN_DOMAINS, RECURRENT, is_recurrent, load_model
 from lstmtui.models.onnx_node import OnnxNode, read_node
-from lstmtui.models.onnx_unread import unread_nodes
 from lstmtui.printable import printable
 
-LARGEST = 512 << 20
-"""The most bytes a model may have; larger ones keep their weights as external data."""
-OLDEST_OPSET = 7
-"""From here on the operators mean what they mean today."""
-
 _MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError)
+_MOVES = (
+    "Identity", "Dropout", "Cast", "Constant", "Concat", "Slice", "Split", "Squeeze", "Unsqueeze",
+    "Transpose", "Reshape", "Shape", "Gather", "ConstantOfShape", "Expand", "Tile",
+)  # fmt: skip
+"""Operators that move numbers about, and change none."""
 
 
-def onnx_layers(path: Path) -> tuple[OnnxLayer, ...]:
-    """The recurrent layers of an ONNX model's main graph, in its order.
+def onnx_file(path: Path) -> OnnxFile:
+    """The recurrent layers of an ONNX model, wherever they are, and what its graph takes and gives.
 
     A node whose X is all of another's Y is a layer on top of it where both are of one kind and size.
 
     Raises:
         UserError: the file cannot be read, or the `onnx` package is not installed.
     """
-    model = _load(path)
-    graph = model.graph
-    constants = Constants(graph, _opset(model), path.parent)
+    model = load_model(path)
+    body = bodies_of(model)
+    layers = tuple(_layers(body, Constants(body, path.parent)))
+    inputs = tuple(v for v in declared(model.graph.input) if v.name not in body.initializers)
+    return OnnxFile(
+        layers,
+        inputs,
+        declared(model.graph.output),
+        state_inputs(body),
+        is_layer_alone=len(layers) == 1 and _is_nothing_but_recurrent(body),
+        operators=_operators(body),
+    )
+
+
+def _layers(body: Body, constants: Constants) -> Iterator[OnnxLayer]:
+    """Those of a body, then those of the bodies in it."""
     read: dict[str, OnnxNode | str] = {}
     below: dict[str, str] = {}
     outputs: dict[str, str] = {}
-    for node in graph.node:
-        if node.op_type in ("LSTM", "GRU", "RNN") and node.domain in ("", "ai.onnx"):
-            name = _name(node, read)
+    for index, node in enumerate(body.nodes):
+        name = body.place_of(index)
+        if is_recurrent(node):
             try:
                 read[name] = read_node(node, name, constants)
                 if node.input and (source := source_of(node.input[0], constants)) in outputs:
@@ -49,43 +63,25 @@ def onnx_layers(path: Path) -> tuple[OnnxLayer, ...]:
                 read[name] = "its attributes or inputs are not those of such a node"
             if node.output and node.output[0]:
                 outputs[node.output[0]] = name
-    for node, why in unread_nodes(graph):
-        read[_name(node, read)] = why
-    return tuple(stacked(read, below))
+        elif node.domain not in OWN_DOMAINS and node.op_type.endswith(RECURRENT) and not body.inner[index]:
+            read[name] = _of_other_makers(node)
+    yield from stacked(read, below)
+    for held in body.inner:
+        for _, inner in held:
+            yield from _layers(inner, Constants(inner, constants.folder, constants))
 
 
-def _load(path: Path) -> Any:
-    load_library("onnx")
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    name = printable(path.name)
-    if path.stat().st_size > LARGEST:
-        raise UserError(f"{name} has more than {LARGEST >> 20} MiB; save its weights as external data")
-    try:
-        model = onnx.load(str(path), format="protobuf", load_external_data=False)
-    except (DecodeError, OSError, ValueError, RecursionError):
-        raise UserError(f"{name} is not a readable ONNX model: it is cut off or of another kind") from None
-    opset = _opset(model)
-    if not opset or not model.graph.node:
-        raise UserError(f"{name} is not a readable ONNX model: it has no graph of ONNX's operators")
-    if opset < OLDEST_OPSET:
-        raise UserError(
-            f"{name} is of opset {opset}, {OLDEST_OPSET} or later is read; "
-            "onnx.version_converter brings it up to date"
-        )
-    return model
+def _of_other_makers(node: Any) -> str:
+    what = "its weights are quantised" if "Quantize" in node.op_type else "it is not one of ONNX's operators"
+    return f"{what} ({printable(node.domain)}.{printable(node.op_type)}); export the model without it"
 
 
-def _opset(model: Any) -> int:
-    """The version of ONNX's own operators; 0 where the model names none."""
-    return max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
+def _is_nothing_but_recurrent(body: Body) -> bool:
+    return all(
+        is_recurrent(node) or (node.op_type in _MOVES and node.domain in OWN_DOMAINS) for node in body.nodes
+    )
 
 
-def _name(node: Any, taken: Mapping[str, Any]) -> str:
-    """A node's own name, or that of its first output, and a number where it is taken."""
-    own = node.name or next((output for output in node.output if output), "") or node.op_type
-    name, number = own, 2
-    while name in taken:
-        name, number = f"{own}_{number}", number + 1
-    return name
+def _operators(body: Body) -> tuple[str, ...]:
+    """Every operator in the model, by name, once."""
+    return tuple(sorted({printable(node.op_type) for inner in body.walk() for node in inner.nodes}))

@@ -13,6 +13,7 @@ from lstmtui.cells.layout import Layout
 from lstmtui.models.checkpoint_layers import MOST_LAYERS
 from lstmtui.models.found_layer import sizes_of
 from lstmtui.models.onnx_constants import Constants, attributes
+from lstmtui.models.onnx_graph import GraphValue
 from lstmtui.models.onnx_node import OnnxNode
 from lstmtui.printable import printable
 
@@ -20,17 +21,78 @@ if TYPE_CHECKING:
     from lstmtui.arrays import Array
 
 
+_MOST_LENGTHS = 8
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """What an ONNX model holds."""
+
+    layers: tuple[OnnxLayer, ...]
+    inputs: tuple[GraphValue, ...]
+    """Of the graph, those that have no value of their own."""
+    outputs: tuple[GraphValue, ...]
+    state_inputs: tuple[str, ...]
+    """The inputs that are initial states of its layers, and nothing else."""
+    is_layer_alone: bool
+    """Whether the graph is one layer and nothing else that computes."""
+    operators: tuple[str, ...]
+    """Every operator in it, in alphabetical order."""
+
+    @property
+    def why_none(self) -> str:
+        """Why there is no recurrent layer in it."""
+        has = ", ".join(self.operators[:_MOST_OPERATORS]) + (
+            " …" if len(self.operators) > _MOST_OPERATORS else ""
+        )
+        written_out = {"Sigmoid", "Tanh"} <= {*self.operators}
+        hint = "; a recurrence that is written out in such operators is not recognised" if written_out else ""
+        return f"it has no LSTM, GRU or RNN node, only {has}{hint}"
+
+    def layer(self, path: str) -> OnnxLayer | None:
+        """The layer of a place, "If_0/then/lstm", or of a node's own name where only one has it."""
+        exact = [layer for layer in self.layers if layer.path == path]
+        ends = [layer for layer in self.layers if layer.path.endswith("/" + path)]
+        return exact[0] if exact else ends[0] if len(ends) == 1 else None
+
+
+_MOST_OPERATORS = 20
+
+
 @dataclass(frozen=True)
 class OnnxLayer:
     """A recurrent node, with those that are stacked on it."""
 
     path: str
-    """The first node's name."""
+    """The first node's place: its name, behind the names of the nodes whose graphs it is in."""
     layout: Layout | None
     """Its sizes; None where it is not supported, and `wrong` says why."""
     wrong: str = ""
     nodes: tuple[OnnxNode, ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What is to be known of it beside its sizes: states, activations, what the file has for ever."""
+        if self.layout is None:
+            return ()
+        first = self.nodes[0]
+        states = " and ".join(self.layout.cell.states)
+        facts = [f"states {states}", "activations " + " ".join(dict.fromkeys(first.activations))]
+        fixed = {
+            f"initial_{state[0]} is for {array.shape[1]} sequence{'s' * (array.shape[1] != 1)} for ever": None
+            for node in self.nodes
+            for state, array in node.initial.items()
+            if not isinstance(array, float)
+        }
+        if self.lengths is not None:
+            lengths = [str(length) for length in self.lengths.reshape(-1)[:_MOST_LENGTHS]]
+            more = " …" if self.lengths.size > _MOST_LENGTHS else ""
+            fixed[f"sequence_lens is {', '.join(lengths)}{more} for ever"] = None
+        computed = list(dict.fromkeys(key for node in self.nodes for key in node.computed))
+        if computed:
+            facts.append(f"the graph works out {' and '.join(computed)}")
+        return (*facts, *fixed)
 
     @property
     def reverse(self) -> bool:

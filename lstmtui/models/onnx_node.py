@@ -58,6 +58,8 @@ class OnnxNode:
     notes: tuple[str, ...] = ()
     batch_first: bool = False
     """Whether X and Y are (batch, T, …): layout 1."""
+    activations: tuple[str, ...] = ()
+    """Of one direction, in ONNX's names: Sigmoid, Tanh, Tanh."""
 
     @property
     def hidden_size(self) -> int:
@@ -102,7 +104,8 @@ def read_node(node: Any, name: str, constants: Constants) -> OnnxNode:
         for n in range(_DIRECTIONS[direction])
     )
     first = settings.get("layout", 0) == 1
-    return OnnxNode(name, cell, direction, parameters, initial, computed, lengths, notes, first)
+    usual = ("Relu",) if cell == "rnn_relu" else _ACTIVATIONS[node.op_type]
+    return OnnxNode(name, cell, direction, parameters, initial, computed, lengths, notes, first, usual)
 
 
 def _cell(operator: str, settings: Mapping[str, Any]) -> str:
@@ -195,7 +198,7 @@ def _initial(
             initial[state] = array.swapaxes(0, 1) if layout else array
         elif (value := constants.fill(inputs[key])) is not None:
             initial[state] = value
-        elif inputs[key] in constants.inputs:
+        elif constants.is_input(inputs[key]):
             notes.append(f"{key} is an input of the graph: zero unless `initial` says otherwise")
         else:
             computed.append(key)

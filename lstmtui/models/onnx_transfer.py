@@ -1,74 +1,57 @@
-"""Layers of an ONNX model as bytes that carry numbers and text only, and back again. No torch."""
+"""What an ONNX model holds as bytes that carry numbers and text only, and back again. No torch."""
 
 from __future__ import annotations
 
-import json
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
-from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
-import numpy as np
-
-from lstmtui.models.onnx_layer import OnnxLayer, layer_of
+from lstmtui.models.onnx_graph import GraphValue
+from lstmtui.models.onnx_layer import OnnxFile, OnnxLayer, layer_of
 from lstmtui.models.onnx_node import OnnxNode
-
-if TYPE_CHECKING:
-    from lstmtui.arrays import Array
-
-_TREE = "tree"
+from lstmtui.models.plain_transfer import read_plain, write_plain
 
 
-def write_layers(stream: IO[bytes], layers: Sequence[OnnxLayer]) -> None:
-    """Write layers as an .npz file: a tree in JSON, in which an array is its number, and the arrays."""
-    arrays: list[Array] = []
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            arrays.append(value)
-            return {"array": len(arrays) - 1}
-        if isinstance(value, Mapping):
-            return {"mapping": {key: plain(inner) for key, inner in value.items()}}
-        return [plain(inner) for inner in value] if isinstance(value, tuple) else value
-
-    tree = [
-        {
-            "path": layer.path,
-            "wrong": layer.wrong,
-            "nodes": [{f.name: plain(getattr(node, f.name)) for f in fields(node)} for node in layer.nodes],
-        }
-        for layer in layers
-    ]
-    text = np.frombuffer(json.dumps(tree).encode(), np.uint8)
-    members: dict[str, Any] = {str(number): array for number, array in enumerate(arrays)} | {_TREE: text}
-    np.savez(stream, **members)
+def write_file(stream: IO[bytes], file: OnnxFile) -> None:
+    """Write what a model holds."""
+    write_plain(stream, _fields(file) | {"layers": [layer_as_plain(layer) for layer in file.layers]})
 
 
-def read_layers(content: bytes) -> tuple[OnnxLayer, ...]:
-    """The layers that `write_layers` wrote.
+def read_file(content: bytes) -> OnnxFile:
+    """What `write_file` wrote.
 
     Raises:
         ValueError: it is something else.
     """
+    tree = read_plain(content)
     try:
-        with np.load(BytesIO(content), allow_pickle=False) as file:
-
-            def whole(value: Any) -> Any:
-                if isinstance(value, list):
-                    return tuple(whole(inner) for inner in value)
-                if not isinstance(value, dict):
-                    return value
-                if "array" in value:
-                    return file[str(value["array"])]
-                return {key: whole(inner) for key, inner in value["mapping"].items()}
-
-            tree = json.loads(file[_TREE].tobytes())
-            return tuple(
-                layer_of([OnnxNode(**{name: whole(value) for name, value in node.items()}) for node in nodes])
-                if (nodes := entry["nodes"])
-                else OnnxLayer(entry["path"], None, entry["wrong"])
-                for entry in tree
-            )
-    except (KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        own = tree | {
+            "layers": tuple(layer_from_plain(layer) for layer in tree["layers"]),
+            "inputs": tuple(GraphValue(**value) for value in tree["inputs"]),
+            "outputs": tuple(GraphValue(**value) for value in tree["outputs"]),
+        }
+        return OnnxFile(**own)
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not what was written: {error}") from error
+
+
+def layer_as_plain(layer: OnnxLayer) -> dict[str, Any]:
+    """A layer as `write_plain` takes it."""
+    return {"path": layer.path, "wrong": layer.wrong, "nodes": [_fields(node) for node in layer.nodes]}
+
+
+def layer_from_plain(entry: Mapping[str, Any]) -> OnnxLayer:
+    """The layer that `layer_as_plain` was given."""
+    if nodes := entry["nodes"]:
+        return layer_of([OnnxNode(**node) for node in nodes])
+    return OnnxLayer(entry["path"], None, entry["wrong"])
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass by name, those of the dataclasses in it too."""
+    plain = {}
+    for field in fields(value):
+        own = getattr(value, field.name)
+        is_nested = isinstance(own, tuple) and own and isinstance(own[0], GraphValue)
+        plain[field.name] = [_fields(inner) for inner in own] if is_nested else own
+    return plain

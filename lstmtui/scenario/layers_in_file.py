@@ -12,7 +12,7 @@ from lstmtui.scenario.report import DataError
 
 if TYPE_CHECKING:
     from lstmtui.models.found_layer import FoundLayer
-    from lstmtui.models.onnx_layer import OnnxLayer
+    from lstmtui.models.onnx_layer import OnnxFile, OnnxLayer
 
 
 def layers_in_file(path: Path) -> tuple[FoundLayer | OnnxLayer, ...]:
@@ -23,19 +23,19 @@ def layers_in_file(path: Path) -> tuple[FoundLayer | OnnxLayer, ...]:
     """
     if path.suffix.lower() != ".onnx":
         return tuple(layer.checked() for layer in Checkpoint(path).layers)
-    return read_onnx(path)
+    return read_onnx(path).layers
 
 
-def read_onnx(path: Path) -> tuple[OnnxLayer, ...]:
-    """Every recurrent layer of an ONNX model.
+def read_onnx(path: Path) -> OnnxFile:
+    """Every recurrent layer of an ONNX model, and what its graph takes and gives.
 
     Raises:
         DataError: the file cannot be read, or the `onnx` package is not installed.
     """
     file_size(path)
-    from lstmtui.models.onnx_process import read_onnx_layers
+    from lstmtui.models.onnx_process import read_onnx_file
 
     try:
-        return read_onnx_layers(path)
+        return read_onnx_file(path)
     except UserError as error:
         raise DataError(str(error)) from None

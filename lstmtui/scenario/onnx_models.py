@@ -28,11 +28,13 @@ class OnnxReader(FileModelReader):
         before = len(self.report)
         try:
             file_kind(self.file, (".onnx",))
-            layers = read_onnx(self.folder / self.file)
+            file = read_onnx(self.folder / self.file)
         except DataError as error:
             self.report.add_error((*self.place, self.origin), error)
             return None
-        layer = self.choose(layers, self.table.module)
+        module = self.table.module
+        named = None if module is None else file.layer(module)
+        layer = self.choose(file.layers, module if named is None else named.path)
         if layer is None:
             return None
         layout = layer.layout

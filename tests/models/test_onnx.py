@@ -18,7 +18,7 @@ from torch import nn
 
 import lstmtui
 from lstmtui.errors import UserError
-from lstmtui.models.onnx_file import onnx_layers
+from lstmtui.models.onnx_file import onnx_file
 
 STEPS, BATCH, INPUT, HIDDEN = 6, 2, 3, 4
 ROWS = {"LSTM": 4, "GRU": 3, "RNN": 1}
@@ -28,7 +28,7 @@ rng = np.random.default_rng(3)
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Starting another for each model would take most of the time; test_onnx_process.py does that."""
-    monkeypatch.setattr("lstmtui.models.onnx_process.read_onnx_layers", onnx_layers)
+    monkeypatch.setattr("lstmtui.models.onnx_process.read_onnx_file", onnx_file)
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -191,7 +191,7 @@ def test_stacks_that_pytorch_exports_run_as_one_module(tmp_path: Path, rnn: nn.R
 
 def layer_of(folder: Path, model: onnx.ModelProto) -> Any:
     (folder / "model.onnx").write_bytes(model.SerializeToString())
-    (layer,) = onnx_layers(folder / "model.onnx")
+    (layer,) = onnx_file(folder / "model.onnx").layers
     return layer
 
 
@@ -297,30 +297,18 @@ def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
     for content in (data[: len(data) // 2], b"\x08" * 50, b"not a model", bytes(100)):
         (tmp_path / "model.onnx").write_bytes(content)
         with pytest.raises(UserError, match=r"model\.onnx is not a readable ONNX model"):
-            onnx_layers(tmp_path / "model.onnx")
+            onnx_file(tmp_path / "model.onnx")
 
 
 def test_without_the_onnx_package_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     (tmp_path / "model.onnx").write_bytes(b"x")
     with pytest.raises(UserError, match=r"pip install 'lstmtui\[onnx\]'"):
-        onnx_layers(tmp_path / "model.onnx")
-
-
-def test_nodes_in_the_branches_of_others_are_named_with_the_reason(tmp_path: Path) -> None:
-    inner = make_model("LSTM", random_constants("LSTM", 1, "WR")).graph
-    branches = {f"{name}_branch": inner for name in ("then", "else")}
-    condition = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
-    node = helper.make_node("If", ["c"], ["Y"], name="rate", **branches)
-    graph = helper.make_graph([node], "outer", [condition], list(inner.output))
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), tmp_path / "if.onnx")
-    layers = onnx_layers(tmp_path / "if.onnx")
-    assert [layer.layout for layer in layers] == [None, None]
-    assert all("it is in a graph of If 'rate', which runs where" in layer.wrong for layer in layers)
+        onnx_file(tmp_path / "model.onnx")
 
 
 def test_operators_of_other_makers_are_named(tmp_path: Path) -> None:
     node = helper.make_node("DynamicQuantizeLSTM", ["X"], ["Y"], name="q", domain="com.microsoft")
     onnx.save(wrap([node], {}), tmp_path / "q.onnx")
-    (layer,) = onnx_layers(tmp_path / "q.onnx")
+    (layer,) = onnx_file(tmp_path / "q.onnx").layers
     assert layer.wrong.startswith("its weights are quantised (com.microsoft.DynamicQuantizeLSTM)")

@@ -16,12 +16,15 @@ WEIGHT = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
 
 def folded(opset: int, operator: str, *numbers: Any, **attributes: Any) -> Any:
     """The output of one node, whose first input is WEIGHT."""
+    from lstmtui.models.onnx_bodies import bodies_of
     from lstmtui.models.onnx_constants import Constants
 
     inputs = {"weight": WEIGHT, **{f"i{n}": np.array(v, np.int64) for n, v in enumerate(numbers)}}
     node = onnx.helper.make_node(operator, list(inputs), ["y"], **attributes)
     tensors = [onnx.numpy_helper.from_array(array, name) for name, array in inputs.items()]
-    return Constants(onnx.helper.make_graph([node], "g", [], [], tensors), opset, Path()).array("y")
+    graph = onnx.helper.make_graph([node], "g", [], [], tensors)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
+    return Constants(bodies_of(model), Path()).array("y")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,8 @@ from onnx import TensorProto, helper
 from lstmtui.__main__ import main
 from lstmtui.errors import UserError
 from lstmtui.models import onnx_process
-from lstmtui.models.onnx_file import onnx_layers
-from lstmtui.models.onnx_process import read_onnx_layers
+from lstmtui.models.onnx_file import onnx_file
+from lstmtui.models.onnx_process import read_onnx_file
 
 CHILD = "import sys; path, memory, *sys.path = sys.argv[1:]; from lstmtui.models import onnx_process; "
 
@@ -58,7 +58,9 @@ def rich_model() -> onnx.ModelProto:
 
 def test_what_comes_from_the_other_process_is_what_this_one_reads(tmp_path: Path) -> None:
     path = write(tmp_path, rich_model())
-    theirs, ours = read_onnx_layers(path), onnx_layers(path)
+    their_file, our_file = read_onnx_file(path), onnx_file(path)
+    assert replace(their_file, layers=()) == replace(our_file, layers=())
+    theirs, ours = their_file.layers, our_file.layers
     assert [str(layer) for layer in theirs] == [str(layer) for layer in ours]
     assert len(ours) == 5
     for their, own in zip(theirs, ours, strict=True):
@@ -73,7 +75,7 @@ def test_what_comes_from_the_other_process_is_what_this_one_reads(tmp_path: Path
 
 def child_that(monkeypatch: pytest.MonkeyPatch, does: str) -> None:
     """In place of onnx's reader."""
-    reader = f"def read(path):\n    {does}\nonnx_process.onnx_layers = read"
+    reader = f"def read(path):\n    {does}\nonnx_process.onnx_file = read"
     code = CHILD + f"exec({reader!r}); sys.exit(onnx_process.answer(path, int(memory)))"
     monkeypatch.setattr(onnx_process, "_CHILD", code)
 
@@ -94,7 +96,7 @@ def test_a_reader_that_dies_is_a_sentence(
     monkeypatch.setattr(onnx_process, "MEMORY", 1 << 30)
     child_that(monkeypatch, does)
     with pytest.raises(UserError, match=rf"^model\.onnx.*{said}"):
-        read_onnx_layers(sound(tmp_path))
+        read_onnx_file(sound(tmp_path))
 
 
 @pytest.mark.clock
@@ -104,7 +106,7 @@ def test_a_reader_that_hangs_is_given_up(
     monkeypatch.setattr(onnx_process, "SECONDS", 1)
     child_that(monkeypatch, "import time; time.sleep(60)")
     with within(30), pytest.raises(UserError, match=r"model\.onnx: reading it was given up after 1 seconds"):
-        read_onnx_layers(sound(tmp_path))
+        read_onnx_file(sound(tmp_path))
 
 
 def test_a_constant_that_asks_for_the_machines_memory_is_refused(
@@ -121,7 +123,7 @@ def test_a_constant_that_asks_for_the_machines_memory_is_refused(
     with (tmp_path / "hole.bin").open("wb") as hole:
         hole.truncate(1 << 30)
     with pytest.raises(UserError, match="takes more memory to read"):
-        read_onnx_layers(write(tmp_path, model))
+        read_onnx_file(write(tmp_path, model))
 
 
 def test_it_works_from_a_folder_that_is_gone_and_imports_nothing_from_there(tmp_path: Path) -> None:

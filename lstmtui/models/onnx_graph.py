@@ -1,0 +1,95 @@
+"""What an ONNX graph takes and gives, and which of its inputs are states only. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lstmtui.models.onnx_bodies import Body
+from lstmtui.models.onnx_model import OWN_DOMAINS, is_recurrent
+from lstmtui.printable import printable
+
+Sources = frozenset[str]
+"""Inputs of the graph that something is computed from."""
+
+
+@dataclass(frozen=True)
+class GraphValue:
+    """An input or an output of a graph, as it is declared."""
+
+    name: str
+    kind: str
+    """The dtype: "float32"; "sequence" and the like for what is no tensor."""
+    shape: tuple[int | str, ...] | None
+    """Sizes, or names of sizes that are open; None where it is not declared."""
+
+    def __str__(self) -> str:
+        if self.shape is None:
+            return f"{printable(self.name)} {self.kind}"
+        sizes = ", ".join(
+            printable(size) or "·" if isinstance(size, str) else str(size) for size in self.shape
+        )
+        return f"{printable(self.name)} ({sizes}{',' if len(self.shape) == 1 else ''}) {self.kind}"
+
+
+def declared(values: Iterable[Any]) -> tuple[GraphValue, ...]:
+    """The inputs or outputs of an `onnx.GraphProto`."""
+    return tuple(_declared(value) for value in values)
+
+
+def _declared(value: Any) -> GraphValue:
+    from onnx import helper
+
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        return GraphValue(value.name, (kind or "unknown").removesuffix("_type"), None)
+    own = value.type.tensor_type
+    try:
+        dtype = helper.tensor_dtype_to_np_dtype(own.elem_type).name
+    except KeyError:
+        dtype = "unknown"
+    if not own.HasField("shape"):
+        return GraphValue(value.name, dtype, None)
+    sizes = (d.dim_value if d.HasField("dim_value") else d.dim_param for d in own.shape.dim)
+    return GraphValue(value.name, dtype, tuple(sizes))
+
+
+def state_inputs(body: Body) -> tuple[str, ...]:
+    """The graph's inputs that reach initial states of its recurrent nodes, and nothing else that these take.
+
+    Args:
+        body: the graph's.
+    """
+    reached = _Reached()
+    own = [name for name in body.inputs if name not in body.initializers]
+    reached.follow(body, {name: Sources({name}) for name in own})
+    return tuple(name for name in own if name in reached.initial - reached.others)
+
+
+class _Reached:
+    """The inputs that the recurrent nodes' initial states, and their other inputs, are computed from."""
+
+    def __init__(self) -> None:
+        self.initial: set[str] = set()
+        self.others: set[str] = set()
+
+    def follow(self, body: Body, sources: Mapping[str, Sources]) -> Sources:
+        """Go through a body; what its outputs are computed from, all of them together."""
+        own = dict(sources)
+        for node, held in zip(body.nodes, body.inner, strict=True):
+            every = _of(own, node.input)
+            if is_recurrent(node):
+                self.initial |= _of(own, node.input[5:7])
+                self.others |= _of(own, [*node.input[:5], *node.input[7:]])
+            if node.op_type in ("Shape", "Size") and node.domain in OWN_DOMAINS:
+                every = Sources()  # How long something is does not depend on its numbers.
+            for _, inner in held:
+                around = own if inner.call is None else {}
+                every |= self.follow(inner, {**around, **dict.fromkeys(inner.inputs, every)})
+            own |= {name: every for name in node.output if name}
+        return _of(own, [value.name for value in body.outputs])
+
+
+def _of(sources: Mapping[str, Sources], names: Iterable[str]) -> Sources:
+    return Sources().union(*(sources.get(name, Sources()) for name in names))
