@@ -16,10 +16,12 @@ from terminal import Program
 
 ON_A_TERMINAL = (
     "-c",
-    "import fcntl, runpy, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "import fcntl, runpy, signal, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "signal.signal(signal.SIGINT, signal.default_int_handler);"
     "runpy.run_module('lstmtui', run_name='__main__', alter_sys=True)",
 )
-"""lstmtui with a terminal that belongs to it, which is where ssh asks."""
+"""lstmtui with a terminal that belongs to it, which is where ssh asks, and with Ctrl-C as a terminal's shell
+leaves it: a job in the background of a script ignores it, and so does what that job starts."""
 
 
 def opening(target: str, path: str, command: str) -> Program:
