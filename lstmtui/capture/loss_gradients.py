@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from lstmtui.capture.gradients import gradients_of
+from lstmtui.capture.not_reached import hanging
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.tap import Tap
 from lstmtui.capture.wrapped import named_parameters
@@ -35,9 +36,9 @@ def differentiate(
             loss.reshape(()), [*sources, *ends], through_functions=tap.recomputation.is_possible
         )
     except RuntimeError as error:
-        if not (hanging := tap.hanging()):
+        if not (layer := hanging(tap.runs)):
             raise
-        raise RuntimeError(f"{hanging}; it is gone: detach the state between calls") from error
+        raise RuntimeError(f"{layer}; it is gone: detach the state between calls") from error
     if code is not None:
         code.tracer.derive(derivatives[len(sources) :])
     derivatives = derivatives[: len(sources)]

@@ -15,12 +15,12 @@ from torch.nn.utils.rnn import pad_packed_sequence
 from lstmtui.capture.continuity import KnownContinuity
 from lstmtui.capture.interception import kind_of
 from lstmtui.capture.loops_loss import derivatives_outside, loss_with
+from lstmtui.capture.not_reached import NO_GRAPH
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.record import record_with
 from lstmtui.capture.request import Beside, Request
 from lstmtui.capture.tap import Tap
 from lstmtui.capture.tapped_calls import call_of
-from lstmtui.capture.tapped_runs import NO_GRAPH
 from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.capture.watched_calls import WatchedCall, WatchedStep, ends_of
 from lstmtui.models.recurrent import Recurrent

@@ -45,6 +45,19 @@ def loops_of(run: ModuleRun, progress: Progress, anchor: Tensor) -> list[CellLoo
     return [CellLoop(run, progress, anchor, layer) for layer in range(run.layout.num_layers)]
 
 
+def cut_to_whole_steps(run: ModuleRun, loops: list[CellLoop]) -> int:
+    """Leave out the timestep that not all layers have come to the end of; how many are left.
+
+    Args:
+        run: that the loops make up.
+        loops: of its layers.
+    """
+    run.steps = run.calls = min(len(loop.calls) for loop in loops)
+    for loop in loops:
+        del loop.calls[run.steps :]
+    return run.steps
+
+
 def record_step(
     loops: list[CellLoop], module: nn.Module, call: Call, *, is_changed: bool
 ) -> tuple[Tensor, Any]:

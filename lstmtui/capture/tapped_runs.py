@@ -18,25 +18,18 @@ from lstmtui.capture.cell_loops import CellLoop
 from lstmtui.capture.continuity import Chain, Continuity
 from lstmtui.capture.cuts import Cuts
 from lstmtui.capture.module_runs import ModuleRun, run_of_call
+from lstmtui.capture.not_reached import why_not_reached
 from lstmtui.capture.origins import Origins
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recomputation import Recomputation, TappedCall, inputs_of
 from lstmtui.capture.recording import Repeatable
-from lstmtui.capture.single_steps import is_single_step, loops_of, record_step
+from lstmtui.capture.single_steps import cut_to_whole_steps, is_single_step, loops_of, record_step
 from lstmtui.capture.state_origins import Ended, StateOrigins
 from lstmtui.capture.tapped_calls import record_call, weights_of
 from lstmtui.models.calls import Call
 from lstmtui.models.stock import layout_of
 from lstmtui.models.torch_compat import backward_pass
 from lstmtui.trace.writing import TraceWriter
-
-NO_GRAPH = "it ran without a graph (torch.no_grad), so no derivatives were recorded"
-NOT_REPEATED = (
-    "it ran without a graph inside a custom autograd Function, whose backward has not run it again with the "
-    "same input, so no derivatives were recorded"
-)
-
-CUT = "it was taken out of the graph (detach, torch.no_grad) before the loss, so no derivatives were recorded"
 
 
 @dataclass
@@ -167,20 +160,9 @@ class TappedRuns:
             loop.finish()
         for run in self.runs:
             run.join()
-            why = absent
-            if not why and id(run) not in reached:
-                why = {"none": NO_GRAPH, "in a function": NOT_REPEATED}.get(run.graph, "")
-                why = why or (CUT if id(run) in cut else "")
+            why = absent or ("" if id(run) in reached else why_not_reached(run, is_cut=id(run) in cut))
             if why:
                 run.leave_out_derivatives(why)
-
-    def hanging(self) -> str:
-        """The layer whose state hangs on the graph of an earlier call, in words; empty where none does."""
-        for run in self.runs:
-            for (layer, _), origin in run.origins.items():
-                if origin.kind == "earlier graph":
-                    return f"{run.path or type(run.module).__name__} l{layer} begins from {origin.begins}"
-        return ""
 
     def release(self) -> None:
         """Let go of every tensor; what took over a module's forward may hold this until it is collected."""
@@ -214,14 +196,10 @@ class TappedRuns:
         with self._lock:
             self.last = last
             loops = [loop for loop in self._all_loops() if loop.run is part]
-            if loops:
-                part.steps = part.calls = min(len(loop.calls) for loop in loops)
-                for loop in loops:
-                    del loop.calls[part.steps :]
-                if part.steps:
-                    return
-                self._loops = {key: loop for key, loop in self._loops.items() if loop.run is not part}
-                self._steps.pop(id(part), None)
+            if loops and cut_to_whole_steps(part, loops):
+                return
+            self._loops = {key: loop for key, loop in self._loops.items() if loop.run is not part}
+            self._steps.pop(id(part), None)
             for recording in part.recordings.values():
                 recording.values.clear()
             run.further = [other for other in run.further if other is not part]

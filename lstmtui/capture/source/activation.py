@@ -113,6 +113,8 @@ class Activation:
             if self._filling and stretch.around[:1] != before.around[:1]:
                 self._filled(local)
         if stretch.is_start or before is None or stretch.around is not before.around:
+            if before is not None and before.around and stretch.around is not before.around:
+                self._loops_end(before, stretch.around)
             self._counter.move(stretch.offset)
         self._stretch = stretch
         self._raising = False
@@ -128,6 +130,8 @@ class Activation:
             self._look(local, self._stretch, self._changed(), _NONE)
             if self._filling:
                 self._filled(local)
+            if self._stretch.around and (has_raised or not self.facts.is_suspended):
+                self._loops_end(self._stretch, (), has_raised=has_raised)
         return has_raised
 
     def exception(self, frame: FrameType, value: BaseException) -> None:
@@ -136,6 +140,29 @@ class Activation:
         if self.raised is None or self.raised[0] is not value:
             self.raised = value, frame.f_lineno
             self.call.raised_passes = self.passes
+
+    def _loops_end(self, last: Stretch, around: tuple[int, ...], *, has_raised: bool = False) -> None:
+        """Take note of how many passes the loops had that are left.
+
+        Args:
+            last: what ran last in them.
+            around: the loops that what follows is in.
+            has_raised: whether an exception leaves them.
+        """
+        passes = self.passes
+        outer = len(passes) - len(last.around)
+        for depth, number in enumerate(last.around, start=outer):
+            # The last pass of a while loop may do no more than see that there is nothing left to do.
+            if number in around or not (has_raised or self.facts.loops.loops[number].is_for):
+                continue
+            line, at = passes[depth]
+            # A loop that takes no further item ends where a pass would begin.
+            is_over = last.is_start and depth == len(passes) - 1 and not has_raised
+            furthest = (*passes[:depth], (line, at - is_over))
+            key = tuple(line for line, _ in furthest)
+            reached = self.call.reached = self.call.reached or {}
+            if furthest[-1][1] > reached.get(key, ((0, -1),))[-1][1]:
+                reached[key] = furthest
 
     def _changed(self) -> list[str]:
         """The names of tensors that were written into."""

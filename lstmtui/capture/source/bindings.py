@@ -36,6 +36,9 @@ class Call:
     raised_line: int = 0
     raised_passes: Passes = ()
     """The loops that this line was in."""
+    reached: dict[tuple[int, ...], Passes] | None = None
+    """The last pass of each loop over something, whether or not it has bound anything, by the lines of the
+    headers of the loops that it was in and of its own; None where none was left."""
 
 
 @dataclass(eq=False, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -30,7 +31,7 @@ def carried_by(series: Sequence[Series], run: Run) -> dict[Series, list[Series]]
     has the same numbers in every round (a state that was stacked and taken apart in between).
     """
     ends = [part for part in series if not part.place and part.rounds]
-    bound = _by_identity(series)
+    bound = _by_identity(series, [n for n, own in enumerate(run.rounds) if own])
     carried: dict[Series, list[Series]] = {}
     for part in ends:
         targets = _going_on(part, bound)
@@ -47,23 +48,26 @@ def carried_by(series: Sequence[Series], run: Run) -> dict[Series, list[Series]]
     return {part: _outermost(targets, run) for part, targets in _once(carried, run).items()}
 
 
-def _by_identity(series: Sequence[Series]) -> list[dict[int, list[Series]]]:
-    """For each round which names it binds to each tensor."""
-    rounds: list[dict[int, list[Series]]] = [{} for _ in (series[0].rounds if series else ())]
+Bound: TypeAlias = dict[int, dict[int, list[Series]]]
+"""For each round that binds anything which names it binds to each tensor."""
+
+
+def _by_identity(series: Sequence[Series], rounds: Sequence[int]) -> Bound:
+    bound: Bound = {number: {} for number in rounds}
     for part in series:
-        for names, own in zip(rounds, part.rounds, strict=True):
-            for binding in own:
+        for number, names in bound.items():
+            for binding in part.rounds[number]:
                 names.setdefault(binding.identity, []).append(part)
-    return rounds
+    return bound
 
 
-def _going_on(part: Series, bound: Sequence[dict[int, list[Series]]]) -> list[Series]:
+def _going_on(part: Series, bound: Bound) -> list[Series]:
     """The names that the next round binds to the tensor at the end of a round, and that round does not."""
     targets: dict[Series, int] = {}
     lasting: set[Series] = set()
     identities = set()
-    for own, names, following in zip(part.rounds, bound, bound[1:], strict=False):
-        if own:
+    for (number, names), following in zip(bound.items(), [*bound.values()][1:], strict=False):
+        if own := part.rounds[number]:
             identity = own[-1].identity
             identities.add(identity)
             lasting.update(names[identity])
@@ -124,7 +128,8 @@ def is_read_first(part: Series, run: Run) -> bool:
     """Whether a round reads a name before it binds it: a loop's variable, or an attribute."""
     is_attribute, key = "." in part.written, _KEY.search(part.written)
     call = part.first.call
-    if not (is_attribute or key) and any(binding.call is not call for own in part.rounds for binding in own):
+    are_gone = not run.passes or any(binding.call is not call for own in part.rounds for binding in own)
+    if not (is_attribute or key) and are_gone:
         return False  # the locals of a call are gone with it
     code = call.code
     lines = {b.line for b in fullest_round(run) if b.call.code is code and b.line}

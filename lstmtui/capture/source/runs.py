@@ -26,6 +26,10 @@ class Run:
     """What each round bound, in order."""
     outside: list[Binding] = field(default_factory=list)
     """What was bound before and after the rounds, in order."""
+    passes: int = 0
+    """Of the loop in one call that its rounds are; 0: they are calls, each with its own locals."""
+    within: Run | None = None
+    """The run in whose rounds its calls are."""
     beside: Run | None = None
     """Of several loops of a function the first, which has what was bound outside of all."""
 
@@ -62,6 +66,8 @@ class _Owner:
     calls: list[Call] = field(default_factory=list)
     places: dict[int, list[Place]] = field(default_factory=lambda: defaultdict(list))
     """By the number of an own call: the loops in which something was bound or called in it."""
+    ends: dict[int, list[Place]] = field(default_factory=lambda: defaultdict(list))
+    """By the number of an own call: the last pass of each loop in it."""
     runs: list[Run] = field(default_factory=list)
     spots: dict[int, Callable[[Place], Spot]] = field(default_factory=dict)
     """By the number of an own call: the round of what ran in these loops of it."""
@@ -94,6 +100,10 @@ class Grouping:
         for call, passes in dict.fromkeys(where):
             outermost = self._outermost[call.number]
             self._owner(call).places[outermost.number].append(self._places.of(call, passes, outermost))
+        for call in calls:
+            outermost = self._outermost[call.number]
+            ends = self._owner(call).ends[outermost.number]
+            ends += [self._places.of(call, end, outermost) for end in (call.reached or {}).values()]
         for owner in self._owners.values():
             self._place(owner)
         spots: dict[tuple[Call, Passes], Spot] = {}
@@ -105,6 +115,10 @@ class Grouping:
             run.add(number, binding)
         self.runs = [run for owner in self._owners.values() for run in owner.runs]
         """In the order in which their modules or functions began."""
+        for run in self.runs:
+            # A loop that binds nothing at all is none over time.
+            last = run.passes if run.within is None else len(run.within.rounds)
+            run.reach(last - 1 if run.rounds else -1)
 
     def spot(self, call: Call, passes: Passes = ()) -> Spot:
         """The run and the round that a line of a call belongs to; round −1: before or after all rounds."""
@@ -164,6 +178,7 @@ class Grouping:
         for call, (run, number) in zip(owner.calls, outer, strict=True):
             if id(run) not in own:
                 own[id(run)] = self._new_run(owner, call, 0)
+                own[id(run)].within = run
             mine = own[id(run)]
             mine.calls += 1
             mine.reach(number)
@@ -178,8 +193,10 @@ class Grouping:
 
     def _place_loops(self, owner: _Owner, call: Call) -> None:
         """The passes of the loops over time in a call are its rounds."""
-        loops = loops_over_time(owner.places[call.number], self._sizes)
-        runs = [(loop, self._new_run(owner, call, 1)) for loop in loops]
+        passes = loops_over_time(owner.places[call.number], self._sizes, owner.ends[call.number])
+        runs = [(loop, self._new_run(owner, call, 1)) for loop in passes]
+        for loop, run in runs:
+            run.passes = passes[loop]
         first = runs[0][1] if runs else self._new_run(owner, call, 1)
         for _, run in runs:
             run.beside = first

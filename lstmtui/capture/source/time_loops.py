@@ -66,8 +66,10 @@ def _is_in_head(line: int, passes: Passes) -> bool:
     return any(header == line for header, _ in passes)
 
 
-def loops_over_time(places: Iterable[Place], sizes: Collection[int]) -> list[Loop]:
-    """The loops whose passes are timesteps, those beside each other in the order in which they ran.
+def loops_over_time(
+    places: Iterable[Place], sizes: Collection[int], ends: Iterable[Place] = ()
+) -> dict[Loop, int]:
+    """The loops whose passes are timesteps, with how many, those beside each other in order.
 
     Below each other, that is the outermost whose number of passes is the size of an axis of the input (one
     more or less where it leaves out an end), and else the outermost with several passes.
@@ -75,8 +77,15 @@ def loops_over_time(places: Iterable[Place], sizes: Collection[int]) -> list[Loo
     Args:
         places: of all that ran.
         sizes: of the axes of the input that may be time, if longer than 1.
+        ends: the last pass of loops, which may have bound and called nothing. Where the input has as many
+            timesteps as passes that did, the one more is none; a loop that does in less than half of them
+            looks for something.
     """
     passes = passes_of(places)
+    for loop, count in passes_of(ends).items():
+        is_most = passes.get(loop, count) < count <= 2 * passes.get(loop, 0)
+        if is_most and (count in sizes or passes[loop] not in sizes):
+            passes[loop] = count
     inner: dict[Loop, list[Loop]] = defaultdict(list)
     for loop in passes:
         inner[loop[:-1]].append(loop)
@@ -96,7 +105,7 @@ def loops_over_time(places: Iterable[Place], sizes: Collection[int]) -> list[Loo
                 chosen += loops
                 break
     # One timestep is a sequence too, where there is no longer one.
-    return chosen or list(inner[()])[:1]
+    return {loop: passes[loop] for loop in chosen or inner[()][:1]}
 
 
 def passes_of(places: Iterable[Place]) -> dict[Loop, int]:
