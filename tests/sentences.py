@@ -57,6 +57,10 @@ SENTENCES: dict[str, tuple[object, ...]] = {
     "compare 'my GRU'": ("my GRU",),
     'compare "runs/my trace"': ("runs/my trace",),
     "compare none": (None,),
+    "undo": (),
+    "redo": (),
+    "older": (),
+    "newer": (),
     'ask "How much is left?" = f[0] * prev(c[0]) within 2.5 %': (
         Question("How much is left?", E("f[0] * prev(c[0])"), 0.025),
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -94,6 +94,11 @@ class Breakpoints:
     def disable(self, number: int) -> Breakpoint | None:
         """Keep a breakpoint without stopping; None where there is none of this number."""
         return self._change(number, enabled=False)
+
+    def put_back(self, points: Iterable[Breakpoint]) -> None:
+        """Have these again and no others; hits that have been counted meanwhile stay counted."""
+        now = self._kept
+        self._kept = {p.id: replace(p, hits=now[p.id].hits) if p.id in now else p for p in points}
 
     def count_hits(self, number: int, hits: int = 1) -> Breakpoint:
         """Count hits of a breakpoint that exists."""

@@ -15,7 +15,7 @@ from lstmtui.session.what_ifs import Progress
 from lstmtui.trace import Trace, Traces
 from lstmtui.trace.edits import Edit, LossAt
 
-_NEEDS_THE_WAY = ("out", "answer")
+_NEEDS_THE_WAY = ("out", "answer", "older", "newer")
 """Verbs whose refusal depends on where a search stopped, or on what somebody answered."""
 
 

@@ -10,6 +10,7 @@ from lstmtui.cells import Cell
 from lstmtui.errors import UserError
 from lstmtui.expressions import Vocabulary, vocabulary_of
 from lstmtui.session.breakpoints import Breakpoints
+from lstmtui.session.history import History
 from lstmtui.session.main_layer import main_layer
 from lstmtui.session.question import OpenQuestion
 from lstmtui.session.stages import stage_after_return, stage_text
@@ -62,6 +63,8 @@ class Session:
         """Whether somebody can answer a question; where nobody can, `ask` answers it itself."""
         self.what_ifs = None if engine is None else WhatIfs(engine, self.traces)
         """The what-ifs, kept whatever is selected; None where no model can be run again."""
+        self.history = History()
+        """What it was at before."""
 
     def renew(self, traces: Trace | Mapping[str, Trace]) -> None:
         """Go on with other traces of these models, such as a recording that has grown.
@@ -215,6 +218,10 @@ class Session:
             return Stop("refused", f"unit {unit}: this layer has units 0 to {self.layer.hidden_size - 1}")
         return self._select(f"unit {unit}", unit=unit)
 
+    def visit(self, place: Cursor) -> None:
+        """Go to a place of one of the models, as far as it is there."""
+        self._select("", **vars(place))
+
     @property
     def _whole(self) -> str:
         """What `last_t` is of."""
@@ -236,7 +243,7 @@ class Session:
         self.cursor = replace(self.cursor, **changes)  # type: ignore[arg-type]
         return Stop(kind, text)
 
-    def _select(self, text: str, **changes: int | str) -> Stop:
+    def _select(self, text: str, **changes: int | str | None) -> Stop:
         """Select something else, and keep the rest of the cursor as far as it still fits."""
         self.cursor = replace(self.cursor, **changes)  # type: ignore[arg-type]
         cursor = self.cursor.fitted_to(self.trace)

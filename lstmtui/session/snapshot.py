@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import dataclass
 
 from lstmtui.session.breakpoints import Breakpoints
+from lstmtui.session.history import History
 from lstmtui.session.question import OpenQuestion
 from lstmtui.session.session import Session
 from lstmtui.session.watches import Watches
@@ -16,7 +17,7 @@ from lstmtui.view import Cursor
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """Everything that commands change: cursor, breakpoints, watches, what-ifs, comparison, what is hidden."""
+    """Everything that commands change: the cursor, what is set, compared and hidden, and the history."""
 
     cursor: Cursor
     breakpoints: Breakpoints
@@ -25,6 +26,7 @@ class Snapshot:
     compared: Trace | None
     hidden: frozenset[str]
     question: OpenQuestion | None
+    history: History
 
     @classmethod
     def take(cls, session: Session) -> Snapshot:
@@ -37,6 +39,7 @@ class Snapshot:
             session.compared,
             session.hidden,
             session.question,
+            session.history,
         )
 
     def restore(self, session: Session) -> None:
@@ -49,7 +52,7 @@ class Snapshot:
             what_ifs.reset()
         session.what_ifs = what_ifs
         session.compared = self.compared
-        session.hidden, session.question = self.hidden, self.question
+        session.hidden, session.question, session.history = self.hidden, self.question, self.history
         session.cursor = self.cursor.fitted_to(session.traces[self.cursor.model])
 
 

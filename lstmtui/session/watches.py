@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lstmtui.errors import UserError
@@ -67,6 +67,10 @@ class Watches:
     def remove(self, number: int) -> WatchedExpression | None:
         """Forget a watch; None where there is none of this number."""
         return self._kept.pop(number, None)
+
+    def put_back(self, watches: Iterable[WatchedExpression]) -> None:
+        """Have these again and no others."""
+        self._kept = {watch.id: watch for watch in watches}
 
     def at_cursor(self, view: View, most: int | None = None) -> tuple[Watched, ...]:
         """The value of each watch at the cursor, of longer vectors the first `most` units."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isnan
 from typing import Protocol
 
@@ -71,6 +71,11 @@ class WhatIfs:
         losses = (f"gradients of {self.runs[model].header.loss_text}" for model in self._losses)
         return (*map(self.describe, self.edits), *losses)
 
+    @property
+    def losses(self) -> Mapping[str, LossAt]:
+        """What gradients are taken of in place of a loss, by model."""
+        return self._losses
+
     def set_at(self, cursor: Cursor) -> frozenset[str]:
         """The quantities of the selected unit that a what-if sets at the cursor."""
         place = (cursor.model, cursor.layer, cursor.direction, cursor.batch)
@@ -134,6 +139,16 @@ class WhatIfs:
         count = len(self._edits) + len(self._losses)
         self._edits, self._losses, self.runs = {}, {}, {}
         return "everything is as it was recorded" if count else "there are no what-ifs"
+
+    def put_back(self, edits: Iterable[Edit], losses: Mapping[str, LossAt]) -> str:
+        """Have these what-ifs again, as far as their models are there, and say what became of the losses."""
+        there = {edit.id: edit for edit in edits if edit.model in self.recorded}
+        losses = {model: place for model, place in losses.items() if model in self.recorded}
+        models = {edit.model for edit in {*self.edits}.symmetric_difference(there.values())}
+        models |= {model for model, _ in {*self._losses.items()} ^ {*losses.items()}}
+        changed = [model for model in self.recorded if model in models]
+        self._change(there, losses, changed)
+        return "".join(map(self._effect, changed))
 
     def loss(self, cursor: Cursor, t: int, unit: int | None = None) -> str:
         """Take the gradients of the output at a timestep of the selected sequence: of one unit, or their sum.

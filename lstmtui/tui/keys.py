@@ -49,6 +49,8 @@ KEYS: tuple[Key, ...] = (
     Key("page_back", ("pageup",), "page(-1)", "back N", "the page of timesteps before", "PgUp"),
     Key("first", ("home", "circumflex_accent"), "run('first')", "first", "the first timestep", "Home ^"),
     Key("last", ("end", "dollar_sign"), "run('last')", "last", "the last timestep", "End $"),
+    Key("older", ("ctrl+o",), "run('older')", "older", "back to where the cursor was", "ctrl+o"),
+    Key("newer", ("ctrl+n",), "run('newer')", "newer", "and on again", "ctrl+n"),
     Key("goto", ("g",), "command('goto ')", "goto T", "go to a timestep: type its number", "g", "goto"),
     Key("play", ("space",), "play", "step", "play, and pause", "space"),
     Key("faster", ("plus", "equals_sign"), "faster(1)", "", "play faster", "+"),
@@ -57,6 +59,8 @@ KEYS: tuple[Key, ...] = (
     Key("continue", ("c",), "run('continue')", "continue", "to the next hit", "c", "continue", "Debug"),
     Key("rcontinue", ("C", "shift+c"), "run('rcontinue')", "rcontinue", "back to a hit", "C", "", "Debug"),
     Key("watch", ("w",), "command('watch ')", "watch EXPR", "show a value all the time", "w", "", "Debug"),
+    Key("undo", ("ctrl+z",), "run('undo')", "undo", "take back the latest change", "ctrl+z", "", "Debug"),
+    Key("redo", ("ctrl+y",), "run('redo')", "redo", "do again what was undone", "ctrl+y", "", "Debug"),
     Key("copy", ("y",), "copy", "", "copy the value in focus to the clipboard", "y", "", "Debug"),
     Key("command", ("colon",), "command", "", "a command: Tab completes, ↑ recalls", ":", "command", "Debug"),
     Key(

@@ -19,8 +19,8 @@ EXCEPTIONS = {
     "tui/panels/watches.py": {"unwatch", "unset", "delete"},
     # Two parts of the screen of their own, the banner and the diagnosis, answer two verbs.
     "tui/screens/debugger.py": {"first-bad", "diagnose"},
-    # What refuses these two depends on where a search stopped, or on what somebody said.
-    "session/rehearsal.py": {"out", "answer"},
+    # What refuses these depends on where a search stopped, or on what somebody said.
+    "session/rehearsal.py": {"out", "answer", "older", "newer"},
     # What a movement did is called as the verb that asks for it.
     "session/stop.py": {"step", "into", "out", "goto"},
     # Parts of a cursor and axes of a trace, which the verbs that choose them are named after.

@@ -15,6 +15,7 @@ from lstmtui.trace import Traces
 from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.keys import KEYS, LESSON, Key, bindings, label
 from lstmtui.tui.panels.lane import Lane
+from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.parts.player import SPEEDS
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen, help_lines
@@ -301,6 +302,42 @@ async def laws(pilot: Pilot[None], key: str) -> None:
     assert message.text.startswith("laws are held where the model is")
 
 
+async def undo(pilot: Pilot[None], key: str) -> None:
+    screen = debugging(pilot)
+    screen.run_text("watch h[3]")
+    await press(pilot, key)
+    assert screen.message is not None
+    assert screen.message.text == "undid: watch h[3]"
+    assert not screen.session.watches
+
+
+async def redo(pilot: Pilot[None], key: str) -> None:
+    screen = debugging(pilot)
+    await undo(pilot, "ctrl+z")
+    await press(pilot, key)
+    assert [watch.text for watch in screen.session.watches] == ["h[3]"]
+    screen.run_text("undo")
+
+
+async def older(pilot: Pilot[None], key: str) -> None:
+    screen = debugging(pilot)
+    await press(pilot, "l", "l", "l", key)
+    assert screen.session.cursor == START
+    await press(pilot, "space", "space")
+    moved = screen.session.cursor
+    screen.post_message(Panel.Picked(t=12, unit=3))
+    await settle()
+    assert (screen.session.cursor.t, screen.session.cursor.unit) == (12, 3)
+    await press(pilot, key)
+    assert screen.session.cursor == moved
+
+
+async def newer(pilot: Pilot[None], key: str) -> None:
+    screen = debugging(pilot)
+    await press(pilot, "l", "l", "ctrl+o", key)
+    assert screen.session.cursor.t == 152
+
+
 async def messages(pilot: Pilot[None], key: str) -> None:
     debugging(pilot).run_text("unit 3")
     await press(pilot, key)
@@ -335,6 +372,10 @@ DOES: dict[str, Callable[[Pilot[None], str], Awaitable[None]]] = {
     "command": opens_the_prompt(""),
     "continue": runs_to(222),
     "rcontinue": runs_to(33),
+    "undo": undo,
+    "redo": redo,
+    "older": older,
+    "newer": newer,
     "messages": messages,
     "laws": laws,
     "lesson": lesson,

@@ -5,6 +5,7 @@ from lstmtui.session.verbs.breaking import BREAKING
 from lstmtui.session.verbs.changing import CHANGING
 from lstmtui.session.verbs.diagnosing import DIAGNOSING
 from lstmtui.session.verbs.evaluating import EVALUATING
+from lstmtui.session.verbs.going_back import GOING_BACK
 from lstmtui.session.verbs.predicting import PREDICTING
 from lstmtui.session.verbs.scripting import SCRIPTING
 from lstmtui.session.verbs.selecting import SELECTING
@@ -22,6 +23,7 @@ VERBS: dict[str, Verb] = {
         *DIAGNOSING,
         *EVALUATING,
         *CHANGING,
+        *GOING_BACK,
         *PREDICTING,
         *SCRIPTING,
     )

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from lstmtui.session.language.arguments import Parse
 from lstmtui.session.outcome import Outcome
+from lstmtui.session.session import Session
 from lstmtui.session.verbs.completions import Complete, nothing
 from lstmtui.session.verbs.selection import Selection
 
@@ -41,10 +42,14 @@ class Verb:
     reads: Reads = "nothing"
     """nothing: it is done in a moment; arrays: where these are on another machine, they are waited for; run:
     all of a run, which takes a while where it is long."""
-    runs_model: bool = False
-    """Whether a model is run again."""
+    runs_model: bool | Callable[[Session], bool] = False
+    """Whether a model is run again, or what says so of a session."""
     changes_run: bool = False
     """Whether the same place may hold other numbers afterwards."""
+    walks: bool = False
+    """Whether it goes by little: many of them, one after another, are one movement to go back from."""
+    goes_through_history: bool = False
+    """Whether it goes back to what there was before, or on again."""
     changes_what_is_hidden: bool = False
     """Whether the same numbers may be shown afterwards that were hidden, or the other way round."""
     changes_saved_state: bool = False
@@ -58,6 +63,21 @@ class Verb:
     this; checks: it says something of what is on the page; waits: the page ends."""
     ends: bool = False
     """Whether nothing comes after it."""
+
+    def runs(self, session: Session) -> bool:
+        """Whether a model is run again in this session now."""
+        runs = self.runs_model
+        return session.what_ifs is not None and (runs(session) if callable(runs) else runs)
+
+    @property
+    def can_be_undone(self) -> bool:
+        """Whether what it changes is undone by `undo`."""
+        return (self.changes_run or self.changes_saved_state) and not self.goes_through_history
+
+    @property
+    def walk(self) -> str:
+        """The kind of its movement, where many of it are one: through time, or through what it selects."""
+        return "time" if self.walks else self.name if self.selection is not None else ""
 
     @property
     def is_harmless(self) -> bool:

@@ -37,6 +37,7 @@ WALKING = (
         execute=movement(Session.step),
         aliases=("n", "s"),
         other_names=("next",),
+        walks=True,
     ),
     Verb(
         name="back",
@@ -45,6 +46,7 @@ WALKING = (
         parse=arguments.count,
         execute=movement(Session.back),
         other_names=("reverse-step",),
+        walks=True,
     ),
     Verb(
         name="goto",
@@ -74,6 +76,7 @@ WALKING = (
         help="the next equation inside this timestep, or the next binding of recorded code",
         parse=arguments.nothing,
         execute=movement(Session.into),
+        walks=True,
     ),
     Verb(
         name="out",
@@ -82,5 +85,6 @@ WALKING = (
         parse=arguments.nothing,
         execute=movement(Session.out),
         other_names=("finish",),
+        walks=True,
     ),
 )

@@ -58,6 +58,8 @@ class CommandRunner:
         self._carry_out, self._finish = carry_out, finish
         self.running: Command | None = None
         """What runs off the event loop."""
+        self._runs_model = False
+        """Whether that runs a model."""
         self._waiting: deque[Command] = deque()
         """Commands that came while another ran which reads arrays elsewhere."""
         self._given_up = Event()
@@ -67,12 +69,12 @@ class CommandRunner:
         """Execute a command; one that takes long is done when `Executed` arrives."""
         if self.running is not None:
             self._wait(command, self.running)
-        elif VERBS[command.verb].runs_model and self._session.what_ifs is not None:
-            self.running = command
+        elif VERBS[command.verb].runs(self._session):
+            self.running, self._runs_model = command, True
             self._dialogue.tell(Outcome(True, f"running the model again: {command.text}"))
             self._execute_elsewhere(command)
         elif self._is_long(command):
-            self.running = command
+            self.running, self._runs_model = command, False
             self._dialogue.put_off(comes_back=True)
             self._screen.set_timer(SLOW, partial(self._say_that_it_is_slow, command))
             self._execute_elsewhere(command)
@@ -82,8 +84,7 @@ class CommandRunner:
     def executed(self, event: Executed) -> None:
         """What ran is done: say what came of it, and go on with what waited."""
         self.running = None
-        stayed = VERBS[event.command.verb].runs_model
-        with self._dialogue.answers(self._dialogue.late_answer(event.outcome, stayed=stayed)):
+        with self._dialogue.answers(self._dialogue.late_answer(event.outcome, stayed=self._runs_model)):
             self._finish(event.command, event.outcome)
         while self._waiting and self.running is None:
             self.start(self._waiting.popleft())
@@ -105,7 +106,7 @@ class CommandRunner:
 
     def _wait(self, command: Command, running: Command) -> None:
         """Execute a command after the one that runs, unless that may take long."""
-        if VERBS[running.verb].runs_model or len(self._waiting) >= MOST_WAITING:
+        if self._runs_model or len(self._waiting) >= MOST_WAITING:
             self._dialogue.tell(Outcome(False, f"still running: {running.text}"))
         else:
             self._waiting.append(command)

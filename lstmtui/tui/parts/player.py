@@ -7,10 +7,12 @@ from collections.abc import Callable
 from textual.screen import Screen
 from textual.timer import Timer
 
-from lstmtui.session import Outcome, Session
+from lstmtui.session import Command, Outcome, Session
+from lstmtui.session.execute import execute
 
 SPEEDS = (1, 2, 5, 10, 20, 50)
 """Timesteps per second while playing."""
+_STEP = Command("step", (1,), "step")
 
 
 class Player:
@@ -69,7 +71,7 @@ class Player:
     def _tick(self) -> None:
         if self._is_behind():
             return
-        stop = self._session.step()
-        if stop.kind != "step":
+        outcome = execute(self._session, _STEP)
+        if outcome.stop is None or outcome.stop.kind != "step":
             self.pause()
-        self._tell(Outcome(stop.ok, stop.text, stop=stop))
+        self._tell(outcome)

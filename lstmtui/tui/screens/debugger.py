@@ -221,10 +221,13 @@ class DebuggerScreen(Screen[None]):
     @on(Panel.Picked)
     def _picked(self, event: Panel.Picked) -> None:
         """A click goes to its timestep and its unit."""
+        before = self.session.cursor
         if event.t is not None:
             self.session.goto(min(event.t, self.session.last_t))
         if event.unit is not None:
             self.session.select_unit(min(event.unit, self.session.layer.hidden_size - 1))
+        if self.session.cursor != before:
+            self.session.history = self.session.history.moved(before, "pointer")
         self.message = None
         self.show_session()
 
