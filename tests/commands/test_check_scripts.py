@@ -62,6 +62,7 @@ def checked(tmp_path: Path, capsys: pytest.CaptureFixture[str], script: str) -> 
         ("loss at 4", "16:1: t=4: this sequence has t=0 to t=3"),
         ("delete 1", "16:1: breakpoint 1: there is no such breakpoint"),
         ("compare none of them", "16:1: "),
+        ("undo", "16:1: there is nothing to undo"),
         ("hide z", "16:1: z: this layer has x,"),
         ('ask "?" = z[0]', "16:1: z is not there"),
     ],
@@ -82,7 +83,7 @@ def test_every_problem_is_said_and_what_numbers_decide_is_not_judged(tmp_path, c
     status, lines = checked(tmp_path, capsys, script)
     assert status == 2
     assert [line.split(":")[0] for line in lines] == ["24", "26", "27"]
-    assert checked(tmp_path, capsys, "break when f[0] > 2\ncontinue\nmodel GRU\nunit 1\nbreaks") == (0, [])
+    assert checked(tmp_path, capsys, "break when f[0] > 2\ncontinue\nolder\nmodel GRU\nunit 1\nbreaks\nundo") == (0, [])
 
 
 def test_a_script_of_code_that_has_names_of_its_own_is_read_and_no_more(tmp_path, capsys) -> None:

@@ -246,6 +246,8 @@ def test_what_only_a_front_end_can_do_is_asked_of_it(
 class Recorder:
     """WhatIfs that only note what they are asked."""
 
+    edits, losses = (), {}  # noqa: RUF012
+
     def __init__(self) -> None:
         self.asked: list[object] = []
 
