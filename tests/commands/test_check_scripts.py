@@ -83,7 +83,9 @@ def test_every_problem_is_said_and_what_numbers_decide_is_not_judged(tmp_path, c
     status, lines = checked(tmp_path, capsys, script)
     assert status == 2
     assert [line.split(":")[0] for line in lines] == ["24", "26", "27"]
-    assert checked(tmp_path, capsys, "break when f[0] > 2\ncontinue\nolder\nmodel GRU\nunit 1\nbreaks\nundo") == (0, [])
+    assert checked(
+        tmp_path, capsys, "break when f[0] > 2\ncontinue\nolder\nmodel GRU\nunit 1\nbreaks\nundo"
+    ) == (0, [])
 
 
 def test_a_script_of_code_that_has_names_of_its_own_is_read_and_no_more(tmp_path, capsys) -> None:

@@ -246,7 +246,7 @@ def test_what_only_a_front_end_can_do_is_asked_of_it(
 class Recorder:
     """WhatIfs that only note what they are asked."""
 
-    edits, losses = (), {}  # noqa: RUF012
+    edits, losses = (), {}
 
     def __init__(self) -> None:
         self.asked: list[object] = []
@@ -300,7 +300,7 @@ def test_base_is_the_run_without_what_ifs(alone: Session) -> None:
     recorded = alone.trace
     f = recorded.values("f") * np.float32(0.5)
     alone.traces["alone"] = Trace(recorded.header, {**recorded.arrays, "0/forward/f": f})
-    alone.what_ifs = SimpleNamespace(runs={"alone": recorded})
+    alone.what_ifs = SimpleNamespace(runs={"alone": recorded}, edits=(), losses={})
     assert said(alone, "print base(f[0])") == "base(f[0]) = 0.25 at t=0"
     assert said(alone, "break when base(f[0]) < 0.1", "c").startswith("breakpoint 1: base(f[0]) < 0.1 at t=2")
     assert said(alone, "watch base(f[0])").startswith("watch 1: base(f[0]) = 0.0625")
