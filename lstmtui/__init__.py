@@ -77,21 +77,28 @@ def __getattr__(name: str) -> Any:
 
         load_library("torch")
     value = getattr(import_module(_HOMES[name]), name)
-    _draw_in_notebooks()
+    _teach_traces()
     return value
 
 
-def _draw_in_notebooks() -> None:
-    """Let every `Trace` be drawn by what may know more than a trace does."""
+def _teach_traces() -> None:
+    """Let every `Trace` be drawn, and answer why, by what may know more than a trace does."""
     module = sys.modules.get("lstmtui.trace.trace")
     if module is not None and module.Trace.draw_html is None:
         module.Trace.draw_html = staticmethod(_html_of)
+        module.Trace.answer_why = staticmethod(_why_of)
 
 
 def _html_of(trace: Trace) -> str:
     from lstmtui.notebook import html_of
 
     return html_of(trace)
+
+
+def _why_of(trace: Trace, quantity: str, t: int, *place: Any) -> Any:
+    from lstmtui.analysis.why.answer import why_of
+
+    return why_of(trace, quantity, t, *place)
 
 
 def __dir__() -> list[str]:

@@ -104,6 +104,7 @@ def _finish(
         loss_kind=recorded.loss_kind if loss_at is None else "custom",
         parity=None if edits else recorded.parity,
         what_ifs=tuple(str(edit) for edit in edits),
+        edits=() if is_same else tuple(edits),
         absent=why,
     )
 

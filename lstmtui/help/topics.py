@@ -14,6 +14,7 @@ TOPICS: dict[str, str] = {
     "quantities": "the names of all values, the glossary, the cells",
     "keys": "every key of the screen",
     "verdicts": "what diagnose and first-bad say, from which thresholds on",
+    "why": "what a number is made of, down to the input",
     "laws": "what must hold of states and sequences, held on your own model",
     "models": "what is recorded of your own model; checkpoints, ONNX, factories",
     "watch": "watching a training loop, and what it costs",

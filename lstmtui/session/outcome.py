@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lstmtui.analysis.why.ledger import Ledger
 from lstmtui.arrays import Array
 from lstmtui.session.grading import Grade
 from lstmtui.session.requests import Request
@@ -22,6 +23,8 @@ class Outcome:
     """Where a movement ended, and why."""
     value: float | bool | Array | None = None
     """What `print` found: one value, or (units,)."""
+    ledger: Ledger | None = None
+    """What `why` found: what a number is made of."""
     request: Request | None = None
     """What only a front end can do."""
     expect: bool | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from lstmtui.analysis.laws import LawResult
+from lstmtui.analysis.why.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,15 @@ class ShowMessages:
 
 
 @dataclass(frozen=True)
+class ShowWhy:
+    """Show what a number is made of, and go on asking."""
+
+    ledger: Ledger
+
+
+@dataclass(frozen=True)
 class Quit:
     """Leave."""
 
 
-Request: TypeAlias = Note | Pause | Screenshot | Export | Help | ShowLaws | ShowMessages | Quit
+Request: TypeAlias = Note | Pause | Screenshot | Export | Help | ShowLaws | ShowMessages | ShowWhy | Quit

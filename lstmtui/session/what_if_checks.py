@@ -36,7 +36,7 @@ def edit_of(change: Change, number: int, trace: Trace, cursor: Cursor) -> Edit:
     layer = trace.layers[cursor.layer]
     is_output = name == "y" and name not in layer.quantities
     shape = (trace.arrays["y"].shape[-1],) if is_output else layer.shape(name) or (layer.size(name),)
-    unit = None if change.unit is None else _unit_by_axes(change.unit, name, shape)
+    unit = None if change.unit is None else unit_by_axes(change.unit, name, shape)
     everywhere = layer.source is None and name in ("x", "y")
     return Edit(
         number,
@@ -116,7 +116,7 @@ def _timestep(t: int, last: int) -> int:
     return t
 
 
-def _unit_by_axes(unit: int | tuple[int, ...], name: str, shape: tuple[int, ...]) -> int:
+def unit_by_axes(unit: int | tuple[int, ...], name: str, shape: tuple[int, ...]) -> int:
     """The number of a unit that is given by its number, or by one along each axis."""
     if isinstance(unit, int):
         return _unit(unit, name, prod(shape))

@@ -12,6 +12,7 @@ from lstmtui.cells.layout import Layout
 from lstmtui.cells.registry import BUILT_IN, check
 from lstmtui.cells.written import Definition, cell_of, definition_of
 from lstmtui.printable import printable
+from lstmtui.trace.edits import Edit
 from lstmtui.trace.source import Raised, Source, Variable
 from lstmtui.trace.source_cell import SourceCell
 from lstmtui.trace.state_origin import StateOrigin
@@ -196,6 +197,8 @@ class Header:
     output_kind: OutputKind = "custom"
     what_ifs: tuple[str, ...] = ()
     """What was changed in this run, in words; empty for a run as the model makes it."""
+    edits: tuple[Edit, ...] = ()
+    """The values that were put in place of what the model makes, where that changed anything."""
     absent: str = ""
     """Why y or the derivatives are not there, in a sentence; empty where they are."""
     raised: Raised | None = None

@@ -29,6 +29,9 @@ class Trace:
     draw_html: ClassVar[Callable[[Trace], str] | None] = None
     """What draws a run in a notebook. `lstmtui` sets it: pictures and verdicts are made above this room."""
 
+    answer_why: ClassVar[Callable[..., Any] | None] = None
+    """What says what a number is made of, set in the same way."""
+
     def __init__(self, header: Header, arrays: Mapping[str, Array]) -> None:
         self.header = header
         # Other mappings have what is on disk, elsewhere or worked out later, and give nothing to write into.
@@ -153,6 +156,39 @@ class Trace:
         if key not in self._extents:
             self._extents[key] = extent_of(self.values(quantity, layer, direction))
         return self._extents[key]
+
+    def why(
+        self,
+        quantity: str,
+        t: int,
+        unit: int = 0,
+        layer: int = 0,
+        direction: str = "forward",
+        batch: int = 0,
+        most: int | None = None,
+    ) -> Any:
+        """What a number is made of: an exact sum of named parts, each of which can be asked about again.
+
+        Args:
+            quantity: a name `values` knows, or loss; "written c" is what was written to c, "routes dc" is
+                dc by the routes that it came along.
+            t: the timestep.
+            unit: which unit.
+            layer: which recurrent layer.
+            direction: "forward" or "backward".
+            batch: which sequence.
+            most: so many parts are listed, the largest; None: all.
+
+        Returns:
+            A ledger: `value`, `parts` (each with `text`, `value`, `t`, `factors`, and `leads_to`, where its
+            own question is asked), `rest`, `total`, `residual`, `notes`; `str` of it is a sentence.
+
+        Raises:
+            UserError: there is no such number, or nothing was recorded that it could be made of.
+        """
+        if Trace.answer_why is None:
+            raise UserError("import lstmtui first: it brings what answers")
+        return Trace.answer_why(self, quantity, t, unit, layer, direction, batch, most)
 
     @property
     def parameters(self) -> dict[str, Array]:

@@ -6,15 +6,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from synthetic import synthetic
+from torch import nn
 
+from lstmtui.capture.record import record
 from lstmtui.errors import UserError
 from lstmtui.session import Session
 from lstmtui.session.execute import execute
 from lstmtui.session.language import Change
 from lstmtui.session.outcome import Outcome
 from lstmtui.session.parse import parse_line
-from lstmtui.session.requests import Export, Note, Pause, Quit, Request, Screenshot
+from lstmtui.session.requests import Export, Note, Pause, Quit, Request, Screenshot, ShowWhy
 from lstmtui.trace import Trace, Traces
 from lstmtui.view import Cursor
 
@@ -314,3 +317,31 @@ def test_a_models_name_is_never_sent_to_the_terminal_as_it_is() -> None:
     assert outcome.text == outcome.stop.text == "model b␛[2J"
     assert session.cursor.model == "b\x1b[2J"
     assert said(session, "print t") == "t = 0 at t=0, model b␛[2J"
+
+
+def test_why_says_what_a_number_is_made_of_and_shows_it() -> None:
+    session = Session(recorded_lstm())
+    run(session, "goto 6")
+    outcome = run(session, "why c[1]")
+    assert outcome.ok
+    assert outcome.ledger is not None
+    assert outcome.request == ShowWhy(outcome.ledger)
+    assert outcome.value == session.trace.values("c")[6, 0, 1]
+    assert outcome.text.startswith("c[1] at t=6 is ")
+    assert "written at t=6 (" in outcome.text
+    assert run(session, "why").text == run(session, "why c").text.replace("c[1]", "c[0]")
+    assert run(session, "why loss").text.startswith("loss is ")
+
+
+def test_why_of_a_hidden_number_is_refused() -> None:
+    session = Session(recorded_lstm())
+    run(session, "hide c")
+    for line in ("why c", "why h[1]", "why written c"):
+        outcome = run(session, line)
+        assert (outcome.ok, outcome.text) == (False, "c is hidden; `reveal` shows everything again")
+    assert run(session, "why f").ok
+
+
+def recorded_lstm() -> Trace:
+    torch.manual_seed(0)
+    return record(nn.LSTM(2, 3, dtype=torch.float64), torch.randn(8, 1, 2, dtype=torch.float64))

@@ -188,6 +188,7 @@ def _header(recorded: Header, changed: Header, edits: Sequence[Edit]) -> Header:
         loss_kind=recorded.loss_kind,
         parity=None,
         what_ifs=tuple(str(edit) for edit in edits),
+        edits=tuple(edits),
     )
 
 

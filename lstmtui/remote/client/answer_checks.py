@@ -18,6 +18,7 @@ from lstmtui.analysis.norm_plot import NormPlot
 from lstmtui.analysis.reach import Horizon, Reach
 from lstmtui.analysis.signal import Signal
 from lstmtui.analysis.unit_values import Numbers, Survivals
+from lstmtui.analysis.why.ledger import Ledger, Place
 from lstmtui.analysis.windows import Window
 from lstmtui.cells.formula import Equation
 from lstmtui.cells.products import Products
@@ -251,6 +252,28 @@ def _bound_values(context: QueryContext, answer: tuple[BoundValue, ...]) -> bool
     return len(answer) in (0, 0 if source is None else len(places_of(source)))
 
 
+def _ledger(context: QueryContext, answer: Ledger) -> bool:
+    """Whether it has no more parts than were wanted, and leads only to what the run has."""
+
+    def is_there(place: Place) -> bool:
+        trace = context.trace
+        return (
+            has_place(trace, place.layer, place.direction)
+            and 0 <= place.t < trace.steps
+            and 0 <= place.batch < trace.batch
+            and place.unit >= 0
+        )
+
+    places = [answer.asked, *(part.leads_to for part in answer.parts if part.leads_to is not None)]
+    factors = max((len(part.factors) for part in answer.parts), default=0)
+    return (
+        len(answer.parts) <= min(answer.count, context.arguments["most"])
+        and factors <= _MOST
+        and len(answer.notes) <= _MOST
+        and all(map(is_there, places))
+    )
+
+
 def _in_order(members: Sequence[str], of: Sequence[str]) -> bool:
     """Whether members are some of others, each once and in their order."""
     remaining = iter(of)
@@ -287,6 +310,7 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "products_at": _products,
     "numbers_at": _numbers_at,
     "bound_values": _bound_values,
+    "why": _ledger,
     "survivals_at": _survivals,
     "routes_at": _routes,
     "horizon": _horizon,

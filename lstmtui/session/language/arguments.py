@@ -22,6 +22,7 @@ _NAME = re.compile(r"[^\W\d]\w*")
 _UNIT = re.compile(r"\[\s*([+-]?[0-9]{1,9}(?:\s*,\s*[+-]?[0-9]{1,9}){0,15})\s*\]")
 _READS = re.compile(r"reads$")
 _OPENING = re.compile(r"\[")
+_ASPECT = re.compile(r"(written|routes)\s+(?=\w)")
 _EQUALS = re.compile(r"=")
 _SIDE = re.compile(r"(forward|backward)(?!\S)")
 _BATCH = re.compile(r"batch(?!\S)")
@@ -139,6 +140,24 @@ def change(line: Reader) -> Arguments:
         if stop < start:
             line.fail(f"the last timestep, {stop}, is before the first, {start}", at)
     return (Change(quantity, _indices(unit[1]) if unit else None, value, start, stop),)
+
+
+def asked(line: Reader) -> Arguments:
+    """(what is asked about, or None; its unit, or None): "written c" and "routes dc" are two words."""
+    if line.done:
+        return (None, None)
+    word = line.take(_ASPECT)
+    at = line.at
+    match = line.take(_NAME)
+    if match is None:
+        line.fail("a quantity is missing, as in why c[3]")
+    name = match[0]
+    if name != "loss" and not line.vocabulary.has_quantity(name):
+        line.fail(f"{shown(name)} is not a quantity", at, closest(name, line.vocabulary.quantities))
+    unit = line.take(_UNIT)
+    if unit is None and line.take(_OPENING):
+        line.fail("the unit is a whole number and ]")
+    return (f"{word[1]} {name}" if word else name, _indices(unit[1]) if unit else None)
 
 
 def loss_place(line: Reader) -> Arguments:

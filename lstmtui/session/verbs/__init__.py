@@ -5,6 +5,7 @@ from lstmtui.session.verbs.breaking import BREAKING
 from lstmtui.session.verbs.changing import CHANGING
 from lstmtui.session.verbs.diagnosing import DIAGNOSING
 from lstmtui.session.verbs.evaluating import EVALUATING
+from lstmtui.session.verbs.explaining import EXPLAINING
 from lstmtui.session.verbs.going_back import GOING_BACK
 from lstmtui.session.verbs.predicting import PREDICTING
 from lstmtui.session.verbs.scripting import SCRIPTING
@@ -22,6 +23,7 @@ VERBS: dict[str, Verb] = {
         *BREAKING,
         *DIAGNOSING,
         *EVALUATING,
+        *EXPLAINING,
         *CHANGING,
         *GOING_BACK,
         *PREDICTING,

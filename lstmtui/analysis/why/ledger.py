@@ -1,0 +1,174 @@
+"""A number as a sum or a product of named parts: what `why` answers with."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from lstmtui.cells.notation import UNICODE, Notation, percent
+
+Kind = Literal["sum", "product", "operands", "origin"]
+"""sum: the parts add up; product: they are multiplied; operands: a line of recorded code has read them;
+origin: there is nothing behind it that was recorded."""
+
+SET = "set by you"
+"""The only part of a number that a what-if has put in place."""
+_NAMED = 4
+"""So many parts are in the sentence."""
+_LARGEST_SHARE = 100
+"""So many times the whole a part may be and be written in percent of it."""
+_ROUNDING = 1e-12
+"""A residual of so small a part of what is added goes without saying."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A number of a run that can be asked about."""
+
+    quantity: str
+    """A quantity, `d` + one, or loss; "written c": what was written to c; "routes dc": dc by its routes."""
+    t: int
+    unit: int
+    layer: int
+    direction: str
+    batch: int
+
+    @property
+    def name(self) -> str:
+        """c[3]; loss, which has no unit."""
+        return self.quantity if self.quantity == "loss" else f"{self.quantity}[{self.unit}]"
+
+    def at(self, quantity: str, t: int | None = None, unit: int | None = None) -> Place:
+        """Another number of the same layer, direction and sequence."""
+        return replace(
+            self,
+            quantity=quantity,
+            t=self.t if t is None else t,
+            unit=self.unit if unit is None else unit,
+        )
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One factor of a part."""
+
+    text: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """A summand, a factor or an operand."""
+
+    text: str
+    """written at t=12, R_f[3, 5]·h[5]."""
+    value: float
+    factors: tuple[Factor, ...] = ()
+    """What it is the product of, where that says more."""
+    t: int = -1
+    """The timestep that it is of; −1: none."""
+    leads_to: Place | None = None
+    """Where the question goes on; None: it ends here."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What a number is made of."""
+
+    asked: Place
+    value: float
+    """As it was recorded."""
+    kind: Kind
+    equation: str
+    """How the number is worked out, in symbols."""
+    of: str
+    """What the parts come to: the name of the number, or of the value before squashing."""
+    whole: float
+    """As it was recorded; for a value that no name is bound to, as it is worked out."""
+    parts: tuple[Part, ...]
+    """The largest first; NaN and inf before all others."""
+    count: int
+    """How many there are, those in the rest too."""
+    rest: float
+    """What the parts that are not listed come to."""
+    total: float
+    """What all of them come to."""
+    size: float
+    """The sum of their absolute values; of a product its absolute value."""
+    notes: tuple[str, ...] = ()
+    """What is to be known, in sentences without a full stop."""
+
+    @property
+    def residual(self) -> float:
+        """What the parts leave of the whole: the rounding of the run."""
+        return 0.0 if self.whole == self.total else self.whole - self.total
+
+    @property
+    def relative_residual(self) -> float:
+        """The same relative to the sum of the absolute parts; 0 where both are the same inf or NaN."""
+        if math.isnan(self.whole) and math.isnan(self.total):
+            return 0.0
+        return abs(self.residual) / self.size if self.size else abs(self.residual)
+
+    @property
+    def rest_count(self) -> int:
+        """How many parts are not listed."""
+        return self.count - len(self.parts)
+
+    def __str__(self) -> str:
+        """The largest parts, in a sentence."""
+        return self.sentence()
+
+    def sentence(self, notation: Notation = UNICODE) -> str:
+        """What the number is made of: the largest parts, the rest, and what rounding has left.
+
+        "c[3] at t=80 is 0.512: 61% written at t=12 (0.31), 20% written at t=13 (0.1), 79 others 0.1".
+        """
+        head = f"{self.asked.name} at t={self.asked.t}" if self.asked.quantity != "loss" else "loss"
+        head += f" is {notation.number(self.value)}"
+        if self.of != self.asked.name:
+            head += f"; {self.of} is {notation.number(self.whole)}"
+        if not self.parts:
+            return f"{head}: nothing adds to it"
+        named = [self._named(part, notation) for part in self.parts[:_NAMED]]
+        joined = (f" {notation.times} " if self.kind == "product" else ", ").join(named)
+        said = self.notes[1:] if self.kind == "sum" else ()
+        remarks = (text for text in (*said, self.residual_text(notation)) if text)
+        return "; ".join((f"{head}: {joined}{self._others(notation)}", *remarks))
+
+    def share_text(self, part: Part) -> str:
+        """A part's share of the whole, signed; empty where there is none to say."""
+        share = self.share(part)
+        if math.isnan(share) or abs(share) >= _LARGEST_SHARE:
+            return ""
+        return ("−" if share < 0 else "") + percent(abs(share))
+
+    def residual_text(self, notation: Notation) -> str:
+        """What the parts leave of the number, in words; empty where it is but rounding in float64."""
+        if self.kind not in ("sum", "product") or not self.parts or not self.relative_residual > _ROUNDING:
+            return ""
+        rest, relative = notation.number(self.residual), notation.number(self.relative_residual)
+        return f"off by {rest}, rounding of the run: {relative} of what is added"
+
+    def _named(self, part: Part, notation: Notation) -> str:
+        value, share = notation.number(part.value), self.share_text(part)
+        if share:
+            return f"{share} {part.text} ({value})"
+        return part.text if self.kind == "origin" else f"{part.text} ({value})"
+
+    def _others(self, notation: Notation) -> str:
+        """The parts that are not named, as one."""
+        count = self.count - _NAMED
+        if count <= 0:
+            return ""
+        if self.kind != "sum":
+            return f" and {count} more"
+        rest = self.total - sum(part.value for part in self.parts[:_NAMED])
+        return f", {count:,} other{'' if count == 1 else 's'} {notation.number(rest)}"
+
+    def share(self, part: Part) -> float:
+        """The part of the whole that a summand makes up; NaN where there is none to say."""
+        if self.kind != "sum" or not math.isfinite(self.total) or not self.total:
+            return math.nan
+        return part.value / self.total

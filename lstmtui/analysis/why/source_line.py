@@ -1,0 +1,107 @@
+"""A variable of recorded code: the names that its line has read, each with the line that bound it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lstmtui.analysis.line_operands import LineOperand, LinePlace, operands_at, unit_text
+from lstmtui.analysis.stage_values import is_bound, values_at
+from lstmtui.analysis.why.ledger import SET, Factor, Ledger, Part, Place
+from lstmtui.analysis.why.summands import ledger_of
+from lstmtui.arrays import norm
+from lstmtui.cells.notation import Notation
+from lstmtui.errors import UserError
+from lstmtui.trace import Trace
+from lstmtui.trace.source import Source, Variable
+
+
+def source_ledger(trace: Trace, asked: Place, notation: Notation) -> Ledger:
+    """What the line that bound a variable has read.
+
+    Raises:
+        UserError: it is a derivative, or the round does not bind it.
+    """
+    source = trace.layers[asked.layer].source
+    assert source is not None
+    variable = source.variable(asked.quantity)
+    if variable is None:
+        raise UserError(f"{asked.quantity}: of recorded code no parts of derivatives were recorded")
+    copied = _carried_from(trace, asked, source, variable)
+    if copied is not None:
+        return source_ledger(trace, copied, notation)
+    values = values_at(trace, asked.layer, variable.name, asked.t)
+    if values is None:
+        raise UserError(f"{asked.quantity}: the round t={asked.t} does not bind it")
+    value = float(values[asked.batch, asked.unit])
+    numbers = [
+        number
+        for number, stage in enumerate(source.stages)
+        if stage.variable == variable.name and is_bound(trace, asked.layer, stage, asked.t)
+    ]
+    if _is_set(trace, asked):
+        return ledger_of(asked, value, [Part(SET, value, t=asked.t)], kind="origin")
+    if not numbers:
+        part = Part("an argument of the call", value, t=asked.t)
+        return ledger_of(asked, value, [part], kind="origin")
+    place = LinePlace(trace, asked.layer, source, variable, numbers[-1], asked.t, asked.batch, asked.unit)
+    function = source.functions[place.binding.function]
+    parts = [_part(operand, place, source, asked) for operand in operands_at(place)]
+    return ledger_of(
+        asked,
+        value,
+        parts,
+        kind="operands" if parts else "origin",
+        equation=f"{function.name}:{place.binding.line}  {place.statement.text}",
+        of=unit_text(variable.written, variable, asked.unit),
+    )
+
+
+def _part(operand: LineOperand, place: LinePlace, source: Source, asked: Place) -> Part:
+    """A name that the line has read; of other units than the asked one its norm, and its largest unit."""
+    variable, beside = operand.variable, operand.value_beside(place)
+    if beside is not None:
+        unit = 0 if variable.size == 1 else asked.unit
+        text, value = unit_text(operand.written, variable, unit), beside
+        factors: tuple[Factor, ...] = ()
+    else:
+        sizes = np.where(np.isfinite(operand.values), np.abs(operand.values), np.inf)
+        unit = int(sizes.argmax()) if len(sizes) else 0
+        text, value = f"‖{operand.written}‖", float(norm(operand.values))
+        largest = unit_text(operand.written, variable, unit)
+        factors = (Factor(largest, float(operand.values[unit])),) if len(sizes) else ()
+    stage = None if operand.stage is None else source.stages[operand.stage]
+    line = "an argument" if stage is None else f"line {stage.line}"
+    when = "" if operand.t == asked.t else f" at t={operand.t}"
+    leads_to = asked.at(variable.name, operand.t, unit)
+    copied = _carried_from(place.trace, leads_to, source, variable)
+    return Part(f"{text} ({line}{when})", value, factors, operand.t, copied or leads_to)
+
+
+def _carried_from(trace: Trace, asked: Place, source: Source, variable: Variable) -> Place | None:
+    """The variable of the round before whose tensor this is; None where it is none's."""
+    if asked.t == 0:
+        return None
+    for earlier in _carrying(source, variable):
+        before = values_at(trace, asked.layer, earlier.name, asked.t - 1)
+        now = values_at(trace, asked.layer, variable.name, asked.t)
+        if before is not None and now is not None and np.array_equal(
+            before[asked.batch], now[asked.batch], equal_nan=True
+        ):  # fmt: skip
+            return asked.at(earlier.name, asked.t - 1)
+    return None
+
+
+def _carrying(source: Source, variable: Variable) -> Iterator[Variable]:
+    return (v for v in source.variables if variable.name in v.carried_to and v.name != variable.name)
+
+
+def _is_set(trace: Trace, asked: Place) -> bool:
+    return any(
+        edit.quantity == asked.quantity
+        and (edit.layer, edit.batch) == (asked.layer, asked.batch)
+        and edit.unit in (None, asked.unit)
+        and edit.start <= asked.t <= edit.stop
+        for edit in trace.header.edits
+    )

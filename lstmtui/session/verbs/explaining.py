@@ -1,0 +1,37 @@
+"""Verbs that say what a number is made of."""
+
+from __future__ import annotations
+
+from lstmtui.cells.notation import UNICODE
+from lstmtui.session.asking_why import Unit, ask_why
+from lstmtui.session.language import arguments
+from lstmtui.session.outcome import Outcome
+from lstmtui.session.requests import ShowWhy
+from lstmtui.session.session import Session
+from lstmtui.session.verbs import completions
+from lstmtui.session.verbs.completions import Begun
+from lstmtui.session.verbs.verb import Verb
+
+
+def _why(session: Session, quantity: str | None, unit: Unit) -> Outcome:
+    ledger = ask_why(session, quantity, unit, UNICODE)
+    return Outcome(True, str(ledger), value=ledger.value, ledger=ledger, request=ShowWhy(ledger))
+
+
+def _complete_asked(session: Session, begun: Begun) -> list[str]:
+    words = () if begun.before else ("loss", "written", "routes")
+    return completions.beginning(begun.last, (*completions.quantities(session), *words))
+
+
+EXPLAINING = (
+    Verb(
+        name="why",
+        usage="why [[written|routes] QUANTITY[UNIT]]",
+        help="what a number is made of: an exact sum of parts, each of which can be asked about",
+        parse=arguments.asked,
+        execute=_why,
+        complete=_complete_asked,
+        reads="arrays",
+        in_lesson="checks",
+    ),
+)
