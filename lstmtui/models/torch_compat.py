@@ -81,6 +81,9 @@ def has_saved_tensors_hooks() -> bool:
     return top is None or top(False) is not None
 
 
+below_autograd = torch._C._AutoDispatchBelowAutograd
+"""A context in which operations on ordinary tensors know nothing of autograd."""
+
 has_function_modes = torch._C._len_torch_function_stack
 """How many modes of the user's take part in every function of torch's, and in every attribute of a tensor."""
 

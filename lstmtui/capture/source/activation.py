@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -12,14 +13,16 @@ from lstmtui.capture.source.bindings import Call, Passes
 from lstmtui.capture.source.code_facts import CodeFacts, Stretch
 from lstmtui.capture.source.collection import Collection
 from lstmtui.capture.source.loops import Counter
-from lstmtui.capture.source.tensors import tensors_in
+from lstmtui.capture.source.paths import Item, Path
+from lstmtui.capture.source.replacements import Replacements
+from lstmtui.capture.source.tensors import Named, tensors_in
 from lstmtui.models.torch_compat import version_of
 
 MOST_ITEMS = 8
 """The tensors of a tuple or a list that are looked at, as names of their own."""
 
 _NOTHING: list[str] = []
-_NONE: frozenset[str] = frozenset()
+_START = Stretch(0, writes=False)
 
 
 class Activation:
@@ -37,13 +40,13 @@ class Activation:
         "_counter",
         "_filling",
         "_outer",
-        "_raising",
-        "_stretch",
-        "_stretches",
+        "_paths",
         "_tracked",
         "call",
         "facts",
+        "frame",
         "other",
+        "path",
         "raised",
     )
 
@@ -54,10 +57,11 @@ class Activation:
         """What names are bound to, and how often it had been written into then."""
         self._filling: dict[str, tuple[int, str]] = {}
         """The tensors that a loop fills place by place: the line, and why they have no derivative."""
-        self._stretch: Stretch | None = None
-        """What runs; None before the first line."""
-        self._stretches = facts.stretches
-        self._raising = False
+        self._paths = collection.paths[id(facts.code)]
+        self.path = Path(facts, _START)
+        """What has run since the names were looked at, and what runs."""
+        self.frame: FrameType | None = None
+        """The frame, while it runs."""
         self.raised: tuple[BaseException, int] | None = None
         self.other: Any = None
         """The local trace function of another tracer."""
@@ -65,7 +69,7 @@ class Activation:
     @property
     def line(self) -> int:
         """The line that runs."""
-        return 0 if self._stretch is None else self._stretch.line
+        return self.path.last.line
 
     @property
     def passes(self) -> Passes:
@@ -80,63 +84,79 @@ class Activation:
         for name in facts.arguments:
             value = local.get(name)
             if isinstance(value, Tensor):
-                self._bind(local, name, value, 0, "")
+                self._bind(local, [(name, value, 0, "")])
             elif value is not None and name not in facts.unpacked:
-                for place, item in tensors_in(value)[:MOST_ITEMS]:
-                    self._note(name + place, item, 0, "")
-                    noted.add(name + place)
+                inside = [(name + place, item, 0, "") for place, item in tensors_in(value)[:MOST_ITEMS]]
+                self._collection.bind(self.call, self.passes, inside)
+                noted.update(named[0] for named in inside)
         for name in facts.attributes:
             value = held(local, name)
             if isinstance(value, Tensor) and name not in noted:
-                self._bind(local, name, value, 0, "")
+                self._bind(local, [(name, value, 0, "")])
 
     def enter(self, frame: FrameType) -> None:
         """Take over a frame that is running already: what its names are bound to is as arguments are."""
         local = frame.f_locals
         for name, value in list(local.items()):
             if isinstance(value, Tensor):
-                self._bind(local, name, value, 0, "")
-        self._stretch = self.facts.stretch(frame.f_lasti)
+                self._bind(local, [(name, value, 0, "")])
+        self.path = self._begun(frame.f_lasti)
         self._counter.move(frame.f_lasti)
 
     def line_begins(self, frame: FrameType) -> None:
-        """Another line begins: what the one before it bound is there."""
-        before = self._stretch
-        stretch = self._stretches.get(frame.f_lasti) or self.facts.stretch(frame.f_lasti)
+        """Another line begins: what the one before it bound is there, and is looked at now or later."""
+        offset = frame.f_lasti
+        path, before = self.path, self.path.last
+        changed = self._changed() if path.may_have_written else _NOTHING
+        if not changed and self._collection.replacements is None:
+            longer = path.longer[offset] if offset in path.longer else path.go_on(offset)
+            if longer is not None:
+                self.path = longer
+                return
+        following = self._paths.get(offset) or self._begun(offset)
+        stretch = following.last
         if stretch.is_start:
             self._counter.first_pass(stretch.offset)
-        if before is not None:
-            changed = self._changed() if before.writes else _NOTHING
-            local = frame.f_locals if changed or before.names or self._filling else None
-            if changed or before.names:
-                self._look(local, before, changed, before.entered if before.loop in stretch.around else _NONE)
+        if changed or path.items or self._filling:
+            local = frame.f_locals
+            self._look(local, path.items, before, changed, is_entered=before.loop in stretch.around)
             if self._filling and stretch.around[:1] != before.around[:1]:
                 self._filled(local)
-        if stretch.is_start or before is None or stretch.around is not before.around:
-            if before is not None and before.around and stretch.around is not before.around:
+        if stretch.is_start or stretch.around is not before.around:
+            if before.around and stretch.around is not before.around:
                 self._loops_end(before, stretch.around)
             self._counter.move(stretch.offset)
-        self._stretch = stretch
-        self._raising = False
+        self.path = following
         if stretch.is_start and len(stretch.around) == 1:
             self._collection.begin_pass(self._counter.passes[0][1])
+
+    def catch_up(self) -> None:
+        """Look at what the lines bound before the one that runs, which may write into it now."""
+        path, frame = self.path, self.frame
+        if path.earlier and frame is not None:
+            self._look(frame.f_locals, path.earlier, path.last, _NOTHING)
+            self.path = Path(self.facts, path.last)
+            self.path.may_have_written = True
 
     def leave(self, frame: FrameType) -> bool:
         """The frame returns, yields or is left by an exception; returns whether by an exception."""
         has_raised = frame.f_lasti not in self.facts.leaves
-        local = frame.f_locals
-        if self._stretch is not None:
-            self._raising |= has_raised
-            self._look(local, self._stretch, self._changed(), _NONE)
+        if has_raised:
+            self._stop()
+        path, local = self.path, frame.f_locals
+        if path.last is not _START:
+            self._look(local, path.items, path.last, self._changed())
             if self._filling:
                 self._filled(local)
-            if self._stretch.around and (has_raised or not self.facts.is_suspended):
-                self._loops_end(self._stretch, (), has_raised=has_raised)
+            if path.last.around and (has_raised or not self.facts.is_suspended):
+                self._loops_end(path.last, (), has_raised=has_raised)
+            self.path = self._begun(path.last.offset)
+        self.frame = None
         return has_raised
 
     def exception(self, frame: FrameType, value: BaseException) -> None:
         """An exception is raised here, or comes out of a call that was made here."""
-        self._raising = True
+        self._stop()
         if self.raised is None or self.raised[0] is not value:
             self.raised = value, frame.f_lineno
             self.call.raised_passes = self.passes
@@ -164,6 +184,17 @@ class Activation:
             if furthest[-1][1] > reached.get(key, ((0, -1),))[-1][1]:
                 reached[key] = furthest
 
+    def _stop(self) -> None:
+        """The line that runs does not get to its end, as far as one can tell."""
+        self.catch_up()
+        self.path = Path(self.facts, self.path.last, is_sure=False)
+
+    def _begun(self, offset: int) -> Path:
+        """A path that begins with what runs from an instruction on."""
+        if offset not in self._paths:
+            self._paths[offset] = Path(self.facts, self.facts.stretch(offset))
+        return self._paths[offset]
+
     def _changed(self) -> list[str]:
         """The names of tensors that were written into."""
         return [name for name, (tensor, count) in self._tracked.items() if version_of(tensor) != count]
@@ -173,39 +204,53 @@ class Activation:
         for name, (line, why) in self._filling.items():
             value = held(local, name)
             if isinstance(value, Tensor):
-                self._bind(local, name, value, line, why, self._outer)
+                self._bind(local, [(name, value, line, why)], self._outer)
         self._filling.clear()
 
-    def _look(self, local: Any, stretch: Stretch, changed: list[str], entered: frozenset[str]) -> None:
-        """See what the names are bound to after a stretch has run.
+    def _look(
+        self,
+        local: Any,
+        items: Sequence[Item],
+        last: Stretch,
+        changed: list[str],
+        *,
+        is_entered: bool = False,
+    ) -> None:
+        """See what names are bound to.
 
         Args:
             local: the names of the frame.
-            stretch: which.
+            items: the names that may have been bound.
+            last: what ran last.
             changed: the names of tensors that were written into.
-            entered: the names that were bound to the next item of a loop.
+            is_entered: whether a loop has taken its next item last.
         """
         tracked = self._tracked
-        sure = _NONE if self._raising else stretch.sure | entered if entered else stretch.sure
-        for name, counters in stretch.fills if changed else ():
+        for name, counters in last.fills if changed else ():
             if name in changed and any(type(local.get(counter)) is int for counter in counters):
                 changed.remove(name)
-                tensor, _ = self._tracked[name]
-                self._tracked[name] = tensor, version_of(tensor)
-                self._filling[name] = stretch.line, stretch.why
-        for name in stretch.names:
-            value = held(local, name) if "." in name or "[" in name else local.get(name)
+                tensor, _ = tracked[name]
+                tracked[name] = tensor, version_of(tensor)
+                self._filling[name] = last.line, last.why
+        bound: list[Named] = []
+        for name, stretch, is_bound, is_place in items:
+            value = held(local, name) if is_place else local.get(name)
+            is_sure = is_entered if is_bound is None else is_bound
             if isinstance(value, Tensor):
                 before = tracked.get(name)
-                if name in sure or before is None or before[0] is not value or name in changed:
-                    self._bind(local, name, value, stretch.line, stretch.why)
-            else:
-                tracked.pop(name, None)
-                if name in sure and name not in self.facts.unpacked and type(value) is not list:
-                    self._look_inside(name, value, stretch)
+                if is_sure or before is None or before[0] is not value or name in changed:
+                    bound.append((name, value, stretch.line, stretch.why))
+                continue
+            tracked.pop(name, None)
+            is_other = is_sure and name not in self.facts.unpacked and type(value) is not list
+            if is_other and (inside := tensors_in(value)[:MOST_ITEMS]):
+                self._bind(local, bound)
+                bound = []
+                self._look_inside(name, inside, stretch)
+        self._bind(local, bound)
         for name in changed:
-            if name not in stretch.names:
-                self._look_again(name, local, stretch)
+            if all(name != own[0] for own in items):
+                self._look_again(name, local, last)
 
     def _look_again(self, name: str, local: Any, stretch: Stretch) -> None:
         """A tensor was written into that a name was bound to, and may still be."""
@@ -214,33 +259,31 @@ class Activation:
         if value is not tensor:
             del self._tracked[name]
         elif self._collection.tensors.has_other_numbers(tensor):
-            self._bind(local, name, tensor, stretch.line, stretch.why)
+            self._bind(local, [(name, tensor, stretch.line, stretch.why)])
         else:
             self._tracked[name] = tensor, version_of(tensor)
 
-    def _look_inside(self, name: str, value: Any, stretch: Stretch) -> None:
+    def _look_inside(self, name: str, items: list[tuple[str, Tensor]], stretch: Stretch) -> None:
         """The tensors of a tuple, a dict or a dataclass that no name was bound to yet."""
-        for place, item in tensors_in(value)[:MOST_ITEMS]:
+        for place, item in items:
             if not self._collection.tensors.is_known(item):
-                self._note(name + place, item, stretch.line, stretch.why)
+                self._collection.bind(
+                    self.call, self.passes, [(name + place, item, stretch.line, stretch.why)]
+                )
 
-    def _bind(
-        self, local: Any, name: str, value: Tensor, line: int, why: str, passes: Passes | None = None
-    ) -> None:
+    def _bind(self, local: Any, bound: list[Named], passes: Passes | None = None) -> None:
         passes = self.passes if passes is None else passes
         replacements = self._collection.replacements
         if replacements is not None:
-            other = replacements.instead(self.call, name, line, passes, value)
-            if other is not value:
-                put(local, name, other)
-                value = other
-        if not value.is_inference():  # which do not count how often they are written into
+            bound = [self._replaced(local, replacements, named, passes) for named in bound]
+        for name, value, _, _ in bound:
             self._tracked[name] = value, version_of(value)
-        self._note(name, value, line, why, passes)
+        self._collection.bind(self.call, passes, bound)
 
-    def _note(self, name: str, value: Tensor, line: int, why: str, passes: Passes | None = None) -> None:
-        collection = self._collection
-        passes = self.passes if passes is None else passes
-        binding = collection.tensors.bind(value, next(collection.orders), self.call, name, line, passes, why)
-        if binding is not None:
-            collection.bindings.append(binding)
+    def _replaced(self, local: Any, replacements: Replacements, named: Named, passes: Passes) -> Named:
+        """A name, bound to what is put in place of its tensor, if anything is."""
+        name, value, line, why = named
+        other = replacements.instead(self.call, name, line, passes, value)
+        if other is not value:
+            put(local, name, other)
+        return name, other, line, why

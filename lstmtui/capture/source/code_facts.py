@@ -21,6 +21,10 @@ _SUSPENDING = ("SEND", "YIELD_VALUE", "JUMP_BACKWARD_NO_INTERRUPT")
 _LEAVES = ("RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE", "RETURN_GENERATOR")
 _DETACHING = {"detach", "detach_", "data"}
 DETACHED = "detached"
+_EFFECTS = ("STORE_ATTR", "STORE_S", "DELETE", "IMPORT", "BEFORE", "WITH", "PUSH_NULL")
+"""What else may; functions in local names are called after PUSH_NULL."""
+_HARMLESS = (PURE | {"nn", "functional", "append"}) - {"fill", "partition", "put", "resize", "sort"}
+"""Attributes and methods that write into no tensor; numpy's arrays have some that do, and share memory."""
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>")
 
 
@@ -44,7 +48,7 @@ class Stretch:
     why: str = ""
     """Why what it computes has no derivative, where its words tell."""
     writes: bool = True
-    """Whether it may write into a tensor."""
+    """Whether it may write into a tensor, or change what names hold and how autograd works."""
     around: tuple[int, ...] = ()
     """The numbers of the loops that it is in, outermost first."""
     is_start: bool = False
@@ -61,7 +65,6 @@ class CodeFacts:
         attributes: those of objects in local names that it binds, and items of dicts, as its source writes
             them: self.hidden, state['h'].
         unpacked: the names that it unpacks itself, `h, c = hx`.
-        stretches: those that were asked for, by offset.
         leaves: the offsets of the instructions by which a call returns or is suspended.
         is_suspended: whether it is a generator or a coroutine.
         is_comprehension: whether it is a comprehension, which some versions of Python give a frame.
@@ -84,7 +87,7 @@ class CodeFacts:
         self._lines = list(_lines_of(self._instructions))
         self._chains = {} if tree is None else dict(assigned(tree))
         self._fills = {} if tree is None else fills_of(tree)
-        self.stretches: dict[int, Stretch] = {}
+        self._stretches: dict[int, Stretch] = {}
         self.leaves = frozenset(self._leaving())
         nested = {n for c in code.co_consts if isinstance(c, CodeType) for n in c.co_freevars}
         self.shared = tuple(name for name in (*code.co_cellvars, *code.co_freevars) if name in nested)
@@ -100,9 +103,9 @@ class CodeFacts:
 
     def stretch(self, offset: int) -> Stretch:
         """What runs from an instruction on, as far as no other line begins."""
-        stretch = self.stretches.get(offset)
+        stretch = self._stretches.get(offset)
         if stretch is None:
-            stretch = self.stretches[offset] = self._stretch(self._landing(offset))
+            stretch = self._stretches[offset] = self._stretch(self._landing(offset))
         return stretch
 
     def _landing(self, offset: int) -> int:
@@ -126,13 +129,13 @@ class CodeFacts:
         loop = -1
         words = set()
         writes = False
-        for instruction in self._instructions[at:]:
-            if self._lines[self._index[instruction.offset]] != line:
+        for here, instruction in enumerate(self._instructions[at:], start=at):
+            if self._lines[here] != line:
                 break
             operation = instruction.opname
             into = sure if is_sure else maybe if loop < 0 else entered
             into.extend(self._bound_by(instruction))
-            writes |= _may_write(instruction)
+            writes |= _may_write(instruction, self.code) or self._ends_with(here)
             if operation in ("LOAD_METHOD", "LOAD_ATTR"):
                 words.add(str(instruction.argval))
             elif operation == "FOR_ITER" and is_sure:
@@ -158,6 +161,10 @@ class CodeFacts:
             around,
             is_start,
         )
+
+    def _ends_with(self, at: int) -> bool:
+        """Whether the block of a `with` ends with an instruction: what follows calls `__exit__` with it."""
+        return all(i.opname == "LOAD_CONST" and i.argval is None for i in self._instructions[at : at + 3])
 
     def _bound_by(self, instruction: dis.Instruction) -> Iterator[str]:
         operation, argument = instruction.opname, instruction.argval
@@ -198,21 +205,20 @@ class CodeFacts:
                 yield argument[-1] if isinstance(argument, tuple) else str(argument)
 
 
-def _may_write(instruction: dis.Instruction) -> bool:
-    """Whether an instruction may write into a tensor, or calls what may.
-
-    A function that is in a local name is taken for one that does not: what it writes is seen a line later.
-    """
+def _may_write(instruction: dis.Instruction, code: CodeType) -> bool:
+    """Whether an instruction may write into a tensor, or calls what may, or does anything else of effect."""
     operation, argument = instruction.opname, instruction.argval
     if operation in ("LOAD_METHOD", "LOAD_ATTR"):
-        return argument not in PURE and argument not in ("nn", "functional")
+        return argument not in _HARMLESS
     if operation in ("LOAD_GLOBAL", "LOAD_NAME"):
         return argument not in ("torch", "F", "range", "len", "int", "float", "zip", "enumerate")
-    if operation == "KW_NAMES" or operation == "LOAD_CONST":
+    if operation == "KW_NAMES":
+        return "out" in code.co_consts[instruction.arg or 0]
+    if operation == "LOAD_CONST":
         return isinstance(argument, tuple) and "out" in argument
-    return operation in ("STORE_SUBSCR", "STORE_SLICE") or (
-        operation == "BINARY_OP" and instruction.argrepr.endswith("=")
-    )
+    if operation == "BINARY_OP":
+        return instruction.argrepr.endswith("=")
+    return operation.startswith(_EFFECTS)
 
 
 def _lines_of(instructions: list[dis.Instruction]) -> Iterator[int]:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from itertools import count
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from enum import Enum
 from types import CodeType, FrameType
 
 from torch import nn
 
-from lstmtui.capture.source.bindings import Binding, Call
+from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.code_facts import CodeFacts
+from lstmtui.capture.source.paths import Path
 from lstmtui.capture.source.replacements import Replacements
-from lstmtui.capture.source.tensors import Tensors
-from lstmtui.capture.source.users_code import Selection
+from lstmtui.capture.source.tensors import Named, Tensors
+from lstmtui.capture.source.users_code import Selection, writes_nothing
 from lstmtui.capture.wrapped import named_modules
 from lstmtui.errors import Cancelled
+
+
+class Unrecorded(Enum):
+    """Code that is not recorded."""
+
+    HARMLESS = "writes into no tensor that it is given, where it is called by a name that says so"
+    UNKNOWN = "may write into any"
 
 
 class Collection:
@@ -41,9 +50,11 @@ class Collection:
         self.calls: list[Call] = []
         self.bindings: list[Binding] = []
         self.failure: Exception | None = None
-        self.tensors, self.orders = Tensors(hooks=hooks), count()
-        self.facts: dict[int, CodeFacts | None] = {}
-        """What is known of each code object that ran, by its id; None where it is not recorded."""
+        self.tensors = Tensors(hooks=hooks)
+        self.facts: dict[int, CodeFacts | Unrecorded] = {}
+        """What is known of each code object that ran, by its id."""
+        self.paths: defaultdict[int, dict[int, Path]] = defaultdict(dict)
+        """The paths that were begun in it, by where."""
         self._codes: list[CodeType] = []
         """The code objects, so that their ids stay theirs; to hash one takes long."""
         self.replacements: Replacements | None = None
@@ -79,18 +90,26 @@ class Collection:
                 self.cancelled, self.is_open = cancelled, False
                 raise
 
-    def facts_of(self, frame: FrameType) -> CodeFacts | None:
-        """What is known of the code of a frame; None where it is not recorded."""
+    def facts_of(self, frame: FrameType) -> CodeFacts | Unrecorded:
+        """What is known of the code of a frame."""
+        code = frame.f_code
         try:
-            is_wanted = self.selection.wants(frame)
-            facts = CodeFacts(frame) if is_wanted else None
+            if self.selection.wants(frame):
+                facts: CodeFacts | Unrecorded = CodeFacts(frame)
+            else:
+                facts = Unrecorded.HARMLESS if writes_nothing(code) else Unrecorded.UNKNOWN
         except Exception as error:
             self.fail(error)
-            return None
-        if facts is not None or not self.selection.counts(frame):
-            self._codes.append(frame.f_code)
-            self.facts[id(frame.f_code)] = facts
+            return Unrecorded.UNKNOWN
+        if isinstance(facts, CodeFacts) or not self.selection.counts(frame):
+            self._codes.append(code)
+            self.facts[id(code)] = facts
         return facts
+
+    def bind(self, call: Call, passes: Passes, named: Sequence[Named]) -> None:
+        """Take note of what names are bound to, in order."""
+        if named:
+            self.bindings += self.tensors.bind(call, passes, named)
 
     def new_call(self, code: CodeType, module: nn.Module | None, caller: Call | None) -> Call:
         """Take note that a function was called."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from itertools import count
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,8 @@ from torch.autograd.graph import GradientEdge
 from lstmtui.capture.autograd_state import is_symbolic, unobserved
 from lstmtui.capture.devices import check_memory
 from lstmtui.capture.source.bindings import Binding, Call, Passes
-from lstmtui.models.torch_compat import has_values, is_dispatched, version_of
+from lstmtui.capture.source.code_facts import DETACHED
+from lstmtui.models.torch_compat import below_autograd, has_values, is_dispatched, version_of
 
 _CHECKED = 1_000
 """Bindings between two looks at whether all of them fit into memory."""
@@ -21,21 +23,25 @@ CHANGED = "changed in place afterwards"
 _ORDINARY = (Tensor, nn.Parameter)
 
 
-class Seen:
-    """A tensor object as it was when a name was bound to it."""
+Named: TypeAlias = tuple[str, Tensor, int, str]
+"""A name as it is written, what it is bound to, the line that binds it, and why that would have no derivative
+where the line tells."""
 
-    __slots__ = ("binding", "end", "handle", "output", "ref", "version")
 
-    def __init__(self, ref: weakref.ref[Tensor], version: int, binding: Binding) -> None:
-        self.ref, self.version = ref, version
-        self.binding = binding
-        """The first that was made of it; of others everything but the name and the place is the same."""
-        self.output = 0
-        """Which result of its node it is."""
-        self.handle: Any = None
-        """What takes the hook away again."""
-        self.end: Any = None
-        """Where its derivative is to be had: its node, or of a leaf itself."""
+class Seen(Binding):
+    """The first binding of a tensor object as it is; of others all but the name and the place is the same."""
+
+    __slots__ = ("end", "handle", "output", "ref", "version")
+
+    ref: weakref.ref[Tensor]
+    version: int
+    """How often it had been written into."""
+    output: int
+    """Which result of its node it is."""
+    handle: Any
+    """What takes the hook away again."""
+    end: Any
+    """Where its derivative is to be had: its node, or of a leaf itself; None: nowhere."""
 
     @property
     def is_asked(self) -> bool:
@@ -52,7 +58,7 @@ class Seen:
         """Called with a gradient of a leaf. It is copied: hooks of the user's may change it on its way."""
         if gradient.requires_grad:
             gradient = gradient.detach()
-        self.binding.gradients.append(gradient.clone())
+        self.gradients.append(gradient.clone())
 
 
 class Tensors:
@@ -68,54 +74,66 @@ class Tensors:
         """By the id of the tensor, as it was last bound."""
         self._asked: list[Seen] = []
         """Those that backward passes tell derivatives of."""
-        self._count = self._numbers = 0
+        self._orders = count()
+        self._numbers = self._unchecked = 0
 
-    def bind(
-        self, tensor: Tensor, order: int, call: Call, name: str, line: int, passes: Passes, why: str
-    ) -> Binding | None:
-        """A name is bound to a tensor; None where the tensor has no values that can be kept.
+    def bind(self, call: Call, passes: Passes, named: Sequence[Named]) -> list[Binding]:
+        """Names are bound to tensors; those of tensors without values that can be kept are left out.
 
         Args:
-            tensor: what it is bound to.
-            order: of the binding.
             call: the function's.
-            name: as it is written.
-            line: that binds it.
-            passes: of the loops that the line is in.
-            why: why it would have no derivative, where the line tells.
+            passes: of the loops that the lines are in.
+            named: the names, in order.
         """
-        version = version_of(tensor)
-        seen = self._now.get(id(tensor))
-        if seen is not None and seen.ref() is tensor:
-            first = seen.binding
-            if seen.version == version and seen.end is _end_of(tensor):
-                return Binding(
-                    order, call, name, line, passes, first.value, first.identity, first.leaf, first.absent,
-                    first.gradients,
-                )  # fmt: skip
-            if seen.version != version:
-                self._changed(seen, tensor)
-            identity = first.identity
-        else:
-            identity = self._count
-            self._count += 1
-        value = self._copy(tensor)
-        if value is None:
-            return None
-        self._numbers += value.numel()
-        if not order % _CHECKED:
+        bindings: list[Binding] = []
+        new: list[Seen] = []
+        again: list[tuple[Binding, Seen]] = []
+        is_ordinary, cut = not is_dispatched(), "" if torch.is_grad_enabled() else DETACHED
+        for name, tensor, line, why in named:
+            order, version, end = next(self._orders), version_of(tensor), _end_of(tensor)
+            identity, first = order, self._now.get(id(tensor))
+            if first is not None and first.ref() is tensor:
+                identity = first.identity
+                if first.version == version and first.end is end:
+                    other = Binding(order, call, name, line, passes, tensor, identity)
+                    again.append((other, first))
+                    bindings.append(other)
+                    continue
+                if first.version != version:
+                    self._changed(first, tensor)
+            is_plain = is_ordinary and type(tensor) in _ORDINARY and not tensor.is_meta
+            is_plain = is_plain and tensor.layout is torch.strided
+            value = tensor if is_plain else self._copy(tensor)
+            if value is None:
+                continue
+            self._now[id(tensor)] = seen = Seen(order, call, name, line, passes, value, identity)
+            seen.ref, seen.version, seen.end, seen.handle = weakref.ref(tensor), version, end, None
+            if is_plain:
+                new.append(seen)
+            if end is None:
+                is_real = tensor.is_floating_point() or tensor.is_complex()
+                seen.absent = (why or cut or "requires none") if is_real else "integer"
+                seen.leaf = tensor.is_leaf
+            else:
+                self._ask(tensor, seen)
+            bindings.append(seen)
+        with below_autograd():
+            for seen in new:
+                seen.value = seen.value.clone()
+                self._numbers += seen.value.numel()
+        for other, first in again:
+            other.value, other.leaf, other.absent = first.value, first.leaf, first.absent
+            other.gradients = first.gradients
+        self._check_memory(bindings)
+        return bindings
+
+    def _check_memory(self, bindings: Sequence[Binding]) -> None:
+        """Refuse, now and then, what would not fit."""
+        self._unchecked += len(bindings)
+        if self._unchecked >= _CHECKED:
+            self._unchecked = 0
             # The value and the derivative, here and in the arrays that are made of them.
-            check_memory(4 * self._numbers, value.dtype)
-        binding = Binding(order, call, name, line, passes, value, identity)
-        self._now[id(tensor)] = seen = Seen(weakref.ref(tensor), version, binding)
-        if tensor.requires_grad:
-            self._ask(tensor, seen)
-        else:
-            is_real = tensor.is_floating_point() or tensor.is_complex()
-            binding.leaf = tensor.is_leaf
-            why = why or ("requires none" if torch.is_grad_enabled() else "detached")
-            binding.absent = why if is_real else "integer"
-        return binding
+            check_memory(4 * self._numbers, bindings[-1].value.dtype)
 
     def is_known(self, tensor: Tensor) -> bool:
         """Whether a name was bound to a tensor as it is now."""
@@ -125,7 +143,7 @@ class Tensors:
     def has_other_numbers(self, tensor: Tensor) -> bool:
         """Whether a tensor was written into since a name was bound to it, so that it has other numbers."""
         seen = self._now.get(id(tensor))
-        return seen is None or seen.ref() is not tensor or not _same(seen.binding.value, tensor)
+        return seen is None or seen.ref() is not tensor or not _same(seen.value, tensor)
 
     def settle(self, bindings: list[Binding]) -> None:
         """Say of views that were changed after names were bound to them that their derivatives are not whole.
@@ -136,7 +154,7 @@ class Tensors:
             tensor = seen.ref()
             if tensor is not None and seen.version != version_of(tensor):
                 self._changed(seen, tensor)
-        spoilt = {id(seen.binding.gradients) for seen in self._asked if seen.binding.absent == CHANGED}
+        spoilt = {id(seen.gradients) for seen in self._asked if seen.absent == CHANGED}
         for binding in bindings if spoilt else ():
             if id(binding.gradients) in spoilt:
                 binding.absent = CHANGED
@@ -149,11 +167,11 @@ class Tensors:
     @property
     def is_reached(self) -> bool:
         """Whether a backward pass came to something that was computed. Leaves may be reached by others'."""
-        return any(seen.binding.gradients for seen in reversed(self._asked) if not seen.binding.leaf)
+        return any(seen.gradients for seen in reversed(self._asked) if not seen.leaf)
 
     def let_go_of_leaves(self) -> None:
         """Take the hooks of leaves away, which are there for backward passes through other code too."""
-        self._take_away([seen for seen in self._asked if seen.binding.leaf])
+        self._take_away([seen for seen in self._asked if seen.leaf])
 
     def release(self) -> None:
         """Take every hook away again."""
@@ -169,8 +187,6 @@ class Tensors:
         """What a tensor is now; None of one without values, or whose values are not side by side."""
         if tensor.layout is not torch.strided:
             return None
-        if type(tensor) in _ORDINARY and not tensor.is_meta and not is_dispatched():
-            return tensor.detach().clone()
         if is_symbolic() or not has_values(tensor):
             return None
         try:
@@ -181,36 +197,35 @@ class Tensors:
 
     def _ask(self, tensor: Tensor, seen: Seen) -> None:
         """Have backward passes tell its derivative."""
-        seen.end = _end_of(tensor)
         if seen.end is not tensor:
             seen.output = tensor.output_nr
             if self._hooks:
                 seen.handle = seen.end.register_prehook(seen.of_node)
         else:
-            seen.binding.leaf = True
+            seen.leaf = True
             if self._hooks:
                 seen.handle = tensor.register_hook(seen.of_leaf)
         self._asked.append(seen)
 
     def ends(self) -> list[Tensor | GradientEdge]:
         """What the loss is to be differentiated by, for `derive`."""
-        return [s.end if s.binding.leaf else GradientEdge(s.end, s.output) for s in self._asked]
+        return [s.end if s.leaf else GradientEdge(s.end, s.output) for s in self._asked]
 
     def derive(self, gradients: Sequence[Tensor | None]) -> None:
         """Take the derivatives by all `ends`; None where the loss does not depend on one."""
         for seen, gradient in zip(self._asked, gradients, strict=True):
             if gradient is not None:
-                seen.binding.gradients.append(gradient.detach() if gradient.requires_grad else gradient)
+                seen.gradients.append(gradient.detach() if gradient.requires_grad else gradient)
 
     def _changed(self, seen: Seen, tensor: Tensor) -> None:
         """A tensor was changed in place: what backward passes give it from here on may be another's."""
         if not seen.is_asked:
             return
-        if seen.binding.leaf:
+        if seen.leaf:
             if seen.handle is not None:
                 seen.handle.remove()
-        elif tensor._is_view() and not _same(seen.binding.value, tensor):
-            seen.binding.absent = CHANGED
+        elif tensor._is_view() and not _same(seen.value, tensor):
+            seen.absent = CHANGED
 
 
 def _end_of(tensor: Tensor) -> Any:
@@ -221,7 +236,8 @@ def _end_of(tensor: Tensor) -> Any:
     """
     if not tensor.requires_grad:
         return None
-    return tensor if tensor.grad_fn is None else tensor.grad_fn
+    node = tensor.grad_fn
+    return tensor if node is None else node
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

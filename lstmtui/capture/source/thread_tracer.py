@@ -10,7 +10,7 @@ from torch import nn
 
 from lstmtui.capture.source.activation import Activation
 from lstmtui.capture.source.code_facts import CodeFacts
-from lstmtui.capture.source.collection import Collection
+from lstmtui.capture.source.collection import Collection, Unrecorded
 from lstmtui.capture.source.users_code import is_imported
 from lstmtui.errors import Cancelled
 from lstmtui.models.torch_compat import has_function_modes, is_in_backward, without_functions
@@ -32,7 +32,7 @@ class ThreadTracer:
         self.other = other
         self._stack: list[Activation] = []
         self._suspended: dict[int, tuple[FrameType, Activation]] = {}
-        self._facts: dict[int, CodeFacts | None] = collection.facts
+        self._facts = collection.facts
         self._import: FrameType | None = None
         """The lines of a module that is imported meanwhile: neither they nor what they call are the run's."""
         self._itself = self.trace
@@ -55,37 +55,37 @@ class ThreadTracer:
         if frame.f_code.co_name == "<module>" and is_imported(frame):
             self._import = frame
             return _Import(self, other)
-        try:
-            facts = self._facts[id(frame.f_code)]
-        except KeyError:
-            facts = self.collection.facts_of(frame)
-        if facts is None or not self.collection.is_open:
+        facts = self._facts.get(id(frame.f_code)) or self.collection.facts_of(frame)
+        if facts is Unrecorded.HARMLESS or not self.collection.is_open:
             return other
         try:
             with without_functions():
-                activation = self._called(frame, facts)
+                if self._stack:
+                    self._stack[-1].catch_up()  # before anything is written into
+                activation = self._called(frame, facts) if isinstance(facts, CodeFacts) else None
         except Exception as error:
             self.collection.fail(error)
             return other
         if activation is None:
             return other
         activation.other = other
-        return _Local(self, activation)
+        return _Local(self, activation).trace
 
     def enter(self, frame: FrameType, facts: CodeFacts) -> None:
         """Trace a frame that is running already."""
         call = self.collection.new_call(frame.f_code, None, None)
         activation = Activation(self.collection, facts, call)
         activation.other = frame.f_trace
+        activation.frame = frame
         activation.enter(frame)
         self._stack.append(activation)
-        frame.f_trace = _Local(self, activation)
+        frame.f_trace = _Local(self, activation).trace
 
     def end(
         self, frame: FrameType, before: Any, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """The frame that ran already is left as it was; `error` is what ends the recording in it."""
-        if not isinstance(frame.f_trace, _Local) or not self._stack:
+        if not isinstance(getattr(frame.f_trace, "__self__", None), _Local) or not self._stack:
             return
         frame.f_trace = before
         activation = self._stack[0]
@@ -101,6 +101,7 @@ class ThreadTracer:
         if facts.is_suspended:
             known = self._suspended.pop(id(frame), None)
             if known is not None and known[0] is frame:
+                known[1].frame = frame
                 self._stack.append(known[1])
                 return known[1]
         if is_in_backward():
@@ -115,6 +116,7 @@ class ThreadTracer:
                 call.line, call.passes = caller.line, caller.passes
             activation = Activation(self.collection, facts, call)
         self._stack.append(activation)
+        activation.frame = frame
         activation.begin(frame)
         return activation
 
@@ -185,22 +187,26 @@ class _Local:
     def __init__(self, thread: ThreadTracer, activation: Activation) -> None:
         self._thread, self._activation = thread, activation
 
-    def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
+    def trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        """What `sys.settrace` asks for: called with everything that happens in the frame."""
         activation, thread = self._activation, self._thread
         if activation.other is not None:
             activation.other = activation.other(frame, event, argument)
         if not thread.collection.is_open:
             return activation.other
+        if event == "line" and not activation.path.may_have_written:
+            longer = activation.path.longer.get(frame.f_lasti)
+            if longer is not None:
+                activation.path = longer
+                return self.trace
         try:
             if has_function_modes():
                 with without_functions():
                     thread.event(activation, frame, event, argument)
-            elif event == "line":
-                activation.line_begins(frame)
             else:
                 thread.event(activation, frame, event, argument)
         except Cancelled:
             raise  # out of the user's code
         except Exception as error:
             thread.collection.fail(error)
-        return self
+        return self.trace

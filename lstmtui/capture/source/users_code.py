@@ -100,6 +100,16 @@ def is_imported(frame: FrameType) -> bool:
     return bool(getattr(frame.f_globals.get("__spec__"), "_initializing", False))
 
 
+def writes_nothing(code: CodeType) -> bool:
+    """Whether a function of torch's or the standard library's has no way to write into what it is given.
+
+    So it is as long as it is called by a name that does not say so: `torch.relu`, and not `relu_`.
+    """
+    ways = {"out", "inplace"} & {*code.co_varnames}
+    ways |= {name for name in code.co_names if name.endswith("_") and not name.endswith("__")}
+    return not ways and is_excluded(code.co_filename)
+
+
 @cache
 def is_excluded(file: str) -> bool:
     """Whether a file belongs to torch, the standard library or this package."""
