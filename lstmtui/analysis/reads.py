@@ -12,6 +12,7 @@ from lstmtui.printable import printable
 from lstmtui.trace import Trace
 from lstmtui.trace.keys import array_key
 from lstmtui.trace.lengths import lengths_of
+from lstmtui.trace.look_ahead import LookAhead
 from lstmtui.view.query import query
 from lstmtui.view.view import View
 
@@ -102,9 +103,12 @@ def read_of(trace: Trace, layer: int, direction: str, batch: int) -> Read | None
     return Read(layer, direction, layer_name(trace, layer), len(timesteps), first, last, length)
 
 
-def reads_text(every: tuple[Read, ...]) -> str:
-    """In a sentence without a full stop."""
-    return "the loss reads " + "; ".join(str(read) for read in every)
+def reads_text(every: tuple[Read, ...], ahead: LookAhead | None = None) -> str:
+    """In a sentence without a full stop, with what is known of later inputs."""
+    text = "the loss reads " + "; ".join(str(read) for read in every)
+    if ahead is None or ahead.kind == "unknown":
+        return text
+    return f"{text}; {printable(ahead.text)}"
 
 
 def _is_without_gradient(trace: Trace, layer: int, direction: str) -> bool:
@@ -115,13 +119,15 @@ def _is_without_gradient(trace: Trace, layer: int, direction: str) -> bool:
     return bool(states) and not any(trace.norms("d" + s, layer, direction).any() for s in states)
 
 
-def reads_summaries(every: tuple[Read, ...]) -> tuple[str, ...]:
+def reads_summaries(every: tuple[Read, ...], ahead: LookAhead | None = None) -> tuple[str, ...]:
     """In a few words for a panel, the longest first: "loss reads t=3"; empty where it reads nothing."""
     read = [place for place in every if place.timesteps]
     if not read:
         return ()
     whens = tuple(dict.fromkeys(place.when for place in read))
     short = "loss reads " + ", ".join(whens)
+    if ahead is not None and ahead.kind == "ahead":
+        short += ", which looks ahead"
     if all(place.direction == "forward" for place in read):
         return (short,)
     least = min(read, key=lambda place: place.share)

@@ -11,7 +11,9 @@ from torch.overrides import TorchFunctionMode
 
 from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.drawn_tensors import DrawnTensors
+from lstmtui.capture.followed_input import FollowedInput
 from lstmtui.capture.recording import Repeatable
+from lstmtui.models.torch_compat import has_saved_tensors_hooks
 
 _OUT_OF_THE_GRAPH = frozenset(
     {
@@ -34,6 +36,10 @@ class Cuts(TorchFunctionMode):
         self._parts: set[int] = set()
         self.drawn = DrawnTensors()
         """What is drawn at random meanwhile."""
+        self.is_checkpointed = self.is_hooked = False
+        """Whether what autograd saves went through hooks, and whether a hook was put on a gradient."""
+        self.input = FollowedInput()
+        """What becomes of the input meanwhile."""
 
     def has(self, part: Repeatable) -> bool:
         """Whether something made of what this was recorded of has been taken out of the graph."""
@@ -42,6 +48,7 @@ class Cuts(TorchFunctionMode):
     def forget_graph(self) -> None:
         """Let go of the graph, so that nothing of it outlives the backward pass."""
         self._nodes = set()
+        self.input.forget()
 
     def __torch_function__(
         self,
@@ -54,7 +61,9 @@ class Cuts(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in _OUT_OF_THE_GRAPH or not torch.is_grad_enabled():
             self.add((args, kwargs))
-        result = func(*args, **kwargs)
+        self.is_checkpointed = self.is_checkpointed or has_saved_tensors_hooks()
+        self.is_hooked = self.is_hooked or func is Tensor.register_hook
+        result = self.input.call(func, args, kwargs)
         self.drawn.note(func, (args, kwargs), result)
         return result
 

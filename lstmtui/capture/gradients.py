@@ -41,7 +41,7 @@ def gradients_of(
     inner = {at: _edge_of(source) for at, source in enumerate(sources) if at not in leaves}
     handles = [edge.node.register_prehook(keeper(at, edge.output_nr)) for at, edge in inner.items()]
     try:
-        with _gradients_aside([*leaves.values(), *_leaves_of(loss)]):
+        with _gradients_aside([*leaves.values(), *leaves_of(loss)]):
             torch.autograd.backward(loss)
             gradients |= {at: leaf.grad for at, leaf in leaves.items() if leaf.grad is not None}
     finally:
@@ -73,15 +73,27 @@ def _gradients_aside(leaves: Sequence[Tensor]) -> Iterator[None]:
             own.update(kept)
 
 
-def _leaves_of(loss: Tensor) -> list[Tensor]:
+def leaves_of(result: Tensor) -> list[Tensor]:
     """The leaves of a graph."""
-    seen, leaves, nodes = set(), [], [loss.grad_fn]
+    return [node.variable for node in _nodes_of(result) if hasattr(node, "variable")]
+
+
+def holds_functions(result: Tensor) -> bool:
+    """Whether there are autograd Functions of the user's in a graph, given something that has no gradient."""
+    return any(
+        isinstance(node, torch.autograd.function.BackwardCFunction)
+        and not hasattr(node, "recorded_in")
+        and any(source is None for source, _ in node.next_functions)
+        for node in _nodes_of(result)
+    )
+
+
+def _nodes_of(result: Tensor) -> Iterator[Any]:
+    seen, nodes = set(), [result.grad_fn]
     while nodes:
         node: Any = nodes.pop()
         if node is None or node in seen:
             continue
         seen.add(node)
-        if hasattr(node, "variable"):
-            leaves.append(node.variable)
+        yield node
         nodes += [following for following, _ in node.next_functions]
-    return leaves

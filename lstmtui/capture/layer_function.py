@@ -100,6 +100,8 @@ class _LayerFunction(torch.autograd.Function):
             )
         (x,) = ctx.saved_tensors
         recording: Recording = ctx.recorded_in
+        if recording.probe:
+            return _seen_by(recording, x, d_output, d_finals)
         target = recording.reached()
         if target.recomputed is not None:
             target.recomputed.reach(d_output, d_finals)
@@ -108,6 +110,21 @@ class _LayerFunction(torch.autograd.Function):
         d_x = target.derivatives.whole("x") if ctx.needs_input_grad[4] else None
         of_parameters = (target.parameter_derivatives[n] for n in ctx.names)
         return None, None, None, None, d_x, *before, *of_parameters
+
+
+def _seen_by(
+    recording: Recording, x: Tensor, d_output: Tensor | None, d_finals: tuple[Tensor | None, ...]
+) -> tuple[Tensor | None, ...]:
+    """In place of gradients: numbers other than 0 for all that the timesteps which are read have seen."""
+    sizes = torch.as_tensor(reads_of(d_output, d_finals, x, recording.valid).array(), device=x.device)
+    is_seen = (sizes != 0).to(x.dtype)
+    if recording.probe == "whole":
+        is_seen = is_seen.flip(0).cummax(0).values.flip(0)
+    states = [recording.initial[state] for state in recording.cell.states]
+    # Not all the same: a norm takes away what its inputs have in common.
+    own = [torch.linspace(0.5, 1.5, tensor.shape[-1], device=x.device).to(x) for tensor in (x, *states)]
+    d_x, *d_states = ((is_seen if n == 0 else is_seen[0]).unsqueeze(-1) * row for n, row in enumerate(own))
+    return None, None, None, None, d_x, *d_states, *(None for _ in recording.parameters)
 
 
 def leaves_the_device(x: Tensor) -> bool:

@@ -51,12 +51,16 @@ class Origins:
         if tensor.grad_fn is None:
             axes: Axes | None = self._tensors.get(tensor, None)  # type: ignore[no-untyped-call]
         else:
-            try:
-                axes = self._followed((tensor.grad_fn, tensor.output_nr))
-            except (AttributeError, LookupError, RuntimeError, ValueError, ArithmeticError):
-                # Other versions of torch may keep other facts of an operation, and then nothing is told.
-                axes = None
+            axes = self.axes_of_end((tensor.grad_fn, tensor.output_nr))
         return axes if axes is not None and axes.shape == tuple(tensor.shape) else unknown(tensor.shape)
+
+    def axes_of_end(self, end: End) -> Axes | None:
+        """The same of a result in the graph; None where nothing can be told."""
+        try:
+            return self._followed(end)
+        except (AttributeError, LookupError, RuntimeError, ValueError, ArithmeticError):
+            # Other versions of torch may keep other facts of an operation, and then nothing is told.
+            return None
 
     def _note(self, tensor: Tensor, axes: Axes | None) -> None:
         if tensor.grad_fn is not None:

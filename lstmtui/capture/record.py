@@ -19,6 +19,7 @@ from lstmtui.capture.assemble import assemble
 from lstmtui.capture.default_loss import default_loss
 from lstmtui.capture.devices import resolve_device
 from lstmtui.capture.interception import is_plain
+from lstmtui.capture.look_ahead import look_ahead
 from lstmtui.capture.loss_gradients import differentiate
 from lstmtui.capture.model_output import output_of
 from lstmtui.capture.origins import Origins
@@ -191,6 +192,7 @@ def record_with(
             output, turn = output_of(result, tap.origins, tap.runs)
             if code is not None and output is None:
                 output, turn = code.output_of(result)
+            ahead = look_ahead(scalar, module, output, turn, tap)
             tap.origins = Origins()  # so that nothing of the graph outlives the backward pass
             tap.cuts.forget_graph()
             gradients, d_output = differentiate(scalar, module, tap, output, code)
@@ -209,6 +211,7 @@ def record_with(
         loss_text=text,
         loss_kind="last_hidden" if text == LAST_HIDDEN else "custom",
         output_kind="hidden" if is_plain(module) else "custom",
+        look_ahead=ahead,
     )
     return Trace(header, trace.arrays) if tap.writer is None else tap.writer.finish(header, trace.arrays)
 

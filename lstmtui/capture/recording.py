@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import torch
 from torch import Tensor
@@ -18,6 +18,10 @@ from lstmtui.models.unroll import Observer, States
 
 if TYPE_CHECKING:
     from lstmtui.capture.recomputed_arrays import RecomputedArrays
+
+
+Probe = Literal["", "whole", "pointwise"]
+"""What a backward pass asks for: gradients; all that each timestep has seen; its own input alone."""
 
 
 @dataclass(kw_only=True)
@@ -69,6 +73,8 @@ class Recording(Repeatable):
     """What float32 products were rounded to."""
     reads: Reads | None = None
     """Where what follows the layer reads it; None where no gradient came back."""
+    probe: Probe = ""
+    """What is asked on the way back."""
     recomputed: RecomputedArrays | None = None
     """What computes values and derivatives again when they are read; None: they are kept here."""
 

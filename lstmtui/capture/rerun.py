@@ -105,6 +105,7 @@ def _finish(
         parity=None if edits else recorded.parity,
         what_ifs=tuple(str(edit) for edit in edits),
         edits=() if is_same else tuple(edits),
+        look_ahead=recorded.look_ahead if loss_at is None else None,
         absent=why,
     )
 

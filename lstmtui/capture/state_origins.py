@@ -49,6 +49,7 @@ class StateOrigins:
         drawn: the tensors that are drawn at random while it runs. None: that is not known.
         given: what the model is called with, whose graphs are none of its own earlier calls.
         is_older: whether a node of a graph is of an earlier call. None: each that is made before now, here.
+        of_input: whether a leaf of a graph is a part of what the model is called with.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class StateOrigins:
         drawn: DrawnTensors | None = None,
         given: Any = (),
         is_older: Callable[[Any], bool] | None = None,
+        of_input: Callable[[Tensor], bool] = lambda leaf: False,
     ) -> None:
         self._given = {tensor.grad_fn for tensor in tensors_in(given) if isinstance(tensor, Tensor)} - {None}
+        self._of_input = of_input
         self._drawn = DrawnTensors() if drawn is None else drawn
         kept = () if root is None else _kept_tensors(root)
         self._kept = {id(tensor): (tensor, name) for name, tensor in kept}
@@ -137,7 +140,8 @@ class StateOrigins:
             if node in self._given:
                 continue
             if (leaf := getattr(node, "variable", None)) is not None:
-                leaves.append(leaf)
+                if not self._of_input(leaf):
+                    leaves.append(leaf)
             elif self._is_older(node):
                 return leaves, True
             waiting += [source for source, _ in node.next_functions]

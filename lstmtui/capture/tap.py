@@ -73,7 +73,8 @@ class Tap(TappedRuns):
                     whole = partial(self._own_forward_called, path)
                     handlers.enter_context(handled(module, whole, whole=True))
             see_through(root)
-            self.state_origins = StateOrigins(root, self.cuts.drawn, given)
+            self.cuts.input.begin(given, follow=not is_plain(root))
+            self.state_origins = StateOrigins(root, self.cuts.drawn, given, of_input=self.cuts.input.has)
             yield
 
     @property
@@ -109,6 +110,8 @@ class Tap(TappedRuns):
             return forward(*args, **kwargs)
         if path and not (fit(named) and numbers_in(named["x"])):
             return forward(*args, **kwargs)  # which says what is wrong with them, or returns as little
+        if not self.repeats:
+            named["x"] = self.cuts.input.twin(named["x"])
         with without_modes():
             if graph() != "built":
                 self.cuts.add((args, kwargs))

@@ -13,6 +13,7 @@ from lstmtui.cells.registry import BUILT_IN, check
 from lstmtui.cells.written import Definition, cell_of, definition_of
 from lstmtui.printable import printable
 from lstmtui.trace.edits import Edit
+from lstmtui.trace.look_ahead import LookAhead
 from lstmtui.trace.source import Raised, Source, Variable
 from lstmtui.trace.source_cell import SourceCell
 from lstmtui.trace.state_origin import StateOrigin
@@ -205,6 +206,8 @@ class Header:
     """Where the model's code raised, so that the run ends there; None where it did not."""
     live: int = 0
     """While a run is being recorded: how many timesteps it will have; `steps` are there. 0: all are."""
+    look_ahead: LookAhead | None = None
+    """Whether what the loss reads depends on what comes later; None where that was not looked at."""
     parity: float | None = None
     """max |Δ| of the outputs against the stock fused module; None where there is no stock module."""
     seed: int | None = None

@@ -9,6 +9,7 @@ from lstmtui.analysis.diagnosis.depth import depth_verdicts
 from lstmtui.analysis.diagnosis.exploding import exploding_verdicts
 from lstmtui.analysis.diagnosis.finite import finite_verdicts
 from lstmtui.analysis.diagnosis.gates import gate_verdicts
+from lstmtui.analysis.diagnosis.look_ahead import look_ahead_verdicts
 from lstmtui.analysis.diagnosis.padding import padding_verdicts
 from lstmtui.analysis.diagnosis.reads import reads_verdicts
 from lstmtui.analysis.diagnosis.state import state_verdicts
@@ -68,7 +69,7 @@ def diagnose(view: View) -> tuple[Verdict, ...]:
 def diagnose_trace(trace: Trace) -> tuple[Verdict, ...]:
     """Every verdict on a run: what is bad first, then what is worth a look, then what is fine."""
     if trace not in _verdicts:
-        verdicts = [*finite_verdicts(trace), *depth_verdicts(trace)]
+        verdicts = [*finite_verdicts(trace), *depth_verdicts(trace), *look_ahead_verdicts(trace)]
         for index, layer in enumerate(trace.layers):
             for direction in layer.directions:
                 for family in FAMILIES:

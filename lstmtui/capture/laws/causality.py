@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import nn
 
 from lstmtui.analysis.divergence import Divergence
 from lstmtui.analysis.laws import LawResult, Place
 from lstmtui.capture.laws.context import Context, broken, by_design, count, held, not_taken
 from lstmtui.capture.laws.first_place import first_place, layer_path, output_place, recorded_call
 from lstmtui.capture.laws.influence import Dependence
+from lstmtui.capture.meant_ahead import convolutions, mixing_norms
 from lstmtui.trace import Trace
 
 MOST_CUTS = 16
@@ -31,11 +31,15 @@ def causality(context: Context) -> LawResult:
     for cut in (int(c) for c in cuts):
         influence = dependence.of(late < cut, late >= cut)
         if influence.is_there:
-            ahead, reach = _convolutions(context)
+            ahead, reach = convolutions(context.subject.model)
             if ahead and not (cut > reach and dependence.of(late < cut - reach, late >= cut).is_there):
                 return by_design(
                     f"{ahead} is padded on both sides, so y at t depends on x up to t + {reach}",
                     influence.largest,
+                )
+            if mixing := mixing_norms(context.subject.model):
+                return by_design(
+                    f"{mixing} takes its mean and variance over all timesteps", influence.largest
                 )
             cut = 1 if context.backward_layer else cut
             return _look_ahead(context, numbers, cut, influence.gradient, influence.largest)
@@ -89,18 +93,3 @@ def _encoder(trace: Trace | None, found: tuple[Place, Divergence] | None) -> str
         return ""
     is_second = trace.layers[found[0].layer].path != trace.layers[0].path
     return layer_path(trace, found[0].layer) if is_second else ""
-
-
-def _convolutions(context: Context) -> tuple[str, int]:
-    """The convolutions over time that are padded on both sides, and how many timesteps they look ahead."""
-    if not isinstance(context.subject.model, nn.Module):
-        return "", 0
-    paths, reach = [], 0
-    for path, module in context.subject.model.named_modules():
-        if isinstance(module, nn.Conv1d) and module.kernel_size[0] > 1 and module.stride[0] == 1:
-            span = module.dilation[0] * (module.kernel_size[0] - 1)
-            padding = -(-span // 2) if isinstance(module.padding, str) else int(module.padding[0])
-            if module.padding != "valid" and padding:
-                paths.append(path)
-                reach += padding
-    return ", ".join(paths), reach

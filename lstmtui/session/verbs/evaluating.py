@@ -51,7 +51,9 @@ def _print(session: Session, expression: Expression | Literal["reads"]) -> Outco
     if expression == "reads":
         every = reads(session.view)
         if every:
-            return Outcome(True, f"{reads_text(every)} ({place_text(session)})")
+            return Outcome(
+                True, f"{reads_text(every, session.trace.header.look_ahead)} ({place_text(session)})"
+            )
         why = session.trace.absent(session.cursor.layer) or "where it reads this run was not recorded"
         return Outcome(False, f"reads: {why}")
     if hidden := hidden_text(session, expression.quantities):

@@ -73,7 +73,7 @@ class SequencePanel(Lane):
         page, runs = axis.page, (id(session.trace), id(session.other))
         if self.changed(cursor.model, cursor.batch, page, axis.columns, axis.gutter, self.content_size, runs):
             shown, read = together(lambda: overlaid(session, page), lambda: reads(session.view))
-            self._draw(shown, reads_summaries(read))
+            self._draw(shown, reads_summaries(read, session.trace.header.look_ahead))
             self.set_title(self.TITLE)
             self.drawn()
         self.show_cursor(session)

@@ -16,8 +16,8 @@ from lstmtui.trace import Trace
 
 
 def verdicts(trace: Trace, name: str) -> list[Verdict]:
-    """Those of a name, in the order of the layers."""
-    every = [verdict for verdict in diagnose_trace(trace) if verdict.name == name]
+    """Those of a name on the layers, in their order."""
+    every = [v for v in diagnose_trace(trace) if v.name == name and (v.layer is not None or name != "reads")]
     return sorted(every, key=lambda v: (v.layer or 0, v.direction == "backward"))
 
 
