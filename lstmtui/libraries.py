@@ -15,6 +15,8 @@ INSTALL = {
     ),
     "xarray": "xarray is not installed, which to_xarray makes datasets of: pip install xarray",
     "lightning": "PyTorch Lightning is not installed: pip install lightning",
+    "resvg_py": "resvg-py, which makes a PNG of the picture, is not installed: pip install 'lstmtui[png]', "
+    "or save an .svg",
     "onnx": "the onnx package is not installed, which reads ONNX models: pip install 'lstmtui[onnx]'",
 }
 """What is said where a library is missing."""

@@ -57,6 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     from lstmtui.scenario import Scenario
 
     folder = OutputFolder(arguments.out)
+    if arguments.cast is not None and Path(arguments.cast).suffix.lower() not in ("", ".cast"):
+        raise UserError(f"{arguments.cast}: a recording is an asciicast: the file name ends in .cast")
     if arguments.cast is not None and not Path(arguments.cast).absolute().parent.is_dir():
         raise UserError(f"{arguments.cast}: there is no such folder to record in")
     if is_remote(arguments.target):

@@ -33,7 +33,7 @@ def export(view: View, name: str, file: BinaryIO) -> None:
     if view.backend is not None:
         view.backend.export(view, name, file)
         return
-    if name.endswith(".npz"):
+    if name.lower().endswith(".npz"):
         # savez puts one fixed date on everything, so the same run gives the same bytes.
         np.savez(file, **_arrays(view))  # type: ignore[arg-type]
         return

@@ -22,6 +22,6 @@ def name_problem(verb: str, name: str) -> str:
         return "a file lies within the output folder: .. leads out of it"
     if any(len(part.encode(errors="replace")) > LONGEST_PART for part in path.parts):
         return f"a file name has at most {LONGEST_PART} bytes"
-    if name.endswith("/") or path.suffix not in suffixes:
+    if name.endswith("/") or path.suffix.lower() not in suffixes:
         return f"the file name ends in {' or '.join(suffixes)}"
     return ""

@@ -9,6 +9,7 @@ from typing import Protocol
 from lstmtui.errors import UserError
 from lstmtui.playback.cast import Cast
 from lstmtui.playback.export import export
+from lstmtui.playback.picture import picture_file
 from lstmtui.playback.written_files import OutputFolder
 from lstmtui.printable import printable
 from lstmtui.session import Command, Outcome, Session
@@ -108,5 +109,5 @@ def _save(
         case Screenshot(name):
             if screen is None:
                 raise UserError(f"{name}: there is no screen to take a picture of")
-            picture = screen.picture().encode()
+            picture = picture_file(screen.picture(), name)
             folder.save(verb, name, lambda file: file.write(picture))

@@ -22,6 +22,7 @@ from lstmtui.session.verbs import VERBS
 from lstmtui.tui.app import LstmtuiApp
 from lstmtui.tui.compat import LayoutUpdate, whole_screen
 from lstmtui.tui.difference import Frame
+from lstmtui.tui.picture import picture
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.dialog import Dialog
 from lstmtui.tui.start import Start
@@ -82,7 +83,7 @@ class HeadlessDebugger:
     def picture(self) -> str:
         """What is on screen, as SVG with the title of what is debugged."""
         self._runner.run(self._settle())
-        return self._app.export_screenshot(title=self._session.trace.header.title or self._app.title)
+        return picture(self._app, self._session)
 
     def changes(self) -> str:
         """What a terminal is sent so that it shows what is on screen, after what it was sent before.

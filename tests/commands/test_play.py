@@ -174,7 +174,14 @@ def test_nothing_to_play_is_a_sentence_and_status_2(
 
 
 @pytest.mark.parametrize(
-    "options", [["--out", "file"], ["--cast", "none/a.cast"], ["--json", "--plain"], ["--script", "a\0b"]]
+    "options",
+    [
+        ["--out", "file"],
+        ["--cast", "none/a.cast"],
+        ["--cast", "a.gif"],
+        ["--json", "--plain"],
+        ["--script", "a\0b"],
+    ],
 )
 def test_options_that_make_no_sense_are_found_before_anything_runs(
     options: list[str],

@@ -14,7 +14,7 @@ step
   stpe 2
 export ../a.csv   # ../a.csv
 print c[
-screenshot a.png
+screenshot a.jpg
 """
 '''
 
@@ -36,7 +36,7 @@ def test_a_script_on_one_line_keeps_its_column() -> None:
 
 
 def test_commands_know_the_line_of_the_file() -> None:
-    text = FILE.replace("stpe", "step").replace("../", "").replace("c[", "c").replace(".png", ".svg")
+    text = FILE.replace("stpe", "step").replace("../", "").replace("c[", "c").replace(".jpg", ".svg")
     commands = script_within(text, text.split('"""\n')[1], "a.toml").parse()
     assert [(c.line, c.verb) for c in commands][:2] == [(4, "step"), (5, "step")]
 

@@ -272,7 +272,7 @@ watch norm(h); watch foo_; watch r; unwatch 1; unwatch 8; print c; print c[1]; p
 set f[1] = 1.0 from 2 to 4; print base(f[1]); print f[1]; set x = 0; unset; unset 9; unset; unset
 set zz = 1; set f = nan from 7; loss at 3 unit 1; loss at 3; loss at 99; reset; reset
 compare b; compare none; compare nothing
-note hello there; pause 0; pause 0.5; expect t >= 0; expect t < 0; export ./run.nowhere; screenshot made.svg
+note hello there; pause 0; pause 0.5; expect t >= 0; expect t < 0; export ./run.csv; screenshot made.svg
 set h = nan from 3; first-bad; first-bad backward; reset; first-bad; diagnose
 """.replace("\n", ";").split(";")
 
@@ -335,3 +335,27 @@ async def test_every_sentence_at_the_prompt_says_what_a_session_says(
         await type_text(pilot, ":reset\n:quit\n")
         assert pilot.app._exit
     assert seen | {"quit"} == set(VERBS)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (60, 20)])
+async def test_a_picture_of_the_screen_is_without_the_prompt(
+    size: tuple[int, int], debugger, tmp_path: Path
+) -> None:
+    async with debugger(synthetic(), size) as pilot:
+        screen = debugging(pilot)
+        before = pilot.app.export_screenshot(title="Random numbers")
+        await type_text(pilot, f":screenshot {tmp_path}/a.svg\n")
+        async with asyncio.timeout(60):
+            while screen.message is None:
+                await settle()
+        assert not screen.command_line.is_open
+        assert screen.message.text == f"screenshot to {tmp_path}/a.svg"
+
+        def texts(svg: str) -> list[str]:
+            return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+
+        assert texts((tmp_path / "a.svg").read_text()) == texts(before)
+        await type_text(pilot, f":screenshot {tmp_path}/none/a.svg\n")
+        await settle()
+        assert not screen.message.ok
+        assert "cannot be written" in screen.message.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any
 
 from lstmtui.closest import closest
@@ -75,6 +76,19 @@ def layer_place(line: Reader) -> Arguments:
 def rest(name: str) -> Parse:
     """(the rest of the line,)."""
     return lambda line: (line.rest(f"{name} is missing"),)
+
+
+def file_name(*endings: str) -> Parse:
+    """(the name of a file,), which ends in one of these."""
+
+    def read(line: Reader) -> Arguments:
+        at = line.at
+        name = line.rest("the file is missing")
+        if PurePath(name).suffix.lower() not in endings:
+            line.fail(f"the file name ends in {' or '.join(endings)}", at)
+        return (name,)
+
+    return read
 
 
 def expression(line: Reader) -> Arguments:

@@ -37,6 +37,9 @@ def _help(session: Session, topic: str | None) -> Outcome:
     return Outcome(True, "help" if topic is None else f"help on {topic}", request=Help(topic))
 
 
+_PICTURES = (".svg", ".png")
+_NUMBERS = (".csv", ".npz")
+
 SCRIPTING = (
     Verb(
         name="note",
@@ -68,20 +71,20 @@ SCRIPTING = (
     Verb(
         name="screenshot",
         usage="screenshot FILE",
-        help="save the screen as an SVG picture",
-        parse=arguments.rest("the file"),
+        help="save the screen as an .svg or .png picture",
+        parse=arguments.file_name(*_PICTURES),
         execute=_request(Screenshot, "screenshot to {}"),
         takes_picture=True,
-        writes=(".svg",),
+        writes=_PICTURES,
     ),
     Verb(
         name="export",
         usage="export FILE",
         help="save the numbers as .csv or .npz",
-        parse=arguments.rest("the file"),
+        parse=arguments.file_name(*_NUMBERS),
         execute=_request(Export, "export to {}"),
         reads="arrays",
-        writes=(".csv", ".npz"),
+        writes=_NUMBERS,
     ),
     Verb(
         name="help",

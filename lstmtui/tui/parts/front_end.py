@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from textual.screen import Screen
 
 from lstmtui.errors import UserError
 from lstmtui.playback.export import export
+from lstmtui.playback.picture import picture_file
 from lstmtui.playback.written_files import replace_file
 from lstmtui.session import Command, Outcome, Session
 from lstmtui.session.requests import Export, Help, Note, Quit, Request, Screenshot, ShowLaws, ShowMessages
 from lstmtui.tui.harmless import is_harmless
 from lstmtui.tui.panels.notes import NotesPanel
+from lstmtui.tui.picture import picture
 from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.laws import LawsScreen
 from lstmtui.tui.screens.messages import MessageLog, MessagesScreen
@@ -56,7 +57,8 @@ class FrontEnd:
             case Note(text):
                 self._notes.say(text, self._session)
             case Screenshot(name):
-                Path(name).write_text(self._screen.app.export_screenshot(), encoding="utf-8")
+                data = picture_file(picture(self._screen.app, self._session), name)
+                replace_file(name, lambda file: file.write(data))
             case Export(name):
                 replace_file(name, lambda file: export(self._session.view, name, file))
             case Help(topic):

@@ -188,6 +188,9 @@ class DebuggerScreen(Screen[None]):
             self.panels.forget()
         if verb.name == "first-bad":
             self.presenter.banner.dismiss()
+        if verb.takes_picture and outcome.ok:
+            self._take_picture(command, outcome)
+            return
         if shows_diagnosis:
             outcome = Outcome(True, "the diagnosis: [ and ] choose, e goes there, z leaves")
         outcome = self.front_end.carried_out(command, outcome)
@@ -197,6 +200,17 @@ class DebuggerScreen(Screen[None]):
         self.arrangement.follow_selection()
         if shows_diagnosis:
             self.arrangement.focus(DiagnosisPanel.NUMBER)
+
+    def _take_picture(self, command: Command, outcome: Outcome) -> None:
+        """Take a picture without the prompt, and say then that it was taken."""
+        self.command_line.close()
+        self.message = None
+        self.show_session()
+
+        def take() -> None:
+            self.dialogue.tell(self.front_end.carried_out(command, outcome))
+
+        self.call_after_refresh(take)
 
     def _run_typed(self, text: str) -> None:
         """Execute a line that was entered at the prompt, and answer there."""
