@@ -35,6 +35,15 @@ def ask_why(session: Session, quantity: str | None, unit: Unit, notation: Notati
     return ledger
 
 
+def commands_to(place: Place) -> tuple[str, ...]:
+    """The commands that go to a number and ask about it."""
+    name = place.quantity.rpartition(" ")[2]
+    where = f"layer {place.layer} {place.direction} batch {place.batch}"
+    # A channel of x is no unit of the layer; one that there is not would be refused.
+    selects = () if name in ("loss", "x", "y", "dx", "dy") else (f"unit {place.unit}",)
+    return (" ".join((where, *selects)), f"goto {place.t}", f"why {place.name}")
+
+
 def unit_of(session: Session, quantity: str, unit: Unit) -> int:
     """The number of a unit of what is asked about.
 

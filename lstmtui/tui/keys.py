@@ -61,6 +61,16 @@ KEYS: tuple[Key, ...] = (
     Key("watch", ("w",), "command('watch ')", "watch EXPR", "show a value all the time", "w", "", "Debug"),
     Key("undo", ("ctrl+z",), "run('undo')", "undo", "take back the latest change", "ctrl+z", "", "Debug"),
     Key("redo", ("ctrl+y",), "run('redo')", "redo", "do again what was undone", "ctrl+y", "", "Debug"),
+    Key(
+        "why",
+        ("W", "shift+w"),
+        "run('why')",
+        "why",
+        "what the memory of the unit is made of",
+        "W",
+        "why",
+        "Debug",
+    ),
     Key("copy", ("y",), "copy", "", "copy the value in focus to the clipboard", "y", "", "Debug"),
     Key("command", ("colon",), "command", "", "a command: Tab completes, ↑ recalls", ":", "command", "Debug"),
     Key(

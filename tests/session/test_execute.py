@@ -10,7 +10,9 @@ import torch
 from synthetic import synthetic
 from torch import nn
 
+from lstmtui.capture.engine import RerunEngine
 from lstmtui.capture.record import record
+from lstmtui.cells.notation import plain
 from lstmtui.errors import UserError
 from lstmtui.session import Session
 from lstmtui.session.execute import execute
@@ -345,3 +347,56 @@ def test_why_of_a_hidden_number_is_refused() -> None:
 def recorded_lstm() -> Trace:
     torch.manual_seed(0)
     return record(nn.LSTM(2, 3, dtype=torch.float64), torch.randn(8, 1, 2, dtype=torch.float64))
+
+
+def rerunnable_lstm() -> Session:
+    torch.manual_seed(0)
+    trace = record(nn.LSTM(2, 3, dtype=torch.float64), torch.randn(8, 1, 2, dtype=torch.float64))
+    return Session(trace, RerunEngine())
+
+
+def test_what_a_timestep_wrote_is_undone_and_what_comes_of_it_is_said() -> None:
+    session = rerunnable_lstm()
+    run(session, "goto 6")
+    ledger = run(session, "why c[1]").ledger
+    assert ledger is not None
+    part = ledger.parts[0]
+    f, c = session.trace.values("f"), session.trace.values("c")
+    kept = f[part.t, 0, 1] * c[part.t - 1, 0, 1]
+    outcome = run(session, "ablate c[1]")
+    assert outcome.text.startswith(f"without written at t={part.t}: what-if 1: c[1] = ")
+    assert session.trace.values("c")[part.t, 0, 1] == pytest.approx(kept, rel=1e-14)
+    now = session.trace.values("c")[6, 0, 1]
+    was, alone = ledger.value, ledger.total - part.value
+    assert f"c[1] at t=6 is {plain(now)}, was {plain(was)}" in outcome.text
+    assert outcome.text.endswith(f"with everything else as it was it would be {plain(alone)}")
+
+
+def test_an_input_of_a_gate_is_set_to_zero() -> None:
+    session = rerunnable_lstm()
+    run(session, "goto 6")
+    ledger = run(session, "why i[1]").ledger
+    assert ledger is not None
+    number, part = next((n, p) for n, p in enumerate(ledger.parts, 1) if "x[" in p.text)
+    assert run(session, f"ablate i[1] part {number}").ok
+    assert part.leads_to is not None
+    assert session.trace.values("x")[6, 0, part.leads_to.unit] == 0
+    i = session.trace.values("i_pre")[6, 0, 1]
+    assert i == pytest.approx(ledger.total - part.value, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("ablate h[1]", "o cannot be taken out of h[1]: ask about it first"),
+        ("ablate routes dc", "dh can be taken out"),
+        ("ablate loss", "loss: what a model computes can be taken out, derivatives cannot"),
+        ("ablate c part 99", "part 99: c[0] has 7 that are listed"),
+    ],
+)
+def test_what_cannot_be_taken_out_is_refused(line: str, text: str) -> None:
+    session = rerunnable_lstm()
+    run(session, "goto 6")
+    outcome = run(session, line)
+    assert not outcome.ok
+    assert text in outcome.text or "cannot" in outcome.text

@@ -21,6 +21,7 @@ from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen, help_lines
 from lstmtui.tui.screens.messages import MessagesScreen
 from lstmtui.tui.screens.picker import PickerScreen
+from lstmtui.tui.screens.why import WhyScreen
 from lstmtui.tui.start import Choice, Start
 from lstmtui.tui.theme import Look
 from lstmtui.view import Cursor
@@ -302,6 +303,16 @@ async def laws(pilot: Pilot[None], key: str) -> None:
     assert message.text.startswith("laws are held where the model is")
 
 
+async def why(pilot: Pilot[None], key: str) -> None:
+    await press(pilot, key)
+    screen = pilot.app.screen
+    assert isinstance(screen, WhyScreen)
+    cursor = screen.app.screen_stack[-2].session.cursor
+    asked = screen.ledger.asked
+    assert (asked.quantity, asked.t, asked.unit) == ("c", cursor.t, cursor.unit)
+    await pilot.press("escape")
+
+
 async def undo(pilot: Pilot[None], key: str) -> None:
     screen = debugging(pilot)
     screen.run_text("watch h[3]")
@@ -378,6 +389,7 @@ DOES: dict[str, Callable[[Pilot[None], str], Awaitable[None]]] = {
     "newer": newer,
     "messages": messages,
     "laws": laws,
+    "why": why,
     "lesson": lesson,
     "lesson_next": turns(2),
     "lesson_back": turns(0),

@@ -51,18 +51,16 @@ class EquationLedger:
         addends = addends_of(inside.inside)
         equation = f"{self._name(asked.quantity)} = {self._written(term, expand=True)}"
         of, whole = "", value
-        notes = []
         if inside.functions:
             of = f"{inside.name}[{asked.unit}]" if inside.name else self._written(inside.inside)
             whole = self._value(inside.inside)
             if inside.name:
                 whole = float(self.numbers.recorded(inside.name, at, at + 1, asked.unit)[0])
-            notes.append(f"{self._written(inside.functions[0])} of {of}, which is the sum of these")
         is_product = len(addends) == 1 and not any(has_matrix(f) for f in addends[0].factors)
         parts = list(self._factors(addends[0]) if is_product else self._addends(addends))
         kind: Kind = "product" if is_product and len(parts) > 1 else "sum"
         ledger = ledger_of(
-            asked, value, parts, kind=kind, equation=equation, of=of, whole=whole, most=most, notes=notes
+            asked, value, parts, kind=kind, equation=equation, of=of, whole=whole, most=most
         )  # fmt: skip
         return self._unless_set(ledger, value, computed, inside.name)
 
@@ -75,7 +73,7 @@ class EquationLedger:
         if name and self.numbers.is_set(name, self.at, asked.unit):
             part = replace(part, value=ledger.whole)
             return replace(
-                ledger_of(asked, value, [part], equation=ledger.equation, notes=ledger.notes),
+                ledger_of(asked, value, [part], equation=ledger.equation),
                 of=ledger.of, whole=ledger.whole,
             )  # fmt: skip
         return ledger

@@ -70,6 +70,8 @@ class Part:
     """The timestep that it is of; −1: none."""
     leads_to: Place | None = None
     """Where the question goes on; None: it ends here."""
+    without: float = math.nan
+    """Of what a timestep wrote to a state: what the state was there without it."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class Ledger:
     """The sum of their absolute values; of a product its absolute value."""
     notes: tuple[str, ...] = ()
     """What is to be known, in sentences without a full stop."""
+    hint: str = ""
+    """What else can be asked."""
 
     @property
     def residual(self) -> float:
@@ -133,8 +137,7 @@ class Ledger:
             return f"{head}: nothing adds to it"
         named = [self._named(part, notation) for part in self.parts[:_NAMED]]
         joined = (f" {notation.times} " if self.kind == "product" else ", ").join(named)
-        said = self.notes[1:] if self.kind == "sum" else ()
-        remarks = (text for text in (*said, self.residual_text(notation)) if text)
+        remarks = (text for text in (*self.notes, self.residual_text(notation)) if text)
         return "; ".join((f"{head}: {joined}{self._others(notation)}", *remarks))
 
     def share_text(self, part: Part) -> str:

@@ -68,7 +68,7 @@ def by_reading(
         parts,
         equation=f"{sign}L/{sign}{name} by when it is read",
         most=most,
-        notes=[f"`why routes {asked.quantity}` has it by the routes of one timestep"],
+        hint=f"`why routes {asked.quantity}` has it by the routes of one timestep",
     )
 
 

@@ -30,6 +30,8 @@ class Kept:
     """What each place multiplies the old state by."""
     left: Vector
     """The product of the factors of all later places, up to where it is asked about."""
+    old: Vector
+    """What each place began from."""
     begins: float
     """What the first of these places began from; or, where `is_set`, what it was set to."""
     is_set: bool
@@ -70,7 +72,7 @@ def kept_until(numbers: LayerNumbers, state: str, at: int, unit: int) -> Kept:
     if is_set:
         written[0] = 0.0
     begins = float(now[0] if is_set else old[start])
-    return Kept(start, written, factor[start:], left, begins, is_set, was_changed)
+    return Kept(start, written, factor[start:], left, old[start:], begins, is_set, was_changed)
 
 
 def columns_of(
@@ -98,7 +100,8 @@ def state_ledger(numbers: LayerNumbers, asked: Place, notation: Notation, most: 
         parts,
         equation=equation_text(keeping, asked, notation),
         most=most,
-        notes=_notes(numbers, kept, keeping, asked, notation),
+        notes=_notes(numbers, kept, keeping, notation),
+        hint="gates are taken as they were: why one was so is a question of its own",
     )
 
 
@@ -131,7 +134,8 @@ def _writings(
         written, left = float(kept.written[number]), float(kept.left[number])
         factors = (Factor(name, written), Factor(f"{factor} since", left))
         lead = asked.at(f"written {asked.quantity}", t)
-        return Part(f"written at t={t}", float(contributions[number]), factors, t, lead)
+        without = float(kept.factor[number] * kept.old[number])
+        return Part(f"written at t={t}", float(contributions[number]), factors, t, lead, without)
 
     return Summands(contributions[first:], part)
 
@@ -165,11 +169,8 @@ def _last_break(numbers: LayerNumbers, state: str, unit: int, old: Vector) -> tu
     return last, bool(is_set[last]), bool(changed[last])
 
 
-def _notes(
-    numbers: LayerNumbers, kept: Kept, keeping: Keeping, asked: Place, notation: Notation
-) -> Iterator[str]:
+def _notes(numbers: LayerNumbers, kept: Kept, keeping: Keeping, notation: Notation) -> Iterator[str]:
     factor = written_text(keeping.factor, notation)
-    yield f"gates are taken as they were; ask {factor} of a timestep why it was so"
     bad = np.flatnonzero(~np.isfinite(kept.factor[1:]))
     if len(bad):
         at = kept.start + 1 + int(bad[-1])

@@ -46,6 +46,7 @@ def ledger_of(
     whole: float | None = None,
     most: int | None = None,
     notes: Iterable[str] = (),
+    hint: str = "",
 ) -> Ledger:
     """A ledger with its parts in order and its sum.
 
@@ -59,6 +60,7 @@ def ledger_of(
         whole: the value of that; None: the number's.
         most: so many are listed; None: all.
         notes: what is to be known.
+        hint: what else can be asked.
     """
     summands = parts if isinstance(parts, Summands) else Summands.of(parts)
     values = summands.values
@@ -82,6 +84,7 @@ def ledger_of(
         total,
         _sum(np.abs(values)) if kind == "sum" else abs(total),
         tuple(notes),
+        hint,
     )
 
 

@@ -24,6 +24,7 @@ _UNIT = re.compile(r"\[\s*([+-]?[0-9]{1,9}(?:\s*,\s*[+-]?[0-9]{1,9}){0,15})\s*\]
 _READS = re.compile(r"reads$")
 _OPENING = re.compile(r"\[")
 _ASPECT = re.compile(r"(written|routes)\s+(?=\w)")
+_PART = re.compile(r"part(?!\S)")
 _EQUALS = re.compile(r"=")
 _SIDE = re.compile(r"(forward|backward)(?!\S)")
 _BATCH = re.compile(r"batch(?!\S)")
@@ -172,6 +173,17 @@ def asked(line: Reader) -> Arguments:
     if unit is None and line.take(_OPENING):
         line.fail("the unit is a whole number and ]")
     return (f"{word[1]} {name}" if word else name, _indices(unit[1]) if unit else None)
+
+
+def asked_part(line: Reader) -> Arguments:
+    """(what is asked about, or None; its unit, or None; which part)."""
+    if line.take(_PART):
+        return (None, None, line.whole("the part", least=1))
+    quantity, unit = asked(line)
+    if line.done:
+        return (quantity, unit, 1)
+    line.keyword("part")
+    return (quantity, unit, line.whole("the part", least=1))
 
 
 def loss_place(line: Reader) -> Arguments:

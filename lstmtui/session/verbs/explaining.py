@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lstmtui.cells.notation import UNICODE
+from lstmtui.session.ablation import ablate
 from lstmtui.session.asking_why import Unit, ask_why
 from lstmtui.session.language import arguments
 from lstmtui.session.outcome import Outcome
@@ -16,6 +17,10 @@ from lstmtui.session.verbs.verb import Verb
 def _why(session: Session, quantity: str | None, unit: Unit) -> Outcome:
     ledger = ask_why(session, quantity, unit, UNICODE)
     return Outcome(True, str(ledger), value=ledger.value, ledger=ledger, request=ShowWhy(ledger))
+
+
+def _ablate(session: Session, quantity: str | None, unit: Unit, number: int) -> Outcome:
+    return Outcome(True, ablate(session, quantity, unit, number))
 
 
 def _complete_asked(session: Session, begun: Begun) -> list[str]:
@@ -33,5 +38,16 @@ EXPLAINING = (
         complete=_complete_asked,
         reads="arrays",
         in_lesson="checks",
+    ),
+    Verb(
+        name="ablate",
+        usage="ablate [QUANTITY[UNIT]] [part N]",
+        help="what if: run again without the largest part of what `why` says, or its part N",
+        parse=arguments.asked_part,
+        execute=_ablate,
+        complete=_complete_asked,
+        reads="arrays",
+        runs_model=True,
+        changes_run=True,
     ),
 )

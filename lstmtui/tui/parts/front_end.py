@@ -11,13 +11,24 @@ from lstmtui.playback.export import export
 from lstmtui.playback.picture import picture_file
 from lstmtui.playback.written_files import replace_file
 from lstmtui.session import Command, Outcome, Session
-from lstmtui.session.requests import Export, Help, Note, Quit, Request, Screenshot, ShowLaws, ShowMessages
+from lstmtui.session.requests import (
+    Export,
+    Help,
+    Note,
+    Quit,
+    Request,
+    Screenshot,
+    ShowLaws,
+    ShowMessages,
+    ShowWhy,
+)
 from lstmtui.tui.harmless import is_harmless
 from lstmtui.tui.panels.notes import NotesPanel
 from lstmtui.tui.picture import picture
 from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.laws import LawsScreen
 from lstmtui.tui.screens.messages import MessageLog, MessagesScreen
+from lstmtui.tui.screens.why import WhyTrail
 
 
 class FrontEnd:
@@ -41,6 +52,9 @@ class FrontEnd:
     ) -> None:
         self._screen, self._session, self._notes, self._run_text = screen, session, notes, run_text
         self._messages = messages
+        self._trail = WhyTrail(
+            notes.look, lambda dialog, left: screen.app.push_screen(dialog, left), self.follow
+        )
 
     def carried_out(self, command: Command, outcome: Outcome) -> Outcome:
         """What came of a command after what it asked for; it may write, and be called, off the event loop."""
@@ -66,6 +80,8 @@ class FrontEnd:
             case ShowLaws(results):
                 screen = LawsScreen(self._notes.look, self._session.cursor.model, results)
                 self._screen.app.push_screen(screen, self.follow)
+            case ShowWhy(ledger):
+                self._trail.show(ledger)
             case ShowMessages():
                 self._screen.app.push_screen(MessagesScreen(self._notes.look, self._messages))
             case Quit():

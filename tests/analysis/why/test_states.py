@@ -90,7 +90,7 @@ def test_a_closed_factor_takes_nothing_else_with_it() -> None:
     written = 0.5 * np.tanh(1.0)
     wanted = {4: written, 3: written / 2, 2: written / 4, 1: 0.0, 0: 0.0}
     assert by_timestep(ledger) == pytest.approx(wanted, rel=1e-15, abs=0)
-    assert ledger.notes[1] == "what was there up to t=1 has vanished: f is 0 at t=2"
+    assert ledger.notes[0] == "what was there up to t=1 has vanished: f is 0 at t=2"
 
 
 def test_a_product_that_is_too_small_is_said_to_have_vanished() -> None:
@@ -98,7 +98,7 @@ def test_a_product_that_is_too_small_is_said_to_have_vanished() -> None:
     ledger = ask(trace, "c", 5, 0)
     assert ledger.residual == 0.0
     assert (
-        ledger.notes[1]
+        ledger.notes[0]
         == "what was there up to t=1 has vanished: the product of f is below the smallest number there is"
     )
 
@@ -111,7 +111,7 @@ def test_a_factor_that_is_not_finite_is_named(bad: float, word: str) -> None:
     f[3], c[3:] = bad, bad
     ledger = ask(Trace(trace.header, {**arrays, "0/forward/f": f, "0/forward/c": c}), "c", 5, 0)
     assert not np.isfinite(ledger.total)
-    assert ledger.notes[1] == f"f is {word} at t=3: nothing can be said of what was there before it"
+    assert ledger.notes[0] == f"f is {word} at t=3: nothing can be said of what was there before it"
     assert {part.t for part in ledger.parts if np.isfinite(part.value)} == {3, 4, 5}
     assert not np.isfinite(ledger.parts[0].value)
 

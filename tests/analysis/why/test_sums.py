@@ -134,7 +134,6 @@ def test_a_gate_is_the_sum_of_its_products_before_it_is_squashed() -> None:
     }
     assert {part.text: part.value for part in ledger.parts} == pytest.approx(wanted, rel=1e-13)
     assert (ledger.of, ledger.whole) == ("f_pre[2]", trace.values("f_pre")[4, 0, 2])
-    assert ledger.notes[0] == "σ(f_pre) of f_pre[2], which is the sum of these"
     sizes = [abs(part.value) for part in ledger.parts]
     assert sizes == sorted(sizes, reverse=True)
 

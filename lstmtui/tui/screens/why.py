@@ -1,0 +1,208 @@
+"""What a number is made of: its parts, each of which can be entered, down to the input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from lstmtui.analysis.why.ledger import Ledger, Part
+from lstmtui.cells.notation import ASCII, UNICODE
+from lstmtui.printable import printable
+from lstmtui.session.asking_why import commands_to
+from lstmtui.tui.screens.dialog import Dialog
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.spans import Spans
+from lstmtui.tui.widgets.text_lines import TextLines
+
+Commands = tuple[str, ...]
+_BAR = 12
+"""Columns of the bar of the largest part."""
+_SHARE = 6
+
+
+class WhyScreen(Dialog[Commands]):
+    """A line for each part; it is left with the commands that ask the next question, or none.
+
+    It stands below the lanes, which show the timestep that is asked about.
+
+    Args:
+        look: what the terminal can show.
+        ledger: what is shown.
+        hidden_size: of the layer.
+        before: the question before, if there is one: the commands that ask it again.
+    """
+
+    DEFAULT_CSS = """
+    WhyScreen { align: center bottom; }
+    WhyScreen > Vertical { width: 100%; height: 62%; min-height: 10; border: round $border; padding: 0 1;
+                           background: $background; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right_square_bracket,down,j", "choose(1)", "the next part"),
+        Binding("left_square_bracket,up,k", "choose(-1)", "the part before"),
+        Binding("e,enter,right,l", "enter_part", "ask about the part"),
+        Binding("ctrl+o,backspace,left,h", "back", "the question before"),
+        Binding("x", "ablate", "what if the part were not there"),
+    ]
+
+    def __init__(self, look: Look, ledger: Ledger, before: Commands = ()) -> None:
+        super().__init__()
+        self.look, self.ledger, self.before = look, ledger, before
+        self.text = TextLines(look)
+        self.chosen = 0
+        self._first = 0
+        self._notation = ASCII if look.ascii else UNICODE
+
+    def compose(self) -> ComposeResult:
+        asked = self.ledger.asked
+        place = "" if asked.quantity == "loss" else f" at t={asked.t}"
+        keys = "↑↓ choose, ↵ asks about a part, x takes it out"
+        keys = f"{keys}, ctrl+o goes back" if self.before else keys
+        with Vertical() as box:
+            box.border_title = f" Why {printable(asked.name)}{place}: {keys}, Esc leaves "
+            yield self.text
+
+    def on_mount(self) -> None:
+        """Write the lines."""
+        self._draw()
+
+    def _draw(self) -> None:
+        head = list(self._head())
+        self._first = len(head)
+        self.text.set_lines([*head, *self._parts(), *self._foot()])
+        self.text.scroll_to_line(self._first + self.chosen if self.chosen else 0)
+
+    def _head(self) -> Iterator[Spans]:
+        ledger, number = self.ledger, self._notation.number
+        yield (
+            (printable(ledger.asked.name), ledger.asked.quantity.rpartition(" ")[2]),
+            (f" = {number(ledger.value, 6)}   ", "number"),
+            (printable(ledger.equation), "muted"),
+        )
+        if ledger.of != ledger.asked.name:
+            yield ((f"{printable(ledger.of)} = {number(ledger.whole, 6)} is", "text"), *self._how())
+        yield from (((f"! {printable(note)}", "warning"),) for note in ledger.notes)
+        if ledger.hint:
+            yield ((f"  {printable(ledger.hint)}", "muted"),)
+
+    def _how(self) -> Spans:
+        words = {"sum": " the sum of", "product": " the product of", "operands": " of what the line has read"}
+        return ((words.get(self.ledger.kind, ""), "muted"),)
+
+    def _parts(self) -> Iterator[Spans]:
+        widest = max((cell_len(printable(part.text)) for part in self.ledger.parts), default=0)
+        largest = max((abs(p.value) for p in self.ledger.parts if abs(p.value) < float("inf")), default=0.0)
+        for number, part in enumerate(self.ledger.parts):
+            yield self._line(part, widest, largest, chosen=number == self.chosen)
+
+    def _line(self, part: Part, widest: int, largest: float, *, chosen: bool) -> Spans:
+        ledger, notation = self.ledger, self._notation
+        text = printable(part.text)
+        length = round(_BAR * abs(part.value) / largest) if largest and abs(part.value) <= largest else 0
+        sign = "#" if self.look.ascii else "█"
+        bar = (sign * length).ljust(_BAR) if ledger.kind == "sum" else ""
+        role = "h" if part.value < 0 else "c"
+        factors = notation.times.join(
+            f" {printable(f.text)} {notation.number(f.value)} " for f in part.factors
+        ).strip()
+        arrow = "" if part.leads_to is None else (" ->" if self.look.ascii else " →")
+        share = ledger.share_text(part) if ledger.kind == "sum" else ""
+        return (
+            ("▸ " if chosen else "  ", "cursor"),
+            (f"{share:>{_SHARE}} ", "accent" if chosen else "muted"),
+            (f"{bar} ", role),
+            (f"{notation.number(part.value):>9}  ", "number"),
+            (text.ljust(widest), "selected" if chosen else "text"),
+            (f"{arrow:<3} ", "key"),
+            (factors, "muted"),
+        )
+
+    def _foot(self) -> Iterator[Spans]:
+        ledger, notation = self.ledger, self._notation
+        blank = " " * (3 + _SHARE + (_BAR + 1 if ledger.kind == "sum" else 1))
+        if ledger.rest_count:
+            words = f"{ledger.rest_count:,} more"
+            rest = notation.number(ledger.rest) if ledger.kind == "sum" else ""
+            yield ((f"{blank}{rest:>9}  {words}", "muted"),)
+        if ledger.kind in ("sum", "product") and ledger.parts:
+            sign = "=".rjust(3 + _SHARE)
+            left = ledger.residual_text(notation) or "to the last digits of float64"
+            room = blank[len(sign) :]
+            yield ((f"{sign}{room}{notation.number(ledger.total):>9}  {left}", "muted"),)
+
+    def action_choose(self, by: int) -> None:
+        """Choose another part."""
+        self.chosen = min(max(0, self.chosen + by), max(0, len(self.ledger.parts) - 1))
+        self._draw()
+
+    def action_enter_part(self) -> None:
+        """Ask about the chosen part; one that leads nowhere stays."""
+        part = self.ledger.parts[self.chosen] if self.ledger.parts else None
+        if part is not None and part.leads_to is not None:
+            self.dismiss(commands_to(part.leads_to))
+
+    def action_back(self) -> None:
+        """Ask the question before again."""
+        if self.before:
+            self.dismiss(self.before)
+
+    def action_ablate(self) -> None:
+        """Run the model without the chosen part."""
+        self.dismiss(
+            (*commands_to(self.ledger.asked)[:-1], f"ablate {self.ledger.asked.name} part {self.chosen + 1}")
+        )
+
+    @on(TextLines.Clicked)
+    def _clicked(self, event: TextLines.Clicked) -> None:
+        event.stop()
+        number = event.line - self._first
+        if 0 <= number < len(self.ledger.parts):
+            self.chosen = number
+            self._draw()
+
+
+class WhyTrail:
+    """The questions that led to one another, so that the one before can be asked again.
+
+    Args:
+        look: what the terminal can show.
+        push: shows a screen, and calls back with what it was left with.
+        follow: executes commands.
+    """
+
+    def __init__(
+        self,
+        look: Look,
+        push: Callable[[WhyScreen, Callable[[Commands | None], None]], object],
+        follow: Callable[[Commands | None], None],
+    ) -> None:
+        self._look, self._push, self._follow = look, push, follow
+        self._questions: list[Commands] = []
+        self._goes_on = False
+
+    def show(self, ledger: Ledger) -> None:
+        """Show a ledger; one that no part led to begins anew."""
+        if not self._goes_on:
+            self._questions.clear()
+        self._goes_on = False
+        before = self._questions[-1] if self._questions else ()
+        screen = WhyScreen(self._look, ledger, before)
+        self._push(screen, lambda commands: self._left(ledger, before, commands))
+
+    def _left(self, ledger: Ledger, before: Commands, commands: Commands | None) -> None:
+        """Go on with the commands that the screen was left with."""
+        if not commands:
+            self._questions.clear()
+            return
+        if commands == before:
+            self._questions.pop()
+        else:
+            self._questions.append(commands_to(ledger.asked))
+        self._goes_on = True
+        self._follow(commands)

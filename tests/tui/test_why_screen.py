@@ -1,0 +1,112 @@
+"""What a number is made of on screen: chosen, entered, gone back from, taken out, over the lanes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from textual.pilot import Pilot
+from torch import nn
+
+from lstmtui.capture.engine import RerunEngine
+from lstmtui.capture.record import record
+from lstmtui.trace import Trace
+from lstmtui.tui.screens.debugger import DebuggerScreen
+from lstmtui.tui.screens.why import WhyScreen
+from lstmtui.tui.start import Start
+
+
+def two_layers() -> Trace:
+    torch.manual_seed(0)
+    module = nn.LSTM(2, 3, num_layers=2, dtype=torch.float64)
+    return record(module, torch.randn(9, 1, 2, dtype=torch.float64), loss=lambda out: out[0].sum())
+
+
+def asked(pilot: Pilot[None]) -> tuple[str, int, int, int]:
+    screen = pilot.app.screen
+    assert isinstance(screen, WhyScreen)
+    place = screen.ledger.asked
+    return place.quantity, place.t, place.unit, place.layer
+
+
+async def until(pilot: Pilot[None], question: tuple[str, int, int, int]) -> None:
+    for _ in range(300):
+        await pilot.pause(0.02)
+        if isinstance(pilot.app.screen, WhyScreen) and asked(pilot) == question:
+            return
+    pytest.fail(f"{question} was not asked")
+
+
+@pytest.mark.parametrize("size", [(120, 40), (60, 20)], ids=str)
+async def test_the_parts_of_a_memory_are_listed_below_the_lanes(size, debugger, shown) -> None:
+    trace = two_layers()
+    async with debugger(Start(traces=trace), size) as pilot:
+        session = pilot.app.screen.session
+        session.select_layer(1)
+        session.goto(6)
+        await pilot.press("W")
+        await until(pilot, ("c", 6, 0, 1))
+        text = shown(pilot)
+        assert "Why c[0] at t=6" in text
+        assert "written at t=6" in text
+        assert "▸" in text
+        assert "t=6/8" in text  # what is behind it is still seen
+
+
+async def test_a_part_is_entered_down_to_the_layer_below_and_left_again(debugger) -> None:
+    trace = two_layers()
+    async with debugger(Start(traces=trace)) as pilot:
+        session = pilot.app.screen.session
+        session.select_layer(1)
+        session.goto(6)
+        await pilot.press("W")
+        await until(pilot, ("c", 6, 0, 1))
+        first = pilot.app.screen.ledger.parts[1]
+        await pilot.press("down", "enter")
+        await until(pilot, ("written c", first.t, 0, 1))
+        assert session.cursor.t == first.t
+        await pilot.press("enter")
+        await until(pilot, ("i", first.t, 0, 1))
+        parts = pilot.app.screen.ledger.parts
+        below = next(n for n, p in enumerate(parts) if p.leads_to and p.leads_to.layer == 0)
+        await pilot.press(*["down"] * below, "enter")
+        lead = parts[below].leads_to
+        assert lead is not None
+        await until(pilot, ("h", lead.t, lead.unit, 0))
+        assert (session.cursor.layer, session.cursor.unit) == (0, lead.unit)
+        await pilot.press("ctrl+o")
+        await until(pilot, ("i", first.t, 0, 1))
+        await pilot.press("ctrl+o")
+        await until(pilot, ("written c", first.t, 0, 1))
+        await pilot.press("ctrl+o")
+        await until(pilot, ("c", 6, 0, 1))
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, DebuggerScreen)
+
+
+async def test_a_part_is_taken_out_and_the_model_runs_without_it(debugger, shown) -> None:
+    trace = two_layers()
+    async with debugger(Start(traces=trace, engine=RerunEngine())) as pilot:
+        screen = pilot.app.screen
+        screen.session.goto(6)
+        await pilot.press("W")
+        await until(pilot, ("c", 6, 0, 0))
+        part = pilot.app.screen.ledger.parts[1]
+        await pilot.press("down", "x")
+        for _ in range(300):
+            await pilot.pause(0.02)
+            if screen.session.what_ifs.edits:
+                break
+        (edit,) = screen.session.what_ifs.edits
+        assert (edit.quantity, edit.start, edit.value) == ("c", part.t, part.without)
+        await pilot.pause(0.1)
+        assert f"without written at t={part.t}" in shown(pilot)
+
+
+async def test_an_origin_has_nothing_to_enter(debugger) -> None:
+    async with debugger(Start(traces=two_layers())) as pilot:
+        pilot.app.screen.run_text("why x[1]")
+        await until(pilot, ("x", 0, 1, 0))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, WhyScreen)
