@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from lstmtui.capture.source.attributes import held, put
-from lstmtui.capture.source.bindings import Call, Passes
+from lstmtui.capture.source.bindings import RETURNED, Call, Passes
 from lstmtui.capture.source.code_facts import CodeFacts, Stretch
 from lstmtui.capture.source.collection import Collection
 from lstmtui.capture.source.loops import Counter
@@ -154,6 +154,14 @@ class Activation:
         self.frame = None
         return has_raised
 
+    def returns(self, value: Any) -> None:
+        """It has returned: take note of what, where no name was bound to that."""
+        places = [("", value)] if isinstance(value, Tensor) else tensors_in(value)
+        tensors = self._collection.tensors
+        self._look_inside(RETURNED, places[:MOST_ITEMS], self.path.last)
+        if places:
+            self.call.returned = tensors.identity_of(places[0][1])
+
     def exception(self, frame: FrameType, value: BaseException) -> None:
         """An exception is raised here, or comes out of a call that was made here."""
         self._stop()
@@ -264,7 +272,7 @@ class Activation:
             self._tracked[name] = tensor, version_of(tensor)
 
     def _look_inside(self, name: str, items: list[tuple[str, Tensor]], stretch: Stretch) -> None:
-        """The tensors of a tuple, a dict or a dataclass that no name was bound to yet."""
+        """Those tensors of a tuple, a dict or a dataclass that no name was bound to yet."""
         for place, item in items:
             if not self._collection.tensors.is_known(item):
                 self._collection.bind(

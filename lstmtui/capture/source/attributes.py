@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
+from keyword import iskeyword
 from types import MemberDescriptorType
 from typing import Any
 
@@ -36,8 +37,9 @@ def held(local: Any, written: str) -> Any:
 
 @cache
 def is_bindable(written: str) -> bool:
-    """Whether it is a name, an attribute or an item of a dict, and no place in a tuple or a list."""
-    return _PLACES.sub("", written).isidentifier()
+    """Whether it is a name, an attribute or an item of a dict: no place in a tuple or a list, no `return`."""
+    name = _PLACES.sub("", written)
+    return name.isidentifier() and not iskeyword(name)
 
 
 @cache

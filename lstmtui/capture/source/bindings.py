@@ -11,6 +11,9 @@ from torch import Tensor, nn
 Passes: TypeAlias = tuple[tuple[int, int], ...]
 """The loops that a line was in, outermost first: (the line of the loop's header, which pass, from 0)."""
 
+RETURNED = "return"
+"""The name of what a function returns that has none there."""
+
 
 @dataclass(eq=False, slots=True)
 class Call:
@@ -31,6 +34,8 @@ class Call:
     """The line of the caller at which it was called."""
     passes: Passes = ()
     """The loops of the caller that the call was in."""
+    returned: int = -1
+    """The identity of the tensor that it returned, the first of several; −1 where it returned none."""
     raised: str = ""
     """The exception that left it: ValueError: …; empty where it returned."""
     raised_line: int = 0
@@ -49,7 +54,7 @@ class Binding:
     """Rises with every binding."""
     call: Call
     name: str
-    """As the source writes it: f, self.hidden."""
+    """As the source writes it: f, self.hidden; RETURNED."""
     line: int
     """Of the file, the one that bound it; 0 for an argument."""
     passes: Passes

@@ -87,7 +87,7 @@ class SourceRecorder:
                 stacklevel=2,
             )
         sizes = {*self._sizes, *steps}
-        self._grouping = Grouping(tracer.calls, tracer.bindings, sizes, named)
+        self._grouping = Grouping(tracer.calls, tracer.bindings, sizes, named, self._inputs)
         longest = max([*steps, *(len(run.rounds) for run in self._grouping.runs)], default=0)
         if longest < 2:
             longest = self._steps_at_once(result) or longest

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from lstmtui.capture.source.bindings import Call
 
 _MOST_NAMED = 8
+_MOST_CHOICES = 3
 
 
 def nothing_over_time(calls: Sequence[Call], passed_over: Mapping[str, int], axes: Mapping[int, int]) -> str:
@@ -26,9 +27,14 @@ def nothing_over_time(calls: Sequence[Call], passed_over: Mapping[str, int], axe
     if not calls:
         return "there is no Python code of yours in it that ran, and could be recorded by source"
     ran = Counter(f"{call.name} ({call.path})" if call.path else call.name for call in calls)
+    repeated = [name for name, count in Counter(call.name for call in calls).items() if count > 1]
+    what = "source=MyCell"
+    if repeated:
+        what = " or ".join(f'source="{name}"' for name in repeated[:_MOST_CHOICES])
     text = (
-        f"none of its code is called, or loops, over timesteps. What ran: {_listed(ran)}. Where something of "
-        "it runs once for each timestep, record what calls it, or name it: source=MyCell"
+        f"no loop in its code, and no function that repeats, was seen to be over timesteps. What ran: "
+        f"{_listed(ran)}. Where something of it runs once for each timestep, record what calls it, or name "
+        f"it: {what}"
     )
     if axes:
         choices = " or ".join(f"time_axis={axis} ({size} timesteps)" for axis, size in axes.items())

@@ -26,8 +26,14 @@ class RunNames:
 
     def __init__(self, run: Run, conditions: Conditions) -> None:
         self.run, self.conditions = run, conditions
-        self.in_rounds, self.outside = series_of(run), outside_of(run)
-        self.carried = carried_by(self.in_rounds, run)
+        every, self.outside = series_of(run), [part for part in outside_of(run) if not part.is_returned]
+        self.carried = carried_by(every, run)
+        # What other functions return without a name is an intermediate result, if no state.
+        self.in_rounds = [
+            part
+            for part in every
+            if not part.is_returned or part.code is run.call.code or part in self.carried
+        ]
         self.steps = len(run.rounds) or conditions.steps
         self.batch = batch_of(
             self.in_rounds or self.outside,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
+from lstmtui.capture.source.repeated_calls import RepeatedCalls
 from lstmtui.capture.source.time_loops import Place, Places, loops_over_time, pass_of, passes_of
 
 
@@ -68,6 +70,8 @@ class _Owner:
     """By the number of an own call: the loops in which something was bound or called in it."""
     ends: dict[int, list[Place]] = field(default_factory=lambda: defaultdict(list))
     """By the number of an own call: the last pass of each loop in it."""
+    inner: dict[int, list[Call]] = field(default_factory=lambda: defaultdict(list))
+    """By the number of an own call: that one and the calls within it that are in no loop."""
     runs: list[Run] = field(default_factory=list)
     spots: dict[int, Callable[[Place], Spot]] = field(default_factory=dict)
     """By the number of an own call: the round of what ran in these loops of it."""
@@ -81,6 +85,7 @@ class Grouping:
         bindings: in order.
         sizes: of the axes of the model's input that may be time.
         is_named: whether the user has named a function to be recorded, which is then a run of its own.
+        inputs: the shapes of the model's input.
     """
 
     def __init__(
@@ -89,11 +94,15 @@ class Grouping:
         bindings: Sequence[Binding],
         sizes: Collection[int],
         is_named: Callable[[Call], bool] = lambda call: False,
+        inputs: Sequence[tuple[int, ...]] = (),
     ) -> None:
-        self._places, self._is_named = Places(calls, bindings), is_named
+        self._inputs = inputs
+        self._places, self._is_named, self._bindings = Places(calls, bindings), is_named, bindings
         self._sizes = {size for size in sizes if size > 1}
         self._owners: dict[int, _Owner] = {}
         self._outermost: dict[int, Call] = {}
+        self._repeated: dict[int, Spot] = {}
+        """By the number of a call of a function, the calls of which are rounds: which of them it is."""
         for call in calls:
             self._add(call)
         where = [(binding.call, self._places.passes_of(binding)) for binding in bindings]
@@ -123,9 +132,13 @@ class Grouping:
     def spot(self, call: Call, passes: Passes = ()) -> Spot:
         """The run and the round that a line of a call belongs to; round −1: before or after all rounds."""
         outermost = self._outermost[call.number]
-        return self._spot(outermost, self._places.of(call, passes, outermost))
+        return self._spot(call, outermost, self._places.of(call, passes, outermost))
 
-    def _spot(self, outermost: Call, place: Place) -> Spot:
+    def _spot(self, call: Call | None, outermost: Call, place: Place) -> Spot:
+        while call is not None and self._repeated:
+            if call.number in self._repeated:
+                return self._repeated[call.number]
+            call = None if call is outermost else call.caller
         return self._owner(outermost).spots[outermost.number](place)
 
     def _owner(self, call: Call) -> _Owner:
@@ -146,6 +159,9 @@ class Grouping:
         if caller is not None:
             outer = self._outermost[caller.number]
             self._owner(caller).places[outer.number].append(self._places.of_call(call, outer))
+        outer = self._outermost[call.number]
+        if not self._places.of_call(call, outer):
+            self._owner(call).inner[outer.number].append(call)
 
     def _place(self, owner: _Owner) -> None:
         """Say for each call of an owner what its rounds are."""
@@ -157,10 +173,11 @@ class Grouping:
         elif in_rounds and (len(owner.calls) == 1 or len(set(outer)) > 1):
             self._follow(owner, outer)
         elif len(owner.calls) > 1:
-            run = self._new_run(owner, owner.calls[0], len(owner.calls))
-            run.reach(len(owner.calls) - 1)
-            for number, call in enumerate(owner.calls):
-                owner.spots[call.number] = _always((run, number))
+            steps = self._calls.in_time(owner.calls)
+            run = self._new_run(owner, steps[0], len(steps))
+            run.reach(len(steps) - 1)
+            owner.spots |= {call.number: _always((run, -1)) for call in owner.calls}
+            owner.spots |= {call.number: _always((run, number)) for number, call in enumerate(steps)}
         else:
             self._place_loops(owner, owner.calls[0])
 
@@ -170,7 +187,7 @@ class Grouping:
         if caller is None or self._owner(caller) is owner:
             return None, -1
         outermost = self._outermost[caller.number]
-        return self._spot(outermost, self._places.of_call(call, outermost))
+        return self._spot(caller, outermost, self._places.of_call(call, outermost))
 
     def _follow(self, owner: _Owner, outer: Sequence[Spot]) -> None:
         """What is called in the rounds of another has the same rounds."""
@@ -194,6 +211,14 @@ class Grouping:
     def _place_loops(self, owner: _Owner, call: Call) -> None:
         """The passes of the loops over time in a call are its rounds."""
         passes = loops_over_time(owner.places[call.number], self._sizes, owner.ends[call.number])
+        steps = (
+            []
+            if self._sizes & {*passes.values()}
+            else self._calls.over_time(owner.inner[call.number], self._sizes)
+        )
+        if any(len(own) in self._sizes or max(passes.values(), default=0) < len(own) for own in steps):
+            self._place_repeated(owner, call, steps)
+            return
         runs = [(loop, self._new_run(owner, call, 1)) for loop in passes]
         for loop, run in runs:
             run.passes = passes[loop]
@@ -209,6 +234,21 @@ class Grouping:
             return first, -1
 
         owner.spots[call.number] = spot
+
+    def _place_repeated(self, owner: _Owner, call: Call, steps: Sequence[Sequence[Call]]) -> None:
+        """The calls of some functions that a call makes are its rounds."""
+        runs = [self._new_run(owner, own[0], len(own)) for own in steps]
+        owner.spots[call.number] = _always((runs[0], -1))
+        for run, own in zip(runs, steps, strict=True):
+            run.beside = runs[0]
+            # Others of the same function, such as the one that ends a recursion, are no rounds.
+            alike = [inner for inner in owner.inner[call.number] if inner.code is own[0].code]
+            self._repeated |= {inner.number: (runs[0], -1) for inner in alike}
+            self._repeated |= {inner.number: (run, number) for number, inner in enumerate(own)}
+
+    @cached_property
+    def _calls(self) -> RepeatedCalls:
+        return RepeatedCalls(self._bindings, self._inputs)
 
     def _new_run(self, owner: _Owner, call: Call, calls: int) -> Run:
         path = f"{owner.path}@{len(owner.runs) + 1}" if owner.runs else owner.path

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import torch
 
-from lstmtui.capture.source.bindings import Binding, Call
+from lstmtui.capture.source.bindings import RETURNED, Binding, Call
 from lstmtui.capture.source.runs import Run
 
 Key: TypeAlias = tuple[CodeType, str]
@@ -47,6 +47,11 @@ class Series:
         """The shapes, dtypes and layouts of what it was bound to."""
         values = [binding.value for binding in self.bindings]
         return frozenset((value.shape, value.dtype, value.layout) for value in values)
+
+    @property
+    def is_returned(self) -> bool:
+        """Whether it is what the function returns, which it has no name for."""
+        return self.written.startswith(RETURNED)
 
     @property
     def first(self) -> Binding:

@@ -13,7 +13,7 @@ from torch.autograd.graph import GradientEdge
 
 from lstmtui.capture.autograd_state import is_symbolic, unobserved
 from lstmtui.capture.devices import check_memory
-from lstmtui.capture.source.bindings import Binding, Call, Passes
+from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
 from lstmtui.capture.source.code_facts import DETACHED
 from lstmtui.models.torch_compat import below_autograd, has_values, is_dispatched, version_of
 
@@ -31,11 +31,13 @@ where the line tells."""
 class Seen(Binding):
     """The first binding of a tensor object as it is; of others all but the name and the place is the same."""
 
-    __slots__ = ("end", "handle", "output", "ref", "version")
+    __slots__ = ("end", "handle", "is_named", "output", "ref", "version")
 
     ref: weakref.ref[Tensor]
     version: int
     """How often it had been written into."""
+    is_named: bool
+    """Whether a name was bound to it; else a function has returned it."""
     output: int
     """Which result of its node it is."""
     handle: Any
@@ -95,6 +97,7 @@ class Tensors:
             if first is not None and first.ref() is tensor:
                 identity = first.identity
                 if first.version == version and first.end is end:
+                    first.is_named = first.is_named or name[:6] != RETURNED
                     other = Binding(order, call, name, line, passes, tensor, identity)
                     again.append((other, first))
                     bindings.append(other)
@@ -108,6 +111,7 @@ class Tensors:
                 continue
             self._now[id(tensor)] = seen = Seen(order, call, name, line, passes, value, identity)
             seen.ref, seen.version, seen.end, seen.handle = weakref.ref(tensor), version, end, None
+            seen.is_named = name[:6] != RETURNED
             if is_plain:
                 new.append(seen)
             if end is None:
@@ -138,7 +142,14 @@ class Tensors:
     def is_known(self, tensor: Tensor) -> bool:
         """Whether a name was bound to a tensor as it is now."""
         seen = self._now.get(id(tensor))
-        return seen is not None and seen.ref() is tensor and seen.version == version_of(tensor)
+        is_same = seen is not None and seen.ref() is tensor and seen.version == version_of(tensor)
+        return is_same and seen is not None and seen.is_named
+
+    def identity_of(self, tensor: Tensor) -> int:
+        """The identity of a tensor that was bound as it is now; −1 of any other."""
+        seen = self._now.get(id(tensor))
+        is_same = seen is not None and seen.ref() is tensor and seen.version == version_of(tensor)
+        return seen.identity if is_same and seen is not None else -1
 
     def has_other_numbers(self, tensor: Tensor) -> bool:
         """Whether a tensor was written into since a name was bound to it, so that it has other numbers."""

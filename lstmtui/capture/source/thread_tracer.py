@@ -149,6 +149,8 @@ class ThreadTracer:
                 self._left(activation)
             elif activation.facts.is_suspended:
                 self._suspended[id(frame)] = frame, activation
+            elif not activation.facts.is_comprehension:
+                activation.returns(argument)
 
     def _left(self, activation: Activation) -> None:
         if activation.raised is None:

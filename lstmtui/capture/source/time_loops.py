@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import TypeAlias
 
-from lstmtui.capture.source.bindings import Binding, Call, Passes
+from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
 
 Place: TypeAlias = tuple[tuple[tuple[int, int], int], ...]
 """The loops that something ran in, outermost first: (function and line of the loop, which pass)."""
@@ -37,7 +37,8 @@ class Places:
     def passes_of(self, binding: Binding) -> Passes:
         """The loops of its function that a binding was in."""
         line, passes = binding.line, binding.passes
-        is_first = (id(binding.call.code), line) in self._heads and not _is_in_head(line, passes)
+        is_head = (id(binding.call.code), line) in self._heads and not binding.name.startswith(RETURNED)
+        is_first = is_head and not _is_in_head(line, passes)
         return (*passes, (line, 0)) if is_first else passes
 
     def of_call(self, call: Call, outer: Call | None) -> Place:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -53,7 +54,7 @@ class Selection:
         if code in self._codes:
             return True
         name = qualified(frame)
-        if any(name == own or name.startswith(own + ".") for own in self._names):
+        if any(f".{own}." in f".{name}." for own in self._names):
             return True
         if is_users(frame):
             self.passed_over[name] += 1
@@ -86,7 +87,7 @@ def qualified(frame: FrameType) -> str:
 
 
 def is_users(frame: FrameType) -> bool:
-    """Whether the function of a frame is neither torch's, nor the standard library's, nor ours."""
+    """Whether the function of a frame is none of PyTorch's, numpy's, the standard library's or ours."""
     name = frame.f_code.co_filename
     if name.startswith("<"):
         if name.startswith(INSIDE) or frame.f_code.co_qualname.startswith("__create_fn__."):
@@ -112,7 +113,7 @@ def writes_nothing(code: CodeType) -> bool:
 
 @cache
 def is_excluded(file: str) -> bool:
-    """Whether a file belongs to torch, the standard library or this package."""
+    """Whether a file belongs to PyTorch, numpy, the standard library or this package."""
     path = os.path.abspath(file)
     if any(path.startswith(folder + os.sep) for folder in _excluded()):
         return True
@@ -122,7 +123,7 @@ def is_excluded(file: str) -> bool:
 
 @cache
 def _excluded() -> tuple[str, ...]:
-    files = [package.__file__ for package in (torch, lstmtui)]
+    files = [package.__file__ for package in (torch, np, lstmtui)]
     own = {os.path.dirname(os.path.abspath(file)) for file in files if file}
     return tuple(own | {os.path.realpath(folder) for folder in own})
 

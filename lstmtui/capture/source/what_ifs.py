@@ -11,7 +11,7 @@ import torch
 from lstmtui.arrays import Array
 from lstmtui.capture.source.addresses import Address, Addresses
 from lstmtui.capture.source.attributes import is_bindable
-from lstmtui.capture.source.bindings import Binding
+from lstmtui.capture.source.bindings import RETURNED, Binding
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.replacements import Replacement, Replacements
 from lstmtui.capture.source.source_layer import SourceLayer
@@ -92,9 +92,12 @@ def _check(trace: Trace, edit: Edit) -> None:
             f"{edit.quantity}: of a model whose code was recorded only the variables of that code can be set"
         )
     if not is_bindable(variable.written):
-        raise UserError(
-            f"{edit.quantity}: {variable.written} is a place in a tuple or a list, not a name that can be set"
+        what = (
+            "what a function returns"
+            if variable.written.startswith(RETURNED)
+            else "a place in a tuple or a list"
         )
+        raise UserError(f"{edit.quantity}: {variable.written} is {what}, not a name that can be set")
     _check_number(variable, edit.value)
 
 

@@ -105,7 +105,7 @@ def test_names_are_bound_in_the_order_of_the_lines_each_time_that_they_are() -> 
 
     bound = [(binding.name, float(binding.value[0])) for binding in traced(work, torch.zeros(1)).bindings]
     c = float(torch.tanh(torch.ones(1)))
-    assert bound == [("x", 0), ("a", 1), ("b", 2), ("a", 1), ("c", c), ("b", 2 * c)]
+    assert bound == [("x", 0), ("a", 1), ("b", 2), ("a", 1), ("c", c), ("b", 2 * c), ("return", 2 * c)]
 
 
 def test_what_was_bound_before_a_line_raised_is_there_and_what_that_line_would_have_bound_is_not() -> None:
@@ -141,6 +141,7 @@ def test_why_there_is_no_derivative_is_that_of_the_line_and_not_of_where_it_is_l
         "c": "detached",
         "d": "requires none",
         "e": "requires none",
+        "return": "",
     }
 
 

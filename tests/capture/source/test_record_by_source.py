@@ -53,10 +53,10 @@ def source_of(trace: lstmtui.Trace, layer: int = 0) -> Source:
     ("source", "layers"),
     [
         (True, {"Loop": {"x", "v", "h", "step_v", "step_h", "z", "t"}}),
-        (step, {"step": {"v", "h", "z"}}),
-        (f"{__name__}.step", {"step": {"v", "h", "z"}}),
+        (step, {"step": {"v", "h", "z", "return_"}}),
+        (f"{__name__}.step", {"step": {"v", "h", "z", "return_"}}),
         (Loop, {"Loop": {"x", "v", "h"}}),
-        ([Loop, step], {"Loop": {"x", "v", "h"}, "step": {"v", "h", "z"}}),
+        ([Loop, step], {"Loop": {"x", "v", "h"}, "step": {"v", "h", "z", "return_"}}),
     ],
 )
 def test_source_chooses_what_is_recorded(source: Any, layers: dict[str, set[str]]) -> None:

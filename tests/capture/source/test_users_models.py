@@ -353,8 +353,8 @@ def test_attributes_recursion_and_generators_are_names_like_any_other() -> None:
     assert model.hidden is None, "the model is left as it was"
     tree = lstmtui.record(Tree(), x)
     assert (tree.steps, tree.layers[0].calls) == (T + 1, T + 1)
-    # The calls are timesteps in the order in which they began: the outermost, which ends last, is the first.
-    assert np.array_equal(tree.values("state")[::-1], np.concatenate([np.zeros((1, B, 2)), _scan(x)]))
+    # The outermost call, which begins first, has its state last.
+    assert np.array_equal(tree.values("state"), np.concatenate([np.zeros((1, B, 2)), _scan(x)]))
 
 
 def _scan(x: Tensor) -> Any:

@@ -1,0 +1,100 @@
+"""Calls of a function that repeat without a loop of the user's: recursion, functools.reduce, map."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
+
+from lstmtui.capture.source.bindings import RETURNED, Binding, Call
+
+
+class RepeatedCalls:
+    """Which calls of functions are timesteps, and in which order.
+
+    Args:
+        bindings: all of them, in order.
+        inputs: the shapes of the model's input.
+    """
+
+    def __init__(self, bindings: Iterable[Binding], inputs: Iterable[tuple[int, ...]]) -> None:
+        self._inputs = {way for shape in inputs for way in (shape[:2], shape[1::-1])}
+        self._bound: dict[int, list[Binding]] = defaultdict(list)
+        for binding in bindings:
+            self._bound[binding.call.number].append(binding)
+
+    def over_time(self, calls: Sequence[Call], sizes: Collection[int]) -> list[list[Call]]:
+        """Those of some calls that are timesteps, in the order of time: a list for each function.
+
+        Of calls of one function that are as many as the input has timesteps, or in which each is given what
+        the one before it has made.
+
+        Args:
+            calls: none of them within a loop, in the order in which they began.
+            sizes: of the axes of the input that may be time.
+        """
+        by_code: dict[int, list[Call]] = defaultdict(list)
+        for call in calls:
+            by_code[id(call.code)].append(call)
+        repeated = [own for own in by_code.values() if len(own) > 1]
+        steps = [own for own in map(self.in_time, repeated) if self._are_timesteps(own, sizes)]
+        most = [own for own in steps if len(own) in sizes] or steps
+        chosen: list[list[Call]] = []
+        codes: set[int] = set()
+        for own in most:
+            # What a chosen function calls is a part of its timesteps.
+            if not codes & {id(outer.code) for outer in _callers(own[0]) if outer.code is not own[0].code}:
+                chosen.append(own)
+                codes.add(id(own[0].code))
+        return chosen
+
+    def in_time(self, calls: list[Call]) -> list[Call]:
+        """The calls of one function in the order of time; without that which ends a recursion.
+
+        Where calls are within each other, each goes on from what it was given by the one round it, or makes
+        something of what the one within it returns.
+        """
+        numbers = {call.number for call in calls}
+        if not any(call.caller is not None and call.caller.number in numbers for call in calls[1:]):
+            return calls
+        making = [call for call in calls if any(map(_is_of_name, self._bound[call.number]))]
+        calls = making or calls
+        returned = [call.returned for call in calls]
+        is_made_on_the_way_back = len(set(returned)) > 1 and -1 not in returned
+        return calls[::-1] if is_made_on_the_way_back else calls
+
+    def _are_timesteps(self, calls: Sequence[Call], sizes: Collection[int]) -> bool:
+        given = [[b for b in self._bound[call.number] if not b.line] for call in calls]
+        same = set.intersection(*({binding.identity for binding in own} for own in given))
+        shapes = {tuple(b.value.shape) for own in given for b in own if b.identity not in same}
+        if any(len(shape) > 2 and shape[:2] in self._inputs for shape in shapes):
+            return False  # each is given all timesteps
+        if self._is_chained(calls):
+            return True
+        return len(calls) in sizes and not any(len(calls) in shape[:2] for shape in shapes)
+
+    def _is_chained(self, calls: Sequence[Call]) -> bool:
+        """Whether each call is within the one before it, or the other way round, or is given what it made."""
+        for one, other in pairwise(calls):
+            is_nested = _nearest(other) is one or _nearest(one) is other
+            bound = {binding.identity for binding in self._bound[other.number]}
+            if not is_nested and (one.returned < 0 or one.returned not in bound):
+                return False
+        return True
+
+
+def _is_of_name(binding: Binding) -> bool:
+    """Whether a line binds a name, which neither arguments are nor what is returned without one."""
+    return binding.line > 0 and not binding.name.startswith(RETURNED)
+
+
+def _nearest(call: Call) -> Call | None:
+    """The innermost call of the same function that a call is within."""
+    return next((outer for outer in _callers(call) if outer.code is call.code), None)
+
+
+def _callers(call: Call) -> Iterable[Call]:
+    here = call.caller
+    while here is not None:
+        yield here
+        here = here.caller
