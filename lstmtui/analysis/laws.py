@@ -103,6 +103,15 @@ class LawResult:
         return f"{self.name}, {self.status}: {self.text}{where}"
 
 
+@dataclass(frozen=True)
+class HeldLaws:
+    """What came of the laws on one model."""
+
+    results: tuple[LawResult, ...]
+    note: str = ""
+    """What they are of, where that is not the whole model."""
+
+
 def any_broken(results: Sequence[LawResult]) -> bool:
     """Whether one of the laws is broken."""
     return any(result.broken for result in results)

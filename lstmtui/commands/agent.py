@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from lstmtui.libraries import load_library
 if TYPE_CHECKING:
     from lstmtui.remote.agent.request_handler import ModelRunner, Progress
     from lstmtui.remote.wire.messages import Open
-    from lstmtui.trace import Traces
+    from lstmtui.scenario import Scenario
+    from lstmtui.trace import Trace, Traces
 
 SUMMARY = "the remote end, which `lstmtui open ssh://…` starts"
 
@@ -58,16 +60,26 @@ def _write(sink: int, data: bytes) -> None:
         view = view[os.write(sink, view) :]
 
 
-def _model_runner() -> ModelRunner:
-    from lstmtui.capture.engine import RerunEngine
+def _scenario(path: Path, target: Open) -> Scenario:
+    """A scenario as it is run for a client."""
+    from lstmtui.commands.run_arguments import with_run_arguments
+    from lstmtui.scenario import load_scenario
 
-    engine = RerunEngine()
+    return with_run_arguments(load_scenario(path, target.trust), target)
+
+
+def _model_runner() -> ModelRunner:
+    from functools import partial
+
+    from lstmtui.capture.laws.engine import ModelEngine
+
+    engine = ModelEngine()
 
     class Here:
         """Scenarios and models of this machine."""
 
         @property
-        def engine(self) -> RerunEngine:
+        def engine(self) -> ModelEngine:
             """What runs models again."""
             return engine
 
@@ -80,5 +92,9 @@ def _model_runner() -> ModelRunner:
             from lstmtui.capture.run import run as run_scenario
 
             return run_scenario(scenario, target.device, target.dtype, progress, target.trust)
+
+        def remember(self, path: Path, target: Open, traces: Mapping[str, Trace]) -> None:
+            """These traces are of that scenario."""
+            engine.remember(partial(_scenario, path, target), traces)
 
     return Here()

@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lstmtui.commands.remote import add_remote_arguments, is_remote, open_request, remote_client
 from lstmtui.commands.run_arguments import add_run_arguments, trace_or_scenario, with_run_arguments
-from lstmtui.errors import UserError
 from lstmtui.libraries import load_library
 from lstmtui.printable import printable
 
@@ -25,21 +25,22 @@ _WIDTH = 80
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The target, the form of the answer, and which laws."""
     parser.add_argument(
-        "target", metavar="TARGET", help="a scenario .toml, the name of a bundled one, or a saved trace"
+        "target",
+        metavar="TARGET",
+        help="a scenario .toml, the name of a bundled one, a saved trace, or ssh://host/path",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object for each law")
     parser.add_argument(
         "--only", metavar="NAMES", default="", help="these laws alone, such as isolation,causality"
     )
     add_run_arguments(parser)
+    add_remote_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Status 0; 1 where a law is broken."""
     from lstmtui.analysis.laws import any_broken
 
-    if arguments.target.startswith("ssh://"):
-        raise UserError(f"{arguments.target}: laws are held where the model is; run `lstmtui laws` there")
     status = 0
     for model, note, results in _held(arguments):
         lines = _json_lines(model, results) if arguments.json else _lines(model, note, results)
@@ -51,12 +52,40 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _held(arguments: argparse.Namespace) -> Iterator[tuple[str, str, tuple[LawResult, ...]]]:
     """(model, what the results are of, results) of every model of the target."""
+    only = [name.strip() for name in arguments.only.split(",") if name.strip()]
+    yield from _held_there(arguments, only) if is_remote(arguments.target) else _held_here(arguments, only)
+
+
+def _held_there(
+    arguments: argparse.Namespace, only: list[str]
+) -> Iterator[tuple[str, str, tuple[LawResult, ...]]]:
+    """On another machine."""
+    from lstmtui.commands.progress import ProgressLine
+    from lstmtui.trace import Trace
+
+    recording = ProgressLine()
+    with remote_client(arguments) as client:
+        try:
+            traces = client.open(open_request(arguments), recording)
+        finally:
+            recording.clear()
+        for trace in [traces] if isinstance(traces, Trace) else traces.values():
+            progress = _ProgressLine(trace.name)
+            try:
+                held = client.laws(trace, progress, only)
+            finally:
+                progress.clear()
+            yield trace.name, held.note, held.results
+
+
+def _held_here(
+    arguments: argparse.Namespace, only: list[str]
+) -> Iterator[tuple[str, str, tuple[LawResult, ...]]]:
     load_library("torch")
     from lstmtui.capture.laws.targets import OF_TRACE, scenario_laws, trace_laws
     from lstmtui.scenario import Scenario
     from lstmtui.trace import Trace
 
-    only = [name.strip() for name in arguments.only.split(",") if name.strip()]
     target = trace_or_scenario(arguments)
     if isinstance(target, Scenario):
         target = with_run_arguments(target, arguments)

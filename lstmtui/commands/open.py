@@ -159,5 +159,5 @@ def _record(
     from lstmtui.capture.run import run
 
     traces = run(scenario, arguments.device, arguments.dtype, progress, arguments.trust)
-    engine.remember(with_run_arguments(scenario, arguments), traces)
+    engine.remember(functools.partial(with_run_arguments, scenario, arguments), traces)
     return traces

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, nullcontext
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         from lstmtui.capture.laws.engine import ModelEngine
 
         traces, engine = record_scenario(target, arguments), ModelEngine()
-        engine.remember(with_run_arguments(target, arguments), traces)
+        engine.remember(functools.partial(with_run_arguments, target, arguments), traces)
         return _play(arguments, traces, script, commands, folder, engine=engine)
     script = _script_of(arguments) or _of_traces(target, arguments.target)
     return _play(arguments, target, script, script.parse(_vocabulary(target)), folder)

@@ -12,6 +12,7 @@ from lstmtui.libraries import load_library
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
+    from lstmtui.remote.wire.messages import Open
     from lstmtui.scenario import Scenario
     from lstmtui.trace import Trace, Traces
 
@@ -43,7 +44,7 @@ def trace_or_scenario(arguments: argparse.Namespace) -> Trace | Traces | Scenari
     return load_scenario(path, arguments.trust)
 
 
-def with_run_arguments(scenario: Scenario, arguments: argparse.Namespace) -> Scenario:
+def with_run_arguments(scenario: Scenario, arguments: argparse.Namespace | Open) -> Scenario:
     """The scenario with `--device` and `--dtype` in place of its own."""
     changes = {k: v for k, v in (("device", arguments.device), ("dtype", arguments.dtype)) if v}
     return replace(scenario, run=replace(scenario.run, **changes))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module, invalidate_caches
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -31,17 +31,40 @@ def build_module(target: str, arguments: Mapping[str, Any], folder: Path) -> nn.
     Raises:
         UserError: it cannot be imported, fails, or returns no module.
     """
-    package, _, path = target.partition(":")
-    with _first_on_path(folder.resolve(), package.partition(".")[0]), torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        with users_code(f"factory {target}"):
-            made: Any = import_module(package)
-            for part in path.split("."):
-                made = getattr(made, part)
-            module = made(**arguments)
+        what = f"factory {target}"
+        make = users_function(target, folder, what)
+        with _first_on_path(folder.resolve(), _package(target)), users_code(what):
+            module = make(**arguments)
     if not isinstance(module, nn.Module):
         raise UserError(f"factory {target}: gives a {type(module).__name__}, and not a torch.nn.Module")
     return module.eval()
+
+
+def users_function(target: str, folder: Path, what: str) -> Callable[..., Any]:
+    """A function of the user's code, which is imported.
+
+    Args:
+        target: package.module:function
+        folder: where the package is looked for first.
+        what: names it in errors.
+
+    Raises:
+        UserError: it cannot be imported, or cannot be called.
+    """
+    module, _, path = target.partition(":")
+    with _first_on_path(folder.resolve(), _package(target)), users_code(what):
+        function: Any = import_module(module)
+        for part in path.split("."):
+            function = getattr(function, part)
+    if not callable(function):
+        raise UserError(f"{what}: is a {type(function).__name__}, which cannot be called")
+    return cast(Callable[..., Any], function)
+
+
+def _package(target: str) -> str:
+    return target.partition(":")[0].partition(".")[0]
 
 
 def load_weights(module: nn.Module, arrays: Mapping[str, Array], file: str) -> None:

@@ -10,11 +10,12 @@ from lstmtui.scenario.bundled import (
 )
 from lstmtui.scenario.load import load_scenario
 from lstmtui.scenario.problem import Problem, ScenarioError
-from lstmtui.scenario.scenario import FactorySpec, Input, ModelSpec, Objective, RunSpec, Scenario
+from lstmtui.scenario.scenario import FactorySpec, Input, LawsSpec, ModelSpec, Objective, RunSpec, Scenario
 
 __all__ = [
     "FactorySpec",
     "Input",
+    "LawsSpec",
     "ModelSpec",
     "Objective",
     "Problem",

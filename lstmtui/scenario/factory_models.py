@@ -15,7 +15,8 @@ from lstmtui.scenario.schema import ModelTable
 from lstmtui.scenario.validation import validate
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-_TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+CODE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+"""package.module:function"""
 
 
 class FactoryReader(ModelReader):
@@ -35,7 +36,7 @@ class FactoryReader(ModelReader):
             wrong = "runs Python code of the scenario's maker, and a scenario never does so by itself"
             allowed = "where you trust it, say --trust, or lstmtui.run(…, trust=True)"
             self.report.add(place, wrong, allowed)
-        if "factory" not in self.broken and not _TARGET.fullmatch(target):
+        if "factory" not in self.broken and not CODE.fullmatch(target):
             self.report.add(place, f"is {shown(target)}", 'allowed: "package.module:function"')
         weights, source = self._weights(), self._source()
         if len(self.report) > before or self.broken:

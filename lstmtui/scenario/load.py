@@ -97,6 +97,7 @@ def _read(raw: Mapping[str, Any], path: Path, report: Report, trust: bool, fresh
     """Everything the file says; None where there are problems."""
     from lstmtui.scenario.drawing import drawing_of
     from lstmtui.scenario.inputs import read_input
+    from lstmtui.scenario.laws_table import read_laws
     from lstmtui.scenario.model_reader import Context
     from lstmtui.scenario.models import read_models
     from lstmtui.scenario.objectives import check_output, read_objective
@@ -113,6 +114,7 @@ def _read(raw: Mapping[str, Any], path: Path, report: Report, trust: bool, fresh
     objective = read_objective(table.objective or {}, source, folder, report)
     context = Context(source.input if source else None, folder, report, trust, fresh)
     models = read_models(table.model or [], context)
+    laws = read_laws(table.laws or {}, source.input if source else None, trust, report)
     run, script = _read_run(table, report), _read_script(table, report)
     if source is None or objective is None:
         return None
@@ -130,6 +132,7 @@ def _read(raw: Mapping[str, Any], path: Path, report: Report, trust: bool, fresh
         models=tuple(model for _, model in models),
         run=run,
         script=script,
+        laws=laws,
         fresh=drawing_of(source.drawn_from, table.objective or {}),
     )
 

@@ -133,6 +133,20 @@ class RunSpec:
 
 
 @dataclass(frozen=True)
+class LawsSpec:
+    """What the laws of state are to know of a model and its input."""
+
+    starts: Array | None = None
+    """(T, B) bool: where a sequence begins anew; None where it is not said."""
+    run: str | None = None
+    """package.module:function, called with (model, x, state) in place of the model."""
+    step: str | None = None
+    """The same for one timestep."""
+    reset: str | None = None
+    """The same, called with the model before each fresh start."""
+
+
+@dataclass(frozen=True)
 class Scenario:
     """One scenario file, checked, with its data and weights read."""
 
@@ -147,5 +161,6 @@ class Scenario:
     run: RunSpec
     script: str
     """The playback script as it stands in the file."""
+    laws: LawsSpec = field(default_factory=LawsSpec)
     fresh: Callable[[int, int], tuple[Input, Objective]] | None = None
     """Where its sequences are those of a task: draws (sequences, seed) others like them; None elsewhere."""

@@ -38,6 +38,7 @@ class FileTable(Table):
     model: list[dict[str, Any]] | None = None
     run: dict[str, Any] | None = None
     playback: dict[str, Any] | None = None
+    laws: dict[str, Any] | None = None
 
 
 class InputTable(Table):
@@ -123,3 +124,12 @@ class PlaybackTable(Table):
     """[playback]"""
 
     script: str = ""
+
+
+class LawsTable(Table):
+    """[laws]"""
+
+    starts: list[Any] | None = None
+    run: str | None = Field(default=None, max_length=400)
+    step: str | None = Field(default=None, max_length=400)
+    reset: str | None = Field(default=None, max_length=400)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol, runtime_checkable
 
-from lstmtui.analysis.laws import BROKEN, HELD, NAMES, LawResult
+from lstmtui.analysis.laws import BROKEN, HELD, NAMES, HeldLaws, LawResult
 from lstmtui.errors import UserError
 from lstmtui.session.session import Session
 from lstmtui.trace import Trace
@@ -16,12 +16,20 @@ class LawEngine(Protocol):
     """What can hold the laws of state on a recorded model."""
 
     def laws(
-        self, trace: Trace, progress: Callable[[str, float], None] | None = None
-    ) -> tuple[LawResult, ...]:
-        """A result for each law; `progress` is called with (law, seconds it takes) and may raise to stop it.
+        self,
+        trace: Trace,
+        progress: Callable[[str, float], None] | None = None,
+        only: Collection[str] = (),
+    ) -> HeldLaws:
+        """A result for each law, or for those of these names.
+
+        Args:
+            trace: of the model.
+            progress: called with (law, seconds it takes); may raise to stop it.
+            only: the names; empty: all.
 
         Raises:
-            UserError: the model cannot be run again; the message says why.
+            UserError: the model cannot be run again, or there is no such law; the message says why.
         """
 
 
@@ -43,7 +51,7 @@ def hold_laws(session: Session) -> tuple[LawResult, ...]:
             told.add(law)
             session.says(f"holding the law of {law}: about {seconds:,.0f} s; Esc stops it")
 
-    return engine.laws(session.baseline, progress)
+    return engine.laws(session.baseline, progress).results
 
 
 def laws_text(results: tuple[LawResult, ...]) -> str:

@@ -78,7 +78,6 @@ def test_a_trace_is_run_again_with_the_layers_it_holds(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["ssh://host/run.toml"], "laws are held where the model is"),
         (["latch", "--only", "isolatoin"], "did you mean isolation?"),
         (["nowhere.toml"], "nowhere.toml"),
     ],

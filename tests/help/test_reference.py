@@ -149,6 +149,7 @@ TABLES = {
     "[[model]]": [schema.ModelTable, *schema.ModelTable.__subclasses__()],
     "[run]": [schema.RunTable],
     "[playback]": [schema.PlaybackTable],
+    "[laws]": [schema.LawsTable],
 }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 
 from lstmtui.capture.engine import RerunEngine
+from lstmtui.capture.laws.engine import ModelEngine
 from lstmtui.remote.agent.agent import Agent
 from lstmtui.remote.agent.request_handler import Progress
 from lstmtui.remote.client.client import Client
@@ -17,6 +18,7 @@ from lstmtui.remote.client.program import ProgramStreams
 from lstmtui.remote.client.reconnector import RetryPolicy
 from lstmtui.remote.wire.frames import NoFrames
 from lstmtui.remote.wire.messages import Open
+from lstmtui.scenario import load_scenario
 from lstmtui.session import Session
 from lstmtui.trace import Trace, Traces
 
@@ -26,7 +28,10 @@ SOON = RetryPolicy(attempts=200, first=0.0, most=0.0)
 class ModelRunner:
     """Runs scenarios here."""
 
-    engine = RerunEngine()
+    engine = ModelEngine()
+
+    def remember(self, path: Path, target: Open, traces: Mapping[str, Trace]) -> None:
+        self.engine.remember(lambda: load_scenario(path, target.trust), traces)
 
     def record(self, path: Path, target: Open, progress: Progress) -> Traces:
         from lstmtui.capture.run import run

@@ -68,6 +68,15 @@ def test_a_script_played_over_ssh_says_and_writes_the_same(
     assert set(files[0]) == {"a.csv", "a.npz"}
 
 
+def test_laws_are_held_there_as_they_are_here(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for target in (str(scenario), f"ssh://box{scenario}"):
+        assert main(["laws", target, "--only", "causality,save"]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+    assert "held       causality" in said[0]
+
+
 def agents(state: Path) -> list[int]:
     """The agents that serve the clients of this test, which hand on where its state is kept."""
     found = []

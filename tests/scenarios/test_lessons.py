@@ -117,7 +117,7 @@ def with_breakpoints(path: Path) -> Session:
     """A session of a scenario in which somebody has set breakpoints and a watch, and stands at t=2."""
     engine, scenario = ModelEngine(), load_scenario(path)
     traces = record(scenario, "cpu")
-    engine.remember(scenario, traces)
+    engine.remember(lambda: scenario, traces)
     session = Session(traces, engine)
     session.is_attended = True
     for line in ("break at 1", "break when t > 2", "watch h", "goto 2"):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from threading import Event
 
 import pytest
 from made_runs import made
 from textual.pilot import Pilot
 
-from lstmtui.analysis.laws import BROKEN, HELD, LawResult, Place
+from lstmtui.analysis.laws import BROKEN, HELD, HeldLaws, LawResult, Place
 from lstmtui.capture.laws.engine import ModelEngine
 from lstmtui.trace import Trace
 from lstmtui.tui.screens.debugger import DebuggerScreen
@@ -30,12 +30,15 @@ class Given(ModelEngine):
         self.go = Event()
 
     def laws(
-        self, trace: Trace, progress: Callable[[str, float], None] | None = None
-    ) -> tuple[LawResult, ...]:
+        self,
+        trace: Trace,
+        progress: Callable[[str, float], None] | None = None,
+        only: Collection[str] = (),
+    ) -> HeldLaws:
         assert progress is not None
         while not self.go.wait(0.02):
             progress("carry", 12.0)
-        return RESULTS
+        return HeldLaws(RESULTS)
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:

@@ -19,8 +19,8 @@ def look_ahead_verdicts(trace: Trace) -> Iterator[Verdict]:
         return
     seen = trace.header.look_ahead
     if seen is None or seen.kind == "unknown":
-        if _reads_ends_alone(trace):
-            text = "the loss reads layers where they have seen all of their input alone"
+        if _is_read_once(trace):
+            text = "the loss reads each layer at one timestep alone"
             yield Verdict("reads", FINE, None, "", "", 0.0, 1.0, text)
             return
         why = "it was not looked at in this recording" if seen is None else printable(seen.text)
@@ -33,8 +33,8 @@ def look_ahead_verdicts(trace: Trace) -> Iterator[Verdict]:
     yield Verdict("reads", how, None, "", "", ahead, 1.0, printable(seen.text), next=next_)
 
 
-def _reads_ends_alone(trace: Trace) -> bool:
-    """Whether the layers are read after the last input that they have read, and nowhere else."""
+def _is_read_once(trace: Trace) -> bool:
+    """Whether each of the last layers is read at one timestep of a sequence, which has its own verdict."""
     every = [read_of(trace, *place, b) for place in last_layers(trace) for b in range(trace.batch)]
-    reads = [read for read in every if read is not None and read.timesteps]
-    return bool(reads) and None not in every and all(min(read.seen) == read.length for read in reads)
+    timesteps = {read.timesteps for read in every if read is not None}
+    return None not in every and max(timesteps, default=0) == 1

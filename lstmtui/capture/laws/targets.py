@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import torch
 
@@ -14,7 +15,7 @@ from lstmtui.capture.run_factory import built_factory
 from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
 from lstmtui.errors import UserError
-from lstmtui.models.factory import users_code
+from lstmtui.models.factory import users_code, users_function
 from lstmtui.models.model import ScenarioModel, own_name
 from lstmtui.scenario import FactorySpec, Scenario
 from lstmtui.trace import Trace
@@ -39,16 +40,36 @@ def scenario_laws(
     spec = next(spec for spec in scenario.models if spec.name == model)
     source = scenario.input
     device, dtype = place_of_run(scenario.run)
+    beside = _beside(scenario)
     lengths = None if source.lengths is None else torch.as_tensor(source.lengths)
     if isinstance(spec, FactorySpec):
         module, x, batch_first = built_factory(scenario, spec, device, dtype)
         with users_code(f"{spec.name}: factory {spec.target}"):
-            return laws(module, x, lengths=lengths, batch_first=batch_first, only=only, progress=progress)
+            if batch_first and beside["starts"] is not None:
+                beside["starts"] = beside["starts"].T
+            return laws(
+                module, x, lengths=lengths, batch_first=batch_first, only=only, progress=progress, **beside
+            )
     stack = build(spec, source).to(device, dtype)
     x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
     x = x.to(dtype) if x.is_floating_point() else x
     state = initial_state(spec, device, dtype, source.batch)
-    return laws(stack, x, state, lengths=lengths, batch_first=False, only=only, progress=progress)
+    with users_code(f"{spec.name}: [laws]"):
+        return laws(
+            stack, x, state, lengths=lengths, batch_first=False, only=only, progress=progress, **beside
+        )
+
+
+def _beside(scenario: Scenario) -> dict[str, Any]:
+    """The arguments that [laws] gives, its code imported."""
+    spec = scenario.laws
+    code = {"run": spec.run, "step": spec.step, "reset": spec.reset}
+    return {"starts": spec.starts} | {
+        key: None
+        if target is None
+        else users_function(target, scenario.path.parent, f"[laws] {key} {target}")
+        for key, target in code.items()
+    }
 
 
 def trace_laws(

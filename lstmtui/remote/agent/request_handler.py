@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
@@ -21,8 +21,19 @@ from lstmtui.remote.agent.recordings import Recordings
 from lstmtui.remote.agent.run_store import RunStore, describe
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.encoding import decode, encode
-from lstmtui.remote.wire.messages import Answer, Elements, ExportRequest, Load, Open, Poll, Request, Rerun
+from lstmtui.remote.wire.messages import (
+    Answer,
+    Elements,
+    ExportRequest,
+    HoldLaws,
+    Load,
+    Open,
+    Poll,
+    Request,
+    Rerun,
+)
 from lstmtui.remote.wire.references import Opened, RunReference
+from lstmtui.session.held_laws import LawEngine
 from lstmtui.session.queries import every_query
 from lstmtui.session.what_ifs import Engine
 from lstmtui.trace import Trace, Traces, load
@@ -51,6 +62,9 @@ class ModelRunner(Protocol):
         Raises:
             UserError: it has problems.
         """
+
+    def remember(self, path: Path, target: Open, traces: Mapping[str, Trace]) -> None:
+        """These traces, by the name of the model, are of that scenario."""
 
 
 @dataclass
@@ -146,7 +160,10 @@ class RequestHandler:
             return self._model_runner.record(path, request, lambda name, done, total: None)
 
         waiting = "an earlier agent is still recording"
-        return self._recordings.recorded(request, record, again, lambda: reporter.progress(waiting, 0, 1))
+        traces = self._recordings.recorded(request, record, again, lambda: reporter.progress(waiting, 0, 1))
+        every = traces if isinstance(traces, Traces) else {traces.name: traces}
+        self._model_runner.remember(path, request, every)
+        return traces
 
     def _answer(self, request: Answer, reporter: Reporter) -> bytes:
         query = self._queries.get(request.query)
@@ -166,6 +183,17 @@ class RequestHandler:
     def _rerun(self, request: Rerun, reporter: Reporter) -> bytes:
         changed = self.run_store.run(request.run, reporter.progress)
         return encode(describe(changed, self.run_store.run(RunReference(request.run.model))))
+
+    def _laws(self, request: HoldLaws, reporter: Reporter) -> bytes:
+        engine: object = self._model_runner.engine
+        if not isinstance(engine, LawEngine):
+            raise UserError("the remote side cannot hold laws")
+        trace = self.run_store.run(RunReference(request.run.model))
+        return encode(
+            engine.laws(
+                trace, lambda law, seconds: reporter.progress(law, 0, int(np.ceil(seconds))), request.only
+            )
+        )
 
     def _load(self, request: Load, reporter: Reporter) -> bytes:
         self.run_store.run(RunReference(request.run.model))
@@ -207,6 +235,7 @@ class RequestHandler:
         Answer: _answer,
         Rerun: _rerun,
         Load: _load,
+        HoldLaws: _laws,
         Elements: _elements,
         ExportRequest: _export,
         Poll: _poll,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from threading import get_ident
 from typing import Any, BinaryIO
 
 from msgspec import Raw, structs
 
+from lstmtui.analysis.laws import HeldLaws
 from lstmtui.remote.client.answer_cache import MEMORY
 from lstmtui.remote.client.connector import Connector
 from lstmtui.remote.client.dispatcher import Dispatcher, Progress
@@ -23,12 +24,14 @@ from lstmtui.remote.client.query_request import (
 )
 from lstmtui.remote.client.reconnector import Reconnector, RetryPolicy
 from lstmtui.remote.client.remote_arrays import reference_of, remote_trace
+from lstmtui.remote.client.verdict_checks import checked_laws
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.encoding import decode, map_texts
 from lstmtui.remote.wire.messages import (
     SESSION_DIGITS,
     Elements,
     ExportRequest,
+    HoldLaws,
     Load,
     Open,
     Poll,
@@ -71,6 +74,7 @@ class Client:
         self._opened: Opened | None = None
         self._generation = 0
         self._runs: dict[RunReference, Trace] = {}
+        self._laws: dict[HoldLaws, HeldLaws] = {}
 
     def connect(self) -> None:
         """Connect, while ssh may still ask for a password on the terminal.
@@ -175,6 +179,23 @@ class Client:
         report = None if progress is None else lambda activity, done, total: progress(done, total)
         description: RunDescription = self._do(Rerun(run), RunDescription, report)
         return self._trace(description, run, trace)
+
+    def laws(
+        self,
+        trace: Trace,
+        progress: Callable[[str, float], None] | None = None,
+        only: Collection[str] = (),
+    ) -> HeldLaws:
+        """The laws of state, held on the agent's machine.
+
+        Raises:
+            UserError: they cannot be held there, or there is no link.
+        """
+        request = HoldLaws(RunReference(reference_of(trace).model), tuple(only))
+        report = None if progress is None else lambda law, done, total: progress(law, float(total))
+        if request not in self._laws:
+            self._laws[request] = checked_laws(trace, self._do(request, HeldLaws, report))
+        return self._laws[request]
 
     def load(self, path: str, model: str) -> Trace | None:
         """A run that was saved on the agent's machine; None where the path has no trace.

@@ -6,7 +6,10 @@ from typing import Protocol
 
 from lstmtui.analysis.diagnosis import Verdict
 from lstmtui.analysis.diagnosis.verdict import NAMES, SEVERITIES
+from lstmtui.analysis.laws import NAMES as LAWS
+from lstmtui.analysis.laws import STATUSES, HeldLaws, LawResult
 from lstmtui.analysis.reads import Read
+from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.trace import Trace
 
 MOST = 1 << 10
@@ -45,6 +48,26 @@ def are_reads(context: Recorded, answer: tuple[Read, ...]) -> bool:
         return has_place(context.trace, read.layer, read.direction) and not is_long and (none or some)
 
     return len(answer) <= MOST and all(map(fits, answer))
+
+
+def checked_laws(trace: Trace, held: HeldLaws) -> HeldLaws:
+    """What came of the laws, where that can be said of this run.
+
+    Raises:
+        ProtocolError: it cannot.
+    """
+
+    def fits(result: LawResult) -> bool:
+        place = result.place
+        is_known = result.name in LAWS and result.status in STATUSES and len(result.notes) <= MOST
+        if not is_known or place is None:
+            return is_known
+        sizes = ((place.t, trace.steps), (place.batch, trace.batch), (place.layer, len(trace.layers)))
+        return all(at is None or -1 <= at < size for at, size in sizes) and (place.unit or 0) >= 0
+
+    if len(held.results) > len(LAWS) or not all(map(fits, held.results)):
+        raise ProtocolError("the agent says of laws what cannot be said of this run")
+    return held
 
 
 def has_place(trace: Trace, layer: int | None, direction: str) -> bool:

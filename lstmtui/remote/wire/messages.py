@@ -65,6 +65,14 @@ class Load(Struct, frozen=True, tag_field="do", tag="load"):
     run: RunReference
 
 
+class HoldLaws(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="laws"):
+    """Hold the laws of state on a model; answered by `HeldLaws`, with (law, seconds) as progress before."""
+
+    run: RunReference
+    only: tuple[str, ...] = ()
+    """The names of the laws; empty: all."""
+
+
 class Elements(Struct, frozen=True, tag_field="do", tag="elements"):
     """Part of an array: an integer or (start, stop, step) for each of its first axes."""
 
@@ -91,7 +99,7 @@ class Poll(Struct, frozen=True, tag_field="do", tag="poll"):
     token: str
 
 
-Request = Open | Answer | Rerun | Load | Elements | ExportRequest | Poll
+Request = Open | Answer | Rerun | Load | HoldLaws | Elements | ExportRequest | Poll
 
 
 class Ask(Struct, frozen=True, array_like=True, omit_defaults=True, tag="ask"):
