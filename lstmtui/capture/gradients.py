@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from lstmtui.models.torch_compat import post_accumulate_hooks
+from lstmtui.models.torch_compat import gradients, post_accumulate_hooks
 
 
 def gradients_of(
@@ -26,15 +26,14 @@ def gradients_of(
             as it was afterwards.
     """
     if not through_functions:
-        inputs: Sequence[Any] = sources
-        return torch.autograd.grad(loss, inputs, allow_unused=True)
-    gradients: dict[int, Tensor] = {}
+        return gradients(loss, sources)
+    own: dict[int, Tensor] = {}
     leaves = {at: s for at, s in enumerate(sources) if isinstance(s, Tensor) and s.is_leaf}
 
     def keeper(at: int, result: int) -> Any:
         def keep(results: Sequence[Tensor | None]) -> None:
             if (gradient := results[result]) is not None:
-                gradients[at] = gradient.detach()
+                own[at] = gradient.detach()
 
         return keep
 
@@ -43,11 +42,11 @@ def gradients_of(
     try:
         with _gradients_aside([*leaves.values(), *leaves_of(loss)]):
             torch.autograd.backward(loss)
-            gradients |= {at: leaf.grad for at, leaf in leaves.items() if leaf.grad is not None}
+            own |= {at: leaf.grad for at, leaf in leaves.items() if leaf.grad is not None}
     finally:
         for handle in handles:
             handle.remove()
-    return [gradients.get(at) for at in range(len(sources))]
+    return [own.get(at) for at in range(len(sources))]
 
 
 def _edge_of(source: Tensor | GradientEdge) -> GradientEdge:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import is_fake
+from torch.autograd.graph import GradientEdge
 from torch.overrides import _pop_mode, _push_mode
 from torch.utils._python_dispatch import _disable_current_modes
 
 
 def version_of(tensor: Tensor) -> int:
     """How often a tensor has been written into; 0 for inference tensors, which do not count."""
-    return 0 if tensor.is_inference() else tensor._version
+    try:
+        return tensor._version
+    except RuntimeError:
+        return 0
 
 
 def flat_weights(module: nn.RNNBase) -> dict[str, Tensor]:
@@ -31,6 +35,13 @@ def flat_weights(module: nn.RNNBase) -> dict[str, Tensor]:
 def own_buffers(module: nn.Module) -> dict[str, Tensor | None]:
     """The buffers that a module itself has; what is put into the dict is a buffer of the module."""
     return module._buffers
+
+
+def gradients(loss: Tensor, sources: Sequence[Tensor | GradientEdge]) -> Sequence[Tensor | None]:
+    """As `torch.autograd.grad` gives them, which asks each source several times what it is."""
+    return torch.autograd.graph._engine_run_backward(
+        (loss,), (torch.ones_like(loss),), False, False, tuple(sources), True, accumulate_grad=False
+    )
 
 
 def post_accumulate_hooks(leaf: Tensor) -> dict[int, Any] | None:

@@ -67,6 +67,22 @@ def hooks_of_leaves() -> None:
     assert len(compat.post_accumulate_hooks(tensor) or ()) == 1
 
 
+def derivatives() -> None:
+    tensor = leaf()
+    middle = tensor * 2
+    edge = torch.autograd.graph.get_gradient_edge(middle)
+    own = compat.gradients((middle * 3).sum(), [tensor, edge, leaf()])
+    assert [None if g is None else float(g[0, 0]) for g in own] == [6, 3, None]
+
+
+def copies() -> None:
+    tensor = leaf() * 2
+    with compat.below_autograd():
+        copy = tensor.clone()
+    assert not copy.requires_grad
+    assert torch.equal(copy, tensor)
+
+
 def nodes() -> None:
     tensor = leaf()
     assert compat.saved(tensor.select(1, 2).grad_fn, "dim") == 1
@@ -127,7 +143,19 @@ def operations() -> None:
 
 @pytest.mark.parametrize(
     "use",
-    [versions, weights, buffers, hooks_of_leaves, nodes, backward, modes, saving, operations],
+    [
+        versions,
+        weights,
+        buffers,
+        hooks_of_leaves,
+        derivatives,
+        copies,
+        nodes,
+        backward,
+        modes,
+        saving,
+        operations,
+    ],
     ids=lambda use: use.__name__,
 )
 def test_it_is_there_and_does_what_it_is_used_for(use: Callable[[], None]) -> None:

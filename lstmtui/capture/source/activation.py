@@ -84,22 +84,25 @@ class Activation:
         for name in facts.arguments:
             value = local.get(name)
             if isinstance(value, Tensor):
-                self._bind(local, [(name, value, 0, "")])
+                self._bind(local, [(name, value, version_of(value), 0, "")])
             elif value is not None and name not in facts.unpacked:
-                inside = [(name + place, item, 0, "") for place, item in tensors_in(value)[:MOST_ITEMS]]
+                inside = [
+                    (name + place, item, version_of(item), 0, "")
+                    for place, item in tensors_in(value)[:MOST_ITEMS]
+                ]
                 self._collection.bind(self.call, self.passes, inside)
                 noted.update(named[0] for named in inside)
         for name in facts.attributes:
             value = held(local, name)
             if isinstance(value, Tensor) and name not in noted:
-                self._bind(local, [(name, value, 0, "")])
+                self._bind(local, [(name, value, version_of(value), 0, "")])
 
     def enter(self, frame: FrameType) -> None:
         """Take over a frame that is running already: what its names are bound to is as arguments are."""
         local = frame.f_locals
         for name, value in list(local.items()):
             if isinstance(value, Tensor):
-                self._bind(local, [(name, value, 0, "")])
+                self._bind(local, [(name, value, version_of(value), 0, "")])
         self.path = self._begun(frame.f_lasti)
         self._counter.move(frame.f_lasti)
 
@@ -212,7 +215,7 @@ class Activation:
         for name, (line, why) in self._filling.items():
             value = held(local, name)
             if isinstance(value, Tensor):
-                self._bind(local, [(name, value, line, why)], self._outer)
+                self._bind(local, [(name, value, version_of(value), line, why)], self._outer)
         self._filling.clear()
 
     def _look(
@@ -247,7 +250,7 @@ class Activation:
             if isinstance(value, Tensor):
                 before = tracked.get(name)
                 if is_sure or before is None or before[0] is not value or name in changed:
-                    bound.append((name, value, stretch.line, stretch.why))
+                    bound.append((name, value, version_of(value), stretch.line, stretch.why))
                 continue
             tracked.pop(name, None)
             is_other = is_sure and name not in self.facts.unpacked and type(value) is not list
@@ -267,7 +270,7 @@ class Activation:
         if value is not tensor:
             del self._tracked[name]
         elif self._collection.tensors.has_other_numbers(tensor):
-            self._bind(local, [(name, tensor, stretch.line, stretch.why)])
+            self._bind(local, [(name, tensor, version_of(tensor), stretch.line, stretch.why)])
         else:
             self._tracked[name] = tensor, version_of(tensor)
 
@@ -276,7 +279,9 @@ class Activation:
         for place, item in items:
             if not self._collection.tensors.is_known(item):
                 self._collection.bind(
-                    self.call, self.passes, [(name + place, item, stretch.line, stretch.why)]
+                    self.call,
+                    self.passes,
+                    [(name + place, item, version_of(item), stretch.line, stretch.why)],
                 )
 
     def _bind(self, local: Any, bound: list[Named], passes: Passes | None = None) -> None:
@@ -284,14 +289,15 @@ class Activation:
         replacements = self._collection.replacements
         if replacements is not None:
             bound = [self._replaced(local, replacements, named, passes) for named in bound]
-        for name, value, _, _ in bound:
-            self._tracked[name] = value, version_of(value)
+        for name, value, version, _, _ in bound:
+            self._tracked[name] = value, version
         self._collection.bind(self.call, passes, bound)
 
     def _replaced(self, local: Any, replacements: Replacements, named: Named, passes: Passes) -> Named:
         """A name, bound to what is put in place of its tensor, if anything is."""
-        name, value, line, why = named
+        name, value, version, line, why = named
         other = replacements.instead(self.call, name, line, passes, value)
         if other is not value:
             put(local, name, other)
-        return name, other, line, why
+            version = version_of(other)
+        return name, other, version, line, why

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -49,15 +50,18 @@ def carried_by(series: Sequence[Series], run: Run) -> dict[Series, list[Series]]
 
 
 Bound: TypeAlias = dict[int, dict[int, list[Series]]]
-"""For each round that binds anything which names it binds to each tensor."""
+"""For each round that binds anything which names it binds to each tensor that is bound several times."""
 
 
 def _by_identity(series: Sequence[Series], rounds: Sequence[int]) -> Bound:
     bound: Bound = {number: {} for number in rounds}
-    for part in series:
+    times = Counter([binding.identity for part in series for own in part.rounds for binding in own])
+    several = {identity for identity, count in times.items() if count > 1}
+    for part in series if several else ():
         for number, names in bound.items():
             for binding in part.rounds[number]:
-                names.setdefault(binding.identity, []).append(part)
+                if binding.identity in several:
+                    names.setdefault(binding.identity, []).append(part)
     return bound
 
 
@@ -70,7 +74,7 @@ def _going_on(part: Series, bound: Bound) -> list[Series]:
         if own := part.rounds[number]:
             identity = own[-1].identity
             identities.add(identity)
-            lasting.update(names[identity])
+            lasting.update(names.get(identity, ()))
             for other in following.get(identity, ()):
                 targets[other] = targets.get(other, 0) + 1
     # A tensor that is bound in round after round is a constant.

@@ -8,6 +8,19 @@ from contextlib import contextmanager
 
 
 @contextmanager
+def no_search() -> Iterator[None]:
+    """Within this context, which is for code of our own alone, the collector does nothing."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@contextmanager
 def old_objects_aside() -> Iterator[None]:
     """Within this context the collector does not go through objects again and again that were there before.
 

@@ -13,6 +13,7 @@ from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.source.bindings import Call
 from lstmtui.capture.source.exceptions import raising_call
+from lstmtui.capture.source.garbage import no_search
 from lstmtui.capture.source.layers import layer_of
 from lstmtui.capture.source.left_graph import mark_cuts
 from lstmtui.capture.source.refusal import nothing_over_time
@@ -70,6 +71,7 @@ class SourceRecorder:
         most = max(self._sizes, default=0)
         self.tracer.tell(lambda done: progress.reach(done, most))
 
+    @no_search()
     def group(self, result: Any, steps: Collection[int]) -> None:
         """Find the runs and how many timesteps there are, once the model has returned.
 
@@ -107,6 +109,7 @@ class SourceRecorder:
         self.tracer.release()
         return self.made(derived=derived)
 
+    @no_search()
     def made(self, *, derived: bool) -> list[SourceLayer]:
         """The layers of what there is so far.
 

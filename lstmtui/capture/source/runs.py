@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -38,11 +38,11 @@ class Run:
     raising: Call | None = None
     """What raised the exception that has ended it."""
 
-    def add(self, number: int, binding: Binding) -> None:
-        """Put a binding into a round; −1: outside of all."""
-        if number >= len(self.rounds):
-            self.reach(number)
-        (self.outside if number < 0 else self.rounds[number]).append(binding)
+    def add(self, number: int, bindings: Iterable[Binding]) -> None:
+        """Put bindings into a round; −1: outside of all."""
+        self.reach(number)
+        into = self.outside if number < 0 else self.rounds[number]
+        into += bindings
 
     def reach(self, number: int) -> None:
         """Have at least this round, even where it binds nothing."""
@@ -105,8 +105,8 @@ class Grouping:
         """By the number of a call of a function, the calls of which are rounds: which of them it is."""
         for call in calls:
             self._add(call)
-        where = [(binding.call, self._places.passes_of(binding)) for binding in bindings]
-        for call, passes in dict.fromkeys(where):
+        groups = [*self._places.groups(bindings)]
+        for call, passes in dict.fromkeys((call, passes) for call, passes, _ in groups):
             outermost = self._outermost[call.number]
             self._owner(call).places[outermost.number].append(self._places.of(call, passes, outermost))
         for call in calls:
@@ -116,12 +116,12 @@ class Grouping:
         for owner in self._owners.values():
             self._place(owner)
         spots: dict[tuple[Call, Passes], Spot] = {}
-        for binding, place in zip(bindings, where, strict=True):
-            if place not in spots:
-                spots[place] = self.spot(*place)
-            run, number = spots[place]
+        for call, passes, together in groups:
+            if (call, passes) not in spots:
+                spots[call, passes] = self.spot(call, passes)
+            run, number = spots[call, passes]
             assert run is not None
-            run.add(number, binding)
+            run.add(number, together)
         self.runs = [run for owner in self._owners.values() for run in owner.runs]
         """In the order in which their modules or functions began."""
         for run in self.runs:

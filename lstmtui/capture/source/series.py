@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from types import CodeType
 from typing import TypeAlias
 
@@ -35,18 +36,16 @@ class Series:
     name: str = ""
     """The quantity."""
 
-    @property
-    def bindings(self) -> Iterable[Binding]:
+    @cached_property
+    def bindings(self) -> list[Binding]:
         """All of them."""
-        yield from ([self.whole] if self.whole is not None else [])
-        for own in self.rounds:
-            yield from own
+        return [*chain.from_iterable(self.rounds)] if self.whole is None else [self.whole]
 
     @cached_property
-    def kinds(self) -> frozenset[tuple[torch.Size, torch.dtype, torch.layout]]:
-        """The shapes, dtypes and layouts of what it was bound to."""
+    def kinds(self) -> frozenset[tuple[torch.Size, torch.dtype]]:
+        """The shapes and dtypes of what it was bound to."""
         values = [binding.value for binding in self.bindings]
-        return frozenset((value.shape, value.dtype, value.layout) for value in values)
+        return frozenset({(value.shape, value.dtype) for value in values})
 
     @property
     def is_returned(self) -> bool:
@@ -78,9 +77,10 @@ class _Sites:
     def of(self, binding: Binding) -> Site:
         return (*self._of_call(binding.call), binding.line)
 
-    def is_one(self, bindings: Iterable[Binding]) -> bool:
+    def are_one(self, rounds: Sequence[Sequence[Binding]]) -> bool:
         """Whether all are at one line of the run's own function, which most names are."""
-        lines = {binding.line if binding.call.code is self._own.code else -1 for binding in bindings}
+        own = self._own.code
+        lines = {b.line if b.call.code is own else -1 for bindings in rounds for b in bindings}
         return len(lines) == 1 and -1 not in lines
 
     def _of_call(self, call: Call) -> Site:
@@ -93,16 +93,22 @@ class _Sites:
 def series_of(run: Run) -> list[Series]:
     """Every name of the rounds of a run, once for each of several places that bind it."""
     by_key: dict[Key, list[list[Binding]]] = {}
-    by_id: dict[tuple[int, str], list[list[Binding]]] = {}  # to hash a code object takes long
+    by_code: dict[int, dict[str, list[list[Binding]]]] = {}  # to hash a code object takes long
+    none: list[Binding] = []
+    call = None
     for number, bindings in enumerate(run.rounds):
         for binding in bindings:
-            rounds = by_id.get((id(binding.call.code), binding.name))
+            if binding.call is not call:
+                call = binding.call
+                by_name = by_code.setdefault(id(call.code), {})
+            rounds = by_name.get(binding.name)
             if rounds is None:
-                key = key_of(run, binding)
-                if key not in by_key:
-                    by_key[key] = [[] for _ in run.rounds]
-                rounds = by_id[id(binding.call.code), binding.name] = by_key[key]
-            rounds[number].append(binding)
+                rounds = by_key.setdefault(key_of(run, binding), [none] * len(run.rounds))
+                by_name[binding.name] = rounds
+            if rounds[number]:
+                rounds[number].append(binding)
+            else:
+                rounds[number] = [binding]
     sites = _Sites(run)
     return [part for key, rounds in by_key.items() for part in _of_name(key, rounds, sites)]
 
@@ -129,7 +135,7 @@ def outside_of(run: Run) -> list[Series]:
 
 
 def _of_name(key: Key, rounds: list[list[Binding]], sites: _Sites) -> list[Series]:
-    if sites.is_one(binding for own in rounds for binding in own):
+    if sites.are_one(rounds):
         return [Series(*key, 0, _line(rounds), rounds)]
     places = _places([{sites.of(binding) for binding in own} for own in rounds])
     numbered = [[(places[sites.of(b)], b) for b in own] for own in rounds]

@@ -101,7 +101,7 @@ def batch_of(
 
 def _shapes_of(series: Iterable[Series]) -> list[Shape]:
     """The largest shape of each, of those that have axes."""
-    shapes = [tuple(max(shape for shape, _, _ in part.kinds)) for part in series]
+    shapes = [tuple(max(shape for shape, _ in part.kinds)) for part in series]
     return [shape for shape in shapes if shape]
 
 

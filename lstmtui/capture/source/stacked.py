@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import prod
 
 import numpy as np
@@ -44,25 +45,21 @@ class Stacked:
 
 def gradient_of(binding: Binding) -> Tensor | None:
     """The total derivative: the sum over backward passes; None where none came."""
-    if not binding.gradients:
-        return None
-    total = binding.gradients[0]
-    for gradient in binding.gradients[1:]:
-        total = total + gradient
-    return total
+    gradients = binding.gradients
+    if len(gradients) == 1:
+        return gradients[0]
+    return reduce(torch.add, gradients) if gradients else None
 
 
 def check_kind(series: Series) -> None:
     """Refuse numbers that no panel can show.
 
     Raises:
-        Unfit: they are complex, quantised or sparse, or there are none.
+        Unfit: they are complex or quantised, or there are none.
     """
-    for shape, dtype, layout in series.kinds:
-        is_quantised = dtype in _QUANTISED
-        if dtype.is_complex or is_quantised or layout != torch.strided:
-            kind = "complex" if dtype.is_complex else "quantised" if is_quantised else "sparse"
-            raise Unfit(f"its numbers are {kind}")
+    for shape, dtype in series.kinds:
+        if dtype.is_complex or dtype in _QUANTISED:
+            raise Unfit(f"its numbers are {'complex' if dtype.is_complex else 'quantised'}")
         if 0 in shape:
             raise Unfit(f"it holds no numbers: its shape is {tuple(shape)}")
 
@@ -82,7 +79,7 @@ def stack(series: Series, batch: Batch, *, derived: bool) -> Stacked:
     is_alike = len(series.kinds) == 1
     last = [own[-1] if own else None for own in series.rounds]
     axis, shape, rows = _layout(series, batch)
-    counts = np.array([len(own) for own in series.rounds])
+    counts = np.array([*map(len, series.rounds)])
     bound = counts > 0
 
     def array(bindings: Sequence[Binding | None], *, d: bool) -> Array:
@@ -150,7 +147,7 @@ def has_derivative(binding: Binding) -> bool:
 def _layout(series: Series, batch: Batch) -> tuple[int | None, Shape, list[int]]:
     """The axis of the sequences, the sizes of the other axes, and how many sequences each round has."""
     ends = [own[-1] for own in series.rounds if own]
-    if len({shape for shape, _, _ in series.kinds}) == 1:
+    if len({shape for shape, _ in series.kinds}) == 1:
         only = tuple(series.first.value.shape)
         axis = batch.axis_of(only)
         return axis, _without(only, axis), [batch.size] * len(ends)

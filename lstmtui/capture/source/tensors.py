@@ -23,9 +23,9 @@ CHANGED = "changed in place afterwards"
 _ORDINARY = (Tensor, nn.Parameter)
 
 
-Named: TypeAlias = tuple[str, Tensor, int, str]
-"""A name as it is written, what it is bound to, the line that binds it, and why that would have no derivative
-where the line tells."""
+Named: TypeAlias = tuple[str, Tensor, int, int, str]
+"""A name as it is written, what it is bound to, how often that had been written into, the line that binds it,
+and why that would have no derivative where the line tells."""
 
 
 class Seen(Binding):
@@ -91,8 +91,8 @@ class Tensors:
         new: list[Seen] = []
         again: list[tuple[Binding, Seen]] = []
         is_ordinary, cut = not is_dispatched(), "" if torch.is_grad_enabled() else DETACHED
-        for name, tensor, line, why in named:
-            order, version, end = next(self._orders), version_of(tensor), _end_of(tensor)
+        for name, tensor, version, line, why in named:
+            order, end = next(self._orders), _end_of(tensor)
             identity, first = order, self._now.get(id(tensor))
             if first is not None and first.ref() is tensor:
                 identity = first.identity
@@ -170,10 +170,12 @@ class Tensors:
             if id(binding.gradients) in spoilt:
                 binding.absent = CHANGED
 
-    def forget_graph(self) -> None:
+    def forget_graph(self, bindings: list[Binding]) -> None:
         """No name is bound any more: where hooks tell derivatives, the graph is the user's to let go of."""
-        for seen in self._asked if self._hooks else ():
-            seen.end = None
+        if self._hooks:
+            self.settle(bindings)
+            for seen in self._asked:
+                seen.end = None
 
     @property
     def is_reached(self) -> bool:

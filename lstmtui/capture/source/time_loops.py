@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import TypeAlias
 
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
@@ -32,9 +32,28 @@ class Places:
         self._called_in_heads = {
             (code, line, what) for code, line, what, passes in called if _is_in_head(line, passes)
         }
-        self._heads = {(id(binding.call.code), line) for binding in bindings for line, _ in binding.passes}
+        self._heads: set[tuple[int, int]] = set()
+        passes: Passes = ()
+        for binding in bindings:
+            if binding.passes is not passes:
+                passes = binding.passes
+                self._heads.update((id(binding.call.code), line) for line, _ in passes)
 
-    def passes_of(self, binding: Binding) -> Passes:
+    def groups(self, bindings: Iterable[Binding]) -> Iterator[tuple[Call, Passes, list[Binding]]]:
+        """Bindings in order, those that follow each other in the same loops of the same call together."""
+        lines = {line for _, line in self._heads}
+        call, passes, together = None, None, list[Binding]()
+        for binding in bindings:
+            if binding.passes is not passes or binding.call is not call or binding.line in lines:
+                call, passes = binding.call, binding.passes
+                together = [binding]
+                yield call, self._passes_of(binding), together
+                if binding.line in lines:
+                    call = None
+            else:
+                together.append(binding)
+
+    def _passes_of(self, binding: Binding) -> Passes:
         """The loops of its function that a binding was in."""
         line, passes = binding.line, binding.passes
         is_head = (id(binding.call.code), line) in self._heads and not binding.name.startswith(RETURNED)

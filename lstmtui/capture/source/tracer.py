@@ -102,8 +102,7 @@ class SourceTracer:
         if self._frame is not None:
             self._own.end(self._frame, self._frames_trace, error, traceback)
         self._context.close()
-        self._collection.tensors.settle(self.bindings)
-        self._collection.tensors.forget_graph()
+        self._collection.tensors.forget_graph(self.bindings)
 
     def tell(self, pass_begins: Callable[[int], None]) -> None:
         """Have this called whenever a pass of an outermost loop begins, with how many of it are done.
