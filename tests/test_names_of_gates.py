@@ -40,6 +40,7 @@ OTHER_LETTERS = {
     "streams.py": "modes of files",
     "trace/lazy_arrays.py": "modes of files",
     "tui/keys.py": "keys",
+    "tui/panels/cell_picture.py": "a key",
     "tui/palette.py": "the mark of −inf",
     "tui/widgets/ruler.py": "signs in ASCII",
     "tui/widgets/spans.py": "signs in ASCII",

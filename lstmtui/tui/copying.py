@@ -65,7 +65,7 @@ def value_in_focus(session: Session, number: int | None, entry: Entry | None = N
         raise UserError(hidden_text(session, session.hidden))
     if number == 7 and entry is not None:
         return _entry(session, entry)
-    if number in (2, 5, 9):
+    if number in (2, 5, 9, 10):
         numbers = numbers_at(session.view)
         if number == 2 and session.cell.gates and session.layer.source is None:
             numbers = tuple(n for n in numbers if n.quantity in session.cell.gates)

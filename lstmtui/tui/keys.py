@@ -181,6 +181,7 @@ KEYS: tuple[Key, ...] = (
         "",
         "Panels",
     ),
+    Key("panel_cell", ("i",), "panel(10)", "", "the cell as a picture", "i", "", "Panels"),
     Key("zoom", ("z",), "zoom", "", "zoom the panel, and back", "z", "zoom", "Panels"),
     Key("next_panel", ("tab",), "panel_by(1)", "", "the next panel", "tab", "", "Panels"),
     Key("previous_panel", ("shift+tab",), "panel_by(-1)", "", "the panel before", "shift+tab", "", "Panels"),

@@ -122,7 +122,7 @@ def status_spans(guide: LessonGuide, session: Session, marked: Panel | None, nex
         spans += [("↵", "key"), (" answer", "text"), *_GAP]
     elif marked is not None:
         sign = "▸" if marked.on_screen else "press"
-        spans += [(f"{sign} {marked.NUMBER} {marked.TITLE}", "text"), *_GAP]
+        spans += [(f"{sign} {marked.key} {marked.TITLE}", "text"), *_GAP]
     grades = guide.grades
     if grades:
         right = sum(grade == "right" for grade in grades)

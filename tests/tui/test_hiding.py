@@ -33,7 +33,7 @@ async def test_no_panel_gives_a_hidden_number_away(quantity: str, debugger, show
         async def text() -> str:
             await pilot.pause()
             pages = []
-            for key in ("5", "7", "9"):
+            for key in ("5", "7", "9", "i"):
                 await press(pilot, key, *([] if screen.arrangement.zoomed else ["z"]))
                 pages.append(shown(pilot))
             return "\n".join(pages)

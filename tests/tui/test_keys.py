@@ -16,6 +16,7 @@ from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.keys import KEYS, LESSON, Key, bindings, label
 from lstmtui.tui.panels.lane import Lane
 from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.panels.panel_set import SHARED
 from lstmtui.tui.parts.player import SPEEDS
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen, help_lines
@@ -215,13 +216,15 @@ def changes_speed(by: int) -> Callable[[Pilot[None], str], Awaitable[None]]:
 async def panel(pilot: Pilot[None], key: str) -> None:
     screen = debugging(pilot)
     await press(pilot, key)
-    assert screen.focused is screen.panels[int(key)]
-    assert screen.panels[int(key)].on_screen
+    wanted = next(panel for panel in screen.panels.values() if panel.key == key)
+    assert screen.focused is wanted
+    assert wanted.on_screen
 
 
 async def zoom(pilot: Pilot[None], key: str) -> None:
     screen = debugging(pilot)
     everywhere = screen.size == (120, 40)
+    screen.action_panel(5)
     for number, panel in (
         screen.panels.items() if everywhere else [(1, screen.panels[1]), (5, screen.panels[5])]
     ):
@@ -233,7 +236,9 @@ async def zoom(pilot: Pilot[None], key: str) -> None:
         ruler = isinstance(panel, Lane)
         assert panel.outer_size.height == screen.size.height - 2 - ruler
         await press(pilot, key)
-        assert {1, 2, 5} <= {n for n, p in screen.panels.items() if p.on_screen}
+        in_place_of_5 = number if number in SHARED else 5
+        assert {1, 2, in_place_of_5} <= {n for n, p in screen.panels.items() if p.on_screen}
+        screen.action_panel(5)
 
 
 def next_panel(after_1: int, by: int) -> Callable[[Pilot[None], str], Awaitable[None]]:
@@ -406,6 +411,7 @@ DOES: dict[str, Callable[[Pilot[None], str], Awaitable[None]]] = {
     "layer": moves(layer=1),
     "direction": moves(direction="backward"),
     "batch": moves(batch=1),
+    "panel_cell": panel,
     "panel": panel,
     "zoom": zoom,
     "next_panel": next_panel(2, 1),

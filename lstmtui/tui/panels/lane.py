@@ -90,7 +90,7 @@ class Lane(Panel):
         text, detail = self._titles
         mark = "…" if self._waits else ""
         sign = "▸ " if self.is_marked else ""
-        titles = [f"{sign}{self.NUMBER}{mark} {form}" for form in self.title_forms(text)]
+        titles = [f"{sign}{self.key}{mark} {form}" for form in self.title_forms(text)]
         self.head.set_text(titles, self._keys, detail)
 
     def title_forms(self, title: str) -> Sequence[str]:

@@ -36,6 +36,8 @@ class Panel(Container, can_focus=True):
     """
 
     NUMBER = 0
+    KEY = ""
+    """The key that jumps to it, which stands before its title; left out: the digit of its number."""
     TITLE = ""
     ALONE = False
     """Whether it is on screen only when it has all of it."""
@@ -97,21 +99,26 @@ class Panel(Container, can_focus=True):
         return False
 
     def set_title(self, text: str, detail: str = "") -> None:
-        """The title in the border, after the panel's number, and a detail in the lower border."""
+        """The title in the border, after the panel's key, and a detail in the lower border."""
         if (text, detail) != self._titles:
             self._titles = (text, detail)
             self._write_titles()
 
-    def name_hidden(self, numbers: Sequence[int]) -> None:
+    def name_hidden(self, keys: Sequence[str]) -> None:
         """Say in the lower border which panels have no room."""
-        more = f"{len(numbers)} more: {' '.join(map(str, numbers))}" if numbers else ""
+        more = f"{len(keys)} more: {' '.join(keys)}" if keys else ""
         if more != self._more:
             self._more = more
             self._write_titles()
 
     @property
+    def key(self) -> str:
+        """The key that jumps to it."""
+        return self.KEY or str(self.NUMBER)
+
+    @property
     def title(self) -> str:
-        """What it shows, after the panel's number."""
+        """What it shows, after the panel's key."""
         return self._titles[0]
 
     @property
@@ -145,7 +152,7 @@ class Panel(Container, can_focus=True):
         width = self.outer_size.width - 6
         mark = "…" if self._waits else ""
         sign = "▸ " if self.is_marked else ""
-        self.border_title = Content(crop_words(f"{sign}{self.NUMBER}{mark} {text}", width, self.look))
+        self.border_title = Content(crop_words(f"{sign}{self.key}{mark} {text}", width, self.look))
         room = width - len(self._more) - 2 if self._more else width
         said = [crop_words(detail, room, self.look)] if detail and room > 1 else []
         self.border_subtitle = Content(crop_words("  ".join([*said, self._more]).rstrip(), width, self.look))

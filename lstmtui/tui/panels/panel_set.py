@@ -10,6 +10,7 @@ from textual.containers import Container, Vertical
 from textual.message import Message
 
 from lstmtui.session import Outcome, Session
+from lstmtui.tui.panels.cell_picture import CellPicturePanel
 from lstmtui.tui.panels.diagnosis import DiagnosisPanel
 from lstmtui.tui.panels.gates import GatesPanel
 from lstmtui.tui.panels.gradients import GradientPanel
@@ -37,10 +38,14 @@ PANELS = (
     WatchesPanel,
     NotesPanel,
     ValuesPanel,
+    CellPicturePanel,
 )
 
 LANES = (1, 2, 3, 4, 6)
 """From top to bottom."""
+
+SHARED = (5, 10)
+"""One of them has the place beside the lanes: the first, or the one that was asked for last."""
 
 _P = TypeVar("_P", bound=Panel)
 
@@ -89,7 +94,7 @@ class PanelSet(Mapping[int, Panel]):
                 yield from (self[number] for number in LANES)
                 yield self.ruler
             with Container(id="side"):
-                yield self[5]
+                yield from (self[number] for number in SHARED)
                 yield self[9]
                 yield self[7]
                 yield self[8]

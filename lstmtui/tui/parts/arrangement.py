@@ -8,10 +8,11 @@ from rich.cells import cell_len
 from textual.screen import Screen
 
 from lstmtui.session import Outcome, Session
+from lstmtui.tui.panels.cell_picture import CellPicturePanel
 from lstmtui.tui.panels.gates import GatesPanel
 from lstmtui.tui.panels.lane import Lane
 from lstmtui.tui.panels.panel import Panel
-from lstmtui.tui.panels.panel_set import LANES, PanelSet
+from lstmtui.tui.panels.panel_set import LANES, SHARED, PanelSet
 from lstmtui.tui.panels.time_axis import GUTTER
 from lstmtui.tui.panels.timeline import TimelinePanel
 from lstmtui.tui.parts.places import LaneNeed, bars_margin, lane_rows, side_width
@@ -47,6 +48,8 @@ class Arrangement:
         self._redraw, self._tell = redraw, tell
         self.zoomed: Panel | None = None
         """The panel that has the whole screen."""
+        self._in_front = SHARED[0]
+        """Which of the panels that share a place has it."""
         self._arranged = self._layer()
 
     def arrange(self) -> None:
@@ -54,7 +57,9 @@ class Arrangement:
         self._arranged = self._layer()
         for panel in self._panels.values():
             others = (panel,) if panel.ALONE else (None, panel)
-            panel.set_class(not panel.fits(self._session) or self.zoomed not in others, "-gone")
+            is_behind = panel.NUMBER in SHARED and self._in_front != panel.NUMBER and panel is not self.zoomed
+            is_gone = not panel.fits(self._session) or self.zoomed not in others or is_behind
+            panel.set_class(is_gone, "-gone")
         self._place_lanes()
         for box in self._screen.query("#middle, #lanes, #side"):
             box.set_class(all(panel.has_class("-gone") for panel in box.query(Panel)), "-gone")
@@ -101,21 +106,28 @@ class Arrangement:
                 "1fr" if not isinstance(self.zoomed, Lane) else self.zoomed.styles.height
             )
             return
-        step = panels[5]
+        front = panels[self._in_front]
         if not is_beside:
-            step.styles.height = "1fr"
+            front.styles.height = "1fr"
             for number in (8, 9):
                 panels[number].add_class("-gone")
             if self._screen.size.width < 70:
                 panels[7].add_class("-gone")
             return
-        is_code = self._session.layer.source is not None
-        stages = len(self._session.cell.stages)
-        # An equation has a line of symbols, and numbers that may take two.
-        wanted = height // 2 if is_code else 2 + stages * 3 + 1
-        step.styles.height = max(5, min(wanted, height - 14 if height > 22 else height - 9))
+        wanted = self._rows_wanted(front, height)
+        front.styles.height = max(5, min(wanted, height - 14 if height > 22 else height - 9))
         panels[9].styles.height = "3fr"
         panels[8].styles.height = "2fr"
+
+    def _rows_wanted(self, front: Panel, height: int) -> int:
+        """The rows of the panel above the others beside the lanes, which are so high together."""
+        if isinstance(front, CellPicturePanel):
+            width = side_width(self._screen.size.width, is_code=self._session.layer.source is not None)
+            return front.rows_wanted(self._session, width)
+        if self._session.layer.source is not None:
+            return height // 2
+        # An equation has a line of symbols, and numbers that may take two.
+        return 2 + len(self._session.cell.stages) * 3 + 1
 
     def _name_hidden(self) -> None:
         """Name what has no room on the panel in the corner."""
@@ -125,9 +137,15 @@ class Arrangement:
             for number in panels.fitting(self._session)
             if panels[number].has_class("-gone") and not panels[number].ALONE
         ]
-        corner = next((n for n in (8, 7, 9, 5) if not panels[n].has_class("-gone")), None)
+        corner = next((n for n in (8, 7, 9, *SHARED) if not panels[n].has_class("-gone")), None)
+        keys = [panels[number].key for number in hidden]
         for number, panel in panels.items():
-            panel.name_hidden(hidden if number == corner and self.zoomed is None else ())
+            panel.name_hidden(keys if number == corner and self.zoomed is None else ())
+
+    @property
+    def _is_beside(self) -> bool:
+        """Whether numbers stand beside the lanes."""
+        return not self._screen.query_one("#middle").has_class("-stacked")
 
     def _rows_below(self, height: int) -> int:
         """The rows of the equations where they stand below the lanes."""
@@ -153,10 +171,13 @@ class Arrangement:
         """Focus a panel by number; one that has no room on this screen takes all of it."""
         panel = self._panels.get(number)
         if panel is None or not panel.fits(self._session):
-            numbers = ", ".join(map(str, self._panels.fitting(self._session)))
-            self._tell(Outcome(False, f"no panel {number} here; there are {numbers}"))
+            keys = ", ".join(self._panels[number].key for number in self._panels.fitting(self._session))
+            self._tell(Outcome(False, f"no panel {number} here; there are {keys}"))
             return
-        if self.zoomed not in (None, panel) or not panel.on_screen:
+        if number in SHARED and number != self._in_front and self.zoomed is None and self._is_beside:
+            self._in_front = number
+            self.arrange()
+        elif self.zoomed not in (None, panel) or not panel.on_screen:
             self.zoomed = panel
             self.arrange()
         panel.focus(scroll_visible=False)
