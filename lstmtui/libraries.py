@@ -17,6 +17,10 @@ INSTALL = {
     "lightning": "PyTorch Lightning is not installed: pip install lightning",
     "resvg_py": "resvg-py, which makes a PNG of the picture, is not installed: pip install 'lstmtui[png]', "
     "or save an .svg",
+    "onnxruntime": (
+        "onnxruntime is not installed, which runs whole ONNX graphs: pip install 'lstmtui[onnx]'; "
+        'without it, module = "…" runs one of the graph\'s recurrent nodes by itself'
+    ),
     "onnx": "the onnx package is not installed, which reads ONNX models: pip install 'lstmtui[onnx]'",
 }
 """What is said where a library is missing."""

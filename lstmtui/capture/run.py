@@ -19,9 +19,10 @@ from lstmtui.capture.progress import ProgressCallback
 from lstmtui.capture.record import record
 from lstmtui.capture.reversed_time import reverse_time
 from lstmtui.capture.run_factory import record_factory
+from lstmtui.capture.run_graph import record_graph
 from lstmtui.errors import UserError
 from lstmtui.models.model import ScenarioModel, scenario_name
-from lstmtui.scenario import FactorySpec, Input, ModelSpec, RunSpec, Scenario, load_scenario
+from lstmtui.scenario import FactorySpec, GraphSpec, Input, ModelSpec, RunSpec, Scenario, load_scenario
 from lstmtui.trace import Header, Layer, Trace, Traces
 from lstmtui.trace.directory import TraceDirectory
 from lstmtui.trace.header import LossKind
@@ -77,8 +78,8 @@ def _run_models(
     traces = Traces()
     for spec in scenario.models:
         advance = _for_model(progress, spec.name)
-        if isinstance(spec, FactorySpec):
-            trace = _run_factory(scenario, spec, advance)
+        if not isinstance(spec, ModelSpec):
+            trace = _run_others(scenario, spec, advance)
             traces[spec.name] = trace if directory is None else write_trace(directory, spec.name, trace)
         else:
             writer = None if directory is None else TraceWriter(directory, spec.name)
@@ -99,9 +100,15 @@ def build(spec: ModelSpec, source: Input) -> ScenarioModel:
     return model.eval()
 
 
-def _run_factory(scenario: Scenario, spec: FactorySpec, progress: ProgressCallback | None) -> Trace:
+def _run_others(
+    scenario: Scenario, spec: FactorySpec | GraphSpec, progress: ProgressCallback | None
+) -> Trace:
+    """A model that is code or a graph of its own."""
     source, objective = scenario.input, scenario.objective
-    trace = record_factory(scenario, spec, *place_of_run(scenario.run), progress)
+    place = place_of_run(scenario.run)
+    if isinstance(spec, GraphSpec):
+        return record_graph(scenario, spec, *place, progress)
+    trace = record_factory(scenario, spec, *place, progress)
     if (trace.steps, trace.batch) != (source.steps, source.batch):
         return trace
     extras = _extras(source, objective.target, objective.mask)

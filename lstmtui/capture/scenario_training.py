@@ -13,7 +13,8 @@ from lstmtui.capture.run import build, initial_state, place_of_run
 from lstmtui.capture.training import BATCH, FRESH_SEED, Batch, measure, train
 from lstmtui.errors import UserError
 from lstmtui.models.fused_layers import fuse, weights_of
-from lstmtui.scenario import FactorySpec, Input, ModelSpec, Objective, Scenario
+from lstmtui.scenario import FactorySpec, GraphSpec, Input, ModelSpec, Objective, Scenario
+from lstmtui.scenario.scenario import AnySpec
 
 
 def trainable_models(scenario: Scenario) -> list[ModelSpec]:
@@ -33,14 +34,15 @@ def trainable_models(scenario: Scenario) -> list[ModelSpec]:
     return [spec for spec in scenario.models if isinstance(spec, ModelSpec)]
 
 
-def _why_not(spec: ModelSpec | FactorySpec) -> str:
+def _why_not(spec: AnySpec) -> str:
     if isinstance(spec, FactorySpec):
         return (
             f"factory {spec.target} is Python code, which trains by code of its own; lstmtui.watch looks on"
         )
-    if spec.origin:
+    if isinstance(spec, GraphSpec) or spec.origin:
+        origin = "onnx" if isinstance(spec, GraphSpec) else spec.origin
         return (
-            f"{spec.origin} = … is a file of another program, which trains it; say cell, hidden_size and "
+            f"{origin} = … is a file of another program, which trains it; say cell, hidden_size and "
             "weights for a model to train here"
         )
     return ""

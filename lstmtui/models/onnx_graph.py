@@ -93,3 +93,36 @@ class _Reached:
 
 def _of(sources: Mapping[str, Sources], names: Iterable[str]) -> Sources:
     return Sources().union(*(sources.get(name, Sources()) for name in names))
+
+
+def is_batch_first(body: Body, name: str) -> bool | None:
+    """Whether an input of a graph comes with the sequences before the timesteps.
+
+    It does where it is transposed on its way to X of a recurrent node, and else passes operators only that
+    leave its axes in their order; None where that is not known.
+
+    Args:
+        body: the graph's.
+        name: of the input.
+    """
+    makers = {output: node for node in body.nodes for output in node.output}
+    for node in body.nodes:
+        at, is_turned = node.input[0] if is_recurrent(node) and node.input else "", False
+        while (maker := makers.get(at)) is not None:
+            if maker.op_type == "Transpose":
+                perm = next((list(a.ints) for a in maker.attribute if a.name == "perm"), None)
+                if perm != [1, 0, 2] or is_turned:
+                    break
+                is_turned = True
+            elif maker.op_type not in _IN_PLACE:
+                break
+            at = maker.input[0]
+        if at == name:
+            return is_turned
+    return None
+
+
+_IN_PLACE = (
+    "Identity", "Cast", "Dropout", "MatMul", "Add", "Sub", "Mul", "Div", "Relu", "Tanh", "Sigmoid",
+    "LayerNormalization", "Gather",
+)  # fmt: skip

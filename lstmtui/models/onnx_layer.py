@@ -38,6 +38,10 @@ class OnnxFile:
     """Whether the graph is one layer and nothing else that computes."""
     operators: tuple[str, ...]
     """Every operator in it, in alphabetical order."""
+    batch_first: tuple[str, ...] = ()
+    """The inputs that have the sequences before the timesteps."""
+    time_first: tuple[str, ...] = ()
+    """Those that have the timesteps before the sequences; of the others it is not known."""
 
     @property
     def why_none(self) -> str:

@@ -10,10 +10,20 @@ from lstmtui.scenario.bundled import (
 )
 from lstmtui.scenario.load import load_scenario
 from lstmtui.scenario.problem import Problem, ScenarioError
-from lstmtui.scenario.scenario import FactorySpec, Input, LawsSpec, ModelSpec, Objective, RunSpec, Scenario
+from lstmtui.scenario.scenario import (
+    FactorySpec,
+    GraphSpec,
+    Input,
+    LawsSpec,
+    ModelSpec,
+    Objective,
+    RunSpec,
+    Scenario,
+)
 
 __all__ = [
     "FactorySpec",
+    "GraphSpec",
     "Input",
     "LawsSpec",
     "ModelSpec",

@@ -12,12 +12,13 @@ from lstmtui.scenario.numpy_files import choose, read_npy, read_npz
 from lstmtui.scenario.problem import one_of, short, shown
 from lstmtui.scenario.report import DataError
 from lstmtui.scenario.schema import MAX_DATA
+from lstmtui.scenario.sound_files import read_wav, why_no_sound
 from lstmtui.scenario.tensors import TensorFile
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
 
-NUMERIC = (".csv", ".tsv", ".npy", ".npz", ".safetensors")
+NUMERIC = (".csv", ".tsv", ".npy", ".npz", ".safetensors", ".wav")
 KINDS = (*NUMERIC, ".txt")
 
 
@@ -28,7 +29,7 @@ def read_data(
 
     Args:
         folder: what `file` is relative to.
-        file: a .csv, .tsv, .npy, .npz or .safetensors file.
+        file: a .csv, .tsv, .npy, .npz, .safetensors or .wav file.
         columns: of a .csv or .tsv file.
         array: of a .npz or .safetensors file.
 
@@ -46,6 +47,8 @@ def read_data(
         return read_npy(path), None
     if kind == ".npz":
         return read_npz(path, array), None
+    if kind == ".wav":
+        return read_wav(path), None
     tensors = TensorFile(path)
     name = choose(list(tensors.tensors), array)
     if math.prod(tensors.tensors[name].shape) > MAX_DATA:
@@ -62,5 +65,6 @@ def file_kind(file: str, kinds: tuple[str, ...] = KINDS) -> str:
     kind = Path(file).suffix.lower()
     if kind not in kinds:
         wrong = f"{short(kind)} files are not read" if kind else "the file name has no suffix"
-        raise DataError(wrong, one_of(kinds), closest(kind, kinds))
+        sound = why_no_sound(kind) if ".wav" in kinds else ""
+        raise DataError(wrong, sound or one_of(kinds), "" if sound else closest(kind, kinds))
     return kind

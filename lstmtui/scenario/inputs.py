@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from lstmtui.scenario.files import file_size, read_text
 from lstmtui.scenario.nested_lists import depth_of, to_array, to_sequences
 from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.report import DataError, Report
-from lstmtui.scenario.scenario import Input
+from lstmtui.scenario.scenario import Input, Stream
 from lstmtui.scenario.schema import MAX_VOCABULARY, InputTable
 from lstmtui.scenario.sequences import id_input, number_input, token_input, whole_numbers
 from lstmtui.scenario.task_input import TaskInput, read_task
@@ -24,11 +24,12 @@ from lstmtui.scenario.tasks import TASKS, TaskData
 from lstmtui.scenario.validation import unknown_key, validate
 
 SOURCES = ("file", "text", "tokens", "values", "task")
+_STREAM = ("chunk", "context", "state")
 _KEYS = {
-    "file": ("columns", "array", "as", "normalize", "vocabulary", "vocabulary_size"),
-    "text": ("vocabulary",),
-    "tokens": ("vocabulary_size",),
-    "values": ("normalize",),
+    "file": ("columns", "array", "as", "normalize", "vocabulary", "vocabulary_size", *_STREAM),
+    "text": ("vocabulary", *_STREAM),
+    "tokens": ("vocabulary_size", *_STREAM),
+    "values": ("normalize", *_STREAM),
     "task": ("length", "batch", "seed"),
 }
 
@@ -63,12 +64,22 @@ def read_input(raw: Mapping[str, Any], folder: Path, report: Report) -> Source |
     if len(kinds) != 1 or kinds[0] in broken:
         return None
     try:
-        return _READERS[kinds[0]](table, folder, report)
+        source = _READERS[kinds[0]](table, folder, report)
+        return None if source is None else replace(source, input=_streamed(source.input, table, report))
     except DataError as error:
         # A position in what a file says is one of the chosen columns.
         key = "columns" if kinds[0] == "file" and error.within else kinds[0]
         report.add_error(("input", key), error)
         return None
+
+
+def _streamed(source: Input, table: InputTable, report: Report) -> Input:
+    """The input with how it is streamed."""
+    if table.chunk is None and table.context:
+        report.add(("input", "context"), "goes with chunk, which is not given", "say chunk = …")
+    if table.chunk is None and table.state is None:
+        return source
+    return replace(source, stream=Stream(table.chunk or 0, table.context or 0, table.state or {}))
 
 
 def _check_keys(raw: Mapping[str, Any], source: str, report: Report) -> set[str]:
@@ -119,7 +130,7 @@ def _check_file_keys(table: InputTable, kind: str, report: Report) -> None:
         "array": (".npz", ".safetensors"),
         "vocabulary": (".txt",),
         "as_": (".csv", ".tsv", ".npy", ".npz", ".safetensors"),
-        "normalize": (".csv", ".tsv", ".npy", ".npz", ".safetensors"),
+        "normalize": (".csv", ".tsv", ".npy", ".npz", ".safetensors", ".wav"),
     }
     for key, kinds in fitting.items():
         if getattr(table, key) is not None and kind not in kinds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lstmtui.printable import printable
 from lstmtui.scenario.lines import Location
@@ -13,11 +13,14 @@ from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.report import Report
 from lstmtui.scenario.scenario import Input
 
+if TYPE_CHECKING:
+    from lstmtui.models.onnx_layer import OnnxFile
+
 COMMON = ("name", "cell", "hidden_size", "num_layers", "bidirectional", "proj_size", "bias", "initial")
 KEYS: dict[str, tuple[str, ...]] = {
     "": (*COMMON, "sizes", "head", "embedding", "weights", "seed", "parameters"),
     "checkpoint": (*COMMON, "checkpoint", "module", "head", "embedding"),
-    "onnx": (*COMMON, "onnx", "module"),
+    "onnx": (*COMMON, "onnx", "module", "inputs", "state", "output", "session", "batch_first"),
     "factory": ("name", "factory", "arguments", "weights", "checkpoint", "batch_first", "source"),
 }
 """The keys of a [[model]] by the one among them that says where it comes from; empty: from its own sizes."""
@@ -38,6 +41,8 @@ class Context:
     """Whether models whose weights lie in a file begin anew, from a seed; the file need not be there."""
     names: dict[str, int] = field(default_factory=dict)
     """The models' names so far, with their positions."""
+    onnx_files: dict[Path, OnnxFile] = field(default_factory=dict)
+    """The ONNX models that have been read, which several [[model]] may name."""
 
 
 class ModelReader:
@@ -51,6 +56,7 @@ class ModelReader:
         self.fresh = context.fresh
         self.position = position
         self._names = context.names
+        self._onnx_files = context.onnx_files
 
     def unique_name(self, name: str | None, default: str, key: str) -> str:
         """The model's name, which no other has.

@@ -16,14 +16,12 @@ from lstmtui.scenario.model_reader import Context, ModelReader, origin_of
 from lstmtui.scenario.onnx_models import OnnxReader
 from lstmtui.scenario.parameters import check_weights_name, count, expected_shapes, read_inline, read_weights
 from lstmtui.scenario.problem import one_of, shown
-from lstmtui.scenario.scenario import FactorySpec, ModelSpec
+from lstmtui.scenario.scenario import AnySpec, ModelSpec
 from lstmtui.scenario.schema import MAX_ELEMENTS, MAX_MODELS, OwnModelTable
 from lstmtui.scenario.validation import validate
 
 
-def read_models(
-    raw: Sequence[Mapping[str, Any]], context: Context
-) -> tuple[tuple[int, ModelSpec | FactorySpec], ...]:
+def read_models(raw: Sequence[Mapping[str, Any]], context: Context) -> tuple[tuple[int, AnySpec], ...]:
     """Read every [[model]]: those without problems, each with its position in the file.
 
     Args:
@@ -33,11 +31,15 @@ def read_models(
     report = context.report
     if len(raw) > MAX_MODELS:
         report.add(("model", MAX_MODELS), f"there are {len(raw):,} models", f"at most {MAX_MODELS}")
-    models: list[tuple[int, ModelSpec | FactorySpec]] = []
+    models: list[tuple[int, AnySpec]] = []
     for position, table in enumerate(raw[:MAX_MODELS]):
         model = _READERS[origin_of(table, position, report)](table, position, context).read()
         if model is not None:
             models.append((position, model))
+    stream = None if context.source is None else context.source.stream
+    if stream is not None and not any("onnx" in table for table in raw):
+        key = "chunk" if stream.chunk else "state"
+        report.add(("input", key), "is for ONNX graphs, and no model is one", "leave it out")
     return tuple(models)
 
 

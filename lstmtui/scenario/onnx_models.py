@@ -1,38 +1,58 @@
-"""[[model]] with onnx = …: an LSTM, GRU or RNN node of an ONNX model."""
+"""[[model]] with onnx = …: an ONNX graph, or an LSTM, GRU or RNN node of one."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmtui.arrays import Array
 from lstmtui.cells.layout import Layout
 from lstmtui.scenario.data import file_kind
 from lstmtui.scenario.file_model_reader import MOST, FileModelReader
+from lstmtui.scenario.graph_models import GraphReader, is_whole_graph
 from lstmtui.scenario.initial_states import spread
 from lstmtui.scenario.layers_in_file import read_onnx
 from lstmtui.scenario.problem import counted, short, shown
 from lstmtui.scenario.report import DataError
-from lstmtui.scenario.scenario import ModelSpec
+from lstmtui.scenario.scenario import GraphSpec, ModelSpec
 
 if TYPE_CHECKING:
-    from lstmtui.models.onnx_layer import OnnxLayer
+    from lstmtui.models.onnx_layer import OnnxFile, OnnxLayer
 
 
 class OnnxReader(FileModelReader):
-    """Reads a [[model]] of an LSTM, GRU or RNN node in an ONNX model."""
+    """Reads a [[model]] of an ONNX graph, or of one of its recurrent nodes."""
 
     origin = "onnx"
 
-    def read(self) -> ModelSpec | None:
+    def read(self) -> ModelSpec | GraphSpec | None:
         """The model, or None where it has problems."""
-        before = len(self.report)
         try:
             file_kind(self.file, (".onnx",))
-            file = read_onnx(self.folder / self.file)
+            path = self.folder / self.file
+            file = self._onnx_files.get(path) or read_onnx(path)
+            self._onnx_files[path] = file
         except DataError as error:
             self.report.add_error((*self.place, self.origin), error)
             return None
-        module = self.table.module
+        if not file.layers:
+            self.report.add((*self.place, self.origin), f"{self.shown_file}: {file.why_none}")
+            return None
+        if is_whole_graph(self.table, file, self.source):
+            return self._whole(file)
+        return self._node(file)
+
+    def _whole(self, file: OnnxFile) -> GraphSpec | None:
+        """The whole graph."""
+        name = self.unique_name(self.table.name, short(Path(self.file).stem), self.origin)
+        if self.broken or self.source is None:
+            return None
+        path = self.folder / self.file
+        return GraphReader(self.table, file, path, self.source, self.place, self.report).read(name)
+
+    def _node(self, file: OnnxFile) -> ModelSpec | None:
+        """A node by itself, with those that are stacked on it."""
+        before, module = len(self.report), self.table.module
         named = None if module is None else file.layer(module)
         layer = self.choose(file.layers, module if named is None else named.path)
         if layer is None:
@@ -76,7 +96,7 @@ class OnnxReader(FileModelReader):
         for state in {key[-1] + "0" for node in layer.nodes for key in node.computed}:
             if not is_set:
                 wrong = f"initial_{state[0]} is worked out by other nodes of the graph, which are not run"
-                allowed = f"say initial = {{ {state} = … }}"
+                allowed = f"say initial = {{ {state} = … }}, or leave module out, and the whole graph is run"
                 self.report.add((*self.place, self.origin), wrong, allowed)
         if self.source is None:
             return initial

@@ -15,7 +15,7 @@ _WEIGHTS = dict.fromkeys((".pt", ".pth", ".ckpt", ".bin", ".safetensors"), "chec
 _OTHER_MAKERS = dict.fromkeys((".h5", ".hdf5", ".keras"), "Keras") | dict.fromkeys(
     (".pb", ".tflite"), "TensorFlow"
 )
-_DATA = (".csv", ".tsv", ".npy", ".npz", ".txt")
+_DATA = (".csv", ".tsv", ".npy", ".npz", ".txt", ".wav")
 _WRITTEN_OUT = 4
 """Inputs of more channels are too long for a line, and named as a file."""
 

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
     from lstmtui.cells.layout import Layout
+    from lstmtui.models.graph_request import GraphRequest
     from lstmtui.scenario.checkpoints import Checkpoint
+
+
+@dataclass(frozen=True)
+class Stream:
+    """How an ONNX graph gets a sequence in several calls."""
+
+    chunk: int = 0
+    """How many timesteps of the input each call gets; 0: one call gets all."""
+    context: int = 0
+    """How many of those before it gets once more, in front; before the first there are zeros."""
+    states: Mapping[str, str] = field(default_factory=dict)
+    """Inputs of the graph that get what an output of the call before was, where a model says nothing else."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,8 @@ class Input:
     """(I,) float64: raw = values · scale + shift."""
     scale: Array
     """(I,) float64."""
+    stream: Stream | None = None
+    """None where nothing is said of it."""
 
     @property
     def steps(self) -> int:
@@ -125,6 +140,28 @@ class FactorySpec:
 
 
 @dataclass(frozen=True)
+class GraphSpec:
+    """One model of a scenario that is a whole ONNX graph."""
+
+    name: str
+    path: Path
+    """The ONNX model."""
+    request: GraphRequest
+    """Its inputs, and how it is called."""
+    output: str
+    """The graph's output that is y."""
+    batch_first: bool
+    """Whether the input goes into it with the sequences before the timesteps."""
+    seconds: float | None = None
+    """How long it may run; None: as long as any."""
+    notes: tuple[str, ...] = ()
+
+
+AnySpec: TypeAlias = ModelSpec | FactorySpec | GraphSpec
+"""One model, wherever it comes from."""
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """Where and how precisely a scenario runs."""
 
@@ -157,7 +194,7 @@ class Scenario:
     """Markdown; printable."""
     input: Input
     objective: Objective
-    models: tuple[ModelSpec | FactorySpec, ...]
+    models: tuple[AnySpec, ...]
     run: RunSpec
     script: str
     """The playback script as it stands in the file."""

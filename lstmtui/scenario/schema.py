@@ -57,6 +57,9 @@ class InputTable(Table):
     normalize: Literal["standard", "minmax", "none"] | None = None
     vocabulary: str | None = None
     vocabulary_size: int | None = Field(default=None, ge=1, le=MAX_VOCABULARY)
+    chunk: int | None = Field(default=None, ge=1, le=MAX_ELEMENTS)
+    context: int | None = Field(default=None, ge=0, le=MAX_ELEMENTS)
+    state: dict[str, str] | None = None
 
 
 class ObjectiveTable(Table):
@@ -97,6 +100,10 @@ class ModelTable(Table):
     batch_first: bool | None = None
     source: bool | str | list[Any] | None = None
     initial: Any = None
+    inputs: dict[str, Any] | None = None
+    state: dict[str, str] | None = None
+    output: str | None = Field(default=None, max_length=400)
+    session: dict[str, Any] | None = None
 
 
 class OwnModelTable(ModelTable):
@@ -111,6 +118,14 @@ class FileModelTable(ModelTable):
 
     head: str | None = Field(default=None, min_length=1, max_length=400)
     embedding: str | None = Field(default=None, min_length=1, max_length=400)
+
+
+class SessionTable(Table):
+    """session = { … }: how onnxruntime runs a graph."""
+
+    threads: int = Field(default=1, ge=1, le=256)
+    providers: list[str] = []
+    seconds: int | None = Field(default=None, ge=1, le=86_400)
 
 
 class RunTable(Table):

@@ -12,12 +12,13 @@ from lstmtui.capture.laws.hold import LawProgress, laws
 from lstmtui.capture.recorded_stack import RecordedStack
 from lstmtui.capture.run import build, initial_state, place_of_run
 from lstmtui.capture.run_factory import built_factory
+from lstmtui.capture.run_graph import record_graph
 from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
 from lstmtui.errors import UserError
 from lstmtui.models.factory import users_code, users_function
 from lstmtui.models.model import ScenarioModel, own_name
-from lstmtui.scenario import FactorySpec, Scenario
+from lstmtui.scenario import FactorySpec, GraphSpec, Scenario
 from lstmtui.trace import Trace
 
 OF_TRACE = "of the recorded layers and head alone: what other code the model has is not in a trace"
@@ -50,6 +51,8 @@ def scenario_laws(
             return laws(
                 module, x, lengths=lengths, batch_first=batch_first, only=only, progress=progress, **beside
             )
+    if isinstance(spec, GraphSpec):
+        return trace_laws(record_graph(scenario, spec, device, dtype, None), only, progress)
     stack = build(spec, source).to(device, dtype)
     x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
     x = x.to(dtype) if x.is_floating_point() else x

@@ -1,0 +1,58 @@
+"""y of an ONNX graph: one of its outputs, brought into the time of the recurrent layer that ran last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lstmtui.arrays import Array
+
+
+def output_over_time(
+    arrays: Sequence[Array], steps: Sequence[int], batch: int, *, batch_first: bool
+) -> tuple[Array | None, bool]:
+    """The output of every call, one after another, as (T, B, units).
+
+    Args:
+        arrays: the output in each call of the graph.
+        steps: how many timesteps the layer had in each.
+        batch: B.
+        batch_first: whether the graph's input has the sequences before the timesteps; where an axis may be
+            either, it is as there.
+
+    Returns:
+        y, None where an axis of B is missing, or the calls do not fit each other; and whether it has one
+        value for all timesteps of a call.
+    """
+    parts, is_held = [], False
+    for array, own in zip(arrays, steps, strict=True):
+        part = _of_call(array, own, batch, batch_first=batch_first)
+        if part is None:
+            return None, False
+        if len(part) < own:
+            part, is_held = np.repeat(part, own, axis=0), True
+        parts.append(part)
+    parts = [part for part in parts if len(part)]
+    if not parts or len({part.shape[2] for part in parts}) > 1:
+        return None, False
+    return np.concatenate(parts), is_held
+
+
+def _of_call(array: Array, steps: int, batch: int, *, batch_first: bool) -> Array | None:
+    """One call's output as (T, B, units), or (1, B, units) where it has no axis of time."""
+    times = [axis for axis, size in enumerate(array.shape) if size == steps] if steps > 1 else []
+    batches = [axis for axis, size in enumerate(array.shape) if size == batch] if batch > 1 else []
+    if batch > 1 and not batches:
+        return None
+    if not times:
+        moved = np.moveaxis(array, batches[0], 0) if batches else array[None]
+        return moved.reshape(1, batch, -1)
+    if not batches:
+        return np.moveaxis(array, times[0], 0).reshape(steps, batch, -1)
+    pairs = [(t, b) for t in times for b in batches if t != b]
+    if not pairs:  # One axis that may be either: where B is T, there is no telling, and B must be somewhere.
+        return np.moveaxis(array, batches[0], 0).reshape(1, batch, -1)
+    time, own = min(pairs, key=lambda pair: ((pair[0] > pair[1]) != batch_first, pair))
+    rest = [axis for axis in range(array.ndim) if axis not in (time, own)]
+    return array.transpose(time, own, *rest).reshape(steps, batch, -1)

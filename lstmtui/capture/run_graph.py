@@ -1,0 +1,151 @@
+"""A whole ONNX graph of a scenario: run by onnxruntime, its recurrent nodes recorded as our cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lstmtui.capture.deferred_arrays import arrays_of, entries_of
+from lstmtui.capture.graph_module import CallsInARow, GraphModule
+from lstmtui.capture.graph_output import output_over_time
+from lstmtui.capture.objective import describe
+from lstmtui.capture.progress import Progress, ProgressCallback
+from lstmtui.capture.record import record_with
+from lstmtui.capture.request import Request
+from lstmtui.capture.tap import Tap
+from lstmtui.errors import UserError
+from lstmtui.models.graph_process import run_graph
+from lstmtui.models.graph_request import GraphAnswer
+from lstmtui.printable import printable
+from lstmtui.scenario import GraphSpec, Objective, Scenario
+from lstmtui.trace import Layer, Trace
+
+NO_GRADIENT = "no gradient goes through the rest of the graph, which onnxruntime runs"
+
+
+def record_graph(
+    scenario: Scenario,
+    spec: GraphSpec,
+    device: torch.device,
+    dtype: torch.dtype,
+    progress: ProgressCallback | None,
+) -> Trace:
+    """Run the graph, and record what its recurrent nodes did.
+
+    The derivatives are of a loss of h of the recurrent node that ran last.
+
+    Raises:
+        UserError: onnxruntime refuses the graph or its inputs, or no recurrent node has run that is one of
+            our cells.
+    """
+    answer = run_graph(spec.path, spec.request, spec.seconds)
+    if not answer.runs:
+        why = "; ".join(map(str, answer.layers)) or "no recurrent node was reached, as its conditions say"
+        raise UserError(f"{spec.name}: {why}")
+    continuity = CallsInARow()
+    module = GraphModule(answer, continuity).to(device, dtype).eval()
+    like = torch.zeros((), device=device, dtype=dtype)
+    request = Request(module, like, loss=_loss_of(scenario.objective, answer), name=spec.name)
+    tap = Tap(Progress(progress))
+    tap.continuity = continuity
+    try:
+        trace = record_with(tap, request)
+    finally:
+        tap.release()
+    parity = max(continuity.gaps, key=lambda gap: (gap != gap, gap))
+    return _described(trace, scenario, spec, answer, parity)
+
+
+def _loss_of(objective: Objective, answer: GraphAnswer) -> Callable[[Any], Tensor] | None:
+    """The sum of h of the node that ran last, where the scenario says; None for its last timestep."""
+    if objective.at == "last_hidden":
+        return None
+    last = answer.runs[-1].layer
+
+    def loss(results: Sequence[tuple[int, Tensor]]) -> Tensor:
+        h = [output for layer, output in results if layer == last]
+        if objective.at == "every":
+            return torch.stack([part.sum() for part in h]).sum()
+        steps = sum(len(part) for part in h)
+        t = steps - 1 if objective.at == "last" else int(objective.at)
+        if t >= steps:
+            raise UserError(f"the loss is taken at timestep {t}, and the node has {steps:,}")
+        for part in h:
+            if t < len(part):
+                return part[t].sum()
+            t -= len(part)
+        raise AssertionError("one of the parts has the timestep")
+
+    return loss
+
+
+def _described(
+    trace: Trace, scenario: Scenario, spec: GraphSpec, answer: GraphAnswer, parity: float
+) -> Trace:
+    """The trace with y, the places of its layers, and what is to be said of the graph."""
+    objective = scenario.objective
+    notes = [*spec.notes, f"gradients are of {_loss_text(objective)} of the node; {NO_GRADIENT}"]
+    notes += [f"not recorded: {layer}" for layer in answer.layers if layer.layout is None]
+    notes += [
+        f"{printable(layer.path)} reads from the end: time is turned round, t = 0 is the last timestep"
+        for layer in answer.layers
+        if layer.reverse
+    ]
+    last = answer.runs[-1]
+    steps = [
+        sum(len(run.arrays["X"]) for run in answer.runs if (run.layer, run.call) == (last.layer, call))
+        for call in range(len(spec.request.pieces))
+    ]
+    y, is_held = (
+        output_over_time(
+            answer.outputs.get(spec.output, ()),
+            steps,
+            last.arrays["X"].shape[1],
+            batch_first=spec.batch_first,
+        )
+        if spec.output in answer.outputs
+        else (None, False)
+    )
+    entries = dict(entries_of(trace.arrays))
+    output = printable(spec.output)
+    if y is not None and y.shape[0] <= trace.steps and y.shape[1] <= trace.batch:
+        missing = [(0, trace.steps - y.shape[0]), (0, trace.batch - y.shape[1]), (0, 0)]
+        entries["y"] = np.pad(y, missing).astype(np.float32 if y.dtype != np.float64 else y.dtype)
+        held = ", one value for all timesteps of a call" if is_held else ""
+        notes.append(f"y is the graph's output {output}{held}")
+    else:
+        notes.append(f"the graph's output {output} has no value for each timestep, so there is no y")
+    header = replace(
+        trace.header,
+        title=scenario.title,
+        notes="\n\n".join(part for part in (scenario.notes, *notes) if part),
+        script=scenario.script,
+        labels=_labels(scenario, trace),
+        loss_text=describe(objective, head=False, bidirectional=trace.layers[-1].bidirectional),
+        loss_kind="last_hidden" if objective.at == "last_hidden" else "custom",
+        module=printable(spec.path.name),
+        parity=parity,
+        layers=tuple(_placed(layer, answer) for layer in trace.layers),
+    )
+    return Trace(header, arrays_of(entries))
+
+
+def _loss_text(objective: Objective) -> str:
+    return "the last h" if objective.at == "last_hidden" else f"the sum of h ({objective.at})"
+
+
+def _labels(scenario: Scenario, trace: Trace) -> tuple[str, ...]:
+    """The names of the input's channels, where the first layer reads as many."""
+    labels = scenario.input.labels
+    return labels if scenario.input.tokens is None and len(labels) == trace.layers[0].input_size else ()
+
+
+def _placed(layer: Layer, answer: GraphAnswer) -> Layer:
+    """A layer with the place of its node as its path: of "layers.1@2" that of the second, behind it @2."""
+    number, at, again = layer.path.removeprefix("layers.").partition("@")
+    return replace(layer, path=answer.layers[int(number)].path + at + again)
