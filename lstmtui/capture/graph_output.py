@@ -39,6 +39,11 @@ def output_over_time(
     return np.concatenate(parts), is_held
 
 
+def has_time(arrays: Sequence[Array], steps: Sequence[int]) -> bool:
+    """Whether the output of each call has an axis of so many timesteps."""
+    return all(own == 1 or own in array.shape for array, own in zip(arrays, steps, strict=True))
+
+
 def _of_call(array: Array, steps: int, batch: int, *, batch_first: bool) -> Array | None:
     """One call's output as (T, B, units), or (1, B, units) where it has no axis of time."""
     times = [axis for axis, size in enumerate(array.shape) if size == steps] if steps > 1 else []

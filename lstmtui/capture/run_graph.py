@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lstmtui.arrays import Array
 from lstmtui.capture.deferred_arrays import arrays_of, entries_of
 from lstmtui.capture.graph_module import CallsInARow, GraphModule
-from lstmtui.capture.graph_output import output_over_time
+from lstmtui.capture.graph_output import has_time, output_over_time
 from lstmtui.capture.objective import describe
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.record import record_with
@@ -96,24 +97,10 @@ def _described(
         for layer in answer.layers
         if layer.reverse
     ]
-    last = answer.runs[-1]
-    steps = [
-        sum(len(run.arrays["X"]) for run in answer.runs if (run.layer, run.call) == (last.layer, call))
-        for call in range(len(spec.request.pieces))
-    ]
-    y, is_held = (
-        output_over_time(
-            answer.outputs.get(spec.output, ()),
-            steps,
-            last.arrays["X"].shape[1],
-            batch_first=spec.batch_first,
-        )
-        if spec.output in answer.outputs
-        else (None, False)
-    )
-    entries = dict(entries_of(trace.arrays))
+    entries = {key: entry for key, entry in entries_of(trace.arrays).items() if key not in ("y", "dy")}
+    y, is_held = _output(answer, spec, trace)
     output = printable(spec.output)
-    if y is not None and y.shape[0] <= trace.steps and y.shape[1] <= trace.batch:
+    if y is not None:
         missing = [(0, trace.steps - y.shape[0]), (0, trace.batch - y.shape[1]), (0, 0)]
         entries["y"] = np.pad(y, missing).astype(np.float32 if y.dtype != np.float64 else y.dtype)
         held = ", one value for all timesteps of a call" if is_held else ""
@@ -133,6 +120,20 @@ def _described(
         layers=tuple(_placed(layer, answer) for layer in trace.layers),
     )
     return Trace(header, arrays_of(entries))
+
+
+def _output(answer: GraphAnswer, spec: GraphSpec, trace: Trace) -> tuple[Array | None, bool]:
+    """The graph's output over the timesteps of the node that ran last; None where it has none there."""
+    last, calls = answer.runs[-1], range(len(spec.request.pieces))
+    own = [[len(r.arrays["X"]) for r in answer.runs if (r.layer, r.call) == (last.layer, n)] for n in calls]
+    arrays, batch = answer.outputs.get(spec.output, ()), last.arrays["X"].shape[1]
+    # All of its runs in a call go on from one another, or each is of the same time.
+    choices = [[sum(lengths) for lengths in own], [lengths[-1] if lengths else 0 for lengths in own]]
+    choices = [steps for steps in choices if sum(steps) <= trace.steps]
+    choices.sort(key=lambda steps: not has_time(arrays, steps))
+    if not arrays or not choices or batch > trace.batch:
+        return None, False
+    return output_over_time(arrays, choices[0], batch, batch_first=spec.batch_first)
 
 
 def _loss_text(objective: Objective) -> str:

@@ -65,7 +65,10 @@ GLOSSARY: tuple[Entry, ...] = (
     Entry("unit", "one component of h and c, with its own gates", "neuron, cell, dimension"),
     Entry("norm", "‖v‖ = √Σv², over the units", "L2 norm, length"),
     Entry("loss", "the number L every derivative is of", "error, cost, objective"),
-    Entry("parity", "the largest difference between these outputs and those of PyTorch's own module"),
+    Entry(
+        "parity",
+        "the largest difference between these outputs and those of PyTorch's own module, or of onnxruntime",
+    ),
 )
 """In the order a reader meets them."""
 

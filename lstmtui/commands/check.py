@@ -101,7 +101,7 @@ def _list(file: str) -> int:
     listed = {id(layer) for layer in (*sound[:_MOST_SOUND], *refused[:_MOST_REFUSED])}
     for layer in layers:
         if id(layer) in listed:
-            facts = (*layer.notes, *getattr(layer, "facts", ()))
+            facts = (*getattr(layer, "facts", ()), *layer.notes)
             print(f"  {printable('; '.join((str(layer), *facts)))}")
     for kind, most in ((sound, _MOST_SOUND), (refused, _MOST_REFUSED)):
         if len(kind) > most:

@@ -9,7 +9,7 @@ from typing import Any
 from lstmtui.errors import UserError
 from lstmtui.models.onnx_bodies import Body, bodies_of
 from lstmtui.models.onnx_constants import Constants
-from lstmtui.models.onnx_graph import declared, is_batch_first, state_inputs
+from lstmtui.models.onnx_graph import declared, is_batch_first, reads_input, state_inputs
 from lstmtui.models.onnx_layer import OnnxFile, OnnxLayer, source_of, stacked
 from lstmtui.models.onnx_model import OWN_DOMAINS, RECURRENT, is_recurrent, load_model
 from lstmtui.models.onnx_node import OnnxNode, read_node
@@ -40,7 +40,7 @@ def onnx_file(path: Path) -> OnnxFile:
         inputs,
         declared(model.graph.output),
         state_inputs(body),
-        is_layer_alone=len(layers) == 1 and _is_nothing_but_recurrent(body),
+        is_layer_alone=len(layers) == 1 and _is_nothing_but_recurrent(body) and reads_input(body),
         operators=_operators(body),
         batch_first=tuple(v.name for v in inputs if is_batch_first(body, v.name)),
         time_first=tuple(v.name for v in inputs if is_batch_first(body, v.name) is False),

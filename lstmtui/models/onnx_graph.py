@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,21 +105,33 @@ def is_batch_first(body: Body, name: str) -> bool | None:
         body: the graph's.
         name: of the input.
     """
-    makers = {output: node for node in body.nodes for output in node.output}
-    for node in body.nodes:
-        at, is_turned = node.input[0] if is_recurrent(node) and node.input else "", False
-        while (maker := makers.get(at)) is not None:
-            if maker.op_type == "Transpose":
-                perm = next((list(a.ints) for a in maker.attribute if a.name == "perm"), None)
-                if perm != [1, 0, 2] or is_turned:
-                    break
-                is_turned = True
-            elif maker.op_type not in _IN_PLACE:
+    ways = (_way_to(body, node, _IN_PLACE) for node in body.nodes if is_recurrent(node))
+    return next((is_turned for source, is_turned in ways if source == name), None)
+
+
+def reads_input(body: Body) -> bool:
+    """Whether X of a recurrent node is an input of the graph as it is, or with its axes in another order."""
+    nodes = [node for node in body.nodes if is_recurrent(node)]
+    return any(_way_to(body, node, ("Identity", "Cast", "Dropout"))[0] in body.inputs for node in nodes)
+
+
+def _way_to(body: Body, node: Any, operators: Collection[str]) -> tuple[str, bool]:
+    """Where X comes from, back through operators; and whether it is transposed, once, on the way."""
+    makers = {output: maker for maker in body.nodes for output in maker.output}
+    at, is_turned = node.input[0] if node.input else "", False
+    for _ in body.nodes:
+        maker = makers.get(at)
+        if maker is None or not maker.input:
+            break
+        if maker.op_type == "Transpose":
+            perm = next((list(a.ints) for a in maker.attribute if a.name == "perm"), None)
+            if perm != [1, 0, 2] or is_turned:
                 break
-            at = maker.input[0]
-        if at == name:
-            return is_turned
-    return None
+            is_turned = True
+        elif maker.op_type not in operators:
+            break
+        at = maker.input[0]
+    return at, is_turned
 
 
 _IN_PLACE = (

@@ -209,7 +209,8 @@ class Header:
     look_ahead: LookAhead | None = None
     """Whether what the loss reads depends on what comes later; None where that was not looked at."""
     parity: float | None = None
-    """max |Δ| of the outputs against the stock fused module; None where there is no stock module."""
+    """max |Δ| of the outputs against the stock fused module, or of h and c against onnxruntime's of an ONNX
+    graph; None where there is neither."""
     seed: int | None = None
     """What the weights were drawn from, so that the model has learned nothing; None where they are of a file,
     or of a model of the user's own."""

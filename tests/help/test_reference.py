@@ -147,6 +147,7 @@ TABLES = {
     "The top of the file": [schema.FileTable],
     "[objective]": [schema.ObjectiveTable],
     "[[model]]": [schema.ModelTable, *schema.ModelTable.__subclasses__()],
+    "session = …": [schema.SessionTable],
     "[run]": [schema.RunTable],
     "[playback]": [schema.PlaybackTable],
     "[laws]": [schema.LawsTable],

@@ -53,7 +53,7 @@ class RandomGraph:
         return nodes, x, total
 
     def _node(self, x: str, total: str, depth: int) -> tuple[list[Any], str, str]:
-        """A recurrent node, its states computed from x, or zeros; what it gives goes back to the size of x."""
+        """A recurrent node, its states computed from x, or zeros; what it gives gets the size of x."""
         p = self._name("n")
         operator = str(self._random.choice([*ROWS]))
         direction = str(self._random.choice(["forward", "forward", "reverse", "bidirectional"]))

@@ -77,11 +77,13 @@ def judge(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
     return np.asarray(y).swapaxes(1, 2).reshape(STEPS, BATCH, -1)
 
 
-def ours(folder: Path, model: onnx.ModelProto, x: np.ndarray, lengths: tuple[int, ...] = ()) -> np.ndarray:
+def ours(
+    folder: Path, model: onnx.ModelProto, x: np.ndarray, lengths: tuple[int, ...] = (), keys: str = ""
+) -> np.ndarray:
     """h of every direction of the last layer, as a scenario records it, (T, B, directions · H)."""
     (folder / "model.onnx").write_bytes(model.SerializeToString())
     kept = [x[: lengths[b] if lengths else None, b].tolist() for b in range(x.shape[1])]
-    text = f'[input]\nvalues = {kept}\n[[model]]\nonnx = "model.onnx"\n[run]\ndevice = "cpu"\n'
+    text = f'[input]\nvalues = {kept}\n[[model]]\nonnx = "model.onnx"\n{keys}\n[run]\ndevice = "cpu"\n'
     (folder / "a.toml").write_text(text)
     (trace,) = lstmtui.run(folder / "a.toml").values()
     last = len(trace.layers) - 1
@@ -281,7 +283,7 @@ def test_external_data_is_read_from_the_models_folder_only(tmp_path: Path, locat
         np.testing.assert_array_equal(layer.parameters()["weight_ih_l0"], np.concatenate([r, z, n]))
 
 
-def test_initial_states_that_the_graph_works_out_must_be_given(tmp_path: Path) -> None:
+def test_initial_states_that_the_graph_works_out_must_be_given_to_a_node_by_itself(tmp_path: Path) -> None:
     constants = random_constants("GRU", 1, "WR") | {"shift": noise(1)}
     nodes = [
         helper.make_node("ReduceMean", ["X"], ["mean"], axes=[0], keepdims=1),
@@ -289,7 +291,7 @@ def test_initial_states_that_the_graph_works_out_must_be_given(tmp_path: Path) -
     ]
     model, x = wrap(nodes, constants), noise(STEPS, BATCH, INPUT)
     with pytest.raises(UserError, match=r"initial_h is worked out by other nodes.*say initial = \{ h0"):
-        ours(tmp_path, model, x)
+        ours(tmp_path, model, x, keys='module = "cell"')
 
 
 def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:

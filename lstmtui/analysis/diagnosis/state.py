@@ -10,6 +10,7 @@ from lstmtui.analysis.diagnosis.selecting import selecting
 from lstmtui.analysis.diagnosis.verdict import BAD, FINE, LOOK, Verdict, not_measured
 from lstmtui.trace import Trace
 from lstmtui.trace.keys import array_key
+from lstmtui.trace.state_origin import StateOrigin
 
 STATE_LOOK = 1.0
 """The share of the calls of a layer before which its states were taken out of the graph."""
@@ -34,8 +35,9 @@ def state_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict
             BAD,
             text + ": backward goes through every earlier call, or fails; detach it between calls",
         )
-    elif described.calls == trace.steps > 2 and reset == trace.steps - 1 and _begins_anew(trace, *place):
-        how, text = BAD, text + ": every timestep begins from zeros, and nothing is remembered"
+    elif described.calls > 2 and reset == described.calls - 1 and _begins_anew(trace, *place, origin):
+        what = "timestep" if described.calls == trace.steps else "call"
+        how, text = BAD, text + f": every {what} begins from zeros, and nothing is remembered"
     elif origin.kind == "drawn":
         how, text = LOOK, text + ": the same input gives another output each time"
     elif share >= STATE_LOOK and described.calls == trace.steps > 2:
@@ -44,7 +46,9 @@ def state_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict
     yield Verdict("state", how, *place, "", share, STATE_LOOK, text, next=next_)
 
 
-def _begins_anew(trace: Trace, layer: int, direction: str) -> bool:
-    """Whether every timestep after the first began from zeros, in every sequence."""
+def _begins_anew(trace: Trace, layer: int, direction: str, origin: StateOrigin) -> bool:
+    """Whether the calls after the first began from zeros, in every sequence; of long ones, the first few."""
+    resets = [t for change in origin.changes if change.kind == "reset" for t in change.timesteps]
+    at = slice(1, None) if trace.layers[layer].calls == trace.steps else resets
     states = [trace.arrays.get(array_key("before/" + s, layer, direction)) for s in trace.cell(layer).states]
-    return all(state is not None and not np.asarray(state[1:]).any() for state in states)
+    return all(state is not None and not np.asarray(state[at]).any() for state in states)
