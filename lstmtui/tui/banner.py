@@ -23,11 +23,6 @@ from lstmtui.view import View
 class Banner(StatusLine):
     """Looks through every run of a session, and shows itself if there is something to say."""
 
-    DEFAULT_CSS = """
-    Banner { display: none; }
-    Banner.-told { display: block; }
-    """
-
     class Told(Message):
         """Something was found."""
 
@@ -35,8 +30,12 @@ class Banner(StatusLine):
             super().__init__()
             self.text = text
 
+    class Changed(Message):
+        """It takes a row of the screen, or gives it back."""
+
     def __init__(self, session: Session, look: Look) -> None:
         super().__init__(look, id="banner")
+        self.display = False
         self._session = session
         self._due: Sequence[View] = ()
         """What is to be looked through."""
@@ -75,16 +74,18 @@ class Banner(StatusLine):
         if text and text != self._told_last:
             self._told_last = text
             self.set_spans(((f" {text}", "warning"), (", Esc hides this", "muted")))
-            self.add_class("-told")
+            self.display = True
+            self.post_message(self.Changed())
 
     @property
     def is_told(self) -> bool:
         """Whether it is on screen."""
-        return self.has_class("-told")
+        return bool(self.display)
 
     def dismiss(self) -> None:
         """Show it no more."""
-        self.remove_class("-told")
+        self.display = False
+        self.post_message(self.Changed())
 
 
 def _bad_value_text(views: Sequence[View]) -> str:

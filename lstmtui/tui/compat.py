@@ -10,6 +10,7 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.driver import Driver
 from textual.screen import Screen
+from textual.widget import Widget
 
 __all__ = [
     "ChopsUpdate",
@@ -18,6 +19,7 @@ __all__ = [
     "UpdatesApp",
     "event_loop",
     "is_ending",
+    "lay_out",
     "whole_screen",
     "write_to_terminal",
 ]
@@ -39,6 +41,13 @@ def write_to_terminal(app: App[Any], sequence: str) -> None:
     if driver is not None:
         driver.write(sequence)
         driver.flush()
+
+
+def lay_out(screen: Screen[Any]) -> None:
+    """Give every widget of a screen its size now, where Textual would do it before it draws next."""
+    for widget in screen.walk_children(Widget, with_self=True):
+        widget._clear_arrangement_cache()  # which a widget whose style was set does when it is idle
+    screen._refresh_layout(screen.app.size)
 
 
 def whole_screen(app: App[Any]) -> LayoutUpdate:

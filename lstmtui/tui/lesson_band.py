@@ -23,15 +23,13 @@ class LessonBand(TextLines):
     """Two to four lines: what the page says or asks, and where in the lesson this is."""
 
     DEFAULT_CSS = """
-    LessonBand { height: 3; padding: 0 1; display: none; background: $panel; }
-    LessonBand.-told { display: block; }
+    LessonBand { height: 3; padding: 0 1; background: $panel; }
     """
 
     def __init__(self, session: Session, look: Look, panels: Mapping[int, Panel]) -> None:
         super().__init__(look, id="lesson", wraps=True)
+        self.display = False
         self._session, self._panels = session, panels
-        self.marks_another = False
-        """Whether another panel has been marked than before, which is given room before all others."""
 
     def show_page(self, guide: LessonGuide, width: int, next_title: str) -> None:
         """The page of a lesson, with the panel that it is about marked.
@@ -42,7 +40,6 @@ class LessonBand(TextLines):
             next_title: of the lesson after this one; empty where there is none.
         """
         marked = panel_about(self._panels, guide.page, self._session)
-        self.marks_another = marked is not None and not marked.is_marked
         for panel in self._panels.values():
             panel.is_marked = panel is marked
         text, room = page_spans(guide), max(1, width - 2)
@@ -60,8 +57,8 @@ class LessonBand(TextLines):
 
     def clear(self) -> None:
         """Nothing is said."""
-        if self.has_class("-told"):
-            self.remove_class("-told")
+        if self.display:
+            self.display = False
             for panel in self._panels.values():
                 panel.is_marked = False
 
@@ -75,7 +72,7 @@ class LessonBand(TextLines):
             self.styles.height = height
         self.wraps = False
         self.set_lines([*lines, status])
-        self.add_class("-told")
+        self.display = True
 
 
 def panel_about(panels: Mapping[int, Panel], page: Page, session: Session) -> Panel | None:

@@ -13,7 +13,7 @@ from lstmtui.session import Session
 from lstmtui.trace import Trace
 from lstmtui.tui.panels.gradients import _series as gradient_lines
 from lstmtui.tui.panels.sequence import overlaid
-from lstmtui.tui.panels.time_axis import TimeAxis
+from lstmtui.tui.panels.time_axis import AxisPlace, TimeAxis
 from lstmtui.tui.panels.timeline import TimelinePanel
 
 
@@ -71,7 +71,7 @@ async def test_the_map_of_a_hidden_quantity_is_blank_and_has_no_scale(debugger) 
 
 def test_lines_of_what_is_hidden_are_left_out() -> None:
     axis = TimeAxis()
-    axis.fit(18, 18, 8, 2)
+    axis.place = AxisPlace.within(18, 18, 8, 2)
     axis.show(0, 40)
     session = Session(synthetic("lstm", 20, 3, extras={"y": np.ones((20, 1, 1), np.float32)}))
     session.hidden = frozenset({"y", "dc"})

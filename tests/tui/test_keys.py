@@ -54,7 +54,7 @@ async def reset(pilot: Pilot[None]) -> None:
     screen.set_focus(None)
     if screen.arrangement.zoomed is not None:
         screen.arrangement.zoomed = None
-        screen.arrangement.arrange()
+        screen.show_session()
     screen.show_session()
     await settle()
 

@@ -183,14 +183,16 @@ async def test_a_player_steps_by_the_clock_and_waits_for_the_screen(bare: Bare) 
 
 
 async def test_the_zoomed_panel_has_the_screen_and_leaves_it(bare: Bare) -> None:
-    arrangement = Arrangement(bare.session, bare, bare.panels, bare.draw, bare.dialogue.tell)
+    arrangement = Arrangement(
+        bare.session, bare, bare.panels, lambda: arrangement.arrange(), bare.dialogue.tell
+    )
     arrangement.arrange()
-    everywhere = {n for n, panel in bare.panels.items() if not panel.has_class("-gone")}
+    everywhere = {n for n, panel in bare.panels.items() if panel.display}
     assert everywhere == set(bare.panels.fitting(bare.session)) - {0, *SHARED[1:]}
     arrangement.focus(0)
-    assert {n for n, panel in bare.panels.items() if not panel.has_class("-gone")} == {0}
+    assert {n for n, panel in bare.panels.items() if panel.display} == {0}
     arrangement.zoom()
-    assert {n for n, panel in bare.panels.items() if not panel.has_class("-gone")} == everywhere
+    assert {n for n, panel in bare.panels.items() if panel.display} == everywhere
     arrangement.focus(99)
     assert bare.said[-1] == Stop("refused", "no panel 99 here; there are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, i")
 

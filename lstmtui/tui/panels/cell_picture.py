@@ -53,6 +53,8 @@ class CellPicturePanel(Panel):
         self.picture = Picture(look)
         self.notation = ASCII if look.ascii else UNICODE
         self._part = 0
+        self._turned_at: object = None
+        """The cell and its stage of which `_part` is."""
         self._rows: list[list[Piece]] = []
         self._corners: list[tuple[int, int]] = [(0, 0)]
 
@@ -105,6 +107,8 @@ class CellPicturePanel(Panel):
         )
         self._rows = [list(writing.row(row, drawing.width)) for row in drawing.rows]
         self._corners = _corners(drawing, width, height)
+        if (place := (cursor.model, cursor.layer, cursor.stage)) != self._turned_at:
+            self._turned_at, self._part = place, 0
         if cursor.stage is not None:
             self._part = _part_with(drawing, lit.current, self._corners, width, height)
         self._part = min(self._part, len(self._corners) - 1)

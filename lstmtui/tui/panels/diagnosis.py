@@ -56,10 +56,6 @@ class DiagnosisPanel(Panel):
     def compose(self) -> ComposeResult:
         yield self.lines
 
-    def on_show(self) -> None:
-        """Ask to be shown the session, once the styles that give the panel its place have come through."""
-        self.post_message(self.Appeared())
-
     def show(self, session: Session) -> None:
         if not self.changed(session.cursor.model, id(session.trace)):
             return

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lstmtui.session import Session
 from lstmtui.trace.source import Source
 from lstmtui.tui.panels.timeline import TimelinePanel
+from lstmtui.view import View
 
 
 class GatesPanel(TimelinePanel):
@@ -18,9 +19,8 @@ class GatesPanel(TimelinePanel):
     NUMBER = 2
     TITLE = "Gates"
     HELP = "Units × time, one map for each gate. Bars: the units of the same rows, at this timestep."
-    ROWS = 4
 
-    def quantities(self, session: Session) -> Sequence[str]:
+    def quantities(self, session: Session | View) -> Sequence[str]:
         cell, source = session.cell, session.layer.source
         if source is not None:
             return variables_beside_states(source)

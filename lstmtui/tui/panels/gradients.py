@@ -51,7 +51,7 @@ class GradientPanel(Lane):
             return
         runs = (id(session.trace), id(session.other))
         place = (cursor.model, cursor.layer, cursor.direction, cursor.batch)
-        if self.changed(*place, axis.page, axis.columns, axis.gutter, self.content_size, runs):
+        if self.changed(*place, axis.page, axis.columns, axis.gutter, runs):
             pixels = axis.columns.used if self.look.ascii else 2 * axis.columns.used
             series = distinct(_series(session, axis, pixels))
             self.plot.set_series(

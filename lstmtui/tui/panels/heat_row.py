@@ -60,7 +60,6 @@ class HeatRow(Horizontal):
     def __init__(self, look: Look, *, is_late: bool = False) -> None:
         super().__init__()
         self.look, self._is_late = look, is_late
-        self._place: object = None
         self.label = TextLines(look)
         self.map = Heatmap(look)
         self.bars = Bars(look)
@@ -104,16 +103,11 @@ class HeatRow(Horizontal):
         """How many timesteps fit."""
         return self.map.size.width
 
-    def place(self, axis: TimeAxis, height: int) -> bool:
-        """Take the columns that all lanes share, and a height; whether that is another place than before."""
-        place = (axis.gutter, axis.plot, axis.has_bars, height)
-        if place == self._place:
-            return False
-        self._place = place
+    def take_place(self, axis: TimeAxis, height: int) -> None:
+        """Take the columns that all lanes share, and a height."""
         self.label.styles.width, self.map.styles.width = axis.gutter, axis.plot
         self.bars.display = axis.has_bars
         self.styles.height = height
-        return True
 
     def unit_at(self, line: int) -> int | None:
         """The unit whose bar stands on a line."""

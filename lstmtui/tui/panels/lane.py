@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textual.app import ComposeResult
 from textual.events import MouseMove
@@ -14,6 +15,23 @@ from lstmtui.tui.panels.time_axis import TimeAxis
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.lane_head import Key, LaneHead
 from lstmtui.tui.widgets.line_plot import LinePlot
+
+
+@dataclass(frozen=True)
+class LanePlace:
+    """What a lane gets of the screen."""
+
+    content: int
+    """Rows below its title."""
+    head: bool
+    """Whether it has a line for its title."""
+    names: tuple[str, ...] = ()
+    """The quantities that have a map, from top to bottom."""
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.content + self.head
 
 
 class Lane(Panel):
@@ -43,19 +61,15 @@ class Lane(Panel):
         """Those of its contents that are plots."""
         return [content for content in self.contents() if isinstance(content, LinePlot)]
 
-    def bands(self, session: Session) -> int:
-        """How many rows of equal height it is made of; 0: it is a plot."""
-        return 0
-
     def set_keys(self, *keys: Key) -> None:
         """How to read its colours or lines, behind the title: some forms, the longest first."""
         if keys != self._keys:
             self._keys = keys
             self._write_titles()
 
-    def show_head(self, is_shown: bool) -> None:
-        """Whether it has a line for its title."""
-        self.head.display = is_shown
+    def take_place(self, place: LanePlace, session: Session) -> None:
+        """Take so many rows, before anything is drawn there."""
+        self.styles.height, self.head.display = place.rows, place.head
 
     def show_cursor(self, session: Session) -> None:
         """Mark the column of the cursor."""

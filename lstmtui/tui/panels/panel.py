@@ -30,7 +30,6 @@ class Panel(Container, can_focus=True):
     DEFAULT_CSS = """
     Panel { width: 1fr; height: 1fr; border: round $border-blurred; border-title-align: left;
             border-title-color: $foreground; border-subtitle-color: $foreground 60%; }
-    Panel.-gone { display: none; }
     Panel.-marked { border: round $accent; border-title-color: $accent; border-title-style: bold; }
     Panel:focus, Panel:focus-within { border: round $border; }
     """
@@ -143,8 +142,8 @@ class Panel(Container, can_focus=True):
             self.set_class(is_marked, "-marked")
             self._write_titles()
 
-    def on_resize(self) -> None:
-        """Crop the titles to the new width."""
+    def fit_titles(self) -> None:
+        """Crop the titles to the width."""
         self._write_titles()
 
     def _write_titles(self) -> None:

@@ -26,6 +26,7 @@ from lstmtui.tui.panels.timeline import TimelinePanel
 from lstmtui.tui.panels.values import ValuesPanel
 from lstmtui.tui.panels.watches import WatchesPanel
 from lstmtui.tui.theme import Look
+from lstmtui.view import Cursor, View
 
 PANELS = (
     DiagnosisPanel,
@@ -46,6 +47,9 @@ LANES = (1, 2, 3, 4, 6)
 
 SHARED = (5, 10)
 """One of them has the place beside the lanes: the first, or the one that was asked for last."""
+
+_MOST_ROWS = 24
+"""Of maps that are there from the start; where a large screen has room for more, they come to be there."""
 
 _P = TypeVar("_P", bound=Panel)
 
@@ -76,6 +80,15 @@ class PanelSet(Mapping[int, Panel]):
         for panel in self._by_number.values():
             if isinstance(panel, Lane):
                 panel.axis = self.axis
+
+    def make_rows(self, session: Session) -> None:
+        """Have a row for each map that any layer of any run needs, before they are composed."""
+        for name, trace in session.traces.items():
+            for layer in range(len(trace.layers)):
+                view = View(trace, trace, Cursor(name, layer=layer))
+                for panel in self.values():
+                    if isinstance(panel, TimelinePanel):
+                        panel.make_rows(min(_MOST_ROWS, len(panel.quantities(view))))
 
     def __getitem__(self, number: int) -> Panel:
         return self._by_number[number]

@@ -14,8 +14,9 @@ from lstmtui.analysis.reads import reads, reads_summaries
 from lstmtui.analysis.signal import Line, Signal, TokenRow, signal
 from lstmtui.analysis.windows import Page
 from lstmtui.session import Session
+from lstmtui.tui.compat import lay_out
 from lstmtui.tui.panels.hiding import without_hidden
-from lstmtui.tui.panels.lane import Lane
+from lstmtui.tui.panels.lane import Lane, LanePlace
 from lstmtui.tui.panels.time_axis import TimeAxis
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.line_plot import LinePlot, Series, distinct, legends
@@ -42,7 +43,6 @@ class _TokenLine(Horizontal):
     def show(self, row: TokenRow, wrong: tuple[bool, ...], axis: TimeAxis) -> None:
         """Draw the tokens; those that are wrong in the colour of warnings."""
         role = "muted" if row.name == "target" else row.name
-        self.label.styles.width = axis.gutter
         self.label.set_spans([(row.name, role)])
         roles = ["warning" if bad else role for bad in wrong]
         self.strip.set_tokens(row.tokens, axis.columns, roles)
@@ -63,6 +63,12 @@ class SequencePanel(Lane):
     def contents(self) -> Sequence[Widget]:
         return (*self.tokens, self.plot)
 
+    def take_place(self, place: LanePlace, session: Session) -> None:
+        """Take so many rows, and let labels end where those of all lanes end."""
+        super().take_place(place, session)
+        for line in self.tokens:
+            line.label.styles.width = self.axis.gutter
+
     def shows(self, session: Session, quantity: str) -> bool:
         return quantity in ("x", "y")
 
@@ -71,7 +77,7 @@ class SequencePanel(Lane):
         if axis.plot <= 0:
             return
         page, runs = axis.page, (id(session.trace), id(session.other))
-        if self.changed(cursor.model, cursor.batch, page, axis.columns, axis.gutter, self.content_size, runs):
+        if self.changed(cursor.model, cursor.batch, page, axis.columns, axis.gutter, runs):
             shown, read = together(lambda: overlaid(session, page), lambda: reads(session.view))
             self._draw(shown, reads_summaries(read, session.trace.header.look_ahead))
             self.set_title(self.TITLE)
@@ -79,21 +85,28 @@ class SequencePanel(Lane):
         self.show_cursor(session)
 
     def _draw(self, shown: Signal, summaries: Sequence[str]) -> None:
+        self._make_room(len(shown.rows), has_lines=bool(shown.lines))
         targets = next((row.tokens for row in shown.rows if row.name == "target"), ())
         for at, line in enumerate(self.tokens):
-            line.display = at < len(shown.rows)
             if line.display:
                 row = shown.rows[at]
                 checked = targets if row.name == "y" else ()
                 wrong = tuple(bool(t) and t != y for t, y in zip(checked, row.tokens, strict=False))
                 line.show(row, wrong or (False,) * len(row.tokens), self.axis)
-        self.plot.display = bool(shown.lines)
         series = distinct([_series(line, at) for at, line in enumerate(shown.lines)])
         columns = self.axis.columns
         self.plot.set_series(series, columns.columns, columns, gutter=self.axis.gutter, legend=False)
         forms = legends(series, self.look) or ((),)
         said = [(*form, ("  " + text, "muted")) for text in summaries for form in forms]
         self.set_keys(*said, *forms)
+
+    def _make_room(self, rows: int, *, has_lines: bool) -> None:
+        """Show so many rows of tokens, and the plot where it has lines."""
+        shown = {self.plot: has_lines} | {line: at < rows for at, line in enumerate(self.tokens)}
+        if any(widget.display != is_shown for widget, is_shown in shown.items()):
+            for widget, is_shown in shown.items():
+                widget.display = is_shown
+            lay_out(self.screen)
 
     @on(LinePlot.Clicked)
     @on(TokenStrip.Clicked)

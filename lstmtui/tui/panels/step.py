@@ -48,13 +48,18 @@ class StepPanel(Panel):
         super().__init__(look)
         self.lines = TextLines(look, wraps=True)
         self.notation = ASCII if look.ascii else UNICODE
+        self._turned_at: object = None
+        """The code and its stage that may have been turned."""
 
     def compose(self):  # type: ignore[no-untyped-def]
         yield self.lines
 
     def action_turn(self, by: int) -> None:
         """Scroll by most of the height."""
-        self.lines.scroll_to_row(self.lines.top + by * max(1, self.lines.size.height - 1))
+        self.action_scroll_pages(by)
+
+    def scroll_rows(self, rows: int) -> None:
+        self.lines.scroll_to_row(self.lines.top + rows)
 
     def show(self, session: Session) -> None:
         cursor, size = session.cursor, self.lines.size
@@ -87,6 +92,10 @@ class StepPanel(Panel):
             rows += also_recorded(source)
         more = f"{len(rows)} rows: [ ] turn" if is_whole and len(rows) > height else ""
         self.lines.set_lines(rows)
+        # Where it was turned to is kept in time; a line is shown in one place, whichever was shown before.
+        if (place := (cursor.model, cursor.layer, cursor.stage)) != self._turned_at:
+            self._turned_at = place
+            self.lines.scroll_to_row(0)
         if marked is not None:
             self.lines.scroll_to_line(min(marked + LINES_BELOW, len(rows) - 1))
             self.lines.scroll_to_line(marked)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from lstmtui.analysis.windows import Page
 from lstmtui.tui.widgets.columns import ColumnMap
 
@@ -13,26 +15,21 @@ BARS_MARGIN = 16
 """Columns at the right where bars and their numbers stand there."""
 
 
-class TimeAxis:
-    """One window of timesteps over the same columns in every lane, whichever lanes are on screen."""
+@dataclass(frozen=True)
+class AxisPlace:
+    """The columns of a lane, from left to right, and how many timesteps a page holds."""
 
-    def __init__(self) -> None:
-        self.gutter, self.plot, self.margin = GUTTER, 0, MARGIN
-        """Columns of labels, of timesteps, and of what stands at the right."""
-        self.page = Page(0, 1, 1, 1)
-        self.columns = ColumnMap(0, 0)
-        """Places the timesteps within `plot` columns."""
-        self._timesteps = 0
-        self._goal = (0, 0)
-        """Where the last turn led, and where it would have led in a longer run."""
+    gutter: int = GUTTER
+    """Of labels."""
+    plot: int = 0
+    """Of timesteps."""
+    margin: int = MARGIN
+    """Of what stands at the right."""
+    timesteps: int = 0
 
-    @property
-    def has_bars(self) -> bool:
-        """Whether there is room for bars at the right."""
-        return self.margin >= BARS_MARGIN
-
-    def fit(self, width: int, page_width: int, gutter: int, margin: int) -> None:
-        """Take a place on the screen.
+    @classmethod
+    def within(cls, width: int, page_width: int, gutter: int, margin: int) -> AxisPlace:
+        """The columns of lanes.
 
         Args:
             width: columns that lanes have.
@@ -40,14 +37,40 @@ class TimeAxis:
             gutter: columns of labels.
             margin: columns at the right.
         """
-        self.gutter, self.margin = gutter, margin
-        self.plot = max(0, width - gutter - margin)
-        self._timesteps = max(0, page_width - gutter - margin)
+        beside = gutter + margin
+        return cls(gutter, max(0, width - beside), margin, max(0, page_width - beside))
+
+
+class TimeAxis:
+    """One window of timesteps over the same columns in every lane, whichever lanes are on screen."""
+
+    def __init__(self) -> None:
+        self.place = AxisPlace()
+        self.page = Page(0, 1, 1, 1)
+        self.columns = ColumnMap(0, 0)
+        """Places the timesteps within `plot` columns."""
+        self._goal = (0, 0)
+        """Where the last turn led, and where it would have led in a longer run."""
+
+    @property
+    def gutter(self) -> int:
+        """Columns of labels at the left."""
+        return self.place.gutter
+
+    @property
+    def plot(self) -> int:
+        """Columns of timesteps."""
+        return self.place.plot
+
+    @property
+    def has_bars(self) -> bool:
+        """Whether there is room for bars at the right."""
+        return self.place.margin >= BARS_MARGIN
 
     def show(self, t: int, steps: int) -> None:
         """Turn to the page that holds a timestep of a run of so many."""
-        self.page = Page.around(t, self._timesteps, steps)
-        self.columns = ColumnMap(min(steps, max(1, self._timesteps)), self.plot)
+        self.page = Page.around(t, self.place.timesteps, steps)
+        self.columns = ColumnMap(min(steps, max(1, self.place.timesteps)), self.plot)
 
     def cursor_column(self, t: int) -> int | None:
         """The column of a timestep of the page, counted from the left of the lane."""
@@ -64,7 +87,7 @@ class TimeAxis:
         """
         if t == (last_t if pages > 0 else 0):
             return t
-        goal = (self._goal[1] if t == self._goal[0] else t) + pages * max(1, self._timesteps)
+        goal = (self._goal[1] if t == self._goal[0] else t) + pages * max(1, self.place.timesteps)
         reached = max(0, min(goal, last_t))
         self._goal = (reached, goal)
         return reached

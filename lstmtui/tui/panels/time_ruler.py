@@ -41,12 +41,15 @@ class TimeRuler(Horizontal):
         """Whether it has a place on the screen as it is."""
         return self.display and self.size.area > 0
 
+    def take_place(self) -> None:
+        """Begin where all lanes do."""
+        self.label.styles.width = self._axis.gutter
+
     def show(self, session: Session) -> None:
         """Draw where the cursor is, on which timesteps."""
         axis = self._axis
         page = axis.page
         seen = marks(session, page.start, page.stop)
-        self.label.styles.width = axis.gutter
         self.label.set_spans([(" t", "muted")])
         self.ruler.set(
             page.start, page.stop, axis.columns, session.cursor.t, seen.breakpoints, seen.hits, page.text

@@ -15,13 +15,13 @@ from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Session
 from lstmtui.tui.palette import Kind
 from lstmtui.tui.panels.heat_row import HeatRow
-from lstmtui.tui.panels.lane import Lane
+from lstmtui.tui.panels.lane import Lane, LanePlace
 from lstmtui.tui.panels.row_label import shape_of
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.bars import Bars
 from lstmtui.tui.widgets.heatmap import Heatmap
 from lstmtui.tui.widgets.lane_head import Key, Swatches
-from lstmtui.view.query import together
+from lstmtui.view import View, together
 
 _LONGEST_NAME = 20
 """In the key of colours."""
@@ -43,34 +43,29 @@ class TimelinePanel(Lane):
         Binding("left_square_bracket", "turn(-1)", "the quantities before", show=False),
     ]
 
-    ROWS = 1
-    """How many maps are there from the start; a cell that has more gets them when it is shown."""
-
     def __init__(self, look: Look) -> None:
-        self.rows = [HeatRow(look) for _ in range(self.ROWS)]
+        self.rows: list[HeatRow] = []
         self.subtract = False
         """Whether the maps show the difference to what the run is held against."""
-        self.shown_names = ""
+        self.shown: Sequence[str] = ()
         """Those of the quantities that have a map."""
-        self._every: Sequence[str] = ()
-        self._first = 0
-        """Which of the quantities is shown on top."""
+        self.turned = 0
+        """How many times it was turned to further names, or back, since the cursor came to its stage."""
         self._stage: object = None
-        """The cell and the stage that `_first` was last chosen for."""
+        """The cell and the stage that `_turned` is for."""
+        self._can_turn = (False, False)
+        """Whether there are names before those that are shown, and after them."""
         super().__init__(look)
 
     def contents(self) -> Sequence[Widget]:
         return self.rows
-
-    def bands(self, session: Session) -> int:
-        return len(self.quantities(session))
 
     @property
     def page(self) -> Page:
         """The timesteps that it shows."""
         return self.axis.page
 
-    def quantities(self, session: Session) -> Sequence[str]:
+    def quantities(self, session: Session | View) -> Sequence[str]:
         """What to show of the selected cell, from top to bottom."""
         return ()
 
@@ -85,9 +80,7 @@ class TimelinePanel(Lane):
         return bool(self.quantities(session))
 
     def show(self, session: Session) -> None:
-        shown = self._chosen(session)
-        self.shown_names = " ".join(shown)
-        self._make_room(shown, session.layer.source is not None)
+        shown = self.shown
         if not shown or self.axis.plot <= 0:
             return
         views = together(
@@ -101,66 +94,61 @@ class TimelinePanel(Lane):
         self._say(session, shown)
         self.show_cursor(session)
 
-    def _chosen(self, session: Session) -> Sequence[str]:
-        """As many of the quantities as have room, among them that of the stage the cursor is on."""
-        self._every = every = self.quantities(session)
-        room = self._room
-        if len(every) <= room:
-            self._first = 0
-            return every
+    def chosen(self, session: Session, lines: int) -> Sequence[str]:
+        """As many of the quantities as have room in so many lines, the same ones for the same stage.
+
+        They are turned to that of the stage that the cursor is on, or the last one before it, and from there
+        by [ and ].
+        """
+        every, room = self.quantities(session), _room(lines)
         cursor = session.cursor
         stage = (cursor.model, cursor.layer, cursor.stage)
         if stage != self._stage:
-            if self._stage is None or stage[:2] != self._stage[:2]:  # type: ignore[index]
-                self._first = 0
-            self._stage = stage
-            name = "" if cursor.stage is None else session.cell.stages[cursor.stage]
-            if name in every and not self._first <= every.index(name) < self._first + room:
-                self._first = every.index(name)
-        self._first = max(0, min(self._first, len(every) - room))
-        return every[self._first : self._first + room]
-
-    @property
-    def _room(self) -> int:
-        """How many maps have room."""
-        lines = self.content_size.height - self.head.display
-        return max(1, lines if lines <= _FEW_LINES else lines // _LINES_A_ROW)
+            self._stage, self.turned = stage, 0
+        past = session.cell.stages[cursor.stage :: -1] if cursor.stage is not None else ()
+        at = next((every.index(name) for name in past if name in every), 0)
+        last = max(0, len(every) - room)
+        first = max(0, min((at // room + self.turned) * room, last))
+        self._can_turn = (first > 0, first < last)
+        return every[first : first + room]
 
     def action_turn(self, by: int) -> None:
         """Show the next quantities, or those before."""
-        first = max(0, min(self._first + by * self._room, len(self._every) - self._room))
-        if first != self._first:
-            self._first = first
+        if self._can_turn[by > 0]:
+            self.turned += by
             self.post_message(self.Appeared())
 
-    def _make_room(self, shown: Sequence[str], is_source: bool) -> None:
-        """A row for each quantity, all of the same height, in the columns that all lanes share."""
-        more = [HeatRow(self.look, is_late=True) for _ in shown[len(self.rows) :]]
-        if more:
-            self.rows += more
-            self.mount(*more)
-        height = max(1, (self.content_size.height - self.head.display) // max(1, len(shown)))
-        changed = False
+    def take_place(self, place: LanePlace, session: Session) -> None:
+        """Take so many rows: a map for each of its names, all equally high, in the columns of all lanes."""
+        super().take_place(place, session)
+        self.shown = shown = place.names
+        self.make_rows(len(shown))
+        is_part = session.layer.source is not None and len(self.quantities(session)) > 1
         for row, quantity in zip(self.rows, [*shown, *[""] * len(self.rows)], strict=False):
             row.display = bool(quantity)
-            row.prefix = "" if self.head.display else f"{self.NUMBER}{'▸' if self.is_marked else ' '}"
-            row.says_scale = len(self._every) > 1 and is_source
-            changed |= row.place(self.axis, height)
-        if changed:
-            self.call_after_refresh(self.post_message, self.Appeared())
+            row.prefix = "" if place.head else f"{self.NUMBER}{'▸' if self.is_marked else ' '}"
+            row.says_scale = is_part
+            row.take_place(self.axis, max(1, place.content // max(1, len(shown))))
+
+    def make_rows(self, count: int) -> None:
+        """Have a row for so many maps: at once before it is composed, else they come to be a moment later."""
+        more = [HeatRow(self.look, is_late=self.is_attached) for _ in range(count - len(self.rows))]
+        self.rows += more
+        if more and self.is_attached:
+            self.mount(*more)
 
     def _say(self, session: Session, shown: Sequence[str]) -> None:
         """The title: what is shown, which colour is which value, and how units share rows."""
-        name = self.name_of(session)
+        name, count = self.name_of(session), len(self.quantities(session))
         if self.rows[0].difference and session.other is not None:
             against = "as recorded" if session.other is session.baseline else session.other.name
             name = f"{name} − {against}"
-        if len(shown) < len(self._every):
-            name += f": {len(shown)} of {len(self._every)} names, [ ] turn"
+        if len(shown) < count:
+            name += f": {len(shown)} of {count} names, [ ] turn"
         rows = [row for row in self.rows if row.display]
-        is_source = session.layer.source is not None
-        self.set_keys(() if is_source and len(self._every) > 1 else color_key(rows))
-        self.set_title(name, "" if is_source and len(self._every) > 1 else self._units(session, shown[0]))
+        is_part = session.layer.source is not None and count > 1
+        self.set_keys(() if is_part else color_key(rows))
+        self.set_title(name, "" if is_part else self._units(session, shown[0]))
 
     def _units(self, session: Session, quantity: str) -> str:
         row = self.rows[0]
@@ -188,6 +176,11 @@ class TimelinePanel(Lane):
         unit = row.unit_at(event.row)
         if unit is not None and not row.is_one_number:
             self.post_message(self.Picked(unit=unit))
+
+
+def _room(lines: int) -> int:
+    """How many maps have room in so many lines."""
+    return max(1, lines if lines <= _FEW_LINES else lines // _LINES_A_ROW)
 
 
 def color_key(rows: Sequence[HeatRow]) -> Key:

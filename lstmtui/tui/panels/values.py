@@ -39,6 +39,8 @@ class ValuesPanel(Panel):
         self.lines = TextLines(look, wraps=True)
         self.notation = ASCII if look.ascii else UNICODE
         self._unit, self._origin = 0, ""
+        self._scrolled_at: object = None
+        """The cell and its stage for which it may have been scrolled."""
         self._horizon: tuple[object, Horizon] | None = None
 
     def compose(self):  # type: ignore[no-untyped-def]
@@ -62,6 +64,9 @@ class ValuesPanel(Panel):
             lines += route_lines(survivals, self.notation)
             lines += reach_lines(reach, cursor.unit, self.notation)
         self.lines.set_lines(lines)
+        if (place := (cursor.model, cursor.layer, cursor.stage)) != self._scrolled_at:
+            self._scrolled_at = place
+            self.lines.scroll_to_row(0)
         if source is not None and cursor.stage is not None:
             name = session.cell.stages[cursor.stage]
             at = next((at for at, row in enumerate(numbers, start=1) if row.quantity == name), 0)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rich.cells import cell_len
+from textual.geometry import Size
 from textual.screen import Screen
+from textual.widget import Widget
 
 from lstmtui.session import Outcome, Session
-from lstmtui.tui.panels.cell_picture import CellPicturePanel
+from lstmtui.tui.compat import lay_out
 from lstmtui.tui.panels.gates import GatesPanel
 from lstmtui.tui.panels.lane import Lane
 from lstmtui.tui.panels.panel import Panel
-from lstmtui.tui.panels.panel_set import LANES, SHARED, PanelSet
-from lstmtui.tui.panels.time_axis import GUTTER
-from lstmtui.tui.panels.timeline import TimelinePanel
-from lstmtui.tui.parts.places import LaneNeed, bars_margin, lane_rows, side_width
+from lstmtui.tui.panels.panel_set import SHARED, PanelSet
+from lstmtui.tui.parts.plan import Plan, make_plan
+from lstmtui.tui.widgets.line_widget import LineWidget
 
-_WIDEST_GUTTER = 15
 _SCROLLING = {
     *(("run", verb) for verb in ("into", "out", "first", "last")),
     *(("page", pages) for pages in (1, -1)),
@@ -32,7 +31,7 @@ class Arrangement:
         session: whose cell says which panels there are.
         screen: what they stand on.
         panels: all there are.
-        redraw: called when panels have other places.
+        redraw: called when panels are to have other places; it arranges them.
         tell: is told what cannot be done.
     """
 
@@ -48,124 +47,56 @@ class Arrangement:
         self._redraw, self._tell = redraw, tell
         self.zoomed: Panel | None = None
         """The panel that has the whole screen."""
-        self._in_front = SHARED[0]
+        self.in_front = SHARED[0]
         """Which of the panels that share a place has it."""
-        self._arranged = self._layer()
+        self._arranged: tuple[Size, int, Plan] | None = None
+        """The screen's size, the rows that are not the panels', and the places they have in it."""
 
     def arrange(self) -> None:
-        """Give every panel that fits the cell its place, or the whole screen to the zoomed one."""
-        self._arranged = self._layer()
-        for panel in self._panels.values():
-            others = (panel,) if panel.ALONE else (None, panel)
-            is_behind = panel.NUMBER in SHARED and self._in_front != panel.NUMBER and panel is not self.zoomed
-            is_gone = not panel.fits(self._session) or self.zoomed not in others or is_behind
-            panel.set_class(is_gone, "-gone")
-        self._place_lanes()
-        for box in self._screen.query("#middle, #lanes, #side"):
-            box.set_class(all(panel.has_class("-gone") for panel in box.query(Panel)), "-gone")
-        self._screen.set_class(self.zoomed is not None, "-zoomed")
-        self._screen.call_after_refresh(self._redraw)
+        """Give every panel its place for what is selected, before any of them is drawn there."""
+        if self.zoomed is not None and not self.zoomed.fits(self._session):
+            self.zoomed = None  # another cell is selected, which has nothing to show there
+        size = self._screen.app.size
+        # Those above the panels, and below them; the prompt stands before these.
+        lines = [widget for widget in self._screen.children if isinstance(widget, LineWidget)]
+        taken = sum(int(line.styles.height.value) for line in lines if line.display and line.styles.height)
+        room = Size(size.width, max(0, size.height - taken))
+        plan = make_plan(self._session, self._panels, room, self.zoomed, self.in_front)
+        arranged = (size, taken, plan)
+        if arranged != self._arranged:
+            self._arranged = arranged
+            self._panels.axis.place = plan.axis
+            with self._screen.app.batch_update():
+                self._apply(plan)
+                lay_out(self._screen)
+            for number, panel in self._panels.items():
+                if plan.places(number):
+                    panel.fit_titles()
+        self._panels.axis.show(self._session.cursor.t, self._session.trace.steps)
 
-    def _place_lanes(self) -> None:
-        """Give lanes and what stands beside or below them their columns and rows."""
-        session, panels, zoomed = self._session, self._panels, self.zoomed
-        width, height = self._screen.query_one("#middle").size
-        is_code = session.layer.source is not None
-        side = side_width(width, is_code=is_code)
-        middle, lanes = self._screen.query_one("#middle"), self._screen.query_one("#lanes")
-        middle.set_class(not side, "-stacked")
-        self._screen.query_one("#side").styles.width = "1fr" if zoomed or not side else side
-        gutter = self._gutter()
-        margin = bars_margin(width)
-        panels.axis.fit(width if zoomed else width - side, width - side, gutter, margin)
-        below = 0 if side or zoomed else self._rows_below(height)
-        needs = {
-            number: _need(panel, session, self._screen)
-            for number in LANES
-            if isinstance(panel := panels[number], Lane) and not panel.has_class("-gone")
-        }
-        marked = [number for number in LANES if panels[number].is_marked]
-        order = tuple(dict.fromkeys((*marked, 1, 2, 4, 3, 6)))
-        rows = lane_rows(needs, max(0, height - below - 1), order)
-        lanes.styles.height = "1fr" if side or zoomed else sum(lane.rows for lane in rows.values()) + 1
-        for number in needs:
-            lane = panels[number]
-            assert isinstance(lane, Lane)
-            lane.set_class(number not in rows, "-gone")
-            if number in rows:
-                lane.styles.height = rows[number].rows
-                lane.show_head(rows[number].head)
-        self._place_side(height if side else below, bool(side))
-        self._name_hidden()
-
-    def _place_side(self, height: int, is_beside: bool) -> None:
-        """Step has what its equations need, then Values and Notes what Step and Watches leave."""
-        panels = self._panels
-        if self.zoomed is not None:
-            self.zoomed.styles.height = (
-                "1fr" if not isinstance(self.zoomed, Lane) else self.zoomed.styles.height
-            )
-            return
-        front = panels[self._in_front]
-        if not is_beside:
-            front.styles.height = "1fr"
-            for number in (8, 9):
-                panels[number].add_class("-gone")
-            if self._screen.size.width < 70:
-                panels[7].add_class("-gone")
-            return
-        wanted = self._rows_wanted(front, height)
-        front.styles.height = max(5, min(wanted, height - 14 if height > 22 else height - 9))
-        panels[9].styles.height = "3fr"
-        panels[8].styles.height = "2fr"
-
-    def _rows_wanted(self, front: Panel, height: int) -> int:
-        """The rows of the panel above the others beside the lanes, which are so high together."""
-        if isinstance(front, CellPicturePanel):
-            width = side_width(self._screen.size.width, is_code=self._session.layer.source is not None)
-            return front.rows_wanted(self._session, width)
-        if self._session.layer.source is not None:
-            return height // 2
-        # An equation has a line of symbols, and numbers that may take two.
-        return 2 + len(self._session.cell.stages) * 3 + 1
-
-    def _name_hidden(self) -> None:
-        """Name what has no room on the panel in the corner."""
-        panels = self._panels
-        hidden = [
-            number
-            for number in panels.fitting(self._session)
-            if panels[number].has_class("-gone") and not panels[number].ALONE
-        ]
-        corner = next((n for n in (8, 7, 9, *SHARED) if not panels[n].has_class("-gone")), None)
-        keys = [panels[number].key for number in hidden]
-        for number, panel in panels.items():
-            panel.name_hidden(keys if number == corner and self.zoomed is None else ())
-
-    @property
-    def _is_beside(self) -> bool:
-        """Whether numbers stand beside the lanes."""
-        return not self._screen.query_one("#middle").has_class("-stacked")
-
-    def _rows_below(self, height: int) -> int:
-        """The rows of the equations where they stand below the lanes."""
-        stages = 7 if self._session.layer.source is not None else len(self._session.cell.stages)
-        return min(2 + stages, height // 2 - 1) if height >= 8 else 0
-
-    def _gutter(self) -> int:
-        """The columns of labels: names of recorded code may need more."""
-        names = [
-            name
-            for number in LANES
-            if isinstance(panel := self._panels[number], TimelinePanel)
-            for name in panel.quantities(self._session)
-        ]
-        return max(GUTTER, min(max(map(cell_len, names), default=0) + 2, _WIDEST_GUTTER))
-
-    def follow_selection(self) -> None:
-        """Arrange again where another layer is selected, whose cell may need other panels."""
-        if self._layer() != self._arranged:
-            self.arrange()
+    def _apply(self, plan: Plan) -> None:
+        """Give boxes and panels the sizes of a plan."""
+        self._screen.set_class(plan.zoomed is not None, "-zoomed")
+        middle, lanes, side = (
+            self._screen.query_one(f"#{box}", Widget) for box in ("middle", "lanes", "side")
+        )
+        middle.styles.layout = "vertical" if plan.is_stacked else "horizontal"
+        side.styles.layout = "horizontal" if plan.is_stacked else "vertical"
+        middle.display = bool(plan.lanes or plan.beside)
+        for box, (columns, rows), is_shown in (
+            (lanes, plan.lanes_size, bool(plan.lanes)),
+            (side, plan.beside_size, bool(plan.beside)),
+        ):
+            box.display, box.styles.width, box.styles.height = is_shown, columns, rows
+        self._panels.ruler.take_place()
+        for number, panel in self._panels.items():
+            panel.display = plan.places(number)
+            if number in plan.lanes and isinstance(panel, Lane):
+                panel.take_place(plan.lanes[number], self._session)
+            elif number in plan.beside:
+                panel.styles.width, panel.styles.height = plan.beside[number]
+            unplaced = plan.unplaced if number == plan.corner else ()
+            panel.name_hidden([self._panels[hidden].key for hidden in unplaced])
 
     def focus(self, number: int) -> None:
         """Focus a panel by number; one that has no room on this screen takes all of it."""
@@ -174,12 +105,14 @@ class Arrangement:
             keys = ", ".join(self._panels[number].key for number in self._panels.fitting(self._session))
             self._tell(Outcome(False, f"no panel {number} here; there are {keys}"))
             return
-        if number in SHARED and number != self._in_front and self.zoomed is None and self._is_beside:
-            self._in_front = number
-            self.arrange()
+        plan = None if self._arranged is None else self._arranged[2]
+        is_behind = number in SHARED and number != self.in_front
+        if is_behind and self.zoomed is None and plan is not None and not plan.is_stacked:
+            self.in_front = number
+            self._redraw()
         elif self.zoomed not in (None, panel) or not panel.on_screen:
             self.zoomed = panel
-            self.arrange()
+            self._redraw()
         panel.focus(scroll_visible=False)
 
     def focus_by(self, by: int) -> None:
@@ -214,19 +147,4 @@ class Arrangement:
             focused = self._screen.focused
             self.zoomed = focused if isinstance(focused, Panel) else self._panels.of_kind(GatesPanel)
             self.zoomed.focus(scroll_visible=False)
-        self.arrange()
-
-    def _layer(self) -> tuple[str, int, str]:
-        cursor = self._session.cursor
-        return cursor.model, cursor.layer, cursor.direction
-
-
-def _need(lane: Lane, session: Session, screen: Screen[None]) -> LaneNeed:
-    """What a lane has to show."""
-    bands = lane.bands(session)
-    if not bands:
-        return LaneNeed(0)
-    assert isinstance(lane, TimelinePanel)
-    units = max(session.layer.size(quantity) for quantity in lane.quantities(session))
-    per_line = 2 if lane.look.half_blocks else 1
-    return LaneNeed(bands, -(-units // per_line), session.layer.source is not None)
+        self._redraw()

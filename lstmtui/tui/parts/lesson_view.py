@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from textual.app import App
-from textual.geometry import Size
 from textual.timer import Timer
 
 from lstmtui.expressions import open_vocabulary
@@ -19,7 +18,6 @@ from lstmtui.session.parse import parse_script
 from lstmtui.tui.command_line import CommandLine
 from lstmtui.tui.lesson_band import LessonBand
 from lstmtui.tui.panels.panel_set import PanelSet
-from lstmtui.tui.parts.arrangement import Arrangement
 from lstmtui.tui.parts.command_runner import CommandRunner
 from lstmtui.tui.parts.dialogue import Dialogue
 from lstmtui.tui.parts.lesson_guide import LessonGuide
@@ -41,15 +39,10 @@ class Display(Protocol):
     command_line: CommandLine
     dialogue: Dialogue
     runner: CommandRunner
-    arrangement: Arrangement
 
     @property
     def app(self) -> App[Any]:
         """What opens the next lesson."""
-
-    @property
-    def size(self) -> Size:
-        """In cells."""
 
     @property
     def is_behind(self) -> bool:
@@ -168,11 +161,9 @@ class LessonView:
 
     def show(self) -> None:
         """Draw the band as it is to be now."""
-        width = self._screen.size.width
+        width = self._screen.app.size.width
         if self.guide.is_active:
             self.band.show_page(self.guide, width, printable(self.next.title) if self.next else "")
-            if self.band.marks_another:
-                self._screen.arrangement.arrange()
         elif self._offers:
             self.band.invite(printable(self._invitation), self._pages, width)
         else:
@@ -189,7 +180,6 @@ class LessonView:
         screen.message = None
         screen.set_class(self.guide.is_active, "-lesson")
         screen.panels.forget()
-        screen.arrangement.follow_selection()
         screen.show_session()
 
 

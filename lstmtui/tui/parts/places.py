@@ -18,6 +18,11 @@ _PLOT_ROWS = 2
 _MOST_PLOT_ROWS = 12
 _HEADLESS = 18
 """Rows below which a lane of one band has no line for its title."""
+_BORDER = 2
+_MOST_WATCHED = 6
+"""Lines of watches and breakpoints; more are scrolled."""
+_LEAST_BESIDE = 5
+"""Rows of a panel beside the lanes, with its border."""
 
 
 def side_width(width: int, *, is_code: bool) -> int:
@@ -32,6 +37,28 @@ def side_width(width: int, *, is_code: bool) -> int:
 def bars_margin(width: int) -> int:
     """The columns of bars and their numbers at the right of the lanes of a screen so wide."""
     return BARS_MARGIN + min(8, max(0, width - 120) // 8) if width >= WIDE else MARGIN
+
+
+def side_rows(height: int, wanted: int, watched: int) -> tuple[int, int, int, int]:
+    """The rows of the panels beside the lanes: that in front, values, watches, and notes.
+
+    The first and the watches have what they need, the others what these leave.
+
+    Args:
+        height: rows for all of them.
+        wanted: by the panel in front.
+        watched: lines of watches and breakpoints.
+    """
+    front = max(_LEAST_BESIDE, min(wanted, height - 14 if height > 22 else height - 9))
+    watches = _BORDER + max(1, min(watched, _MOST_WATCHED))
+    left = height - front - watches
+    notes = left * 2 // 5 if left >= 2 * _LEAST_BESIDE else 0
+    return min(front, height), max(0, left - notes), max(0, min(watches, height - front)), notes
+
+
+def rows_below(height: int, stages: int) -> int:
+    """The rows of the equations where they stand below the lanes; 0: there is no room."""
+    return min(_BORDER + stages, height // 2 - 1) if height >= 8 else 0
 
 
 @dataclass(frozen=True)

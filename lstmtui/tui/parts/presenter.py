@@ -70,9 +70,8 @@ class Presenter:
 
     def _draw(self, panels: Iterable[Panel | TimeRuler]) -> None:
         with self._screen.app.batch_update():
-            width = self._screen.size.width
+            width = self._screen.app.size.width
             self.header_line.set_spans(self._header(width))
-            self._panels.axis.show(self._session.cursor.t, self._session.trace.steps)
             for panel in panels:
                 if panel.on_screen:
                     self._show(panel)

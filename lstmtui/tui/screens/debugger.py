@@ -18,6 +18,7 @@ from lstmtui.session import Command, Outcome, ScriptError, Session, Stop, parse_
 from lstmtui.session.completion import complete
 from lstmtui.session.verbs import VERBS
 from lstmtui.trace.growth import Follower
+from lstmtui.tui.banner import Banner
 from lstmtui.tui.command_line import CommandLine
 from lstmtui.tui.copying import copied_value
 from lstmtui.tui.footer import footer_spans
@@ -57,8 +58,6 @@ class DebuggerScreen(Screen[None]):
 
     AUTO_FOCUS: ClassVar[str | None] = ""
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (70, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-short"), (34, "-high"), (56, "-tall")]  # noqa: RUF012
 
     message: var[Stop | None] = var(None)
     """What the footer says."""
@@ -76,6 +75,7 @@ class DebuggerScreen(Screen[None]):
         super().__init__()
         self.session, self.look, self.place = session, look, place
         self.panels = panels = PanelSet(look)
+        panels.make_rows(session)
         self.command_line = CommandLine(look, lambda text: complete(text, session), self._run_typed)
         self.dialogue = Dialogue(self.command_line, self._say, self.show_session, lambda: self.is_busy)
         self.messages = MessageLog()
@@ -98,8 +98,8 @@ class DebuggerScreen(Screen[None]):
         yield self.presenter.footer_line
 
     def on_mount(self) -> None:
-        """Show everything once it has its place."""
-        self.arrangement.arrange()
+        """Show everything, as soon as Textual gives places to what is on the screen."""
+        self.call_next(self.show_session)
         if self.following is not None:
             self.run_worker(self.following.look(), group="follow", exit_on_error=False)
 
@@ -129,17 +129,28 @@ class DebuggerScreen(Screen[None]):
         """Whether the screen does not show yet where the session is: time waits for it."""
         return self.is_busy or self.presenter.is_behind
 
+    def on_resize(self) -> None:
+        """Draw for the new size, before Textual does with the places of the old one."""
+        self.show_session()
+
     @on(Panel.Appeared)
+    @on(Banner.Changed)
+    @on(Room.Changed)
     def show_session(self) -> None:
-        """Draw what changed."""
-        self.lesson.show()
-        self.presenter.show()
+        """Give everything its place, once there are places, and draw what changed there."""
+        if not self.is_mounted:
+            return
+        with self.app.batch_update():
+            self.lesson.show()
+            self.arrangement.arrange()
+            self.lesson.show()  # which says whether the panel it is about has a place
+            self.presenter.show()
 
     def renew(self, *, live: bool) -> None:
         """The session has other traces: draw everything again; live: they go on growing."""
         self.panels.forget()
-        self.arrangement.arrange()
         self.presenter.banner.look_again(self.session, live=live)
+        self.show_session()
 
     def _header(self, width: int) -> Spans:
         growth = self.following.text if self.following is not None else ""
@@ -164,10 +175,6 @@ class DebuggerScreen(Screen[None]):
     def _say(self, message: Stop | None) -> None:
         self.message = message
 
-    @on(Room.Changed)
-    def _share_room(self) -> None:
-        self.arrangement.arrange()
-
     def run_text(self, text: str) -> None:
         """Execute a line as if it had been typed."""
         try:
@@ -177,6 +184,8 @@ class DebuggerScreen(Screen[None]):
             return
         if command is not None:
             self.runner.start(command)
+
+    action_run = run_text
 
     def finish_command(self, command: Command, outcome: Outcome) -> None:
         """Show what came of a command; another selection may need other panels."""
@@ -197,7 +206,6 @@ class DebuggerScreen(Screen[None]):
         if verb.changes_saved_state and self.place is not None and not self.lesson.guide.is_active:
             saved_state.save(self.session, self.place)
         self.dialogue.tell(outcome)
-        self.arrangement.follow_selection()
         if shows_diagnosis:
             self.arrangement.focus(DiagnosisPanel.NUMBER)
 
@@ -229,8 +237,7 @@ class DebuggerScreen(Screen[None]):
     def _followed(self, event: DiagnosisPanel.Followed) -> None:
         """Leave the verdict for what it is about."""
         self.arrangement.zoom()
-        # Only then have the panels that show what comes of the commands their places again.
-        self.call_after_refresh(self.front_end.follow, event.commands)
+        self.front_end.follow(event.commands)
 
     @on(Panel.Picked)
     def _picked(self, event: Panel.Picked) -> None:
@@ -248,10 +255,6 @@ class DebuggerScreen(Screen[None]):
     def action_command(self, begun: str = "") -> None:
         """Open the prompt with something typed already."""
         self.command_line.open(begun, for_one=bool(begun))
-
-    def action_run(self, text: str) -> None:
-        """A key that stands for a command."""
-        self.run_text(text)
 
     def action_page(self, pages: int) -> None:
         """A page of all lanes on or back."""

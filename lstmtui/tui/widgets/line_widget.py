@@ -66,6 +66,7 @@ class LineWidget(Widget):
 
     def update(self) -> None:
         """Work out the keys again and refresh the lines whose key changed."""
+        self._take_size()
         width, height = self._extent
         keys = list(self.line_keys(width, height))[:height] if width > 0 and height > 0 else []
         old_keys, old_strips = self._keys, self._strips
@@ -84,8 +85,7 @@ class LineWidget(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Textual's Line API: one line of the content."""
-        if self.is_attached and self.size != self._extent:
-            self.lay_out(*self.size)
+        self._take_size()
         strip = self._strip(y)
         if not self.is_attached:
             return strip
@@ -103,7 +103,12 @@ class LineWidget(Widget):
 
     def on_resize(self) -> None:
         """Draw for the new size."""
-        self.lay_out(*self.size)
+        self._take_size()
+
+    def _take_size(self) -> None:
+        """The size that it has by now: Textual tells it later."""
+        if self.is_attached and self.size != self._extent:
+            self.lay_out(*self.size)
 
     def _forget(self) -> None:
         self._keys, self._strips = [], []
