@@ -16,8 +16,6 @@ from lstmtui.capture.laws.context import Context, broken, count, held, not_taken
 from lstmtui.capture.laws.handover import wrong_layer
 from lstmtui.capture.laws.inputs import Inputs
 
-MOST_STEPS = 128
-"""How many timesteps of a loop of the model's own are looked at: it is run once for each."""
 MOST_STREAMED = 24
 """How many timesteps are called one by one where a model goes on from its own state."""
 
@@ -45,7 +43,9 @@ def carry(context: Context) -> LawResult:
     notes: list[str] = []
     apart: list[str] = []
     for inputs, drive, is_streamed in _drives(context):
-        for consumed in consumption(context.subject, inputs, drive):
+        every = consumption(context.subject, inputs, drive)
+        notes += _left_out(context, inputs, every)
+        for consumed in every:
             findings = _judged(consumed, is_streamed=is_streamed)
             if findings.broken is not None:
                 return findings.broken
@@ -56,6 +56,15 @@ def carry(context: Context) -> LawResult:
         return not_taken(apart[0] if apart else _why_not(context), tuple(notes))
     text = f"{count(judged, 'call')} of recurrent layers: the state has read x up to the timestep before"
     return held(text, notes=(*notes, *apart))
+
+
+def _left_out(context: Context, inputs: Inputs, every: list[Consumed]) -> list[str]:
+    """A note where not all timesteps were looked at."""
+    steps, tried = context.inputs.steps, min((len(consumed.times) for consumed in every), default=0)
+    if not tried or tried == steps:
+        return []
+    where = "the first " if inputs.steps == tried else ""
+    return [f"x was changed at {where}{tried:,} of {steps:,} timesteps"]
 
 
 def _why_not(context: Context) -> str:
@@ -74,8 +83,7 @@ def _drives(context: Context) -> list[tuple[Inputs, Drive, bool]]:
     drives: list[tuple[Inputs, Drive, bool]] = []
     names = [id(call.module) for call in context.calls]
     if len(set(names)) < len(names):
-        whole = context.inputs.cut(0, min(context.inputs.steps, MOST_STEPS))
-        drives.append((whole, subject.call, False))
+        drives.append((context.inputs, subject.call, False))
     if (
         (context.hands_on or context.step is not None)
         and not context.backward_layer
@@ -123,19 +131,13 @@ def _judged(consumed: Consumed, *, is_streamed: bool) -> _Findings:
     return _Findings(None, int(carried.any(1).sum()), "", tuple(notes))
 
 
-def _newest(flags: Tensor) -> Tensor:
-    """int (calls, B): the latest timestep that is set; −1 where none is."""
-    steps = torch.arange(flags.shape[-1]) + 1
-    return (flags * steps).amax(-1) - 1
-
-
 def _read_twice(consumed: Consumed) -> LawResult | None:
     """The first call whose state has read already what it reads first.
 
     Only where that depends on one timestep of x: what a model has made itself, such as the next token, may
     depend on all that its state has read.
     """
-    reads, state, last = (_newest(f) for f in (consumed.first, consumed.state, consumed.last))
+    reads, state, last = (consumed.newest(f) for f in (consumed.first, consumed.state, consumed.last))
     is_direct = consumed.first.sum(-1) == 1
     for b in range(reads.shape[1]):
         ends = torch.stack([reads[:, b], last[:, b]], 1).flatten()
@@ -183,14 +185,18 @@ def _is_same(consumed: Consumed, earlier: int, later: int, b: int) -> bool:
 
 def _carried(consumed: Consumed) -> tuple[Tensor, Tensor]:
     """bool (calls, B): whether the state has read what came just before; whether it has not, and ought to."""
-    reads, last = _newest(consumed.first), _newest(consumed.last)
+    reads, last = consumed.newest(consumed.first), consumed.newest(consumed.last)
     carried, lost = torch.zeros(reads.shape, dtype=torch.bool), torch.zeros(reads.shape, dtype=torch.bool)
-    for n in range(1, len(reads)):
-        for b in range(reads.shape[1]):
-            earlier = [int(t) for t in last[:n, b] if 0 <= t < reads[n, b]]
-            if earlier:
-                own = bool(consumed.state[n, b, max(earlier)])
+    place = {int(t): n for n, t in enumerate(consumed.times)}
+    for b in range(reads.shape[1]):
+        seen: list[int] = []
+        for n in (reads[:, b].maximum(last[:, b]) >= 0).nonzero().flatten().tolist():
+            t = int(reads[n, b])
+            before = max((end for end in seen if end < t), default=-1)
+            if before >= 0 and consumed.were_tried(before, t):
+                own = bool(consumed.state[n, b, place[before]])
                 carried[n, b], lost[n, b] = own, not own
+            seen.append(int(last[n, b]))
     return carried, lost
 
 
@@ -200,7 +206,7 @@ def _never(consumed: Consumed, lost: Tensor) -> LawResult:
     begins = (
         "zeros" if call.before is None or not any(s.any() for s in call.before) else "the same state again"
     )
-    t = int(_newest(consumed.first)[n, b])
+    t = int(consumed.newest(consumed.first)[n, b])
     return broken(
         f"{consumed.name} is called {len(consumed.calls)} times, one timestep each, and begins each time "
         f"from {begins}: the state that a call leaves is never carried on",
@@ -212,7 +218,7 @@ def _begun_anew(consumed: Consumed, lost: Tensor) -> list[str]:
     """A note on the timesteps at which some sequences go on from another state."""
     if not lost.any():
         return []
-    reads = _newest(consumed.first)
+    reads = consumed.newest(consumed.first)
     places = [f"t={int(reads[n, b])} of sequence {int(b)}" for n, b in lost.nonzero()[:4]]
     more = ", …" if int(lost.sum()) > 4 else ""
     return [f"{consumed.name} begins anew at {', '.join(places)}{more}"]
@@ -225,7 +231,7 @@ def _detached(consumed: Consumed, carried: Tensor) -> LawResult | list[str]:
         if carried[n].any():
             is_cut = _is_cut(consumed.calls[n - 1], consumed.calls[n])
             whole += not is_cut
-            cut += [int(_newest(consumed.first)[n].max())] if is_cut else []
+            cut += [int(consumed.newest(consumed.first)[n].max())] if is_cut else []
     if not cut:
         return []
     if not whole and consumed.is_single:

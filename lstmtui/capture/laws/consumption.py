@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -15,15 +16,23 @@ from lstmtui.capture.laws.subject import Subject
 
 Drive = Callable[[Inputs], Any]
 
+MOST_RUN = 1 << 14
+"""Timesteps that are run in all: for each one that is tried the whole sequence is run once."""
+FEWEST_TRIED = 16
+STRETCH = 8
+"""How many timesteps follow each other where not all are tried."""
+
 
 @dataclass(frozen=True)
 class Consumed:
     """The calls of one recurrent module, and on which timesteps of x they depend.
 
-    Attributes of (calls, B, T) are bool: whether it is another where x at t is.
+    Attributes of (calls, B, tried) are bool: whether it is another where x at a timestep is.
     """
 
     calls: list[SeenCall]
+    times: Tensor
+    """int (tried,): the timesteps at which x was changed, in order."""
     first: Tensor
     """What the first timestep of a call reads."""
     last: Tensor
@@ -40,6 +49,14 @@ class Consumed:
         """The module's path."""
         return self.calls[0].name
 
+    def newest(self, flags: Tensor) -> Tensor:
+        """int (calls, B): the latest timestep that is set of flags (calls, B, tried); −1 where none is."""
+        return (flags * (self.times + 1)).amax(-1) - 1
+
+    def were_tried(self, start: int, stop: int) -> bool:
+        """Whether x was changed at every timestep from one to before another."""
+        return int(((self.times >= start) & (self.times < stop)).sum()) == stop - start
+
     @property
     def is_single(self) -> bool:
         """Whether every call is one timestep."""
@@ -50,13 +67,14 @@ def consumption(subject: Subject, inputs: Inputs, drive: Drive) -> list[Consumed
     """Of every module that is called more than once with the sequences of the input.
 
     Args:
-        subject: what is run, once for each timestep.
+        subject: what is run, once for each timestep that is tried.
         inputs: what it is given.
         drive: makes the calls.
     """
     modules = _by_module(_calls(subject, inputs, drive), inputs.batch)
-    flags = {key: _Flags(calls, inputs) for key, calls in modules.items()}
-    for t in range(inputs.steps):
+    times = timesteps_to_try(inputs.steps, list(modules.values()))
+    flags = {key: _Flags(calls, inputs.batch, times) for key, calls in modules.items()}
+    for t in times:
         where = torch.zeros(inputs.steps, inputs.batch, dtype=torch.bool)
         where[t] = True
         other = _by_module(_calls(subject, inputs.different(where), drive), inputs.batch)
@@ -66,27 +84,62 @@ def consumption(subject: Subject, inputs: Inputs, drive: Drive) -> list[Consumed
             else:
                 flags[key].add(t, modules[key], other[key])
     return [
-        Consumed(modules[key], own.first, own.last, own.state, *own.hashes()) for key, own in flags.items()
+        Consumed(modules[key], torch.tensor(times), own.first, own.last, own.state, *own.hashes())
+        for key, own in flags.items()
     ]
+
+
+def most_tried(steps: int) -> int:
+    """How many of so many timesteps are tried."""
+    return min(steps, max(FEWEST_TRIED, MOST_RUN // max(1, steps)))
+
+
+def timesteps_to_try(steps: int, modules: Sequence[Sequence[SeenCall]]) -> list[int]:
+    """All timesteps, or as many of them as the time for it allows, in order.
+
+    Where calls are stretches of time it is those on both sides of their seams; else they come in stretches,
+    all over the sequence, so that calls that follow each other are seen.
+
+    Args:
+        steps: T.
+        modules: the calls of each module.
+    """
+    most = most_tried(steps)
+    if steps <= most:
+        return list(range(steps))
+    seams: set[int] = set()
+    for calls in modules:
+        lengths = [call.steps for call in calls]
+        if max(lengths) > 1:
+            # From both ends: where something is read twice or left out, one of them is right.
+            ends = [*accumulate(lengths), *(steps - length for length in accumulate(reversed(lengths)))]
+            seams |= {end - 1 for end in ends if 0 < end < steps}
+    length = 2 if seams else STRETCH
+    starts = sorted(seams) or list(range(steps - STRETCH + 1))
+    count = min(len(starts), most // length)
+    chosen = {starts[n * (len(starts) - 1) // max(1, count - 1)] for n in range(count)}
+    return sorted({start + t for start in chosen for t in range(length)})
 
 
 class _Flags:
     """What is known of the calls of a module after each run with another x."""
 
-    def __init__(self, calls: list[SeenCall], inputs: Inputs) -> None:
-        shape = (len(calls), inputs.batch, inputs.steps)
+    def __init__(self, calls: list[SeenCall], batch: int, times: Sequence[int]) -> None:
+        self._place = {t: place for place, t in enumerate(times)}
+        shape = (len(calls), batch, len(times))
         self.first, self.last, self.state = (torch.zeros(shape, dtype=torch.bool) for _ in range(3))
         self._hashes = [_hashes(calls)]
 
     def add(self, t: int, calls: list[SeenCall], others: list[SeenCall]) -> None:
         """The calls of the run with another x at t, beside those of the run as it is."""
         self._hashes.append(_hashes(others))
+        at = self._place[t]
         for n, (a, b) in enumerate(zip(calls, others, strict=True)):
-            self.first[n, :, t] = _rows_differ(a.x[0], b.x[0])
-            self.last[n, :, t] = _rows_differ(a.x[-1], b.x[-1])
+            self.first[n, :, at] = _rows_differ(a.x[0], b.x[0])
+            self.last[n, :, at] = _rows_differ(a.x[-1], b.x[-1])
             if a.before is not None and b.before is not None:
                 for one, other in zip(a.before, b.before, strict=True):
-                    self.state[n, :, t] |= _rows_differ(one.transpose(0, 1), other.transpose(0, 1))
+                    self.state[n, :, at] |= _rows_differ(one.transpose(0, 1), other.transpose(0, 1))
 
     def hashes(self) -> tuple[Tensor, Tensor]:
         """Of the first and of the last timesteps, each (runs, calls, B)."""

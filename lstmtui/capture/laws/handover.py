@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from lstmtui.analysis.laws import LawResult, Place
 from lstmtui.capture.laws.calls import SeenCall
@@ -16,12 +17,16 @@ def wrong_layer(calls: list[SeenCall]) -> LawResult | None:
     Layers are matched from the top: the last of an encoder belongs to the last of a decoder. States that were
     added, joined or projected on the way are no layer's any more, and nothing is said of them.
     """
-    for n, call in enumerate(calls):
-        for earlier in reversed(calls[:n]):
-            if earlier.module is not call.module and earlier.batch == call.batch and call.before is not None:
+    latest: dict[nn.Module, SeenCall] = {}
+    for call in calls:
+        # A module that was called before goes on from its own state.
+        for earlier in reversed(latest.values()) if call.module not in latest else ():
+            if earlier.batch == call.batch and call.before is not None:
                 outcome = _matched(earlier, call)
                 if outcome is not None:
                     return outcome
+        latest.pop(call.module, None)
+        latest[call.module] = call
     return None
 
 

@@ -15,9 +15,10 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from lstmtui.analysis.laws import NAMES, LawResult
 from lstmtui.capture.arguments import changed, differentiable
 from lstmtui.capture.laws.calls import seen_calls
-from lstmtui.capture.laws.carry import carry
+from lstmtui.capture.laws.carry import MOST_STREAMED, carry
 from lstmtui.capture.laws.causality import MOST_CUTS, causality
 from lstmtui.capture.laws.chunks import chunks, steps
+from lstmtui.capture.laws.consumption import most_tried
 from lstmtui.capture.laws.context import Context
 from lstmtui.capture.laws.influence import largest_change
 from lstmtui.capture.laws.inputs import Inputs
@@ -132,7 +133,7 @@ def _runs(name: str, context: Context) -> float:
         "chunks": 3,
         "steps": 4,
         "padding": inputs.batch,
-        "carry": min(2 * inputs.steps, 256),
+        "carry": most_tried(inputs.steps) + min(MOST_STREAMED, inputs.steps),
         "reset": 6,
         "save": 3,
     }

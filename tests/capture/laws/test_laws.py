@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import lstmtui
 from lstmtui.analysis.laws import BROKEN, BY_DESIGN, HELD, NOT_TAKEN, LawResult
+from lstmtui.capture.laws.consumption import timesteps_to_try
 from lstmtui.errors import Cancelled, UserError
 
 torch.manual_seed(0)
@@ -276,3 +277,37 @@ def test_no_hook_is_left_behind_for_all_modules_or_for_those_of_the_model() -> N
     assert not any(left.values())
     assert not torch.nn.modules.module._has_any_global_hook()
     assert not model._forward_hooks
+
+
+class Pieces(nn.Module):
+    """A long sequence in pieces of 25; late in it one begins with what the piece before has read."""
+
+    def __init__(self, reads_twice: bool) -> None:
+        super().__init__()
+        self.gru, self.reads_twice = nn.GRU(2, 3), reads_twice
+
+    def forward(self, x: Tensor) -> Tensor:
+        state, outputs = None, []
+        for start in range(0, len(x), 25):
+            first = start - (self.reads_twice and start == 200)
+            output, state = self.gru(x[first : start + 25], state)
+            outputs.append(output[-25:])
+        return torch.cat(outputs)
+
+
+@pytest.mark.parametrize(("reads_twice", "status"), [(False, HELD), (True, BROKEN)])
+def test_a_long_sequence_is_looked_at_to_its_end_and_it_is_said_where(reads_twice: bool, status: str) -> None:
+    result = held(Pieces(reads_twice), torch.randn(250, 1, 2), only=["carry"])["carry"]
+    assert result.status == status, result
+    if reads_twice:
+        assert result.place is not None
+        assert result.place.t == 199
+    else:
+        assert result.notes == ("x was changed at 18 of 250 timesteps",)
+
+
+def test_where_not_all_timesteps_can_be_tried_they_are_spread() -> None:
+    tried = timesteps_to_try(1000, [])
+    assert len(tried) == 16
+    assert (tried[0], tried[-1]) == (0, 999)
+    assert timesteps_to_try(100, []) == list(range(100))
