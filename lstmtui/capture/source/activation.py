@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lstmtui.capture.source.attributes import held, put
+from lstmtui.capture.source.attributes import WithGlobals, held, is_item, put
 from lstmtui.capture.source.bindings import RETURNED, Call, Passes
 from lstmtui.capture.source.code_facts import CodeFacts, Stretch
 from lstmtui.capture.source.collection import Collection
@@ -78,7 +78,7 @@ class Activation:
 
     def begin(self, frame: FrameType) -> None:
         """Look at the arguments."""
-        local = frame.f_locals
+        local = self._names(frame)
         facts = self.facts
         noted = set[str]()
         for name in facts.arguments:
@@ -99,7 +99,7 @@ class Activation:
 
     def enter(self, frame: FrameType) -> None:
         """Take over a frame that is running already: what its names are bound to is as arguments are."""
-        local = frame.f_locals
+        local = self._names(frame)
         for name, value in list(local.items()):
             if isinstance(value, Tensor):
                 self._bind(local, [(name, value, version_of(value), 0, "")])
@@ -121,7 +121,7 @@ class Activation:
         if stretch.is_start:
             self._counter.first_pass(stretch.offset)
         if changed or path.items or self._filling:
-            local = frame.f_locals
+            local = self._names(frame)
             self._look(local, path.items, before, changed, is_entered=before.loop in stretch.around)
             if self._filling and stretch.around[:1] != before.around[:1]:
                 self._filled(local)
@@ -137,7 +137,7 @@ class Activation:
         """Look at what the lines bound before the one that runs, which may write into it now."""
         path, frame = self.path, self.frame
         if path.earlier and frame is not None:
-            self._look(frame.f_locals, path.earlier, path.last, _NOTHING)
+            self._look(self._names(frame), path.earlier, path.last, _NOTHING)
             self.path = Path(self.facts, path.last)
             self.path.may_have_written = True
 
@@ -146,14 +146,15 @@ class Activation:
         has_raised = frame.f_lasti not in self.facts.leaves
         if has_raised:
             self._stop()
-        path, local = self.path, frame.f_locals
+        path, local = self.path, self._names(frame)
         if path.last is not _START:
             self._look(local, path.items, path.last, self._changed())
             if self._filling:
                 self._filled(local)
             if path.last.around and (has_raised or not self.facts.is_suspended):
                 self._loops_end(path.last, (), has_raised=has_raised)
-            self.path = self._begun(path.last.offset)
+            is_suspended = self.facts.is_suspended and not has_raised
+            self.path = self._begun(self.facts.after(frame.f_lasti) if is_suspended else path.last.offset)
         self.frame = None
         return has_raised
 
@@ -173,27 +174,13 @@ class Activation:
             self.call.raised_passes = self.passes
 
     def _loops_end(self, last: Stretch, around: tuple[int, ...], *, has_raised: bool = False) -> None:
-        """Take note of how many passes the loops had that are left.
+        """Take note of how many passes the loops had that what ran last is in, and what follows is not."""
+        for passes in self._counter.ended(around, is_at_start=last.is_start, has_raised=has_raised):
+            self.call.reach(self._outer + passes)
 
-        Args:
-            last: what ran last in them.
-            around: the loops that what follows is in.
-            has_raised: whether an exception leaves them.
-        """
-        passes = self.passes
-        outer = len(passes) - len(last.around)
-        for depth, number in enumerate(last.around, start=outer):
-            # The last pass of a while loop may do no more than see that there is nothing left to do.
-            if number in around or not (has_raised or self.facts.loops.loops[number].is_for):
-                continue
-            line, at = passes[depth]
-            # A loop that takes no further item ends where a pass would begin.
-            is_over = last.is_start and depth == len(passes) - 1 and not has_raised
-            furthest = (*passes[:depth], (line, at - is_over))
-            key = tuple(line for line, _ in furthest)
-            reached = self.call.reached = self.call.reached or {}
-            if furthest[-1][1] > reached.get(key, ((0, -1),))[-1][1]:
-                reached[key] = furthest
+    def _names(self, frame: FrameType) -> Any:
+        """The names of the frame, with the global ones that it binds."""
+        return WithGlobals(frame, self.facts.globals) if self.facts.globals else frame.f_locals
 
     def _stop(self) -> None:
         """The line that runs does not get to its end, as far as one can tell."""
@@ -249,7 +236,11 @@ class Activation:
             is_sure = is_entered if is_bound is None else is_bound
             if isinstance(value, Tensor):
                 before = tracked.get(name)
-                if is_sure or before is None or before[0] is not value or name in changed:
+                is_new = is_sure or before is None or before[0] is not value or name in changed
+                if is_place and is_new and bound:
+                    self._bind(local, bound)
+                    bound = []
+                if is_new and not self._has_name(name, value, is_sure=is_sure, is_place=is_place):
                     bound.append((name, value, version_of(value), stretch.line, stretch.why))
                 continue
             tracked.pop(name, None)
@@ -262,6 +253,12 @@ class Activation:
         for name in changed:
             if all(name != own[0] for own in items):
                 self._look_again(name, local, last)
+
+    def _has_name(self, name: str, value: Tensor, *, is_sure: bool | None, is_place: bool) -> bool:
+        """Whether a tensor was bound where it was put into an item, or by a comprehension under this name."""
+        if is_place:
+            return is_item(name) and self._collection.tensors.is_known(value)
+        return not is_sure and name in self.facts.shared and self._collection.has(self.call, name, value)
 
     def _look_again(self, name: str, local: Any, stretch: Stretch) -> None:
         """A tensor was written into that a name was bound to, and may still be."""

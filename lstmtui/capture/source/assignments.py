@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from types import CodeType
+
+from lstmtui.capture.source.loops import tree_of
+
+_NAMED = (ast.Name, ast.Attribute, ast.Subscript)
 
 Fills = tuple[tuple[str, frozenset[str]], ...]
 
 
 def assigned(tree: ast.AST) -> Iterator[tuple[tuple[int, int, int], str]]:
-    """Attributes and items like state['h'] that are assigned to, with their line and columns."""
+    """Attributes and items like state['h'] or states[t] that are assigned to, with their line and columns.
+
+    What is appended to a list is its last item then. An item that has a name already is not told again.
+    """
+    named = set[ast.AST]()
     for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, _NAMED):
+            named.update(target for target in node.targets if _is_numbered(target))
+        if node in named:
+            continue
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and (place := appended(node)):
+            func = node.func
+            for start in (func.col_offset, (func.end_col_offset or 0) - len(func.attr)):
+                yield (func.end_lineno or func.lineno, start, func.end_col_offset or 0), place
+            yield (func.lineno, func.col_offset, func.end_col_offset or 0), place
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and (chain := written(node)):
             yield (node.end_lineno or node.lineno, node.col_offset, node.end_col_offset or 0), chain
             yield (node.lineno, node.col_offset, node.end_col_offset or 0), chain
@@ -21,6 +39,18 @@ def assigned(tree: ast.AST) -> Iterator[tuple[tuple[int, int, int], str]]:
                 for start in (node.col_offset, (node.end_col_offset or 0) - len(node.attr)):
                     yield (node.end_lineno or node.lineno, start, node.end_col_offset or 0), chain
                 yield (node.lineno, node.col_offset, node.end_col_offset or 0), chain
+
+
+def appended(node: ast.Call) -> str:
+    """states[-1], of states.append(f(x)), as it is written; empty for other calls, and where x has a name."""
+    func = node.func
+    ends = {"append": "[-1]", "appendleft": "[0]"}
+    if not isinstance(func, ast.Attribute) or func.attr not in ends or not node.args:
+        return ""
+    if isinstance(node.args[0], _NAMED):
+        return ""
+    owner = written(func.value)
+    return owner + ends[func.attr] if owner else ""
 
 
 def changed_in_place(tree: ast.AST) -> Iterator[str]:
@@ -34,6 +64,25 @@ def changed_in_place(tree: ast.AST) -> Iterator[str]:
             base = node.func.value if name.endswith("_") and not name.endswith("__") else None
         if isinstance(base, ast.Attribute) and (chain := written(base)):
             yield chain
+
+
+def reads_item(code: CodeType, name: str, lines: range) -> bool:
+    """Whether lines of a function read an item of a list again: the same place, or one that changes.
+
+    Args:
+        code: of the function.
+        name: of the item as it is assigned to: states[-1], states[t], states[0].
+        lines: of the file.
+    """
+    tree = tree_of(code)
+    base, _, place = name.rpartition("[")
+    is_fixed = place[:-1].isdigit()
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and node.lineno in lines:
+            is_same = written(node) == name if is_fixed else written(node.value) == base
+            if is_same:
+                return True
+    return False
 
 
 def fills_of(tree: ast.AST) -> dict[int, Fills]:
@@ -68,7 +117,7 @@ def _counted_by(node: ast.AST, loop: ast.AST) -> Iterator[str]:
 
 
 def written(node: ast.AST) -> str:
-    """self.cell.h or state['h'] as it is written; empty where it does not begin with a name."""
+    """self.cell.h, state['h'] or states[t+1] as it is written; empty where it does not begin with a name."""
     places: list[str] = []
     while True:
         match node:
@@ -76,7 +125,31 @@ def written(node: ast.AST) -> str:
                 places.append(f".{name}")
             case ast.Subscript(value=owner, slice=ast.Constant(value=str(key))) if key.isidentifier():
                 places.append(f"['{key}']")
+            case ast.Subscript(value=owner, slice=at) if number := _number(at):
+                places.append(f"[{number}]")
             case _:
                 break
         node = owner
     return "".join([node.id, *reversed(places)]) if isinstance(node, ast.Name) else ""
+
+
+def _is_numbered(node: ast.AST) -> bool:
+    """Whether it is an item at a number, states[t]."""
+    return isinstance(node, ast.Subscript) and bool(_number(node.slice))
+
+
+def _number(node: ast.AST) -> str:
+    """0, -1, t or t+1, as it is written; empty for anything else."""
+    match node:
+        case ast.Constant(value=int(number)) if not isinstance(number, bool):
+            return str(number)
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))):
+            return str(-number)
+        case ast.Name(id=name):
+            return name
+        case ast.BinOp(
+            left=ast.Name(id=name), op=ast.Add() | ast.Sub() as op, right=ast.Constant(value=int(n))
+        ):
+            return f"{name}{'+' if isinstance(op, ast.Add) else '-'}{n}"
+        case _:
+            return ""

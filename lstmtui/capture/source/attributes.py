@@ -1,13 +1,14 @@
-"""Attributes of the user's objects and items of dicts, read and bound without running code of theirs."""
+"""Attributes of the user's objects and items of lists and dicts, read and bound without running code."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from keyword import iskeyword
-from types import MemberDescriptorType
+from types import FrameType, MemberDescriptorType
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,12 +16,14 @@ from torch import Tensor, nn
 from lstmtui.errors import UserError
 from lstmtui.models.torch_compat import own_buffers
 
-_PLACES = re.compile(r"\.(\w+)|\['(\w+)'\]")
-"""An attribute, or an item of a dict."""
+_PLACES = re.compile(r"\.(\w+)|\[('\w+'|-?\w+(?:[+-]\d+)?)\]")
+"""An attribute, or an item of a dict or a list: ['h'], [0], [-1], [t], [t+1]."""
+_INDEX = re.compile(r"(-?\w+?)([+-]\d+)?")
+_ITEM = re.compile(r"\[[^']+\]$")
 
 
 def held(local: Any, written: str) -> Any:
-    """What h, self.hidden or state['h'] is; None where it is not there, or not kept in the object.
+    """What h, self.hidden, state['h'] or states[t] is; None where it is not there, or not kept in the object.
 
     Args:
         local: the names of a frame.
@@ -31,13 +34,41 @@ def held(local: Any, written: str) -> Any:
     first, *places = _parts(written)
     value = local.get(first)
     for place in places:
-        value = _item(value, place[1:]) if place[0] == "[" else _kept(value, place)
+        value = _item(value, place[1:], local) if place[0] == "[" else _kept(value, place)
     return value
+
+
+class WithGlobals:
+    """The names of a frame with those global ones that its function binds.
+
+    Args:
+        frame: that runs.
+        names: the global ones.
+    """
+
+    def __init__(self, frame: FrameType, names: Collection[str]) -> None:
+        self._local, self._global, self._names = frame.f_locals, frame.f_globals, names
+
+    def get(self, name: str) -> Any:
+        """What a name is bound to, or None."""
+        return (self._global if name in self._names else self._local).get(name)
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """The names of the frame itself, and what they are bound to."""
+        return self._local.items()
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        (self._global if name in self._names else self._local)[name] = value
+
+
+def is_item(written: str) -> bool:
+    """Whether it is an item at a number, such as states[t] or states[-1]."""
+    return written[-1] == "]" and _ITEM.search(written) is not None
 
 
 @cache
 def is_bindable(written: str) -> bool:
-    """Whether it is a name, an attribute or an item of a dict: no place in a tuple or a list, no `return`."""
+    """Whether it is a name, an attribute or an item: not `return`."""
     name = _PLACES.sub("", written)
     return name.isidentifier() and not iskeyword(name)
 
@@ -60,8 +91,8 @@ def put(local: Any, written: str, value: Tensor) -> None:
         local[written] = value
         return
     owner = held(local, written[: [*_PLACES.finditer(written)][-1].start()])
-    if last[0] == "[" and isinstance(owner, dict):
-        dict.__setitem__(owner, last[1:], value)
+    if last[0] == "[" and (kind := _kind(owner)) not in (None, tuple):
+        kind.__setitem__(owner, _key(last[1:], local), value)
         return
     attributes = _dict_of(owner)
     for own in _names(owner, last):
@@ -78,8 +109,30 @@ def put(local: Any, written: str, value: Tensor) -> None:
     raise UserError(f"{written}: is no name that another value can be put into")
 
 
-def _item(owner: Any, key: str) -> Any:
-    return dict.get(owner, key) if isinstance(owner, dict) else None
+def _item(owner: Any, key: str, local: Any) -> Any:
+    kind = _kind(owner)
+    if kind is None:
+        return None
+    try:
+        return kind.__getitem__(owner, _key(key, local))
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _kind(owner: Any) -> Any:
+    """The class of Python's whose items an object has; None where it has none."""
+    return next((kind for kind in (dict, list, tuple, deque) if isinstance(owner, kind)), None)
+
+
+def _key(written: str, local: Any) -> Any:
+    """The key or the number of an item, of which the source may write the name."""
+    if written[0] == "'":
+        return written[1:-1]
+    match = _INDEX.fullmatch(written)
+    assert match is not None
+    name, more = match.groups()
+    number = local.get(name) if name.isidentifier() else int(name)
+    return number + int(more) if more and type(number) is int else number
 
 
 def _kept(owner: Any, name: str) -> Any:

@@ -45,6 +45,13 @@ class Call:
     """The last pass of each loop over something, whether or not it has bound anything, by the lines of the
     headers of the loops that it was in and of its own; None where none was left."""
 
+    def reach(self, passes: Passes) -> None:
+        """Take note of the last pass of a loop."""
+        self.reached = self.reached or {}
+        key = tuple(line for line, _ in passes)
+        if key not in self.reached or passes[-1][1] > self.reached[key][-1][1]:
+            self.reached[key] = passes
+
 
 @dataclass(eq=False, slots=True)
 class Binding:

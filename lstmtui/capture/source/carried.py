@@ -14,6 +14,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from lstmtui.capture.source.assignments import reads_item
+from lstmtui.capture.source.attributes import is_item
 from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.runs import Run
 from lstmtui.capture.source.series import Series, fullest_round, key_of
@@ -132,13 +134,15 @@ def is_read_first(part: Series, run: Run) -> bool:
     """Whether a round reads a name before it binds it: a loop's variable, or an attribute."""
     is_attribute, key = "." in part.written, _KEY.search(part.written)
     call = part.first.call
-    are_gone = not run.passes or any(binding.call is not call for own in part.rounds for binding in own)
-    if not (is_attribute or key) and are_gone:
-        return False  # the locals of a call are gone with it
     code = call.code
+    are_gone = not run.passes or any(binding.call is not call for own in part.rounds for binding in own)
+    if not (is_attribute or key or part.written in (*code.co_freevars, *code.co_names)) and are_gone:
+        return False  # the locals of a call are gone with it
     lines = {b.line for b in fullest_round(run) if b.call.code is code and b.line}
     if not lines:
         return False
+    if is_item(part.written):
+        return reads_item(code, part.written, range(min(lines), max(lines) + 1))
     base = part.written if key is None else part.written[: key.start()]
     if key is not None and (is_read := _reads_item_first(code, key[1], min(lines), max(lines))) is not None:
         return is_read

@@ -14,9 +14,11 @@ from lstmtui.capture.source.assignments import assigned, changed_in_place, fills
 from lstmtui.capture.source.loops import Loops, tree_of
 from lstmtui.models.torch_compat import PURE
 
-_STORES = ("STORE_FAST", "STORE_DEREF", "STORE_NAME")
+_STORES = ("STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL")
 _PLACES = ("STORE_ATTR", "STORE_SUBSCR")
-"""What binds an attribute, or an item of a dict."""
+"""What binds an attribute, or an item of a dict or a list."""
+_METHODS = ("LOAD_METHOD", "LOAD_ATTR")
+_APPENDING = ("append", "appendleft")
 _SUSPENDING = ("SEND", "YIELD_VALUE", "JUMP_BACKWARD_NO_INTERRUPT")
 _LEAVES = ("RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE", "RETURN_GENERATOR")
 _DETACHING = {"detach", "detach_", "data"}
@@ -65,6 +67,7 @@ class CodeFacts:
         attributes: those of objects in local names that it binds, and items of dicts, as its source writes
             them: self.hidden, state['h'].
         unpacked: the names that it unpacks itself, `h, c = hx`.
+        globals: the global names that it binds.
         leaves: the offsets of the instructions by which a call returns or is suspended.
         is_suspended: whether it is a generator or a coroutine.
         is_comprehension: whether it is a comprehension, which some versions of Python give a frame.
@@ -93,6 +96,7 @@ class CodeFacts:
         self.shared = tuple(name for name in (*code.co_cellvars, *code.co_freevars) if name in nested)
         self.attributes = tuple(dict.fromkeys(self._all_attributes(tree)))
         self.unpacked = frozenset(self._unpacked())
+        self.globals = frozenset(i.argval for i in self._instructions if i.opname == "STORE_GLOBAL")
 
     def _leaving(self) -> Iterator[int]:
         for instruction, following in zip_longest(self._instructions, self._instructions[1:]):
@@ -107,6 +111,11 @@ class CodeFacts:
         if stretch is None:
             stretch = self._stretches[offset] = self._stretch(self._landing(offset))
         return stretch
+
+    def after(self, offset: int) -> int:
+        """The offset of the instruction that follows one."""
+        at = self._index.get(offset, len(self._instructions))
+        return self._instructions[at + 1].offset if at + 1 < len(self._instructions) else offset
 
     def _landing(self, offset: int) -> int:
         """Where a jump back within its line goes, which some versions of Python report where it begins."""
@@ -136,7 +145,7 @@ class CodeFacts:
             into = sure if is_sure else maybe if loop < 0 else entered
             into.extend(self._bound_by(instruction))
             writes |= _may_write(instruction, self.code) or self._ends_with(here)
-            if operation in ("LOAD_METHOD", "LOAD_ATTR"):
+            if operation in _METHODS:
                 words.add(str(instruction.argval))
             elif operation == "FOR_ITER" and is_sure:
                 loop, is_sure = self.loops.started_by(instruction.offset), False
@@ -168,7 +177,7 @@ class CodeFacts:
 
     def _bound_by(self, instruction: dis.Instruction) -> Iterator[str]:
         operation, argument = instruction.opname, instruction.argval
-        if operation in _PLACES:
+        if operation in _PLACES or (operation in _METHODS and argument in _APPENDING):
             chain = self._chain(instruction)
             if chain:
                 yield chain
@@ -191,7 +200,8 @@ class CodeFacts:
 
     def _all_attributes(self, tree: ast.AST | None) -> Iterator[str]:
         for instruction in self._instructions:
-            if instruction.opname in _PLACES:
+            operation, argument = instruction.opname, instruction.argval
+            if operation in _PLACES or (operation in _METHODS and argument in _APPENDING):
                 chain = self._chain(instruction)
                 if chain:
                     yield chain
@@ -208,7 +218,7 @@ class CodeFacts:
 def _may_write(instruction: dis.Instruction, code: CodeType) -> bool:
     """Whether an instruction may write into a tensor, or calls what may, or does anything else of effect."""
     operation, argument = instruction.opname, instruction.argval
-    if operation in ("LOAD_METHOD", "LOAD_ATTR"):
+    if operation in _METHODS:
         return argument not in _HARMLESS
     if operation in ("LOAD_GLOBAL", "LOAD_NAME"):
         return argument not in ("torch", "F", "range", "len", "int", "float", "zip", "enumerate")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from types import CodeType, FrameType
 
-from torch import nn
+from torch import Tensor, nn
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.code_facts import CodeFacts
@@ -76,6 +76,11 @@ class Collection:
         self.is_open = False
         if self.failure is None:
             self.failure = error
+
+    def has(self, call: Call, name: str, tensor: Tensor) -> bool:
+        """Whether a tensor, as it is now, is what a name of a call was bound to last."""
+        last = next((b for b in reversed(self.bindings) if b.call is call and b.name == name), None)
+        return last is not None and last.identity == self.tensors.identity_of(tensor)
 
     def begin_pass(self, done: int) -> None:
         """A pass of an outermost loop begins, after so many others.

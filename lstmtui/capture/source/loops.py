@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dis
 import linecache
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
 
@@ -173,6 +174,25 @@ class Counter:
         if common and offset in loops.loops[common[-1]].starts:
             self._counts[common[-1]] += 1
         self._enter(now)
+
+    def ended(self, around: tuple[int, ...], *, is_at_start: bool, has_raised: bool) -> Iterator[Passes]:
+        """The last pass of each loop that is left, after those round it.
+
+        The last pass of a while loop may do no more than see that there is nothing left to do: it is told
+        only where an exception ends it.
+
+        Args:
+            around: the loops that what follows is in.
+            is_at_start: whether a pass would have begun with what ran last.
+            has_raised: whether an exception leaves them.
+        """
+        for depth, number in enumerate(self._now):
+            if number in around or not (has_raised or self._loops.loops[number].is_for):
+                continue
+            line, at = self.passes[depth]
+            # A loop that takes no further item ends where a pass would begin.
+            is_over = is_at_start and depth == len(self._now) - 1 and not has_raised
+            yield *self.passes[:depth], (line, at - is_over)
 
     def _enter(self, now: tuple[int, ...]) -> None:
         loops = self._loops

@@ -14,6 +14,8 @@ from lstmtui.words import WORDS
 
 TAKEN = WORDS | {"y"}
 """What expressions and traces use for something else; y is the model's output."""
+_OF_THE_ROUND = re.compile(r"\[(-1|[^\W\d]\w*([+-]\d+)?)\]$")
+"""The item of a list that a round binds, states[-1] or states[t+1]; it is no tensor under its own name."""
 _LONGEST_PART = LONGEST_NAME // 2 - 10
 """Characters of a function's name and of a name in it, so that both and a number fit in a quantity's."""
 
@@ -47,6 +49,8 @@ def name_all(series: Sequence[Series], own: CodeType) -> None:
 def _names(key: Key, own: CodeType) -> Iterator[str]:
     """What the quantity of a name may be called, the best first."""
     code, written = key
+    if _OF_THE_ROUND.search(written):
+        yield _identifier(_OF_THE_ROUND.sub("", written).removeprefix("self."))
     name = _identifier(written.removeprefix("self."))
     yield name
     if "." in written:

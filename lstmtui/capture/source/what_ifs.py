@@ -11,7 +11,7 @@ import torch
 from lstmtui.arrays import Array
 from lstmtui.capture.source.addresses import Address, Addresses
 from lstmtui.capture.source.attributes import is_bindable
-from lstmtui.capture.source.bindings import RETURNED, Binding
+from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.replacements import Replacement, Replacements
 from lstmtui.capture.source.source_layer import SourceLayer
@@ -78,6 +78,9 @@ def rerun_source(trace: Trace, edits: Sequence[Edit], loss_at: LossAt | None = N
     failure = recorders[0].tracer.failure
     if failure is not None:
         raise UserError(f"{trace.name}: {_first_line(failure)}") from failure
+    if not replacements.count and wanted:
+        names = ", ".join(dict.fromkeys(edit.quantity for edit in edits))
+        raise UserError(f"{names}: is a place in a tuple or of an argument, not a name that can be set")
     beside = {key: trace.arrays[key] for key in _BESIDE if key in trace.arrays}
     if changed.steps != trace.steps or changed.batch != trace.batch:
         beside = {}
@@ -92,12 +95,9 @@ def _check(trace: Trace, edit: Edit) -> None:
             f"{edit.quantity}: of a model whose code was recorded only the variables of that code can be set"
         )
     if not is_bindable(variable.written):
-        what = (
-            "what a function returns"
-            if variable.written.startswith(RETURNED)
-            else "a place in a tuple or a list"
+        raise UserError(
+            f"{edit.quantity}: {variable.written} is what a function returns, not a name that can be set"
         )
-        raise UserError(f"{edit.quantity}: {variable.written} is {what}, not a name that can be set")
     _check_number(variable, edit.value)
 
 

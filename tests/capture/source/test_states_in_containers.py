@@ -1,0 +1,171 @@
+"""States that are kept in a list, a dict, a deque, a tuple or a global name."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import lstmtui
+from lstmtui.capture.rerun import rerun
+from lstmtui.errors import UserError
+from lstmtui.trace.edits import Edit
+
+T, B, H = 6, 2, 4
+KEPT: Tensor | None = None
+
+
+class Kept(nn.Module):
+    def __init__(self, loop: Callable[[Kept, Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.loop, self.linear = loop, nn.Linear(2 * H, H)
+        self.history: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.loop(self, x, x.new_zeros(x.shape[1:]))
+
+    def next(self, read: Tensor, before: Tensor) -> Tensor:
+        return torch.tanh(self.linear(torch.cat([read, before], -1)))
+
+
+def appended(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+    states = [h]
+    for v in x:
+        states.append(own.next(v, states[-1]))
+    return states[-1]
+
+
+def of_self(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+    own.history = [h]
+    for v in x:
+        own.history.append(own.next(v, own.history[-1]))
+    return own.history[-1]
+
+
+def by_timestep(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+    states = [h] * (T + 1)
+    for t in range(T):
+        states[t + 1] = own.next(x[t], states[t])
+    return states[T]
+
+
+def by_number(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+    states = [h, h]
+    for v in x:
+        states[1] = own.next(v, states[1])
+    return states[1]
+
+
+def in_a_dict(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+    states = {-1: h}
+    for t, v in enumerate(x):
+        states[t] = own.next(v, states[t - 1])
+    return states[T - 1]
+
+
+def in_a_deque(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+    states = deque([h], maxlen=2)
+    for v in x:
+        states.append(own.next(v, states[-1]))
+    return states[-1]
+
+
+def in_a_tuple(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+    states = (h, h)
+    for v in x:
+        states = (own.next(v, states[0]), states[0])
+    return states[0]
+
+
+def in_a_global_name(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+    global KEPT
+    KEPT = h
+    for v in x:
+        KEPT = own.next(v, KEPT)
+    return KEPT
+
+
+def in_a_comprehension(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+    return [h := own.next(v, h) for v in x][-1]
+
+
+LOOPS = {
+    appended: "states",
+    of_self: "own_history",
+    by_timestep: "states",
+    by_number: "states_1",
+    in_a_dict: "states",
+    in_a_deque: "states",
+    in_a_tuple: "states_0",
+    in_a_global_name: "KEPT",
+    in_a_comprehension: "h",
+}
+
+
+def by_hand(model: Kept, x: Tensor, replaced: int = -1) -> tuple[list[Tensor], Tensor]:
+    """The states of a loop, one unit of one of them replaced if so, and the loss."""
+    h, states = x.new_zeros(x.shape[1:]), []
+    for t, v in enumerate(x):
+        h = model.next(v, h)
+        if t == replaced:
+            h = torch.where(torch.arange(H) == 1, torch.tensor(0.5, dtype=h.dtype), h)
+        h.retain_grad()
+        states.append(h)
+    loss = h.square().sum()
+    loss.backward()
+    return states, loss
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_what_is_put_into_it_is_a_quantity_that_is_carried_on(
+    loop: Callable[[Kept, Tensor, Tensor], Tensor],
+) -> None:
+    model, name = Kept(loop).double(), LOOPS[loop]
+    x = torch.randn(T, B, H, generator=torch.Generator().manual_seed(1)).double()
+    trace = lstmtui.record(model, x, loss=lambda out: out.square().sum())
+    states, _ = by_hand(model, x)
+    assert trace.steps == T
+    assert np.array_equal(trace.values(name), np.stack([h.detach() for h in states]))
+    assert np.allclose(trace.values("d" + name), np.stack([h.grad for h in states]), rtol=1e-12)
+    source = trace.layers[0].source
+    assert source is not None
+    variable = source.variable(name)
+    assert variable is not None
+    assert variable.carried_to
+    assert variable.inner_steps == 0
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_it_is_set_as_the_code_would(loop: Callable[[Kept, Tensor, Tensor], Tensor]) -> None:
+    model, name = Kept(loop).double(), LOOPS[loop]
+    x = torch.randn(T, B, H, generator=torch.Generator().manual_seed(1)).double()
+    trace = lstmtui.record(model, x, loss=lambda out: out.square().sum())
+    edits = [Edit(row, "", 0, "forward", row, name, 1, 0.5, 2, 2) for row in range(B)]
+    if loop is in_a_tuple:
+        with pytest.raises(UserError, match="states_0: is a place in a tuple"):
+            rerun(trace, edits)
+        return
+    changed = rerun(trace, edits)
+    states, loss = by_hand(model, x, replaced=2)
+    assert np.array_equal(changed.values(name), np.stack([h.detach() for h in states]))
+    assert changed.loss == float(loss.detach())
+
+
+def test_what_has_a_name_before_it_is_appended_is_no_other_quantity() -> None:
+    def named(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+        out, layers = [], [h]
+        for v in x:
+            h = own.next(v, layers[0])
+            layers[0] = h
+            out.append(h)
+        return out[-1]
+
+    trace = lstmtui.record(Kept(named), torch.randn(T, B, H))
+    source = trace.layers[0].source
+    assert source is not None
+    assert not {"out", "layers", "layers_0"} & {variable.name for variable in source.variables}
