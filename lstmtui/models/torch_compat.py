@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -21,6 +21,14 @@ def version_of(tensor: Tensor) -> int:
         return tensor._version
     except RuntimeError:
         return 0
+
+
+def written(tensors: Mapping[str, tuple[Tensor, int]]) -> list[str]:
+    """Which of some tensors were written into since that had happened to them so often."""
+    try:
+        return [name for name, (tensor, count) in tensors.items() if tensor._version != count]
+    except RuntimeError:  # some were made in inference mode
+        return [name for name, (tensor, count) in tensors.items() if version_of(tensor) != count]
 
 
 def flat_weights(module: nn.RNNBase) -> dict[str, Tensor]:

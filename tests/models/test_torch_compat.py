@@ -43,8 +43,10 @@ def versions() -> None:
     before = compat.version_of(tensor)
     tensor.add_(1)
     assert compat.version_of(tensor) > before
+    assert compat.written({"a": (tensor, before), "b": (tensor, before + 1)}) == ["a"]
     with torch.inference_mode():
-        assert compat.version_of(torch.zeros(2)) == 0
+        assert compat.version_of(made := torch.zeros(2)) == 0
+    assert compat.written({"a": (tensor, before), "b": (made, 0)}) == ["a"]
 
 
 def weights() -> None:

@@ -16,7 +16,7 @@ from lstmtui.capture.source.loops import Counter
 from lstmtui.capture.source.paths import Item, Path
 from lstmtui.capture.source.replacements import Replacements
 from lstmtui.capture.source.tensors import Named, tensors_in
-from lstmtui.models.torch_compat import version_of
+from lstmtui.models.torch_compat import version_of, written
 
 MOST_ITEMS = 8
 """The tensors of a tuple or a list that are looked at, as names of their own."""
@@ -195,7 +195,7 @@ class Activation:
 
     def _changed(self) -> list[str]:
         """The names of tensors that were written into."""
-        return [name for name, (tensor, count) in self._tracked.items() if version_of(tensor) != count]
+        return written(self._tracked)
 
     def _filled(self, local: Any) -> None:
         """A loop has ended that wrote one place of a tensor in each pass: its name is bound to all of it."""

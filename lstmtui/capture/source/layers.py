@@ -195,7 +195,7 @@ def _is_equal(a: Binding, b: Binding) -> bool:
 
 
 def _variable(part: Series, stacked: Stacked, function: int, carried_to: tuple[str, ...]) -> Variable:
-    bound = stacked.values[stacked.bound]
+    bound = stacked.values if stacked.bound.all() else stacked.values[stacked.bound]
     whys = [b.absent for b in part.bindings if b.absent]
     return Variable(
         name=part.name,
@@ -213,8 +213,8 @@ def _variable(part: Series, stacked: Stacked, function: int, carried_to: tuple[s
 
 def _in_unit_interval(values: Array) -> bool:
     """Whether no number leaves [0, 1]; NaN is none, and all of a gate's numbers but some may be NaN."""
-    leaves, are_nan = (values < 0) | (values > 1), values != values
-    return not (leaves.any() or are_nan.all())
+    least, most = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    return bool(least >= 0 and most <= 1)
 
 
 def _add(arrays: dict[str, Array], name: str, stacked: Stacked) -> None:

@@ -15,6 +15,7 @@ from lstmtui.capture.source.users_code import is_imported
 from lstmtui.errors import Cancelled
 from lstmtui.models.torch_compat import has_function_modes, is_in_backward, without_functions
 
+_HARMLESS = Unrecorded.HARMLESS
 MOST_LETTERS = 500
 """Of an exception's text."""
 
@@ -45,6 +46,9 @@ class ThreadTracer:
 
     def trace(self, frame: FrameType, event: str, argument: Any) -> Any:
         """The trace function of every call that begins."""
+        is_harmless = self._facts.get(id(frame.f_code)) is _HARMLESS
+        if is_harmless and self.other is None:
+            return None  # as most calls are
         other = None
         if self.other is not None:
             other = self.other(frame, event, argument)
@@ -56,7 +60,7 @@ class ThreadTracer:
             self._import = frame
             return _Import(self, other)
         facts = self._facts.get(id(frame.f_code)) or self.collection.facts_of(frame)
-        if facts is Unrecorded.HARMLESS or not self.collection.is_open:
+        if facts is _HARMLESS or not self.collection.is_open:
             return other
         try:
             with without_functions():
