@@ -43,6 +43,8 @@ SENTENCES: dict[str, tuple[object, ...]] = {
     "why written c": ("written c", None),
     "why routes dh[-1]": ("routes dh", -1),
     "why loss": ("loss", None),
+    "where": (None, None),
+    "where c[3]": ("c", 3),
     "ablate": (None, None, 1),
     "ablate c[3]": ("c", 3, 1),
     "ablate f part 2": ("f", None, 2),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lstmtui.analysis.why.answer import why
 from lstmtui.analysis.why.ledger import Ledger, Place
+from lstmtui.analysis.why.remains import Remains, where
 from lstmtui.cells.notation import Notation
 from lstmtui.errors import UserError
 from lstmtui.session.hiding import hidden_text
@@ -33,6 +34,16 @@ def ask_why(session: Session, quantity: str | None, unit: Unit, notation: Notati
     if hidden := hidden_text(session, quantities_of(ledger)):
         raise UserError(hidden)
     return ledger
+
+
+def ask_where(session: Session, quantity: str | None, unit: Unit) -> Remains:
+    """What became of what the timestep at the cursor wrote to a state, asked as in `ask_why`."""
+    name = quantity or session.cell.memory
+    if not name:
+        raise UserError("nothing is carried on by this code")
+    if hidden := hidden_text(session, [name]):
+        raise UserError(hidden)
+    return where(session.view, name, session.cursor.t, unit_of(session, name, unit))
 
 
 def commands_to(place: Place) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from lstmtui.analysis.layer_names import layer_name
 from lstmtui.cells import Cell
 from lstmtui.errors import UserError
 from lstmtui.expressions import Vocabulary, vocabulary_of
+from lstmtui.session.asked import Asked
 from lstmtui.session.breakpoints import Breakpoints
 from lstmtui.session.history import History
 from lstmtui.session.main_layer import main_layer
@@ -57,6 +58,8 @@ class Session:
         """The run that `compare` named."""
         self.hidden: frozenset[str] = frozenset()
         """The quantities whose values no panel shows until `reveal`, or until a question is answered."""
+        self.asked: Asked | None = None
+        """What `why` or `where` was last asked of, which lanes show."""
         self.question: OpenQuestion | None = None
         """What `ask` asked, until it is answered."""
         self.is_attended = False

@@ -36,7 +36,7 @@ EXCEPTIONS = {
     # Topics of the reference.
     "help/topics.py": {"laws", "watch", "why"},
     # Queries, each called as the verb that asks it.
-    "remote/client/answer_checks.py": {"diagnose", "why"},
+    "remote/client/answer_checks.py": {"diagnose", "why", "where"},
     # Functions and classes of the package.
     "__init__.py": {"diagnose", "laws", "watch"},
 }

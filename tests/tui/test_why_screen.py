@@ -110,3 +110,26 @@ async def test_an_origin_has_nothing_to_enter(debugger) -> None:
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(pilot.app.screen, WhyScreen)
+
+
+async def test_a_lane_below_c_shows_what_each_timestep_has_in_it_until_escape(debugger, shown) -> None:
+    async with debugger(Start(traces=two_layers())) as pilot:
+        screen = pilot.app.screen
+        screen.session.goto(6)
+        screen.run_text("where c[1]")
+        await pilot.pause(0.1)
+        row = screen.panels[3].asked
+        assert row.display
+        assert "c[1]→" in shown(pilot)
+        values = row.map._values[:, 0]
+        assert values[7] == pytest.approx(row.values(screen.session, screen.session.asked)[7], rel=1e-2)
+        screen.run_text("layer 1")
+        await pilot.pause(0.1)
+        assert not row.display  # it was asked of another layer
+        screen.run_text("layer 0")
+        await pilot.pause(0.1)
+        assert row.display
+        await pilot.press("escape")
+        await pilot.pause(0.1)
+        assert not row.display
+        assert screen.session.asked is None

@@ -97,6 +97,11 @@ class LayerNumbers:
         return bool(len(units) and units[unit if len(units) > 1 else 0])
 
     @property
+    def has_loop(self) -> bool:
+        """Whether the model's own loop may have changed states between timesteps."""
+        return any(self._began(state) is not None for state in self.cell.states)
+
+    @property
     def edited(self) -> frozenset[str]:
         """The quantities that what-ifs have put in place somewhere."""
         return frozenset(edit.quantity for edit in self._edits)

@@ -19,6 +19,7 @@ from lstmtui.analysis.reach import Horizon, Reach
 from lstmtui.analysis.signal import Signal
 from lstmtui.analysis.unit_values import Numbers, Survivals
 from lstmtui.analysis.why.ledger import Ledger, Place
+from lstmtui.analysis.why.remains import Remains
 from lstmtui.analysis.windows import Window
 from lstmtui.cells.formula import Equation
 from lstmtui.cells.products import Products
@@ -274,6 +275,13 @@ def _ledger(context: QueryContext, answer: Ledger) -> bool:
     )
 
 
+def _remains(context: QueryContext, answer: Remains) -> bool:
+    """Whether it reaches from the timestep that is asked about to the end of the sequence."""
+    t, last = context.arguments["t"], context.last_t
+    count = t + 1 if answer.asked.direction == "backward" else last + 1 - t
+    return _array(answer.left, _NUMBERS, count) and -1 <= answer.half <= last and answer.asked.t == t
+
+
 def _in_order(members: Sequence[str], of: Sequence[str]) -> bool:
     """Whether members are some of others, each once and in their order."""
     remaining = iter(of)
@@ -311,6 +319,8 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "numbers_at": _numbers_at,
     "bound_values": _bound_values,
     "why": _ledger,
+    "where": _remains,
+    "asked_lane": lambda context, answer: _array(answer, _NUMBERS, context.trace.steps),
     "survivals_at": _survivals,
     "routes_at": _routes,
     "horizon": _horizon,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session.ablation import ablate
-from lstmtui.session.asking_why import Unit, ask_why
+from lstmtui.session.asked import Asked
+from lstmtui.session.asking_why import Unit, ask_where, ask_why
 from lstmtui.session.language import arguments
 from lstmtui.session.outcome import Outcome
 from lstmtui.session.requests import ShowWhy
@@ -16,7 +17,14 @@ from lstmtui.session.verbs.verb import Verb
 
 def _why(session: Session, quantity: str | None, unit: Unit) -> Outcome:
     ledger = ask_why(session, quantity, unit, UNICODE)
+    session.asked = Asked("why", session.cursor.model, ledger.asked)
     return Outcome(True, str(ledger), value=ledger.value, ledger=ledger, request=ShowWhy(ledger))
+
+
+def _where(session: Session, quantity: str | None, unit: Unit) -> Outcome:
+    remains = ask_where(session, quantity, unit)
+    session.asked = Asked("where", session.cursor.model, remains.asked)
+    return Outcome(True, remains.sentence(), value=remains.left)
 
 
 def _ablate(session: Session, quantity: str | None, unit: Unit, number: int) -> Outcome:
@@ -36,6 +44,16 @@ EXPLAINING = (
         parse=arguments.asked,
         execute=_why,
         complete=_complete_asked,
+        reads="arrays",
+        in_lesson="checks",
+    ),
+    Verb(
+        name="where",
+        usage="where [QUANTITY[UNIT]]",
+        help="what became of what was written to a state here: when half of it was gone, what is left",
+        parse=arguments.asked,
+        execute=_where,
+        complete=completions.only(lambda session: tuple(session.cell.keeping)),
         reads="arrays",
         in_lesson="checks",
     ),

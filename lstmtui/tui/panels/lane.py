@@ -27,6 +27,8 @@ class LanePlace:
     """Whether it has a line for its title."""
     names: tuple[str, ...] = ()
     """The quantities that have a map, from top to bottom."""
+    below: int = 0
+    """Rows of the content that stand below the maps."""
 
     @property
     def rows(self) -> int:
@@ -66,6 +68,10 @@ class Lane(Panel):
         if keys != self._keys:
             self._keys = keys
             self._write_titles()
+
+    def rows_below(self, session: Session) -> int:
+        """How many rows it wants below its maps."""
+        return 0
 
     def take_place(self, place: LanePlace, session: Session) -> None:
         """Take so many rows, before anything is drawn there."""

@@ -128,14 +128,15 @@ class TimelinePanel(Lane):
             row.display = bool(quantity)
             row.prefix = "" if place.head else f"{self.NUMBER}{'▸' if self.is_marked else ' '}"
             row.says_scale = is_part
-            row.take_place(self.axis, max(1, place.content // max(1, len(shown))))
+            row.take_place(self.axis, max(1, (place.content - place.below) // max(1, len(shown))))
 
     def make_rows(self, count: int) -> None:
         """Have a row for so many maps: at once before it is composed, else they come to be a moment later."""
         more = [HeatRow(self.look, is_late=self.is_attached) for _ in range(count - len(self.rows))]
+        last = self.rows[-1] if self.rows else self.head
         self.rows += more
         if more and self.is_attached:
-            self.mount(*more)
+            self.mount(*more, after=last)
 
     def _say(self, session: Session, shown: Sequence[str]) -> None:
         """The title: what is shown, which colour is which value, and how units share rows."""

@@ -323,6 +323,9 @@ class DebuggerScreen(Screen[None]):
             self.presenter.banner.dismiss()
         elif self.lesson.is_told:
             self.lesson.leave()
+        elif self.session.asked is not None:
+            self.session.asked = None
+            self.show_session()
         else:
             self.set_focus(None)
 

@@ -21,7 +21,7 @@ from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
 
 Commands = tuple[str, ...]
-_BAR = 12
+_BAR = 8
 """Columns of the bar of the largest part."""
 _SHARE = 6
 
@@ -29,7 +29,7 @@ _SHARE = 6
 class WhyScreen(Dialog[Commands]):
     """A line for each part; it is left with the commands that ask the next question, or none.
 
-    It stands below the lanes, which show the timestep that is asked about.
+    It stands beside the lanes, or below them where there is less room: they show what is asked about.
 
     Args:
         look: what the terminal can show.
@@ -39,10 +39,13 @@ class WhyScreen(Dialog[Commands]):
     """
 
     DEFAULT_CSS = """
-    WhyScreen { align: center bottom; }
-    WhyScreen > Vertical { width: 100%; height: 62%; min-height: 10; border: round $border; padding: 0 1;
+    WhyScreen { align: right middle; }
+    WhyScreen > Vertical { width: 44%; height: 100%; border: round $border; padding: 0 1;
                            background: $background; }
+    WhyScreen.-narrow { align: center bottom; }
+    WhyScreen.-narrow > Vertical { width: 100%; height: 62%; min-height: 10; }
     """
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right_square_bracket,down,j", "choose(1)", "the next part"),
         Binding("left_square_bracket,up,k", "choose(-1)", "the part before"),
@@ -54,7 +57,7 @@ class WhyScreen(Dialog[Commands]):
     def __init__(self, look: Look, ledger: Ledger, before: Commands = ()) -> None:
         super().__init__()
         self.look, self.ledger, self.before = look, ledger, before
-        self.text = TextLines(look)
+        self.text = TextLines(look, wraps=True)
         self.chosen = 0
         self._first = 0
         self._notation = ASCII if look.ascii else UNICODE
@@ -62,15 +65,19 @@ class WhyScreen(Dialog[Commands]):
     def compose(self) -> ComposeResult:
         asked = self.ledger.asked
         place = "" if asked.quantity == "loss" else f" at t={asked.t}"
-        keys = "↑↓ choose, ↵ asks about a part, x takes it out"
-        keys = f"{keys}, ctrl+o goes back" if self.before else keys
+        keys = "↑↓ ↵ asks on  x takes out  " + ("ctrl+o back  " if self.before else "") + "esc"
         with Vertical() as box:
-            box.border_title = f" Why {printable(asked.name)}{place}: {keys}, Esc leaves "
+            box.border_title = f" Why {printable(asked.name)}{place} "
+            box.border_subtitle = f" {keys} "
             yield self.text
 
     def on_mount(self) -> None:
         """Write the lines."""
         self._draw()
+
+    def on_resize(self) -> None:
+        """Write them again, as far as there is room."""
+        self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
         head = list(self._head())
@@ -104,13 +111,11 @@ class WhyScreen(Dialog[Commands]):
     def _line(self, part: Part, widest: int, largest: float, *, chosen: bool) -> Spans:
         ledger, notation = self.ledger, self._notation
         text = printable(part.text)
+        factors = self._factors(part) if self.has_class("-narrow") else ""
         length = round(_BAR * abs(part.value) / largest) if largest and abs(part.value) <= largest else 0
         sign = "#" if self.look.ascii else "█"
         bar = (sign * length).ljust(_BAR) if ledger.kind == "sum" else ""
         role = "h" if part.value < 0 else "c"
-        factors = notation.times.join(
-            f" {printable(f.text)} {notation.number(f.value)} " for f in part.factors
-        ).strip()
         arrow = "" if part.leads_to is None else (" ->" if self.look.ascii else " →")
         share = ledger.share_text(part) if ledger.kind == "sum" else ""
         return (
@@ -122,6 +127,11 @@ class WhyScreen(Dialog[Commands]):
             (f"{arrow:<3} ", "key"),
             (factors, "muted"),
         )
+
+    def _factors(self, part: Part) -> str:
+        """What a part is the product of."""
+        number, times = self._notation.number, self._notation.times
+        return f" {times} ".join(f"{printable(f.text)} {number(f.value)}" for f in part.factors)
 
     def _foot(self) -> Iterator[Spans]:
         ledger, notation = self.ledger, self._notation
@@ -135,6 +145,9 @@ class WhyScreen(Dialog[Commands]):
             left = ledger.residual_text(notation) or "to the last digits of float64"
             room = blank[len(sign) :]
             yield ((f"{sign}{room}{notation.number(ledger.total):>9}  {left}", "muted"),)
+        if ledger.parts and not self.has_class("-narrow"):
+            factors = self._factors(ledger.parts[self.chosen])
+            yield ((f"▸ {factors}" if factors else "", "text"),)
 
     def action_choose(self, by: int) -> None:
         """Choose another part."""

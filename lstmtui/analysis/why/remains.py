@@ -1,0 +1,130 @@
+"""What became of what was written to a state: how much of it is left at each later timestep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from lstmtui.analysis.why.answer import ledger_at
+from lstmtui.analysis.why.layer_numbers import LayerNumbers
+from lstmtui.analysis.why.ledger import SET, Place
+from lstmtui.analysis.why.state import columns_of
+from lstmtui.arrays import Array
+from lstmtui.cells.notation import UNICODE, Notation
+from lstmtui.errors import UserError
+from lstmtui.view.query import query
+from lstmtui.view.view import View
+
+Direction = Literal["why", "where"]
+"""Which way a state is asked about: what it is made of, or what became of what was written to it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Remains:
+    """What is left of what a timestep wrote to one unit of a state."""
+
+    asked: Place
+    """The state, and the timestep that wrote."""
+    written: float
+    left: Array
+    """How much of it is in the state, from that timestep on, in the layer's own order of time."""
+    half: int
+    """The first timestep at which no more than half of it is left; −1: there is none."""
+    ended: str
+    """What ended it before the sequence did, in words; empty where nothing has."""
+
+    @property
+    def share(self) -> float:
+        """What part of it is left at the end; NaN of nothing."""
+        return float(self.left[-1] / self.written) if self.written else float("nan")
+
+    def sentence(self, notation: Notation = UNICODE) -> str:
+        """What was written, when half of it was gone, and what is left at the end."""
+        asked, number = self.asked, notation.number
+        step = -1 if asked.direction == "backward" else 1
+        last = asked.t + step * (len(self.left) - 1)
+        head = f"what t={asked.t} wrote to {asked.name} is {number(self.written)}"
+        if not self.written:
+            return head
+        gone = f"half of it is gone at t={self.half}" if self.half >= 0 else "half of it is never gone"
+        if self.ended:
+            gone += f"; {self.ended}"
+        return f"{head}; {gone}; {number(float(self.left[-1]))} is left at t={last}"
+
+
+@query()
+def where(view: View, quantity: str, t: int, unit: int) -> Remains:
+    """What became of what a timestep wrote to a state of the selected layer, direction and sequence.
+
+    Args:
+        view: the run.
+        quantity: a state that a factor keeps.
+        t: the timestep that wrote.
+        unit: which unit.
+
+    Raises:
+        UserError: no factor keeps it, or it has no such unit; or what the factor is made of is not recorded.
+    """
+    cursor = view.cursor
+    numbers = LayerNumbers(view.trace, cursor.layer, cursor.direction, cursor.batch)
+    keeping = numbers.cell.keeping.get(quantity)
+    if keeping is None:
+        kept = " and ".join(numbers.cell.keeping) or "no state"
+        raise UserError(f"{quantity}: no factor keeps it from one timestep to the next; {kept} is kept so")
+    if not 0 <= t < numbers.length:
+        raise UserError(f"t={t}: this sequence has t=0 to t={numbers.length - 1}")
+    at = numbers.time(t)
+    factor, written = columns_of(numbers, keeping, at, numbers.length, unit)
+    breaks, words = _breaks(numbers, quantity, at, unit)
+    with np.errstate(all="ignore"):
+        kept_since = np.cumprod(np.concatenate([[1.0], factor[1:]]))
+        left = written[0] * kept_since
+    ended = ""
+    if breaks < numbers.length:
+        left[breaks - at :] = 0.0
+        kept_since[breaks - at :] = 0.0
+        ended = f"{words} at t={numbers.time(breaks)}, and nothing of it is there from then on"
+    fallen = np.flatnonzero(np.abs(kept_since) <= 0.5)
+    half = numbers.time(at + int(fallen[0])) if len(fallen) else -1
+    place = Place(quantity, t, unit, cursor.layer, cursor.direction, cursor.batch)
+    return Remains(place, float(written[0]), left, half, ended)
+
+
+def _breaks(numbers: LayerNumbers, state: str, at: int, unit: int) -> tuple[int, str]:
+    """The first later place before which nothing counts, and why; the length where there is none."""
+    for place in range(at + 1, numbers.length) if numbers.edited or numbers.has_loop else ():
+        if numbers.is_set(state, place, unit):
+            return place, SET
+        if numbers.was_changed(state, place, unit):
+            return place, "the model's own loop put another state in its place"
+    return numbers.length, ""
+
+
+@query(picture=True)
+def asked_lane(view: View, direction: Direction, quantity: str, t: int, unit: int) -> Array:
+    """What each timestep has in a number, or has left of what was written at t: (T,); NaN where it has none.
+
+    Args:
+        view: the run.
+        direction: why: what the number at t is made of, by timestep; where: what became of what t wrote.
+        quantity: a state, or the derivative by one.
+        t: the timestep that is asked about.
+        unit: which unit.
+
+    Raises:
+        UserError: it cannot be told apart by timesteps.
+    """
+    result = np.full(view.trace.steps, np.nan)
+    cursor = view.cursor
+    if direction == "where":
+        left = where(view, quantity, t, unit).left
+        times = t + np.arange(len(left)) * (-1 if cursor.direction == "backward" else 1)
+        result[times] = left
+        return result
+    place = Place(quantity, t, unit, cursor.layer, cursor.direction, cursor.batch)
+    for part in ledger_at(view.trace, place, is_quick=True).parts:
+        if part.t >= 0:
+            result[part.t] = part.value
+    return result

@@ -1,0 +1,81 @@
+"""What became of what was written: against loops in Python, what-ifs, and the lanes that show it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from oracles.recurrents import noise, random_recurrent, random_states
+from torch import nn
+
+from lstmtui.analysis.why.answer import ledger_at
+from lstmtui.analysis.why.ledger import Place
+from lstmtui.analysis.why.remains import asked_lane, where
+from lstmtui.capture.record import record
+from lstmtui.capture.rerun import rerun
+from lstmtui.errors import UserError
+from lstmtui.trace.edits import Edit
+from lstmtui.view import View
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_what_is_left_is_what_was_written_times_what_was_kept_since(direction: str) -> None:
+    module = random_recurrent("lstm", bidirectional=True)
+    trace = record(module, noise(9, 2, 3, seed=1), hx=random_states(module, 2), lengths=[9, 6])
+    view = View.of(trace, 0, direction, 1)
+    v = {q: trace.values(q, 0, direction)[:, 1, 2] for q in "fig"}
+    order = range(6) if direction == "forward" else range(5, -1, -1)
+    remains = where(view, "c", order[1], 2)
+    left = v["i"][order[1]] * v["g"][order[1]]
+    assert remains.written == pytest.approx(left, rel=1e-14)
+    share = 1.0
+    for at, t in enumerate(order[1:]):
+        if at:
+            share *= v["f"][t]
+        assert remains.left[at] == pytest.approx(left * share, rel=1e-13)
+    half = next((t for at, t in enumerate(order[1:]) if abs(remains.left[at] / left) <= 0.5), -1)
+    assert remains.half == half
+    lane = asked_lane(view, "where", "c", order[1], 2)
+    assert lane[list(order[1:])] == pytest.approx(remains.left)
+    assert np.isnan(lane[order[0]])
+    assert np.isnan(lane[6:]).all()
+
+
+def test_what_is_set_later_takes_everything_away() -> None:
+    torch.manual_seed(0)
+    trace = record(nn.LSTM(2, 3, dtype=torch.float64), torch.randn(9, 1, 2, dtype=torch.float64))
+    changed = rerun(trace, [Edit(1, "", 0, "forward", 0, "c", 1, 0.5, 5, 6)])
+    remains = where(View.of(changed), "c", 2, 1)
+    assert (remains.left[3:] == 0).all()
+    assert remains.ended == "set by you at t=5, and nothing of it is there from then on"
+    assert where(View.of(changed), "c", 2, 0).ended == ""
+
+
+def test_a_lane_has_what_each_timestep_wrote_that_is_still_there() -> None:
+    torch.manual_seed(0)
+    trace = record(nn.GRU(2, 3, dtype=torch.float64), torch.randn(9, 1, 2, dtype=torch.float64))
+    lane = asked_lane(View.of(trace), "why", "h", 6, 1)
+    parts = ledger_at(trace, Place("h", 6, 1, 0, "forward", 0)).parts
+    assert {t: lane[t] for t in range(7)} == {part.t: part.value for part in parts}
+    assert np.isnan(lane[7:]).all()
+    dlane = asked_lane(View.of(trace), "why", "dh", 3, 1)
+    assert dlane[8] == trace.values("dh")[3, 0, 1]
+
+
+def test_the_hidden_state_of_an_lstm_is_made_anew_at_each_timestep() -> None:
+    trace = record(nn.LSTM(2, 3), torch.ones(4, 1, 2))
+    with pytest.raises(UserError, match="h: no factor keeps it from one timestep to the next; c is kept so"):
+        where(View.of(trace), "h", 1, 0)
+    with pytest.raises(UserError, match="t=4: this sequence has t=0 to t=3"):
+        where(View.of(trace), "c", 4, 0)
+
+
+def test_the_sentence_says_when_half_was_gone_and_what_is_left() -> None:
+    trace = record(nn.LSTM(2, 3), torch.ones(4, 1, 2))
+    remains = replace(where(View.of(trace), "c", 1, 0), written=0.5, left=np.array([0.5, 0.2]), half=2)
+    assert (
+        remains.sentence()
+        == "what t=1 wrote to c[0] is 0.500; half of it is gone at t=2; 0.200 is left at t=2"
+    )
