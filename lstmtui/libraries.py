@@ -21,6 +21,7 @@ INSTALL = {
         "onnxruntime is not installed, which runs whole ONNX graphs: pip install 'lstmtui[onnx]'; "
         'without it, module = "…" runs one of the graph\'s recurrent nodes by itself'
     ),
+    "h5py": "h5py is not installed, which reads the files of Keras: pip install 'lstmtui[keras]'",
     "onnx": "the onnx package is not installed, which reads ONNX models: pip install 'lstmtui[onnx]'",
 }
 """What is said where a library is missing."""

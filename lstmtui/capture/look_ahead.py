@@ -21,6 +21,7 @@ from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.recording import Probe
 from lstmtui.capture.tap import Tap
 from lstmtui.capture.to_numpy import numpy_of
+from lstmtui.models.torch_compat import has_backward_hooks
 from lstmtui.trace.look_ahead import LookAhead
 
 _Turn = Callable[[Tensor], Tensor]
@@ -97,7 +98,7 @@ def _why_not(loss: Tensor, module: nn.Module, output: Tensor | None, tap: Tap) -
         return "the model returns nothing that surely has a value for each timestep"
     if tap.recomputation.is_possible or tap.cuts.is_checkpointed:
         return "activation checkpoints make the graph only on the way back"
-    if tap.cuts.is_hooked or any(m._backward_hooks or m._backward_pre_hooks for m in module.modules()):
+    if tap.cuts.is_hooked or any(map(has_backward_hooks, module.modules())):
         return "the model has hooks on the way back, which would be called for it"
     return ""
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 SUMMARY = "validate scenario files, or list the recurrent layers of checkpoints"
 
-_LISTED = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".onnx")
 _MOST_SOUND, _MOST_REFUSED = 100, 20
 """How many layers that can be debugged, and that cannot, are listed."""
 _EXPECTED = "it is known by names such as weight_ih_l0 and weight_hh_l0"
@@ -27,14 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "scenarios",
         metavar="SCENARIO",
         nargs="+",
-        help="a scenario .toml, the name of a bundled one, or a checkpoint (.safetensors .pt .pth .onnx)",
+        help="a scenario .toml, the name of a bundled one, or a checkpoint (.safetensors .pt .onnx .keras …)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Status 0 where every file is fine, 2 where one is not."""
+    from lstmtui.scenario.checkpoints import KINDS
+
     statuses = [
-        _list(file) if Path(file).suffix.lower() in _LISTED else _check(file) for file in arguments.scenarios
+        _list(file) if Path(file).suffix.lower() in (*KINDS, ".onnx") else _check(file)
+        for file in arguments.scenarios
     ]
     return max(statuses)
 

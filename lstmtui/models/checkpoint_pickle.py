@@ -17,7 +17,6 @@ from torch import Tensor
 from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.models.checkpoint_names import Entry
-from lstmtui.models.program_files import why_program
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
@@ -97,8 +96,6 @@ class PickledTensors:
                 with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                     self._refuse_claims(content.find(_CLAIM))
             return False
-        if program := why_program(path):
-            raise UserError(f"{self._name} {program}")
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             if any(e.compress_type != zipfile.ZIP_STORED for e in entries):

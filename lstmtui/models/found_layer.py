@@ -28,6 +28,25 @@ class FoundLayer:
     """The sizes as each of `cells`."""
     beside: tuple[str, ...] = ()
     """Tensors under the same path that no cell of ours has."""
+    is_said: bool = False
+    """Whether the file says which cell it is."""
+    remark: str = ""
+    """What else is to be known of it, in words."""
+
+    def said(self, cell: str = "", wrong: str = "", remark: str = "") -> FoundLayer:
+        """The layer with what its file says of it beside names and shapes.
+
+        Args:
+            cell: which it is; empty where the file does not say that.
+            wrong: why it cannot be debugged.
+            remark: what else is to be known of it.
+        """
+        if wrong:
+            return replace(self, layout=None, wrong=wrong)
+        if cell not in self.cells:
+            return replace(self, remark=remark)
+        layout = self.layouts[self.cells.index(cell)]
+        return replace(self, layout=layout, cells=(cell,), layouts=(layout,), remark=remark, is_said=True)
 
     def as_cell(self, name: str) -> FoundLayer:
         """The same parameters taken as another of `cells`."""
@@ -55,9 +74,12 @@ class FoundLayer:
         """What its names and shapes leave open, in words."""
         if self.layout is None:
             return ()
+        remarks = (self.remark,) if self.remark else ()
+        if self.is_said:
+            return remarks
         others = " and ".join(self.cells[1:])
         more = f", which would fit {others} too" if others else ""
-        return (f"taken as {self.cells[0]} from its shapes{more}",)
+        return (f"taken as {self.cells[0]} from its shapes{more}", *remarks)
 
     def __str__(self) -> str:
         if self.layout is None:

@@ -52,6 +52,11 @@ def gradients(loss: Tensor, sources: Sequence[Tensor | GradientEdge]) -> Sequenc
     )
 
 
+def has_backward_hooks(module: nn.Module) -> bool:
+    """Whether a module has hooks that a backward pass calls."""
+    return bool(module._backward_hooks or module._backward_pre_hooks)
+
+
 def post_accumulate_hooks(leaf: Tensor) -> dict[int, Any] | None:
     """The hooks that are called when a leaf got its gradient; None where none was ever registered."""
     hooks: dict[int, Any] | None = leaf._post_accumulate_grad_hooks

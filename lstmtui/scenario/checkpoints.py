@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from lstmtui.errors import UserError
 from lstmtui.libraries import load_library
 from lstmtui.models.checkpoint_layers import find_layers
 from lstmtui.models.checkpoint_names import Entry, plain_names
+from lstmtui.models.program_files import SCRIPT, program_kind
 from lstmtui.scenario.data import file_kind
 from lstmtui.scenario.files import file_size
 from lstmtui.scenario.problem import shown
@@ -23,16 +24,23 @@ if TYPE_CHECKING:
     from lstmtui.models.found_layer import FoundLayer
 
 PICKLED = (".pt", ".pth", ".ckpt", ".bin")
-KINDS = (".safetensors", *PICKLED)
+PROGRAMS = (".jit", ".ts", ".pt2")
+KERAS = (".keras", ".h5", ".hdf5")
+KINDS = (".safetensors", *PICKLED, *PROGRAMS, *KERAS)
 _QUANTISED = ("qint8", "quint8", "qint32", "quint4x2", "quint2x4", "int8", "uint8", "I8", "U8")
 """The dtypes of quantised weights, whose scale is kept in another tensor."""
+
+
+Tensors = Mapping[Entry, tuple[str, tuple[int, ...]]]
+"""The dtype (F32, BF16 …) and shape of every tensor."""
 
 
 class Checkpoint:
     """A checkpoint file: its tensors by the names their modules have in the user's code.
 
     Args:
-        path: a .safetensors file, or one of `torch.save` (.pt .pth .ckpt .bin).
+        path: a .safetensors file, one of `torch.save` (.pt .pth .ckpt .bin), a program of TorchScript (.jit
+            .ts .pt) or of torch.export (.pt2), whose code is not run, or one of Keras (.keras .h5 .hdf5).
 
     Raises:
         DataError: it cannot be read, or is refused.
@@ -41,22 +49,22 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         self.path = path
         kind = file_kind(path.name, KINDS)
+        self._cells: Mapping[str, str] = {}
+        self._wrong: Mapping[str, str] = {}
+        self._remark = ""
         stored: dict[Entry, StoredTensor]
+        self._read: Callable[[Entry], Array]
         if kind == ".safetensors":
             file = TensorFile(path)
             stored = {((), name): tensor for name, tensor in file.tensors.items()}
-            self._read: Callable[[Entry], Array] = lambda entry: file.read(entry[1])
+            self._read = lambda entry: file.read(entry[1])
         else:
             file_size(path)
             try:
-                load_library("torch")
-                from lstmtui.models.checkpoint_pickle import PickledTensors
-
-                pickled = PickledTensors(path)
+                tensors = self._keras() if kind in KERAS else self._of_torch()
             except UserError as error:
                 raise DataError(str(error)) from None
-            stored = {entry: StoredTensor(*what) for entry, what in pickled.tensors.items()}
-            self._read = pickled.read
+            stored = {entry: StoredTensor(*what) for entry, what in tensors.items()}
         self._entries = plain_names(stored)
         self.tensors = {name: stored[entry] for name, entry in self._entries.items()}
 
@@ -65,7 +73,39 @@ class Checkpoint:
         """Every recurrent module, in the file's order."""
         shapes = {name: tensor.shape for name, tensor in self.tensors.items()}
         containers = {name: entry[0] for name, entry in self._entries.items()}
-        return tuple(self._unless_quantised(layer) for layer in find_layers(shapes, containers))
+        layers = (self._unless_quantised(layer) for layer in find_layers(shapes, containers))
+        return tuple(
+            layer.said(self._cells.get(layer.path, ""), self._wrong.get(layer.path, ""), self._remark)
+            for layer in layers
+        )
+
+    def _keras(self) -> Tensors:
+        from lstmtui.models.keras_process import read_keras
+
+        weights = read_keras(self.path)
+        self._read = lambda entry: weights.tensors[entry[1]]
+        self._cells, self._wrong, self._remark = weights.cells, weights.wrong, weights.remark
+        return {
+            ((), name): (f"F{8 * array.dtype.itemsize}", array.shape)
+            for name, array in weights.tensors.items()
+        }
+
+    def _of_torch(self) -> Tensors:
+        program = program_kind(self.path)
+        if not program:
+            load_library("torch")
+            from lstmtui.models.checkpoint_pickle import PickledTensors
+
+            pickled = PickledTensors(self.path)
+            self._read = pickled.read
+            return pickled.tensors
+        from lstmtui.models.exported_tensors import ExportedTensors
+        from lstmtui.models.script_tensors import ScriptTensors
+
+        tensors = ScriptTensors(self.path) if program == SCRIPT else ExportedTensors(self.path)
+        self._read, self._cells = tensors.read, tensors.cells
+        self._remark = f"of a program of {program}, none of which is run: x is what goes into this layer"
+        return tensors.tensors
 
     def _unless_quantised(self, layer: FoundLayer) -> FoundLayer:
         kinds = {self.tensors[name].dtype for name in layer.names.values()}

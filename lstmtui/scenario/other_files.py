@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lstmtui.models.program_files import why_program
 from lstmtui.printable import printable
+from lstmtui.scenario.checkpoints import KINDS
 from lstmtui.scenario.layers_in_file import layers_in_file
 from lstmtui.scenario.problem import short
 from lstmtui.scenario.report import DataError
 
-_WEIGHTS = dict.fromkeys((".pt", ".pth", ".ckpt", ".bin", ".safetensors"), "checkpoint") | {".onnx": "onnx"}
+_WEIGHTS = dict.fromkeys(KINDS, "checkpoint") | {".onnx": "onnx"}
 """The key of [[model]] that reads a file, by its suffix."""
-_OTHER_MAKERS = dict.fromkeys((".h5", ".hdf5", ".keras"), "Keras") | dict.fromkeys(
-    (".pb", ".tflite"), "TensorFlow"
-)
+_OTHER_MAKERS = dict.fromkeys((".pb", ".tflite"), "TensorFlow")
 _DATA = (".csv", ".tsv", ".npy", ".npz", ".txt", ".wav")
 _WRITTEN_OUT = 4
 """Inputs of more channels are too long for a line, and named as a file."""
@@ -33,7 +31,7 @@ def why_no_scenario(path: Path) -> str:
         return f"it is data and has no model; a scenario.toml has both, with the line {line} and a [[model]]"
     if kind in _WEIGHTS:
         return _of_weights(path, _WEIGHTS[kind])
-    return why_program(path)
+    return ""
 
 
 def _of_weights(path: Path, key: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -25,10 +24,17 @@ def test_weights_are_answered_with_a_scenario_that_opens_them(tmp_path: Path, su
     assert [model.name for model in load_scenario(scenario).models]
 
 
+@pytest.mark.parametrize("name", ["model.pb", "model.tflite"])
+def test_a_model_of_tensorflow_is_named_as_such(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\x08\x01")
+    with pytest.raises(UserError, match="it is a model of TensorFlow, which is not read; export it as ONNX"):
+        load_scenario(tmp_path / name)
+
+
 @pytest.mark.parametrize("name", ["model.h5", "model.keras"])
-def test_a_model_of_keras_is_named_as_such(tmp_path: Path, name: str) -> None:
+def test_a_damaged_file_of_keras_is_named_as_such(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x89HDF\r\n\x1a\n")
-    with pytest.raises(UserError, match="it is a model of Keras, which is not read; export it as ONNX"):
+    with pytest.raises(UserError, match="is not a readable file of Keras: it is damaged or of another kind"):
         load_scenario(tmp_path / name)
 
 
@@ -51,17 +57,9 @@ def test_weights_that_no_scenario_opens_are_refused_for_their_own_reason(tmp_pat
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("name", ["small.jit", "small.pt", "small.ts"])
-def test_torchscript_is_named_and_its_weights_can_be_saved_alone(tmp_path: Path, name: str) -> None:
-    torch.jit.script(nn.Sequential(nn.Linear(2, 2))).save(tmp_path / name)
-    said = refusal(tmp_path / name)
-    assert "is a TorchScript program, which holds code" in said
-    assert 'torch.save(torch.jit.load(…).state_dict(), "weights.pt")' in said
-
-
-def test_an_exported_program_is_named(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "m.pt2", "w") as archive:
-        archive.writestr("m/archive_format", "pt2")
-    assert "is a program of torch.export" in refusal(tmp_path / "m.pt2")
+def test_torchscript_is_answered_as_weights_are(tmp_path: Path, name: str) -> None:
+    torch.jit.script(nn.Sequential(nn.GRU(2, 2))).save(tmp_path / name)
+    assert f'`model = [{{ checkpoint = "{name}" }}]`' in refusal(tmp_path / name)
 
 
 def test_data_is_answered_with_the_line_that_reads_it(tmp_path: Path) -> None:
