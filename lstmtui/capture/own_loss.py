@@ -7,9 +7,9 @@ import warnings
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from lstmtui.capture.arguments import arguments
+from lstmtui.capture.generators import Generators
 from lstmtui.capture.preserve_state import preserve_state
 from lstmtui.capture.request import Request
 from lstmtui.models.model import ScenarioModel
@@ -19,7 +19,7 @@ _SAME = 1e-6
 """Two losses that differ by no more than this part are the same but for rounding."""
 
 
-def with_own_loss(trace: Trace, request: Request, random: Tensor) -> Trace:
+def with_own_loss(trace: Trace, request: Request, generators: Generators) -> Trace:
     """The trace, which says so where the model's own loss is another one.
 
     A recurrent module that was recorded by itself is asked with lengths as it is with a packed sequence; a
@@ -29,7 +29,7 @@ def with_own_loss(trace: Trace, request: Request, random: Tensor) -> Trace:
     Args:
         trace: of the run with lengths.
         request: what was recorded.
-        random: the state of the generator on the CPU before.
+        generators: as they were before.
     """
     loss = request.loss
     if isinstance(request.module, ScenarioModel):
@@ -37,8 +37,7 @@ def with_own_loss(trace: Trace, request: Request, random: Tensor) -> Trace:
     if loss is None or not trace.header.loss_is_known or trace.header.output_kind == "hidden":
         return trace
     args, kwargs = arguments(request.module, request.x, request.hx)
-    with torch.random.fork_rng(devices=[]), torch.no_grad(), preserve_state(request.module):
-        torch.set_rng_state(random)
+    with generators.again(), torch.no_grad(), preserve_state(request.module):
         own = float(loss(request.module(*args, **kwargs)))
     if math.isclose(own, trace.loss, rel_tol=_SAME) or (math.isnan(own) and math.isnan(trace.loss)):
         return trace

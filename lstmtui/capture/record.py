@@ -18,6 +18,7 @@ from lstmtui.capture.arguments import arguments, differentiable, moved
 from lstmtui.capture.assemble import assemble
 from lstmtui.capture.default_loss import default_loss
 from lstmtui.capture.devices import resolve_device
+from lstmtui.capture.generators import Generators
 from lstmtui.capture.interception import is_plain
 from lstmtui.capture.look_ahead import look_ahead
 from lstmtui.capture.loss_gradients import differentiate
@@ -106,29 +107,35 @@ def record(
             `path`.
         RuntimeError: autograd cannot go back, as through the graph of an earlier call, which is gone.
     """
-    random = torch.get_rng_state()
     request = Request(module, x, hx, loss, device, lengths, source, time_axis, name)
+    generators = _generators(request)
     if path is None or isinstance(path, TraceWriter):
         trace = _record(request, progress, path)
     else:
         with TraceWriter(path) as writer:
             trace = _record(request, progress, writer)
     if any(layer.source is not None for layer in trace.layers):
-        trace.rerun_source = partial(_record_again, request, random)
+        trace.rerun_source = partial(_record_again, request, generators)
     return trace
 
 
-def _record_again(request: Request, random: Tensor, prepare: Prepare) -> Trace:
+def _record_again(request: Request, generators: Generators, prepare: Prepare) -> Trace:
     """Record the same once more, with the same random numbers.
 
     Args:
         request: as before.
-        random: the state of the generator on the CPU when it was recorded first.
+        generators: as they were when it was recorded first.
         prepare: called with what is to trace the code, before it runs.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.set_rng_state(random)
+    with generators.again():
         return _record(request, None, None, prepare)
+
+
+def _generators(request: Request) -> Generators:
+    """Those that the model may draw from, as they are now."""
+    if not isinstance(request.module, nn.Module):
+        raise TypeError(f"module: must be an nn.Module, is {_kind(request.module)}")
+    return Generators(unwrapped(request.module), (request.x, request.hx, request.loss))
 
 
 def _record(
@@ -139,8 +146,6 @@ def _record(
 ) -> Trace:
     """Record, into the files of `writer` where there is one."""
     module, x, hx, lengths = request.module, request.x, request.hx, request.lengths
-    if not isinstance(module, nn.Module):
-        raise TypeError(f"module: must be an nn.Module, is {_kind(module)}")
     target, module = place_of(module), unwrapped(module)
     if request.device is not None:
         target = resolve_device(str(request.device))
@@ -148,11 +153,12 @@ def _record(
     if target is not None:
         x, hx, lengths = (moved(value, target) for value in (x, hx, lengths))
     tap = Tap(Progress(progress), None if lengths is None else torch.as_tensor(lengths), writer)
-    request, random = replace(request, module=module, x=x, hx=hx), torch.get_rng_state()
+    request = replace(request, module=module, x=x, hx=hx)
+    generators = _generators(request)
     try:
         with old_objects_aside():
             trace = record_with(tap, request, prepare)
-        return trace if lengths is None else with_own_loss(trace, request, random)
+        return trace if lengths is None else with_own_loss(trace, request, generators)
     finally:
         tap.release()
 

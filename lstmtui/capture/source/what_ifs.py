@@ -109,21 +109,51 @@ def _check_number(variable: Variable, value: float) -> None:
 
 
 def _check_same(trace: Trace, same: Trace) -> None:
-    """That the model runs as it did when it was recorded."""
-    are_same = np.array_equal(trace.loss, same.loss, equal_nan=True)
+    """That the model runs as it did when it was recorded.
+
+    Raises:
+        UserError: it does not; the message says by what.
+    """
+    why = _difference(trace, same)
+    if why:
+        raise UserError(
+            f"{trace.name}: does not run as it did when it was recorded: {why}; record it again, or have "
+            "its code do the same each time"
+        )
+
+
+def _difference(trace: Trace, same: Trace) -> str:
+    """What is other in a second run, in words; empty where nothing is."""
+    changed = [key for key in trace.arrays if key.startswith("parameters/")]
+    changed = [
+        key for key in changed if key not in same.arrays or not _equal(trace.arrays[key], same.arrays[key])
+    ]
+    if changed:
+        return f"its parameter {changed[0].partition('/')[2]} has other values by now"
+    first: tuple[int, int, str] | None = None
+    is_close = True
     for number, layer in enumerate(trace.layers):
         for variable in () if layer.source is None else layer.source.variables:
             key = array_key(variable.name, number, "forward")
-            are_same &= key in same.arrays and _equal(trace.arrays[key], same.arrays[key])
+            if key not in same.arrays or trace.arrays[key].shape != same.arrays[key].shape:
+                return f"{variable.written} of line {variable.line} is not bound as often"
+            if not _equal(trace.arrays[key], same.arrays[key]):
+                t = _first_step(trace.arrays[key], same.arrays[key])
+                place = t, variable.line, f"{variable.written} of line {variable.line} is another at t={t}"
+                first = place if first is None else min(first, place)
             # Parameters behind the last variable are seen in the derivatives alone.
             key = array_key("d" + variable.name, number, "forward")
             if key in trace.arrays:
-                are_same &= key in same.arrays and _is_close(trace.arrays[key], same.arrays[key])
-    if not are_same:
-        raise UserError(
-            f"{trace.name}: does not run as it did when it was recorded: its parameters, input or random "
-            "numbers are others by now; record it again"
-        )
+                is_close &= key in same.arrays and _is_close(trace.arrays[key], same.arrays[key])
+    if first is not None:
+        return first[2] + ", with the same parameters and generators (its input, a file, a clock?)"
+    return "" if is_close and np.array_equal(trace.loss, same.loss, equal_nan=True) else "its loss is another"
+
+
+def _first_step(one: Array, other: Array) -> int:
+    """The first timestep in which two arrays differ."""
+    differs = (one != other) & ~((one != one) & (other != other))
+    return int(np.argmax(differs.reshape(len(one), -1).any(1)))
 
 
 def _is_close(one: Array, other: Array) -> bool:
