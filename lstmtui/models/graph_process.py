@@ -26,8 +26,8 @@ from lstmtui.models.graph_request import (
 from lstmtui.models.limited_process import FINE, REFUSED, death, limit_memory, run_python
 from lstmtui.printable import printable
 
-SECONDS = 120
-"""How long a graph may run, unless a scenario says otherwise."""
+SECONDS, EACH = 120, 0.02
+"""How long a graph may run, and how much longer for each call, unless a scenario says otherwise."""
 MEMORY = 6 << 30
 """Bytes of address space that the process may have, and four times the file's size."""
 
@@ -43,7 +43,7 @@ def run_graph(path: Path, request: GraphRequest, seconds: float | None = None) -
     Args:
         path: the model.
         request: its inputs, and how it is called.
-        seconds: after so long it is given up; None: `SECONDS`.
+        seconds: after so long it is given up; None: `SECONDS`, and `EACH` for each call.
 
     Raises:
         UserError: onnxruntime refuses the graph or its inputs, takes too long, or asks for too much memory;
@@ -51,7 +51,8 @@ def run_graph(path: Path, request: GraphRequest, seconds: float | None = None) -
     """
     require_library("onnx")
     require_library("onnxruntime")
-    name, allowed = printable(path.name), SECONDS if seconds is None else seconds
+    name = printable(path.name)
+    allowed = SECONDS + EACH * len(request.pieces) if seconds is None else seconds
     # A GPU's driver reserves more addresses than any machine has memory.
     is_bounded = all(provider == "CPUExecutionProvider" for provider in request.providers)
     memory = MEMORY + 4 * path.stat().st_size if is_bounded else 0
@@ -61,7 +62,7 @@ def run_graph(path: Path, request: GraphRequest, seconds: float | None = None) -
         ended = _run([str(path), str(memory)], allowed, content.getvalue())
     except subprocess.TimeoutExpired:
         raise UserError(
-            f"{name}: running it was given up after {allowed:g} seconds; `session = {{ seconds = … }}` "
+            f"{name}: running it was given up after {allowed:.0f} seconds; `session = {{ seconds = … }}` "
             "gives it more"
         ) from None
     except OSError as error:

@@ -151,7 +151,8 @@ def _has(scope: Scope, body: Body, name: str) -> bool:
     return name in scope.maps[0] or (name in scope and name not in body.initializers)
 
 
-def _kind(value: Any) -> str:
-    return (
-        f"list {value[0].dtype if value else ''}" if isinstance(value, list) else str(np.asarray(value).dtype)
-    )
+def _kind(value: Any) -> Any:
+    """What tells values apart for which there are sessions of their own."""
+    if isinstance(value, list):
+        return "list", value[0].dtype if value else None
+    return value.dtype if isinstance(value, np.ndarray) else np.asarray(value).dtype

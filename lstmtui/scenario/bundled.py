@@ -28,6 +28,7 @@ COURSE = (
     "latch",
     "latch-newer",
     "own-cell",
+    "vad",
     "brackets",
     "adding",
     "copy",

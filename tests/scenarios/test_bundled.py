@@ -45,7 +45,7 @@ def test_the_course_begins_by_hand_and_goes_on_with_real_data() -> None:
 def test_weights_are_small_and_all_used() -> None:
     files = {path.name for path in (FOLDER / "weights").iterdir()}
     text = "".join((FOLDER / f"{name}.toml").read_text(encoding="utf-8") for name in NAMES)
-    assert files == set(re.findall(r'weights = "weights/(.+?)"', text))
+    assert files == set(re.findall(r'(?:weights|onnx) = "weights/(.+?)"', text))
     assert all((FOLDER / "weights" / file).stat().st_size < 200_000 for file in files)
 
 
