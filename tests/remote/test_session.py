@@ -18,6 +18,8 @@ from remote.pairs import AgentLink, connected, local_session, session_on
 
 import lstmtui
 from lstmtui.analysis.comparison import divergence
+from lstmtui.analysis.node_values import node_values_at
+from lstmtui.analysis.weights import weight_map
 from lstmtui.analysis.windows import color_limit, vector, window
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.expressions import compile_expression
@@ -126,6 +128,10 @@ def arguments_of(name: str, session: Session) -> dict[str, Any]:
         "conditions": (compile_expression("norm(h) > 0.1"), compile_expression("t == 3")),
         "expression": compile_expression("f[1] * prev(c)[1] - W_f[1, 0]"),
         "expressions": (compile_expression("norm(h)"), compile_expression("c[77]")),
+        "symbol": "R_f",
+        "symbols": ("W_f", "R_f"),
+        "rows": 3,
+        "columns": 3,
         "most": 5,
         "timesteps": 12,
         "pixels": 24,
@@ -344,7 +350,17 @@ def test_a_random_walk_shows_the_same_numbers(saved: Path) -> None:
             assert there.cursor == here.cursor
             np.testing.assert_array_equal(vector(there.view, "h"), vector(here.view, "h"))
             assert math.isclose(color_limit(there.view, "h"), color_limit(here.view, "h"))
+            assert node_values_at(there.view) == node_values_at(here.view)
         assert client.link_status == ""
+
+
+def test_the_maps_of_weights_travel_once(saved: Path) -> None:
+    with session_on(saved) as (there, _):
+        maps = [weight_map(there.view, "R_f", 9, 9, is_gradient) for is_gradient in (False, True)]
+        there.goto(5)
+        there.select_unit(1)
+        for is_gradient, made in zip((False, True), maps, strict=True):
+            assert weight_map(there.view, "R_f", 9, 9, is_gradient) is made
 
 
 def test_what_cannot_be_opened_is_a_sentence(tmp_path: Path) -> None:

@@ -412,6 +412,7 @@ DOES: dict[str, Callable[[Pilot[None], str], Awaitable[None]]] = {
     "direction": moves(direction="backward"),
     "batch": moves(batch=1),
     "panel_cell": panel,
+    "panel_weights": panel,
     "panel": panel,
     "zoom": zoom,
     "next_panel": next_panel(2, 1),

@@ -25,6 +25,7 @@ from lstmtui.cells.formula import Equation
 from lstmtui.cells.products import Products
 from lstmtui.expressions.at_cursor import Expectation, VectorValue
 from lstmtui.expressions.hits import Passed
+from lstmtui.remote.client.cell_checks import are_node_values, is_weight_map
 from lstmtui.remote.client.verdict_checks import are_reads, has_place, is_diagnosis
 from lstmtui.trace import Trace
 from lstmtui.trace.header import Layer
@@ -305,6 +306,9 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "extent": _limit,
     "color_limit": _limit,
     "difference_limit": _limit,
+    "weight_limit": _limit,
+    "weight_map": is_weight_map,
+    "node_values_at": are_node_values,
     "gradient_norms": lambda context, answer: _array(answer, _NUMBERS, context.trace.steps),
     "gradient_norm_plot": _norm_plot,
     "signal": _signal,

@@ -93,6 +93,9 @@ class Panel(Container, can_focus=True):
         """Scroll by most of the height."""
         self.scroll_rows(pages * max(1, self.content_size.height - 1))
 
+    def pressed_again(self) -> None:
+        """Its key was pressed while it had the focus."""
+
     def shows(self, session: Session, quantity: str) -> bool:
         """Whether a quantity of the selected cell has its place here."""
         return False

@@ -25,6 +25,7 @@ from lstmtui.tui.panels.time_ruler import TimeRuler
 from lstmtui.tui.panels.timeline import TimelinePanel
 from lstmtui.tui.panels.values import ValuesPanel
 from lstmtui.tui.panels.watches import WatchesPanel
+from lstmtui.tui.panels.weights import WeightsPanel
 from lstmtui.tui.theme import Look
 from lstmtui.view import Cursor, View
 
@@ -40,12 +41,13 @@ PANELS = (
     NotesPanel,
     ValuesPanel,
     CellPicturePanel,
+    WeightsPanel,
 )
 
 LANES = (1, 2, 3, 4, 6)
 """From top to bottom."""
 
-SHARED = (5, 10)
+SHARED = (5, 10, 11)
 """One of them has the place beside the lanes: the first, or the one that was asked for last."""
 
 _MOST_ROWS = 24

@@ -105,6 +105,9 @@ class Arrangement:
             keys = ", ".join(self._panels[number].key for number in self._panels.fitting(self._session))
             self._tell(Outcome(False, f"no panel {number} here; there are {keys}"))
             return
+        if self._screen.focused is panel and panel.on_screen:
+            panel.pressed_again()
+            return
         plan = None if self._arranged is None else self._arranged[2]
         is_behind = number in SHARED and number != self.in_front
         if is_behind and self.zoomed is None and plan is not None and not plan.is_stacked:

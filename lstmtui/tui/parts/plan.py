@@ -15,6 +15,7 @@ from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.panels.panel_set import LANES, PanelSet
 from lstmtui.tui.panels.time_axis import GUTTER, AxisPlace
 from lstmtui.tui.panels.timeline import TimelinePanel
+from lstmtui.tui.panels.weights import WeightsPanel
 from lstmtui.tui.parts.places import (
     LaneNeed,
     LaneRows,
@@ -100,7 +101,7 @@ def make_plan(session: Session, panels: PanelSet, size: Size, zoomed: Panel | No
         lines = len(session.watches) + len(edits) + len(session.breakpoints)
         top = panels[front]
         # An equation has a line of symbols, and numbers that may take two; code scrolls.
-        wanted = height // 2 if is_code else 2 + stages * 3 + 1
+        wanted = height // 2 if is_code or isinstance(top, WeightsPanel) else 2 + stages * 3 + 1
         wanted = top.rows_wanted(session, side) if isinstance(top, CellPicturePanel) else wanted
         rows = zip((front, VALUES, WATCHES, NOTES), side_rows(height, wanted, lines), strict=True)
         beside = {number: (side, count) for number, count in rows}

@@ -118,13 +118,14 @@ class LaneHead(LineWidget):
     def _key_cells(self, key: Key) -> Iterator[tuple[str, Style]]:
         for part in key:
             if isinstance(part, Swatches):
-                yield from _swatches(part.kind, self.look)
+                yield from swatches(part.kind, self.look)
             else:
                 style = style_for(part[1], self.look)
                 yield from ((character, style) for character in safe(part[0], self.look))
 
 
-def _swatches(kind: Kind, look: Look) -> Iterator[tuple[str, Style]]:
+def swatches(kind: Kind, look: Look) -> Iterator[tuple[str, Style]]:
+    """The cells of a key of colours, from the lowest value to the highest."""
     chosen = palette(kind, look)
     for at in range(_SWATCHES):
         level = round(at * (chosen.levels - 1) / (_SWATCHES - 1))

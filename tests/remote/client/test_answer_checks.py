@@ -15,10 +15,12 @@ from remote.pairs import AgentLink, ModelRunner, session_on
 from lstmtui.analysis.diagnosis import diagnose
 from lstmtui.analysis.equations import equations_at
 from lstmtui.analysis.first_bad import FirstBad, first_bad
+from lstmtui.analysis.node_values import node_values_at
 from lstmtui.analysis.reach import horizon
 from lstmtui.analysis.reads import reads
 from lstmtui.analysis.signal import signal
 from lstmtui.analysis.unit_values import numbers_at, survivals_at
+from lstmtui.analysis.weights import weight_limit, weight_map
 from lstmtui.analysis.windows import color_limit, gradient_norms, vector, window
 from lstmtui.errors import UserError
 from lstmtui.expressions import compile_expression
@@ -85,6 +87,10 @@ BAD_PLACE = FirstBad("forward", 9, "forward", "h", 0, 0, 0, float("nan"), "there
         (lambda s: window(s.view, "f", 0, 6), lambda w: replace(w, units_per_row=0)),
         (lambda s: window(s.view, "f", 0, 6), lambda w: replace(w, start=1 << 60)),
         (lambda s: color_limit(s.view, "h"), lambda n: float("nan")),
+        (lambda s: node_values_at(s.view), lambda n: n[1:]),
+        (lambda s: weight_limit(s.view, ("W_f",)), lambda n: -1.0),
+        (lambda s: weight_map(s.view, "R_f", 2, 2), lambda m: replace(m, values=m.values.repeat(9, 1))),
+        (lambda s: weight_map(s.view, "R_f", 2, 2), lambda m: replace(m, units_per_row=0)),
         (lambda s: gradient_norms(s.view, "h"), lambda n: np.zeros(1 << 20)),
         (lambda s: signal(s.view, 0, 12), lambda x: replace(x, lines=x.lines * 2000)),
         (
