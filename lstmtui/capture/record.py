@@ -157,14 +157,19 @@ def _record(
     generators = _generators(request)
     try:
         with old_objects_aside():
-            trace = record_with(tap, request, prepare)
+            trace = record_with(tap, request, prepare, looks_ahead=True)
         return trace if lengths is None else with_own_loss(trace, request, generators)
     finally:
         tap.release()
 
 
 def record_with(
-    tap: Tap, request: Request, prepare: Prepare | None = None, beside: Beside | None = None
+    tap: Tap,
+    request: Request,
+    prepare: Prepare | None = None,
+    beside: Beside | None = None,
+    *,
+    looks_ahead: bool = False,
 ) -> Trace:
     """Record with a tap that is to be released: the runs that it collects, and those by source.
 
@@ -173,6 +178,7 @@ def record_with(
         request: what is recorded.
         prepare: as `Prepare` says; None: nothing is.
         beside: gives the runs by source of code that ran before, by how many timesteps the others have.
+        looks_ahead: whether to look if what the loss reads depends on later input.
     """
     source, loss, name = request.source, request.loss, request.name
     # A NaN on the way back is to be seen in the trace, so autograd is not to stop at it.
@@ -198,7 +204,7 @@ def record_with(
             output, turn = output_of(result, tap.origins, tap.runs)
             if code is not None and output is None:
                 output, turn = code.output_of(result)
-            ahead = look_ahead(scalar, module, output, turn, tap)
+            ahead = look_ahead(scalar, module, output, turn, tap) if looks_ahead else None
             tap.origins = Origins()  # so that nothing of the graph outlives the backward pass
             tap.cuts.forget_graph()
             gradients, d_output = differentiate(scalar, module, tap, output, code)

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 import lstmtui
 from lstmtui.analysis.equations import operands_at
-from lstmtui.analysis.fed_gradient import fed_gradient
 from lstmtui.capture import block_calls
 from lstmtui.capture.record import record
 from lstmtui.cells.formula import equations
@@ -211,12 +210,6 @@ def test_numbers_are_not_computed_with_the_parameters_from_before_an_optimizer_s
             else:
                 assert "NaN" not in str(equation.numbers)
                 assert len(equation.numbers) == 1
-    with pytest.raises(lstmtui.UserError, match=f"weight_hh: changed at t={2 * size}, and only those from"):
-        fed_gradient(lstmtui.Trace(r.trace.header, without_reads(r.trace)), 0, "forward")
-
-
-def without_reads(trace: lstmtui.Trace) -> dict[str, Any]:
-    return {key: array for key, array in trace.arrays.items() if not key.endswith("/reads")}
 
 
 def test_a_stream_without_a_graph_is_written_as_it_was(tmp_path: Path) -> None:

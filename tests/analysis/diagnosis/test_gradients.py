@@ -147,10 +147,6 @@ def test_what_is_fed_from_above_is_what_the_loss_reads(cell: str, dtype: torch.d
         expected = (weights[..., units].norm(dim=-1) * inside).numpy()
         fed = fed_gradient(trace, 0, direction)
         np.testing.assert_allclose(fed, expected, rtol=1e-12 if dtype == torch.float64 else 1e-5)
-        without = Trace(trace.header, {k: trace.arrays[k] for k in trace.arrays if not k.endswith("/reads")})
-        worked_out, scale = fed_gradient(without, 0, direction), trace.norms("dh", 0, direction).max()
-        tolerance = 1e-12 if dtype == torch.float64 else 1e-5
-        np.testing.assert_allclose(worked_out, expected, rtol=tolerance, atol=tolerance * scale)
         assert not fed[5:9].any()
 
 
@@ -169,11 +165,9 @@ def test_a_gradient_that_is_spoilt_without_growing_is_not_judged() -> None:
     assert found["nonfinite"].severity == BAD
 
 
-def test_without_reads_and_parameters_growth_is_not_measured_and_the_way_begins_with_the_gradient() -> None:
+def test_without_reads_growth_is_not_measured_and_the_way_begins_with_the_gradient() -> None:
     trace = made("gru", loss=last)
-    kept = [key for key in trace.arrays if not key.startswith("parameters/") and not key.endswith("/reads")]
-    arrays = {key: trace.arrays[key] for key in kept}
-    bare = Trace(trace.header, arrays)
+    bare = Trace(trace.header, {k: trace.arrays[k] for k in trace.arrays if not k.endswith("/reads")})
     assert only(bare, "exploding").severity == NOT_MEASURED
     assert only(bare, "vanishing").number == only(trace, "vanishing").number
 
