@@ -34,7 +34,7 @@ class Ended(NamedTuple):
     """Of the call."""
 
 
-class _Beginning(NamedTuple):
+class Beginning(NamedTuple):
     """What one state begins from."""
 
     kind: BeginningKind
@@ -98,34 +98,34 @@ class StateOrigins:
             own = [
                 _left_by(part, n, ended) or w for n, (part, w) in enumerate(zip(parts, whole, strict=True))
             ]
-            result[place] = _together(own, layout.cell.states)
+            result[place] = together(own, layout.cell.states)
         return result
 
-    def _of_whole(self, state: Tensor, computed_from: list[str], before: Tensor | None) -> _Beginning:
+    def _of_whole(self, state: Tensor, computed_from: list[str], before: Tensor | None) -> Beginning:
         """Where a state comes from, all of its layers together."""
         leaves, is_older = self._behind(state)
         kept = self._kept.get(id(state))
         if is_older:
             name = "a state" if kept is None else kept[1]
-            return _Beginning("earlier graph", f"{name}, which hangs on the graph of an earlier call")
+            return Beginning("earlier graph", f"{name}, which hangs on the graph of an earlier call")
         if kept is not None and not isinstance(state, nn.Parameter):
-            return _Beginning("carried", f"what {kept[1]} was before this call")
+            return Beginning("carried", f"what {kept[1]} was before this call")
         if before is not None and _is_same(state.detach(), before) and bool(before.any()):
-            return _Beginning("carried", "what it ended with in the call before")
+            return Beginning("carried", "what it ended with in the call before")
         if computed_from:
-            return _Beginning("computed", f"what is computed of what {_listed(computed_from)} returned")
+            return Beginning("computed", f"what is computed of what {_listed(computed_from)} returned")
         if state in self._drawn:
-            return _Beginning("drawn", "numbers drawn at random in this call")
+            return Beginning("drawn", "numbers drawn at random in this call")
         if leaves and all(id(leaf) in self._kept for leaf in leaves):
             names = _listed([self._kept[id(leaf)][1] for leaf in leaves])
             is_itself = len(leaves) == 1 and _is_expanded(state, leaves[0])
             how = "the parameter" if is_itself else "what is computed from"
-            return _Beginning("parameter", f"{how} {names}")
+            return Beginning("parameter", f"{how} {names}")
         if leaves and all(isinstance(leaf, nn.Parameter) for leaf in leaves):
-            return _Beginning("parameter", "what is computed from learned parameters")
+            return Beginning("parameter", "what is computed from learned parameters")
         if not bool(state.detach().any()):
-            return _Beginning("zeros", "zeros")
-        return _Beginning("given", "a state that is given to it")
+            return Beginning("zeros", "zeros")
+        return Beginning("given", "a state that is given to it")
 
     def _behind(self, state: Tensor) -> tuple[list[Tensor], bool]:
         """The leaves of the graph behind a state, and whether a part of it is from before the model ran."""
@@ -156,7 +156,7 @@ def older_than_now() -> Callable[[Any], bool]:
     return lambda node: threading.get_ident() == thread and _number_of(node) < first
 
 
-def _left_by(part: Tensor, position: int, ended: Sequence[Ended]) -> _Beginning | None:
+def _left_by(part: Tensor, position: int, ended: Sequence[Ended]) -> Beginning | None:
     """The layer that ended with exactly these numbers, unless they are all 0.
 
     Args:
@@ -175,7 +175,7 @@ def _left_by(part: Tensor, position: int, ended: Sequence[Ended]) -> _Beginning 
             if _is_same(row, part):
                 place = f" l{layer}" if call.layout.num_layers > 1 else ""
                 place += f" {direction}" if call.layout.bidirectional else ""
-                return _Beginning("layer", f"what {call.path or 'the layer'}{place} ended with")
+                return Beginning("layer", f"what {call.path or 'the layer'}{place} ended with")
     return None
 
 
@@ -191,7 +191,7 @@ def _is_expanded(state: Tensor, parameter: Tensor) -> bool:
         return False
 
 
-def _together(parts: Sequence[_Beginning], states: Sequence[str]) -> StateOrigin:
+def together(parts: Sequence[Beginning], states: Sequence[str]) -> StateOrigin:
     """One sentence for all states of a layer."""
     if len({part.text for part in parts}) == 1:
         return StateOrigin(*parts[0])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.analysis.diagnosis import BAD, diagnose_trace
+from lstmtui.analysis.diagnosis import BAD, FINE, LOOK, diagnose_trace
 from lstmtui.capture.record import record
 from lstmtui.trace import Trace, load
 
@@ -216,3 +216,56 @@ def test_of_a_watched_model_a_state_is_carried_on_or_hangs_on_the_graph(tmp_path
     hanging = "a state, which hangs on the graph of an earlier call"
     expected = ["zeros", carried, carried] if detach else ["zeros", hanging]
     assert [origins(trace) for trace in traces.values()] == [[f"begins from {text}"] for text in expected]
+
+
+class Written(nn.Module):
+    """A recurrence that is written out, its state changed before some timesteps."""
+
+    def __init__(
+        self, begin: Callable[[Any, Tensor], Tensor], before: Callable[[int, Tensor], Tensor]
+    ) -> None:
+        super().__init__()
+        self.linear, self.h0 = nn.Linear(5, 3), nn.Parameter(torch.randn(3))
+        self.begin, self.before = begin, before
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.begin(self, x)
+        outputs = []
+        for t in range(len(x)):
+            h = self.before(t, h)
+            h = torch.tanh(self.linear(torch.cat([x[t], h], -1)))
+            outputs.append(h)
+        return torch.stack(outputs)
+
+
+def zeros(model: Any, x: Tensor) -> Tensor:
+    return x.new_zeros(x.shape[1], 3)
+
+
+@pytest.mark.parametrize(
+    ("begin", "before", "expected"),
+    [
+        (zeros, lambda t, h: h, "zeros"),
+        (lambda m, x: m.h0.expand(2, 3), lambda t, h: h, "the parameter h0"),
+        (lambda m, x: x[0, :, :1] + m.h0, lambda t, h: h, "what h is before the first round"),
+        (zeros, lambda t, h: h.detach() if t in (4, 9) else h, "zeros; detached before t=4, 9"),
+        (zeros, lambda t, h: h * (t not in (3, 7)), "zeros; reset before t=3, 7"),
+        (zeros, lambda t, h: torch.zeros_like(h) if t == 3 else h, "zeros; reset before t=3"),
+        (zeros, lambda t, h: h * torch.tensor([[t != 3], [1.0]]), "zeros; reset before t=3"),
+        (zeros, lambda t, h: h + 1.0 if t == 6 else h, "zeros; changed before t=6"),
+        (zeros, lambda t, h: torch.relu(h - 0.5), "zeros"),
+    ],
+)
+def test_of_code_of_ones_own_it_is_said_in_the_same_words(
+    begin: Callable[[Any, Tensor], Tensor], before: Callable[[int, Tensor], Tensor], expected: str
+) -> None:
+    trace = record(Written(begin, before), torch.randn(12, 2, 2), loss=lambda y: y.sum())
+    assert set(origins(trace)) == {f"begins from {expected}"}
+
+
+@pytest.mark.parametrize("detaches", [True, False])
+def test_code_that_detaches_its_state_before_every_timestep_is_worth_a_look(detaches: bool) -> None:
+    model = Written(zeros, lambda t, h: h.detach() if detaches else h)
+    trace = record(model, torch.randn(12, 2, 2), loss=lambda y: y.sum())
+    severities = {v.severity for v in diagnose_trace(trace) if v.name == "state"}
+    assert severities == {LOOK if detaches else FINE}

@@ -10,6 +10,7 @@ from lstmtui.analysis.diagnosis.selecting import selecting
 from lstmtui.analysis.diagnosis.verdict import BAD, FINE, LOOK, Verdict, not_measured
 from lstmtui.trace import Trace
 from lstmtui.trace.keys import array_key
+from lstmtui.trace.lengths import lengths_of
 from lstmtui.trace.state_origin import StateOrigin
 
 STATE_LOOK = 1.0
@@ -19,7 +20,7 @@ STATE_LOOK = 1.0
 def state_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
     """state: what the states of a layer begin from, and what its model does to them in between."""
     described, place = trace.layers[layer], (layer, direction)
-    if described.source is not None:
+    if described.source is not None and not described.source.states:
         return
     origin = described.states_from.get(direction)
     if origin is None:
@@ -27,7 +28,9 @@ def state_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict
         return
     detached = sum(change.count for change in origin.changes if change.kind == "detached")
     is_attached = any(change.kind == "attached" for change in origin.changes)
-    share = detached / max(1, described.calls - 1)
+    # The rounds of code are its timesteps, whether they are calls or not.
+    calls = described.calls if described.source is None else int(lengths_of(trace, layer).max())
+    share = detached / max(1, calls - 1)
     how, text = FINE, origin.sentence(described.calls)
     reset = sum(change.count for change in origin.changes if change.kind == "reset")
     if origin.kind == "earlier graph" or is_attached:
@@ -40,7 +43,7 @@ def state_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict
         how, text = BAD, text + f": every {what} begins from zeros, and nothing is remembered"
     elif origin.kind == "drawn":
         how, text = LOOK, text + ": the same input gives another output each time"
-    elif share >= STATE_LOOK and described.calls == trace.steps > 2:
+    elif share >= STATE_LOOK and calls == trace.steps > 2:
         how, text = LOOK, text + ": no gradient passes from a timestep to the one before; it does not vanish"
     next_ = "" if how == FINE else selecting(trace, layer, direction)
     yield Verdict("state", how, *place, "", share, STATE_LOOK, text, next=next_)

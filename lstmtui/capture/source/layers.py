@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType
 
 import numpy as np
@@ -19,6 +19,7 @@ from lstmtui.capture.source.series import Series, fullest_round, in_order
 from lstmtui.capture.source.shapes import Batch, Unfit
 from lstmtui.capture.source.source_layer import Conditions, SourceLayer
 from lstmtui.capture.source.stacked import Stacked, check_kind, stack, unrolled
+from lstmtui.capture.source.state_origin import state_origin_of
 from lstmtui.capture.to_numpy import own_array
 from lstmtui.trace import Layer
 from lstmtui.trace.source import Constant, Source, Stage, Unrecorded, Variable
@@ -135,6 +136,9 @@ class _Builder:
             calls=self.run.calls,
             source=source,
         )
+        states = {part: targets for part, targets in carried.items() if part in self.stacked}
+        if (origin := state_origin_of(states, named, self.run)) is not None:
+            layer = replace(layer, states_from={"forward": origin})
         return SourceLayer(
             self.run,
             layer,
