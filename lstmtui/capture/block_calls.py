@@ -16,6 +16,7 @@ from lstmtui.capture.call_keeper import CallKeeper
 from lstmtui.capture.called_modules import Places, met
 from lstmtui.capture.continuity import Continuity, Kind, Link, same
 from lstmtui.capture.devices import check_memory
+from lstmtui.capture.drawn_tensors import Drawing, DrawnTensors
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.state_origins import Ended
 from lstmtui.capture.tapped_calls import call_of, numbers_of
@@ -23,13 +24,14 @@ from lstmtui.capture.watched_calls import WatchedCall, WatchedStep, tensors_of, 
 from lstmtui.capture.wrapped import uncompiled
 from lstmtui.errors import UserError
 from lstmtui.models.stock import layout_of
+from lstmtui.models.torch_compat import take_function_mode_away
 
 
 class BlockStep(WatchedStep):
     """All calls of a block, and which of them go on from one another."""
 
     def __init__(self) -> None:
-        super().__init__(0, threading.get_ident())
+        super().__init__(0, threading.get_ident(), drawn=DrawnTensors())
         self._continuity = Continuity()
         self._paths: dict[int, str] = {}
         """Of the module of each chain, by the id of the chain."""
@@ -115,6 +117,8 @@ class BlockCalls(CallKeeper):
         super().__init__(trouble)
         self.step, self._on_first = BlockStep(), on_first
         self.places = Places()
+        assert self.step.drawn is not None
+        self._drawing = Drawing(self.step.drawn)
         self._handlers, self._lock = ExitStack(), threading.RLock()
         self._met: dict[int, nn.Module] = {}
 
@@ -129,11 +133,13 @@ class BlockCalls(CallKeeper):
 
     def begin(self) -> None:
         """Take over the calls of whatever recurrent module is called from now on."""
+        self._drawing.__enter__()  # type: ignore[no-untyped-call]
         self._handlers.enter_context(uncompiled())
         self._handlers.enter_context(met(self._meet))
 
     def end(self) -> None:
         """Leave all modules as they were."""
+        take_function_mode_away(self._drawing)
         with self._lock:
             self._handlers.close()
 

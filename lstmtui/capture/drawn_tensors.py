@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from lstmtui.capture.arguments import tensors_in
@@ -30,6 +31,31 @@ _DRAWING = frozenset(
         torch.nn.init.orthogonal_,
     }
 )
+
+
+class Drawing(TorchFunctionMode):
+    """Takes note of what is drawn at random while it is entered, in one thread.
+
+    Args:
+        drawn: gets it.
+    """
+
+    def __init__(self, drawn: DrawnTensors) -> None:
+        super().__init__()
+        self._drawn = drawn
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Run an operation of the user's, as it is."""
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        self._drawn.note(func, (args, kwargs), result)
+        return result
 
 
 class DrawnTensors:

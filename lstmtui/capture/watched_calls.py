@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from lstmtui.capture.arguments import changed, states_of
 from lstmtui.capture.autograd_state import Graph, graph
 from lstmtui.capture.continuity import Link
+from lstmtui.capture.drawn_tensors import DrawnTensors
 from lstmtui.capture.recomputation import Recomputation, TappedCall, inputs_of
 from lstmtui.capture.recording import Repeatable
 from lstmtui.capture.source.watched_code import WatchedCode
@@ -80,11 +81,13 @@ class WatchedStep:
     code: WatchedCode | None = None
     """What its code bound; None where that is not recorded."""
 
+    drawn: DrawnTensors | None = None
+    """What is drawn at random; None: that is not known."""
     before: dict[int, States] = field(default_factory=dict)
     """What modules ended with in the step before, by their ids."""
 
     def __post_init__(self) -> None:
-        self._state_origins = StateOrigins(is_older=self.is_older)
+        self._state_origins = StateOrigins(drawn=self.drawn, is_older=self.is_older)
 
     def is_older(self, node: Any) -> bool:
         """Whether a node of a graph is what a module returned in an earlier step."""

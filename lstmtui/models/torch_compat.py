@@ -156,6 +156,18 @@ def without_modes() -> Iterator[None]:
             _push_mode(mode)  # type: ignore[no-untyped-call]
 
 
+def take_function_mode_away(mode: Any) -> None:
+    """Have a mode of functions end, wherever among the others of this thread it is."""
+    others = []
+    while torch._C._len_torch_function_stack():
+        top = _pop_mode()  # type: ignore[no-untyped-call]
+        if top is mode:
+            break
+        others.append(top)
+    for other in reversed(others):
+        _push_mode(other)  # type: ignore[no-untyped-call]
+
+
 def has_bfloat16_products() -> bool:
     """Whether oneDNN multiplies bfloat16 on this CPU."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

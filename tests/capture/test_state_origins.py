@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 import lstmtui
 from lstmtui.analysis.diagnosis import BAD, FINE, LOOK, diagnose_trace
@@ -269,3 +270,32 @@ def test_code_that_detaches_its_state_before_every_timestep_is_worth_a_look(deta
     trace = record(model, torch.randn(12, 2, 2), loss=lambda y: y.sum())
     severities = {v.severity for v in diagnose_trace(trace) if v.name == "state"}
     assert severities == {LOOK if detaches else FINE}
+
+
+def test_in_a_block_a_state_is_drawn_at_random_and_no_mode_stays_behind() -> None:
+    rnn, before = nn.LSTM(2, 3), torch._C._len_torch_function_stack()
+    with lstmtui.recording() as block:
+        state = tuple(0.1 * torch.randn(1, 2, 3) for _ in range(2))
+        rnn(torch.randn(6, 2, 2), state)[0].sum().backward()
+    assert origins(block.trace) == ["begins from numbers drawn at random in this call"]
+    assert torch._C._len_torch_function_stack() == before
+
+
+def test_a_mode_of_the_users_that_outlives_a_block_goes_on() -> None:
+    class Counts(TorchFunctionMode):
+        calls = 0
+
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.calls += 1
+            return func(*args, **(kwargs or {}))
+
+    counts, rnn = Counts(), nn.GRU(2, 3)
+    block = lstmtui.recording()
+    block.__enter__()
+    with counts:
+        rnn(torch.randn(4, 1, 2))
+        block.__exit__(None, None, None)
+        calls = counts.calls
+        torch.zeros(2).add(1)
+        assert counts.calls > calls
+    assert torch._C._len_torch_function_stack() == 0
