@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from lstmtui.analysis.divergence import Divergence, first_divergence
-from lstmtui.analysis.windows import Binning, Window, binned, window
+from lstmtui.analysis.windows import Binning, Window, binned, in_columns, window
 from lstmtui.arrays import Array, RootMeanSquare
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
@@ -47,6 +49,7 @@ def difference(
     stop: int,
     rows: int | None = None,
     binning: Binning = "extreme",
+    per_column: int = 1,
 ) -> Window:
     """This run's quantity minus the other's, as `windows.window` gives one alone; float64.
 
@@ -56,6 +59,8 @@ def difference(
     Raises:
         UserError: one of them has no such quantity, or not as many units.
     """
+    if per_column > 1:
+        return in_columns(partial(difference, view, other, quantity), start, stop, rows, binning, per_column)
     ours, theirs = (window(each, quantity, start, stop) for each in (view, view.fitted_to(other)))
     if ours.units != theirs.units:
         raise UserError(f"{quantity}: has {ours.units} units in one run and {theirs.units} in the other")

@@ -23,6 +23,25 @@ class NormPlot:
     """For each character what has no place on the axis, see `envelope.mark_cells`."""
 
 
+def shape_of(
+    values: NDArray[np.floating],
+    absent: NDArray[np.bool_] | None,
+    timesteps: int,
+    pixels: int,
+    cells: int,
+    *,
+    log: bool = False,
+    step: bool = False,
+) -> NormPlot:
+    """What values look like, one for each timestep; true in `absent` is drawn as nothing."""
+    plotted, kinds = classify(values, log)
+    if absent is not None:
+        absent = np.asarray(absent, bool)
+        plotted, kinds = np.where(absent, np.nan, plotted), np.where(absent, 0, kinds).astype(np.uint8)
+    shape = envelope(plotted, timesteps, pixels, step=step, log=log)
+    return NormPlot(shape, mark_cells(kinds, timesteps, cells))
+
+
 def fitted(plot: NormPlot, pixels: int, cells: int) -> NormPlot:
     """A plot with exactly so many columns: the first ones, or all and nothing beyond them."""
     shape, marks = plot.envelope, plot.marks
@@ -54,5 +73,4 @@ def gradient_norm_plot(
         norms = gradient_norms(view, quantity)
     except UserError:
         return None
-    values, kinds = classify(norms[start:stop], log=True)
-    return NormPlot(envelope(values, timesteps, pixels, log=True), mark_cells(kinds, timesteps, cells))
+    return shape_of(norms[start:stop], None, timesteps, pixels, cells, log=True)

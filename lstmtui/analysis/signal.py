@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lstmtui.analysis.norm_plot import NormPlot, shape_of
 from lstmtui.arrays import Array, norm
 from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
 from lstmtui.view.query import query
 from lstmtui.view.view import View
 
+SEVERAL = "·"
+"""In place of a token where timesteps that share a column have different ones."""
 MOST_CHANNELS = 4
 """More channels than this would be unreadable as lines."""
 
@@ -27,14 +30,18 @@ class Line:
     """(timesteps,)"""
     absent: Array
     """bool (timesteps,): where there is no value at all."""
+    plot: NormPlot | None = None
+    """What it looks like, in place of values, where timesteps share columns."""
 
 
 @dataclass(frozen=True)
 class TokenRow:
-    """One token for each timestep; "" where there is none."""
+    """One token for each column; "" where there is none, SEVERAL where its timesteps have several."""
 
     name: str
     tokens: tuple[str, ...]
+    wrong: tuple[bool, ...] = ()
+    """Of y for each column: whether it is at any timestep not what the target says; of other rows nothing."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,26 @@ class Signal:
 
 
 @query()
-def signal(view: View, start: int, stop: int) -> Signal:
-    """The input, the target and the output of the selected sequence, from `start` to before `stop`."""
+def signal(
+    view: View,
+    start: int,
+    stop: int,
+    per_column: int = 1,
+    timesteps: int = 0,
+    pixels: int = 0,
+    cells: int = 0,
+) -> Signal:
+    """The input, the target and the output of the selected sequence.
+
+    Args:
+        view: whose cursor says which sequence is meant.
+        start: the first timestep.
+        stop: the timestep after the last.
+        per_column: how many timesteps share a column: of more than one, lines are what they look like.
+        timesteps: then, how many a plot has room for.
+        pixels: then, its columns of dots.
+        cells: then, its columns of characters.
+    """
     trace, batch = view.trace, view.cursor.batch
     steps = slice(start, stop)
     t = np.arange(start, stop)
@@ -70,7 +95,40 @@ def signal(view: View, start: int, stop: int) -> Signal:
             rows.append(_row("y", trace, y.argmax(axis=-1), present))
         elif _is_readable(trace, y):
             lines += _lines("y", (), y, present)
+    rows = _judged(rows)
+    if per_column > 1:
+        nothing = np.zeros(0)
+        lines = [
+            replace(
+                line,
+                values=nothing,
+                absent=nothing.astype(bool),
+                plot=shape_of(line.values, line.absent, timesteps, pixels, cells),
+            )
+            for line in lines
+        ]
+        rows = [_in_columns(row, per_column) for row in rows]
     return Signal(tuple(lines), tuple(rows))
+
+
+def _judged(rows: list[TokenRow]) -> list[TokenRow]:
+    """The rows, y with where it is wrong."""
+    targets = next((row.tokens for row in rows if row.name == "target"), ())
+    return [
+        replace(row, wrong=tuple(bool(t) and t != y for t, y in zip(targets, row.tokens, strict=True)))
+        if row.name == "y" and targets
+        else row
+        for row in rows
+    ]
+
+
+def _in_columns(row: TokenRow, per_column: int) -> TokenRow:
+    """A row of which so many timesteps share a column."""
+    starts = range(0, len(row.tokens), per_column)
+    shared = [set(row.tokens[at : at + per_column]) - {""} for at in starts]
+    tokens = (next(iter(tokens), "") if len(tokens) < 2 else SEVERAL for tokens in shared)
+    wrong = tuple(any(row.wrong[at : at + per_column]) for at in starts) if row.wrong else ()
+    return replace(row, tokens=tuple(tokens), wrong=wrong)
 
 
 def input_of(trace: Trace) -> str:

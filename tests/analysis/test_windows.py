@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import Array, synthetic
 
-from lstmtui.analysis.windows import Page, extent, gradient_norms, vector, window
+from lstmtui.analysis.comparison import difference
+from lstmtui.analysis.windows import Binning, Page, extent, gradient_norms, vector, window
 from lstmtui.session import Session
 from lstmtui.trace import Trace, Traces
 
@@ -36,10 +37,42 @@ def test_pages_follow_one_another_without_gap_or_overlap(width: int, steps: int,
 def test_a_page_says_which_one_it_is_where_there_are_more() -> None:
     assert Page.around(0, 58, 40).text == "t 0–39"
     assert Page.around(60, 58, 1000).text == "t 58–115  page 2/18"
+    assert Page.around(60, 58, 1000, 18).text == "t 0–999  18 timesteps a column"
+    assert Page.around(600, 58, 1000, 4).text == "t 464–695  page 3/5  4 timesteps a column"
 
 
 def test_a_panel_without_width_still_has_a_page() -> None:
     assert Page.around(3, 0, 5) == Page(3, 4, 4, 5)
+
+
+@pytest.mark.parametrize("binning", ["mean", "extreme"])
+@pytest.mark.parametrize("per_column", [2, 7, 40])
+def test_timesteps_that_share_a_column_come_to_what_numpy_says(
+    binning: Binning, per_column: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lstmtui.analysis.windows._BLOCK", 21)
+    values = np.random.default_rng(1).normal(size=(100, 2, 5))
+    values[50:52, 1, 2] = np.nan
+    values[60, 1, 0] = -np.inf
+    session = holding(values, lengths=[100, 83])
+    session.select_batch(1)
+    shown = window(session.view, "h", 3, 100, 3, binning, per_column)
+    units = [values[3:83, 1, :2], values[3:83, 1, 2:4], values[3:83, 1, 4:]]
+    for row, members in enumerate(units):
+        each = [members[at : at + per_column] for at in range(0, 80, per_column)]
+        if binning == "mean":
+            expected = [part.mean(axis=1).mean() for part in each]
+        else:
+            expected = [part.ravel()[np.argmax(np.abs(part).ravel())] for part in each]
+        np.testing.assert_allclose(shown.values[: len(each), row], expected, rtol=1e-12)
+    assert shown.valid.tolist() == [at < 80 for at in range(0, 97, per_column)]
+
+
+def test_a_difference_over_all_of_a_run_is_that_of_each_timestep() -> None:
+    values = np.random.default_rng(2).normal(size=(90, 1, 4))
+    ours, theirs = holding(values), holding(values + (np.arange(90) == 31)[:, None, None])
+    shown = difference(ours.view, theirs.trace, "h", 0, 90, None, "extreme", 10)
+    np.testing.assert_allclose(shown.values, -1.0 * (np.arange(9) == 3)[:, None] * np.ones(4), atol=1e-12)
 
 
 def test_a_window_is_exactly_what_was_recorded() -> None:

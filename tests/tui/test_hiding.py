@@ -15,6 +15,7 @@ from lstmtui.tui.panels.gradients import _series as gradient_lines
 from lstmtui.tui.panels.sequence import overlaid
 from lstmtui.tui.panels.time_axis import AxisPlace, TimeAxis
 from lstmtui.tui.panels.timeline import TimelinePanel
+from lstmtui.tui.theme import Look
 
 
 @pytest.mark.parametrize("quantity", ["c", "h", "f", "dc", "di"])
@@ -62,7 +63,7 @@ async def test_the_map_of_a_hidden_quantity_is_blank_and_has_no_scale(debugger) 
         screen.run_text("hide c")
         await pilot.pause()
         assert panel.rows[0].limit == 1
-        assert panel.rows[0]._unbound == set(range(panel.page.start, panel.page.stop))
+        assert panel.rows[0]._unbound == set(range(panel.page.stop - panel.page.start))
         screen.run_text("reveal")
         await pilot.pause()
         assert panel.rows[0].limit == limit
@@ -75,16 +76,9 @@ def test_lines_of_what_is_hidden_are_left_out() -> None:
     axis.show(0, 40)
     session = Session(synthetic("lstm", 20, 3, extras={"y": np.ones((20, 1, 1), np.float32)}))
     session.hidden = frozenset({"y", "dc"})
-    assert {line.quantity for line in overlaid(session, page_of(session)).lines} == {"x"}
+    assert {line.quantity for line in overlaid(session, axis, Look()).lines} == {"x"}
     names = [series.name for series in gradient_lines(session, axis, 16)]
     assert names == ["h"]
-
-
-def page_of(session: Session):  # type: ignore[no-untyped-def]
-    """The first page."""
-    from lstmtui.analysis.windows import Page
-
-    return Page.around(session.cursor.t, 20, session.trace.steps)
 
 
 async def test_a_hidden_name_of_recorded_code_has_no_value_beside_its_line(debugger, shown) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from source_traces import source_trace
 from synthetic import synthetic
@@ -112,6 +113,70 @@ async def test_zoom_keeps_the_window(debugger) -> None:
             screen.action_zoom()
             await pilot.pause()
             assert screen.panels.axis.page == page
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_one_key_shows_the_whole_run_in_every_lane_and_goes_back(size, debugger, shown) -> None:
+    async with debugger(synthetic(steps=300, hidden_size=4), size) as pilot:
+        screen = debugging(pilot)
+        screen.run_text("goto 200")
+        axis = screen.panels.axis
+        page = axis.page
+        await pilot.press("f")
+        shared = axis.page.per_column
+        assert (axis.page.start, axis.page.stop, axis.page.count) == (0, 300, 1)
+        assert axis.columns.columns == -(-300 // shared)
+        assert shared == -(-300 // axis.place.timesteps)
+        assert f"{shared} timesteps a column" in shown(pilot).splitlines()[screen.panels.ruler.region.y]
+        assert {lane.head.cursor for lane in lanes(screen) if lane.head.display} == {
+            axis.gutter + axis.columns.center_of(200 // shared)
+        }
+        for lane in lanes(screen):
+            if isinstance(lane, TimelinePanel):
+                assert {len(row.map._values) for row in lane.rows if row.display} == {axis.columns.columns}
+        row = screen.panels[2].rows[0]  # type: ignore[attr-defined]
+        await pilot.click(row.map, offset=(3 * axis.columns.cell_width, 0))
+        assert screen.session.cursor.t == 3 * shared
+        screen.run_text("goto 200")
+        await pilot.press("f")
+        assert axis.page == page
+
+
+async def test_the_overview_loses_no_extreme(debugger) -> None:
+    trace = synthetic(steps=300, hidden_size=4)
+    x, norms = trace.values("x"), trace.norms("dh")[:, 0]
+    x[123] = 50.0  # type: ignore[index]
+    async with debugger(trace, (80, 24)) as pilot:
+        screen = debugging(pilot)
+        await pilot.press("f")
+        (line,) = screen.panels[1].plot._plot.series  # type: ignore[attr-defined]
+        assert np.nanmax(line.values.envelope.high) == 50.0
+        assert np.nanmin(line.values.envelope.low) == np.min(x)
+        gradient = next(s for s in screen.panels[6].plot._plot.series if s.name == "h")  # type: ignore[attr-defined]
+        ends = gradient.values.envelope
+        assert np.isclose(10 ** np.nanmin(ends.low), norms.min(), rtol=1e-6)
+        assert np.isclose(10 ** np.nanmax(ends.high), norms.max(), rtol=1e-6)
+
+
+async def test_timesteps_a_column_are_doubled_and_halved_up_to_the_whole_run(debugger) -> None:
+    async with debugger(synthetic(steps=300, hidden_size=4), (80, 24)) as pilot:
+        axis, seen = debugging(pilot).panels.axis, []
+        for key in ("(", "(", "(", "(", ")", ")", ")", ")"):
+            await pilot.press(key)
+            seen.append(axis.page.per_column)
+        assert seen == [2, 4, 5, 5, 2, 1, 1, 1]
+        await pilot.press("(", "pagedown")
+        assert debugging(pilot).session.cursor.t == 2 * axis.place.timesteps
+
+
+async def test_tokens_that_share_a_column_are_shown_where_they_are_the_same(debugger, shown) -> None:
+    tokens = np.repeat([0, 1, 0], 100)[:, None]
+    tokens[150] = 0
+    trace = synthetic(steps=300, labels=("a", "b"), extras={"tokens": tokens})
+    async with debugger(trace, (80, 24)) as pilot:
+        await pilot.press("f")
+        row = shown(pilot).splitlines()[2]
+        assert row.split()[1] == "a" * 20 + "b" * 10 + "·" + "b" * 9 + "a" * 20
 
 
 async def test_bands_of_one_kind_are_equally_high(debugger) -> None:

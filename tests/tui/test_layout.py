@@ -22,7 +22,28 @@ from lstmtui.tui.start import Start
 SIZES = ((60, 20), (80, 24), (120, 40), (150, 45), (99, 30))
 KEYS = (
     *("right", "left", "shift+right", "pagedown", "end", "home", "down", "down", "up", "u", "m", "m", "L"),
-    *("d", "B", "1", "2", "3", "4", "5", "6", "9", "i", "z", "z", "tab", "escape", "[", "]"),
+    *(
+        "d",
+        "B",
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+        "9",
+        "i",
+        "z",
+        "z",
+        "tab",
+        "escape",
+        "[",
+        "]",
+        "f",
+        "f",
+        "(",
+        ")",
+    ),
 )
 LINES = (
     "watch norm(h)",
@@ -60,6 +81,7 @@ def bring(screen: DebuggerScreen, walked: DebuggerScreen) -> None:
     session, arrangement = screen.session, screen.arrangement
     for name in ("watches", "breakpoints", "compared", "hidden", "cursor"):
         setattr(session, name, getattr(walked.session, name))
+    screen.panels.axis.most_per_column = walked.panels.axis.most_per_column
     screen.panels.forget()
     arrangement.in_front, zoomed = walked.arrangement.in_front, walked.arrangement.zoomed
     arrangement.zoomed = None if zoomed is None else screen.panels[zoomed.NUMBER]

@@ -128,6 +128,20 @@ async def test_every_panel_shows_the_same(size: tuple[int, int], every: int, deb
         assert {"window", "difference", "gradient_norm_plot", "signal", "survivals_at"} <= asked
 
 
+async def test_the_whole_run_looks_the_same(debugger, shown: Shown) -> None:
+    run = synthetic(steps=300, labels=("a", "b"), extras={"tokens": np.arange(300)[:, None] // 7 % 2})
+    pictures: list[list[str]] = []
+    for start in (run, far(Echo(), run)), (source_trace(steps=300), far(Echo(), source_trace(steps=300))):
+        pictures.append([])
+        for one in start:
+            async with debugger(one, (120, 40)) as pilot:
+                await pilot.press("f")
+                await done(debugging(pilot))
+                await pilot.pause()
+                pictures[-1].append(shown(pilot))
+    assert all(here == there and "timesteps a column" in here for here, there in pictures)
+
+
 async def test_recorded_code_looks_the_same(debugger, shown: Shown) -> None:
     pictures: list[list[str]] = []
     for start in (source_trace(), far(Echo(), source_trace())):

@@ -90,13 +90,13 @@ def _window(context: QueryContext, answer: Window) -> bool:
     rows = arguments.get("rows")
     per_row = 1 if rows is None else -(-units // max(1, rows))
     start, stop = arguments["start"], arguments["stop"]
-    timesteps = len(range(context.trace.steps)[start:stop])
+    columns = -(-len(range(context.trace.steps)[start:stop]) // arguments.get("per_column", 1))
     facts = (answer.quantity, answer.start, answer.stop, answer.units, answer.units_per_row)
     return (
         facts == (arguments["quantity"], start, stop, units, per_row)
-        and _array(answer.values, _NUMBERS, timesteps, -(-units // per_row))
-        and _array(answer.valid, _TRUTHS, timesteps)
-        and (answer.bound is None or _array(answer.bound, _TRUTHS, timesteps))
+        and _array(answer.values, _NUMBERS, columns, -(-units // per_row))
+        and _array(answer.valid, _TRUTHS, columns)
+        and (answer.bound is None or _array(answer.bound, _TRUTHS, columns))
     )
 
 
@@ -105,12 +105,18 @@ def _limit(context: QueryContext, answer: float) -> bool:
 
 
 def _signal(context: QueryContext, answer: Signal) -> bool:
-    count = context.arguments["stop"] - context.arguments["start"]
+    arguments = context.arguments
+    shared = arguments.get("per_column", 1)
+    columns = -(-(arguments["stop"] - arguments["start"]) // shared)
+    values = columns if shared == 1 else 0
     return (
         len(answer.lines) + len(answer.rows) <= _MOST
-        and all(_array(line.values, _NUMBERS, count) for line in answer.lines)
-        and all(_array(line.absent, _TRUTHS, count) for line in answer.lines)
-        and all(len(row.tokens) == count for row in answer.rows)
+        and all(_array(line.values, _NUMBERS, values) for line in answer.lines)
+        and all(_array(line.absent, _TRUTHS, values) for line in answer.lines)
+        and all((line.plot is None) == (shared == 1) for line in answer.lines)
+        and all(line.plot is None or _norm_plot(context, line.plot) for line in answer.lines)
+        and all(len(row.tokens) == columns for row in answer.rows)
+        and all(len(row.wrong) in (0, columns) for row in answer.rows)
     )
 
 
@@ -303,6 +309,7 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "window": _window,
     "difference": _window,
     "vector": lambda context, answer: _array(answer, _NUMBERS, context.units),
+    "is_bound_at": lambda _, answer: True,
     "extent": _limit,
     "color_limit": _limit,
     "difference_limit": _limit,

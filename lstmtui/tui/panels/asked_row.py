@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from lstmtui.analysis.why.remains import asked_lane
+from lstmtui.analysis.windows import shared
 from lstmtui.arrays import Array, as_drawn
 from lstmtui.errors import UserError
 from lstmtui.session import Session
@@ -53,11 +54,11 @@ class AskedRow(Horizontal):
         """Show the timesteps of the page."""
         page = axis.page
         shown = np.zeros(0) if values is None else values[page.start : page.stop]
-        absent = np.isnan(shown)
-        finite = np.abs(shown[np.isfinite(shown)])
+        columns, is_there = shared(shown[:, None], ~np.isnan(shown), page.per_column, "extreme")
+        finite = np.abs(columns[np.isfinite(columns)])
         limit = float(finite.max(initial=0.0)) or 1.0
-        drawn = as_drawn(np.where(absent, 0.0, shown))[:, None]
-        self.map.set_data(drawn, -limit, limit, "diverging", absent[:, None], axis.columns)
+        drawn, absent = as_drawn(columns), ~is_there[:, None]
+        self.map.set_data(drawn, -limit, limit, "diverging", absent, axis.columns)
         sign = ">" if self.look.ascii else "→"
         name = f"{asked.name}{sign}" if asked.direction == "where" else f"{sign}{asked.name}"
         width = max(0, self.label.size.width - 1)

@@ -52,10 +52,9 @@ class GradientPanel(Lane):
         runs = (id(session.trace), id(session.other))
         place = (cursor.model, cursor.layer, cursor.direction, cursor.batch)
         if self.changed(*place, axis.page, axis.columns, axis.gutter, runs):
-            pixels = axis.columns.used if self.look.ascii else 2 * axis.columns.used
-            series = distinct(_series(session, axis, pixels))
+            series = distinct(_series(session, axis, axis.pixels(self.look)))
             self.plot.set_series(
-                series, axis.columns.columns, axis.columns, gutter=axis.gutter, log=True, legend=False
+                series, axis.plotted, axis.columns, gutter=axis.gutter, log=True, legend=False
             )
             self.set_keys(*legends(series, self.look))
             states = plotted(session)
@@ -142,7 +141,7 @@ def _series(session: Session, axis: TimeAxis, pixels: int) -> list[Series]:
                 state,
                 page.start,
                 page.stop,
-                columns.columns,
+                axis.plotted,
                 pixels,
                 columns.used,
             )

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from lstmtui.analysis.comparison import common_quantities, difference, difference_limit
-from lstmtui.analysis.windows import Binning, Page, Window, color_limit, vector, window
+from lstmtui.analysis.windows import Binning, Page, Window, color_limit, is_bound_at, vector, window
 from lstmtui.arrays import Array, as_drawn
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Session
@@ -47,6 +47,8 @@ class RowView:
     """Where the bars end."""
     signed: bool
     """Whether the bars run to both sides of 0."""
+    is_bound: bool
+    """Whether recorded code bound the quantity at this timestep."""
 
 
 class HeatRow(Horizontal):
@@ -80,7 +82,7 @@ class HeatRow(Horizontal):
         """Where the colours end: the map runs from 0 or −limit to limit."""
         self._drawn: object = None
         self._unbound: frozenset[int] = frozenset()
-        """The timesteps of the page at which recorded code did not bind the name."""
+        """The columns of the page in which recorded code did not bind the name."""
 
     def compose(self) -> ComposeResult:
         yield self.label
@@ -139,16 +141,27 @@ class HeatRow(Horizontal):
         facts = (cursor.layer, cursor.direction, cursor.batch, quantity, page, axis.columns, size, *runs)
         has_bars = self.bars.display and bool(self.bars.size.area)
         signed = not self.in_unit_interval
-        map_, now, most = together(
+        map_, now, most, is_bound = together(
             lambda: None if facts == self._drawn else self._map(session, quantity, page, other),
             lambda: vector(session.view, quantity) if has_bars else None,
             lambda: color_limit(session.view, quantity) if has_bars and signed else 1.0,
+            lambda: not (has_bars and session.layer.source) or is_bound_at(session.view, quantity),
         )
         map_ = masked_map(session, quantity, map_)
         count = session.layer.size(quantity)
         unit = 0 if count == 1 else cursor.unit if cursor.unit < count else None
         return RowView(
-            facts, quantity, page, cursor.t, map_, shape_of(session, quantity), unit, now, most, signed
+            facts,
+            quantity,
+            page,
+            cursor.t,
+            map_,
+            shape_of(session, quantity),
+            unit,
+            now,
+            most,
+            signed,
+            is_bound,
         )
 
     def _map(self, session: Session, quantity: str, page: Page, other: Trace | None) -> tuple[Window, float]:
@@ -158,13 +171,15 @@ class HeatRow(Horizontal):
         rows = whole_blocks(shape_of(session, quantity), capacity)
         if other is not None:
             window_, limit = together(
-                lambda: difference(session.view, other, quantity, page.start, page.stop, rows, "extreme"),
+                lambda: difference(
+                    session.view, other, quantity, page.start, page.stop, rows, "extreme", page.per_column
+                ),
                 lambda: difference_limit(session.view, other, quantity),
             )
             return window_, limit
         binning: Binning = "mean" if self.sequential else "extreme"
         window_, limit = together(
-            lambda: window(session.view, quantity, page.start, page.stop, rows, binning),
+            lambda: window(session.view, quantity, page.start, page.stop, rows, binning, page.per_column),
             lambda: 1.0 if self.sequential else color_limit(session.view, quantity),
         )
         return window_, limit
@@ -195,19 +210,19 @@ class HeatRow(Horizontal):
                 self._units[line] = unit
         elif selected is not None and view.unit is not None:
             self._units[selected], labels[selected] = view.unit, str(view.unit)
-        absent = np.array([unit is None or view.t in self._unbound for unit in self._units], bool)
+        is_absent = not view.is_bound or view.page.column_of(view.t) in self._unbound
+        absent = np.array([unit is None or is_absent for unit in self._units], bool)
         values = np.array([0.0 if unit is None else now[unit] for unit in self._units], np.float64)
         low, kind = (-view.most, "diverging") if view.signed else (0.0, "sequential")
         roles = (quantity_role(view.quantity),)
         self.bars.set_data(values, low, view.most, kind, labels, selected, roles, absent)  # type: ignore[arg-type]
 
     def _draw_map(self, shown: Window, limit: float, axis: TimeAxis) -> None:
-        page = axis.page
         self.limit, self.units_per_row = limit, shown.units_per_row
         kind, low = ("sequential", 0.0) if self.sequential else ("diverging", -limit)
         absent = (~shown.valid)[:, None].repeat(shown.values.shape[1], axis=1)
         unbound = None if shown.bound is None else shown.valid & ~shown.bound
-        self._unbound = frozenset() if unbound is None else frozenset(page.start + np.flatnonzero(unbound))
+        self._unbound = frozenset() if unbound is None else frozenset(np.flatnonzero(unbound).tolist())
         self.map.set_data(as_drawn(shown.values), low, limit, kind, absent, axis.columns, unbound)  # type: ignore[arg-type]
 
     def forget(self) -> None:

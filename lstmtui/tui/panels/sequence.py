@@ -12,7 +12,6 @@ from textual.widget import Widget
 
 from lstmtui.analysis.reads import reads, reads_summaries
 from lstmtui.analysis.signal import Line, Signal, TokenRow, signal
-from lstmtui.analysis.windows import Page
 from lstmtui.session import Session
 from lstmtui.tui.compat import lay_out
 from lstmtui.tui.panels.hiding import without_hidden
@@ -78,7 +77,7 @@ class SequencePanel(Lane):
             return
         page, runs = axis.page, (id(session.trace), id(session.other))
         if self.changed(cursor.model, cursor.batch, page, axis.columns, axis.gutter, runs):
-            shown, read = together(lambda: overlaid(session, page), lambda: reads(session.view))
+            shown, read = together(lambda: overlaid(session, axis, self.look), lambda: reads(session.view))
             self._draw(shown, reads_summaries(read, session.trace.header.look_ahead))
             self.set_title(self.TITLE)
             self.drawn()
@@ -86,16 +85,15 @@ class SequencePanel(Lane):
 
     def _draw(self, shown: Signal, summaries: Sequence[str]) -> None:
         self._make_room(len(shown.rows), has_lines=bool(shown.lines))
-        targets = next((row.tokens for row in shown.rows if row.name == "target"), ())
+        has_target = any(row.name == "target" for row in shown.rows)
         for at, line in enumerate(self.tokens):
             if line.display:
                 row = shown.rows[at]
-                checked = targets if row.name == "y" else ()
-                wrong = tuple(bool(t) and t != y for t, y in zip(checked, row.tokens, strict=False))
+                wrong = row.wrong if has_target and row.name == "y" else ()
                 line.show(row, wrong or (False,) * len(row.tokens), self.axis)
         series = distinct([_series(line, at) for at, line in enumerate(shown.lines)])
         columns = self.axis.columns
-        self.plot.set_series(series, columns.columns, columns, gutter=self.axis.gutter, legend=False)
+        self.plot.set_series(series, self.axis.plotted, columns, gutter=self.axis.gutter, legend=False)
         forms = legends(series, self.look) or ((),)
         said = [(*form, ("  " + text, "muted")) for text in summaries for form in forms]
         self.set_keys(*said, *forms)
@@ -115,15 +113,17 @@ class SequencePanel(Lane):
         self.post_message(self.Picked(t=self.axis.timestep_at(event.column)))
 
 
-def overlaid(session: Session, page: Page) -> Signal:
+def overlaid(session: Session, axis: TimeAxis, look: Look) -> Signal:
     """The signal, with the output of what the run is held against over it."""
-    other = session.other
+    page, other = axis.page, session.other
+    whole = (page.per_column, axis.plotted, axis.pixels(look), axis.columns.used)
+    shape = whole if page.per_column > 1 else ()
     if other is None:
-        return without_hidden(session, signal(session.view, page.start, page.stop))
+        return without_hidden(session, signal(session.view, page.start, page.stop, *shape))
     mirror = session.view.fitted_to(other)
     shown, theirs = together(
-        lambda: signal(session.view, page.start, page.stop),
-        lambda: signal(mirror, page.start, min(page.stop, other.steps)),
+        lambda: signal(session.view, page.start, page.stop, *shape),
+        lambda: signal(mirror, page.start, max(page.start, min(page.stop, other.steps)), *shape),
     )
     shown, theirs = without_hidden(session, shown), without_hidden(session, theirs)
     name = "y as recorded" if other is session.baseline else f"y {other.name}"
@@ -134,4 +134,5 @@ def overlaid(session: Session, page: Page) -> Signal:
 
 def _series(line: Line, at: int) -> Series:
     roles = {"target": "muted", "y": "y", "other": "series1"}
-    return Series(line.name, line.values, at, roles.get(line.quantity, f"series{at % 6}"), absent=line.absent)
+    role = roles.get(line.quantity, f"series{at % 6}")
+    return Series(line.name, line.values if line.plot is None else line.plot, at, role, absent=line.absent)

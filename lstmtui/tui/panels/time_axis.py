@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lstmtui.analysis.windows import Page
+from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.columns import ColumnMap
 
 GUTTER = 8
 """Columns of labels at the left of every lane."""
 MARGIN = 2
 """Columns at the right of every lane: a blank one, and the letters of lines."""
+WHOLE_RUN = 1 << 62
+"""Timesteps a column, as many as are needed."""
 BARS_MARGIN = 16
 """Columns at the right where bars and their numbers stand there."""
 
@@ -49,6 +52,8 @@ class TimeAxis:
         self.page = Page(0, 1, 1, 1)
         self.columns = ColumnMap(0, 0)
         """Places the timesteps within `plot` columns."""
+        self.most_per_column = 1
+        """Timesteps that may share a column, if all of the run needs so many."""
         self._goal = (0, 0)
         """Where the last turn led, and where it would have led in a longer run."""
 
@@ -67,18 +72,43 @@ class TimeAxis:
         """Whether there is room for bars at the right."""
         return self.place.margin >= BARS_MARGIN
 
+    @property
+    def timesteps(self) -> int:
+        """How many a page has room for."""
+        return max(1, self.place.timesteps) * self.page.per_column
+
+    def fit_all(self) -> None:
+        """Let so many timesteps share a column that all of a run is on one page, or each have its own."""
+        self.most_per_column = 1 if self.page.per_column > 1 else WHOLE_RUN
+
+    def stretch(self, by: int) -> None:
+        """Let half as many timesteps share a column, or twice as many if `by` is negative."""
+        shared = self.page.per_column
+        self.most_per_column = max(1, shared // 2) if by > 0 else shared * 2
+
     def show(self, t: int, steps: int) -> None:
         """Turn to the page that holds a timestep of a run of so many."""
-        self.page = Page.around(t, self.place.timesteps, steps)
-        self.columns = ColumnMap(min(steps, max(1, self.place.timesteps)), self.plot)
+        columns = max(1, self.place.timesteps)
+        shared = max(1, min(self.most_per_column, -(-steps // columns)))
+        self.page = Page.around(t, columns, steps, shared)
+        self.columns = ColumnMap(min(-(-steps // shared), columns), self.plot)
+
+    @property
+    def plotted(self) -> int:
+        """How many timesteps a plot has room for."""
+        return self.columns.columns * self.page.per_column
+
+    def pixels(self, look: Look) -> int:
+        """The columns of dots of a plot."""
+        return self.columns.used if look.ascii else 2 * self.columns.used
 
     def cursor_column(self, t: int) -> int | None:
         """The column of a timestep of the page, counted from the left of the lane."""
-        return self.gutter + self.columns.center_of(t - self.page.start) if self.plot > 0 else None
+        return self.gutter + self.columns.center_of(self.page.column_of(t)) if self.plot > 0 else None
 
     def timestep_at(self, column: int) -> int:
         """The timestep of a column of the page, at most the page's last."""
-        return min(self.page.start + column, self.page.stop - 1)
+        return min(self.page.start + column * self.page.per_column, self.page.stop - 1)
 
     def turned(self, t: int, pages: int, last_t: int) -> int:
         """The timestep so many pages on (back, if negative) from `t`, within 0 … `last_t`.
@@ -87,7 +117,7 @@ class TimeAxis:
         """
         if t == (last_t if pages > 0 else 0):
             return t
-        goal = (self._goal[1] if t == self._goal[0] else t) + pages * max(1, self.place.timesteps)
+        goal = (self._goal[1] if t == self._goal[0] else t) + pages * self.timesteps
         reached = max(0, min(goal, last_t))
         self._goal = (reached, goal)
         return reached

@@ -51,8 +51,17 @@ class TimeRuler(Horizontal):
         page = axis.page
         seen = marks(session, page.start, page.stop)
         self.label.set_spans([(" t", "muted")])
+        # It leaves half of the ruler free.
+        text = page.text if 2 * len(page.text) < self.ruler.size.width else page.shared
         self.ruler.set(
-            page.start, page.stop, axis.columns, session.cursor.t, seen.breakpoints, seen.hits, page.text
+            page.start,
+            page.stop,
+            axis.columns,
+            session.cursor.t,
+            seen.breakpoints,
+            seen.hits,
+            text,
+            page.per_column,
         )
 
     @on(Ruler.Clicked)

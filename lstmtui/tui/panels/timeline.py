@@ -156,7 +156,9 @@ class TimelinePanel(Lane):
         count = "×".join(map(str, shape_of(session, quantity))) or "1"
         units = f"{count} unit{'' if count == '1' else 's'}"
         how = "mean" if row.sequential else "the most extreme"
-        return units + (f", {row.units_per_row} a row ({how})" if row.units_per_row > 1 else "")
+        shared = [f"{row.units_per_row} a row"] if row.units_per_row > 1 else []
+        shared += [f"{self.page.per_column} timesteps a column"] if self.page.per_column > 1 else []
+        return f"{units}, {', '.join(shared)} ({how})" if shared else units
 
     def forget(self) -> None:
         super().forget()

@@ -10,17 +10,14 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.reactive import var
-from textual.screen import Screen
 from textual.widget import Widget
 
-from lstmtui.errors import UserError
 from lstmtui.session import Command, Outcome, ScriptError, Session, Stop, parse_line, saved_state
 from lstmtui.session.completion import complete
 from lstmtui.session.verbs import VERBS
 from lstmtui.trace.growth import Follower
 from lstmtui.tui.banner import Banner
 from lstmtui.tui.command_line import CommandLine
-from lstmtui.tui.copying import copied_value
 from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.header import header_spans
 from lstmtui.tui.keys import bindings
@@ -35,16 +32,16 @@ from lstmtui.tui.parts.dialogue import Dialogue
 from lstmtui.tui.parts.following import Following
 from lstmtui.tui.parts.front_end import FrontEnd
 from lstmtui.tui.parts.lesson_view import LessonView
-from lstmtui.tui.parts.link import reconnect
 from lstmtui.tui.parts.player import Player
 from lstmtui.tui.parts.presenter import Presenter
+from lstmtui.tui.screens.key_actions import KeyActions
 from lstmtui.tui.screens.messages import Message, MessageLog
 from lstmtui.tui.start import Choice
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
 
 
-class DebuggerScreen(Screen[None]):
+class DebuggerScreen(KeyActions):
     """Walks a session. Every key is a command; every panel is shown what came of it.
 
     Args:
@@ -120,11 +117,6 @@ class DebuggerScreen(Screen[None]):
         return super().check_action(action, parameters)
 
     @property
-    def is_busy(self) -> bool:
-        """Whether a command runs off the event loop."""
-        return self.runner.running is not None
-
-    @property
     def is_behind(self) -> bool:
         """Whether the screen does not show yet where the session is: time waits for it."""
         return self.is_busy or self.presenter.is_behind
@@ -184,8 +176,6 @@ class DebuggerScreen(Screen[None]):
             return
         if command is not None:
             self.runner.start(command)
-
-    action_run = run_text
 
     def finish_command(self, command: Command, outcome: Outcome) -> None:
         """Show what came of a command; another selection may need other panels."""
@@ -251,84 +241,3 @@ class DebuggerScreen(Screen[None]):
             self.session.history = self.session.history.moved(before, "pointer")
         self.message = None
         self.show_session()
-
-    def action_command(self, begun: str = "") -> None:
-        """Open the prompt with something typed already."""
-        self.command_line.open(begun, for_one=bool(begun))
-
-    def action_page(self, pages: int) -> None:
-        """A page of all lanes on or back."""
-        t = self.session.cursor.t
-        count = self.panels.axis.turned(t, pages, self.session.last_t) - t
-        self.run_text(f"step {count or 1}" if pages > 0 else f"back {-count or 1}")
-
-    def action_select(self, name: str, by: int) -> None:
-        """What a verb selects, the next or the one before, round."""
-        selection = VERBS[name].selection
-        assert selection is not None
-        try:
-            self.run_text(f"{name} {selection.next(self.session, by)}")
-        except UserError as error:
-            self.dialogue.tell(Outcome(False, str(error)))
-
-    def action_play(self) -> None:
-        """Play, or pause."""
-        self.player.toggle()
-        self.message = None if self.player.is_playing else self.message
-        self.show_session()
-
-    def action_faster(self, by: int) -> None:
-        """Another speed of playing."""
-        self.player.faster(by)
-        self.dialogue.tell(Outcome(True, f"{self.player.speed} timesteps a second"))
-
-    async def action_lesson(self, what: str) -> None:
-        """Begin a lesson, turn its pages, leave it."""
-        await self.lesson.act(what)
-
-    def action_difference(self) -> None:
-        """Show maps of the difference to what is compared, or to the run without what-ifs, and back."""
-        self.dialogue.tell(self.panels.toggle_difference(self.session))
-
-    def action_copy(self) -> None:
-        """Copy the value in focus by way of the terminal."""
-        chosen, number = self.panels.of_kind(WatchesPanel).chosen_entry, self.arrangement.focused_number
-        self.dialogue.tell(copied_value(self.app, self.session, number, chosen))
-
-    def action_reconnect(self) -> None:
-        """Try a lost link again now."""
-        self.dialogue.tell(reconnect(self.session))
-
-    def action_panel(self, number: int) -> None:
-        """Focus a panel by number; one that has no room on this screen takes all of it."""
-        self.arrangement.focus(number)
-
-    def action_panel_by(self, by: int) -> None:
-        """Focus the next panel on screen, or the one before."""
-        self.arrangement.focus_by(by)
-
-    def action_zoom(self) -> None:
-        """Give the focused panel the whole screen, or all panels their places again."""
-        self.arrangement.zoom()
-
-    def action_leave(self) -> None:
-        """End what was begun last: a command, play, then zoom, then focus."""
-        if self.is_busy:
-            self.runner.stop()
-        elif self.player.is_playing:
-            self.action_play()
-        elif self.arrangement.zoomed is not None:
-            self.arrangement.zoom()
-        elif self.presenter.banner.is_told:
-            self.presenter.banner.dismiss()
-        elif self.lesson.is_told:
-            self.lesson.leave()
-        elif self.session.asked is not None:
-            self.session.asked = None
-            self.show_session()
-        else:
-            self.set_focus(None)
-
-    async def action_program(self, name: str) -> None:
-        """An action of the program: pick, redraw, help, quit."""
-        await self.app.run_action(name)

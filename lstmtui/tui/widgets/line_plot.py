@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from textual.message import Message
 
-from lstmtui.analysis.decimation import Envelope, classify, envelope, mark_cells
-from lstmtui.analysis.norm_plot import NormPlot, fitted
+from lstmtui.analysis.decimation import Envelope
+from lstmtui.analysis.norm_plot import NormPlot, fitted, shape_of
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.axis import fit_axis
 from lstmtui.tui.widgets.columns import ColumnMap
@@ -200,12 +200,9 @@ def _norm_plot(series: Series, plot: Plot, pixels: int, cells: int) -> NormPlot:
     """What a series looks like: of values, worked out; of a norm plot, as many columns as it has."""
     if isinstance(series.values, NormPlot):
         return fitted(series.values, pixels, cells)
-    values, kinds = classify(series.values[: plot.length], plot.log)
-    if series.absent is not None:
-        absent = np.asarray(series.absent[: plot.length], bool)
-        values, kinds = np.where(absent, np.nan, values), np.where(absent, 0, kinds).astype(np.uint8)
-    shape = envelope(values, plot.length, pixels, step=plot.step, log=plot.log)
-    return NormPlot(shape, mark_cells(kinds, plot.length, cells))
+    values, length = series.values[: plot.length], plot.length
+    absent = None if series.absent is None else series.absent[:length]
+    return shape_of(values, absent, length, pixels, cells, log=plot.log, step=plot.step)
 
 
 def _drawn(series: Series, shape: Envelope, marks: NDArray[np.uint8]) -> Drawn:

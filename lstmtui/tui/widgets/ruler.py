@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from rich.cells import cell_len
@@ -32,6 +32,13 @@ class Marks:
     hits: frozenset[int] = frozenset()
     text: str = ""
     """Shown at the right end, in the unused columns where they suffice: the page's place in the run."""
+    per_column: int = 1
+    """Timesteps that share a column."""
+
+    @property
+    def page(self) -> range:
+        """The timesteps it shows."""
+        return range(self.start, self.stop)
 
 
 class Ruler(LineWidget):
@@ -66,6 +73,7 @@ class Ruler(LineWidget):
         breakpoints: Collection[int] = (),
         hits: Collection[int] = (),
         text: str = "",
+        per_column: int = 1,
     ) -> None:
         """Show timesteps `start` to before `stop`; marks outside of them are not shown."""
         self._columns = columns
@@ -77,13 +85,14 @@ class Ruler(LineWidget):
             frozenset(t for t in breakpoints if t in page),
             frozenset(t for t in hits if t in page),
             text,
+            per_column,
         )
         self.update()
 
     def move(self, cursor: int | None) -> None:
         """Move the cursor to another timestep of the same page."""
-        marks = self._marks
-        self.set(marks.start, marks.stop, self._columns, cursor, marks.breakpoints, marks.hits, marks.text)
+        self._marks = replace(self._marks, cursor=cursor if cursor in self._marks.page else None)
+        self.update()
 
     def line_keys(self, width: int, height: int) -> Sequence[Hashable]:
         return [ruler_spans(self._marks, self._map(width), width, self.look)]
@@ -96,7 +105,8 @@ class Ruler(LineWidget):
         return None if column is None else self.Clicked(self, column)
 
     def _map(self, width: int) -> ColumnMap:
-        return self._columns or ColumnMap(self._marks.stop - self._marks.start, width)
+        length = len(self._marks.page)
+        return self._columns or ColumnMap(-(-length // self._marks.per_column), width)
 
 
 def ruler_spans(marks: Marks, columns: ColumnMap, width: int, look: Look) -> Spans:
@@ -110,9 +120,9 @@ def ruler_spans(marks: Marks, columns: ColumnMap, width: int, look: Look) -> Spa
         return ()
     signs = _ASCII_SIGNS if look.ascii else _SIGNS
     row = [(signs["rule"], "rule")] * used
-    step = tick_step(columns.cell_width)
+    step = tick_step(columns.cell_width, marks.per_column)
     for t in range(-(-marks.start // step) * step, marks.stop, step):
-        at = columns.center_of(t - marks.start)
+        at = columns.center_of((t - marks.start) // marks.per_column)
         label = [(digit, "muted") for digit in str(t)]
         if at + len(label) < used:
             row[at : at + 1 + len(label)] = [(signs["tick"], "rule"), *label]
@@ -120,7 +130,7 @@ def ruler_spans(marks: Marks, columns: ColumnMap, width: int, look: Look) -> Spa
     marked = set()
     for role, timesteps in (("hit", marks.hits), ("breakpoint", marks.breakpoints), ("cursor", cursor)):
         for t in timesteps:
-            at = columns.center_of(t - marks.start)
+            at = columns.center_of((t - marks.start) // marks.per_column)
             if at < used:
                 row[at] = (signs[role], role)
                 marked.add(at)
@@ -131,15 +141,18 @@ def ruler_spans(marks: Marks, columns: ColumnMap, width: int, look: Look) -> Spa
         return _runs(row)
     if size <= free:
         return (*_runs(row), (" " * (free - size + 1), "muted"), (text, "muted"))
-    if any(at >= width - size for at in marked):
-        return _runs(row)
-    return (*_runs(row[: width - size]), (" " + text, "muted"))
+    if not any(at >= width - size for at in marked):
+        return (*_runs(row[: width - size]), (" " + text, "muted"))
+    # What says how many timesteps a column stands for is never left out for a mark.
+    if marks.per_column > 1 and not any(at < size for at in marked):
+        return ((text + " ", "muted"), *_runs(row[size:]))
+    return _runs(row)
 
 
-def tick_step(cell_width: int) -> int:
+def tick_step(cell_width: int, per_column: int = 1) -> int:
     """How many timesteps lie between two ticks: 1, 2 or 5 times a power of ten."""
     step = 1
-    while step * cell_width < _TICK_GAP:
+    while step * cell_width < _TICK_GAP * per_column:
         step = step * 5 // 2 if str(step).startswith("2") else step * 2
     return step
 
