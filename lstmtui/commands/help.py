@@ -16,22 +16,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a topic at 80 columns, or the list of all.
+    """Print a topic at 80 columns, that of a word which it is about, or the list of all.
 
     Raises:
         UserError: there is no such topic; the message names the one that was probably meant.
     """
-    from lstmtui.help import TOPICS, closest_topic, overview
+    from lstmtui.help import TOPICS, closest_topic, overview, topic_of
 
     topic = arguments.topic
     if topic is None:
         print(overview())
         return 0
-    if topic not in TOPICS:
+    if not topic_of(topic):
         meant = closest_topic(topic)
         hint = f"; did you mean lstmtui help {meant}?" if meant else ""
         raise UserError(printable(f"there is no topic {topic[:60]}; there are {', '.join(TOPICS)}{hint}"))
     from lstmtui.help.page import page
 
-    print(page(topic))
+    print(page(topic_of(topic)))
     return 0

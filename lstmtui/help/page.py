@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -13,7 +14,7 @@ from rich.style import Style
 from rich.text import Text
 from rich.theme import Theme
 
-from lstmtui.help.topics import overview, topic_text
+from lstmtui.help.topics import TOPICS, overview, topic_of, topic_text
 
 Line = tuple[tuple[str, str], ...]
 """((text, role), …); a role is title, key or text."""
@@ -37,9 +38,19 @@ def page(topic: str, width: int = 80) -> str:
     return "\n".join("".join(text for text, _ in line) for line in lines)
 
 
-def reference(topic: str | None) -> str:
-    """A topic as plain text; None: the list of topics."""
-    return overview() if topic is None else page(topic)
+def reference(word: str | None) -> str:
+    """The topic that a word is, or that is about it, as plain text; None: the list of topics."""
+    return overview() if word is None else page(topic_of(word))
+
+
+def line_about(word: str, lines: Sequence[Line]) -> int:
+    """The line of a page that a word is described in: its row of a table, else its heading; 0 for a topic."""
+    texts = ["".join(text for text, _ in line).strip().casefold() for line in lines]
+    word = word.casefold()
+    stem = word.removesuffix("s")
+    rows = (n for n, text in enumerate(texts) if re.match(rf"{re.escape(word)}(?!\w)", text))
+    headings = (n for n, line in enumerate(lines) if line and line[0][1] == "title" and stem in texts[n])
+    return 0 if word in TOPICS else next(rows, next(headings, 0))
 
 
 _CODE_AND_TABLES = re.compile(r"(^```.*?^```$|^    .*?$|^\|.*?$)", re.MULTILINE | re.DOTALL)

@@ -27,6 +27,8 @@ TOPICS: dict[str, str] = {
 }
 """Every topic, in the order of a first reading, with what it is about."""
 
+SHORTEST_IN_HEADING = 4
+"""Letters of a word that is looked for in headings, too, with or without an s at its end."""
 LONGEST_WORD = 40
 """Of longer words nobody knows what was meant."""
 
@@ -42,11 +44,20 @@ def topic_text(topic: str) -> str:
     return files("lstmtui.help").joinpath(f"{topic}.md").read_text(encoding="utf-8")
 
 
-def closest_topic(word: str) -> str:
-    """The topic that a word is a misspelling of, or that has a line about it; empty where there is none."""
+def topic_of(word: str) -> str:
+    """The topic that a word is, or that has a line or a heading about it; empty where there is none."""
+    if word in TOPICS:
+        return word
     if len(word) > LONGEST_WORD:
         return ""
-    near = closest(word, TOPICS, cutoff=0.7)
-    line = re.compile(rf"^\| `{re.escape(word)}(?!\w)", re.MULTILINE)
-    described = (topic for topic in TOPICS if line.search(topic_text(topic)))
-    return near or next(described, "")
+    patterns = [rf"^\| `{re.escape(word)}(?!\w)", rf"^\| `lstmtui {re.escape(word)}(?!\w)"]
+    if len(word) >= SHORTEST_IN_HEADING:
+        patterns.append(rf"(?i)^#+ .*\b{re.escape(word.removesuffix('s'))}s?\b")
+    texts = {topic: topic_text(topic) for topic in TOPICS}
+    described = (t for pattern in patterns for t in TOPICS if re.search(pattern, texts[t], re.MULTILINE))
+    return next(described, "")
+
+
+def closest_topic(word: str) -> str:
+    """The topic that a word is probably a misspelling of; empty where there is none."""
+    return "" if len(word) > LONGEST_WORD else closest(word, TOPICS, cutoff=0.7)

@@ -42,7 +42,7 @@ class Help:
     """Show the reference."""
 
     topic: str | None
-    """One of `help.TOPICS`; None: what there is."""
+    """One of `help.TOPICS`, or a word that one of them is about; None: what there is."""
 
 
 @dataclass(frozen=True)

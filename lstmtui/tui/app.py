@@ -22,6 +22,7 @@ from lstmtui.trace.growth import LIVE_STATE
 from lstmtui.tui.command_line import PromptInput
 from lstmtui.tui.compat import is_ending
 from lstmtui.tui.difference import DifferenceApp
+from lstmtui.tui.entries import Run, entries
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.losing import LosingScreen
@@ -145,9 +146,8 @@ class LstmtuiApp(DifferenceApp):
         """Pick a scenario from the list."""
 
         def picked(path: Path | None) -> None:
-            opener = self.start.opener
-            if path is not None and opener is not None:
-                self._unless_lost("open another", lambda: self.open(self._opening(path, opener)))
+            if path is not None and self.start.opener is not None:
+                self._open_choice(path)
             elif not isinstance(self.screen, DebuggerScreen):
                 self.exit()
 
@@ -155,6 +155,11 @@ class LstmtuiApp(DifferenceApp):
             self.push_screen(PickerScreen(self.start.choices, self.look), picked)
         elif not isinstance(self.screen, DebuggerScreen):
             self.exit()
+
+    def _open_choice(self, path: Path) -> None:
+        opener = self.start.opener
+        if opener is not None:
+            self._unless_lost("open another", lambda: self.open(self._opening(path, opener)))
 
     def action_next_lesson(self) -> None:
         """Open the lesson after the one on screen, and begin it."""
@@ -190,9 +195,20 @@ class LstmtuiApp(DifferenceApp):
         at = next((at for at, lesson in enumerate(lessons) if _same(lesson.path, place)), len(lessons))
         return lessons[at:]
 
-    def action_help(self) -> None:
-        """Keys and glossary."""
-        self.push_screen(HelpScreen(self.look))
+    def action_help(self, *, is_palette: bool = False) -> None:
+        """List keys, commands and all else that can be done, and do what is chosen."""
+        actor = self.screen if isinstance(self.screen, DebuggerScreen) else None
+        listed = entries(self.look, actor, self.start.choices, self._open_choice)
+
+        def chosen(run: Run | None) -> None:
+            if run is not None:
+                self.call_later(run)
+
+        self.push_screen(HelpScreen(self.look, listed, is_palette=is_palette), chosen)
+
+    def action_palette(self) -> None:
+        """The same, where words can be typed at once."""
+        self.action_help(is_palette=True)
 
     def _opening(self, path: Path, opener: Callable[[Path], Opening]) -> Opening:
         """The opening of a choice; reading its file is part of the work, and so are the file's mistakes."""

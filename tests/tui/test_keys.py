@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
-from keyboard import press, settle
+from keyboard import press, settle, type_text
 from synthetic import synthetic
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from lstmtui.trace import Traces
+from lstmtui.tui.entries import entries
 from lstmtui.tui.footer import footer_spans
 from lstmtui.tui.keys import KEYS, LESSON, Key, bindings, label
 from lstmtui.tui.panels.lane import Lane
@@ -19,7 +20,7 @@ from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.panels.panel_set import SHARED
 from lstmtui.tui.parts.player import SPEEDS
 from lstmtui.tui.screens.debugger import DebuggerScreen
-from lstmtui.tui.screens.help import HelpScreen, help_lines
+from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.messages import MessagesScreen
 from lstmtui.tui.screens.picker import PickerScreen
 from lstmtui.tui.screens.why import WhyScreen
@@ -296,6 +297,17 @@ async def help_(pilot: Pilot[None], key: str) -> None:
     assert debugging(pilot).session.cursor == START
 
 
+async def palette(pilot: Pilot[None], key: str) -> None:
+    await press(pilot, key)
+    await type_text(pilot, "unit 5\n")
+    assert isinstance(pilot.app.screen, HelpScreen), "nothing has all of these words"
+    await press(pilot, "escape", "escape")
+    await press(pilot, key)
+    await type_text(pilot, "first timestep\n")
+    await settle()
+    assert debugging(pilot).session.cursor.t == 0
+
+
 async def quit_(pilot: Pilot[None], key: str) -> None:
     await press(pilot, key)
     assert pilot.app._exit
@@ -422,6 +434,7 @@ DOES: dict[str, Callable[[Pilot[None], str], Awaitable[None]]] = {
     "redraw": redraw,
     "reconnect": reconnect,
     "help": help_,
+    "palette": palette,
     "quit": quit_,
 }
 
@@ -471,7 +484,7 @@ def test_no_key_is_bound_twice_but_by_a_lesson_whose_binding_comes_first() -> No
 
 
 def test_help_names_every_key_and_what_it_does() -> None:
-    page = "\n".join("".join(text for text, _ in line) for line in help_lines(Look()))
+    page = "\n".join(entry.text for entry in entries(Look(), None, (), print))
     for key in KEYS:
         assert key.help in page
         assert label(key) in page

@@ -28,6 +28,7 @@ from lstmtui.tui.command_line import MOST_ANSWER_LINES, MOST_HISTORY
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.messages import MessagesScreen
+from lstmtui.tui.screens.topic import TopicScreen
 from lstmtui.tui.start import Start
 
 SIZES = [(120, 40), (80, 24)]
@@ -315,8 +316,9 @@ async def test_every_sentence_at_the_prompt_says_what_a_session_says(
             outcome = execute(fresh, command)
             assert screen.session.cursor == fresh.cursor, sentence
             if command.verb == "help":
-                assert isinstance(pilot.app.screen, HelpScreen)
-                assert pilot.app.screen.topic == command.arguments[0]
+                (topic,) = command.arguments
+                assert isinstance(pilot.app.screen, HelpScreen if topic is None else TopicScreen)
+                assert getattr(pilot.app.screen, "topic", None) == topic
                 await press(pilot, "escape")
             elif command.verb == "messages":
                 assert isinstance(pilot.app.screen, MessagesScreen)

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from lstmtui.closest import closest
-from lstmtui.help import TOPICS, closest_topic
+from lstmtui.help import TOPICS, closest_topic, topic_of
 from lstmtui.session.language.command import Change
 from lstmtui.session.language.problem import shown
 from lstmtui.session.language.reader import Reader
@@ -125,12 +125,12 @@ def optional_pass(line: Reader) -> Arguments:
 
 
 def optional_topic(line: Reader) -> Arguments:
-    """(a topic of the reference, or None,)."""
+    """(a topic of the reference or what one is about, or None,)."""
     if line.done:
         return (None,)
     at = line.at
     word = line.word("the topic is missing")
-    if word not in TOPICS:
+    if not topic_of(word):
         line.fail(f"there is no topic {shown(word)}; there are {', '.join(TOPICS)}", at, closest_topic(word))
     return (word,)
 

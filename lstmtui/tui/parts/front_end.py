@@ -25,9 +25,9 @@ from lstmtui.session.requests import (
 from lstmtui.tui.harmless import is_harmless
 from lstmtui.tui.panels.notes import NotesPanel
 from lstmtui.tui.picture import picture
-from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.laws import LawsScreen
 from lstmtui.tui.screens.messages import MessageLog, MessagesScreen
+from lstmtui.tui.screens.topic import TopicScreen
 from lstmtui.tui.screens.why import WhyTrail
 
 
@@ -75,8 +75,10 @@ class FrontEnd:
                 replace_file(name, lambda file: file.write(data))
             case Export(name):
                 replace_file(name, lambda file: export(self._session.view, name, file))
-            case Help(topic):
-                self._screen.app.push_screen(HelpScreen(self._notes.look, topic))
+            case Help(None):
+                self._screen.app.call_later(self._screen.app.run_action, "help")
+            case Help(str(word)):
+                self._screen.app.push_screen(TopicScreen(self._notes.look, word))
             case ShowLaws(results):
                 screen = LawsScreen(self._notes.look, self._session.cursor.model, results)
                 self._screen.app.push_screen(screen, self.follow)

@@ -60,7 +60,11 @@ class FilteredDialog(Dialog[Result]):
         self.narrow(event.value.casefold().split())
 
     @on(Input.Submitted)
-    def _filter_entered(self) -> None:
+    def _entered(self) -> None:
+        self.filter_entered()
+
+    def filter_entered(self) -> None:
+        """Go on with what the words have left."""
         self.focus_list()
 
 

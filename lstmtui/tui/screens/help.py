@@ -1,86 +1,99 @@
-"""Keys and glossary, or a topic of the reference."""
+"""The help: every key, command, panel, scenario and topic, found by words, and run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.events import Resize
 
-from lstmtui.cells import CELLS
-from lstmtui.cells.glossary import GLOSSARY
-from lstmtui.help import TOPICS
-from lstmtui.help.page import page_lines
-from lstmtui.tui.keys import KEYS, label
+from lstmtui.tui.entries import Entry, Run
+from lstmtui.tui.screens.filtered import has_words
 from lstmtui.tui.screens.page import PageScreen
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
+from lstmtui.tui.widgets.text_lines import TextLines
 
 
-class HelpScreen(PageScreen):
-    """Keys and glossary, or a topic.
+class HelpScreen(PageScreen[Run | None]):
+    """A list by group, one line chosen; it returns what that runs.
 
     Args:
         look: what the terminal can show.
-        topic: one of the reference's; left out: keys, glossary, and the list of topics.
+        entries: the lines.
+        is_palette: whether words can be typed at once.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1", "leave", "back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "leave", "back"),
+        Binding("enter", "run", "run it"),
+    ]
 
-    def __init__(self, look: Look, topic: str | None = None) -> None:
-        super().__init__(look, "Help")
-        self.topic = topic
+    def __init__(self, look: Look, entries: Iterable[Entry], *, is_palette: bool = False) -> None:
+        super().__init__(look, "Help: ↑ ↓ choose, ↵ runs, / filters, Esc goes back")
+        self.entries, self.is_palette = tuple(entries), is_palette
+        self.chosen = 0
+        self._rows: list[Entry | str] = []
+        """The entries that have the words, and the headings of their groups."""
 
     def on_mount(self) -> None:
-        """Write the page."""
-        if self.topic is None:
-            self.show_lines(help_lines(self.look))
+        """Write the list."""
+        self.narrow(())
+        if self.is_palette:
+            self.action_filter()
 
-    @on(Resize)
-    def _lay_out(self) -> None:
-        """Lay the topic out in the width there is."""
-        if self.topic is not None:
-            self.show_lines(page_lines(self.topic, max(_NARROWEST, self.text.size.width)))
+    @property
+    def shown(self) -> Sequence[Entry]:
+        """The entries that have the words."""
+        return [row for row in self._rows if isinstance(row, Entry)]
+
+    def narrow(self, words: Sequence[str]) -> None:
+        self._rows = []
+        group = ""
+        for entry in self.entries:
+            if has_words(entry.text, words):
+                self._rows += [entry] if entry.group == group else [entry.group, entry]
+                group = entry.group
+        runs = (n for n, row in enumerate(self._rows) if isinstance(row, Entry) and row.run is not None)
+        self.chosen = next(runs, min(1, len(self._rows) - 1))
+        self._draw()
+        if self.chosen <= 1:
+            self.text.scroll_to_row(0)  # with the heading
+
+    def _draw(self) -> None:
+        self.text.set_lines(
+            _row(row, chosen=n == self.chosen, is_first=not n) for n, row in enumerate(self._rows)
+        )
+        self.text.scroll_to_line(self.chosen)
+
+    def action_scroll(self, rows: int) -> None:
+        """Choose another entry, so many rows on."""
+        last = len(self._rows) - 1
+        at = max(min(1, last), min(self.chosen + rows, last))
+        if at >= 0 and isinstance(self._rows[at], str):  # a heading
+            at += 1 if rows > 0 else -1
+        self.chosen = at
+        self._draw()
+
+    def action_run(self) -> None:
+        """Leave, and do what the chosen entry says; one that is only read stays."""
+        entry = self._rows[self.chosen] if self._rows else ""
+        if isinstance(entry, Entry) and entry.run is not None:
+            self.dismiss(entry.run)
+
+    def filter_entered(self) -> None:
+        self.action_run()
+
+    @on(TextLines.Clicked)
+    def _clicked(self, event: TextLines.Clicked) -> None:
+        event.stop()
+        if isinstance(self._rows[event.line], Entry):
+            again, self.chosen = event.line == self.chosen, event.line
+            self.action_run() if again else self._draw()
 
 
-_NARROWEST = 20
-"""Columns that a topic is laid out in at least; where there are fewer, its lines are wrapped once more."""
-
-
-def help_lines(look: Look) -> list[Spans]:
-    """Every key by group, the mouse, the glossary, the cells, the marks, the topics of the reference."""
-    lines: list[Spans] = []
-    for group in dict.fromkeys(key.group for key in KEYS):
-        lines += [((group, "title"),)]
-        for key in KEYS:
-            if key.group == group:
-                keys = label(key, ascii=look.ascii)
-                lines.append(((f"  {keys:<22}", "key"), (key.help, "text")))
-        lines.append(())
-    lines += [
-        (("Mouse", "title"),),
-        (("  a click on a map, a plot or a ruler goes to that timestep; on a unit, selects it", "text"),),
-        (),
-        (("Glossary", "title"),),
-    ]
-    for entry in GLOSSARY:
-        also = f"  (also: {entry.also})" if entry.also else ""
-        lines.append(((f"  {entry.name:<8}", entry.name), (entry.meaning, "text"), (also, "muted")))
-    lines += [(), (("Cells", "title"),)]
-    lines += [((f"  {cell.name:<18}", "text"), (cell.summary, "muted")) for cell in CELLS.values()]
-    lines += [
-        (),
-        (("Marks", "title"),),
-        (
-            (
-                "  N  NaN   ^  +inf   v  −inf   0  zero on a log scale; a line is never drawn across them",
-                "text",
-            ),
-        ),
-        (("  blank: past the end of a shorter sequence; ·: recorded code did not bind the name", "text"),),
-        (),
-        (("Reference", "title"),),
-    ]
-    lines += [((f"  :help {topic:<13}", "key"), (summary, "text")) for topic, summary in TOPICS.items()]
-    return lines
+def _row(row: Entry | str, *, chosen: bool, is_first: bool) -> Spans:
+    if isinstance(row, str):
+        return ((row, "title"),)
+    return (("▸ " if chosen else "  ", "cursor"), *row.spans)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
+
+from textual.binding import Binding, BindingType
 
 from lstmtui.session import Stop
 from lstmtui.tui.screens.page import PageScreen
@@ -28,7 +30,7 @@ class MessageLog(deque[Message]):
         super().__init__(maxlen=MOST_MESSAGES)
 
 
-class MessagesScreen(PageScreen):
+class MessagesScreen(PageScreen[None]):
     """The messages, the newest last and in sight.
 
     Args:
@@ -36,8 +38,10 @@ class MessagesScreen(PageScreen):
         messages: oldest first.
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "leave", "back")]
+
     def __init__(self, look: Look, messages: Iterable[Message]) -> None:
-        super().__init__(look, "What was said")
+        super().__init__(look, "What was said: ↑ ↓ scroll, / filters, Esc goes back")
         self.messages = tuple(messages)
 
     def on_mount(self) -> None:

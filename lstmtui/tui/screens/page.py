@@ -9,13 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from lstmtui.tui.screens.dialog import Result
 from lstmtui.tui.screens.filtered import FilteredDialog, has_words
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans, safe
 from lstmtui.tui.widgets.text_lines import TextLines
 
 
-class PageScreen(FilteredDialog[None]):
+class PageScreen(FilteredDialog[Result]):
     """A page that scrolls.
 
     Args:
@@ -28,7 +29,6 @@ class PageScreen(FilteredDialog[None]):
     PageScreen > Vertical { width: 96%; max-width: 110; height: 94%; border: round $border; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "leave", "back"),
         Binding("down,j,space", "scroll(1)", "down"),
         Binding("up,k", "scroll(-1)", "up"),
         Binding("pagedown,right,l", "page(1)", "page down"),
@@ -46,7 +46,7 @@ class PageScreen(FilteredDialog[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = safe(f" {self._title}: ↑ ↓ scroll, / filters, Esc goes back ", self.look)
+            box.border_title = safe(f" {self._title} ", self.look)
             yield self.filter
             yield self.text
 
