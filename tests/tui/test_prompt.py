@@ -29,6 +29,7 @@ from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.messages import MessagesScreen
 from lstmtui.tui.screens.topic import TopicScreen
+from lstmtui.tui.screens.why import WhyScreen
 from lstmtui.tui.start import Start
 
 SIZES = [(120, 40), (80, 24)]
@@ -320,8 +321,8 @@ async def test_every_sentence_at_the_prompt_says_what_a_session_says(
                 assert isinstance(pilot.app.screen, HelpScreen if topic is None else TopicScreen)
                 assert getattr(pilot.app.screen, "topic", None) == topic
                 await press(pilot, "escape")
-            elif command.verb == "messages":
-                assert isinstance(pilot.app.screen, MessagesScreen)
+            elif command.verb in ("messages", "why"):
+                assert isinstance(pilot.app.screen, MessagesScreen | WhyScreen)
                 await press(pilot, "escape")
             elif command.verb == "note":
                 assert outcome.text in screen.panels[8].said[-1]  # type: ignore[attr-defined]
