@@ -223,7 +223,7 @@ class Grouping:
         for loop, run in runs:
             run.passes = passes[loop]
         first = runs[0][1] if runs else self._new_run(owner, call, 1)
-        for _, run in runs:
+        for _, run in runs[1:]:
             run.beside = first
 
         def spot(place: Place) -> Spot:

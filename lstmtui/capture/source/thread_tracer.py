@@ -36,13 +36,11 @@ class ThreadTracer:
         self._facts = collection.facts
         self._import: FrameType | None = None
         """The lines of a module that is imported meanwhile: neither they nor what they call are the run's."""
-        self._itself = self.trace
-        """The one object that `sys.gettrace()` then gives."""
 
     @property
-    def installed(self) -> Any:
-        """What `sys.settrace` is given."""
-        return self._itself
+    def is_installed(self) -> bool:
+        """Whether it is the trace function of this thread."""
+        return getattr(sys.gettrace(), "__self__", None) is self
 
     def trace(self, frame: FrameType, event: str, argument: Any) -> Any:
         """The trace function of every call that begins."""
@@ -52,8 +50,8 @@ class ThreadTracer:
         other = None
         if self.other is not None:
             other = self.other(frame, event, argument)
-            if sys.gettrace() is not self._itself and self.collection.is_open:
-                sys.settrace(self._itself)  # coverage.py's puts itself there in C
+            if not self.is_installed and self.collection.is_open:
+                sys.settrace(self.trace)  # coverage.py's puts itself there in C
         if event != "call" or self._import is not None or not self.collection.is_open:
             return other
         if frame.f_code.co_name == "<module>" and is_imported(frame):

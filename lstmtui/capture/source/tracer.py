@@ -85,7 +85,7 @@ class SourceTracer:
             own.enter(self._frame, facts)
         self._own, self._threads = own, threading.gettrace()
         threading.settrace(self._thread_begins)
-        sys.settrace(own.installed)
+        sys.settrace(own.trace)
         return self
 
     def __exit__(
@@ -95,7 +95,7 @@ class SourceTracer:
         self._collection.is_open = False
         # An exception of a trace function, as of a run that is cancelled, has Python take it away.
         is_away = self._collection.cancelled is not None and sys.gettrace() is None
-        if sys.gettrace() is self._own.installed or is_away:
+        if self._own.is_installed or is_away:
             sys.settrace(self._own.other)
         if threading.gettrace() == self._thread_begins:
             threading.settrace(self._threads)
@@ -151,5 +151,5 @@ class SourceTracer:
         if not self._collection.is_open:
             return None
         tracer = ThreadTracer(self._collection, self._threads)
-        sys.settrace(tracer.installed)
+        sys.settrace(tracer.trace)
         return tracer.trace(frame, event, argument)
