@@ -42,3 +42,5 @@ class RunNames:
             {conditions.steps, self.steps},
             conditions.features,
         )
+        for part in self.in_rounds:
+            part.gather()

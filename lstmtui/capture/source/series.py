@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from types import CodeType
@@ -14,6 +14,8 @@ import torch
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call
 from lstmtui.capture.source.runs import Run
 
+_LEAST = 512
+"""Numbers of a tensor, from which on a view of it takes less memory."""
 Key: TypeAlias = tuple[CodeType, str]
 """A name of a function."""
 
@@ -35,6 +37,21 @@ class Series:
     """In place of rounds: a tensor that may be of all timesteps."""
     name: str = ""
     """The quantity."""
+    block: torch.Tensor | None = field(default=None, init=False)
+    """The values of all rounds, (T, …), where each binds it once, to a tensor of its own."""
+
+    def gather(self) -> None:
+        """Put the values side by side, where they take more memory than the places in which they are."""
+        bindings = self.bindings
+        is_once = self.whole is None and all(len(own) == 1 for own in self.rounds) and len(self.kinds) == 1
+        if (
+            is_once
+            and bindings[0].value.numel() >= _LEAST
+            and len({binding.identity for binding in bindings}) == len(bindings)
+        ):
+            self.block = torch.stack([binding.value for binding in bindings])
+            for binding, row in zip(bindings, self.block.unbind(), strict=True):
+                binding.value = row
 
     @cached_property
     def bindings(self) -> list[Binding]:

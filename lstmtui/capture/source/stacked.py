@@ -85,10 +85,10 @@ def stack(series: Series, batch: Batch, *, derived: bool) -> Stacked:
     def array(bindings: Sequence[Binding | None], *, d: bool) -> Array:
         return _array(bindings, axis, shape, batch.size, derivative=d, is_alike=is_alike)
 
+    block = series.block
+    values = array(last, d=False) if block is None else _arranged(block, axis, shape, batch.size)
     known = np.array([b is not None and derived and has_derivative(b) for b in last])
-    stacked = Stacked(
-        array(last, d=False), array(last, d=True) if known.any() else None, shape, bound, known, counts
-    )
+    stacked = Stacked(values, array(last, d=True) if known.any() else None, shape, bound, known, counts)
     most = int(counts.max())
     if most > 1:
         by_step = [[own[n] if n < len(own) else None for own in series.rounds] for n in range(most)]
@@ -198,11 +198,16 @@ def _array(
         stacked = torch.stack([zero if tensor is None else tensor for tensor in tensors])
     else:
         stacked = torch.stack([zero if tensor is None else _padded(tensor, zero) for tensor in tensors])
+    return _arranged(stacked, axis, shape, batch)
+
+
+def _arranged(stacked: Tensor, axis: int | None, shape: Shape, batch: int) -> Array:
+    """(T, B, units) of a tensor of all rounds, (T, …)."""
     if axis is not None:
         stacked = stacked.movedim(axis + 1, 1)
     elif batch > 1:
         stacked = stacked.unsqueeze(1).expand(-1, batch, *shape)
-    return numpy_of(stacked.reshape(len(bindings), batch, prod(shape)))
+    return numpy_of(stacked.reshape(len(stacked), batch, prod(shape)))
 
 
 def _padded(tensor: Tensor, zero: Tensor) -> Tensor:

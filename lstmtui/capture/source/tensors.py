@@ -54,13 +54,12 @@ class Seen(Binding):
         """Called before the node goes backward, after hooks of the user's, with what it is given."""
         gradient = gradients[self.output]
         if gradient is not None:
-            self.of_leaf(gradient)
+            # It is copied: hooks of the user's may change it on its way.
+            self.gradients.append(gradient.detach().clone() if gradient.requires_grad else gradient.clone())
 
     def of_leaf(self, gradient: Tensor) -> None:
-        """Called with a gradient of a leaf. It is copied: hooks of the user's may change it on its way."""
-        if gradient.requires_grad:
-            gradient = gradient.detach()
-        self.gradients.append(gradient.clone())
+        """Called with a gradient of a leaf."""
+        self.gradients.append(gradient.detach().clone())
 
 
 class Tensors:

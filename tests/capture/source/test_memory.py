@@ -1,0 +1,60 @@
+"""What a recording by source holds on to: the arrays of its trace, and nothing of the run."""
+
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import lstmtui
+from lstmtui.capture.source.bindings import Binding
+
+T, B, H = 6, 16, 40
+KEPT: list[list[Tensor]] = []
+
+
+class Loop(nn.Module):
+    """Names with the sequences first and last, one that is written into, and one that some rounds bind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2 * H, H)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(B, H)
+        for t, x_t in enumerate(x):
+            pre = self.linear(torch.cat([x_t, h], 1))
+            before = pre.clone()
+            turned = pre.tanh().t()
+            h = turned.t() * 2
+            if t % 2:
+                odd = h + 1
+                h = odd - 1
+            KEPT.append([before.detach(), turned.t().detach()])
+            pre.detach().mul_(3)
+        return h
+
+
+def test_names_of_many_numbers_have_the_values_that_they_had() -> None:
+    torch.manual_seed(0)
+    KEPT.clear()
+    arrays = lstmtui.record(Loop(), torch.randn(T, B, H), loss=torch.sum).arrays
+    before, turned = (torch.stack(own).numpy() for own in zip(*KEPT, strict=True))
+    for name, expected in (("pre_1", before), ("before", before), ("turned", turned), ("pre", before * 3)):
+        assert np.array_equal(arrays[f"0/forward/{name}"], expected), name
+    assert arrays["0/forward/bound/odd"].tolist() == [False, True] * 3
+    assert np.array_equal(arrays["0/forward/odd"][1::2], turned[1::2] * 2 + 1)
+
+
+def test_nothing_of_the_run_is_left_once_it_is_recorded_also_without_a_search_for_garbage() -> None:
+    model, x = Loop(), torch.randn(T, B, H)
+    gc.collect()
+    gc.disable()
+    try:
+        trace = lstmtui.record(model, x, loss=torch.sum)
+        assert not [item for item in gc.get_objects() if issubclass(type(item), Binding)]
+    finally:
+        gc.enable()
+    assert trace.steps == T
