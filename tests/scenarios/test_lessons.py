@@ -34,6 +34,8 @@ SCRIPTED = [path for path in bundled_scenarios() if load_scenario(path).script.s
 LESSONS = [path for path in bundled_scenarios() if path.stem.startswith("lesson-")]
 
 POINTS = {
+    "dilution": ("weight_hh_l0 = [[0.6]]", "weight_hh_l0 = [[0.99]]", "0 < abs(h[0] - base(h[0])) < 0.001"),
+    "highway": ("bias_ih_l0 = [-6, 9, 0, 3]", "bias_ih_l0 = [-6, 2, 0, 3]", "abs(c[0] - 0.759) < 0.003"),
     "forget-gate": ("set f = 1 from 1", "set f = 0.99 from 1", "c[0] == prev(c[0])"),
     "input-gate": ("bias_ih_l0 = [-8,", "bias_ih_l0 = [8,", "i[0] < 0.001"),
     "output-gate": ("bias_ih_l0 = [-6, 7, 0, -7]", "bias_ih_l0 = [-6, 7, 0, 7]", "abs(h[0]) < 0.001"),
@@ -41,6 +43,14 @@ POINTS = {
     "boundary": ("[0, 0, 0, -10]", "[0, 0, 0, 0]", "x[3] == 1"),
     "vanishing-gradient": ("latch-rnn_tanh", "gap-5-rnn_tanh", "0 < norm(dh) < 1e-22"),
     "exploding-gradient": ("weight_hh_l0 = [[1.5]]", "weight_hh_l0 = [[0.9]]", "2e10 < norm(dh)"),
+    "peephole": ("weight_co_l0 = [13]", "weight_co_l0 = [0]", "t == 7 and o[0] > 0.5"),
+    "tied-gates": (
+        "weight_ih_l0 = [[0, 12], [1, 0], [0, 0]]",
+        "weight_ih_l0 = [[0, 3], [1, 0], [0, 0]]",
+        "f[0] < 0.01 and abs(c[0] - 0.664) < 0.01",
+    ),
+    "gru": ("[[0], [0], [1]]", "[[0], [0], [0]]", "abs(n[0] - 0.745) < 0.01"),
+    "what-ifs": ("set c = 0 from 50 to 50", "set c[4] = 0 from 50 to 50", "y[0] < -5 and base(y[0]) > 6"),
     "gap-5": ("gap-5-rnn_tanh", "latch-rnn_tanh", "y[0] > 3"),
     "gap-20": ("gap-20-rnn_tanh", "latch-rnn_tanh", "y[0] > 3"),
     "gap-100": ("latch-rnn_tanh", "gap-20-rnn_tanh", "abs(y[0] - base(y[0])) < 0.000001"),
