@@ -91,6 +91,9 @@ SENTENCES: dict[str, tuple[object, ...]] = {
     "export run.npz": ("run.npz",),
     "help": (None,),
     "help expressions": ("expressions",),
+    "panel i": ("i",),
+    "panel 2": ("2",),
+    "panel all": ("all",),
     "messages": (),
     "quit": (),
 }

@@ -52,6 +52,18 @@ class ShowLaws:
     results: tuple[LawResult, ...]
 
 
+PANELS = (*"1234567890ix", "all")
+"""The keys of panels, and what gives each its place again after one had the screen."""
+
+
+@dataclass(frozen=True)
+class ShowPanel:
+    """Jump to a panel."""
+
+    key: str
+    """One of `PANELS`."""
+
+
 @dataclass(frozen=True)
 class ShowMessages:
     """Show what was said so far."""
@@ -69,4 +81,6 @@ class Quit:
     """Leave."""
 
 
-Request: TypeAlias = Note | Pause | Screenshot | Export | Help | ShowLaws | ShowMessages | ShowWhy | Quit
+Request: TypeAlias = (
+    Note | Pause | Screenshot | Export | Help | ShowLaws | ShowMessages | ShowPanel | ShowWhy | Quit
+)

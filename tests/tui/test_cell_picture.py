@@ -12,7 +12,9 @@ from synthetic import synthetic
 
 from lstmtui.cells import CELLS
 from lstmtui.cells.notation import UNICODE
+from lstmtui.session.requests import PANELS
 from lstmtui.tui.panels.cell_picture import BY_SOURCE, CellPicturePanel
+from lstmtui.tui.panels.panel_set import PanelSet
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.heatmap import Heatmap
 from lstmtui.tui.widgets.picture import Piece, Shade, piece_style
@@ -127,3 +129,18 @@ async def test_a_unit_beyond_the_projection_has_no_h(debugger, shown) -> None:
         await press(pilot, "i")
         assert "W_hr" in shown(pilot)
         assert "NaN" not in shown(pilot)
+
+
+async def test_a_script_jumps_to_a_panel_by_its_key(debugger) -> None:
+    assert sorted(panel.key for panel in PanelSet(Look()).values()) == sorted(set(PANELS) - {"all"})
+    async with debugger(synthetic("lstm", 20, 6), (80, 24)) as pilot:
+        screen = pilot.app.screen
+        screen.run_text("panel i")
+        assert screen.arrangement.zoomed is screen.panels[10]
+        await pilot.pause()
+        screen.run_text("panel i")
+        assert screen.arrangement.zoomed is screen.panels[10]
+        screen.run_text("panel all")
+        assert screen.arrangement.zoomed is None
+        screen.run_text("panel q")
+        assert 'there is no "q"; there are 1, 2, 3, 4' in screen.message.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -133,6 +133,21 @@ def optional_topic(line: Reader) -> Arguments:
     if not topic_of(word):
         line.fail(f"there is no topic {shown(word)}; there are {', '.join(TOPICS)}", at, closest_topic(word))
     return (word,)
+
+
+def one_of(name: str, choices: Sequence[str]) -> Parse:
+    """(one of some words,)."""
+
+    def parse(line: Reader) -> Arguments:
+        at = line.at
+        word = line.word(f"{name} is missing")
+        if word not in choices:
+            line.fail(
+                f"there is no {shown(word)}; there are {', '.join(choices)}", at, closest(word, choices)
+            )
+        return (word,)
+
+    return parse
 
 
 def change(line: Reader) -> Arguments:

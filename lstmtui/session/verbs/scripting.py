@@ -10,7 +10,18 @@ from lstmtui.help import TOPICS
 from lstmtui.session.language import arguments
 from lstmtui.session.outcome import Outcome
 from lstmtui.session.place_text import place_text
-from lstmtui.session.requests import Export, Help, Note, Pause, Quit, Request, Screenshot, ShowMessages
+from lstmtui.session.requests import (
+    PANELS,
+    Export,
+    Help,
+    Note,
+    Pause,
+    Quit,
+    Request,
+    Screenshot,
+    ShowMessages,
+    ShowPanel,
+)
 from lstmtui.session.session import Session
 from lstmtui.session.verbs import completions
 from lstmtui.session.verbs.verb import Execute, Verb
@@ -94,6 +105,14 @@ SCRIPTING = (
         execute=_help,
         complete=completions.only(lambda session: TOPICS),
         aliases=("h",),
+    ),
+    Verb(
+        name="panel",
+        usage="panel KEY",
+        help="jump to a panel by its key; all: out of the one that has the screen",
+        parse=arguments.one_of("the panel's key", PANELS),
+        execute=_request(ShowPanel, "panel {}"),
+        complete=completions.only(lambda session: PANELS),
     ),
     Verb(
         name="messages",

@@ -118,6 +118,14 @@ class Arrangement:
             self._redraw()
         panel.focus(scroll_visible=False)
 
+    def show_panel(self, key: str) -> None:
+        """Focus the panel of a key, as a command asks; all: every panel has its place again."""
+        number = next((number for number, panel in self._panels.items() if panel.key == key), None)
+        if number is None and self.zoomed is not None:
+            self.zoom()
+        elif number is not None and number != self.focused_number:
+            self.focus(number)
+
     def focus_by(self, by: int) -> None:
         """Focus the next panel on screen, or the one before."""
         numbers = self._panels.on_screen()

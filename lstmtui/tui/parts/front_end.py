@@ -20,6 +20,7 @@ from lstmtui.session.requests import (
     Screenshot,
     ShowLaws,
     ShowMessages,
+    ShowPanel,
     ShowWhy,
 )
 from lstmtui.tui.harmless import is_harmless
@@ -40,6 +41,7 @@ class FrontEnd:
         notes: where notes go.
         messages: what was said so far.
         run_text: executes a line as if it had been typed.
+        show_panel: jumps to a panel by its key.
     """
 
     def __init__(
@@ -49,9 +51,10 @@ class FrontEnd:
         notes: NotesPanel,
         messages: MessageLog,
         run_text: Callable[[str], None],
+        show_panel: Callable[[str], None],
     ) -> None:
         self._screen, self._session, self._notes, self._run_text = screen, session, notes, run_text
-        self._messages = messages
+        self._messages, self._show_panel = messages, show_panel
         self._trail = WhyTrail(
             notes.look, lambda dialog, left: screen.app.push_screen(dialog, left), self.follow
         )
@@ -84,6 +87,8 @@ class FrontEnd:
                 self._screen.app.push_screen(screen, self.follow)
             case ShowWhy(ledger):
                 self._trail.show(ledger)
+            case ShowPanel(key):
+                self._show_panel(key)
             case ShowMessages():
                 self._screen.app.push_screen(MessagesScreen(self._notes.look, self._messages))
             case Quit():

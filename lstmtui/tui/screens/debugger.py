@@ -76,11 +76,12 @@ class DebuggerScreen(KeyActions):
         self.command_line = CommandLine(look, lambda text: complete(text, session), self._run_typed)
         self.dialogue = Dialogue(self.command_line, self._say, self.show_session, lambda: self.is_busy)
         self.messages = MessageLog()
-        self.front_end = FrontEnd(self, session, panels.of_kind(NotesPanel), self.messages, self.run_text)
+        self.arrangement = Arrangement(session, self, panels, self.show_session, self.dialogue.tell)
+        notes, show_panel = panels.of_kind(NotesPanel), self.arrangement.show_panel
+        self.front_end = FrontEnd(self, session, notes, self.messages, self.run_text, show_panel)
         self.runner = CommandRunner(
             session, self, self.dialogue, self.front_end.carried_out, self.finish_command
         )
-        self.arrangement = Arrangement(session, self, panels, self.show_session, self.dialogue.tell)
         self.presenter = Presenter(session, look, self, panels, self._header, self._footer, self._say)
         self.player = Player(session, self, lambda: self.is_behind, self.dialogue.tell)
         self.lesson = LessonView(self, course)
