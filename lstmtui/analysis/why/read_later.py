@@ -18,8 +18,12 @@ from lstmtui.arrays import Array, norm
 from lstmtui.cells.notation import UNICODE, Notation
 from lstmtui.cells.readings import Reading, readings_of
 
-_QUICK = 1 << 27
+_QUICK = 1 << 26
 """So many products of a weight are made for an answer that is waited for."""
+_LOOKS = 8
+"""Once in so many timesteps it is looked whether anything is still to come."""
+_BLOCK = 64
+"""So many timesteps are looked at together."""
 _GONE = 1e-17
 """Below this part of the whole, what is still to come is no longer told apart."""
 
@@ -82,22 +86,18 @@ def _parts(
     feeds = _Feeds(numbers)
     for number, tangents in enumerate(sweep(numbers, at, {state: seed}, stop)):
         place = at + number
+        states = {s: v[:, 0] for s, v in tangents.items() if s in numbers.cell.states}
         if place in wanted:
-            products = {
-                s: feeds.at(s, place) * v[:, 0] for s, v in tangents.items() if s in numbers.cell.states
-            }
+            products = {s: feeds.at(s, place) * v for s, v in states.items()}
             value = float(sum(p.sum() for p in products.values()))
-            largest = max(
-                products, key=lambda s: float(np.abs(np.nan_to_num(products[s])).max()), default=state
-            )
-            unit = int(np.abs(np.nan_to_num(products[largest])).argmax()) if products else asked.unit
+            units = {s: int(np.abs(p).argmax()) for s, p in products.items()}
+            largest = max(units, key=lambda s: abs(products[s][units[s]]), default=state)
             size += abs(value)
-            yield _part(numbers, asked, place, value, unit, largest)
-        strength = max(
-            (float(norm(v[:, 0])) for s, v in tangents.items() if s in numbers.cell.states), default=0.0
-        )
-        if place + 1 < len(fed) and strength * to_come[place + 1] <= _GONE * size:
-            return
+            yield _part(numbers, asked, place, value, units.get(largest, asked.unit), largest)
+        if number % _LOOKS == 0 and place + 1 < len(fed):
+            strength = max((float(norm(v)) for v in states.values()), default=0.0)
+            if strength * to_come[place + 1] <= _GONE * size:
+                return
 
 
 def _part(numbers: LayerNumbers, asked: Place, place: int, value: float, unit: int, state: str) -> Part:
@@ -147,7 +147,7 @@ class _Feeds:
     def at(self, state: str, place: int) -> Array:
         """Of one state, (units,)."""
         if not self._first <= place < self._stop:
-            self._first, self._stop = place, min(place + 256, self._numbers.length)
+            self._first, self._stop = place, min(place + _BLOCK, self._numbers.length)
             self._blocks = {s: self._fed(s) for s in self._readings}
         return np.asarray(self._blocks[state][place - self._first])
 

@@ -10,7 +10,7 @@ import numpy as np
 from lstmtui.analysis.why.answer import ledger_at
 from lstmtui.analysis.why.layer_numbers import LayerNumbers
 from lstmtui.analysis.why.ledger import SET, Place
-from lstmtui.analysis.why.state import columns_of
+from lstmtui.analysis.why.state import columns_of, kept_until
 from lstmtui.arrays import Array
 from lstmtui.cells.notation import UNICODE, Notation
 from lstmtui.errors import UserError
@@ -122,6 +122,12 @@ def asked_lane(view: View, direction: Direction, quantity: str, t: int, unit: in
         left = where(view, quantity, t, unit).left
         times = t + np.arange(len(left)) * (-1 if cursor.direction == "backward" else 1)
         result[times] = left
+        return result
+    numbers = LayerNumbers(view.trace, cursor.layer, cursor.direction, cursor.batch)
+    if quantity in numbers.cell.keeping and 0 <= t < numbers.length:
+        kept = kept_until(numbers, quantity, numbers.time(t), unit)
+        at = np.arange(kept.start, numbers.time(t) + 1)
+        result[numbers.length - 1 - at if numbers.is_backward else at] = kept.contributions
         return result
     place = Place(quantity, t, unit, cursor.layer, cursor.direction, cursor.batch)
     for part in ledger_at(view.trace, place, is_quick=True).parts:

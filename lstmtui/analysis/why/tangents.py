@@ -14,7 +14,7 @@ from lstmtui.cells.arithmetic import back_through_layer_norm, dense
 from lstmtui.cells.chain_rule import Passage, Way, ways_to
 from lstmtui.cells.terms import Term
 
-_BLOCK = 1 << 16
+_BLOCK = 1 << 14
 """Numbers of one quantity that are looked at together."""
 _NOTHING = 1e-280
 """What is smaller counts as 0, as numbers with few digits are slow."""

@@ -1,0 +1,92 @@
+"""Of recorded code: what a line has read, and from there the line that bound each name, down to arguments."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from source_traces import source_trace
+from torch import Tensor, nn
+
+import lstmtui
+from lstmtui.analysis.why.answer import ledger_at
+from lstmtui.analysis.why.ledger import Ledger, Place
+from lstmtui.errors import UserError
+from lstmtui.trace import Trace
+
+
+def ask(trace: Trace, name: str, t: int, unit: int = 0) -> Ledger:
+    return ledger_at(trace, Place(name, t, unit, 0, "forward", 1))
+
+
+def test_a_state_is_made_of_the_names_of_its_line() -> None:
+    trace = source_trace()
+    ledger = ask(trace, "new_c", 5, 2)
+    assert ledger.kind == "operands"
+    assert ledger.equation.endswith("new_c = (f * c_prev + i * u)")
+    values = {part.text.partition("[")[0]: part.value for part in ledger.parts}
+    assert set(values) == {"f", "c_prev", "i", "u"}
+    made = values["f"] * values["c_prev"] + values["i"] * values["u"]
+    assert ledger.value == pytest.approx(made, rel=1e-5)
+    for part in ledger.parts:
+        assert part.leads_to is not None
+        lead = part.leads_to
+        assert trace.values(lead.quantity)[lead.t, 1, lead.unit] == part.value
+
+
+def test_what_is_carried_on_leads_to_the_round_before() -> None:
+    trace = source_trace()
+    ledger = ask(trace, "new_c", 5, 2)
+    before = next(part for part in ledger.parts if part.text.startswith("c_prev"))
+    assert before.leads_to == Place("new_c", 4, 2, 0, "forward", 1)
+    assert ask(trace, "c_prev", 5, 2).asked == Place("new_c", 4, 2, 0, "forward", 1)
+
+
+def test_the_input_is_where_the_question_ends() -> None:
+    ledger = ask(source_trace(), "x", 5, 1)
+    assert (ledger.kind, ledger.parts[0].text, ledger.parts[0].leads_to) == (
+        "origin",
+        "an argument of the call",
+        None,
+    )
+
+
+def test_a_name_of_other_units_shows_its_norm_and_its_largest_unit() -> None:
+    trace = source_trace()
+    ledger = ask(trace, "energy", 5)
+    (part,) = ledger.parts
+    values = trace.values("new_h")[5, 1]
+    assert part.value == pytest.approx(np.linalg.norm(values), rel=1e-6)
+    assert part.leads_to == Place("new_h", 5, int(np.abs(values).argmax()), 0, "forward", 1)
+
+
+def test_what_a_round_does_not_bind_and_derivatives_are_refused() -> None:
+    trace = source_trace()
+    with pytest.raises(UserError, match="noise: the round t=5 does not bind it"):
+        ask(trace, "noise", 5)
+    with pytest.raises(UserError, match="of recorded code no parts of derivatives were recorded"):
+        ask(trace, "dnew_c", 5)
+
+
+class Leaky(nn.Module):
+    """A loop of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inward = nn.Linear(2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = x.new_zeros(x.shape[1], 3)
+        for step in x:
+            written = torch.tanh(self.inward(step))
+            state = 0.5 * state + written
+        return state
+
+
+def test_it_is_asked_from_python_of_a_model_recorded_by_source() -> None:
+    torch.manual_seed(0)
+    trace = lstmtui.record(Leaky(), torch.randn(6, 2, 2), source=True)
+    ledger = trace.why("state", t=4, unit=1)
+    assert isinstance(ledger, Ledger)
+    written = next(part for part in ledger.parts if part.text.startswith("written"))
+    assert written.value == trace.values("written")[4, 0, 1]
