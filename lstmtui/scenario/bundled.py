@@ -31,6 +31,7 @@ COURSE = (
     "lesson-cousins",
     "lesson-exploding-gradient",
     "lesson-what-ifs",
+    "lesson-memory",
     "latch",
     "latch-newer",
     "own-cell",

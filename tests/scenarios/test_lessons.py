@@ -54,6 +54,7 @@ POINTS = {
     "gap-5": ("gap-5-rnn_tanh", "latch-rnn_tanh", "y[0] > 3"),
     "gap-20": ("gap-20-rnn_tanh", "latch-rnn_tanh", "y[0] > 3"),
     "gap-100": ("latch-rnn_tanh", "gap-20-rnn_tanh", "abs(y[0] - base(y[0])) < 0.000001"),
+    "memory": ("set x[0] = 1 from 0 to 0", "set x[0] = 1 from 20 to 20", "y[0] > 6"),
 }
 """Of each lesson: what its point rests on, what breaks it, and an `expect` that then fails."""
 

@@ -14,7 +14,7 @@ origin: there is nothing behind it that was recorded."""
 
 SET = "set by you"
 """The only part of a number that a what-if has put in place."""
-_NAMED = 4
+_NAMED = 3
 """So many parts are in the sentence."""
 _LARGEST_SHARE = 100
 """So many times the whole a part may be and be written in percent of it."""
@@ -148,11 +148,10 @@ class Ledger:
         return ("−" if share < 0 else "") + percent(abs(share))
 
     def residual_text(self, notation: Notation) -> str:
-        """What the parts leave of the number, in words; empty where it is but rounding in float64."""
+        """How near the parts come to the number; empty where only rounding in float64 is between them."""
         if self.kind not in ("sum", "product") or not self.parts or not self.relative_residual > _ROUNDING:
             return ""
-        rest, relative = notation.number(self.residual), notation.number(self.relative_residual)
-        return f"off by {rest}, rounding of the run: {relative} of what is added"
+        return f"to within {notation.number(abs(self.residual))}"
 
     def _named(self, part: Part, notation: Notation) -> str:
         value, share = notation.number(part.value), self.share_text(part)

@@ -35,16 +35,14 @@ def output_ledger(trace: Trace, asked: Place, notation: Notation, most: int | No
             written = f"{notation.at('h', asked.t)}[{unit}]"
             place = Place("h", asked.t, unit, last, direction, asked.batch)
             weight = float(weights[column])
-            factors = (Factor("head.weight", weight), Factor(written, number))
-            words = f"head.weight[{asked.unit}, {column}]{notation.times}{written}"
+            factors = (Factor("head", weight), Factor(written, number))
+            words = f"head[{asked.unit}, {column}]{notation.times}{written}"
             parts.append(Part(words, weight * number, factors, asked.t, place))
             column += 1
     if _is_set(trace, asked):
         parts = [Part(SET, value, t=asked.t)]
     y = notation.at("y", asked.t)
-    return ledger_of(
-        asked, value, parts, equation=f"{y} = head.weight{notation.times}h + head.bias", most=most
-    )
+    return ledger_of(asked, value, parts, equation=f"{y} = head{notation.times}h + head.bias", most=most)
 
 
 def loss_ledger(trace: Trace, asked: Place, notation: Notation, most: int | None) -> Ledger:

@@ -187,8 +187,8 @@ def from_above(numbers: LayerNumbers, asked: Place, notation: Notation) -> Itera
         elif trace.header.output_kind == "head":
             weight = np.asarray(trace.arrays["parameters/head.weight"], np.float64)[:, unit]
             for output, (w, d) in enumerate(zip(weight.tolist(), d_y.tolist(), strict=True)):
-                factors = (Factor("head.weight", w), Factor("dy", d))
-                text = f"head.weight[{output}, {unit}]{notation.times}{notation.at('dy', asked.t)}[{output}]"
+                factors = (Factor("head", w), Factor("dy", d))
+                text = f"head[{output}, {unit}]{notation.times}{notation.at('dy', asked.t)}[{output}]"
                 yield Part(text, w * d, factors, asked.t, asked.at("dy", unit=output))
 
 

@@ -142,7 +142,7 @@ class WhyScreen(Dialog[Commands]):
             yield ((f"{blank}{rest:>9}  {words}", "muted"),)
         if ledger.kind in ("sum", "product") and ledger.parts:
             sign = "=".rjust(3 + _SHARE)
-            left = ledger.residual_text(notation) or "to the last digits of float64"
+            left = ledger.residual_text(notation) or "to the last digits"
             room = blank[len(sign) :]
             yield ((f"{sign}{room}{notation.number(ledger.total):>9}  {left}", "muted"),)
         if ledger.parts and not self.has_class("-narrow"):

@@ -88,7 +88,7 @@ dtype = "float64"
 
     (trace,) = lstmtui.run(scenario).values()
     routes = ledger_at(trace, Place("routes dh", 1, 2, 0, "forward", 0))
-    head = next(part for part in routes.parts if part.text.startswith("head.weight"))
+    head = next(part for part in routes.parts if part.text.startswith("head["))
     wanted = trace.parameters["head.weight"][0, 2] * trace.values("dy")[1, 0, 0]
     assert head.value == pytest.approx(wanted, rel=1e-14)
     y = ledger_at(trace, Place("y", 1, 0, 0, "forward", 0))
