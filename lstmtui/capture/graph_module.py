@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +34,8 @@ class CallsInARow(Continuity):
         """The number of the call of the graph that is running."""
         self.gaps: list[float] = []
         """max |Δ| of each Y, Y_h and Y_c against onnxruntime's. Here, as a module is left as it was."""
+        self.cut: dict[str, str] = {}
+        """The places of nodes that take what the graph makes of others' h or states, and what it is."""
         self._last: dict[int, int] = {}
 
     def chain_of(self, *arguments: Any, **options: Any) -> Chain:
@@ -73,6 +76,8 @@ class GraphModule(nn.Module):
         self._answer, self._continuity = answer, continuity
         self._left: dict[int, tuple[NodeRun, tuple[Tensor, ...]]] = {}
         """By layer: its last run, and the states that it left here."""
+        self._returned: dict[int, tuple[NodeRun, Tensor]] = {}
+        """By layer: its last run, and what it returned here, (T, B, directions · H)."""
 
     def forward(self, like: Tensor) -> list[tuple[int, Tensor]]:
         """Which layer ran, and its h (T, B, directions · H), for each run of a node.
@@ -88,11 +93,11 @@ class GraphModule(nn.Module):
 
     def _run(self, run: NodeRun, like: Tensor) -> Tensor:
         layer, module = self._answer.layers[run.layer], self.layers[run.layer]
-        x = torch.as_tensor(run.arrays["X"]).to(like)
+        x = self._read(run, layer, like)
         if not x.numel():
             raise UserError(f"{layer.path}: it runs on no timestep or no sequence")
         lengths = _lengths_of(run, x, layer)
-        states = self._states(run, layer, module, like)
+        states = self._states(run, layer, like)
         turned = _turned(x, lengths) if layer.reverse else x
         hx = states if len(states) > 1 else states[0]
         output: Tensor
@@ -101,10 +106,24 @@ class GraphModule(nn.Module):
         finals = final if isinstance(final, tuple) else (final,)
         self._left.pop(run.layer, None)  # so that the latest is behind the others
         self._left[run.layer] = run, finals
-        self._compare(run, _turned(output, lengths) if layer.reverse else output, finals)
+        returned = _turned(output, lengths) if layer.reverse else output
+        self._returned.pop(run.layer, None)
+        self._returned[run.layer] = run, returned
+        self._compare(run, returned, finals)
         return output
 
-    def _states(self, run: NodeRun, layer: OnnxLayer, module: nn.Module, like: Tensor) -> tuple[Tensor, ...]:
+    def _read(self, run: NodeRun, layer: OnnxLayer, like: Tensor) -> Tensor:
+        """X as the node was given it; where it is all that another has returned, as ours returned it."""
+        x = run.arrays["X"]
+        if self._answer.fed_by.get(layer.path):
+            for earlier, returned in reversed(self._returned.values()):
+                is_of_this_call = earlier.call == run.call and returned.shape == x.shape
+                if is_of_this_call and np.array_equal(_side_by_side(earlier.arrays["Y"]), x):
+                    return returned
+            self._continuity.cut[layer.path] = "what it reads"
+        return torch.as_tensor(x).to(like)
+
+    def _states(self, run: NodeRun, layer: OnnxLayer, like: Tensor) -> tuple[Tensor, ...]:
         """The states that the node was given; where they are what a node has left, as our cells left it.
 
         So the gradient goes back into the call before, and what is carried on is known as that.
@@ -119,12 +138,16 @@ class GraphModule(nn.Module):
                 shape = (len(layout.directions), batch, layout.state_size(name))
                 states.append(like.new_zeros(shape))
                 continue
-            state = torch.as_tensor(initial).to(like)
+            state, given = torch.as_tensor(initial).to(like), (initial != 0).any(-1)  # (directions, B)
             for earlier, left in self._earlier(run.layer):
-                carried = _carried(initial, state, earlier.arrays.get(f"Y_{name}"), left, position)
-                if carried is not state:
-                    state = carried
+                same = given & _same_rows(initial, earlier.arrays.get(f"Y_{name}"))
+                if same.any() and position < len(left):
+                    rows = torch.as_tensor(same, device=state.device)[..., None]
+                    state = left[position] if same.all() else torch.where(rows, left[position], state)
+                    given &= ~same
                     break
+            if given.any() and self._answer.begins_from.get(layer.path) and self._left:
+                self._continuity.cut.setdefault(layer.path, "the state that it begins from")
             states.append(state)
         return tuple(states)
 
@@ -135,11 +158,15 @@ class GraphModule(nn.Module):
 
     def _compare(self, run: NodeRun, output: Tensor, finals: Sequence[Tensor]) -> None:
         """How far our numbers are from onnxruntime's."""
-        whole = run.arrays["Y"]  # (T, directions, B, H)
-        theirs = [whole.transpose(0, 2, 1, 3).reshape(*output.shape)]
+        theirs = [_side_by_side(run.arrays["Y"])]
         theirs += [run.arrays[f"Y_{name}"] for name in _STATES[: len(finals)]]
         for ours, other in zip((output, *finals), theirs, strict=True):
             self._continuity.gaps.append(largest_gap(ours.detach().cpu(), torch.as_tensor(other)))
+
+
+def _side_by_side(y: Array) -> Array:
+    """Y (T, directions, B, H) as (T, B, directions · H)."""
+    return y.transpose(0, 2, 1, 3).reshape(y.shape[0], y.shape[2], -1)
 
 
 def _cell_of(layer: OnnxLayer, *, is_padded: bool) -> nn.Module:
@@ -164,18 +191,11 @@ def _cell_of(layer: OnnxLayer, *, is_padded: bool) -> nn.Module:
     return module
 
 
-def _carried(
-    initial: Array, state: Tensor, left_there: Array | None, left: Sequence[Tensor], position: int
-) -> Tensor:
-    """A state with what onnxruntime handed over from an earlier run, in the graph of ours."""
-    if left_there is None or left_there.shape != initial.shape or position >= len(left):
-        return state
-    same = (left_there == initial).all(-1) & (initial != 0).any(-1)  # (directions, B)
-    if same.all():
-        return left[position]
-    if not same.any():
-        return state
-    return torch.where(torch.as_tensor(same, device=state.device)[..., None], left[position], state)
+def _same_rows(initial: Array, left: Array | None) -> Array:
+    """Which vectors of a state (directions, B, H) are what an earlier run has left, (directions, B)."""
+    if left is None or left.shape != initial.shape:
+        return np.zeros(initial.shape[:-1], bool)
+    return np.asarray((left == initial).all(-1))
 
 
 def _lengths_of(run: NodeRun, x: Tensor, layer: OnnxLayer) -> Tensor | None:

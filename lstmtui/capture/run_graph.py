@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lstmtui.arrays import Array
 from lstmtui.capture.deferred_arrays import arrays_of, entries_of
+from lstmtui.capture.graph_gradients import incomplete, without_derivatives
 from lstmtui.capture.graph_module import CallsInARow, GraphModule
 from lstmtui.capture.graph_output import has_time, output_over_time
 from lstmtui.capture.objective import describe
@@ -59,7 +60,7 @@ def record_graph(
     finally:
         tap.release()
     parity = max(continuity.gaps, key=lambda gap: (gap != gap, gap))
-    return _described(trace, scenario, spec, answer, parity)
+    return _described(trace, scenario, spec, answer, parity, continuity.cut)
 
 
 def _loss_of(objective: Objective, answer: GraphAnswer) -> Callable[[Any], Tensor] | None:
@@ -86,7 +87,12 @@ def _loss_of(objective: Objective, answer: GraphAnswer) -> Callable[[Any], Tenso
 
 
 def _described(
-    trace: Trace, scenario: Scenario, spec: GraphSpec, answer: GraphAnswer, parity: float
+    trace: Trace,
+    scenario: Scenario,
+    spec: GraphSpec,
+    answer: GraphAnswer,
+    parity: float,
+    cut: Mapping[str, str],
 ) -> Trace:
     """The trace with y, the places of its layers, and what is to be said of the graph."""
     objective = scenario.objective
@@ -98,6 +104,12 @@ def _described(
         if layer.reverse
     ]
     entries = {key: entry for key, entry in entries_of(trace.arrays).items() if key not in ("y", "dy")}
+    layers = tuple(_placed(layer, answer) for layer in trace.layers)
+    reasons = incomplete(answer, cut)
+    absent = {
+        n: reasons[p] for n, layer in enumerate(layers) if (p := layer.path.partition("@")[0]) in reasons
+    }
+    entries, layers = without_derivatives(entries, layers, absent)
     y, is_held = _output(answer, spec, trace)
     output = printable(spec.output)
     if y is not None:
@@ -117,7 +129,7 @@ def _described(
         loss_kind="last_hidden" if objective.at == "last_hidden" else "custom",
         module=printable(spec.path.name),
         parity=parity,
-        layers=tuple(_placed(layer, answer) for layer in trace.layers),
+        layers=layers,
     )
     return Trace(header, arrays_of(entries))
 

@@ -111,6 +111,7 @@ def answered(path: Path, request: GraphRequest) -> GraphAnswer:
     load_library("onnxruntime")
     from lstmtui.models.onnx_bodies import bodies_of
     from lstmtui.models.onnx_execution import Execution
+    from lstmtui.models.onnx_graph import dependencies, nodes_of
     from lstmtui.models.onnx_model import load_model
     from lstmtui.models.onnx_session import Sessions
     from lstmtui.models.onnx_taps import MOST_NUMBERS, Taps
@@ -118,7 +119,8 @@ def answered(path: Path, request: GraphRequest) -> GraphAnswer:
     model = load_model(path)
     taps = Taps(request.module)
     sessions = Sessions(model, request.threads, request.providers)
-    execution = Execution(bodies_of(model), path.parent, sessions, taps)
+    body = bodies_of(model)
+    execution = Execution(body, path.parent, sessions, taps)
     outputs: dict[str, list[np.ndarray]] = {}
     states: dict[str, np.ndarray] = {}
     numbers = 0
@@ -139,7 +141,11 @@ def answered(path: Path, request: GraphRequest) -> GraphAnswer:
         for node in taps.nodes
         if layers[order[node.place]].layout is not None
     )
-    return GraphAnswer(layers, runs, {name: tuple(arrays) for name, arrays in outputs.items()})
+    own = dependencies(body, request.states)
+    fed_by, begins_from = ({p: nodes_of(s) for p, s in by.items()} for by in (own.others, own.states))
+    return GraphAnswer(
+        layers, runs, fed_by, begins_from, {name: tuple(arrays) for name, arrays in outputs.items()}
+    )
 
 
 def _run(arguments: Sequence[str], seconds: float, request: bytes) -> subprocess.CompletedProcess[bytes]:

@@ -53,6 +53,10 @@ class GraphAnswer:
     """The recurrent nodes that have run, with the parameters that they ran with, as they first ran."""
     runs: tuple[NodeRun, ...]
     """In the order in which they ran; of nodes whose layers our cells have."""
+    fed_by: Mapping[str, tuple[str, ...]]
+    """By the place of each recurrent node, those that what it reads is computed from."""
+    begins_from: Mapping[str, tuple[str, ...]]
+    """Those that its initial states are computed from, those of calls before included."""
     outputs: Mapping[str, tuple[Array, ...]]
     """The graph's outputs in each call, by name; those that are tensors of numbers."""
 
@@ -78,7 +82,8 @@ def write_answer(stream: IO[bytes], answer: GraphAnswer) -> None:
     }
     outputs = {name: _packed(arrays) for name, arrays in answer.outputs.items()}
     layers = [layer_as_plain(layer) for layer in answer.layers]
-    write_plain(stream, {"layers": layers, "runs": runs, "outputs": outputs})
+    plain = {"layers": layers, "runs": runs, "outputs": outputs}
+    write_plain(stream, plain | {"fed_by": answer.fed_by, "begins_from": answer.begins_from})
 
 
 def read_answer(content: bytes) -> GraphAnswer:
@@ -95,6 +100,8 @@ def read_answer(content: bytes) -> GraphAnswer:
         return GraphAnswer(
             tuple(layer_from_plain(layer) for layer in plain["layers"]),
             tuple(NodeRun(*own) for own in numbers),
+            plain["fed_by"],
+            plain["begins_from"],
             {name: tuple(_unpacked(packed)) for name, packed in plain["outputs"].items()},
         )
     except (KeyError, TypeError, AttributeError) as error:

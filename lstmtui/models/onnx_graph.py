@@ -10,8 +10,8 @@ from lstmtui.models.onnx_bodies import Body
 from lstmtui.models.onnx_model import OWN_DOMAINS, is_recurrent
 from lstmtui.printable import printable
 
-Sources = frozenset[str]
-"""Inputs of the graph that something is computed from."""
+Sources = frozenset[tuple[str, str]]
+"""What something is computed from: ("input", its name) of the graph, or ("node", its place)."""
 
 
 @dataclass(frozen=True)
@@ -55,40 +55,85 @@ def _declared(value: Any) -> GraphValue:
     return GraphValue(value.name, dtype, tuple(sizes))
 
 
+@dataclass(frozen=True)
+class Dependencies:
+    """What the recurrent nodes of a graph are computed from, by their places."""
+
+    states: Mapping[str, Sources]
+    """What the initial states of each are."""
+    others: Mapping[str, Sources]
+    """What everything else that each takes is."""
+
+    @property
+    def of_states(self) -> Sources:
+        """All that any initial state is computed from."""
+        return Sources().union(*self.states.values())
+
+    @property
+    def of_others(self) -> Sources:
+        """All that anything else is computed from that a recurrent node takes."""
+        return Sources().union(*self.others.values())
+
+
+def dependencies(body: Body, handed_on: Mapping[str, str]) -> Dependencies:
+    """What the recurrent nodes are computed from: inputs of the graph, and one another.
+
+    Args:
+        body: the graph's.
+        handed_on: its inputs that get what an output of the call before was.
+    """
+    reached = _Reached()
+    own = {name: Sources({("input", name)}) for name in body.inputs if name not in body.initializers}
+    outputs = reached.follow(body, own)
+    if handed_on:
+        reached.follow(body, own | {name: own[name] | outputs for name in handed_on if name in own})
+    return Dependencies(reached.states, reached.others)
+
+
 def state_inputs(body: Body) -> tuple[str, ...]:
     """The graph's inputs that reach initial states of its recurrent nodes, and nothing else that these take.
 
     Args:
         body: the graph's.
     """
-    reached = _Reached()
-    own = [name for name in body.inputs if name not in body.initializers]
-    reached.follow(body, {name: Sources({name}) for name in own})
-    return tuple(name for name in own if name in reached.initial - reached.others)
+    own = dependencies(body, {})
+    only = own.of_states - own.of_others
+    return tuple(name for name in body.inputs if ("input", name) in only)
 
 
 class _Reached:
-    """The inputs that the recurrent nodes' initial states, and their other inputs, are computed from."""
+    """What each recurrent node's initial states, and its other inputs, are computed from."""
 
     def __init__(self) -> None:
-        self.initial: set[str] = set()
-        self.others: set[str] = set()
+        self.states: dict[str, Sources] = {}
+        self.others: dict[str, Sources] = {}
 
     def follow(self, body: Body, sources: Mapping[str, Sources]) -> Sources:
         """Go through a body; what its outputs are computed from, all of them together."""
         own = dict(sources)
-        for node, held in zip(body.nodes, body.inner, strict=True):
+        for index, (node, held) in enumerate(zip(body.nodes, body.inner, strict=True)):
             every = _of(own, node.input)
             if is_recurrent(node):
-                self.initial |= _of(own, node.input[5:7])
-                self.others |= _of(own, [*node.input[:5], *node.input[7:]])
+                place = body.place_of(index)
+                states, others = _of(own, node.input[5:7]), _of(own, [*node.input[:5], *node.input[7:]])
+                self.states[place] = self.states.get(place, Sources()) | states
+                self.others[place] = self.others.get(place, Sources()) | others
+                every |= {("node", place)}
             if node.op_type in ("Shape", "Size") and node.domain in OWN_DOMAINS:
                 every = Sources()  # How long something is does not depend on its numbers.
             for _, inner in held:
                 around = own if inner.call is None else {}
-                every |= self.follow(inner, {**around, **dict.fromkeys(inner.inputs, every)})
+                taken = every
+                for _ in range(2 if node.op_type in ("Loop", "Scan") and inner.has_recurrent else 1):
+                    every |= self.follow(inner, {**around, **dict.fromkeys(inner.inputs, taken)})
+                    taken = every  # A round takes what the one before has given.
             own |= {name: every for name in node.output if name}
         return _of(own, [value.name for value in body.outputs])
+
+
+def nodes_of(sources: Sources) -> tuple[str, ...]:
+    """The places of the recurrent nodes among sources."""
+    return tuple(sorted(name for kind, name in sources if kind == "node"))
 
 
 def _of(sources: Mapping[str, Sources], names: Iterable[str]) -> Sources:

@@ -44,6 +44,13 @@ class OnnxFile:
     """Those that have the timesteps before the sequences; of the others it is not known."""
 
     @property
+    def is_more_than_a_layer(self) -> bool:
+        """Whether the whole graph is what its layers are to be run in, where nothing else is said."""
+        computed = any(node.computed for layer in self.layers for node in layer.nodes)
+        is_sound = any(layer.layout is not None for layer in self.layers)
+        return is_sound and (computed or not self.is_layer_alone)
+
+    @property
     def why_none(self) -> str:
         """Why there is no recurrent layer in it."""
         has = ", ".join(self.operators[:_MOST_OPERATORS]) + (

@@ -43,10 +43,7 @@ def is_whole_graph(table: FileModelTable, file: OnnxFile, source: Input | None) 
         return True
     if table.module is not None or any(getattr(table, key) is not None for key in _NODE_KEYS):
         return False
-    if not any(layer.layout is not None for layer in file.layers):
-        return False
-    computed = any(node.computed for layer in file.layers for node in layer.nodes)
-    return not file.is_layer_alone or computed
+    return file.is_more_than_a_layer
 
 
 class GraphReader:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from lstmtui.printable import printable
 from lstmtui.scenario.checkpoints import KINDS
-from lstmtui.scenario.layers_in_file import layers_in_file
+from lstmtui.scenario.graph_lines import lines_for_graph
+from lstmtui.scenario.layers_in_file import layers_in_file, read_onnx
 from lstmtui.scenario.problem import short
 from lstmtui.scenario.report import DataError
 
@@ -37,21 +38,29 @@ def why_no_scenario(path: Path) -> str:
 def _of_weights(path: Path, key: str) -> str:
     """The lines of a scenario that opens the file, or why none does."""
     name = printable(path.name)
+    file = None
     try:
-        layers = layers_in_file(path)
+        file = read_onnx(path) if key == "onnx" else None
+        layers = layers_in_file(path) if file is None else file.layers
     except DataError as error:
         wrong = error.wrong.removeprefix(f"{name} ")
         return f"{wrong}; {error.allowed}" if error.allowed else wrong
     sound = [layer for layer in layers if layer.layout is not None]
     if not sound or sound[0].layout is None:
-        why = f"; {layers[0]}" if layers else ""
+        why = f"; {layers[0]}" if layers else "" if file is None else f"; {file.why_none}"
         return f"it has weights and no recurrent layer that can be opened{why}"
+    if file is not None and file.is_more_than_a_layer:
+        return _with_lines(lines_for_graph(file, _quoted(path.name)), name)
     first, size = sound[0], sound[0].layout.input_size
     module = f", module = {_quoted(first.path)}" if len(sound) > 1 else ""
     written, remark = f"values = [{[0.1] * size}, {[0.2] * size}]", ""
     if size > _WRITTEN_OUT:
         written, remark = 'file = "x.npy"', f" (x.npy: an array of shape (T, {size}))"
     lines = f"`input.{written}`{remark} and `model = [{{ {key} = {_quoted(path.name)}{module} }}]`"
+    return _with_lines(lines, name)
+
+
+def _with_lines(lines: str, name: str) -> str:
     return (
         f"it has weights and no input to run them on; a scenario.toml has both, with the lines {lines}; "
         f"`lstmtui check {short(name)}` says what is in the file"

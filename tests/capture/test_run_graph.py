@@ -141,6 +141,11 @@ def test_a_state_that_is_handed_on_changed_is_said(tmp_path: Path) -> None:
     trace = recorded(tmp_path, model, keys, "chunk = 1")
     origin = trace.layers[0].states_from["forward"]
     assert [(change.kind, change.count) for change in origin.changes] == [("changed", T - 1)]
+    assert trace.absent() == (
+        "the graph makes the state that it begins from of its h, and no gradient goes through that"
+    )
+    assert "dh" not in trace
+    assert not trace.parameter_gradients
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -199,6 +204,73 @@ def test_gradients_are_of_what_the_objective_says_of_h(tmp_path: Path) -> None:
             np.testing.assert_allclose(trace.values(name), expected.values(name), atol=1e-5)
         assert trace.loss == pytest.approx(expected.loss, abs=1e-5)
         assert "no gradient goes through the rest of the graph" in trace.header.notes
+
+
+def two_nodes(between: str, *, states: bool = False) -> onnx.ModelProto:
+    """A node on another, an operator between them; the upper one may begin from what the lower ended with."""
+    random = np.random.default_rng(8)
+    upper = lstm("b_", "mid", *(["a_yh", "a_yc"] if states else []))
+    nodes = [
+        lstm("a_", "x"),
+        helper.make_node("Squeeze", ["a_y", "axis1"], ["flat"]),
+        helper.make_node(between, ["flat"], ["mid"]),
+        upper,
+        helper.make_node("Sigmoid", ["b_y"], ["y"]),
+    ]
+    wide = tensors(
+        b_W=random.standard_normal((1, 4 * HIDDEN, HIDDEN)).astype(np.float32),
+        b_R=random.standard_normal((1, 4 * HIDDEN, HIDDEN)).astype(np.float32),
+        b_B=random.standard_normal((1, 8 * HIDDEN)).astype(np.float32),
+    )
+    initializers = [*weights(random, "a_"), *wide, *tensors(axis1=np.array([1]))]
+    return model_of(nodes, [value("x", ["T", "B", INPUT])], [value("y")], initializers)
+
+
+class TwoLayers(nn.Module):
+    """The same in PyTorch."""
+
+    def __init__(self, trace: Trace, states: bool) -> None:
+        super().__init__()
+        self.a, self.b, self.states = nn.LSTM(INPUT, HIDDEN), nn.LSTM(HIDDEN, HIDDEN), states
+        for number, layer in enumerate((self.a, self.b)):
+            own = {
+                k.split(".")[-1]: torch.as_tensor(v)
+                for k, v in trace.parameters.items()
+                if f"s.{number}." in k
+            }
+            layer.load_state_dict(own)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h, left = self.a(x)
+        out: torch.Tensor = self.b(h, left if self.states else None)[0]
+        return out
+
+
+@pytest.mark.parametrize("states", [False, True])
+def test_the_gradient_goes_from_node_to_node_where_one_is_given_what_another_gave(
+    tmp_path: Path, states: bool
+) -> None:
+    trace = recorded(tmp_path, two_nodes("Identity", states=states))
+    assert [layer.path for layer in trace.layers] == ["a_lstm", "b_lstm"]
+    expected = lstmtui.record(TwoLayers(trace, states), torch.as_tensor(X))
+    for layer in (0, 1):
+        for name in ("h", "dh", "dc", "df_pre", "dx"):
+            np.testing.assert_allclose(
+                trace.values(name, layer=layer), expected.values(name, layer=layer), atol=1e-5
+            )
+    assert trace.absent(0) == ""
+
+
+def test_derivatives_that_would_be_a_part_of_them_are_left_out(tmp_path: Path) -> None:
+    trace = recorded(tmp_path, two_nodes("Relu"))
+    assert trace.absent(0) == "the graph makes what b_lstm reads of its h, and no gradient goes through that"
+    assert "dh" not in trace.quantities(0)
+    assert trace.values("dh", layer=1).any()
+    assert not any(".0." in name for name in trace.parameter_gradients)
+    trace.save(tmp_path / "run")
+    loaded = lstmtui.load(tmp_path / "run")
+    assert isinstance(loaded, Trace)
+    assert loaded.absent(0) == trace.absent(0)
 
 
 def test_a_batch_first_graph_gets_the_sequences_first(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ from models.onnx_graphs import (
 from onnx import helper
 
 from lstmtui.models.onnx_file import onnx_file
-from lstmtui.scenario import GraphSpec, ModelSpec, Scenario
+from lstmtui.scenario import GraphSpec, ModelSpec, Scenario, load_scenario
 from lstmtui.scenario.graph_axes import laid_out, order_of_axes
+from lstmtui.scenario.other_files import why_no_scenario
 
 VALUES = "[input]\nvalues = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]\n"
 MODEL = '[[model]]\nonnx = "model.onnx"\n'
@@ -191,3 +193,12 @@ def test_axes(shape: Any, sizes: tuple[int, int, int], batch_first: bool | None,
         assert moved.shape == tuple(expected[letter] for letter in order)
         last = [{"t": 1, "b": -1, "i": -1, "1": 0}[letter] for letter in order]
         assert moved[tuple(last)] == array[1, -1, -1]
+
+
+def test_the_lines_for_a_graph_without_a_scenario_are_said(folder: Path) -> None:
+    said = why_no_scenario(folder / "model.onnx")
+    assert "`input.values = [[0.1, 0.1, 0.1], [0.2, 0.2, 0.2]]` and `model = [{ " in said
+    assert 'onnx = "model.onnx", inputs = { is16 = true }, state = { state = "stateN" } }]`' in said
+    lines = re.findall(r"`((?:input|model)\..*?|model = .*?)`", said)
+    (folder / "a.toml").write_text("\n".join(lines))
+    assert isinstance(load_scenario(folder / "a.toml").models[0], GraphSpec)
