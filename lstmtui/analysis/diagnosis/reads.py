@@ -21,7 +21,10 @@ FEWEST = 3
 def reads_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
     """reads, for the layers that are the last of their modules."""
     place = (layer, direction)
-    if trace.layers[layer].source is not None or place not in last_layers(trace):
+    if place not in last_layers(trace):
+        return
+    if trace.layers[layer].source is not None:
+        yield not_measured("reads", *place, "where the loss reads recorded code is not known")
         return
     every = [read_of(trace, layer, direction, b) for b in range(trace.batch)]
     reads = {b: read for b, read in enumerate(every) if read is not None and read.timesteps}
