@@ -30,6 +30,9 @@ class Line:
     """(timesteps,)"""
     absent: Array
     """bool (timesteps,): where there is no value at all."""
+    shift: float = 0.0
+    scale: float = 1.0
+    """value · scale + shift is the number in the data, which the run has seen normalised."""
     plot: NormPlot | None = None
     """What it looks like, in place of values, where timesteps share columns."""
 
@@ -78,23 +81,25 @@ def signal(
     t = np.arange(start, stop)
     present, fed = t < trace.lengths[batch], t < lengths_of(trace, 0)[batch]
     taken = trace.arrays["mask"][steps, batch] if "mask" in trace.arrays else present
+    units = trace.arrays.get("shift"), trace.arrays.get("scale")
+    forecast = units if trace.header.is_forecast else (None, None)
     lines, rows = [], []
     if "tokens" in trace.arrays:
         rows.append(_row("x", trace, trace.arrays["tokens"][steps, batch], fed))
     elif name := input_of(trace):
-        lines += _lines(name, trace.header.labels, trace.values(name)[steps, batch], fed)
+        lines += _lines(name, trace.header.labels, trace.values(name)[steps, batch], fed, units)
     if "target" in trace.arrays:
         target = trace.arrays["target"][steps, batch]
         if target.ndim == 1:
             rows.append(_row("target", trace, target, taken))
         else:
-            lines += _lines("target", (), target, taken)
+            lines += _lines("target", (), target, taken, forecast)
     if "y" in trace.arrays:
         y = trace.arrays["y"][steps, batch]
         if any(row.name == "target" for row in rows):
             rows.append(_row("y", trace, y.argmax(axis=-1), present))
         elif _is_readable(trace, y):
-            lines += _lines("y", (), y, present)
+            lines += _lines("y", (), y, present, forecast)
     rows = _judged(rows)
     if per_column > 1:
         nothing = np.zeros(0)
@@ -146,14 +151,33 @@ def _is_readable(trace: Trace, y: Array) -> bool:
     return "target" in trace.arrays or y.shape[-1] <= MOST_CHANNELS
 
 
-def _lines(quantity: str, labels: tuple[str, ...], values: Array, present: Array) -> list[Line]:
+@query("t")
+def signal_at(view: View) -> tuple[Line, ...]:
+    """The lines of `signal` at the cursor's timestep alone."""
+    return signal(view, view.cursor.t, view.cursor.t + 1).lines
+
+
+def _lines(
+    quantity: str,
+    labels: tuple[str, ...],
+    values: Array,
+    present: Array,
+    units: tuple[Array | None, Array | None],
+) -> list[Line]:
     channels = values.shape[-1]
     if channels > MOST_CHANNELS:
         return [Line(f"‖{quantity}‖ of {channels}", quantity, norm(values), ~present)]
     names = labels if len(labels) == channels else tuple(f"{quantity}[{i}]" for i in range(channels))
     if channels == 1 and quantity in ("y", "target"):
         names = (quantity,)
-    return [Line(name, quantity, values[:, i], ~present) for i, name in enumerate(names)]
+    shift, scale = (
+        np.full(channels, default) if own is None or own.shape != (channels,) else np.asarray(own)
+        for own, default in zip(units, (0.0, 1.0), strict=True)
+    )
+    return [
+        Line(name, quantity, values[:, i], ~present, float(shift[i]), float(scale[i]))
+        for i, name in enumerate(names)
+    ]
 
 
 def _row(name: str, trace: Trace, ids: Array, present: Array) -> TokenRow:

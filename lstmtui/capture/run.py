@@ -159,6 +159,7 @@ def _header(scenario: Scenario, spec: ModelSpec, header: Header, *, default: boo
         script=scenario.script,
         seed=spec.seed,
         labels=scenario.input.labels,
+        is_forecast=objective.is_forecast,
         loss_text=describe(objective, head=head, bidirectional=layout.bidirectional),
         loss_kind="last_hidden" if default else cast(LossKind, objective.loss),
         output_kind="head" if head else "hidden",

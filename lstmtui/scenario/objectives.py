@@ -54,7 +54,8 @@ def read_objective(
     target = read_target(table.target, source.input, at != "every", loss == "cross_entropy", folder, report)
     if target is None:
         return None
-    return _checked(Objective(loss, at, target[0], _mask(at, source.input) & target[1]), report)
+    mask, is_forecast = _mask(at, source.input) & target[1], table.target == "next"
+    return _checked(Objective(loss, at, target[0], mask, is_forecast), report)
 
 
 def check_output(

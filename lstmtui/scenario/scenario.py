@@ -80,6 +80,8 @@ class Objective:
     """(T, B, O) float64, or ids (T, B) int64 for cross_entropy; None for sum."""
     mask: Array
     """(T, B) bool: where the loss is taken; `at`, lengths and missing targets are in it already."""
+    is_forecast: bool = False
+    """Whether the target is what the input is a timestep later, and y is to say that."""
 
 
 @dataclass(frozen=True)

@@ -222,6 +222,8 @@ class Header:
     """Whether it is what a trace of several runs was written for, and what is looked at first."""
     labels: tuple[str, ...] = ()
     """The names of the input channels, or the vocabulary where the input is tokens."""
+    is_forecast: bool = False
+    """Whether y says what the input is a timestep later, in units of the input."""
 
     @property
     def untrained(self) -> str:

@@ -16,7 +16,7 @@ from lstmtui.analysis.first_bad import FirstBad
 from lstmtui.analysis.gradient_split import Split
 from lstmtui.analysis.norm_plot import NormPlot
 from lstmtui.analysis.reach import Horizon, Reach
-from lstmtui.analysis.signal import Signal
+from lstmtui.analysis.signal import Line, Signal
 from lstmtui.analysis.unit_values import Numbers, Survivals
 from lstmtui.analysis.why.ledger import Ledger, Place
 from lstmtui.analysis.why.remains import Remains
@@ -117,6 +117,12 @@ def _signal(context: QueryContext, answer: Signal) -> bool:
         and all(line.plot is None or _norm_plot(context, line.plot) for line in answer.lines)
         and all(len(row.tokens) == columns for row in answer.rows)
         and all(len(row.wrong) in (0, columns) for row in answer.rows)
+    )
+
+
+def _signal_at(context: QueryContext, answer: tuple[Line, ...]) -> bool:
+    return len(answer) <= _MOST and all(
+        _array(line.values, _NUMBERS, 1) and _array(line.absent, _TRUTHS, 1) for line in answer
     )
 
 
@@ -319,6 +325,7 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "gradient_norms": lambda context, answer: _array(answer, _NUMBERS, context.trace.steps),
     "gradient_norm_plot": _norm_plot,
     "signal": _signal,
+    "signal_at": _signal_at,
     "evaluated": _evaluated,
     "expectation": _expectation,
     "worked_out": lambda _, answer: not (answer.error and (answer.value or answer.arithmetic)),

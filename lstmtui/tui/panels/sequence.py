@@ -11,19 +11,23 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from lstmtui.analysis.reads import reads, reads_summaries
-from lstmtui.analysis.signal import Line, Signal, TokenRow, signal
+from lstmtui.analysis.signal import Line, Signal, TokenRow, signal, signal_at
+from lstmtui.cells.notation import ASCII, UNICODE, Notation
 from lstmtui.session import Session
 from lstmtui.tui.compat import lay_out
 from lstmtui.tui.panels.hiding import without_hidden
 from lstmtui.tui.panels.lane import Lane, LanePlace
 from lstmtui.tui.panels.time_axis import TimeAxis
 from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.lane_head import Key
 from lstmtui.tui.widgets.line_plot import LinePlot, Series, distinct, legends
 from lstmtui.tui.widgets.status import StatusLine
 from lstmtui.tui.widgets.tokens import TokenStrip
 from lstmtui.view.query import together
 
 MOST_ROWS = 4
+_LONGEST_NAME = 16
+"""Of a line, before its number."""
 
 
 class _TokenLine(Horizontal):
@@ -57,6 +61,9 @@ class SequencePanel(Lane):
     def __init__(self, look: Look) -> None:
         self.tokens = [_TokenLine(look) for _ in range(MOST_ROWS)]
         self.plot = LinePlot(look)
+        self._series: Sequence[Series] = ()
+        self._summaries: Sequence[str] = ()
+        """What the loss reads, in words; some forms, the longest first."""
         super().__init__(look)
 
     def contents(self) -> Sequence[Widget]:
@@ -76,14 +83,21 @@ class SequencePanel(Lane):
         if axis.plot <= 0:
             return
         page, runs = axis.page, (id(session.trace), id(session.other))
-        if self.changed(cursor.model, cursor.batch, page, axis.columns, axis.gutter, runs):
-            shown, read = together(lambda: overlaid(session, axis, self.look), lambda: reads(session.view))
-            self._draw(shown, reads_summaries(read, session.trace.header.look_ahead))
+        is_new = self.changed(cursor.model, cursor.batch, page, axis.columns, axis.gutter, runs)
+        shown, read, now = together(
+            lambda: overlaid(session, axis, self.look) if is_new else None,
+            lambda: reads(session.view) if is_new else None,
+            lambda: signal_at(session.view),
+        )
+        if shown is not None:
+            self._draw(shown)
+            self._summaries = reads_summaries(read, session.trace.header.look_ahead)
             self.set_title(self.TITLE)
             self.drawn()
+        self._say([line for line in now if line.quantity not in session.hidden])
         self.show_cursor(session)
 
-    def _draw(self, shown: Signal, summaries: Sequence[str]) -> None:
+    def _draw(self, shown: Signal) -> None:
         self._make_room(len(shown.rows), has_lines=bool(shown.lines))
         has_target = any(row.name == "target" for row in shown.rows)
         for at, line in enumerate(self.tokens):
@@ -91,12 +105,39 @@ class SequencePanel(Lane):
                 row = shown.rows[at]
                 wrong = row.wrong if has_target and row.name == "y" else ()
                 line.show(row, wrong or (False,) * len(row.tokens), self.axis)
-        series = distinct([_series(line, at) for at, line in enumerate(shown.lines)])
-        columns = self.axis.columns
-        self.plot.set_series(series, self.axis.plotted, columns, gutter=self.axis.gutter, legend=False)
-        forms = legends(series, self.look) or ((),)
-        said = [(*form, ("  " + text, "muted")) for text in summaries for form in forms]
-        self.set_keys(*said, *forms)
+        self._series = series = distinct([_series(line, at) for at, line in enumerate(shown.lines)])
+        columns, scales = self.axis.columns, {(line.shift, line.scale) for line in shown.lines}
+        shift, scale = scales.pop() if len(scales) == 1 else (0.0, 1.0)
+        self.plot.set_series(
+            series,
+            self.axis.plotted,
+            columns,
+            gutter=self.axis.gutter,
+            legend=False,
+            shift=shift,
+            scale=scale,
+        )
+
+    def _say(self, now: Sequence[Line]) -> None:
+        """Which line is what, with the numbers of this timestep where there is room for them."""
+        forms = legends(self._series, self.look) or ((),)
+        numbers = [f for brief in (False, True) for f in self._numbered(now, brief=brief)]
+
+        def said(keys: Sequence[Key]) -> list[Key]:
+            return [(*key, ("  " + text, "muted")) for text in self._summaries for key in keys]
+
+        # The numbers of the data are seen nowhere else.
+        normalised = numbers if any((line.shift, line.scale) != (0.0, 1.0) for line in now) else ()
+        self.set_keys(*said(numbers), *normalised, *said(forms), *numbers, *forms)
+
+    def _numbered(self, now: Sequence[Line], *, brief: bool) -> Sequence[Key]:
+        """The legend with numbers: those of the data, and unless it is brief the normalised ones beside."""
+        notation = ASCII if self.look.ascii else UNICODE
+        at = {line.name: _number(line, notation, brief=brief) for line in now}
+        named = [
+            replace(s, name=f"{s.name[:_LONGEST_NAME]} {at.get(s.name, '')}".rstrip()) for s in self._series
+        ]
+        return legends(named, self.look)[:2] if any(at.values()) else ()
 
     def _make_room(self, rows: int, *, has_lines: bool) -> None:
         """Show so many rows of tokens, and the plot where it has lines."""
@@ -130,6 +171,15 @@ def overlaid(session: Session, axis: TimeAxis, look: Look) -> Signal:
     lines = [replace(line, name=name, quantity="other") for line in theirs.lines if line.quantity == "y"]
     rows = [replace(row, name=name) for row in theirs.rows if row.name == "y"]
     return Signal((*shown.lines, *lines), (*shown.rows, *rows)[:MOST_ROWS])
+
+
+def _number(line: Line, notation: Notation, *, brief: bool) -> str:
+    """The line's one number: as it is in the data, and behind it as the run has seen it."""
+    if line.absent[0]:
+        return ""
+    value = float(line.values[0])
+    own = notation.number(value * line.scale + line.shift)
+    return own if brief or (line.shift, line.scale) == (0.0, 1.0) else f"{own} ({notation.number(value)})"
 
 
 def _series(line: Line, at: int) -> Series:

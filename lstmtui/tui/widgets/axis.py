@@ -22,6 +22,9 @@ class Axis:
     low: float
     high: float
     log: bool = False
+    shift: float = 0.0
+    scale: float = 1.0
+    """value · scale + shift is what a label of a linear axis says."""
 
     def row_of(self, values: NDArray[np.float64], rows: int) -> NDArray[np.int64]:
         """The row, 0 at the top, of each finite value among `rows`; beyond the range, the nearest."""
@@ -42,7 +45,7 @@ class Axis:
         ticks = {rows - 1: self.low, 0: self.high}
         if rows % 2 and rows >= 5:
             ticks[rows // 2] = self.low / 2 + self.high / 2
-        return {row: notation.number(value) for row, value in ticks.items()}
+        return {row: notation.number(value * self.scale + self.shift) for row, value in ticks.items()}
 
     def _powers(self, rows: int, look: Look) -> dict[int, str]:
         first, last = math.ceil(self.low), math.floor(self.high)

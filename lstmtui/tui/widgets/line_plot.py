@@ -121,13 +121,18 @@ class LinePlot(LineWidget):
         low: float | None = None,
         high: float | None = None,
         legend: bool = True,
+        shift: float = 0.0,
+        scale: float = 1.0,
     ) -> None:
         """Show series over a page of `timesteps` (left out: the longest series).
 
         `columns` places the timesteps right of `gutter` characters of axis labels; left out, they fill
         the width but for the letters. `low` and `high` fix the axis; what lies beyond is drawn at its edge.
+        The axis of a value says value · scale + shift.
         """
-        self._plot = Plot(tuple(series), timesteps, columns, gutter, log, step, low, high, legend)
+        self._plot = Plot(
+            tuple(series), timesteps, columns, gutter, log, step, low, high, legend, shift, scale
+        )
         self._rows = []
         self.update()
 
@@ -169,6 +174,8 @@ class Plot:
     low: float | None = None
     high: float | None = None
     legend: bool = True
+    shift: float = 0.0
+    scale: float = 1.0
 
     @property
     def length(self) -> int:
@@ -192,7 +199,8 @@ def plot_lines(plot: Plot, width: int, height: int, look: Look) -> list[Spans]:
     shapes = [_norm_plot(s, plot, pixels, cells) for s in plot.series]
     drawn = [_drawn(s, line.envelope, line.marks) for s, line in zip(plot.series, shapes, strict=True)]
     ends = (end for line in shapes for end in (line.envelope.low, line.envelope.high))
-    axis = fit_axis(ends, plot.log, plot.low, plot.high)
+    fit = fit_axis(ends, plot.log, plot.low, plot.high)
+    axis = replace(fit, shift=plot.shift, scale=plot.scale)
     return plot_rows(drawn, axis, cells, width, height, plot.gutter, plot.legend, look)
 
 
