@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from statistics import median
 
 import numpy as np
 import pytest
-from keyboard import press
+from keyboard import press, step_costs
 from source_traces import source_trace
 from synthetic import synthetic
 
@@ -144,3 +145,19 @@ async def test_a_script_jumps_to_a_panel_by_its_key(debugger) -> None:
         assert screen.arrangement.zoomed is None
         screen.run_text("panel q")
         assert 'there is no "q"; there are 1, 2, 3, 4' in screen.message.text
+
+
+async def test_what_another_equation_reads_is_evaluated_with_it(debugger) -> None:
+    async with debugger(synthetic("slstm", 20, 6), (200, 60)) as pilot:
+        await press(pilot, "i", "down")
+        assert next(piece.role for piece in pieces(pilot) if piece.text == "i_pre") == "muted"
+        await press(pilot, "down")  # m = max(…, i_pre)
+        assert next(piece for piece in pieces(pilot) if piece.text == "i_pre").is_bold
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=str)
+async def test_a_step_costs_few_bytes(size, debugger, capture_driver) -> None:
+    async with debugger(synthetic("lstm", 60, 32), size) as pilot:
+        await press(pilot, "i")
+        capture_driver.taken()
+        assert median(await step_costs(pilot, capture_driver)) < 4_000

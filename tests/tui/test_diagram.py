@@ -55,6 +55,24 @@ def test_an_lstm_looks_as_in_the_tutorials() -> None:
     assert text_of(picture(CELLS["lstm"], ROOMIEST)) == OLAHS
 
 
+CHOS = """\
+h   #       ─┬───────────────×─#────────────────+─────────▶ h   #
+             │               │               #
+             │               ├────────── 1− ────×
+             │               │              n #
+             │               │       ┌─────────tanh
+             │    ┌──────────│───────×       #
+             │r #        z #         │          │
+             │    σ          σ       │          │
+             │ #          #         R_n #       │
+             └────┼──────────┼───────┘          │
+x   #       ──────┴──────────┴──────────────────┘"""
+
+
+def test_a_gru_resets_the_recurrent_part_of_its_candidate() -> None:
+    assert text_of(picture(CELLS["gru"], ROOMIEST)) == CHOS
+
+
 def test_a_peephole_leads_from_c_to_the_gates() -> None:
     text = text_of(picture(CELLS["lstm_peephole"], ROOMIEST))
     assert text.count("└────σ") == 3

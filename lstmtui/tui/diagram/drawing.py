@@ -104,8 +104,7 @@ class Painter:
         widths = [1] * place.width
         for (x, _), spot in place.spots.items():
             size = self._size(spot)
-            is_beside = spot.node in place.columns.beside
-            widths[x] = max(widths[x], size + 2 if is_beside else size)
+            widths[x] = max(widths[x], size)
         sources = [self._edge_width(node.stage) for node in self._graph.nodes if node.kind == "source"]
         ends = [self._edge_width(state) for state in place.ends]
         beside = form.edge_values == "beside"
@@ -121,7 +120,8 @@ class Painter:
     def _size(self, spot: Spot) -> int:
         node = self._graph.nodes[spot.node]
         if spot.part == "text":
-            return cell_len(self._text(spot.node))
+            # Blanks keep the sign of a function apart from the wire that runs through it.
+            return cell_len(self._text(spot.node)) + 2 * (spot.node in self._place.columns.beside)
         if spot.part == "label":
             return cell_len(node.name) + (0 if self._place.stacked else 1 + FIELD)
         return FIELD
@@ -171,7 +171,7 @@ class Painter:
             size = self._size(spot)
             start = max(self._starts[x], center - (size - 1) // 2)
             if spot.part == "text":
-                self._put(y, start, self._text(spot.node), "text", spot.node)
+                self._put(y, start, self._text(spot.node).center(size), "text", spot.node)
             elif spot.part == "label":
                 self._put(y, start, node.name, "label", spot.node)
                 if not place.stacked:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
+from lstmtui.cells.cell import Cell
 from lstmtui.cells.dataflow import Node, NodeValue
 from lstmtui.cells.notation import Notation
 from lstmtui.tui.diagram.drawing import FIELD, Glyphs
@@ -19,12 +20,13 @@ from lstmtui.tui.widgets.picture import Piece, Shade
 class Lit:
     """Which nodes are evaluated where the cursor is, which is evaluated now, and which are hidden."""
 
-    def __init__(
-        self, nodes: Sequence[Node], stages: Sequence[str], stage: int | None, hidden: Collection[str]
-    ) -> None:
+    def __init__(self, nodes: Sequence[Node], cell: Cell, stage: int | None, hidden: Collection[str]) -> None:
         self._nodes, self._hidden = nodes, hidden
-        order = {name: at for at, name in enumerate(stages)}
-        self._at = [order.get(node.stage.removesuffix("_pre"), 0) for node in nodes]
+        order: dict[str, int] = {}
+        for quantity in cell.quantities:
+            # What has no stage of its own is evaluated on the way to the next one.
+            order[quantity] = len([name for name in cell.stages if name in order])
+        self._at = [order.get(node.stage, 0) for node in nodes]
         self._stage = stage
         self.current = [
             at for at, node in enumerate(nodes) if node.kind != "source" and self._at[at] == stage
