@@ -110,6 +110,9 @@ def _described(
         n: reasons[p] for n, layer in enumerate(layers) if (p := layer.path.partition("@")[0]) in reasons
     }
     entries, layers = without_derivatives(entries, layers, absent)
+    if len(layers) == 1 and layers[0].calls > 1 and _is_one_run(layers[0], answer):
+        notes.append(f"{layers[0].calls:,} calls, the states handed on from each to the next, are one run")
+        layers = (replace(layers[0], calls=1),)
     y, is_held = _output(answer, spec, trace)
     output = printable(spec.output)
     if y is not None:
@@ -150,6 +153,12 @@ def _output(answer: GraphAnswer, spec: GraphSpec, trace: Trace) -> tuple[Array |
 
 def _loss_text(objective: Objective) -> str:
     return "the last h" if objective.at == "last_hidden" else f"the sum of h ({objective.at})"
+
+
+def _is_one_run(layer: Layer, answer: GraphAnswer) -> bool:
+    """Whether a node's calls could be one: nothing happens to its states, and x does not depend on them."""
+    is_changed = any(origin.changes for origin in layer.states_from.values())
+    return not is_changed and not answer.fed_by.get(layer.path)
 
 
 def _labels(scenario: Scenario, trace: Trace) -> tuple[str, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lstmtui.scenario.data import read_data
 from lstmtui.scenario.nested_lists import to_array
 from lstmtui.scenario.problem import shown
 from lstmtui.scenario.report import DataError
@@ -16,29 +18,32 @@ if TYPE_CHECKING:
     from lstmtui.models.onnx_graph import GraphValue
 
 
-def given_array(raw: Any, value: GraphValue, batch: int) -> Array:
-    """What a scenario gives for an input: nested lists of its shape, or one number for all of it.
+def given_array(raw: Any, value: GraphValue, batch: int, folder: Path) -> Array:
+    """What a scenario gives for an input: numbers of its shape, in lists or a file, or one for all of it.
 
     Args:
         raw: as it stands in the file.
         value: the input as it is declared.
         batch: B, which its open sizes are.
+        folder: what the name of a file is relative to.
 
     Raises:
-        DataError: it is of another kind or shape.
+        DataError: it cannot be read, or is of another kind or shape.
     """
     dtype = _dtype_of(value)
-    if isinstance(raw, bool) or dtype.kind == "b":
+    if isinstance(raw, str):
+        array: Array = read_data(folder, raw)[0]
+    elif isinstance(raw, bool) or dtype.kind == "b":
         if not isinstance(raw, bool) or dtype.kind not in "biu":
             allowed = "true or false" if dtype.kind == "b" else f"numbers ({value.kind})"
             raise DataError(f"is {shown(raw)}", f"allowed: {allowed}")
-        array: Array = np.array(raw)
+        array = np.array(raw)
     elif isinstance(raw, (int, float)):
         array = np.array(raw)
     else:
         array = to_array(raw, whole=dtype.kind in "iu") if isinstance(raw, list) else _refuse(raw)
     if dtype.kind in "iu":
-        if array.dtype.kind == "f" and not (array == np.floor(array)).all():
+        if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.floor(array))).all():
             raise DataError(f"is {shown(raw)}", f"allowed: whole numbers ({value.kind})")
         bounds = np.iinfo(dtype)
         if array.size and (array.min() < bounds.min or array.max() > bounds.max):
@@ -83,4 +88,4 @@ def _dtype_of(value: GraphValue) -> np.dtype[Any]:
 
 
 def _refuse(raw: Any) -> Array:
-    raise DataError(f"is {shown(raw)}", "allowed: a number, true or false, or nested lists")
+    raise DataError(f"is {shown(raw)}", "allowed: a number, true or false, nested lists, or a file")

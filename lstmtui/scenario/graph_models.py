@@ -52,7 +52,7 @@ class GraphReader:
     Args:
         table: of the scenario.
         file: what the ONNX model holds.
-        path: of the model.
+        folder: the scenario's, which file names are relative to.
         source: the input.
         place: of the table.
         report: gets every problem.
@@ -62,12 +62,12 @@ class GraphReader:
         self,
         table: FileModelTable,
         file: OnnxFile,
-        path: Path,
+        folder: Path,
         source: Input,
         place: Location,
         report: Report,
     ) -> None:
-        self._table, self._file, self._path = table, file, path
+        self._table, self._file, self._folder = table, file, folder
         self._source, self._place, self._report = source, place, report
         self._stream = source.stream or Stream()
         self._notes: list[str] = []
@@ -95,7 +95,8 @@ class GraphReader:
             return None
         request = GraphRequest(fixed, pieces, states, module, session.threads, tuple(session.providers))
         batch_first = "b" in order and order.index("b") < order.index("t")
-        return GraphSpec(name, self._path, request, output, batch_first, session.seconds, tuple(self._notes))
+        path = self._folder / (self._table.onnx or "")
+        return GraphSpec(name, path, request, output, batch_first, session.seconds, tuple(self._notes))
 
     def _check_keys(self) -> None:
         for key in _NODE_KEYS:
@@ -158,7 +159,9 @@ class GraphReader:
                 continue
             try:
                 if value.name in given:
-                    arrays[value.name] = given_array(given[value.name], value, self._source.batch)
+                    arrays[value.name] = given_array(
+                        given[value.name], value, self._source.batch, self._folder
+                    )
                 elif value.name in states or value.name in self._file.state_inputs:
                     arrays[value.name] = zeros_for(value, self._source.batch)
                     if value.name not in states:

@@ -47,8 +47,8 @@ class OnnxReader(FileModelReader):
         name = self.unique_name(self.table.name, short(Path(self.file).stem), self.origin)
         if self.broken or self.source is None:
             return None
-        path = self.folder / self.file
-        return GraphReader(self.table, file, path, self.source, self.place, self.report).read(name)
+        reader = GraphReader(self.table, file, self.folder, self.source, self.place, self.report)
+        return reader.read(name)
 
     def _node(self, file: OnnxFile) -> ModelSpec | None:
         """A node by itself, with those that are stacked on it."""

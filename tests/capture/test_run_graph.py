@@ -26,11 +26,13 @@ from onnx import helper
 from torch import nn
 
 import lstmtui
+from lstmtui.capture.rerun import rerun
 from lstmtui.errors import UserError
 from lstmtui.models.graph_process import answered
 from lstmtui.models.graph_request import GraphRequest
 from lstmtui.models.onnx_file import onnx_file
 from lstmtui.trace import Trace
+from lstmtui.trace.edits import Edit
 
 T, B = 6, 2
 X = np.random.default_rng(7).standard_normal((T, B, INPUT)).astype(np.float32)
@@ -96,7 +98,10 @@ def test_calls_in_a_row_are_one_run_over_time(tmp_path: Path, chunk: int, of_inp
     both = f"chunk = {chunk}\n{STATE if of_input else ''}"
     trace = recorded(tmp_path, branches(np.random.default_rng(1)), keys, both)
     h, _ = stream(tmp_path, chunk)
-    assert (trace.steps, len(trace.layers), trace.layers[0].calls) == (T, 1, T // chunk)
+    assert (trace.steps, len(trace.layers)) == (T, 1)
+    assert (
+        f"{T // chunk} calls, the states handed on from each to the next, are one run" in trace.header.notes
+    )
     np.testing.assert_allclose(trace.values("h"), h, atol=1e-5)
     np.testing.assert_allclose(trace.values("y"), h, atol=1e-5)
     origin = trace.layers[0].states_from["forward"]
@@ -300,11 +305,17 @@ def test_a_graph_that_runs_no_recurrent_node_is_a_sentence(tmp_path: Path) -> No
         recorded(tmp_path, model, "inputs = { c = false }")
 
 
-def test_a_recorded_graph_is_changed_and_saved_as_any_run(tmp_path: Path) -> None:
-    trace = recorded(
-        tmp_path, branches(np.random.default_rng(1)), f"inputs = {{ is16 = true }}\n{STATE}", "chunk = 2"
-    )
+def test_a_recorded_graph_is_saved_and_changed_as_any_run(tmp_path: Path) -> None:
+    """A what-if runs the cell again on what the graph gave it, over all calls."""
+    keys = f"inputs = {{ is16 = true }}\n{STATE}"
+    trace = recorded(tmp_path, branches(np.random.default_rng(1)), keys, "chunk = 2")
     trace.save(tmp_path / "run")
     loaded = lstmtui.load(tmp_path / "run")
     assert isinstance(loaded, Trace)
     np.testing.assert_array_equal(loaded.values("y"), trace.values("y"))
+    changed = rerun(loaded, [Edit(1, trace.name, 0, "forward", 0, "f", None, 0.0, 3, 3)])
+    np.testing.assert_array_equal(changed.values("c")[:3], trace.values("c")[:3])
+    written = trace.values("i")[3, 0] * trace.values("g")[3, 0]
+    np.testing.assert_allclose(changed.values("c")[3, 0], written, atol=1e-6)
+    assert np.abs(changed.values("h")[4:, 0] - trace.values("h")[4:, 0]).max() > 1e-3
+    np.testing.assert_array_equal(changed.values("h")[:, 1], trace.values("h")[:, 1])

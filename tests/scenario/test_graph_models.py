@@ -76,6 +76,8 @@ MISTAKES = [
     ("inputs = { is16 = [true] }", "inputs.is16: is a list; allowed: true or false"),
     ("inputs = { is16 = true, sr = 8 }", "inputs.sr: the graph has no input 'sr'; allowed: x, state, is16"),
     ("inputs = { is16 = true, state = [1, 2] }", "inputs.state: has shape (2,); the graph takes state (2,"),
+    ('inputs = { is16 = true, state = "s.npy" }', "inputs.state: no such file"),
+    ("inputs = { is16 = true, state = {} }", "inputs.state: is a table; allowed: a number, true or false"),
     ("inputs = { is16 = true, x = 1.0 }", "onnx: the graph has no input left for numbers; it takes x (T, B"),
     (YES + 'state = { stat = "stateN" }', "state.stat: the graph has no input 'stat'; allowed: x, state"),
     (YES + 'state = { state = "state" }', "state.state: the graph has no output 'state'; allowed: y, stateN"),
@@ -85,6 +87,14 @@ MISTAKES = [
     (YES + "session = { thread = 2 }", "session.thread: unknown key"),
     (YES + "batch_first = true\nsession = { seconds = 0 }", "session.seconds: must be 1 or more, is 0"),
 ]
+
+
+def test_numbers_of_other_inputs_are_read_from_files(folder: Path, load: Callable[..., Scenario]) -> None:
+    state = np.arange(2 * HIDDEN, dtype=np.float64).reshape(2, 1, HIDDEN)
+    np.save(folder / "state.npy", state)
+    spec = spec_of(load(VALUES, MODEL + 'inputs = { is16 = true, state = "state.npy" }'))
+    np.testing.assert_array_equal(spec.request.inputs["state"], state)
+    assert spec.request.inputs["state"].dtype == np.float32
 
 
 @pytest.mark.parametrize(("keys", "said"), MISTAKES)

@@ -52,11 +52,6 @@ def scenario_laws(
                 module, x, lengths=lengths, batch_first=batch_first, only=only, progress=progress, **beside
             )
     if isinstance(spec, GraphSpec):
-        if len(spec.request.pieces) > 1:
-            raise UserError(
-                f"{spec.name}: its calls are made by onnxruntime, and the laws hold what can be run again "
-                'here; module = "…" runs a recurrent node of the graph by itself'
-            )
         return trace_laws(record_graph(scenario, spec, device, dtype, None), only, progress)
     stack = build(spec, source).to(device, dtype)
     x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
