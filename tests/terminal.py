@@ -25,6 +25,10 @@ _NOT_FOR_PYTE = re.compile(r"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;$]*p|\x1b\[
 """Sequences every terminal knows and pyte would show as text."""
 
 
+QUESTION = b"\x1b]11;?\x1b\\\x1b[c"
+"""What the colour of the background is, and which terminal this is."""
+
+
 class Terminal:
     """Draws output on a screen of characters."""
 
@@ -78,6 +82,7 @@ class Program:
         size: (width, height) of the terminal.
         environment: changes to this process's variables; None removes one.
         program: what Python runs with the arguments.
+        background: what the terminal answers when it is asked for the colour of its background.
     """
 
     def __init__(
@@ -86,7 +91,9 @@ class Program:
         size: tuple[int, int] = (120, 40),
         environment: dict[str, str | None] | None = None,
         program: Sequence[str] = ("-m", "lstmtui"),
+        background: bytes = b"",
     ) -> None:
+        self.background = background
         self.terminal = Terminal(*size)
         self.written = b""
         self._decoded = 0
@@ -181,6 +188,8 @@ class Program:
         except OSError:
             return False
         self.written += data
+        if QUESTION in data:
+            os.write(self._master, self.background + b"\x1b[?62c")
         self._draw()
         return bool(data)
 

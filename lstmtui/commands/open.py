@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--color", choices=("auto", "truecolor", "256", "16", "none"), default="auto", help="how many colours"
     )
+    parser.add_argument("--theme", metavar="NAME", help="auto, dark, light, or one of your configuration")
     parser.add_argument("--ascii", action="store_true", help="nothing but ASCII on screen")
 
 
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     start = _start(arguments)
     from lstmtui.tui.launch import launch
 
-    launch(start, color=arguments.color, ascii=arguments.ascii)
+    launch(start, color=arguments.color, ascii=arguments.ascii, theme=arguments.theme)
     return 0
 
 
@@ -62,9 +63,10 @@ def _run_remote(arguments: argparse.Namespace) -> int:
     """Connect before the screen opens, so that ssh can ask for passwords; what is opened comes after."""
     from threading import get_ident
 
-    from lstmtui.tui.launch import import_ahead, launch, refuse_what_cannot_be_drawn_on
+    from lstmtui.tui.launch import import_ahead, launch, refuse_what_cannot_be_drawn_on, user_config
 
     refuse_what_cannot_be_drawn_on()
+    config = user_config(arguments.color)
     with remote_client(arguments, functools.partial(import_ahead, arguments.color)) as client:
         from lstmtui.tui.start import Opening, Start
 
@@ -76,7 +78,7 @@ def _run_remote(arguments: argparse.Namespace) -> int:
         start = Start(
             opening=opening, engine=client, backend=client, follower=client, follow=arguments.follow
         )
-        launch(start, color=arguments.color, ascii=arguments.ascii)
+        launch(start, color=arguments.color, ascii=arguments.ascii, config=config, theme=arguments.theme)
     return 0
 
 

@@ -56,7 +56,7 @@ def load_scenario(path: str | Path, trust: bool = False, *, fresh: bool = False)
         meant = error.suggestion or ("" if path.exists() else nearest_scenario(file))
         raise ScenarioError([Problem(file, None, "", error.wrong, error.allowed, meant)]) from None
     report = Report(file, text)
-    raw = _parse(file, text)
+    raw = parse_toml(file, text)
 
     import numpy as np
 
@@ -74,7 +74,7 @@ def load_scenario(path: str | Path, trust: bool = False, *, fresh: bool = False)
     return scenario
 
 
-def _parse(file: str, text: str) -> dict[str, Any]:
+def parse_toml(file: str, text: str) -> dict[str, Any]:
     """The TOML document as tables."""
     endless = _ENDLESS_KEY.search(text)
     if endless:

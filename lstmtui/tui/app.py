@@ -29,7 +29,7 @@ from lstmtui.tui.screens.losing import LosingScreen
 from lstmtui.tui.screens.opening import OpeningScreen
 from lstmtui.tui.screens.picker import PickerScreen
 from lstmtui.tui.start import COURSE_GROUP, Choice, Opening, Start
-from lstmtui.tui.theme import THEMES, Look
+from lstmtui.tui.theme import Ground, Look, theme_of
 
 
 class LstmtuiApp(DifferenceApp):
@@ -38,6 +38,7 @@ class LstmtuiApp(DifferenceApp):
     Args:
         start: what to show first.
         ascii: nothing but ASCII on screen.
+        ground: whether the background is light, and the user's own colours.
         driver_class: what writes to the terminal; left out: the one for this system.
     """
 
@@ -56,7 +57,12 @@ class LstmtuiApp(DifferenceApp):
             return isinstance(message, type(self))
 
     def __init__(
-        self, start: Start, *, ascii: bool = False, driver_class: type[Driver] | None = None
+        self,
+        start: Start,
+        *,
+        ascii: bool = False,
+        ground: Ground = (False, ()),
+        driver_class: type[Driver] | None = None,
     ) -> None:
         # Without colour Textual is to leave styles alone; its monochrome filter would write greys.
         super().__init__(driver_class, ansi_color=True if os.environ.get("NO_COLOR") else None)
@@ -64,10 +70,10 @@ class LstmtuiApp(DifferenceApp):
         self._follower = start.follower
         self._goes_on = False
         """Whether the lesson that is being opened begins at once."""
-        self.look = Look.detect(None if self.no_color else self.console.color_system, ascii)
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = self.look.theme
+        self.look = Look.detect(None if self.no_color else self.console.color_system, ascii, ground)
+        theme = theme_of(self.look)
+        self.register_theme(theme)
+        self.theme = theme.name
         self.set_class(ascii, "-ascii")
 
     async def on_event(self, event: Event) -> None:

@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.driver import Driver
+from textual.keys import _character_to_key as character_name
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -17,6 +18,7 @@ __all__ = [
     "CompositorUpdate",
     "LayoutUpdate",
     "UpdatesApp",
+    "character_name",
     "event_loop",
     "is_ending",
     "lay_out",

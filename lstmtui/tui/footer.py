@@ -34,9 +34,10 @@ def footer_spans(
     if message is not None:
         spans += [(message.text, "text" if message.ok else "warning"), ("   ", "sign")]
     room = width - sum(cell_len(text) for text, _ in spans)
+    by_id = {key.id: label(key, ascii=ascii).split()[0] for key in KEYS if key.keys}
     ordinary = [(key.id, key.hint) for key in KEYS if key.hint]
-    by_id = {key.id: label(key, ascii=ascii).split()[0] for key in KEYS}
-    hints = [(by_id[name], hint) for name, hint in ((*lesson, *ordinary[-2:]) if lesson else ordinary)]
+    wanted = (*lesson, *ordinary[-2:]) if lesson else ordinary
+    hints = [(by_id[name], hint) for name, hint in wanted if name in by_id]
     for sign, hint in _fitting(hints, room):
         spans += [(sign, "key"), (f" {hint}  ", "muted")]
     return tuple(spans)

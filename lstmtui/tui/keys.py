@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from textual.binding import Binding
+
+from lstmtui.tui.key_names import key_label
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Key:
 LESSON = "Lesson"
 """The group of the keys that turn the pages of a lesson."""
 
-KEYS: tuple[Key, ...] = (
+KEYS: list[Key] = [
     Key("step", ("right", "l", "n", "s"), "run('step')", "step", "the next timestep", "→ l n s", "step"),
     Key("back", ("left", "h"), "run('back')", "back", "the timestep before", "← h", "back"),
     Key(
@@ -252,8 +254,16 @@ KEYS: tuple[Key, ...] = (
         "Program",
     ),
     Key("quit", ("q", "ctrl+c"), "program('quit')", "quit", "quit", "q", "quit", "Program"),
-)
+]
 """The keys of the debugger screen, in the order of the help."""
+
+
+def remap(changes: Mapping[str, Sequence[str]]) -> None:
+    """Have other keys, by the id of what they do; before the screen is imported, which binds them."""
+    for at, key in enumerate(KEYS):
+        if key.id in changes:
+            names = tuple(changes[key.id])
+            KEYS[at] = replace(key, keys=names, label=key_label(names))
 
 
 def bindings(keys: Iterable[Key] = KEYS) -> list[Binding]:

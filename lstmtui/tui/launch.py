@@ -9,13 +9,20 @@ from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from lstmtui.closest import closest
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
+from lstmtui.tui.background import is_light
 from lstmtui.tui.characters import shows_unicode
 from lstmtui.tui.colors import CANNOT_DRAW, detect
 
 if TYPE_CHECKING:
+    from lstmtui.tui.config import Config
     from lstmtui.tui.start import Start
+    from lstmtui.tui.theme import Ground
+
+OWN_THEMES = ("auto", "dark", "light")
+"""The themes that are there; auto is the one that goes with the terminal's background."""
 
 COLORS = {"truecolor": "truecolor", "256": "256", "16": "standard"}
 """The values of `--color` that name a depth, and what Textual calls them."""
@@ -23,13 +30,23 @@ COLORS = {"truecolor": "truecolor", "256": "256", "16": "standard"}
 INSTEAD = "`lstmtui play --plain TARGET` works without one"
 
 
-def launch(start: Start, *, color: str = "auto", ascii: bool = False, instead: str = INSTEAD) -> None:
+def launch(
+    start: Start,
+    *,
+    color: str = "auto",
+    ascii: bool = False,
+    config: Config | None = None,
+    theme: str | None = None,
+    instead: str = INSTEAD,
+) -> None:
     """Run the debugger until the user quits.
 
     Args:
         start: what to show first.
         color: auto, truecolor, 256, 16 or none.
         ascii: nothing but ASCII on screen; also where the terminal shows nothing else.
+        config: the user's own themes and keys, where they have been read already.
+        theme: one of them, auto, dark or light, in place of the configuration's.
         instead: what to do where there is no terminal.
 
     Raises:
@@ -38,10 +55,11 @@ def launch(start: Start, *, color: str = "auto", ascii: bool = False, instead: s
     """
     refuse_what_cannot_be_drawn_on(instead)
     settle_colors(color)
+    ground = ground_of(config or user_config(color), theme)
 
     from lstmtui.tui.app import LstmtuiApp
 
-    app = LstmtuiApp(start, ascii=ascii or not shows_unicode()[0])
+    app = LstmtuiApp(start, ascii=ascii or not shows_unicode()[0], ground=ground)
     try:
         if sys.platform == "win32":  # Textual's driver there restores the console
             app.run()
@@ -69,6 +87,43 @@ def settle_colors(color: str = "auto") -> None:
         os.environ["TEXTUAL_COLOR_SYSTEM"] = COLORS[depth]
         os.environ.pop("NO_COLOR", None)  # Textual would obey it where --color says otherwise
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+
+
+def user_config(color: str = "auto") -> Config:
+    """The user's configuration, with its keys in place: before anything that draws is imported.
+
+    Args:
+        color: as `launch` is given it.
+
+    Raises:
+        UserError: it has mistakes; the message says all of them.
+    """
+    settle_colors(color)
+    from lstmtui.tui.config import load_config
+    from lstmtui.tui.keys import remap
+
+    config = load_config()
+    remap(config.keys)
+    return config
+
+
+def ground_of(config: Config, theme: str | None) -> Ground:
+    """Whether a theme is light, and its colours; for `auto` the terminal is asked.
+
+    Raises:
+        UserError: there is no such theme.
+    """
+    name = theme or config.theme
+    if name not in (*OWN_THEMES, *config.themes):
+        meant = closest(name, (*OWN_THEMES, *config.themes))
+        hint = f"; did you mean {meant}?" if meant else ""
+        there = ", ".join((*OWN_THEMES, *config.themes))
+        raise UserError(printable(f"--theme {name}: there are {there}{hint}"))
+    colors = dict(config.themes.get(name, {}))
+    base = colors.pop("base", name)
+    if base == "auto":
+        return not os.environ.get("NO_COLOR") and is_light(), ()
+    return base == "light", tuple(colors.items())
 
 
 def import_ahead(color: str = "auto") -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.color import Color
 
 from lstmtui.analysis.decimation import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY
+from lstmtui.tui import on_light
 from lstmtui.tui.theme import Look
 
+T = TypeVar("T")
 Kind: TypeAlias = Literal["sequential", "diverging"]
 
 BLANK = 255
@@ -65,6 +68,8 @@ _DIVERGING_256 = (153, 75, 32, 25, 19, 234, 52, 94, 172, 214, 223)
 _SEQUENTIAL_16 = ("default", "blue", "cyan", "green", "default")
 _DIVERGING_16 = ("cyan", "cyan", "cyan", "default", "red", "red", "red")
 
+_ZERO_ON_LIGHT = "#f6f5f2"
+
 _GLYPHS = {"sequential": " ░▒▓█", "diverging": "≡=- +*#"}
 _ASCII_GLYPHS = {"sequential": " .:*#", "diverging": "%=- +*#"}
 
@@ -94,22 +99,36 @@ def palette(kind: Kind, look: Look) -> Palette:
         return Palette((None,) * len(glyphs), glyphs, _mark_colors(look))
     if look.depth == "16":
         names = _SEQUENTIAL_16 if kind == "sequential" else _DIVERGING_16
-        return Palette(tuple(Color.parse(name) for name in names), glyphs, _mark_colors(look))
+        other = on_light.ANSI if look.light else {}
+        return Palette(
+            tuple(Color.parse(other.get(name, name)) for name in names), glyphs, _mark_colors(look)
+        )
     fine = _fine(kind, look)
     chosen = np.linspace(0, len(fine) - 1, len(glyphs)).round().astype(int)
     return Palette(tuple(fine[level] for level in chosen), glyphs, _mark_colors(look))
 
 
 def _fine(kind: Kind, look: Look) -> tuple[Color, ...]:
+    """On a light background what is small or near zero is light, as it is dark on a dark one."""
     if look.depth == "256":
-        return tuple(
-            Color.from_ansi(n) for n in (_SEQUENTIAL_256 if kind == "sequential" else _DIVERGING_256)
-        )
+        numbers = _SEQUENTIAL_256 if kind == "sequential" else _DIVERGING_256
+        return tuple(map(Color.from_ansi, _turned(numbers, 231, kind) if look.light else numbers))
     anchors = _SEQUENTIAL_ANCHORS if kind == "sequential" else _DIVERGING_ANCHORS
+    if look.light:
+        inner = anchors if kind == "sequential" else [*anchors[:5], "", *anchors[8:]]
+        anchors = _turned(inner, _ZERO_ON_LIGHT, kind)
     rgb = np.array([Color.parse(anchor).get_truecolor() for anchor in anchors], float)
     at = np.linspace(0, len(anchors) - 1, _TRUECOLOR_LEVELS[kind])
     mixed = np.stack([np.interp(at, np.arange(len(anchors)), channel) for channel in rgb.T], axis=1)
     return tuple(Color.from_rgb(*(int(v) for v in row)) for row in mixed.round())
+
+
+def _turned(colors: Sequence[T], zero: T, kind: Kind) -> list[T]:
+    """From light to dark in place of from dark to light; diverging, from `zero` on to both sides."""
+    if kind == "sequential":
+        return [*reversed(colors)]
+    middle = len(colors) // 2
+    return [*reversed(colors[:middle]), zero, *reversed(colors[middle + 1 :])]
 
 
 def _mark_colors(look: Look) -> dict[int, Color | None]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from zlib import crc32
 
 from rich.color import Color
@@ -14,8 +15,13 @@ from textual.theme import BUILTIN_THEMES, Theme
 
 from lstmtui.cells import CELLS
 from lstmtui.cells.parts import part_in
+from lstmtui.tui import on_light
 
 Depth: TypeAlias = Literal["truecolor", "256", "16", "none"]
+Ground: TypeAlias = tuple[bool, tuple[tuple[str, str], ...]]
+"""`light` and `colors` of a look."""
+GROUNDS = ("background", "surface", "panel")
+"""What is behind everything, in a theme of the user's own."""
 
 _DEPTHS: dict[str | None, Depth] = {
     "truecolor": "truecolor",
@@ -32,16 +38,15 @@ class Look:
 
     depth: Depth = "truecolor"
     ascii: bool = False
+    light: bool = False
+    """Whether the background is light."""
+    colors: tuple[tuple[str, str], ...] = ()
+    """The user's own colours: (one of `ROLES` or `GROUNDS`, #rrggbb)."""
 
     @classmethod
-    def detect(cls, color_system: str | None, ascii: bool = False) -> Look:
+    def detect(cls, color_system: str | None, ascii: bool = False, ground: Ground = (False, ())) -> Look:
         """The look for a Rich console's `color_system`; None and unknown names mean no colour."""
-        return cls(_DEPTHS.get(color_system, "none"), ascii)
-
-    @property
-    def theme(self) -> str:
-        """The name of the Textual theme that goes with this look."""
-        return {"truecolor": "lstmtui", "256": "lstmtui-256"}.get(self.depth, "lstmtui-16")
+        return cls(_DEPTHS.get(color_system, "none"), ascii, *ground)
 
     @property
     def half_blocks(self) -> bool:
@@ -96,7 +101,7 @@ _ROLES = {
     "series5": _Paint("#c9ced6", 251, "default"),
     "kept": _Paint("#62b8f5", 75, "cyan", bare="underline"),
     "written": _Paint("#f2ab34", 214, "yellow", bare="underline"),
-    "code-keyword": _Paint("#9aa8d6", 146, "blue", bare="bold"),
+    "code-keyword": _Paint("#9aa8d6", 146, "bright_blue", bare="bold"),
     "code-string": _Paint("#93ab85", 108, "green"),
     "code-comment": _Paint("#7a828f", 243, "default"),
 }
@@ -145,12 +150,18 @@ def _style(role: str, look: Look) -> Style:
     paint = _ROLES[role]
     if look.depth == "none":
         return Style.parse(paint.bare or "none")
-    color = {
-        "truecolor": lambda: Color.parse(paint.hex),
-        "256": lambda: Color.from_ansi(paint.cube),
-        "16": lambda: Color.parse(paint.ansi),
-    }[look.depth]()
-    return Style.parse(paint.attributes or "none") + Style.from_color(color)
+    return Style.parse(paint.attributes or "none") + Style.from_color(_color(role, paint, look))
+
+
+def _color(role: str, paint: _Paint, look: Look) -> Color:
+    own = dict(look.colors).get(role)
+    if own is not None and look.depth != "16":
+        return Color.parse(own)  # of 256 colours Rich takes the nearest
+    if look.depth == "truecolor":
+        return Color.parse(on_light.HEX[paint.hex] if look.light else paint.hex)
+    if look.depth == "256":
+        return Color.from_ansi(on_light.CUBE[paint.cube] if look.light else paint.cube)
+    return Color.parse(on_light.ANSI.get(paint.ansi, paint.ansi) if look.light else paint.ansi)
 
 
 _DARK = Theme(
@@ -209,5 +220,28 @@ _ANSI = replace(
         "scrollbar-background-active": "ansi_default",
     },
 )
-THEMES = (_DARK, _CUBE, _ANSI)
-"""The app registers all three and chooses by `Look.theme`."""
+
+
+_ANSI_NAMES = {f"ansi_{name}": f"ansi_{other}" for name, other in on_light.ANSI.items()}
+
+
+def theme_of(look: Look) -> Theme:
+    """The Textual theme that goes with a look."""
+    theme = {"truecolor": _DARK, "256": _CUBE}.get(look.depth, _ANSI)
+    if look.light:
+        theme = _in_other_colors(theme, {**on_light.HEX, **on_light.GROUND, **_ANSI_NAMES})
+    if look.depth in ("16", "none"):
+        return theme
+    own = dict(look.colors)
+    fields = {"foreground": "text", **{name: name for name in (*GROUNDS, "accent", "warning", "error")}}
+    changes: dict[str, Any] = {field: own[role] for field, role in fields.items() if role in own}
+    return replace(theme, **changes)
+
+
+def _in_other_colors(theme: Theme, colors: Mapping[str, str]) -> Theme:
+    """The light theme that a dark one becomes."""
+    changes: dict[str, Any] = {
+        name: colors.get(value, value) for name, value in vars(theme).items() if isinstance(value, str)
+    }
+    changes["variables"] = {name: colors.get(value, value) for name, value in theme.variables.items()}
+    return replace(theme, **{**changes, "name": f"{theme.name}-light", "dark": False})

@@ -29,7 +29,10 @@ from lstmtui.scenario import schema
 from lstmtui.scenario.inputs import InputTable
 from lstmtui.scenario.tasks import TASKS
 from lstmtui.session.verbs import ALIASES, VERBS
+from lstmtui.tui.config import TABLES as TABLES_OF_CONFIG
+from lstmtui.tui.key_names import textual_names
 from lstmtui.tui.keys import KEYS, label
+from lstmtui.tui.theme import GROUNDS, ROLES
 from lstmtui.watching import watch
 
 
@@ -105,6 +108,17 @@ def test_every_key_has_its_line() -> None:
             if key.group == group
         ]
         assert table("keys", group).rows[1:] == expected
+
+
+def test_every_table_role_and_key_of_the_configuration_has_its_line() -> None:
+    same(table("config", column="key").first, TABLES_OF_CONFIG)
+    same(table("config", column="role").first, (*GROUNDS, *ROLES))
+    rows = {row[0].strip("`"): row[1:] for row in table("config", column="name").rows[1:]}
+    keys = {key.id: key for key in KEYS if key.id != "panel"}
+    assert {name: help for name, (_, help) in rows.items()} == {key.id: key.help for key in keys.values()}
+    for name, (written, _) in rows.items():
+        pressed = [n for key in written.strip("`").split() for n in textual_names(key)]
+        assert pressed == list(keys[name].keys), name
 
 
 FAMILIES = (gates, units, vanishing, exploding, depth, padding, reads)

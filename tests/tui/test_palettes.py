@@ -12,7 +12,7 @@ from terminal import Terminal
 from lstmtui.tui.palette import MARKS, Kind, palette, sign_colors
 from lstmtui.tui.theme import ROLES, Look, style_for
 
-RESOLVED = [Look(), Look("256")]
+RESOLVED = [Look(depth, light=light) for depth in ("truecolor", "256") for light in (False, True)]
 """The looks whose colours do not depend on the terminal's settings."""
 
 # Machado, Oliveira, Fernandes 2009, severity 1.
@@ -40,12 +40,13 @@ def lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("look", RESOLVED, ids=str)
 def test_every_step_of_a_map_is_a_step_in_lightness(look: Look) -> None:
+    rises = -1 if look.light else 1
     rising = [lab(linear(color))[0] for color in palette("sequential", look).colors if color]
-    assert np.diff(rising).min() >= (3 if look.depth == "256" else 1.5)
+    assert (rises * np.diff(rising)).min() >= (3 if look.depth == "256" else 1.5)
     both = [lab(linear(color))[0] for color in palette("diverging", look).colors if color]
     middle = len(both) // 2
-    assert np.diff(both[middle:]).min() >= (7 if look.depth == "256" else 2.4)
-    assert np.diff(both[: middle + 1]).max() <= -(7 if look.depth == "256" else 2.4)
+    assert (rises * np.diff(both[middle:])).min() >= (7 if look.depth == "256" else 2.4)
+    assert (rises * np.diff(both[: middle + 1])).max() <= -(7 if look.depth == "256" else 2.4)
 
 
 @pytest.mark.parametrize("look", RESOLVED, ids=str)
