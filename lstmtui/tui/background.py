@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic
 
+OWN_THEMES = ("auto", "dark", "light")
+"""The themes that are there; auto is the one that goes with the terminal's background."""
 PATIENCE = 0.5
 """Seconds for a terminal to answer; almost all do at once, and over a slow link later."""
 

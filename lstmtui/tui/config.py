@@ -11,9 +11,9 @@ from typing import Any
 
 from lstmtui.closest import closest
 from lstmtui.errors import UserError
+from lstmtui.tui.background import OWN_THEMES
 from lstmtui.tui.key_names import key_problem, textual_names
 from lstmtui.tui.keys import KEYS, LESSON
-from lstmtui.tui.launch import OWN_THEMES
 from lstmtui.tui.theme import GROUNDS, ROLES
 
 TABLES = ("theme", "themes", "keys")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lstmtui.closest import closest
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
-from lstmtui.tui.background import is_light
+from lstmtui.tui.background import OWN_THEMES, is_light
 from lstmtui.tui.characters import shows_unicode
 from lstmtui.tui.colors import CANNOT_DRAW, detect
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from lstmtui.tui.config import Config
     from lstmtui.tui.start import Start
     from lstmtui.tui.theme import Ground
-
-OWN_THEMES = ("auto", "dark", "light")
-"""The themes that are there; auto is the one that goes with the terminal's background."""
 
 COLORS = {"truecolor": "truecolor", "256": "256", "16": "standard"}
 """The values of `--color` that name a depth, and what Textual calls them."""
