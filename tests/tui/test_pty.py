@@ -41,6 +41,10 @@ BYTES = {
     "tab": "\t",
     "shift+tab": "\x1b[Z",
     "ctrl+l": "\x0c",
+    "ctrl+n": "\x0e",
+    "ctrl+o": "\x0f",
+    "ctrl+y": "\x19",
+    "ctrl+z": "\x1a",
     "question_mark": "?",
     "f1": "\x1bOP",
 }
@@ -72,7 +76,12 @@ SHOWS = {
     "layer": r"layer 1 →",
     "direction": r"layer 0 ←",
     "batch": r"batch 1",
-    "help": r"Esc to go back",
+    "help": r"Help: ",
+    "messages": r"What was said: ",
+    "undo": r"there is nothing to undo",
+    "redo": r"there is nothing to do again",
+    "older": r"t=(?!150/)\d+/299",
+    "newer": r"there is no newer place",
 }
 """What the screen shows after a key, by row; the other rows are tested where focus can be seen."""
 FIRST = {"out": ("j", r"▸ f₁₅₀ =")}
@@ -85,6 +94,7 @@ AFTER = {
         "command": "\x1b",
         "play": " ",
         "help": "\x1b",
+        "messages": "\x1b",
         "faster": "-",
         "slower": "+",
         "layer": "L",
