@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
 
 from lstmtui.capture.followed_input import FollowedInput, Part
 from lstmtui.capture.gradients import holds_functions, leaves_of
+from lstmtui.capture.graph_axes import name_of
 from lstmtui.capture.interception import is_plain
 from lstmtui.capture.loss_target import target_offset
 from lstmtui.capture.meant_ahead import MIXES, convolutions, mixing_norms
@@ -21,10 +23,13 @@ from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.recording import Probe
 from lstmtui.capture.tap import Tap
 from lstmtui.capture.to_numpy import numpy_of
-from lstmtui.models.torch_compat import has_backward_hooks
+from lstmtui.models.torch_compat import has_backward_hooks, saved
 from lstmtui.trace.look_ahead import LookAhead
 
 _Turn = Callable[[Tensor], Tensor]
+
+SOON = 16
+"""Of outputs that are made timestep by timestep the one after so many is looked at."""
 
 
 @dataclass
@@ -38,6 +43,9 @@ class _Question:
     parts: list[tuple[Part, int]]
     """Of the input, each with its axis of time."""
     runs: Sequence[ModuleRun]
+    each: Sequence[tuple[GradientEdge, Tensor]] = ()
+    """Of outputs that were put together from one tensor for each timestep, where these are in the graph, with
+    ∂L/∂ them: no timestep after the last one that is asked for is run back then. Empty for others."""
 
     def latest(self, start: int, stop: int, probe: Probe) -> int:
         """The last timestep of the input that a part of what is read depends on; −1: none.
@@ -47,10 +55,14 @@ class _Question:
             stop: the one after its last.
             probe: what is asked of the layers that read backward.
         """
-        picked = (self.outputs[start:stop] * self.d_outputs[start:stop]).sum()
+        picked: Sequence[Any] = [(self.outputs[start:stop] * self.d_outputs[start:stop]).sum()]
+        weights: list[Tensor] | None = None
+        if self.each:
+            picked = [edge for edge, _ in self.each[start:stop]]
+            weights = [d_output for _, d_output in self.each[start:stop]]
         sources: Sequence[Any] = [part.source for part, _ in self.parts]
         with _probed(self.runs, probe):
-            gradients = torch.autograd.grad(picked, sources, retain_graph=True, allow_unused=True)
+            gradients = torch.autograd.grad(picked, sources, weights, retain_graph=True, allow_unused=True)
         latest = -1
         for (part, axis), gradient in zip(self.parts, gradients, strict=True):
             if gradient is not None and bool((where := gradient != 0).any()):
@@ -83,7 +95,9 @@ def look_ahead(loss: Tensor, module: nn.Module, output: Tensor | None, turn: _Tu
         d_output = of_output[0]
         if d_output is None:
             return LookAhead("unknown", "the loss does not read y")
-        question = _Question(turn(output), turn(d_output), [], tap.runs)
+        turned = turn(output)
+        each = _stacked(output, d_output, turned)
+        question = _Question(turned, turn(d_output), [], tap.runs, each)
         seen = _plain(tap.runs[0]) if is_plain(module) else _seen(module, question, given)
     except RuntimeError as error:
         return LookAhead("unknown", f"autograd cannot go back twice: {str(error).splitlines()[0]}")
@@ -121,7 +135,7 @@ def _seen(module: nn.Module, question: _Question, given: FollowedInput) -> LookA
     question.parts = list(_of_time(given.parts, steps, batch_first=bool(runs) and runs[0].batch_first))
     if not question.parts:
         return LookAhead("unknown", given.lost or "no input of the model has the timesteps of y")
-    middle = len(early) // 2
+    middle = min(len(early) // 2, SOON) if question.each else len(early) // 2
     tried = sorted({int(early[middle]), int(early[max(0, middle - 1)])})
     for t in tried:
         latest = question.latest(0, t + 1, "pointwise")
@@ -134,6 +148,23 @@ def _seen(module: nn.Module, question: _Question, given: FollowedInput) -> LookA
         return LookAhead("unknown", given.lost or "its gradient does not come back to all of the input")
     times = " and ".join(f"t={t}" for t in tried)
     return LookAhead("none", f"no gradient goes from what is read up to {times} to a later input", t, latest)
+
+
+def _stacked(output: Tensor, d_output: Tensor, turned: Tensor) -> list[tuple[GradientEdge, Tensor]]:
+    """The tensors that an output was stacked of, one for each timestep; none where it is not made so.
+
+    Args:
+        output: as the model returned it.
+        d_output: ∂L/∂ it.
+        turned: the output as (T, B, units).
+    """
+    node = output.grad_fn
+    if node is None or name_of(node) != "Stack" or saved(node, "dim") != 0:
+        return []
+    if len(output) != len(turned) or not torch.equal(output[0].flatten(), turned[0].flatten()):
+        return []
+    ends = [GradientEdge(source, number) for source, number in node.next_functions if source is not None]
+    return list(zip(ends, d_output, strict=True)) if len(ends) == len(d_output) else []
 
 
 def _ahead(module: nn.Module, question: _Question, t: int, latest: int) -> LookAhead:
