@@ -119,16 +119,19 @@ def record(
     return trace
 
 
-def _record_again(request: Request, generators: Generators, prepare: Prepare) -> Trace:
+def _record_again(
+    request: Request, generators: Generators, prepare: Prepare, loss: Callable[[Any], Tensor] | None = None
+) -> Trace:
     """Record the same once more, with the same random numbers.
 
     Args:
         request: as before.
         generators: as they were when it was recorded first.
         prepare: called with what is to trace the code, before it runs.
+        loss: in place of the one that was differentiated; None: that one.
     """
     with generators.again():
-        return _record(request, None, None, prepare)
+        return _record(replace(request, loss=loss or request.loss), None, None, prepare)
 
 
 def _generators(request: Request) -> Generators:

@@ -72,21 +72,50 @@ def out_of_range(edit: Edit, trace: Trace) -> str:
     return f"{kind} lies {lies}, {plain(edit.value)} does not"
 
 
-def loss_place(t: int, unit: int | None, trace: Trace, cursor: Cursor) -> LossAt:
+def loss_place(t: int, name: str | None, unit: int | None, trace: Trace, cursor: Cursor) -> LossAt:
     """Where the gradients are taken: of y, or of h of the last layer where y is not the cells' or a head's.
 
+    Of recorded code it is what it returned for each timestep, else the state that it binds last, or the
+    variable of the selected layer that is named.
+
     Raises:
-        UserError: there is no such timestep or unit.
+        UserError: there is no such timestep, unit or variable.
     """
     t = _timestep(t, int(trace.lengths[cursor.batch]) - 1)
+    if any(layer.source is not None for layer in trace.layers):
+        return _loss_of_code(t, name, unit, trace, cursor)
     last = trace.layers[-1]
-    if last.source is not None and trace.header.output_kind != "head":
-        raise UserError("the last layer is recorded code, which has no h of ours to take gradients of")
-    size = last.size("h") * len(last.directions)
-    name = "h"
+    own, size = "h", last.size("h") * len(last.directions)
     if trace.header.output_kind == "head":
-        name, size = "y", trace.arrays["y"].shape[-1]
-    return LossAt(t, cursor.batch, None if unit is None else _unit(unit, name, size))
+        own, size = "y", trace.arrays["y"].shape[-1]
+    if name not in (None, own):
+        raise UserError(f"{name}: the gradients of this model are of {own} at one timestep")
+    return LossAt(t, cursor.batch, None if unit is None else _unit(unit, own, size))
+
+
+def _loss_of_code(t: int, name: str | None, unit: int | None, trace: Trace, cursor: Cursor) -> LossAt:
+    layer = cursor.layer
+    if name in (None, "y") and "y" in trace.arrays:
+        size = trace.arrays["y"].shape[-1]
+        return LossAt(t, cursor.batch, None if unit is None else _unit(unit, "y", size))
+    if name is None and trace.layers[layer].source is None:
+        layer = max(number for number, own in enumerate(trace.layers) if own.source is not None)
+    source = trace.layers[layer].source
+    if source is None:
+        raise UserError(
+            f"{name}: this layer is none of recorded code; select one that is, or leave out the name"
+        )
+    variables = [variable for variable in source.variables if not variable.absent]
+    states = [variable for variable in variables if variable.carried_to]
+    chosen = [v for v in variables if v.name == name] if name else (states or variables)[-1:]
+    if not chosen:
+        names = [variable.name for variable in variables]
+        near = closest(name or "", names)
+        meant = f"; did you mean {near}?" if near else ""
+        raise UserError(f"{name}: gradients can be taken of {', '.join(names) or 'nothing here'}{meant}")
+    (variable,) = chosen
+    place = None if unit is None else unit_by_axes(unit, variable.name, variable.shape)
+    return LossAt(t, cursor.batch, place, layer, variable.name)
 
 
 def _check_quantity(name: str, trace: Trace, cursor: Cursor) -> None:

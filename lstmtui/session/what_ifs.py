@@ -150,12 +150,13 @@ class WhatIfs:
         self._change(there, losses, changed)
         return "".join(map(self._effect, changed))
 
-    def loss(self, cursor: Cursor, t: int, unit: int | None = None) -> str:
+    def loss(self, cursor: Cursor, t: int, name: str | None = None, unit: int | None = None) -> str:
         """Take the gradients of the output at a timestep of the selected sequence: of one unit, or their sum.
 
-        The output is y where there is a head, else h of the last layer, both directions side by side.
+        The output is y where there is a head, else h of the last layer, both directions side by side; of
+        recorded code it is what that returned for each timestep, or a variable.
         """
-        place = loss_place(t, unit, self.recorded[cursor.model], cursor)
+        place = loss_place(t, name, unit, self.recorded[cursor.model], cursor)
         self._change(self._edits, {**self._losses, cursor.model: place}, (cursor.model,))
         trace = self.runs[cursor.model]
         return f"the gradients are of {trace.header.loss_text}, which is {plain(trace.loss)}"

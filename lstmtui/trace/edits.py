@@ -35,9 +35,16 @@ class Edit:
 
 @dataclass(frozen=True)
 class LossAt:
-    """The gradients are taken of y at one timestep of one sequence; of h where y is not known."""
+    """The gradients are taken of y at one timestep of one sequence; of h where y is not known.
+
+    Of recorded code they may be of any of its variables.
+    """
 
     t: int
     batch: int
     unit: int | None = None
     """None: the sum over units."""
+    layer: int = -1
+    """Whose variable it is."""
+    quantity: str = ""
+    """The variable of recorded code; empty: y, or h."""

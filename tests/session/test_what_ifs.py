@@ -246,7 +246,7 @@ class Failing:
     "act",
     [
         lambda v: v.unset(1),
-        lambda v: v.loss(Cursor(next(iter(v.recorded))), 3, None),
+        lambda v: v.loss(Cursor(next(iter(v.recorded))), 3),
         lambda v: v.unset(None),
     ],
     ids=["unset", "loss", "latest"],

@@ -275,11 +275,8 @@ class Activation:
         """Those tensors of a tuple, a dict or a dataclass that no name was bound to yet."""
         for place, item in items:
             if not self._collection.tensors.is_known(item):
-                self._collection.bind(
-                    self.call,
-                    self.passes,
-                    [(name + place, item, version_of(item), stretch.line, stretch.why)],
-                )
+                named = (name + place, item, version_of(item), stretch.line, stretch.why)
+                self._collection.see(self.call, self.passes, named)
 
     def _bind(self, local: Any, bound: list[Named], passes: Passes | None = None) -> None:
         passes = self.passes if passes is None else passes

@@ -116,6 +116,13 @@ class Collection:
         if named:
             self.bindings += self.tensors.bind(call, passes, named)
 
+    def see(self, call: Call, passes: Passes, named: Named) -> None:
+        """Take note of a tensor that is part of something else, in whose place none can be put."""
+        if self.replacements is not None:
+            name, tensor, _, line, _ = named
+            self.replacements.see(call, name, line, passes, tensor)
+        self.bind(call, passes, [named])
+
     def new_call(self, code: CodeType, module: nn.Module | None, caller: Call | None) -> Call:
         """Take note that a function was called."""
         with self._lock:

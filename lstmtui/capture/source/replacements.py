@@ -26,10 +26,18 @@ class Replacements:
     Args:
         addresses: of the run whose bindings these are.
         wanted: the replacements; where two meet, the later one counts.
+        kept: where a tensor is bound that is wanted as it is in the graph; None: nowhere.
     """
 
-    def __init__(self, addresses: Addresses, wanted: dict[Address, list[Replacement]]) -> None:
-        self._addresses, self._wanted = addresses, wanted
+    def __init__(
+        self,
+        addresses: Addresses,
+        wanted: dict[Address, list[Replacement]],
+        kept: Address | None = None,
+    ) -> None:
+        self._addresses, self._wanted, self._kept = addresses, wanted, kept
+        self.tensor: Tensor | None = None
+        """The one that is wanted, once it was bound."""
         self.count = 0
         """How many bindings were replaced."""
 
@@ -39,11 +47,19 @@ class Replacements:
         As code would by `torch.where`: what was made of the numbers that are replaced has no part in what
         follows, and everything else is differentiated as before.
         """
-        wanted = self._wanted.get(self._addresses.of(call, name, line, passes))
+        address = self._addresses.of(call, name, line, passes)
+        wanted = self._wanted.get(address)
         for replacement in wanted or ():
             mask = torch.zeros(value.shape, dtype=torch.bool, device=value.device)
             mask.view(-1)[replacement.positions.to(value.device)] = True
             other = torch.tensor(replacement.value, dtype=value.dtype, device=value.device)
             value = torch.where(mask, other, value)
         self.count += bool(wanted)
+        if address == self._kept:
+            self.tensor = value
         return value
+
+    def see(self, call: Call, name: str, line: int, passes: Passes, value: Tensor) -> None:
+        """A name that nothing can be put in place of is bound to a tensor."""
+        if self._addresses.of(call, name, line, passes) == self._kept:
+            self.tensor = value

@@ -25,6 +25,7 @@ _READS = re.compile(r"reads$")
 _OPENING = re.compile(r"\[")
 _ASPECT = re.compile(r"(written|routes)\s+(?=\w)")
 _PART = re.compile(r"part(?!\S)")
+_OF = re.compile(r"of(?!\S)")
 _EQUALS = re.compile(r"=")
 _SIDE = re.compile(r"(forward|backward)(?!\S)")
 _BATCH = re.compile(r"batch(?!\S)")
@@ -202,13 +203,14 @@ def asked_part(line: Reader) -> Arguments:
 
 
 def loss_place(line: Reader) -> Arguments:
-    """(t, unit or None)."""
+    """(t, name or None, unit or None)."""
     line.keyword("at")
     t = line.whole("the timestep")
+    name = line.word("a quantity is missing, as in loss at 9 of h") if line.take(_OF) else None
     if line.done:
-        return (t, None)
+        return (t, name, None)
     line.keyword("unit")
-    return (t, line.whole("the unit"))
+    return (t, name, line.whole("the unit"))
 
 
 def unquoted(text: str) -> str:

@@ -35,8 +35,8 @@ def _set(what_ifs: WhatIfs, cursor: Cursor, change: Change) -> str:
     return what_ifs.set(cursor, change)
 
 
-def _loss(what_ifs: WhatIfs, cursor: Cursor, t: int, unit: int | None) -> str:
-    return what_ifs.loss(cursor, t, unit)
+def _loss(what_ifs: WhatIfs, cursor: Cursor, t: int, name: str | None, unit: int | None) -> str:
+    return what_ifs.loss(cursor, t, name, unit)
 
 
 def _unset(what_ifs: WhatIfs, _cursor: Cursor, number: int | None) -> str:
@@ -109,7 +109,7 @@ CHANGING = (
     ),
     Verb(
         name="loss",
-        usage="loss at T [unit K]",
+        usage="loss at T [of NAME] [unit K]",
         help="take the gradients of h at one timestep",
         parse=arguments.loss_place,
         execute=_what_if(_loss),
