@@ -151,6 +151,8 @@ class CodeFacts:
                 loop, is_sure = self.loops.started_by(instruction.offset), False
             elif operation in ("FOR_ITER", *_SUSPENDING) or ("JUMP" in operation and "IF" in operation):
                 loop, is_sure = -1, False
+            elif "FORWARD" in operation:
+                is_sure, loop = False, -1  # past the other branch of a conditional expression
             elif "JUMP" in operation or operation in _LEAVES:
                 break
         names = tuple(dict.fromkeys((*sure, *entered, *maybe, *self.shared)))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.repeated_calls import RepeatedCalls
-from lstmtui.capture.source.time_loops import Place, Places, loops_over_time, pass_of, passes_of
+from lstmtui.capture.source.time_loops import Loop, Place, Places, loops_over_time, pass_of, passes_of
 
 
 @dataclass(eq=False)
@@ -105,8 +105,8 @@ class Grouping:
         """By the number of a call of a function, the calls of which are rounds: which of them it is."""
         for call in calls:
             self._add(call)
-        groups = [*self._places.groups(bindings)]
-        for call, passes in dict.fromkeys((call, passes) for call, passes, _ in groups):
+        self._groups = [*self._places.groups(bindings)]
+        for call, passes in dict.fromkeys((call, passes) for call, passes, _ in self._groups):
             outermost = self._outermost[call.number]
             self._owner(call).places[outermost.number].append(self._places.of(call, passes, outermost))
         for call in calls:
@@ -116,7 +116,7 @@ class Grouping:
         for owner in self._owners.values():
             self._place(owner)
         spots: dict[tuple[Call, Passes], Spot] = {}
-        for call, passes, together in groups:
+        for call, passes, together in self._groups:
             if (call, passes) not in spots:
                 spots[call, passes] = self.spot(call, passes)
             run, number = spots[call, passes]
@@ -210,7 +210,8 @@ class Grouping:
 
     def _place_loops(self, owner: _Owner, call: Call) -> None:
         """The passes of the loops over time in a call are its rounds."""
-        passes = loops_over_time(owner.places[call.number], self._sizes, owner.ends[call.number])
+        places, ends = owner.places[call.number], owner.ends[call.number]
+        passes = loops_over_time(places, self._sizes, ends, partial(self._is_round, call))
         steps = (
             []
             if self._sizes & {*passes.values()}
@@ -245,6 +246,29 @@ class Grouping:
             alike = [inner for inner in owner.inner[call.number] if inner.code is own[0].code]
             self._repeated |= {inner.number: (runs[0], -1) for inner in alike}
             self._repeated |= {inner.number: (run, number) for number, inner in enumerate(own)}
+
+    def _is_round(self, call: Call, outer: Loop, loop: Loop, passes: Mapping[Loop, int]) -> bool:
+        """Whether an outer loop of a call is one of layers, and the one within it is over time.
+
+        Of loops with as many passes that is the one that takes its items from a tensor. Tensors lead with
+        their sequences, so that a loop with as many passes as these have is none over time.
+        """
+        bound = [
+            (binding, place)
+            for own, within, together in self._groups
+            if self._outermost[own.number] is call
+            and pass_of(place := self._places.of(own, within, call), outer) is not None
+            for binding in together
+        ]
+        if passes[loop] == passes[outer]:
+            items = {
+                tuple(head for head, _ in place)
+                for b, place in bound
+                if place[-1][0] == (id(b.call.code), b.line)
+            }
+            return loop in items and outer not in items
+        leads = Counter(binding.value.shape[0] for binding, _ in bound if binding.value.dim() > 1)
+        return max(leads.items(), key=lambda item: item[1], default=(0, 0))[0] == passes[outer]
 
     @cached_property
     def _calls(self) -> RepeatedCalls:

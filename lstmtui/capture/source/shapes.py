@@ -82,9 +82,16 @@ def batch_of(
     """
     shapes = _shapes_of([part for part in series if _changes(part)] or series)
     of_states = _shapes_of(part for part in states if part.first.value.is_floating_point())
+    inputs = list(inputs)
     # States of one axis that is as long as one of a parameter: their units, of one sequence.
     is_flat = bool(of_states) and all(len(shape) == 1 for shape in of_states)
+    # So are most names where such a sequence has a matrix for a state.
+    are_flat = 2 * sum(len(shape) == 1 for shape in shapes) > len(shapes)
+    is_flat |= are_flat and all(len(shape) == 2 for shape in inputs)
     candidates = {size for shape in inputs for size in _sequences(shape, steps)}
+    lead = _leading_of(of_states, inputs)
+    if lead is not None and lead not in features:
+        candidates = {lead}
     votes = {
         size: sum(size in shape[:2] for shape in shapes)
         for size in candidates
@@ -97,6 +104,16 @@ def batch_of(
     leading = Counter(shape[0] for shape in shapes if len(shape) > 1)
     best, most = max(leading.items(), key=lambda item: item[1], default=(1, 0))
     return Batch(best if 2 * most > len(shapes) else 1)
+
+
+def _leading_of(states: Sequence[Shape], inputs: Iterable[Shape]) -> int | None:
+    """The size of the first axis of all states where each input of two axes has it first; else None.
+
+    Such an input is no sequence, but a vector for each sequence, though there may be as many timesteps.
+    """
+    leads = {shape[0] if len(shape) > 1 else None for shape in states}
+    firsts = {shape[0] if len(shape) == 2 else None for shape in inputs}
+    return leads.pop() if leads == firsts and len(leads) == 1 else None
 
 
 def _shapes_of(series: Iterable[Series]) -> list[Shape]:

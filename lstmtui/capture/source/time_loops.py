@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
@@ -87,7 +87,10 @@ def _is_in_head(line: int, passes: Passes) -> bool:
 
 
 def loops_over_time(
-    places: Iterable[Place], sizes: Collection[int], ends: Iterable[Place] = ()
+    places: Iterable[Place],
+    sizes: Collection[int],
+    ends: Iterable[Place] = (),
+    is_round: Callable[[Loop, Loop, Mapping[Loop, int]], bool] = lambda outer, loop, passes: False,
 ) -> dict[Loop, int]:
     """The loops whose passes are timesteps, with how many, those beside each other in order.
 
@@ -100,6 +103,7 @@ def loops_over_time(
         ends: the last pass of loops, which may have bound and called nothing. Where the input has as many
             timesteps as passes that did, the one more is none; a loop that does in less than half of them
             looks for something.
+        is_round: whether a loop that may be over time is round another that is, by the passes of all.
     """
     passes = passes_of(places)
     for loop, count in passes_of(ends).items():
@@ -111,9 +115,10 @@ def loops_over_time(
         inner[loop[:-1]].append(loop)
 
     def outermost(loop: Loop, counts: Collection[int]) -> list[Loop]:
-        if passes[loop] in counts:
-            return [loop]
-        return [further for below in inner[loop] for further in outermost(below, counts)]
+        within = [further for below in inner[loop] for further in outermost(below, counts)]
+        if passes[loop] not in counts or any(is_round(loop, further, passes) for further in within):
+            return within
+        return [loop]
 
     near = {size + more for size in sizes for more in (-1, 0, 1)} - {0, 1}
     several = range(2, max(passes.values(), default=1) + 1)

@@ -1,0 +1,173 @@
+"""As many sequences as timesteps, units, inputs or layers: found right all the same, or refused."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import lstmtui
+
+
+class Own(nn.Module):
+    """A recurrence of a given kind.
+
+    Args:
+        kind: says what its forward does.
+        sizes: of the input and of the state.
+        count: of layers, or of timesteps that no input has.
+    """
+
+    def __init__(self, kind: Callable[[Own, Tensor], Tensor], sizes: tuple[int, int], count: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        reads, self.units = sizes
+        self.kind, self.count = kind, count
+        self.embedding, self.keys = nn.Embedding(5, reads), nn.Linear(reads, self.units)
+        inner = [reads, *[self.units] * count]
+        self.layers = nn.ModuleList(nn.Linear(n + self.units, self.units) for n in inner[:count])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.kind(self, x)
+
+    def step(self, read: Tensor, before: Tensor, layer: int = 0) -> Tensor:
+        return torch.tanh(self.layers[layer](torch.cat([read, before], -1)))
+
+
+def first(own: Own, x: Tensor) -> Tensor:
+    h, out = x.new_zeros(x.shape[1], own.units), []
+    for v in x:
+        h = own.step(v, h)
+        out.append(h)
+    return torch.stack(out)
+
+
+def second(own: Own, x: Tensor) -> Tensor:
+    h, out = x.new_zeros(len(x), own.units), []
+    for t in range(x.shape[1]):
+        h = own.step(x[:, t], h)
+        out.append(h)
+    return torch.stack(out)
+
+
+def ids(own: Own, x: Tensor) -> Tensor:
+    h, out = torch.zeros(x.shape[1], own.units), []
+    for t in range(len(x)):
+        h = own.step(own.embedding(x[t]), h)
+        out.append(h)
+    return torch.stack(out)
+
+
+def alone(own: Own, x: Tensor) -> Tensor:
+    h, out = x.new_zeros(own.units), []
+    for v in x:
+        h = own.step(v, h)
+        out.append(h)
+    return torch.stack(out)
+
+
+def matrix(own: Own, x: Tensor) -> Tensor:
+    h, out = x.new_zeros(own.units, own.units), []
+    for v in x:
+        k = own.keys(v)
+        h = 0.9 * h + k[:, None] * k
+        out.append(h)
+    return torch.stack(out)
+
+
+def decoder(own: Own, x: Tensor) -> Tensor:
+    h, out = x.new_zeros(len(x), own.units), []
+    for _ in range(own.count):
+        h = own.step(x, h)
+        out.append(h)
+    return torch.stack(out)
+
+
+def layers_within(own: Own, x: Tensor) -> Tensor:
+    states = [x.new_zeros(x.shape[1], own.units) for _ in own.layers]
+    out = []
+    for v in x:
+        for number in range(own.count):
+            h = own.step(v, states[number], number)
+            states[number] = v = h
+        out.append(v)
+    return torch.stack(out)
+
+
+def layers_around(own: Own, x: Tensor) -> Tensor:
+    for number in range(own.count):
+        h, out = x.new_zeros(x.shape[1], own.units), []
+        for v in x:
+            h = own.step(v, h, number)
+            out.append(h)
+        x = torch.stack(out)
+    return x
+
+
+def cases(times: int, batch: int, reads: int, units: int) -> Iterator[tuple[Own, Tensor, int, int]]:
+    """Models, with what they read, and how many timesteps and sequences that is."""
+    x, sizes = torch.randn(times, batch, reads), (reads, units)
+    yield Own(first, sizes, 1), x, times, batch
+    yield Own(second, sizes, 1), x.transpose(0, 1).contiguous(), times, batch
+    yield Own(ids, sizes, 1), torch.randint(0, 5, (times, batch)), times, batch
+    yield Own(alone, sizes, 1), x[:, 0], times, 1
+    yield Own(matrix, sizes, 1), x[:, 0], times, 1
+    for count in (2, 3):
+        yield Own(layers_within, sizes, count), x, times, batch
+        yield Own(layers_around, sizes, count), x, times, batch
+    decoding = Own(decoder, sizes, times)
+    decoding.layers = decoding.layers[:1]
+    if batch not in {size for parameter in decoding.parameters() for size in parameter.shape}:
+        yield decoding, x[0], times, batch
+
+
+@pytest.mark.filterwarnings("ignore:lstmtui.record. the loss has no gradient")
+@pytest.mark.parametrize("times", [2, 3])
+@pytest.mark.parametrize("batch", [2, 3, 5])
+def test_a_loop_is_found_whatever_is_as_long(times: int, batch: int) -> None:
+    for reads, units in itertools.product([2, 3], [2, 3]):
+        for model, x, steps, sequences in cases(times, batch, reads, units):
+            trace = lstmtui.record(model, x)
+            where = (model.kind.__name__, model.count, times, batch, reads, units)
+            assert (trace.steps, trace.batch) == (steps, sequences), where
+            states = model(x).detach().numpy().reshape(steps, sequences, -1)
+            assert np.array_equal(trace.values("h"), states), where
+
+
+def test_a_scan_over_one_of_two_axes_as_long_is_refused_with_what_to_say() -> None:
+    class Scan(nn.Module):
+        def __init__(self, axis: int) -> None:
+            super().__init__()
+            self.axis = axis
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = torch.cumsum(x, self.axis)
+            return h  # noqa: RET504
+
+    for axis in (0, 1):
+        x = torch.randn(3, 3, 3, requires_grad=True)
+        with pytest.raises(TypeError, match=r"time_axis=0 \(3 timesteps\) or time_axis=1 \(3 timesteps\)"):
+            lstmtui.record(Scan(axis), x)
+        trace = lstmtui.record(Scan(axis), x, time_axis=axis)
+        assert np.array_equal(trace.values("h"), torch.cumsum(x, axis).transpose(0, axis).detach().numpy())
+
+
+def test_a_name_that_a_conditional_expression_is_bound_to_is_recorded() -> None:
+    class Chooses(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            h = x[0] / 2
+            for t, v in enumerate(x):
+                h = torch.tanh(v + h) if t % 2 else v - h
+                z = torch.cat([h, v], -1 if t % 2 else 1); y = z.sum(-1)  # fmt: skip  # noqa: E702
+            return h + y[:, None]
+
+    trace = lstmtui.record(Chooses(), torch.randn(4, 3, 2, requires_grad=True))
+    source = trace.layers[0].source
+    assert source is not None
+    assert source.states == ("h",)
+    assert trace.values("h").all((1, 2)).all()
+    assert np.allclose(trace.values("y_")[..., 0], trace.values("z").sum(-1))
