@@ -45,6 +45,8 @@ SENTENCES: dict[str, tuple[object, ...]] = {
     "why loss": ("loss", None),
     "where": (None, None),
     "where c[3]": ("c", 3),
+    "jacobian": ("row",),
+    "jacobian map": ("map",),
     "ablate": (None, None, 1),
     "ablate c[3]": ("c", 3, 1),
     "ablate f part 2": ("f", None, 2),

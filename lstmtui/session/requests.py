@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from lstmtui.analysis.jacobians import JacobianMap
 from lstmtui.analysis.laws import LawResult
 from lstmtui.analysis.why.ledger import Ledger
 
@@ -70,6 +71,15 @@ class ShowMessages:
 
 
 @dataclass(frozen=True)
+class ShowJacobian:
+    """Show how much each timestep depends on each other one."""
+
+    map: JacobianMap
+    t: int
+    text: str
+
+
+@dataclass(frozen=True)
 class ShowWhy:
     """Show what a number is made of, and go on asking."""
 
@@ -82,5 +92,15 @@ class Quit:
 
 
 Request: TypeAlias = (
-    Note | Pause | Screenshot | Export | Help | ShowLaws | ShowMessages | ShowPanel | ShowWhy | Quit
+    Note
+    | Pause
+    | Screenshot
+    | Export
+    | Help
+    | ShowLaws
+    | ShowMessages
+    | ShowPanel
+    | ShowJacobian
+    | ShowWhy
+    | Quit
 )

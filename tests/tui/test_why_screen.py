@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from textual.pilot import Pilot
@@ -9,8 +10,10 @@ from torch import nn
 
 from lstmtui.capture.engine import RerunEngine
 from lstmtui.capture.record import record
+from lstmtui.cells.notation import UNICODE
 from lstmtui.trace import Trace
 from lstmtui.tui.screens.debugger import DebuggerScreen
+from lstmtui.tui.screens.jacobian import JacobianScreen, binned
 from lstmtui.tui.screens.why import WhyScreen
 from lstmtui.tui.start import Start
 
@@ -133,3 +136,31 @@ async def test_a_lane_below_c_shows_what_each_timestep_has_in_it_until_escape(de
         await pilot.pause(0.1)
         assert not row.display
         assert screen.session.asked is None
+
+
+@pytest.mark.parametrize("size", [(120, 40), (60, 20)], ids=str)
+async def test_a_map_shows_how_each_timestep_depends_on_each_other_one(size, debugger, shown) -> None:
+    async with debugger(Start(traces=two_layers()), size) as pilot:
+        screen = pilot.app.screen
+        screen.session.goto(6)
+        screen.run_text("jacobian map")
+        await pilot.pause(0.2)
+        assert isinstance(pilot.app.screen, JacobianScreen)
+        text = " ".join(shown(pilot).replace("│", " ").split())
+        assert "for t=0 to t=8: exact" in text
+        values = pilot.app.screen.shown.values
+        assert f"t=6: {UNICODE.number(values[6, 5])} by s=5" in text
+        await pilot.press("escape")
+        screen.run_text("jacobian")
+        await pilot.pause(0.1)
+        assert screen.panels[4].asked.display == (size == (120, 40))  # the other has one line for h
+
+
+def test_a_map_that_has_no_room_shows_the_largest_of_each_block() -> None:
+    values = np.full((5, 5), np.nan)
+    values[3, 1], values[4, 0] = 0.5, 0.25
+    blocks, down, across = binned(values, 3, 2)
+    assert (down, across) == (2, 3)
+    assert blocks[1, 0] == 0.5
+    assert blocks[2, 0] == 0.25
+    assert np.isnan(blocks[0]).all()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from lstmtui.analysis.jacobians import jacobian_row
 from lstmtui.analysis.why.answer import ledger_at
 from lstmtui.analysis.why.layer_numbers import LayerNumbers
 from lstmtui.analysis.why.ledger import SET, Place
@@ -17,8 +18,9 @@ from lstmtui.errors import UserError
 from lstmtui.view.query import query
 from lstmtui.view.view import View
 
-Direction = Literal["why", "where"]
-"""Which way a state is asked about: what it is made of, or what became of what was written to it."""
+Direction = Literal["why", "where", "jacobian"]
+"""Which way a state is asked about: what it is made of, what became of what was written to it, or how it
+depends on itself at earlier timesteps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +125,8 @@ def asked_lane(view: View, direction: Direction, quantity: str, t: int, unit: in
         times = t + np.arange(len(left)) * (-1 if cursor.direction == "backward" else 1)
         result[times] = left
         return result
+    if direction == "jacobian":
+        return jacobian_row(replace(view, cursor=replace(cursor, t=t))).by_state[0]
     numbers = LayerNumbers(view.trace, cursor.layer, cursor.direction, cursor.batch)
     if quantity in numbers.cell.keeping and 0 <= t < numbers.length:
         kept = kept_until(numbers, quantity, numbers.time(t), unit)

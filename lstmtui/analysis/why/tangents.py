@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from lstmtui.analysis.passages import passed
 from lstmtui.analysis.why.layer_numbers import LayerNumbers
+from lstmtui.analysis.why.uses import Use, block_size, flushed, uses_of
 from lstmtui.arrays import Array
-from lstmtui.cells.arithmetic import back_through_layer_norm, dense
-from lstmtui.cells.chain_rule import Passage, Way, ways_to
-from lstmtui.cells.terms import Term
-
-_BLOCK = 1 << 14
-"""Numbers of one quantity that are looked at together."""
-_NOTHING = 1e-280
-"""What is smaller counts as 0, as numbers with few digits are slow."""
+from lstmtui.cells.arithmetic import back_through_layer_norm
 
 Tangents = dict[str, Array]
 """By quantity, the derivative of each unit by the seeds, (units, seeds); without those that are 0."""
-
-
-@dataclass(frozen=True)
-class _Use:
-    """One way by which an equation reads a quantity, with the slopes of some places."""
-
-    source: str
-    is_old: bool
-    operations: tuple[tuple[str, Array], ...]
-    """From the source outwards: ("scale", (places, units)), ("matrix", it), ("layer_norm", its operand)."""
 
 
 def sweep(numbers: LayerNumbers, at: int, seeds: Mapping[str, Array], stop: int) -> Iterator[Tangents]:
@@ -46,23 +28,22 @@ def sweep(numbers: LayerNumbers, at: int, seeds: Mapping[str, Array], stop: int)
     Raises:
         UserError: the trace does not hold a parameter.
     """
-    widest = max(numbers.layer.size(quantity) for quantity in numbers.cell.quantities)
-    size = max(1, _BLOCK // widest)
+    size = block_size(numbers)
     before: Tangents = {}
     for first in range(at, stop, size):
         last = min(first + size, stop)
         with np.errstate(all="ignore"):
-            uses = _uses(numbers, first, last)
+            uses = uses_of(numbers, first, last)
         is_set = {q: numbers.set_units(q, first, last) for q in numbers.edited}
         for place in range(first, last):
             before = {s: v for s, v in before.items() if not numbers.was_changed(s, place)}
             now = _step(uses, is_set, before, seeds if place == at else {}, place - first)
             yield now
-            before = {s: _flushed(now[s]) for s in numbers.cell.states if s in now}
+            before = {s: flushed(now[s]) for s in numbers.cell.states if s in now}
 
 
 def _step(
-    uses: Mapping[str, tuple[_Use, ...]],
+    uses: Mapping[str, tuple[Use, ...]],
     is_set: Mapping[str, Array],
     before: Tangents,
     seeds: Mapping[str, Array],
@@ -83,7 +64,7 @@ def _step(
     return now
 
 
-def _along(use: _Use, values: Array, number: int) -> Array:
+def _along(use: Use, values: Array, number: int) -> Array:
     for kind, array in use.operations:
         if kind == "scale":
             values = array[number][:, None] * values
@@ -93,50 +74,3 @@ def _along(use: _Use, values: Array, number: int) -> Array:
             # The derivative of layer normalization is the same forwards and backwards.
             values = back_through_layer_norm(values.T, array[number]).T
     return values
-
-
-def _uses(numbers: LayerNumbers, first: int, stop: int) -> dict[str, tuple[_Use, ...]]:
-    return {
-        quantity: tuple(
-            _Use(symbol.role, symbol.definition is None, _operations(numbers, way, first, stop))
-            for way, symbol in _ways(term)
-        )
-        for quantity, term in numbers.definitions.items()
-    }
-
-
-def _ways(term: Term) -> Iterator[tuple[Way, Term]]:
-    """Every way from an equation to a quantity in it, with that."""
-    symbols: list[Term] = []
-
-    def is_quantity(symbol: Term) -> bool:
-        if symbol.role in ("parameter", "x"):
-            return False
-        symbols.append(symbol)
-        return True
-
-    for way in ways_to(term, is_quantity):
-        yield way, symbols[-1]
-
-
-def _operations(numbers: LayerNumbers, way: Way, first: int, stop: int) -> tuple[tuple[str, Array], ...]:
-    operations: list[tuple[str, Array]] = []
-    for passage in reversed(way):
-        kind, array = _operation(numbers, passage, first, stop)
-        if kind == "scale" and operations and operations[-1][0] == "scale":
-            array = operations.pop()[1] * array
-        operations.append((kind, array))
-    return tuple(operations)
-
-
-def _operation(numbers: LayerNumbers, passage: Passage, first: int, stop: int) -> tuple[str, Array]:
-    if passage.kind == "matrix":
-        return "matrix", np.asarray(dense(numbers.whole(passage.term, first, stop)))
-    if passage.kind == "layer_norm":
-        return "layer_norm", numbers.whole(passage.term.parts[0], first, stop)
-    slopes = passed(np.ones((stop - first, 1)), passage, lambda term: numbers.whole(term, first, stop))
-    return "scale", np.broadcast_to(slopes, (stop - first, slopes.shape[-1]))
-
-
-def _flushed(values: Array) -> Array:
-    return np.where(np.abs(values) < _NOTHING, 0.0, values)

@@ -14,6 +14,7 @@ from lstmtui.analysis.bound_values import BoundValue, places_of
 from lstmtui.analysis.divergence import Divergence
 from lstmtui.analysis.first_bad import FirstBad
 from lstmtui.analysis.gradient_split import Split
+from lstmtui.analysis.jacobians import JacobianMap, JacobianRow
 from lstmtui.analysis.norm_plot import NormPlot
 from lstmtui.analysis.reach import Horizon, Reach
 from lstmtui.analysis.signal import Line, Signal
@@ -288,6 +289,20 @@ def _ledger(context: QueryContext, answer: Ledger) -> bool:
     )
 
 
+def _jacobian_row(context: QueryContext, answer: JacobianRow) -> bool:
+    steps, states = context.trace.steps, context.selected.layout.cell.states
+    are_there = 0 <= answer.t < steps and 0 <= answer.first < steps
+    arrays = (*answer.by_state, answer.by_x)
+    is_whole = answer.states == states and len(answer.by_state) == len(states)
+    return are_there and is_whole and all(_array(array, _NUMBERS, steps) for array in arrays)
+
+
+def _jacobian_map(context: QueryContext, answer: JacobianMap) -> bool:
+    count = max(0, min(context.arguments["stop"], context.last_t + 1) - context.arguments["start"])
+    is_there = answer.start == context.arguments["start"] and answer.probes >= 0
+    return is_there and _array(answer.values, _NUMBERS, count, count)
+
+
 def _remains(context: QueryContext, answer: Remains) -> bool:
     """Whether it reaches from the timestep that is asked about to the end of the sequence."""
     t, last = context.arguments["t"], context.last_t
@@ -338,6 +353,8 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "bound_values": _bound_values,
     "why": _ledger,
     "where": _remains,
+    "jacobian_row": _jacobian_row,
+    "jacobian_map": _jacobian_map,
     "asked_lane": lambda context, answer: _array(answer, _NUMBERS, context.trace.steps),
     "survivals_at": _survivals,
     "routes_at": _routes,

@@ -125,6 +125,11 @@ def optional_pass(line: Reader) -> Arguments:
     return ("forward",) if line.done else (line.keyword("forward", "backward"),)
 
 
+def optional_map(line: Reader) -> Arguments:
+    """("map",) or ("row",): of each timestep or of one; of one where it is left out."""
+    return ("row",) if line.done else (line.keyword("map"),)
+
+
 def optional_topic(line: Reader) -> Arguments:
     """(a topic of the reference or what one is about, or None,)."""
     if line.done:

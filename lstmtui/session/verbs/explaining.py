@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from lstmtui.analysis.why.ledger import Place
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session.ablation import ablate
 from lstmtui.session.asked import Asked
+from lstmtui.session.asking_jacobians import ask_map, ask_row, map_text, row_text
 from lstmtui.session.asking_why import Unit, ask_where, ask_why
 from lstmtui.session.language import arguments
 from lstmtui.session.outcome import Outcome
-from lstmtui.session.requests import ShowWhy
+from lstmtui.session.requests import ShowJacobian, ShowWhy
 from lstmtui.session.session import Session
 from lstmtui.session.verbs import completions
 from lstmtui.session.verbs.completions import Begun
@@ -25,6 +27,17 @@ def _where(session: Session, quantity: str | None, unit: Unit) -> Outcome:
     remains = ask_where(session, quantity, unit)
     session.asked = Asked("where", session.cursor.model, remains.asked)
     return Outcome(True, remains.sentence(), value=remains.left)
+
+
+def _jacobian(session: Session, what: str) -> Outcome:
+    if what == "map":
+        shown = ask_map(session)
+        text = map_text(shown)
+        return Outcome(True, text, request=ShowJacobian(shown, session.cursor.t, text))
+    row, cursor = ask_row(session), session.cursor
+    place = Place(session.cell.states[0], cursor.t, 0, cursor.layer, cursor.direction, cursor.batch)
+    session.asked = Asked("jacobian", cursor.model, place)
+    return Outcome(True, row_text(row), value=row.by_state[0])
 
 
 def _ablate(session: Session, quantity: str | None, unit: Unit, number: int) -> Outcome:
@@ -54,6 +67,16 @@ EXPLAINING = (
         parse=arguments.asked,
         execute=_where,
         complete=completions.only(lambda session: tuple(session.cell.keeping)),
+        reads="arrays",
+        in_lesson="checks",
+    ),
+    Verb(
+        name="jacobian",
+        usage="jacobian [map]",
+        help="how much h here depends on the states and inputs of earlier timesteps; map: each on each",
+        parse=arguments.optional_map,
+        execute=_jacobian,
+        complete=completions.only(lambda session: ("map",)),
         reads="arrays",
         in_lesson="checks",
     ),

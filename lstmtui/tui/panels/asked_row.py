@@ -61,5 +61,7 @@ class AskedRow(Horizontal):
         self.map.set_data(drawn, -limit, limit, "diverging", absent, axis.columns)
         sign = ">" if self.look.ascii else "→"
         name = f"{asked.name}{sign}" if asked.direction == "where" else f"{sign}{asked.name}"
+        if asked.direction == "jacobian":
+            name = f"d{asked.quantity}/ds" if self.look.ascii else f"∂{asked.quantity}/∂s"
         width = max(0, self.label.size.width - 1)
         self.label.set_lines([crop(((name, asked.state),), width, self.look)])

@@ -16,7 +16,7 @@ from lstmtui.analysis.preparation import prepare
 from lstmtui.errors import Cancelled
 from lstmtui.session import Command, Outcome, Session
 from lstmtui.session.execute import execute
-from lstmtui.session.requests import ShowLaws, ShowWhy
+from lstmtui.session.requests import ShowJacobian, ShowLaws, ShowWhy
 from lstmtui.session.verbs import VERBS
 from lstmtui.tui.parts.dialogue import Dialogue
 from lstmtui.tui.whole_run import is_small
@@ -139,7 +139,7 @@ class CommandRunner:
         try:
             progress(0, 1)
             outcome = execute(self._session, command)
-            if not isinstance(outcome.request, ShowLaws | ShowWhy):
+            if not isinstance(outcome.request, ShowLaws | ShowWhy | ShowJacobian):
                 # An export fetches what it writes, and is done here as well; a screen is opened there.
                 outcome = replace(self._carry_out(command, outcome), request=None)
             # The gradients of a changed run are worked out when first asked for: here, not in a panel.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from lstmtui.session import Outcome, ScriptError, Stop
-from lstmtui.session.requests import Help, Note, ShowMessages, ShowWhy
+from lstmtui.session.requests import Help, Note, ShowJacobian, ShowMessages, ShowWhy
 from lstmtui.tui.command_line import CommandLine
 
 
@@ -47,7 +47,9 @@ class Dialogue:
         quiet = outcome.stop is not None and outcome.stop.is_quiet
         if outcome.stop is not None:
             self._say(None if quiet else outcome.stop)
-        elif not isinstance(outcome.request, Note | Help | ShowMessages | ShowWhy):  # which say themselves
+        elif not isinstance(
+            outcome.request, Note | Help | ShowMessages | ShowWhy | ShowJacobian
+        ):  # which say themselves
             self._say(Stop("select" if outcome.ok else "refused", outcome.text))
         if self._typed and self._prompt.is_open:
             self._answer(outcome, quiet=quiet)

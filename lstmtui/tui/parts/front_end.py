@@ -18,6 +18,7 @@ from lstmtui.session.requests import (
     Quit,
     Request,
     Screenshot,
+    ShowJacobian,
     ShowLaws,
     ShowMessages,
     ShowPanel,
@@ -26,6 +27,7 @@ from lstmtui.session.requests import (
 from lstmtui.tui.harmless import is_harmless
 from lstmtui.tui.panels.notes import NotesPanel
 from lstmtui.tui.picture import picture
+from lstmtui.tui.screens.jacobian import JacobianScreen
 from lstmtui.tui.screens.laws import LawsScreen
 from lstmtui.tui.screens.messages import MessageLog, MessagesScreen
 from lstmtui.tui.screens.topic import TopicScreen
@@ -85,6 +87,8 @@ class FrontEnd:
             case ShowLaws(results):
                 screen = LawsScreen(self._notes.look, self._session.cursor.model, results)
                 self._screen.app.push_screen(screen, self.follow)
+            case ShowJacobian(shown, t, text):
+                self._screen.app.push_screen(JacobianScreen(self._notes.look, shown, t, text))
             case ShowWhy(ledger):
                 self._trail.show(ledger)
             case ShowPanel(key):

@@ -1,0 +1,121 @@
+"""What h of a timestep depends on at every earlier one: a sweep back through recorded gates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstmtui.analysis.why.layer_numbers import LayerNumbers
+from lstmtui.analysis.why.uses import Use, block_size, flushed, uses_of
+from lstmtui.arrays import Array
+from lstmtui.cells.arithmetic import back_through_layer_norm
+
+_FLUSHES = 8
+"""Once in so many timesteps what is too small to count becomes 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dependence:
+    """Derivatives of the seeds at one place, each (seeds, units); what nothing depends on is left out."""
+
+    place: int
+    before: Mapping[str, Array]
+    """By each state that the place began from, the other states held still."""
+    x: Array | None
+    """By its input."""
+
+
+def sweep_back(
+    numbers: LayerNumbers,
+    at: int,
+    seeds: Mapping[int, Array],
+    dtype: type = np.float64,
+    *,
+    with_x: bool = True,
+) -> Iterator[Dependence]:
+    """The derivatives at each place from `at` back to the first.
+
+    Args:
+        numbers: of the layer.
+        at: the last place.
+        seeds: by place, what h of it is multiplied by, (seeds, units); those of earlier places come after
+            those of later ones.
+        dtype: to work in.
+        with_x: whether the derivatives by x are wanted, too.
+
+    Raises:
+        UserError: the trace does not hold a parameter.
+    """
+    size, after = block_size(numbers), dict[str, Array]()
+    output = numbers.cell.states[0]
+    for stop in range(at + 1, 0, -size):
+        first = max(0, stop - size)
+        with np.errstate(all="ignore"):
+            uses = {q: _cast(ways, dtype, with_x) for q, ways in uses_of(numbers, first, stop).items()}
+        is_set = {q: numbers.set_units(q, first, stop) for q in numbers.edited}
+        for place in range(stop - 1, first - 1, -1):
+            if place in seeds:
+                after = _with_seeds(after, output, seeds[place].astype(dtype))
+            before, x = _back(numbers, uses, is_set, after, place - first)
+            yield Dependence(place, before, x)
+            after = {s: v for s, v in before.items() if not numbers.was_changed(s, place)}
+            if place % _FLUSHES == 0:
+                after = {s: flushed(v) for s, v in after.items()}
+
+
+def _with_seeds(after: dict[str, Array], output: str, seeds: Array) -> dict[str, Array]:
+    """With more seeds behind those that there are."""
+    count = max((len(values) for values in after.values()), default=0)
+    rows = {
+        state: np.concatenate([values, np.zeros((len(seeds), values.shape[1]), values.dtype)])
+        for state, values in after.items()
+    }
+    own = rows.get(output, np.zeros((count + len(seeds), seeds.shape[1]), seeds.dtype))
+    own[count:] = seeds
+    return {**rows, output: own}
+
+
+def _back(
+    numbers: LayerNumbers,
+    uses: Mapping[str, tuple[Use, ...]],
+    is_set: Mapping[str, Array],
+    after: Mapping[str, Array],
+    number: int,
+) -> tuple[dict[str, Array], Array | None]:
+    """The derivatives by the old states and by x of a place, from those by its new states."""
+    now, before = dict(after), dict[str, Array]()
+    for quantity, ways in reversed(list(uses.items())):
+        values = now.pop(quantity, None)
+        if values is None:
+            continue
+        if quantity in is_set:
+            values = np.where(is_set[quantity][number], 0, values)
+        for use in ways:
+            brought = _along(use, values, number)
+            units = numbers.layer.size(use.source)
+            if brought.shape[-1] != units:
+                brought = brought.sum(axis=-1, keepdims=True) if units == 1 else brought + np.zeros(units)
+            to = before if use.is_old else now
+            to[use.source] = brought if use.source not in to else to[use.source] + brought
+    return before, now.get("x")
+
+
+def _along(use: Use, values: Array, number: int) -> Array:
+    for kind, array in reversed(use.operations):
+        if kind == "scale":
+            values = values * array[number]
+        elif kind == "matrix":
+            values = values @ array
+        else:
+            values = back_through_layer_norm(values, array[number])
+    return values
+
+
+def _cast(ways: tuple[Use, ...], dtype: type, with_x: bool) -> tuple[Use, ...]:
+    return tuple(
+        Use(use.source, use.is_old, tuple((kind, array.astype(dtype)) for kind, array in use.operations))
+        for use in ways
+        if with_x or use.source != "x"
+    )

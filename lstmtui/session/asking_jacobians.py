@@ -1,0 +1,65 @@
+"""How much one timestep depends on another, as a session asks it, and in words."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lstmtui.analysis.jacobians import JacobianMap, JacobianRow, jacobian_map, jacobian_row
+from lstmtui.arrays import Array
+from lstmtui.cells.notation import plain
+from lstmtui.session.session import Session
+
+WINDOW = 200
+"""So many timesteps have a map at most."""
+
+
+def ask_row(session: Session) -> JacobianRow:
+    """How h at the cursor depends on every earlier timestep."""
+    return jacobian_row(session.view)
+
+
+def ask_map(session: Session) -> JacobianMap:
+    """How each timestep round the cursor depends on each other one."""
+    start = max(0, min(session.cursor.t - WINDOW * 3 // 4, session.last_t + 1 - WINDOW))
+    return jacobian_map(session.view, start, min(start + WINDOW, session.last_t + 1))
+
+
+def row_text(row: JacobianRow) -> str:
+    """The nearest norm by each state and by x, and how far back the largest part of each reaches."""
+    name = row.states[0]
+    parts = [
+        _reach(row, f"∂{name}_s" if s == name else f"∂{s}_s", v)
+        for s, v in zip(row.states, row.by_state, strict=True)
+    ]
+    parts.append(_reach(row, "∂x_s", row.by_x))
+    ended = (
+        f"; looked at back to t={row.first}" if row.first not in (0, row.t) and not row.has_vanished else ""
+    )
+    return f"‖∂{name}_{row.t}/·‖ (Frobenius): {'; '.join(parts)}{ended}"
+
+
+def map_text(shown: JacobianMap) -> str:
+    """Which timesteps it is of, how exact it is, and the largest norm."""
+    count = len(shown.values)
+    how = f"±{100 * shown.error:.0f} % each, by {shown.probes} random directions" if shown.probes else "exact"
+    text = f"‖∂h_t/∂h_s‖ (Frobenius) for t={shown.start} to t={shown.start + count - 1}: {how}"
+    if not np.isfinite(shown.values).any():
+        return text
+    t, s = np.unravel_index(int(np.nanargmax(shown.values)), shown.values.shape)
+    largest = plain(float(shown.values[t, s]), 3)
+    return f"{text}; the largest is {largest}, of h at t={shown.start + int(t)} by t={shown.start + int(s)}"
+
+
+def _reach(row: JacobianRow, name: str, values: Array) -> str:
+    """The largest norm, where it is, and the farthest timestep at which it is at least 1/e of that."""
+    known = np.flatnonzero(np.isfinite(values))
+    if not len(known) or not values[known].any():
+        return f"by {name} 0"
+    sizes = values[known]
+    largest = float(sizes.max())
+    at = int(known[int(sizes.argmax())])
+    strong = known[sizes >= largest / math.e]
+    farthest = int(strong[np.abs(strong - row.t).argmax()])
+    return f"by {name} at most {plain(largest, 3)} (s={at}), above 1/e of it to s={farthest}"
