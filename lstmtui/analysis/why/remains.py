@@ -18,7 +18,7 @@ from lstmtui.errors import UserError
 from lstmtui.view.query import query
 from lstmtui.view.view import View
 
-Direction = Literal["why", "where", "jacobian"]
+Direction = Literal["parts", "remains", "dependence"]
 """Which way a state is asked about: what it is made of, what became of what was written to it, or how it
 depends on itself at earlier timesteps."""
 
@@ -110,7 +110,8 @@ def asked_lane(view: View, direction: Direction, quantity: str, t: int, unit: in
 
     Args:
         view: the run.
-        direction: why: what the number at t is made of, by timestep; where: what became of what t wrote.
+        direction: parts: what the number at t is made of; remains: what became of what t wrote; dependence:
+            how h of t depends on each timestep.
         quantity: a state, or the derivative by one.
         t: the timestep that is asked about.
         unit: which unit.
@@ -120,12 +121,12 @@ def asked_lane(view: View, direction: Direction, quantity: str, t: int, unit: in
     """
     result = np.full(view.trace.steps, np.nan)
     cursor = view.cursor
-    if direction == "where":
+    if direction == "remains":
         left = where(view, quantity, t, unit).left
         times = t + np.arange(len(left)) * (-1 if cursor.direction == "backward" else 1)
         result[times] = left
         return result
-    if direction == "jacobian":
+    if direction == "dependence":
         return jacobian_row(replace(view, cursor=replace(cursor, t=t))).by_state[0]
     numbers = LayerNumbers(view.trace, cursor.layer, cursor.direction, cursor.batch)
     if quantity in numbers.cell.keeping and 0 <= t < numbers.length:

@@ -19,13 +19,13 @@ from lstmtui.session.verbs.verb import Verb
 
 def _why(session: Session, quantity: str | None, unit: Unit) -> Outcome:
     ledger = ask_why(session, quantity, unit, UNICODE)
-    session.asked = Asked("why", session.cursor.model, ledger.asked)
+    session.asked = Asked("parts", session.cursor.model, ledger.asked)
     return Outcome(True, str(ledger), value=ledger.value, ledger=ledger, request=ShowWhy(ledger))
 
 
 def _where(session: Session, quantity: str | None, unit: Unit) -> Outcome:
     remains = ask_where(session, quantity, unit)
-    session.asked = Asked("where", session.cursor.model, remains.asked)
+    session.asked = Asked("remains", session.cursor.model, remains.asked)
     return Outcome(True, remains.sentence(), value=remains.left)
 
 
@@ -36,7 +36,7 @@ def _jacobian(session: Session, what: str) -> Outcome:
         return Outcome(True, text, request=ShowJacobian(shown, session.cursor.t, text))
     row, cursor = ask_row(session), session.cursor
     place = Place(session.cell.states[0], cursor.t, 0, cursor.layer, cursor.direction, cursor.batch)
-    session.asked = Asked("jacobian", cursor.model, place)
+    session.asked = Asked("dependence", cursor.model, place)
     return Outcome(True, row_text(row), value=row.by_state[0])
 
 

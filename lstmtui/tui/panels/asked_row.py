@@ -60,8 +60,8 @@ class AskedRow(Horizontal):
         drawn, absent = as_drawn(columns), ~is_there[:, None]
         self.map.set_data(drawn, -limit, limit, "diverging", absent, axis.columns)
         sign = ">" if self.look.ascii else "→"
-        name = f"{asked.name}{sign}" if asked.direction == "where" else f"{sign}{asked.name}"
-        if asked.direction == "jacobian":
+        name = f"{asked.name}{sign}" if asked.direction == "remains" else f"{sign}{asked.name}"
+        if asked.direction == "dependence":
             name = f"d{asked.quantity}/ds" if self.look.ascii else f"∂{asked.quantity}/∂s"
         width = max(0, self.label.size.width - 1)
         self.label.set_lines([crop(((name, asked.state),), width, self.look)])
