@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from lstmtui.capture.readiness import chosen_source
+from lstmtui.capture.source.parameter_copies import ParameterCopies
 from lstmtui.capture.source.users_code import Selection, What, is_excluded
 from lstmtui.capture.source.watched_code import WatchedCode
 from lstmtui.capture.watched_calls import WatchedStep
@@ -35,6 +36,7 @@ class CodeOfSteps:
         if source is None and not any(has_users_forward(module) for module in root.modules()):
             self._source = None
         Selection(True if self._source is None else self._source)  # refused here, before anything runs
+        self._copies = ParameterCopies(root)
         self._is_left_open = source is None
         self._scans: bool | None = None
         """Whether the code computes all timesteps at once; None: that is not known."""
@@ -67,6 +69,7 @@ class CodeOfSteps:
     def _begin(self, step: WatchedStep, arguments: Any) -> WatchedCode:
         assert self._source is not None
         code = WatchedCode(self._root, self._source, arguments, self._time_axis)
+        code.parameters = self._copies.now()
         code.tracer.__enter__()
         step.code = code
         return code

@@ -200,6 +200,7 @@ class Watch:
             why_absent=NO_BACKWARD,
             loss_text=LOSS_TEXT,
             has_raised=step.code is not None and step.code.has_raised,
+            parameters=None if step.code is None else step.code.parameters,
             derivatives=derivatives,
         )
         if trace is None and step.code is not None:

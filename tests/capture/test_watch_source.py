@@ -307,3 +307,28 @@ def test_the_graph_of_a_step_is_not_kept_by_its_code(tmp_path: Path) -> None:
     with lstmtui.watch(model, when="norm(new_c) < 0", keep=8, path=tmp_path / "w"):
         model(torch.randn(5, 1, 3, dtype=torch.float64)).sum().backward()
         assert [own() for own in marks] == [None] * 5
+
+
+def test_each_step_has_the_parameters_with_which_it_ran(tmp_path: Path) -> None:
+    model = made(Own)
+    before: list[dict[str, Any]] = []
+
+    def note(step: int) -> None:
+        before.append({name: value.detach().clone().numpy() for name, value in model.named_parameters()})
+        if step == 2:
+            raise ValueError("enough")
+
+    with (
+        pytest.raises(ValueError, match="enough"),
+        lstmtui.watch(model, path=tmp_path / "w", source=True, keep=2),
+    ):
+        train(model, 4, note)
+    traces = list(lstmtui.load(tmp_path / "w").values())
+    assert len(traces) == 2
+    for trace, own in zip(traces, before, strict=False):
+        parameters = {key.partition("/")[2] for key in trace.arrays if key.startswith("parameters/")}
+        assert parameters == own.keys()
+        for name, value in own.items():
+            assert np.array_equal(trace.arrays["parameters/" + name], value)
+    names = [name for name in before[0] if not np.array_equal(before[0][name], before[1][name])]
+    assert names

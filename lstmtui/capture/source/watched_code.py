@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -28,6 +29,8 @@ class WatchedCode(HookedRecorder):
         super().__init__(root, source, arguments, time_axis, hooks=True)
         self._at_once = 0
         """T of code that computes all timesteps at once."""
+        self.parameters: Mapping[str, Tensor] = {}
+        """Copies of those of the model, as they were when the call began."""
         self.has_raised = False
         """Whether an exception left the call."""
 
