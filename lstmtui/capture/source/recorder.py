@@ -185,7 +185,10 @@ class SourceRecorder:
         """What ran, where nothing of it is over time, and what to do."""
         shape = self._inputs[0][:2] if self._inputs else ()
         axes = {} if self._time_axis is not None else dict(enumerate(shape))
-        return nothing_over_time(self.tracer.calls, self.tracer.passed_over, axes)
+        text = nothing_over_time(self.tracer.calls, self.tracer.passed_over, axes)
+        if self.tracer.without_values:
+            text = f"most of what it computes has no values, as inside torch.vmap or torch.func; {text}"
+        return text
 
     def _steps_at_once(self, result: Any) -> int:
         """T of code that computes all timesteps at once: what it scans, or what the user says is time."""

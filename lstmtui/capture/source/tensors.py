@@ -75,6 +75,8 @@ class Tensors:
         """By the id of the tensor, as it was last bound."""
         self._asked: list[Seen] = []
         """Those that backward passes tell derivatives of."""
+        self.without_values = 0
+        """How many bindings were left out because their tensors have no values that can be kept."""
         self._orders = count()
         self._numbers = self._unchecked = 0
 
@@ -107,6 +109,7 @@ class Tensors:
             is_plain = is_plain and tensor.layout is torch.strided
             value = tensor if is_plain else self._copy(tensor)
             if value is None:
+                self.without_values += 1
                 continue
             self._now[id(tensor)] = seen = Seen(order, call, name, line, passes, value, identity)
             seen.ref, seen.version, seen.end, seen.handle = weakref.ref(tensor), version, end, None

@@ -129,6 +129,11 @@ class SourceTracer:
         self._collection.tensors.derive(gradients)
 
     @property
+    def without_values(self) -> int:
+        """How many bindings were left out because their tensors have no values that can be kept."""
+        return self._collection.tensors.without_values
+
+    @property
     def is_reached(self) -> bool:
         """Whether a backward pass came to anything that was computed and has a hook."""
         return self._collection.tensors.is_reached

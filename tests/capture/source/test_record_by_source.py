@@ -272,3 +272,18 @@ def test_a_scenario_whose_code_takes_sequences_for_timesteps_is_told_of_batch_fi
         trace = lstmtui.run(path, trust=True)["M"]
         assert (trace.steps, trace.batch) == extent
         assert trace.values("y").shape == (*extent, 4)
+
+
+def test_tensors_without_values_are_said_to_have_none() -> None:
+    class Mapped(Loop):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.vmap(self.alone, in_dims=1)(x)
+
+        def alone(self, x: Tensor) -> Tensor:
+            h = x.new_zeros(2)
+            for v in x:
+                h = torch.tanh(v + h) * self.scale
+            return h
+
+    with pytest.raises(TypeError, match=r"has no values, as inside torch\.vmap or torch\.func"):
+        lstmtui.record(Mapped(), inputs())
