@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import numpy as np
+
 from lstmtui.analysis.node_values import nodes_of
 from lstmtui.analysis.weights import WeightMap
 from lstmtui.cells.dataflow import NodeValue
@@ -32,7 +34,8 @@ def are_node_values(context: OfLayer, answer: tuple[NodeValue, ...]) -> bool:
 def is_weight_map(context: OfLayer, answer: WeightMap) -> bool:
     """Whether a map of a parameter has the size of the parameter, shared out as was wanted."""
     values, layout = answer.values, context.selected.layout
-    if values.dtype.kind != "f" or values.ndim != 2 or context.arguments["symbol"] not in layout.cell.blocks:
+    is_map = np.issubdtype(values.dtype, np.floating) and values.ndim == 2
+    if not is_map or context.arguments["symbol"] not in layout.cell.blocks:
         return False
     room = context.arguments["columns"], context.arguments["rows"]
     fits = all(count <= max(1, most) for count, most in zip(values.shape, room, strict=True))
