@@ -37,8 +37,10 @@ from lstmtui.trace.source import Raised
 from lstmtui.tui.app import LstmtuiApp
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen
+from lstmtui.tui.screens.topic import PanelHelpScreen
 from lstmtui.tui.start import Choice, Opening, Progress, Start
 
+HELP = (HelpScreen, PanelHelpScreen)
 Event: TypeAlias = str | tuple[int, int]
 """The bytes that a terminal sends, or its new size."""
 
@@ -235,17 +237,17 @@ class Walker:
                 assert (screen.focused is line.input) == line.is_open, f"{screen.focused} has the keyboard"
                 if not line.is_open:
                     break
-            elif not (isinstance(screen, HelpScreen) or isinstance(screen.focused, Input)):
+            elif not (isinstance(screen, HELP) or isinstance(screen.focused, Input)):
                 break
             self.send("\x1b")
             await self.rest()
-        assert not isinstance(self._app.screen, HelpScreen), "there is no way out of the help"
+        assert not isinstance(self._app.screen, HELP), "there is no way out of the help"
         before = self._app.screen
         self.send("?")
         await self.rest()
-        if before is not self._app.screen and not isinstance(self._app.screen, HelpScreen):
+        if before is not self._app.screen and not isinstance(self._app.screen, HELP):
             return  # a recording ended at this moment
-        assert isinstance(self._app.screen, HelpScreen), f"{before} with {before.focused} does not answer"
+        assert isinstance(self._app.screen, HELP), f"{before} with {before.focused} does not answer"
         self.send("\x1b")
         await self.rest()
 

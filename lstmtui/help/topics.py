@@ -13,6 +13,7 @@ TOPICS: dict[str, str] = {
     "expressions": "what conditions, watches and prints are made of",
     "quantities": "the names of all values, the glossary, the cells",
     "keys": "every key of the screen",
+    "panels": "what each panel shows, its scale, its keys",
     "config": "your own themes and keys",
     "verdicts": "what diagnose and first-bad say, from which thresholds on",
     "why": "what a number is made of, down to the input",

@@ -23,11 +23,13 @@ from lstmtui.tui.command_line import PromptInput
 from lstmtui.tui.compat import is_ending
 from lstmtui.tui.difference import DifferenceApp
 from lstmtui.tui.entries import Run, entries
+from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen
 from lstmtui.tui.screens.losing import LosingScreen
 from lstmtui.tui.screens.opening import OpeningScreen
 from lstmtui.tui.screens.picker import PickerScreen
+from lstmtui.tui.screens.topic import PanelHelpScreen
 from lstmtui.tui.start import COURSE_GROUP, Choice, Opening, Start
 from lstmtui.tui.theme import Ground, Look, theme_of
 
@@ -202,7 +204,16 @@ class LstmtuiApp(DifferenceApp):
         return lessons[at:]
 
     def action_help(self, *, is_palette: bool = False) -> None:
-        """List keys, commands and all else that can be done, and do what is chosen."""
+        """Tell of the panel with the focus, else list keys, commands and all that can be done."""
+        actor = self.screen if isinstance(self.screen, DebuggerScreen) else None
+        if actor is not None and isinstance(actor.focused, Panel) and not is_palette:
+            self.push_screen(PanelHelpScreen(self.look, f"Panel {actor.focused.key}"), self._list_all)
+        else:
+            self._list_all(True, is_palette=is_palette)
+
+    def _list_all(self, is_wanted: bool | None, *, is_palette: bool = False) -> None:
+        if not is_wanted:
+            return
         actor = self.screen if isinstance(self.screen, DebuggerScreen) else None
         listed = entries(self.look, actor, self.start.choices, self._open_choice)
 

@@ -8,43 +8,56 @@ from rich.cells import cell_len
 
 from lstmtui.session import Stop
 from lstmtui.tui.keys import KEYS, label
-from lstmtui.tui.widgets.spans import Spans
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.spans import crop_words
+from lstmtui.tui.widgets.status import Part
 
 
-def footer_spans(
+def footer_parts(
     message: Stop | None,
     playing: int | None,
     width: int,
     lesson: Sequence[tuple[str, str]] = (),
+    about: str = "",
     *,
     ascii: bool,
-) -> Spans:
-    """A message if there is one, then as many key hints as fit.
+) -> list[Part]:
+    """A message if there is one, then as many key hints as fit; a click on a hint does what its key does.
 
     Args:
         message: what the last verb had to say.
         playing: timesteps per second, or None while paused.
         width: of the line, in cells.
-        ascii: name keys in words.
         lesson: (the id of a key, what it does) of those that turn the pages of a lesson, in place of others.
+        about: what the panel with the focus shows, where there is no message.
+        ascii: name keys in words.
     """
     spans: list[tuple[str, str]] = [(" ", "sign")]
     if playing is not None:
         spans += [(f"▶ playing, {playing} a second", "accent"), ("   ", "sign")]
     if message is not None:
         spans += [(message.text, "text" if message.ok else "warning"), ("   ", "sign")]
-    room = width - sum(cell_len(text) for text, _ in spans)
-    by_id = {key.id: label(key, ascii=ascii).split()[0] for key in KEYS if key.keys}
+    by_id = {key.id: (label(key, ascii=ascii).split()[0], key.action) for key in KEYS if key.keys}
     ordinary = [(key.id, key.hint) for key in KEYS if key.hint]
-    wanted = (*lesson, *ordinary[-2:]) if lesson else ordinary
-    hints = [(by_id[name], hint) for name, hint in wanted if name in by_id]
-    for sign, hint in _fitting(hints, room):
-        spans += [(sign, "key"), (f" {hint}  ", "muted")]
-    return tuple(spans)
+    if about and message is None and not lesson:
+        ordinary = ordinary[-2:]
+    shown = (*lesson, *ordinary[-2:]) if lesson else ordinary
+    hints = [(*by_id[name], hint) for name, hint in shown if name in by_id]
+    if about and message is None and not lesson:
+        room = width - _width(hints) - sum(cell_len(text) for text, _ in spans) - 3
+        spans += [(crop_words(about, max(0, room), Look(ascii=ascii)), "muted"), ("   ", "sign")]
+    parts: list[Part] = [(tuple(spans), "")]
+    for sign, action, hint in _fitting(hints, width - sum(cell_len(text) for text, _ in spans)):
+        parts.append((((sign, "key"), (f" {hint}  ", "muted")), action))
+    return parts
 
 
-def _fitting(hints: list[tuple[str, str]], room: int) -> list[tuple[str, str]]:
+def _width(hints: list[tuple[str, str, str]]) -> int:
+    return sum(cell_len(sign) + len(hint) + 3 for sign, _, hint in hints)
+
+
+def _fitting(hints: list[tuple[str, str, str]], room: int) -> list[tuple[str, str, str]]:
     """As many hints as fit; the last two, help and quit, stay to the end."""
-    while len(hints) > 2 and sum(cell_len(sign) + len(hint) + 3 for sign, hint in hints) > room:
+    while len(hints) > 2 and _width(hints) > room:
         del hints[-3]
     return hints

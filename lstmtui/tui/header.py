@@ -9,12 +9,22 @@ from lstmtui.analysis.layer_names import layer_name
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Session
 from lstmtui.tui.widgets.spans import Spans
+from lstmtui.tui.widgets.status import Part
 
+_SELECTED = ("model", "unit", "layer", "batch")
+"""What a click on the header selects the next of."""
 _ARROWS = {"forward": "→", "backward": "←"}
 
 
 def header_spans(session: Session, width: int, growth: str = "") -> Spans:
+    """What `header_parts` shows."""
+    return tuple(span for spans, _ in header_parts(session, width, growth) for span in spans)
+
+
+def header_parts(session: Session, width: int, growth: str = "") -> list[Part]:
     """Title and facts; where there is no room for all, the title and then the last facts give way.
+
+    A click on what can be selected selects the next; on the timestep it asks for another.
 
     Args:
         session: what it is about.
@@ -27,11 +37,20 @@ def header_spans(session: Session, width: int, growth: str = "") -> Spans:
     room = width - _length(facts) - 4
     title = session.trace.header.title
     if room < 8:
-        return tuple(span for fact in facts for span in (*fact, ("  ", "sign")))
+        return [((*fact, ("  ", "sign")), _action(fact)) for fact in facts]
     if cell_len(title) > room:
         title = set_cell_size(title, room - 1).rstrip() + "…"
-    spans: list[tuple[str, str]] = [(f" {title}   ", "title")] if title else [(" ", "title")]
-    return (*spans, *(span for fact in facts for span in (*fact, ("   ", "sign"))))
+    head: Spans = ((f" {title}   ", "title") if title else (" ", "title"),)
+    return [(head, ""), *(((*fact, ("   ", "sign")), _action(fact)) for fact in facts)]
+
+
+def _action(fact: Spans) -> str:
+    """What a click on a fact does."""
+    text, role = fact[0]
+    word = "model" if role == "accent" and len(fact) == 2 else text.split()[0] if text.strip() else ""
+    if word.startswith("t="):
+        return "command('goto ')"
+    return f"select('{word}', 1)" if word in _SELECTED else ""
 
 
 def _facts(session: Session, growth: str, width: int) -> list[Spans]:

@@ -81,6 +81,8 @@ async def walk(debugger, driver, seed: int, steps: int = 18) -> Picture:
     chosen = random.Random(seed)
     terminal = Terminal(*SIZES[0])
     async with debugger(traces(), SIZES[0]) as pilot:
+        # It blinks by the clock, also between what was written and what is looked at.
+        pilot.app.screen.command_line.input.cursor_blink = False
         for step in range(steps):
             screen = pilot.app.screen
             if step % 6 == 5:

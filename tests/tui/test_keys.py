@@ -13,11 +13,12 @@ from textual.widgets import OptionList
 
 from lstmtui.trace import Traces
 from lstmtui.tui.entries import entries
-from lstmtui.tui.footer import footer_spans
+from lstmtui.tui.footer import footer_parts
 from lstmtui.tui.keys import KEYS, LESSON, Key, bindings, label
 from lstmtui.tui.panels.lane import Lane
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.panels.panel_set import SHARED
+from lstmtui.tui.panels.time_axis import WHOLE_RUN
 from lstmtui.tui.parts.player import SPEEDS
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen
@@ -220,6 +221,21 @@ async def panel(pilot: Pilot[None], key: str) -> None:
     wanted = next(panel for panel in screen.panels.values() if panel.key == key)
     assert screen.focused is wanted
     assert wanted.on_screen
+
+
+def shares(expected: int, then: int = 1) -> Callable[[Pilot[None], str], Awaitable[None]]:
+    """A check of how many timesteps share a column after the key, where `then` did before it."""
+
+    async def check(pilot: Pilot[None], key: str) -> None:
+        axis = debugging(pilot).panels.axis
+        axis.most_per_column = then
+        debugging(pilot).show_session()
+        await press(pilot, key)
+        needed = -(-debugging(pilot).session.trace.steps // axis.place.timesteps)
+        assert axis.page.per_column == min(expected, needed) > 1
+        axis.most_per_column = 1
+
+    return check
 
 
 async def zoom(pilot: Pilot[None], key: str) -> None:
@@ -426,6 +442,9 @@ DOES: dict[str, Callable[[Pilot[None], str], Awaitable[None]]] = {
     "panel_cell": panel,
     "panel_weights": panel,
     "panel": panel,
+    "whole_run": shares(WHOLE_RUN),
+    "together": shares(2),
+    "apart": shares(2, then=4),
     "zoom": zoom,
     "next_panel": next_panel(2, 1),
     "previous_panel": next_panel(9, -1),
@@ -493,7 +512,7 @@ def test_help_names_every_key_and_what_it_does() -> None:
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 @pytest.mark.parametrize("ascii", [False, True])
 def test_the_footer_fits_and_always_offers_help_and_quit(width: int, ascii: bool) -> None:
-    text = "".join(text for text, _ in footer_spans(None, None, width, ascii=ascii))
+    text = "".join(text for spans, _ in footer_parts(None, None, width, ascii=ascii) for text, _ in spans)
     assert len(text.rstrip()) <= width
     assert "help" in text
     assert "quit" in text

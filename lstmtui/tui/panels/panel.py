@@ -38,6 +38,8 @@ class Panel(Container, can_focus=True):
     KEY = ""
     """The key that jumps to it, which stands before its title; left out: the digit of its number."""
     TITLE = ""
+    HELP = ""
+    """What it shows, in a line."""
     ALONE = False
     """Whether it is on screen only when it has all of it."""
 

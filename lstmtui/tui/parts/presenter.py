@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from textual.screen import Screen
 from textual.timer import Timer
@@ -14,8 +14,7 @@ from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.panels.panel_set import PanelSet
 from lstmtui.tui.panels.time_ruler import TimeRuler
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.spans import Spans
-from lstmtui.tui.widgets.status import StatusLine
+from lstmtui.tui.widgets.status import Part, StatusLine
 from lstmtui.view import NotReady
 
 MARKED_AFTER = 0.3
@@ -41,8 +40,8 @@ class Presenter:
         look: Look,
         screen: Screen[None],
         panels: PanelSet,
-        header: Callable[[int], Spans],
-        footer: Callable[[int], Spans],
+        header: Callable[[int], Sequence[Part]],
+        footer: Callable[[int], Sequence[Part]],
         say: Callable[[Stop | None], None],
     ) -> None:
         self._session, self._screen, self._panels = session, screen, panels
@@ -68,14 +67,18 @@ class Presenter:
         """Draw what was waited for, as far as it is here now, and what is wrong with the way to it."""
         self._draw(tuple(self._outstanding))
 
+    def draw_footer(self) -> None:
+        """The line below the panels."""
+        self.footer_line.set_parts(self._footer(self._screen.app.size.width))
+
     def _draw(self, panels: Iterable[Panel | TimeRuler]) -> None:
         with self._screen.app.batch_update():
             width = self._screen.app.size.width
-            self.header_line.set_spans(self._header(width))
+            self.header_line.set_parts(self._header(width))
             for panel in panels:
                 if panel.on_screen:
                     self._show(panel)
-            self.footer_line.set_spans(self._footer(width))
+            self.draw_footer()
         if not self._outstanding:
             # This takes long, and would keep panels waiting.
             self.banner.begin()

@@ -18,8 +18,8 @@ from lstmtui.session.verbs import VERBS
 from lstmtui.trace.growth import Follower
 from lstmtui.tui.banner import Banner
 from lstmtui.tui.command_line import CommandLine
-from lstmtui.tui.footer import footer_spans
-from lstmtui.tui.header import header_spans
+from lstmtui.tui.footer import footer_parts
+from lstmtui.tui.header import header_parts
 from lstmtui.tui.keys import bindings
 from lstmtui.tui.panels.diagnosis import DiagnosisPanel
 from lstmtui.tui.panels.notes import NotesPanel
@@ -38,7 +38,7 @@ from lstmtui.tui.screens.key_actions import KeyActions
 from lstmtui.tui.screens.messages import Message, MessageLog
 from lstmtui.tui.start import Choice
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.spans import Spans
+from lstmtui.tui.widgets.status import Part, StatusLine
 
 
 class DebuggerScreen(KeyActions):
@@ -107,6 +107,7 @@ class DebuggerScreen(KeyActions):
         """Focus a widget, or none; Textual changes the focus nowhere else."""
         if not self.command_line.keeps_focus_from(widget):
             super().set_focus(widget, scroll_visible, from_app_focus)
+            self.presenter.draw_footer()  # which says what the panel with the focus shows
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While the prompt is open, all keys are typed there; those of a lesson are others without one."""
@@ -145,13 +146,21 @@ class DebuggerScreen(KeyActions):
         self.presenter.banner.look_again(self.session, live=live)
         self.show_session()
 
-    def _header(self, width: int) -> Spans:
+    def _header(self, width: int) -> Sequence[Part]:
         growth = self.following.text if self.following is not None else ""
-        return header_spans(self.session, width, growth)
+        return header_parts(self.session, width, growth)
 
-    def _footer(self, width: int) -> Spans:
+    def _footer(self, width: int) -> Sequence[Part]:
         playing = self.player.speed if self.player.is_playing else None
-        return footer_spans(self.message, playing, width, self.lesson.hints, ascii=self.look.ascii)
+        about = self.focused.HELP if isinstance(self.focused, Panel) else ""
+        return footer_parts(self.message, playing, width, self.lesson.hints, about, ascii=self.look.ascii)
+
+    @on(StatusLine.Clicked)
+    async def _clicked(self, event: StatusLine.Clicked) -> None:
+        """A hint of the footer, or a fact of the header."""
+        event.stop()
+        if not self.command_line.is_open:
+            await self.run_action(event.action)
 
     def watch_message(self, message: Stop | None) -> None:
         """Keep what is said, to be read again."""

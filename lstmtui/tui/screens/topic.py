@@ -17,7 +17,7 @@ _NARROWEST = 20
 """Columns that a topic is laid out in at least; where there are fewer, its lines are wrapped once more."""
 
 
-class TopicScreen(PageScreen[None]):
+class TopicScreen(PageScreen[bool | None]):
     """A page of the reference, laid out in the width there is.
 
     Args:
@@ -36,3 +36,13 @@ class TopicScreen(PageScreen[None]):
         lines = page_lines(self.topic, max(_NARROWEST, self.text.size.width))
         self.show_lines(lines)
         self.call_after_refresh(self.text.scroll_to_row, line_about(self.word, lines))
+
+
+class PanelHelpScreen(TopicScreen):
+    """The part of the reference about a panel; its result is whether everything else is wanted, too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1", "all", "all keys")]
+
+    def action_all(self) -> None:
+        """Leave for the list of everything."""
+        self.dismiss(True)
