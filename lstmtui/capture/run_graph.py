@@ -132,7 +132,7 @@ def _described(
         loss_kind="last_hidden" if objective.at == "last_hidden" else "custom",
         module=printable(spec.path.name),
         parity=parity,
-        layers=layers,
+        layers=tuple(replace(layer, path=printable(layer.path)) for layer in layers),
     )
     return Trace(header, arrays_of(entries))
 

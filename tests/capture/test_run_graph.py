@@ -293,6 +293,14 @@ def test_a_batch_first_graph_gets_the_sequences_first(tmp_path: Path) -> None:
     np.testing.assert_allclose(trace.values("y")[..., 0], p.T, atol=1e-6)
 
 
+def test_names_from_the_file_are_made_safe(tmp_path: Path) -> None:
+    model = branches(np.random.default_rng(1))
+    model.graph.node[0].name = "ra\x1b[31mte"
+    trace = recorded(tmp_path, model, "inputs = { is16 = true }")
+    assert trace.layers[0].path == "ra␛[31mte/then/k16_lstm"
+    assert "\x1b" not in str(trace) + trace.header.notes
+
+
 def test_a_graph_that_runs_no_recurrent_node_is_a_sentence(tmp_path: Path) -> None:
     graphs = [
         helper.make_graph([lstm("", "x")], "t", [], [value("y")], weights(np.random.default_rng(5))),
