@@ -114,23 +114,35 @@ def loops_over_time(
     for loop in passes:
         inner[loop[:-1]].append(loop)
 
-    def outermost(loop: Loop, counts: Collection[int]) -> list[Loop]:
-        within = [further for below in inner[loop] for further in outermost(below, counts)]
-        if passes[loop] not in counts or any(is_round(loop, further, passes) for further in within):
-            return within
-        return [loop]
-
     near = {size + more for size in sizes for more in (-1, 0, 1)} - {0, 1}
     several = range(2, max(passes.values(), default=1) + 1)
     chosen: list[Loop] = []
     for loop in inner[()]:
         for counts in (sizes, near, several):
-            loops = outermost(loop, counts)
+            loops = _outermost(loop, counts, passes, inner, is_round)
             if loops:
                 chosen += loops
                 break
     # One timestep is a sequence too, where there is no longer one.
     return {loop: passes[loop] for loop in chosen or inner[()][:1]}
+
+
+def _outermost(
+    loop: Loop,
+    counts: Collection[int],
+    passes: Mapping[Loop, int],
+    inner: Mapping[Loop, list[Loop]],
+    is_round: Callable[[Loop, Loop, Mapping[Loop, int]], bool],
+) -> list[Loop]:
+    """A loop, or those within it, whose number of passes is one of these."""
+    within = [
+        further
+        for below in inner.get(loop, ())
+        for further in _outermost(below, counts, passes, inner, is_round)
+    ]
+    if passes[loop] not in counts or any(is_round(loop, further, passes) for further in within):
+        return within
+    return [loop]
 
 
 def passes_of(places: Iterable[Place]) -> dict[Loop, int]:
