@@ -136,6 +136,9 @@ def arguments_of(name: str, session: Session) -> dict[str, Any]:
         "timesteps": 12,
         "pixels": 24,
         "cells": 12,
+        "t": 4,
+        "unit": 1,
+        "direction": "parts",
     }
     names = every_query()[name].argument_types
     return {n: known[n] for n in names if n in known}

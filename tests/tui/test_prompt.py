@@ -27,6 +27,7 @@ from lstmtui.trace import Traces
 from lstmtui.tui.command_line import MOST_ANSWER_LINES, MOST_HISTORY
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.help import HelpScreen
+from lstmtui.tui.screens.jacobian import JacobianScreen
 from lstmtui.tui.screens.messages import MessagesScreen
 from lstmtui.tui.screens.topic import TopicScreen
 from lstmtui.tui.screens.why import WhyScreen
@@ -321,8 +322,8 @@ async def test_every_sentence_at_the_prompt_says_what_a_session_says(
                 assert isinstance(pilot.app.screen, HelpScreen if topic is None else TopicScreen)
                 assert getattr(pilot.app.screen, "topic", None) == topic
                 await press(pilot, "escape")
-            elif command.verb in ("messages", "why"):
-                assert isinstance(pilot.app.screen, MessagesScreen | WhyScreen)
+            elif command.verb in ("messages", "why") or command.arguments == ("map",):
+                assert isinstance(pilot.app.screen, MessagesScreen | WhyScreen | JacobianScreen)
                 await press(pilot, "escape")
             elif command.verb == "note":
                 assert outcome.text in screen.panels[8].said[-1]  # type: ignore[attr-defined]

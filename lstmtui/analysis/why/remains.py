@@ -104,9 +104,17 @@ def _breaks(numbers: LayerNumbers, state: str, at: int, unit: int) -> tuple[int,
     return numbers.length, ""
 
 
+@dataclass(frozen=True, eq=False)
+class AskedLane:
+    """What is asked about, over time."""
+
+    values: Array
+    """(T,); NaN where a timestep has no part in it."""
+
+
 @query(picture=True)
-def asked_lane(view: View, direction: Direction, quantity: str, t: int, unit: int) -> Array:
-    """What each timestep has in a number, or has left of what was written at t: (T,); NaN where it has none.
+def asked_lane(view: View, direction: Direction, quantity: str, t: int, unit: int) -> AskedLane:
+    """What each timestep has in a number, or has left of what was written at t.
 
     Args:
         view: the run.
@@ -125,17 +133,17 @@ def asked_lane(view: View, direction: Direction, quantity: str, t: int, unit: in
         left = where(view, quantity, t, unit).left
         times = t + np.arange(len(left)) * (-1 if cursor.direction == "backward" else 1)
         result[times] = left
-        return result
+        return AskedLane(result)
     if direction == "dependence":
-        return jacobian_row(replace(view, cursor=replace(cursor, t=t))).by_state[0]
+        return AskedLane(jacobian_row(replace(view, cursor=replace(cursor, t=t))).by_state[0])
     numbers = LayerNumbers(view.trace, cursor.layer, cursor.direction, cursor.batch)
     if quantity in numbers.cell.keeping and 0 <= t < numbers.length:
         kept = kept_until(numbers, quantity, numbers.time(t), unit)
         at = np.arange(kept.start, numbers.time(t) + 1)
         result[numbers.length - 1 - at if numbers.is_backward else at] = kept.contributions
-        return result
+        return AskedLane(result)
     place = Place(quantity, t, unit, cursor.layer, cursor.direction, cursor.batch)
     for part in ledger_at(view.trace, place, is_quick=True).parts:
         if part.t >= 0:
             result[part.t] = part.value
-    return result
+    return AskedLane(result)

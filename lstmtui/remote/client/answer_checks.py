@@ -355,7 +355,7 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "where": _remains,
     "jacobian_row": _jacobian_row,
     "jacobian_map": _jacobian_map,
-    "asked_lane": lambda context, answer: _array(answer, _NUMBERS, context.trace.steps),
+    "asked_lane": lambda context, answer: _array(answer.values, _NUMBERS, context.trace.steps),
     "survivals_at": _survivals,
     "routes_at": _routes,
     "horizon": _horizon,

@@ -46,7 +46,7 @@ class AskedRow(Horizontal):
             NotReady: it is not here yet.
         """
         try:
-            return asked_lane(session.view, asked.direction, asked.quantity, asked.t, asked.unit)
+            return asked_lane(session.view, asked.direction, asked.quantity, asked.t, asked.unit).values
         except UserError:
             return None
 

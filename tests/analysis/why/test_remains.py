@@ -37,7 +37,7 @@ def test_what_is_left_is_what_was_written_times_what_was_kept_since(direction: s
         assert remains.left[at] == pytest.approx(left * share, rel=1e-13)
     half = next((t for at, t in enumerate(order[1:]) if abs(remains.left[at] / left) <= 0.5), -1)
     assert remains.half == half
-    lane = asked_lane(view, "remains", "c", order[1], 2)
+    lane = asked_lane(view, "remains", "c", order[1], 2).values
     assert lane[list(order[1:])] == pytest.approx(remains.left)
     assert np.isnan(lane[order[0]])
     assert np.isnan(lane[6:]).all()
@@ -56,11 +56,11 @@ def test_what_is_set_later_takes_everything_away() -> None:
 def test_a_lane_has_what_each_timestep_wrote_that_is_still_there() -> None:
     torch.manual_seed(0)
     trace = record(nn.GRU(2, 3, dtype=torch.float64), torch.randn(9, 1, 2, dtype=torch.float64))
-    lane = asked_lane(View.of(trace), "parts", "h", 6, 1)
+    lane = asked_lane(View.of(trace), "parts", "h", 6, 1).values
     parts = ledger_at(trace, Place("h", 6, 1, 0, "forward", 0)).parts
     assert {t: lane[t] for t in range(7)} == {part.t: part.value for part in parts}
     assert np.isnan(lane[7:]).all()
-    dlane = asked_lane(View.of(trace), "parts", "dh", 3, 1)
+    dlane = asked_lane(View.of(trace), "parts", "dh", 3, 1).values
     assert dlane[8] == trace.values("dh")[3, 0, 1]
 
 
