@@ -57,18 +57,20 @@ def launch(
     from lstmtui.tui.app import LstmtuiApp
 
     app = LstmtuiApp(start, ascii=ascii or not shows_unicode()[0], ground=ground)
+    status = None
     try:
         if sys.platform == "win32":  # Textual's driver there restores the console
             app.run()
         else:
             from lstmtui.tui.leaving import leaving_cleanly
 
-            with leaving_cleanly(app):
+            with leaving_cleanly(app) as way_out:
                 app.run()
+            status = way_out.status
     finally:
         gc.unfreeze()  # what the app froze, see LstmtuiApp.walk
-    if app.return_code:
-        raise SystemExit(app.return_code)
+    if status or app.return_code:
+        raise SystemExit(status or app.return_code)
 
 
 def settle_colors(color: str = "auto") -> None:

@@ -12,6 +12,7 @@ import select
 import signal
 import sys
 import termios
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread, main_thread
@@ -42,18 +43,23 @@ _LAST_WORDS = 0.3
 
 
 @contextmanager
-def leaving_cleanly(app: App[Any]) -> Iterator[None]:
+def leaving_cleanly(app: App[Any]) -> Iterator[WayOut]:
     """While an app runs: signals and a terminal that goes end it, and the terminal is as before afterwards.
 
-    The exit status is then 128 and the signal's number, as of a program that does not handle it.
+    The exit status is then 128 and the signal's number, as of a program that does not handle it; it is the
+    `status` of what this gives, whatever fails while the app is taken apart.
     """
-    way_out = _WayOut(app)
+    way_out = WayOut(app)
     handlers = {}
     if this_thread() is main_thread():
         handlers = {number: signal.signal(number, way_out.take) for number in SIGNALS}
     Thread(target=way_out.watch, daemon=True, name="terminal-watch").start()
     try:
-        yield
+        yield way_out
+    except Exception:
+        if way_out.status is None:
+            raise
+        traceback.print_exc()
     finally:
         with suppress(OSError, ValueError):
             way_out.write(AFTERWARDS)
@@ -62,7 +68,7 @@ def leaving_cleanly(app: App[Any]) -> Iterator[None]:
         way_out.ended.set()
 
 
-class _WayOut:
+class WayOut:
     """Ends an app, or else the process."""
 
     def __init__(self, app: App[Any]) -> None:
@@ -73,6 +79,8 @@ class _WayOut:
         with suppress(termios.error):
             self._before = termios.tcgetattr(self._in)
         self.ended = Event()
+        self.status: int | None = None
+        """The exit status, where a signal or the terminal asked the app to end."""
 
     def take(self, number: int, _frame: object) -> None:
         """A signal came: end."""
@@ -90,6 +98,7 @@ class _WayOut:
 
     def leave(self, status: int) -> None:
         """Ask the app to end, and see to it that the process does."""
+        self.status = status
         Thread(target=self._insist, args=(status,), daemon=True, name="terminal-leave").start()
         loop = event_loop(self._app)
         if loop is not None:

@@ -28,6 +28,15 @@ def stuck(self, pages):
 DebuggerScreen.action_page = stuck
 sys.exit(main(sys.argv[1:]))
 """
+FAILS_AT_THE_END = """
+import sys
+from lstmtui.__main__ import main
+from lstmtui.tui.screens.debugger import DebuggerScreen
+def fail(self):
+    raise RuntimeError("a mistake at the end")
+DebuggerScreen.on_unmount = fail
+sys.exit(main(sys.argv[1:]))
+"""
 RECORDS = """
 import time
 from lstmtui.tui.launch import launch
@@ -88,6 +97,14 @@ def test_a_signal_while_a_scenario_is_recorded_is_no_traceback(number: signal.Si
         assert_clean(program)
         assert "Traceback" not in program.terminal.text
         assert "Error" not in program.terminal.text
+
+
+def test_the_status_is_the_signals_also_where_something_fails_while_the_app_ends(saved: str) -> None:
+    with opened(saved, program=("-c", FAILS_AT_THE_END)) as program:
+        program.process.send_signal(signal.SIGTERM)
+        assert program.end() == 128 + signal.SIGTERM
+        assert "a mistake at the end" in program.terminal.text
+        assert_clean(program)
 
 
 @pytest.mark.clock
