@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass
 
+from lstmtui.session.asked import Asked
 from lstmtui.session.breakpoints import Breakpoints
 from lstmtui.session.history import History
 from lstmtui.session.question import OpenQuestion
@@ -25,6 +26,7 @@ class Snapshot:
     what_ifs: WhatIfs | None
     compared: Trace | None
     hidden: frozenset[str]
+    asked: Asked | None
     question: OpenQuestion | None
     history: History
 
@@ -38,6 +40,7 @@ class Snapshot:
             copy(session.what_ifs),
             session.compared,
             session.hidden,
+            session.asked,
             session.question,
             session.history,
         )
@@ -52,6 +55,7 @@ class Snapshot:
             what_ifs.reset()
         session.what_ifs = what_ifs
         session.compared = self.compared
+        session.asked = self.asked
         session.hidden, session.question, session.history = self.hidden, self.question, self.history
         session.cursor = self.cursor.fitted_to(session.traces[self.cursor.model])
 

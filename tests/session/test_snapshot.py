@@ -19,18 +19,38 @@ def looks(session: Session) -> tuple[object, ...]:
     """Everything that a session is at."""
     points = [str(point) for point in session.breakpoints]
     watches = [(watch.id, watch.text) for watch in session.watches]
-    return session.cursor, points, watches, session.compared, session.hidden, session.question
+    asked = session.asked
+    return session.cursor, points, watches, session.compared, session.hidden, asked, session.question
 
 
 def test_everything_comes_back_again_and_again() -> None:
     session = Session(Traces({"a": synthetic(name="a"), "b": synthetic("gru", name="b")}))
-    mine = ("break at 3", "break when h[0] > 2", "continue", "unit 2", "watch h[1]", "compare b", "hide h")
+    mine = (
+        "break at 3",
+        "break when h[0] > 2",
+        "continue",
+        "unit 2",
+        "watch h[1]",
+        "compare b",
+        "where c",
+        "hide h",
+    )
     run(session, *mine)
     before, aside = looks(session), Snapshot.take(session)
     for _ in range(2):
         start_clean(session)
         assert looks(session) == looks(Session(session.traces))
-        run(session, "model b", "break at 9", "delete 1", "watch z", "continue", "compare a", "hide z")
+        run(
+            session,
+            "model b",
+            "break at 9",
+            "delete 1",
+            "watch z",
+            "continue",
+            "compare a",
+            "where h",
+            "hide z",
+        )
         aside.restore(session)
         assert looks(session) == before
     assert run(session, "break at 7")[0].startswith("breakpoint 3:")
