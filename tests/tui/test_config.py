@@ -10,7 +10,7 @@ from terminal import Program
 
 from lstmtui.errors import UserError
 from lstmtui.tui.config import Config, config_file, load_config
-from lstmtui.tui.footer import footer_spans
+from lstmtui.tui.footer import footer_parts
 from lstmtui.tui.key_names import key_label, key_problem, textual_names
 from lstmtui.tui.keys import KEYS, bindings, label, remap
 
@@ -121,7 +121,7 @@ def test_other_keys_are_bound_and_shown_everywhere(monkeypatch: pytest.MonkeyPat
     assert {("x", "run('step')"), ("right", "run('step')"), ("f10", "program('quit')")} <= pairs
     assert not [pair for pair in pairs if pair[1] == "zoom" or pair[0] in ("q", "ctrl+c")]
     monkeypatch.setattr("lstmtui.tui.footer.KEYS", kept)
-    text = "".join(text for text, _ in footer_spans(None, None, 120, ascii=False))
+    text = "".join(t for spans, _ in footer_parts(None, None, 120, ascii=False) for t, _ in spans)
     assert text.startswith(" x step")
     assert "zoom" not in text
     assert "f10 quit" in text
