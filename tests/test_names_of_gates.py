@@ -33,7 +33,6 @@ OTHER_LETTERS = {
     "models/keras_file.py": "kinds of dtype, modes of files",
     "playback/cast.py": "asciicast's events",
     "remote/client/answer_checks.py": "kinds of dtype",
-    "remote/client/cell_checks.py": "kinds of dtype",
     "remote/client/ssh.py": "-o",
     "remote/wire/arrays.py": "kinds of dtype",
     "scenario/graph_axes.py": "names of axes",

@@ -8,6 +8,7 @@ from lstmtui.analysis.equations import operands_at
 from lstmtui.cells import Cell
 from lstmtui.cells.dataflow import Node, NodeValue, dataflow
 from lstmtui.cells.formula import definitions
+from lstmtui.errors import UserError
 from lstmtui.trace.lengths import lengths_of
 from lstmtui.view.query import query
 from lstmtui.view.view import View
@@ -31,8 +32,13 @@ def node_values_at(view: View) -> tuple[NodeValue, ...]:
     A quantity has the value that was recorded. Nothing is known past the end of a layer that has fewer
     timesteps than the run, of x where it has more than one feature, and of what weights are needed for that
     the trace does not hold.
+
+    Raises:
+        UserError: the layer was recorded by source.
     """
     cursor, layer, cell = view.cursor, view.layer, view.cell
+    if layer.source is not None:
+        raise UserError("of recorded code no equations are known that could be drawn")
     nodes = nodes_of(cell, projected=bool(layer.proj_size))
     unknown = (NodeValue(None, None),) * len(nodes)
     if cursor.t >= int(lengths_of(view.trace, cursor.layer)[cursor.batch]):

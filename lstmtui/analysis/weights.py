@@ -65,6 +65,8 @@ def weight_limit(view: View, symbols: tuple[str, ...], is_gradient: bool = False
 
 def _numbers(view: View, symbol: str, *, is_gradient: bool) -> Array:
     trace, place = view.trace, view.cursor
+    if symbol not in view.cell.blocks:
+        raise UserError(f"{symbol}: {view.layer.cell} has no such parameter")
     if not is_gradient:
         parameters = trace.layer_parameters(place.layer, place.direction, 0)
         why = why_missing(trace, place.layer)

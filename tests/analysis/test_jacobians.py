@@ -96,6 +96,7 @@ def test_a_value_that_is_set_depends_on_nothing_before_it() -> None:
     assert row.has_vanished
 
 
+@pytest.mark.clock
 def test_a_map_of_200_timesteps_and_64_units_takes_a_second_at_most(within: Any) -> None:
     torch.manual_seed(0)
     session = Session(record(nn.LSTM(8, 64), torch.randn(200, 1, 8)))

@@ -89,7 +89,15 @@ def arguments_of(query: Query, session: Session) -> dict[str, Any]:
         "expressions": (when,),
     }
     known |= {"most": 5, "timesteps": 12, "pixels": 24, "cells": 12, "trace": session.trace}
-    known |= {"t": 4, "unit": 1, "direction": "parts"}
+    known |= {
+        "t": 4,
+        "unit": 1,
+        "direction": "parts",
+        "symbol": "W_f",
+        "symbols": ("W_f",),
+        "rows": 4,
+        "columns": 4,
+    }
     return {name: known[name] for name in query.argument_types if name in known}
 
 

@@ -270,8 +270,8 @@ class Recorder:
         self.asked.append("reset")
         return "the baseline"
 
-    def loss(self, cursor: Cursor, t: int, unit: int | None) -> str:
-        self.asked.append(("loss", t, unit))
+    def loss(self, cursor: Cursor, t: int, name: str | None, unit: int | None) -> str:
+        self.asked.append(("loss", t, name, unit))
         return "gradients of h"
 
 
@@ -293,8 +293,8 @@ def test_what_ifs_go_to_whoever_can_run_the_models(alone: Session) -> None:
         Change("c", None, -0.5, None, None),
         ("unset", None),
         "reset",
-        ("loss", 3, 1),
-        ("loss", 2, None),
+        ("loss", 3, None, 1),
+        ("loss", 2, None, None),
     ]
     refused = run(alone, "set h[0] = 1")
     assert (refused.ok, refused.text) == (False, "h␛ cannot be changed")

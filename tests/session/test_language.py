@@ -120,7 +120,7 @@ def test_space_around_words_does_not_matter() -> None:
         ("set f[3] = 1 to 2", 14, '"to" instead of from'),
         ("set f[3] = 1 from 5 to 3", 24, "the last timestep, 3, is before the first, 5"),
         ("loss 3", 6, '"3" instead of at'),
-        ("loss at 3 of 4", 11, '"of" instead of unit'),
+        ("loss at 3 in 4", 11, '"in" instead of unit'),
         ("note", 5, "the text is missing"),
         ("note # nothing", 5, "the text is missing"),
         ("pause -1", 7, "a pause lasts 0 to 3600 seconds"),

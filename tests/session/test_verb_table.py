@@ -29,6 +29,11 @@ EXCEPTIONS = {
     "view/query.py": {"layer", "direction", "batch"},
     # What keys do to a panel that scrolls, which are keys of these verbs elsewhere.
     "tui/parts/arrangement.py": {"into", "out", "first", "last"},
+    # Parts of a cursor that the header shows.
+    "tui/header.py": {"model", "unit", "layer", "batch"},
+    # Keys of [laws], and what they are handed on to.
+    "scenario/laws_table.py": {"step", "reset"},
+    "capture/laws/targets.py": {"step", "reset"},
     # Fields of a line of JSON.
     "commands/train.py": {"model", "loss"},
     # Verbs of the command line.

@@ -103,7 +103,7 @@ class Painter:
         place, form = self._place, self._form
         widths = [1] * place.width
         for (x, _), spot in place.spots.items():
-            size = self._size(spot)
+            size = self._size_of(spot)
             widths[x] = max(widths[x], size)
         sources = [self._edge_width(node.stage) for node in self._graph.nodes if node.kind == "source"]
         ends = [self._edge_width(state) for state in place.ends]
@@ -117,7 +117,7 @@ class Painter:
             starts.append(starts[-1] + width)
         return starts
 
-    def _size(self, spot: Spot) -> int:
+    def _size_of(self, spot: Spot) -> int:
         node = self._graph.nodes[spot.node]
         if spot.part == "text":
             # Blanks keep the sign of a function apart from the wire that runs through it.
@@ -168,7 +168,7 @@ class Painter:
         for (x, y), spot in place.spots.items():
             node = self._graph.nodes[spot.node]
             center = self._center(x)
-            size = self._size(spot)
+            size = self._size_of(spot)
             start = max(self._starts[x], center - (size - 1) // 2)
             if spot.part == "text":
                 self._put(y, start, self._text(spot.node).center(size), "text", spot.node)

@@ -178,6 +178,7 @@ def test_a_public_trace_answers_why() -> None:
         trace.why("c", t=9)
 
 
+@pytest.mark.clock
 def test_a_state_of_ten_thousand_timesteps_is_answered_at_once(tmp_path: Path, within: Any) -> None:
     steps, units = 10_000, 256
     small = record(nn.LSTM(2, units), torch.zeros(1, 1, 2))
