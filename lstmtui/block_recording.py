@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lstmtui.libraries import load_library
 
 if TYPE_CHECKING:
-    from lstmtui.capture.block import Block
+    from lstmtui.capture.blocks.block import Block
     from lstmtui.capture.source.users_code import What
 
 
@@ -55,6 +55,6 @@ def recording(
         UserError: `path` is something else than a trace, or the block begins within `lstmtui.record`.
     """
     load_library("torch")
-    from lstmtui.capture.block import Block
+    from lstmtui.capture.blocks.block import Block
 
     return Block(path, source, name, time_axis)

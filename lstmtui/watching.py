@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from lstmtui.capture.source.users_code import What
-    from lstmtui.capture.watch import Watch
+    from lstmtui.capture.watching.watch import Watch
 
 
 def watch(
@@ -73,7 +73,7 @@ def watch(
     load_library("torch")
     from lstmtui.capture.interception import kind_of
     from lstmtui.capture.readiness import chosen_source
-    from lstmtui.capture.watch import Watch, options_of
+    from lstmtui.capture.watching.watch import Watch, options_of
     from lstmtui.capture.wrapped import named_modules, unwrapped
     from lstmtui.expressions import ExpressionError, compile_expression, open_vocabulary
     from lstmtui.expressions.whole_run import WholeRunCondition

@@ -18,13 +18,13 @@ import torch
 from torch import Tensor
 
 from lstmtui.capture.autograd_state import graph
-from lstmtui.capture.continuity import same
 from lstmtui.capture.devices import check_memory
+from lstmtui.capture.loss.reads import Reads, brought_back, sizes_of, without
 from lstmtui.capture.module_runs import ModuleRun, joined_recordings
+from lstmtui.capture.origins.continuity import same
 from lstmtui.capture.precision import cast, computed_in, full_precision
 from lstmtui.capture.products import precision_of
 from lstmtui.capture.progress import Progress
-from lstmtui.capture.reads import Reads, brought_back, sizes_of, without
 from lstmtui.capture.recording import Recording, Repeatable
 from lstmtui.capture.vector_jacobian import vector_jacobian
 from lstmtui.models.unroll import States, unroll

@@ -12,9 +12,9 @@ from lstmtui.arrays import Array
 from lstmtui.capture.devices import check_memory
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recorded_stack import RecordedStack, h_of, in_order
+from lstmtui.capture.reruns.what_if_values import WhatIfValues, rounded
 from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.capture.unrolled import SEGMENT, shifted
-from lstmtui.capture.what_if_values import WhatIfValues, rounded
 from lstmtui.models.unroll import unroll
 from lstmtui.trace.edits import Edit
 from lstmtui.trace.keys import array_key

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from lstmtui.capture.arguments import tensors_in
-from lstmtui.capture.drawn_tensors import DrawnTensors
-from lstmtui.capture.followed_input import FollowedInput
+from lstmtui.capture.loss.followed_input import FollowedInput
+from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.recording import Repeatable
 from lstmtui.models.torch_compat import has_saved_tensors_hooks
 

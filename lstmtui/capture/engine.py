@@ -19,8 +19,8 @@ class RerunEngine:
         loss_at: LossAt | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Trace:
-        """The run with its what-ifs; see :func:`lstmtui.capture.rerun.rerun`."""
+        """The run with its what-ifs; see :func:`lstmtui.capture.reruns.rerun.rerun`."""
         load_library("torch")
-        from lstmtui.capture.rerun import rerun
+        from lstmtui.capture.reruns.rerun import rerun
 
         return rerun(trace, edits, loss_at, progress)

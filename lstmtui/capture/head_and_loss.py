@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lstmtui.capture.objective import loss_of
+from lstmtui.capture.loss.objective import loss_of
 from lstmtui.capture.recorded_stack import RecordedStack
-from lstmtui.capture.what_if_values import what_if_over_time
+from lstmtui.capture.reruns.what_if_values import what_if_over_time
 from lstmtui.scenario import Objective
 from lstmtui.trace.edits import Edit, LossAt
 

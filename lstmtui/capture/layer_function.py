@@ -12,12 +12,12 @@ from torch import Tensor
 
 from lstmtui.capture.autograd_state import saved_as_it_is
 from lstmtui.capture.fused.method import applies
-from lstmtui.capture.host_store import HostStore
-from lstmtui.capture.reads import reads_of
+from lstmtui.capture.loss.reads import reads_of
 from lstmtui.capture.recomputed_layer import RecomputedLayer
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.segments import run_backward, run_forward
-from lstmtui.capture.store import Store
+from lstmtui.capture.stores.host_store import HostStore
+from lstmtui.capture.stores.store import Store
 from lstmtui.models.unroll import States
 
 METHODS = ("fused", "unrolled")

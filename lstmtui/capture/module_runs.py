@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from lstmtui.capture.autograd_state import Graph, graph
-from lstmtui.capture.continuity import same
-from lstmtui.capture.file_store import FileStore
-from lstmtui.capture.host_copies import on_host
+from lstmtui.capture.loss.reads import Reads, brought_back, joined_reads, no_reads
+from lstmtui.capture.origins.continuity import same
 from lstmtui.capture.progress import Progress
-from lstmtui.capture.reads import Reads, brought_back, joined_reads, no_reads
 from lstmtui.capture.recording import Recording
+from lstmtui.capture.stores.file_store import FileStore
+from lstmtui.capture.stores.host_copies import on_host
 from lstmtui.capture.to_numpy import widened
 from lstmtui.cells.layout import Layout
 from lstmtui.models.calls import Call

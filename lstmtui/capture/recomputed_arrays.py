@@ -14,9 +14,9 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-from lstmtui.capture.host_copies import Arriving, on_host
-from lstmtui.capture.host_store import HostStore
 from lstmtui.capture.products import Precision
+from lstmtui.capture.stores.host_copies import Arriving, on_host
+from lstmtui.capture.stores.host_store import HostStore
 from lstmtui.errors import UserError
 from lstmtui.models.torch_compat import version_of
 from lstmtui.models.unroll import States

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from lstmtui.capture.host_store import HostStore, PassingStore
 from lstmtui.capture.precision import full_precision
 from lstmtui.capture.products import kernels_in
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recomputed_arrays import RecomputedArrays
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.segments import run_backward, run_forward
+from lstmtui.capture.stores.host_store import HostStore, PassingStore
 from lstmtui.models.unroll import States
 
 

@@ -16,18 +16,18 @@ from torch import Tensor, nn
 
 from lstmtui.capture.arguments import arguments, differentiable, moved
 from lstmtui.capture.assemble import assemble
-from lstmtui.capture.default_loss import default_loss
 from lstmtui.capture.devices import resolve_device
-from lstmtui.capture.generators import Generators
 from lstmtui.capture.interception import is_plain
-from lstmtui.capture.look_ahead import look_ahead
-from lstmtui.capture.loss_gradients import differentiate
+from lstmtui.capture.loss.default_loss import default_loss
+from lstmtui.capture.loss.look_ahead import look_ahead
+from lstmtui.capture.loss.loss_gradients import differentiate
+from lstmtui.capture.loss.own_loss import with_own_loss
 from lstmtui.capture.model_output import output_of
-from lstmtui.capture.origins import Origins
-from lstmtui.capture.own_loss import with_own_loss
+from lstmtui.capture.origins.origins import Origins
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.readiness import holds_recurrent, nothing_recorded, ready, recorder_of
 from lstmtui.capture.request import Beside, Prepare, Request
+from lstmtui.capture.reruns.generators import Generators
 from lstmtui.capture.source.garbage import old_objects_aside
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.unfinished import keep_until_raised

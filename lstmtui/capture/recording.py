@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal, Self
 import torch
 from torch import Tensor
 
+from lstmtui.capture.loss.reads import Reads
 from lstmtui.capture.products import Precision
 from lstmtui.capture.progress import Progress
-from lstmtui.capture.reads import Reads
-from lstmtui.capture.store import Store
+from lstmtui.capture.stores.store import Store
 from lstmtui.cells import Cell
 from lstmtui.models.unroll import Observer, States
 

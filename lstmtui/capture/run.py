@@ -11,15 +11,15 @@ import numpy as np
 import torch
 
 from lstmtui.arrays import Array
-from lstmtui.capture.deferred_arrays import arrays_of, entries_of
 from lstmtui.capture.devices import DTYPES, resolve_device
+from lstmtui.capture.graph.run_graph import record_graph
 from lstmtui.capture.initial_header import initial_arrays, initial_header
-from lstmtui.capture.objective import describe, loss_of
+from lstmtui.capture.loss.objective import describe, loss_of
 from lstmtui.capture.progress import ProgressCallback
 from lstmtui.capture.record import record
 from lstmtui.capture.reversed_time import reverse_time
 from lstmtui.capture.run_factory import record_factory
-from lstmtui.capture.run_graph import record_graph
+from lstmtui.capture.stores.deferred_arrays import arrays_of, entries_of
 from lstmtui.errors import UserError
 from lstmtui.models.model import ScenarioModel, scenario_name
 from lstmtui.scenario import FactorySpec, GraphSpec, Input, ModelSpec, RunSpec, Scenario, load_scenario

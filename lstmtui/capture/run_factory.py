@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstmtui.capture.objective import describe, loss_of
+from lstmtui.capture.loss.objective import describe, loss_of
 from lstmtui.capture.progress import ProgressCallback
 from lstmtui.capture.readiness import holds_recurrent
 from lstmtui.capture.record import record

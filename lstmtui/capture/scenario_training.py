@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from lstmtui.capture.objective import loss_of
+from lstmtui.capture.loss.objective import loss_of
 from lstmtui.capture.run import build, initial_state, place_of_run
 from lstmtui.capture.training import BATCH, FRESH_SEED, Batch, measure, train
 from lstmtui.errors import UserError

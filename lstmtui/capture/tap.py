@@ -15,10 +15,10 @@ from lstmtui.capture.arguments import fit, named_arguments, numbers_in
 from lstmtui.capture.autograd_state import graph, is_symbolic
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import check_forward, is_plain, kind_of
+from lstmtui.capture.origins.state_origins import StateOrigins
 from lstmtui.capture.preserve_state import preserve_state
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recording_lock import recording_lock
-from lstmtui.capture.state_origins import StateOrigins
 from lstmtui.capture.tapped_calls import call_of
 from lstmtui.capture.tapped_runs import TappedRuns
 from lstmtui.capture.wrapped import named_modules, see_through, uncompiled

@@ -14,17 +14,17 @@ from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.arguments import states_of
 from lstmtui.capture.autograd_state import graph
+from lstmtui.capture.blocks.single_steps import cut_to_whole_steps, is_single_step, loops_of, record_step
 from lstmtui.capture.cell_loops import CellLoop
-from lstmtui.capture.continuity import Chain, Continuity
 from lstmtui.capture.cuts import Cuts
+from lstmtui.capture.loss.not_reached import why_not_reached
 from lstmtui.capture.module_runs import ModuleRun, run_of_call
-from lstmtui.capture.not_reached import why_not_reached
-from lstmtui.capture.origins import Origins
+from lstmtui.capture.origins.continuity import Chain, Continuity
+from lstmtui.capture.origins.origins import Origins
+from lstmtui.capture.origins.state_origins import Ended, StateOrigins
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recomputation import Recomputation, TappedCall, inputs_of
 from lstmtui.capture.recording import Repeatable
-from lstmtui.capture.single_steps import cut_to_whole_steps, is_single_step, loops_of, record_step
-from lstmtui.capture.state_origins import Ended, StateOrigins
 from lstmtui.capture.tapped_calls import record_call, weights_of
 from lstmtui.models.calls import Call
 from lstmtui.models.stock import layout_of

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lstmtui.arrays import Array
-from lstmtui.capture.host_copies import on_host
+from lstmtui.capture.stores.host_copies import on_host
 
 
 def zeros_of(tensor: Tensor) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lstmtui.closest import closest
-from lstmtui.models.checkpoint_names import plain_path
+from lstmtui.models.checkpoints.names import plain_path
 from lstmtui.scenario.checkpoints import Checkpoint
 from lstmtui.scenario.embedding_and_head import EmbeddingAndHead, named_around
 from lstmtui.scenario.file_model_reader import FileModelReader
@@ -14,7 +14,7 @@ from lstmtui.scenario.report import DataError
 from lstmtui.scenario.scenario import ModelSpec
 
 if TYPE_CHECKING:
-    from lstmtui.models.found_layer import FoundLayer
+    from lstmtui.models.checkpoints.found_layer import FoundLayer
 
 
 class CheckpointReader(FileModelReader):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from lstmtui.errors import UserError
 from lstmtui.libraries import load_library
-from lstmtui.models.checkpoint_layers import find_layers
-from lstmtui.models.checkpoint_names import Entry, plain_names
-from lstmtui.models.program_files import SCRIPT, program_kind
+from lstmtui.models.checkpoints.layers import find_layers
+from lstmtui.models.checkpoints.names import Entry, plain_names
+from lstmtui.models.checkpoints.program_files import SCRIPT, program_kind
 from lstmtui.scenario.data import file_kind
 from lstmtui.scenario.files import file_size
 from lstmtui.scenario.problem import shown
@@ -21,7 +21,7 @@ from lstmtui.scenario.tensors import FLOATS, StoredTensor, TensorFile
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
-    from lstmtui.models.found_layer import FoundLayer
+    from lstmtui.models.checkpoints.found_layer import FoundLayer
 
 PICKLED = (".pt", ".pth", ".ckpt", ".bin")
 PROGRAMS = (".jit", ".ts", ".pt2")
@@ -80,7 +80,7 @@ class Checkpoint:
         )
 
     def _keras(self) -> Tensors:
-        from lstmtui.models.keras_process import read_keras
+        from lstmtui.models.keras.process import read_keras
 
         weights = read_keras(self.path)
         self._read = lambda entry: weights.tensors[entry[1]]
@@ -94,13 +94,13 @@ class Checkpoint:
         program = program_kind(self.path)
         if not program:
             load_library("torch")
-            from lstmtui.models.checkpoint_pickle import PickledTensors
+            from lstmtui.models.checkpoints.pickle import PickledTensors
 
             pickled = PickledTensors(self.path)
             self._read = pickled.read
             return pickled.tensors
-        from lstmtui.models.exported_tensors import ExportedTensors
-        from lstmtui.models.script_tensors import ScriptTensors
+        from lstmtui.models.checkpoints.exported_tensors import ExportedTensors
+        from lstmtui.models.checkpoints.script_tensors import ScriptTensors
 
         tensors = ScriptTensors(self.path) if program == SCRIPT else ExportedTensors(self.path)
         self._read, self._cells = tensors.read, tensors.cells

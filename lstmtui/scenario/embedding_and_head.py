@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lstmtui.closest import closest
-from lstmtui.models.checkpoint_names import plain_path
+from lstmtui.models.checkpoints.names import plain_path
 from lstmtui.scenario.checkpoints import Checkpoint
 from lstmtui.scenario.lines import Location
 from lstmtui.scenario.problem import counted, one_of, short, shown

@@ -17,8 +17,8 @@ from lstmtui.scenario.schema import MAX_ELEMENTS, FileModelTable
 from lstmtui.scenario.validation import validate
 
 if TYPE_CHECKING:
-    from lstmtui.models.found_layer import FoundLayer
-    from lstmtui.models.onnx_layer import OnnxLayer
+    from lstmtui.models.checkpoints.found_layer import FoundLayer
+    from lstmtui.models.onnx.layer import OnnxLayer
 
     AnyLayer = FoundLayer | OnnxLayer
 

@@ -15,7 +15,7 @@ from lstmtui.scenario.schema import MAX_ELEMENTS
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
-    from lstmtui.models.onnx_graph import GraphValue
+    from lstmtui.models.onnx.graph import GraphValue
 
 
 def given_array(raw: Any, value: GraphValue, batch: int, folder: Path) -> Array:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
-    from lstmtui.models.onnx_graph import GraphValue
-    from lstmtui.models.onnx_layer import OnnxFile
+    from lstmtui.models.onnx.graph import GraphValue
+    from lstmtui.models.onnx.layer import OnnxFile
 
 _WRITTEN_OUT = 4
 """Inputs of more channels are too long for a line, and named as a file."""

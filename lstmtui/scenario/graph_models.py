@@ -10,7 +10,7 @@ import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.closest import closest
-from lstmtui.models.graph_request import GraphRequest
+from lstmtui.models.onnx.graph_request import GraphRequest
 from lstmtui.printable import printable
 from lstmtui.scenario.graph_axes import laid_out, order_of_axes
 from lstmtui.scenario.graph_inputs import given_array, zeros_for
@@ -21,8 +21,8 @@ from lstmtui.scenario.schema import FileModelTable, SessionTable
 from lstmtui.scenario.validation import validate
 
 if TYPE_CHECKING:
-    from lstmtui.models.onnx_graph import GraphValue
-    from lstmtui.models.onnx_layer import OnnxFile
+    from lstmtui.models.onnx.graph import GraphValue
+    from lstmtui.models.onnx.layer import OnnxFile
     from lstmtui.scenario.lines import Location
 
 GRAPH_KEYS = ("inputs", "state", "output", "session", "batch_first")

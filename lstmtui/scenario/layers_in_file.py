@@ -11,8 +11,8 @@ from lstmtui.scenario.files import file_size
 from lstmtui.scenario.report import DataError
 
 if TYPE_CHECKING:
-    from lstmtui.models.found_layer import FoundLayer
-    from lstmtui.models.onnx_layer import OnnxFile, OnnxLayer
+    from lstmtui.models.checkpoints.found_layer import FoundLayer
+    from lstmtui.models.onnx.layer import OnnxFile, OnnxLayer
 
 
 def layers_in_file(path: Path) -> tuple[FoundLayer | OnnxLayer, ...]:
@@ -33,7 +33,7 @@ def read_onnx(path: Path) -> OnnxFile:
         DataError: the file cannot be read, or the `onnx` package is not installed.
     """
     file_size(path)
-    from lstmtui.models.onnx_process import read_onnx_file
+    from lstmtui.models.onnx.process import read_onnx_file
 
     try:
         return read_onnx_file(path)

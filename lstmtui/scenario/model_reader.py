@@ -14,7 +14,7 @@ from lstmtui.scenario.report import Report
 from lstmtui.scenario.scenario import Input
 
 if TYPE_CHECKING:
-    from lstmtui.models.onnx_layer import OnnxFile
+    from lstmtui.models.onnx.layer import OnnxFile
 
 COMMON = ("name", "cell", "hidden_size", "num_layers", "bidirectional", "proj_size", "bias", "initial")
 KEYS: dict[str, tuple[str, ...]] = {

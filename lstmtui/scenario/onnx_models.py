@@ -17,7 +17,7 @@ from lstmtui.scenario.report import DataError
 from lstmtui.scenario.scenario import GraphSpec, ModelSpec
 
 if TYPE_CHECKING:
-    from lstmtui.models.onnx_layer import OnnxFile, OnnxLayer
+    from lstmtui.models.onnx.layer import OnnxFile, OnnxLayer
 
 
 class OnnxReader(FileModelReader):

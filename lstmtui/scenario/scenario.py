@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
     from lstmtui.cells.layout import Layout
-    from lstmtui.models.graph_request import GraphRequest
+    from lstmtui.models.onnx.graph_request import GraphRequest
     from lstmtui.scenario.checkpoints import Checkpoint
 
 

@@ -15,7 +15,7 @@ from torch.func import jacrev
 
 from lstmtui.analysis.jacobians import jacobian_map, jacobian_row
 from lstmtui.capture.record import record
-from lstmtui.capture.rerun import rerun
+from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.cells import CELLS
 from lstmtui.errors import UserError
 from lstmtui.session import Session

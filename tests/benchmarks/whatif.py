@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 
 from lstmtui.capture.record import record
-from lstmtui.capture.rerun import rerun
+from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.models.recurrent import Recurrent
 from lstmtui.trace.edits import Edit
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lstmtui.capture.axes import Axes, Factor, unknown
 from lstmtui.capture.model_output import _time_first
-from lstmtui.capture.origins import Origins
+from lstmtui.capture.origins.origins import Origins
 
 KINDS = ("transpose", "permute", "reshape", "unsqueeze", "squeeze", "flatten", "add", "cut", "pieces", "flip")
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from lstmtui.analysis.equations import equations_at
 from lstmtui.analysis.gradient_routes import routes_at
 from lstmtui.capture.record import record
-from lstmtui.capture.rerun import rerun
+from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.errors import UserError
 from lstmtui.session import Session
 from lstmtui.trace import Trace, load

@@ -13,8 +13,8 @@ import torch
 from oracles.recurrents import noise
 from torch import Tensor
 
-from lstmtui.capture import host_copies
-from lstmtui.capture.host_copies import Arriving, copy_to_host, on_host
+from lstmtui.capture.stores import host_copies
+from lstmtui.capture.stores.host_copies import Arriving, copy_to_host, on_host
 
 SIZE = 64
 

@@ -55,7 +55,7 @@ def test_with_a_head_it_is_of_y_at_the_last_timestep(tmp_path: Path, objective: 
 
 
 def test_a_run_again_takes_the_same_loss(tmp_path: Path) -> None:
-    from lstmtui.capture.rerun import rerun
+    from lstmtui.capture.reruns.rerun import rerun
 
     for at in ('at = "last"\n', ""):
         trace = run(tmp_path, '[objective]\nloss = "sum"\n' + at, "lstm", True)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 import lstmtui
 from lstmtui.analysis.equations import operands_at
-from lstmtui.capture import block_calls
+from lstmtui.capture.blocks import block_calls
 from lstmtui.capture.record import record
 from lstmtui.cells.formula import equations
 

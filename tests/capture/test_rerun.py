@@ -10,7 +10,7 @@ from oracles.recurrents import CELL_NAMES, gap, noise, random_recurrent, random_
 from torch import Tensor, nn
 
 from lstmtui.capture.record import record
-from lstmtui.capture.rerun import rerun
+from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.cells import CELLS
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit, LossAt

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 import lstmtui
 from lstmtui.capture.record import record
-from lstmtui.capture.rerun import rerun
+from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit, LossAt
@@ -252,7 +252,7 @@ def test_a_run_on_a_device_that_is_not_here_is_run_on_the_cpu() -> None:
 
 def test_derivatives_are_worked_out_once_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    from lstmtui.capture import rerun as module
+    from lstmtui.capture.reruns import rerun as module
 
     true = module.derivatives
     monkeypatch.setattr(module, "derivatives", lambda *a: calls.append(1) or true(*a))

@@ -26,11 +26,11 @@ from onnx import helper
 from torch import nn
 
 import lstmtui
-from lstmtui.capture.rerun import rerun
+from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.errors import UserError
-from lstmtui.models.graph_process import answered
-from lstmtui.models.graph_request import GraphRequest
-from lstmtui.models.onnx_file import onnx_file
+from lstmtui.models.onnx.file import onnx_file
+from lstmtui.models.onnx.graph_process import answered
+from lstmtui.models.onnx.graph_request import GraphRequest
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit
 
@@ -42,12 +42,12 @@ STATE = 'state = { state = "stateN" }'
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other processes, which take most of the time, are tested in tests/models."""
-    monkeypatch.setattr("lstmtui.models.onnx_process.read_onnx_file", onnx_file)
+    monkeypatch.setattr("lstmtui.models.onnx.process.read_onnx_file", onnx_file)
 
     def run(path: Path, request: GraphRequest, seconds: float | None) -> Any:
         return answered(path, request)
 
-    monkeypatch.setattr("lstmtui.capture.run_graph.run_graph", run)
+    monkeypatch.setattr("lstmtui.capture.graph.run_graph.run_graph", run)
 
 
 def recorded(

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import lstmtui
-from lstmtui.capture.watch import Watch
+from lstmtui.capture.watching.watch import Watch
 from lstmtui.trace import Traces
 from lstmtui.trace.directory import TraceDirectory
 

@@ -33,7 +33,7 @@ from lstmtui.cells.rendering import text
 from lstmtui.errors import UserError
 from lstmtui.expressions import compile_expression
 from lstmtui.expressions.at_cursor import NoValue, evaluated
-from lstmtui.models.checkpoint_layers import find_layers
+from lstmtui.models.checkpoints.layers import find_layers
 from lstmtui.models.recurrent import Recurrent
 from lstmtui.session import Session
 from lstmtui.session.execute import execute

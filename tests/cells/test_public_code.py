@@ -9,7 +9,7 @@ import torch
 from oracles.recurrents import as_states, gap, noise, random_recurrent
 from torch import Tensor, nn
 
-from lstmtui.models.checkpoint_layers import find_layers
+from lstmtui.models.checkpoints.layers import find_layers
 from lstmtui.models.recurrent import Recurrent
 
 EXACT = 1e-12

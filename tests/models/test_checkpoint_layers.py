@@ -10,8 +10,8 @@ from torch import nn
 
 import lstmtui
 from lstmtui.cells import CELLS
-from lstmtui.models.checkpoint_layers import find_layers
-from lstmtui.models.checkpoint_names import plain_names, plain_path
+from lstmtui.models.checkpoints.layers import find_layers
+from lstmtui.models.checkpoints.names import plain_names, plain_path
 from lstmtui.models.stock import layout_of
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from lstmtui.errors import UserError
-from lstmtui.models.checkpoint_pickle import PickledTensors
+from lstmtui.models.checkpoints.pickle import PickledTensors
 
 
 def save(path: Path, value: Any, **options: Any) -> Path:

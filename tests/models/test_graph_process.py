@@ -14,9 +14,9 @@ from onnx import TensorProto, helper
 
 from lstmtui.errors import UserError
 from lstmtui.libraries import MissingLibrary
-from lstmtui.models import graph_process
-from lstmtui.models.graph_process import answered, run_graph
-from lstmtui.models.graph_request import GraphRequest
+from lstmtui.models.onnx import graph_process
+from lstmtui.models.onnx.graph_process import answered, run_graph
+from lstmtui.models.onnx.graph_request import GraphRequest
 
 X = value("x", ["T", "B", INPUT])
 ONES = GraphRequest({}, [{"x": np.ones((3, 1, INPUT), np.float32)}])

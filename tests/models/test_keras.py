@@ -19,9 +19,9 @@ import pytest
 
 import lstmtui
 from lstmtui.errors import UserError
-from lstmtui.models import keras_process
-from lstmtui.models.keras_file import keras_file
-from lstmtui.models.keras_layers import KerasWeights, keras_weights
+from lstmtui.models.keras import process as keras_process
+from lstmtui.models.keras.file import keras_file
+from lstmtui.models.keras.layers import KerasWeights, keras_weights
 
 DATA = Path(__file__).parents[1] / "data" / "keras"
 CELLS = {"both": "lstm", "before": "gru_reset_before", "after": "gru", "plain": "rnn_relu"}

@@ -18,7 +18,7 @@ from torch import nn
 
 import lstmtui
 from lstmtui.errors import UserError
-from lstmtui.models.onnx_file import onnx_file
+from lstmtui.models.onnx.file import onnx_file
 
 STEPS, BATCH, INPUT, HIDDEN = 6, 2, 3, 4
 ROWS = {"LSTM": 4, "GRU": 3, "RNN": 1}
@@ -28,7 +28,7 @@ rng = np.random.default_rng(3)
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Starting another for each model would take most of the time; test_onnx_process.py does that."""
-    monkeypatch.setattr("lstmtui.models.onnx_process.read_onnx_file", onnx_file)
+    monkeypatch.setattr("lstmtui.models.onnx.process.read_onnx_file", onnx_file)
 
 
 def noise(*shape: int) -> np.ndarray:

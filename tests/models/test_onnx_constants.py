@@ -16,8 +16,8 @@ WEIGHT = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
 
 def folded(opset: int, operator: str, *numbers: Any, **attributes: Any) -> Any:
     """The output of one node, whose first input is WEIGHT."""
-    from lstmtui.models.onnx_bodies import bodies_of
-    from lstmtui.models.onnx_constants import Constants
+    from lstmtui.models.onnx.bodies import bodies_of
+    from lstmtui.models.onnx.constants import Constants
 
     inputs = {"weight": WEIGHT, **{f"i{n}": np.array(v, np.int64) for n, v in enumerate(numbers)}}
     node = onnx.helper.make_node(operator, list(inputs), ["y"], **attributes)

@@ -24,8 +24,8 @@ from models.random_graphs import RandomGraph
 from onnx import helper
 
 from lstmtui.errors import UserError
-from lstmtui.models.graph_process import answered
-from lstmtui.models.graph_request import GraphAnswer, GraphRequest
+from lstmtui.models.onnx.graph_process import answered
+from lstmtui.models.onnx.graph_request import GraphAnswer, GraphRequest
 
 X = value("x", ["T", "B", INPUT])
 

@@ -26,7 +26,7 @@ from onnx import helper
 
 from lstmtui.__main__ import main
 from lstmtui.errors import UserError
-from lstmtui.models.onnx_file import onnx_file
+from lstmtui.models.onnx.file import onnx_file
 
 X = value("x", ["T", "B", INPUT])
 

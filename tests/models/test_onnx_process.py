@@ -18,11 +18,14 @@ from onnx import TensorProto, helper
 
 from lstmtui.__main__ import main
 from lstmtui.errors import UserError
-from lstmtui.models import onnx_process
-from lstmtui.models.onnx_file import onnx_file
-from lstmtui.models.onnx_process import read_onnx_file
+from lstmtui.models.onnx import process as onnx_process
+from lstmtui.models.onnx.file import onnx_file
+from lstmtui.models.onnx.process import read_onnx_file
 
-CHILD = "import sys; path, memory, *sys.path = sys.argv[1:]; from lstmtui.models import onnx_process; "
+CHILD = (
+    "import sys; path, memory, *sys.path = sys.argv[1:]; "
+    "from lstmtui.models.onnx import process as onnx_process; "
+)
 
 
 def write(folder: Path, model: onnx.ModelProto) -> Path:

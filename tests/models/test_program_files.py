@@ -19,8 +19,8 @@ from torch import Tensor, nn
 import lstmtui
 from lstmtui.__main__ import main
 from lstmtui.errors import UserError
-from lstmtui.models.exported_tensors import ExportedTensors
-from lstmtui.models.script_tensors import ScriptTensors
+from lstmtui.models.checkpoints.exported_tensors import ExportedTensors
+from lstmtui.models.checkpoints.script_tensors import ScriptTensors
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning",

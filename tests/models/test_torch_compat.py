@@ -184,7 +184,7 @@ assert compat.has_compiled()
 
 
 def test_nothing_else_reaches_into_torch() -> None:
-    for path in (*PACKAGE.glob("models/*.py"), *PACKAGE.glob("capture/**/*.py")):
+    for path in (*PACKAGE.glob("models/**/*.py"), *PACKAGE.glob("capture/**/*.py")):
         # Others import users' modules, or Python's, or name what a file would call.
         if path.name not in ("torch_compat.py", "factory.py", "limited_process.py", "script_archive.py"):
             for line in path.read_text(encoding="utf-8").splitlines():

@@ -18,7 +18,7 @@ from torch import nn
 
 import lstmtui
 from lstmtui.__main__ import main
-from lstmtui.models import onnx_process
+from lstmtui.models.onnx import process as onnx_process
 from lstmtui.session import Session
 from lstmtui.session import saved_state as memory
 from lstmtui.trace import Header, Layer

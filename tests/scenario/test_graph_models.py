@@ -24,7 +24,7 @@ from models.onnx_graphs import (
 )  # fmt: skip
 from onnx import helper
 
-from lstmtui.models.onnx_file import onnx_file
+from lstmtui.models.onnx.file import onnx_file
 from lstmtui.scenario import GraphSpec, ModelSpec, Scenario, load_scenario
 from lstmtui.scenario.graph_axes import laid_out, order_of_axes
 from lstmtui.scenario.other_files import why_no_scenario
@@ -35,7 +35,7 @@ MODEL = '[[model]]\nonnx = "model.onnx"\n'
 
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lstmtui.models.onnx_process.read_onnx_file", onnx_file)
+    monkeypatch.setattr("lstmtui.models.onnx.process.read_onnx_file", onnx_file)
 
 
 @pytest.fixture

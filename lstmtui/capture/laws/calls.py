@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from torch.utils.hooks import RemovableHandle
 
 from lstmtui.capture.arguments import fit, named_arguments
-from lstmtui.capture.called_modules import met
+from lstmtui.capture.blocks.called_modules import met
 from lstmtui.capture.interception import kind_of
 from lstmtui.models.stock import layout_of
 from lstmtui.models.unroll import States

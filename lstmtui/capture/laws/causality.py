@@ -10,7 +10,7 @@ from lstmtui.analysis.laws import LawResult, Place
 from lstmtui.capture.laws.context import Context, broken, by_design, count, held, not_taken
 from lstmtui.capture.laws.first_place import first_place, layer_path, output_place, recorded_call
 from lstmtui.capture.laws.influence import Dependence
-from lstmtui.capture.meant_ahead import convolutions, mixing_norms
+from lstmtui.capture.loss.meant_ahead import convolutions, mixing_norms
 from lstmtui.trace import Trace
 
 MOST_CUTS = 16

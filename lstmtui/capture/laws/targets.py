@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 from lstmtui.analysis.laws import LawResult
+from lstmtui.capture.graph.run_graph import record_graph
 from lstmtui.capture.laws.hold import LawProgress, laws
 from lstmtui.capture.recorded_stack import RecordedStack
 from lstmtui.capture.run import build, initial_state, place_of_run
 from lstmtui.capture.run_factory import built_factory
-from lstmtui.capture.run_graph import record_graph
 from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
 from lstmtui.errors import UserError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lstmtui.capture.graph_axes import name_of, place_of
+from lstmtui.capture.graph.graph_axes import name_of, place_of
 from lstmtui.models.torch_compat import result_shape, saved
 
 _SCANS = frozenset({"Cumsum", "Cumprod", "Cummax", "Cummin", "Logcumsumexp"})

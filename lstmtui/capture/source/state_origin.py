@@ -8,11 +8,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from lstmtui.capture.origins.state_origins import Beginning, together
 from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.carried import initial_of
 from lstmtui.capture.source.runs import Run
 from lstmtui.capture.source.series import Series
-from lstmtui.capture.state_origins import Beginning, together
 from lstmtui.trace.state_origin import SHOWN, ChangeKind, StateChange, StateOrigin
 
 _DETACHED = ("detached", "requires none")

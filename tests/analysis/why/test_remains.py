@@ -14,7 +14,7 @@ from lstmtui.analysis.why.answer import ledger_at
 from lstmtui.analysis.why.ledger import Place
 from lstmtui.analysis.why.remains import asked_lane, where
 from lstmtui.capture.record import record
-from lstmtui.capture.rerun import rerun
+from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.errors import UserError
 from lstmtui.trace.edits import Edit
 from lstmtui.view import View

@@ -17,7 +17,7 @@ from torch import Tensor
 from lstmtui.analysis.why.answer import ledger_at
 from lstmtui.analysis.why.ledger import SET, Ledger, Place
 from lstmtui.capture.record import record
-from lstmtui.capture.rerun import rerun
+from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.cells import CELLS
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.capture.rerun import rerun
+from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.trace.edits import Edit
 
 T, B, H = 4, 3, 2

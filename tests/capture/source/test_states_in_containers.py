@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.capture.rerun import rerun
+from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.errors import UserError
 from lstmtui.trace.edits import Edit
 

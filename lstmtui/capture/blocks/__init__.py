@@ -1,0 +1,1 @@
+"""Blocks of code: whatever is called in them, joined into runs over time."""

@@ -1,0 +1,92 @@
+"""Recording the code of a model by source, call by call, in a training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from lstmtui.capture.readiness import chosen_source
+from lstmtui.capture.source.parameter_copies import ParameterCopies
+from lstmtui.capture.source.users_code import Selection, What, is_excluded
+from lstmtui.capture.source.watched_code import WatchedCode
+from lstmtui.capture.watching.watched_calls import WatchedStep
+
+
+class CodeOfSteps:
+    """Has calls of a model recorded by source, each for the step that it is.
+
+    Args:
+        root: the model.
+        source: what of its code, as `record` takes it.
+        time_axis: which axis of the tensors that it is called with is time.
+        attempt: calls what it is given, and gives None where that fails, which is no concern of the model's.
+
+    Raises:
+        TypeError: `source` is nothing that can be chosen.
+        ValueError: there is an axis of time, and nothing that it would be for.
+    """
+
+    def __init__(
+        self, root: nn.Module, source: What | None, time_axis: int | None, attempt: Callable[..., Any]
+    ) -> None:
+        self._root, self._time_axis, self._attempt = root, time_axis, attempt
+        self._source = chosen_source(root, source, time_axis)
+        if source is None and not any(has_users_forward(module) for module in root.modules()):
+            self._source = None
+        Selection(True if self._source is None else self._source)  # refused here, before anything runs
+        self._copies = ParameterCopies(root)
+        self._is_left_open = source is None
+        self._scans: bool | None = None
+        """Whether the code computes all timesteps at once; None: that is not known."""
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether anything of the code is."""
+        return self._source is not None
+
+    def run(self, step: WatchedStep, forward: Callable[[], Any], arguments: Any) -> Any:
+        """What the model returns, with its code recorded while it runs.
+
+        Args:
+            step: that the call is.
+            forward: calls the model.
+            arguments: what with.
+        """
+        code: WatchedCode | None = self._attempt(self._begin, step, arguments)
+        if code is None:
+            return forward()
+        try:
+            result = forward()
+        except BaseException as error:
+            code.has_raised = True
+            self._attempt(self._end, step, code, None, error)
+            raise
+        self._attempt(self._end, step, code, result, None)
+        return result
+
+    def _begin(self, step: WatchedStep, arguments: Any) -> WatchedCode:
+        assert self._source is not None
+        code = WatchedCode(self._root, self._source, arguments, self._time_axis)
+        code.parameters = self._copies.now()
+        code.tracer.__enter__()
+        step.code = code
+        return code
+
+    def _end(self, step: WatchedStep, code: WatchedCode, result: Any, error: BaseException | None) -> None:
+        code.tracer.__exit__(None if error is None else type(error), error, None)
+        if self._is_left_open and any(call.results for call in step.calls):
+            step.let_go()
+            step.code = None  # recurrent modules are recorded, and nothing by source
+            return
+        if self._scans is not False:
+            self._scans = code.look_for_scans(result)
+        if code.tracer.failure is not None:
+            raise code.tracer.failure
+
+
+def has_users_forward(module: nn.Module) -> bool:
+    """Whether the forward of a module is neither torch's nor ours."""
+    code = getattr(getattr(module, "forward", None), "__code__", None)
+    return code is not None and not is_excluded(code.co_filename)

@@ -1,0 +1,60 @@
+"""The trace of calls in somebody's code: of recurrent modules, and of what was recorded by source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from lstmtui.capture.assemble import assemble
+from lstmtui.capture.reruns.replay import replayed
+from lstmtui.capture.source.hooked_recorder import HookedRecorder
+from lstmtui.capture.source.source_layer import SourceLayer
+from lstmtui.capture.stores.deferred_arrays import arrays_of, entries_of
+from lstmtui.capture.to_numpy import own_array
+from lstmtui.capture.watching.watched_calls import WatchedStep
+from lstmtui.trace import Trace
+
+
+def trace_of(
+    step: WatchedStep,
+    code: HookedRecorder | None,
+    name: str,
+    *,
+    why_absent: str,
+    loss_text: str,
+    has_raised: bool,
+    derivatives: bool = True,
+    parameters: Mapping[str, Tensor] | None = None,
+) -> Trace | None:
+    """Everything that is known of a step; None where that is nothing.
+
+    Args:
+        step: whose calls of recurrent modules are run again.
+        code: what recorded the code by source; its layers follow the others.
+        name: of the trace.
+        why_absent: why the code has no derivatives, where no backward pass came to it.
+        loss_text: what the derivatives are of, in words.
+        has_raised: whether an exception ended the step.
+        derivatives: whether those of the recurrent modules are wanted; without them it takes half the time.
+        parameters: by name, those of modules whose code was recorded.
+    """
+
+    def by_source(lengths: Sequence[int]) -> list[SourceLayer]:
+        return [] if code is None else code.layers_now(lengths, why_absent)
+
+    if any(call.results for call in step.calls):
+        trace = replayed(step, name, derivatives=derivatives, loss_text=loss_text, beside=by_source)
+    elif layers := by_source([]):
+        trace = assemble(name, nn.Module(), [], torch.tensor(float("nan")), {}, None, None, layers)
+        text = "" if layers[0].layer.absent else loss_text
+        trace = Trace(replace(trace.header, loss_is_known=False, loss_text=text), trace.arrays)
+    else:
+        return None
+    raised = None
+    if has_raised and code is not None:
+        raised = code.raised_at(len(trace.layers) - len(code.layers))
+    own = {"parameters/" + name: own_array(value) for name, value in (parameters or {}).items()}
+    return Trace(replace(trace.header, raised=raised), arrays_of({**own, **entries_of(trace.arrays)}))

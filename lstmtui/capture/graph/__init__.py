@@ -1,0 +1,1 @@
+"""ONNX graphs as modules: run, recorded, and their gradients."""

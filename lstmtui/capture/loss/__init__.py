@@ -1,0 +1,1 @@
+"""What the loss is, what it reads, and its gradients."""

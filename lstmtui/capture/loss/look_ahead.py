@@ -1,0 +1,244 @@
+"""Whether what the loss reads at a timestep depends on the input after it: by gradients, which are exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
+
+from lstmtui.capture.gradients import holds_functions, leaves_of
+from lstmtui.capture.graph.graph_axes import name_of
+from lstmtui.capture.interception import is_plain
+from lstmtui.capture.loss.followed_input import FollowedInput, Part
+from lstmtui.capture.loss.loss_target import target_offset
+from lstmtui.capture.loss.meant_ahead import MIXES, convolutions, mixing_norms
+from lstmtui.capture.module_runs import ModuleRun
+from lstmtui.capture.recording import Probe
+from lstmtui.capture.tap import Tap
+from lstmtui.capture.to_numpy import numpy_of
+from lstmtui.models.torch_compat import has_backward_hooks, saved
+from lstmtui.trace.look_ahead import LookAhead
+
+_Turn = Callable[[Tensor], Tensor]
+
+SOON = 16
+"""Of outputs that are made timestep by timestep the one after so many is looked at."""
+
+
+@dataclass
+class _Question:
+    """Which part of the loss is differentiated, and by what."""
+
+    outputs: Tensor
+    """(T, B, units), in the graph."""
+    d_outputs: Tensor
+    """∂L/∂ these."""
+    parts: list[tuple[Part, int]]
+    """Of the input, each with its axis of time."""
+    runs: Sequence[ModuleRun]
+    each: Sequence[tuple[GradientEdge, Tensor]] = ()
+    """Of outputs that were put together from one tensor for each timestep, where these are in the graph, with
+    ∂L/∂ them: no timestep after the last one that is asked for is run back then. Empty for others."""
+
+    def latest(self, start: int, stop: int, probe: Probe) -> int:
+        """The last timestep of the input that a part of what is read depends on; −1: none.
+
+        Args:
+            start: the first timestep of that part.
+            stop: the one after its last.
+            probe: what is asked of the layers that read backward.
+        """
+        picked: Sequence[Any] = [(self.outputs[start:stop] * self.d_outputs[start:stop]).sum()]
+        weights: list[Tensor] | None = None
+        if self.each:
+            picked = [edge for edge, _ in self.each[start:stop]]
+            weights = [d_output for _, d_output in self.each[start:stop]]
+        sources: Sequence[Any] = [part.source for part, _ in self.parts]
+        with _probed(self.runs, probe):
+            gradients = torch.autograd.grad(picked, sources, weights, retain_graph=True, allow_unused=True)
+        latest = -1
+        for (part, axis), gradient in zip(self.parts, gradients, strict=True):
+            if gradient is not None and bool((where := gradient != 0).any()):
+                times = part.times[axis].expand(gradient.shape)
+                latest = max(latest, int(times[where].max()))
+        return latest
+
+
+def look_ahead(loss: Tensor, module: nn.Module, output: Tensor | None, turn: _Turn, tap: Tap) -> LookAhead:
+    """What is known of a run, before its loss is differentiated.
+
+    The part of the loss that is read from y up to a timestep is differentiated by the input. A recurrent
+    layer is not run back for that: which of its inputs a timestep has seen is known.
+
+    Args:
+        loss: the scalar.
+        module: what is recorded.
+        output: y, or None.
+        turn: lays y out as (T, B, units).
+        tap: what has recorded it.
+    """
+    given = tap.cuts.input
+    if why := _why_not(loss, module, output, tap):
+        return LookAhead("unknown", why)
+    assert output is not None
+    try:
+        of_output: Sequence[Tensor | None] = torch.autograd.grad(
+            loss, output, retain_graph=True, allow_unused=True
+        )
+        d_output = of_output[0]
+        if d_output is None:
+            return LookAhead("unknown", "the loss does not read y")
+        turned = turn(output)
+        each = _stacked(output, d_output, turned)
+        question = _Question(turned, turn(d_output), [], tap.runs, each)
+        seen = _plain(tap.runs[0]) if is_plain(module) else _seen(module, question, given)
+    except RuntimeError as error:
+        return LookAhead("unknown", f"autograd cannot go back twice: {str(error).splitlines()[0]}")
+    return _of_target(seen, target_offset(loss, output, tap.origins, given.given))
+
+
+def _why_not(loss: Tensor, module: nn.Module, output: Tensor | None, tap: Tap) -> str:
+    """Why nothing can be seen, or why looking would be noticed; empty where it can."""
+    if not loss.requires_grad:
+        return "the loss has no gradient"
+    if output is None or not output.requires_grad:
+        return "the model returns nothing that surely has a value for each timestep"
+    if tap.recomputation.is_possible or tap.cuts.is_checkpointed:
+        return "activation checkpoints make the graph only on the way back"
+    if tap.cuts.is_hooked or any(map(has_backward_hooks, module.modules())):
+        return "the model has hooks on the way back, which would be called for it"
+    return ""
+
+
+def _plain(run: ModuleRun) -> LookAhead:
+    """Of a recurrent module by itself."""
+    if run.layout.bidirectional:
+        return LookAhead("meant", _reads_backward(run), 0, run.steps - 1)
+    return LookAhead("none", "a layer that reads forward has seen nothing that comes later")
+
+
+def _seen(module: nn.Module, question: _Question, given: FollowedInput) -> LookAhead:
+    """Of a model that does something before, between or after its layers."""
+    steps, runs = len(question.outputs), question.runs
+    read = np.flatnonzero(numpy_of((question.d_outputs != 0).flatten(1).any(1)))
+    early = read[read < steps - 1]
+    if not len(early):
+        t = steps - 1
+        return LookAhead("none", "y is read at the last timestep alone, and nothing comes after it", t, t)
+    question.parts = list(_of_time(given.parts, steps, batch_first=bool(runs) and runs[0].batch_first))
+    if not question.parts:
+        return LookAhead("unknown", given.lost or "no input of the model has the timesteps of y")
+    middle = min(len(early) // 2, SOON) if question.each else len(early) // 2
+    tried = sorted({int(early[middle]), int(early[max(0, middle - 1)])})
+    for t in tried:
+        latest = question.latest(0, t + 1, "pointwise")
+        if latest > t:
+            return _ahead(module, question, t, latest)
+    backward = next((run for run in runs if run.layout.bidirectional), None)
+    if backward is not None and (whole := question.latest(0, t + 1, "whole")) > t:
+        return LookAhead("meant", _reads_backward(backward), t, whole)
+    if latest < 0 or given.lost or holds_functions(question.outputs):
+        return LookAhead("unknown", given.lost or "its gradient does not come back to all of the input")
+    times = " and ".join(f"t={t}" for t in tried)
+    return LookAhead("none", f"no gradient goes from what is read up to {times} to a later input", t, latest)
+
+
+def _stacked(output: Tensor, d_output: Tensor, turned: Tensor) -> list[tuple[GradientEdge, Tensor]]:
+    """The tensors that an output was stacked of, one for each timestep; none where it is not made so.
+
+    Args:
+        output: as the model returned it.
+        d_output: ∂L/∂ it.
+        turned: the output as (T, B, units).
+    """
+    node = output.grad_fn
+    if node is None or name_of(node) != "Stack" or saved(node, "dim") != 0:
+        return []
+    if len(output) != len(turned) or not torch.equal(output[0].flatten(), turned[0].flatten()):
+        return []
+    ends = [GradientEdge(source, number) for source, number in node.next_functions if source is not None]
+    return list(zip(ends, d_output, strict=True)) if len(ends) == len(d_output) else []
+
+
+def _ahead(module: nn.Module, question: _Question, t: int, latest: int) -> LookAhead:
+    """What is said of a run whose reads look ahead, and whether it is meant to be so."""
+    leaves = {id(leaf) for leaf in leaves_of(question.outputs)}
+
+    def is_used(own: nn.Module) -> bool:
+        return any(id(parameter) in leaves for parameter in own.parameters(recurse=False))
+
+    names, reach = convolutions(module, is_used)
+    if names and latest <= t + reach:
+        text = f"{names} is padded on both sides, so that y at t depends on x up to t + {reach}"
+        return LookAhead("meant", text, t, latest)
+    if mixing := mixing_norms(module, is_used):
+        return LookAhead("meant", f"{mixing} {MIXES}", t, latest)
+    if (decoder := _decoder(question.runs)) is not None:
+        return LookAhead("meant", f"{_name(decoder)} begins from a state that is made of all of x", t, latest)
+    own = question.latest(t, t + 1, "pointwise")
+    what, until = (f"at t={t}", own) if own > t else (f"up to t={t}", latest)
+    return LookAhead("ahead", f"what the loss reads {what} depends on x up to t={until}", t, until)
+
+
+def _of_target(seen: LookAhead, offset: int | None) -> LookAhead:
+    """With what the loss compares y with, where that is the input itself.
+
+    Args:
+        seen: without.
+        offset: how many timesteps later the input is that y is compared with; None: it is another target.
+    """
+    if offset is None or seen.kind == "unknown":
+        return seen
+    if offset > 0 and seen.until - seen.t >= offset:
+        text = f"the loss compares y at t with x of t + {offset}, which it has seen: {seen.text}"
+        return replace(seen, kind="ahead", text=text)
+    if offset <= 0 and seen.kind == "none" and seen.until == seen.t:
+        which = "itself" if not offset else f"− {-offset}"
+        text = f"the loss compares y at t with x of t {which}, which the model has read"
+        return replace(seen, kind="copied", text=text)
+    return seen
+
+
+def _decoder(runs: Sequence[ModuleRun]) -> ModuleRun | None:
+    """The first run that begins from what another one has left."""
+    for run in runs:
+        if any(origin.kind in ("layer", "computed") for origin in run.origins.values()):
+            return run
+    return None
+
+
+def _of_time(parts: Sequence[Part], steps: int, *, batch_first: bool) -> Iterator[tuple[Part, int]]:
+    """The parts of inputs that have so many timesteps, with the axis that is time."""
+    for part in parts:
+        axes = [axis for axis, size in enumerate(part.shape) if size == steps]
+        if axes:
+            yield part, axes[0] if len(axes) == 1 else int(batch_first)
+
+
+@contextmanager
+def _probed(runs: Sequence[ModuleRun], probe: Probe) -> Iterator[None]:
+    """Within this context layers say what they have seen in place of their gradients."""
+    parts = list(chain.from_iterable((run, *run.further) for run in runs))
+    recordings = [(place[1], r) for part in parts for place, r in part.recordings.items()]
+    for direction, recording in recordings:
+        recording.probe = probe if direction == "backward" else "whole"
+    try:
+        yield
+    finally:
+        for _, recording in recordings:
+            recording.probe = ""
+
+
+def _reads_backward(run: ModuleRun) -> str:
+    return f"{_name(run)} reads backward too, so that it has read what comes after each timestep"
+
+
+def _name(run: ModuleRun) -> str:
+    return run.path or type(run.module).__name__

@@ -1,0 +1,123 @@
+"""What recurrent layers returned, from which the axes of everything computed of it follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.axes import Axes, Axis, Factor, Kind, broadcast, unknown
+from lstmtui.capture.graph.graph_axes import End, after, name_of, place_of
+from lstmtui.models.torch_compat import result_shape, saved
+
+_MOST_NODES = 1_000_000
+"""The most nodes of a graph that are visited."""
+
+
+class Origins:
+    """The results of every call of a recurrent layer, and what their axes mean."""
+
+    def __init__(self) -> None:
+        self._ends: dict[End, Axes | None] = {}
+        self._tensors = WeakTensorKeyDictionary()
+        self._orders: list[Tensor] = []
+
+    def add(self, result: Any, start: int, kinds: Sequence[Kind]) -> None:
+        """Take note of what a layer returned.
+
+        Args:
+            result: the output, alone or with the last states.
+            start: its first timestep in the layer's run.
+            kinds: of the output's first axes; without time it is a Cell's, the states after one timestep.
+        """
+        output, *rest = result if type(result) is tuple else (result,)
+        if isinstance(output, PackedSequence):
+            if output.unsorted_indices is not None:
+                self._orders.append(output.unsorted_indices)
+            output, kinds = output.data, ("packed",)
+        for state in tensors_in(rest):
+            assert isinstance(state, Tensor)
+            # Those of a stack have an axis of layers, which is not one of timesteps.
+            self._note(state, None if {"time", "packed"} & {*kinds} else _leading(state, kinds, start))
+        self._note(output, _leading(output, kinds, start))
+
+    def axes_of(self, tensor: Tensor) -> Axes:
+        """What the axes of a tensor mean; unknown where it is not made of what the layers returned."""
+        if tensor.grad_fn is None:
+            axes: Axes | None = self._tensors.get(tensor, None)  # type: ignore[no-untyped-call]
+        else:
+            axes = self.axes_of_end((tensor.grad_fn, tensor.output_nr))
+        return axes if axes is not None and axes.shape == tuple(tensor.shape) else unknown(tensor.shape)
+
+    def axes_of_end(self, end: End) -> Axes | None:
+        """The same of a result in the graph; None where nothing can be told."""
+        try:
+            return self._followed(end)
+        except (AttributeError, LookupError, RuntimeError, ValueError, ArithmeticError):
+            # Other versions of torch may keep other facts of an operation, and then nothing is told.
+            return None
+
+    def _note(self, tensor: Tensor, axes: Axes | None) -> None:
+        if tensor.grad_fn is not None:
+            self._ends[tensor.grad_fn, tensor.output_nr] = axes
+        elif axes is not None:
+            self._tensors[tensor] = axes
+
+    def _followed(self, end: End) -> Axes | None:
+        """The axes of a result, from those of all it is made of, back to the layers' own."""
+        done = dict(self._ends)
+        waiting = [end]
+        while waiting and len(done) < _MOST_NODES:
+            if waiting[-1] in done:
+                waiting.pop()
+                continue
+            sources = [(node, number) for node, number in waiting[-1][0].next_functions]
+            missing = [source for source in sources if source[0] is not None and source not in done]
+            if missing:
+                waiting.extend(missing)
+            else:
+                last = waiting.pop()
+                done[last] = self._after(last, [done.get(source) for source in sources])
+        return done.get(end)
+
+    def _after(self, end: End, parts: list[Axes | None]) -> Axes | None:
+        name, inputs = name_of(end[0]), [part for part in parts if part is not None]
+        if inputs and name == "CopySlices":
+            return self._written(result_shape(end[0], 0), inputs)
+        if inputs and name == "IndexSelect":
+            return self._unsorted(end[0], inputs[0])
+        return after(end, parts)
+
+    def _written(self, shape: tuple[int, ...], inputs: list[Axes]) -> Axes | None:
+        """A tensor that was written into; `pad_packed_sequence` does so, with stretches of packed data."""
+        whole = [part for part in inputs if part.shape == shape and not part.is_stretch]
+        if whole:
+            return broadcast(shape, whole)
+        if len(shape) < 2 or not all(part.is_stretch for part in inputs):
+            return None
+        sequences = Factor("sorted" if self._orders else "batch", shape[1])
+        return Axes(((Factor("time", shape[0]),), (sequences,), *unknown(shape[2:]).axes))
+
+    def _unsorted(self, node: Any, axes: Axes) -> Axes | None:
+        """Sequences put back into the order they had before they were packed; None: any other choice."""
+        place = place_of(saved(node, "dim"), len(axes.axes))
+        (factor, *more) = axes.axes[place]
+        orders = (order for order in self._orders if torch.equal(order, saved(node, "index")))
+        if more or factor.kind != "sorted" or next(orders, None) is None:
+            return None
+        return axes.changed(place, (Factor("batch", factor.size),))
+
+
+def _leading(tensor: Tensor, kinds: Sequence[Kind], start: int) -> Axes:
+    """The axes of a tensor of which the first are of these kinds."""
+    leading: list[Axis] = [
+        (Factor(kind, size, start if kind == "time" else 0),)
+        for kind, size in zip(kinds, tensor.shape, strict=False)
+    ]
+    at = None if "time" in kinds or "packed" in kinds else start
+    return Axes((*leading, *unknown(tensor.shape[len(leading) :]).axes), at)

@@ -1,0 +1,1 @@
+"""Where recorded arrays are kept: in memory, on the host, in files."""

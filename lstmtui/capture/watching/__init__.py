@@ -1,0 +1,1 @@
+"""A training loop that is watched until something goes wrong."""

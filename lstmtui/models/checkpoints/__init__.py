@@ -1,0 +1,1 @@
+"""Checkpoints: tensors by name, and the recurrent layers among them."""

@@ -1,0 +1,73 @@
+"""The parameters of a TorchScript program, by the paths of its modules. No torch."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+from lstmtui.errors import UserError
+from lstmtui.models.checkpoints.archived_tensors import ArchivedTensor, ArchivedTensors
+from lstmtui.models.checkpoints.script_archive import Module, modules_of, read_script
+
+_LARGEST_CODE = 4 << 20
+_CELLS = {"LSTM": "lstm", "LSTMCell": "lstm", "GRU": "gru", "GRUCell": "gru", "RNN": "", "RNNCell": ""}
+"""The cells of PyTorch's modules; which of the plain RNNs one is stands in its code."""
+_MODULES = "torch.nn.modules.rnn."
+_NONLINEARITY = re.compile(
+    r'Final\[str\] = "(?:RNN_)?(RELU|TANH|relu|tanh)"|\btorch\.rnn_(relu|tanh)(?:_cell)?\('
+)
+"""Where the code of a scripted module, or of a traced one, says which nonlinearity it has."""
+
+
+class ScriptTensors(ArchivedTensors):
+    """The parameters and buffers of a program that `torch.jit.save` wrote.
+
+    Raises:
+        UserError: the file is damaged, or its parameters have no names.
+    """
+
+    kind = "TorchScript program"
+
+    def __init__(self, path: Path) -> None:
+        self._cells: dict[str, str] = {}
+        super().__init__(path)
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """The cell by the path of a module: its type says it, of the plain RNNs its code."""
+        return self._cells
+
+    def _described(self, archive: zipfile.ZipFile, folder: str) -> dict[str, ArchivedTensor]:
+        tensors: dict[str, ArchivedTensor] = {}
+        for path, module in modules_of(read_script(archive, folder)):
+            for name, value in module.attributes.items():
+                if isinstance(value, ArchivedTensor) and isinstance(name, str):
+                    full = f"{path}.{name}" if path else name
+                    tensors[full] = replace(value, member=f"{folder}data/{value.member}")
+            kind = module.type_name.removeprefix(_MODULES)
+            if module.type_name.startswith(_MODULES) and kind in _CELLS:
+                self._cells[path] = _CELLS[kind] or _plain_rnn(archive, folder, module)
+        if not tensors and any(name.startswith(folder + "constants/") for name in archive.namelist()):
+            raise UserError(
+                f"{self._name} is a frozen TorchScript program (torch.jit.freeze), whose parameters have no "
+                'names; take the program from before that, or torch.save(model.state_dict(), "weights.pt")'
+            )
+        return tensors
+
+
+def _plain_rnn(archive: zipfile.ZipFile, folder: str, module: Module) -> str:
+    """Which of the plain RNNs a module is, from the text of its code; empty where that does not say it."""
+    member = f"{folder}code/{module.code}.py"
+    try:
+        if archive.getinfo(member).file_size > _LARGEST_CODE:
+            return ""
+        text = archive.read(member).decode("utf-8", "replace")
+    except KeyError:
+        return ""
+    own = re.search(
+        rf"^class {re.escape(module.type_name.rpartition('.')[2])}\(.*?(?=^class |\Z)", text, re.M | re.S
+    )
+    said = {(a or b).lower() for a, b in _NONLINEARITY.findall(own[0] if own else "")}
+    return f"rnn_{said.pop()}" if len(said) == 1 else ""

@@ -1,0 +1,1 @@
+"""Files of Keras: their recurrent layers by PyTorch's names."""

@@ -1,0 +1,1 @@
+"""ONNX: recurrent nodes in our cells, and whole graphs run by onnxruntime."""

@@ -1,0 +1,158 @@
+"""A graph run by onnxruntime, with everything that goes into and comes out of its recurrent nodes. No torch.
+
+Every stretch of nodes and every recurrent node is a session of onnxruntime's; If, Loop, Scan and functions
+that hold recurrent nodes are followed here, so that each round of a loop is seen, whatever shapes it has.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from lstmtui.errors import UserError
+from lstmtui.models.onnx.bodies import Body
+from lstmtui.models.onnx.control_flow import branch, loop, scan
+from lstmtui.models.onnx.initializers import Initializers
+from lstmtui.models.onnx.model import is_recurrent
+from lstmtui.models.onnx.session import Sessions, is_own, run_session
+from lstmtui.models.onnx.steps import Step, steps_of
+from lstmtui.models.onnx.taps import Taps, with_all_outputs
+from lstmtui.printable import printable
+
+Scope: TypeAlias = ChainMap[str, Any]
+"""Values by name, those of the bodies around behind a body's own."""
+
+_DEEPEST = 64
+
+
+class Execution:
+    """Runs a graph, any number of times.
+
+    Args:
+        body: the graph.
+        folder: the model's, beyond which no external data is read.
+        sessions: onnxruntime's.
+        taps: gets what goes into and comes out of each recurrent node.
+    """
+
+    def __init__(self, body: Body, folder: Path, sessions: Sessions, taps: Taps) -> None:
+        self._body, self._sessions, self._taps = body, sessions, taps
+        self._initializers = Initializers(folder)
+        self._steps: dict[Body, list[Step]] = {}
+        self._full: dict[Step, Step] = {}
+        """Recurrent nodes with all of their outputs."""
+        self._made: dict[tuple[Any, ...], tuple[Any, list[str]]] = {}
+
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The graph's outputs by name.
+
+        Raises:
+            UserError: onnxruntime refuses a part of it, or what is given.
+        """
+        return self.body(self._body, ChainMap({}), inputs)
+
+    def body(self, body: Body, around: Scope, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """What a body gives, by name.
+
+        Args:
+            body: which.
+            around: the values that it may use beside its inputs.
+            inputs: by its own names for them.
+        """
+        scope: Scope = around.new_child(dict(inputs))
+        if body not in self._steps:
+            self._steps[body] = steps_of(body)
+        for step in self._steps[body]:
+            if step.index < 0:
+                scope.maps[0].update(zip(step.outputs, self._stretch(body, step, scope), strict=True))
+            elif is_recurrent(step.nodes[0]):
+                self._recurrent(body, step, scope)
+            else:
+                self._held(body, step, scope)
+        return {value.name: self._value(body, value.name, scope) for value in body.outputs}
+
+    def _stretch(self, body: Body, step: Step, scope: Scope) -> list[Any]:
+        """Run the nodes of a step in one session."""
+        if not step.outputs:
+            return []
+        given = {name: scope[name] for name in step.inputs if _has(scope, body, name)}
+        kinds = tuple((name, _kind(value)) for name, value in given.items())
+        key = (step, kinds)
+        if key not in self._made:
+            constants = [self._initializer(body, name) for name in step.inputs if name not in given]
+            session = self._sessions.make(step.nodes, body.versions, given, step.outputs, constants)
+            self._made[key] = session, [value.name for value in session.get_inputs()]
+        session, names = self._made[key]
+        return run_session(session, step.outputs, {name: given[name] for name in names})
+
+    def _recurrent(self, body: Body, step: Step, scope: Scope) -> None:
+        """Run a recurrent node with all of its outputs, and keep what goes in and comes out."""
+        node, place = step.nodes[0], body.place_of(step.index)
+        values = [self._value(body, name, scope) if name else None for name in node.input]
+        if step not in self._full:
+            full = with_all_outputs(node, place)
+            self._full[step] = Step([full], step.inputs, tuple(full.output), step.index)
+        full_step = self._full[step]
+        results = self._stretch(body, full_step, scope)
+        self._taps.add(node, place, values, results)
+        scope.maps[0].update({name: r for name, r in zip(node.output, results, strict=False) if name})
+
+    def _held(self, body: Body, step: Step, scope: Scope) -> None:
+        """Follow a node that holds a recurrent one."""
+        node, held = step.nodes[0], dict(body.inner[step.index])
+        values = [self._value(body, name, scope) if name else None for name in node.input]
+
+        def run(inner: Body, inputs: Mapping[str, Any]) -> dict[str, Any]:
+            return self.body(inner, ChainMap({}) if inner.call is not None else scope, inputs)
+
+        if "function" in held:
+            inner = held["function"]
+            given = dict(zip(inner.inputs, values, strict=False))
+            results = list(run(inner, {k: v for k, v in given.items() if v is not None}).values())
+        elif is_own(node, "If"):
+            results = branch(values, held, run)
+        elif is_own(node, "Loop"):
+            results = loop(values, held["body"], run)
+        elif is_own(node, "Scan"):
+            results = scan(node, values, held["body"], run)
+        else:
+            raise UserError(
+                f"{printable(body.place_of(step.index))} is {printable(node.op_type)}, in which recurrent "
+                "nodes are not followed"
+            )
+        scope.maps[0].update({name: r for name, r in zip(node.output, results, strict=False) if name})
+
+    def _value(self, body: Body, name: str, scope: Scope) -> Any:
+        if _has(scope, body, name):
+            return scope[name]
+        return self._initializers.array(self._initializer(body, name))
+
+    def _initializer(self, body: Body, name: str) -> Any:
+        """The tensor of the model that a name means in a body."""
+        around: Body | None = body
+        for _ in range(_DEEPEST):
+            if around is None:
+                break
+            if name in around.initializers:
+                return self._initializers.whole(around.initializers[name])
+            around = around.outer
+        raise UserError(
+            f"{printable(name)} is taken where nothing has given it yet: the nodes go in a circle, or are "
+            "not in the order in which they run"
+        )
+
+
+def _has(scope: Scope, body: Body, name: str) -> bool:
+    """Whether a name is that of a value; a body's own tensors come before the values around it."""
+    return name in scope.maps[0] or (name in scope and name not in body.initializers)
+
+
+def _kind(value: Any) -> Any:
+    """What tells values apart for which there are sessions of their own."""
+    if isinstance(value, list):
+        return "list", value[0].dtype if value else None
+    return value.dtype if isinstance(value, np.ndarray) else np.asarray(value).dtype

@@ -1,0 +1,153 @@
+"""Whole ONNX graphs, run by onnxruntime in a process of their own, with bounds. No torch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from lstmtui.errors import UserError
+from lstmtui.libraries import load_library, require_library
+from lstmtui.models.limited_process import FINE, REFUSED, death, limit_memory, run_python
+from lstmtui.models.onnx.graph_request import (
+    GraphAnswer,
+    GraphRequest,
+    NodeRun,
+    read_answer,
+    read_request,
+    write_answer,
+    write_request,
+)  # fmt: skip
+from lstmtui.printable import printable
+
+SECONDS, EACH = 120, 0.02
+"""How long a graph may run, and how much longer for each call, unless a scenario says otherwise."""
+MEMORY = 6 << 30
+"""Bytes of address space that the process may have, and four times the file's size."""
+
+_CHILD = (
+    "import sys; path, memory, *sys.path = sys.argv[1:]; "
+    "from lstmtui.models.onnx.graph_process import answer; sys.exit(answer(path, int(memory)))"
+)
+
+
+def run_graph(path: Path, request: GraphRequest, seconds: float | None = None) -> GraphAnswer:
+    """Run a graph.
+
+    Args:
+        path: the model.
+        request: its inputs, and how it is called.
+        seconds: after so long it is given up; None: `SECONDS`, and `EACH` for each call.
+
+    Raises:
+        UserError: onnxruntime refuses the graph or its inputs, takes too long, or asks for too much memory;
+            it is not installed.
+    """
+    require_library("onnx")
+    require_library("onnxruntime")
+    name = printable(path.name)
+    allowed = SECONDS + EACH * len(request.pieces) if seconds is None else seconds
+    # A GPU's driver reserves more addresses than any machine has memory.
+    is_bounded = all(provider == "CPUExecutionProvider" for provider in request.providers)
+    memory = MEMORY + 4 * path.stat().st_size if is_bounded else 0
+    content = BytesIO()
+    write_request(content, request)
+    try:
+        ended = _run([str(path), str(memory)], allowed, content.getvalue())
+    except subprocess.TimeoutExpired:
+        raise UserError(
+            f"{name}: running it was given up after {allowed:.0f} seconds; `session = {{ seconds = … }}` "
+            "gives it more"
+        ) from None
+    except OSError as error:
+        why = (error.strerror or "").lower()
+        raise UserError(f"{name}: cannot be run, as no process can be started for it: {why}") from None
+    if ended.returncode == REFUSED:
+        raise UserError(f"{name}: {ended.stdout.decode('utf-8', 'replace')}")
+    if ended.returncode == FINE:
+        with suppress(ValueError, OSError):
+            return read_answer(ended.stdout)
+    raise UserError(f"{name}: onnxruntime failed on it ({death(ended.returncode)})")
+
+
+def answer(path: str, memory: int) -> int:
+    """What the other process does: run the graph within its limits, and write what it did to stdout.
+
+    Returns:
+        the exit status: 0, or 2 where stdout has the reason that there is no answer.
+    """
+    if memory:
+        limit_memory(memory)
+    request = read_request(sys.stdin.buffer.read())
+    with os.fdopen(os.dup(1), "wb") as out:
+        os.dup2(2, 1)  # What a library prints does not get into the answer.
+        try:
+            done = answered(Path(path), request)
+        except UserError as error:
+            reason = str(error).removeprefix(f"{printable(Path(path).name)} ")
+        except MemoryError:
+            reason = "takes more memory to run than it may have here"
+        except Exception as error:  # whatever a damaged file makes the onnx package stumble over
+            reason = f"cannot be run: {type(error).__name__} in the onnx package"
+        else:
+            write_answer(out, done)
+            return FINE
+        out.write(reason.encode("utf-8", "replace"))
+        return REFUSED
+
+
+def answered(path: Path, request: GraphRequest) -> GraphAnswer:
+    """Run a graph in this process.
+
+    Raises:
+        UserError: onnxruntime refuses the graph or its inputs.
+    """
+    load_library("onnxruntime")
+    from lstmtui.models.onnx.bodies import bodies_of
+    from lstmtui.models.onnx.execution import Execution
+    from lstmtui.models.onnx.graph import dependencies, nodes_of
+    from lstmtui.models.onnx.model import load_model
+    from lstmtui.models.onnx.session import Sessions
+    from lstmtui.models.onnx.taps import MOST_NUMBERS, Taps
+
+    model = load_model(path)
+    taps = Taps(request.module)
+    sessions = Sessions(model, request.threads, request.providers)
+    body = bodies_of(model)
+    execution = Execution(body, path.parent, sessions, taps)
+    outputs: dict[str, list[np.ndarray]] = {}
+    states: dict[str, np.ndarray] = {}
+    numbers = 0
+    for call, piece in enumerate(request.pieces):
+        taps.call = call
+        result = execution.run({**request.inputs, **piece, **states})
+        states = {name: result[output] for name, output in request.states.items()}
+        for name, array in result.items():
+            if isinstance(array, np.ndarray) and array.dtype.kind in "fiub":
+                outputs.setdefault(name, []).append(array)
+                numbers += array.size
+        if numbers > MOST_NUMBERS:
+            raise UserError(f"its outputs have more than {MOST_NUMBERS:,} numbers")
+    order = {place: number for number, place in enumerate(taps.layers)}
+    layers = tuple(taps.layers.values())
+    runs = tuple(
+        NodeRun(order[node.place], node.call, node.arrays)
+        for node in taps.nodes
+        if layers[order[node.place]].layout is not None
+    )
+    own = dependencies(body, request.states)
+    fed_by, begins_from = ({p: nodes_of(s) for p, s in by.items()} for by in (own.others, own.states))
+    return GraphAnswer(
+        layers, runs, fed_by, begins_from, {name: tuple(arrays) for name, arrays in outputs.items()}
+    )
+
+
+def _run(arguments: Sequence[str], seconds: float, request: bytes) -> subprocess.CompletedProcess[bytes]:
+    """Call :func:`answer` in a process that imports from where this one does."""
+    return run_python(_CHILD, arguments, seconds, request)
