@@ -223,6 +223,10 @@ class LstmtuiApp(DifferenceApp):
 
         self.push_screen(HelpScreen(self.look, listed, is_palette=is_palette), chosen)
 
+    def action_everything(self) -> None:
+        """List keys, commands and all that can be done."""
+        self._list_all(True)
+
     def action_palette(self) -> None:
         """The same, where words can be typed at once."""
         self.action_help(is_palette=True)

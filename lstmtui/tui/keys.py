@@ -186,11 +186,11 @@ KEYS: list[Key] = [
     Key("panel_cell", ("i",), "panel(10)", "", "the cell as a picture", "i", "", "Panels"),
     Key(
         "panel_weights",
-        ("x",),
+        ("v",),
         "panel(11)",
         "",
         "the weights as maps; again: the gradients by them",
-        "x",
+        "v",
         "",
         "Panels",
     ),

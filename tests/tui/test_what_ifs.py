@@ -159,7 +159,7 @@ async def test_while_a_what_if_runs_the_screen_still_answers(debugger, shown) ->
         assert screen.focused is screen.panels[3]
         await type_text(pilot, "?")
         assert not isinstance(pilot.app.screen, DebuggerScreen)
-        await type_text(pilot, "?")
+        await press(pilot, "escape")
         await type_text(pilot, ":note half")
         assert screen.command_line.is_open
         engine.go.set()

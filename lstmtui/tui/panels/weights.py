@@ -64,7 +64,7 @@ class WeightsPanel(Panel):
     """A row is a unit, a column what it reads; the selected unit is marked in all of them."""
 
     NUMBER = 11
-    KEY = "x"
+    KEY = "v"
     TITLE = "Weights"
     HELP = "The weights of each gate: a row for a unit, a column for what it reads. x: gradients by them."
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -81,7 +81,7 @@ class FrontEnd:
             case Export(name):
                 replace_file(name, lambda file: export(self._session.view, name, file))
             case Help(None):
-                self._screen.app.call_later(self._screen.app.run_action, "help")
+                self._screen.app.call_later(self._screen.app.run_action, "everything")
             case Help(str(word)):
                 self._screen.app.push_screen(TopicScreen(self._notes.look, word))
             case ShowLaws(results):

@@ -11,7 +11,7 @@ from textual.message import Message
 
 from lstmtui.tui.difference import DifferenceApp
 from lstmtui.tui.palette import palette
-from lstmtui.tui.theme import THEMES, Look
+from lstmtui.tui.theme import Look, theme_of
 from lstmtui.tui.widgets.bars import Bars
 from lstmtui.tui.widgets.heatmap import Heatmap
 from lstmtui.tui.widgets.line_plot import LinePlot, Series
@@ -33,9 +33,9 @@ class Screenful(DifferenceApp):
 
     def __init__(self, look: Look, **options) -> None:
         super().__init__(ansi_color=True if look.depth == "none" else None, **options)
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = look.theme
+        theme = theme_of(look)
+        self.register_theme(theme)
+        self.theme = theme.name
         self.console._color_system = SYSTEMS.get(look.depth)
         self.look = look
         self.clicks: list[Message] = []
