@@ -153,6 +153,17 @@ async def test_a_question_hides_what_it_asks_for_until_it_is_answered(debugger, 
         assert session.question is None
 
 
+async def test_the_key_of_a_choice_answers(debugger, shown) -> None:
+    script = 'note a\nask "Where?" choose at 0 when t == 0 | at 1 when t == 1\nexpect t == 0\nnote b'
+    async with debugger(synthetic(script=script), (120, 40)) as pilot:
+        await press(pilot, "t", "space", "3")
+        assert debugging(pilot).session.question is not None
+        assert debugging(pilot).focused is debugging(pilot).panels[3]
+        await press(pilot, "1")
+        assert debugging(pilot).session.question is None
+        assert guide_of(pilot).grades == ["right"]
+
+
 async def test_the_last_page_is_remembered_in_the_state_directory(
     debugger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,8 +118,15 @@ class KeyActions(Screen[None]):
         self.dialogue.tell(reconnect(self.session))
 
     def action_panel(self, number: int) -> None:
-        """Focus a panel by number; one that has no room on this screen takes all of it."""
-        self.arrangement.focus(number)
+        """Focus a panel by number; one that has no room on this screen takes all of it.
+
+        Where a question has choices, their numbers answer it.
+        """
+        asked = self.session.question
+        if asked is not None and number <= len(asked.question.options):
+            self.run_text(f"answer {number}")
+        else:
+            self.arrangement.focus(number)
 
     def action_panel_by(self, by: int) -> None:
         """Focus the next panel on screen, or the one before."""
