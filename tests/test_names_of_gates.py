@@ -47,6 +47,7 @@ OTHER_LETTERS = {
     "tui/keys.py": "keys",
     "tui/panels/cell_picture.py": "a key",
     "tui/palette.py": "the mark of −inf",
+    "tui/panels/weights.py": "a key",
     "tui/screens/losing.py": "keys",
     "tui/widgets/ruler.py": "signs in ASCII",
     "tui/widgets/spans.py": "signs in ASCII",
