@@ -53,7 +53,7 @@ class ShowLaws:
     results: tuple[LawResult, ...]
 
 
-PANELS = (*"1234567890ix", "all")
+PANELS = (*"1234567890iv", "all")
 """The keys of panels, and what gives each its place again after one had the screen."""
 
 

@@ -194,7 +194,7 @@ async def test_the_zoomed_panel_has_the_screen_and_leaves_it(bare: Bare) -> None
     arrangement.zoom()
     assert {n for n, panel in bare.panels.items() if panel.display} == everywhere
     arrangement.focus(99)
-    assert bare.said[-1] == Stop("refused", "no panel 99 here; there are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, i, x")
+    assert bare.said[-1] == Stop("refused", "no panel 99 here; there are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, i, v")
 
 
 def test_a_link_that_is_up_is_not_tried_again() -> None:

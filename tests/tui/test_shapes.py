@@ -71,7 +71,7 @@ async def test_panels_fit_the_cell_of_the_selected_model(debugger, shown) -> Non
         assert [row.quantity for row in screen.panels[2].rows if row.display] == ["h_pre"]
         assert "No gates" in shown(pilot)
         screen.action_panel(3)
-        assert screen.message.text == "no panel 3 here; there are 0, 1, 2, 4, 5, 6, 7, 8, 9, i, x"
+        assert screen.message.text == "no panel 3 here; there are 0, 1, 2, 4, 5, 6, 7, 8, 9, i, v"
         screen.action_select("model", 1)
         await pilot.pause()
         assert screen.panels[3].on_screen

@@ -36,6 +36,10 @@ class Context:
     """The path of a layer whose first state is drawn anew in each call; empty where none is."""
     apart: float = 0.0
     """How far two equal calls are apart."""
+    nan: str = ""
+    """Where what comes out is NaN, which no law can be held on; empty where it is not."""
+    remark: str = ""
+    """What is to be known of every result."""
 
     @property
     def backward_layer(self) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from lstmtui.analysis.laws import NAMES, LawResult
 from lstmtui.capture.arguments import changed, differentiable
@@ -19,12 +18,12 @@ from lstmtui.capture.laws.carry import MOST_STREAMED, carry
 from lstmtui.capture.laws.causality import MOST_CUTS, causality
 from lstmtui.capture.laws.chunks import chunks, steps
 from lstmtui.capture.laws.consumption import most_tried
-from lstmtui.capture.laws.context import Context
+from lstmtui.capture.laws.context import Context, not_taken
+from lstmtui.capture.laws.first_run import first_run, starts_of, taken_apart
 from lstmtui.capture.laws.influence import largest_change
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.isolation import isolation
 from lstmtui.capture.laws.kept_tensors import kept_tensors
-from lstmtui.capture.laws.layout import inputs_of
 from lstmtui.capture.laws.outputs import probed
 from lstmtui.capture.laws.padding import padding
 from lstmtui.capture.laws.reset import reset
@@ -93,6 +92,10 @@ def laws(
     """
     names = _names(only)
     context = _context(model, x, state, lengths, starts, run, step, reset, batch_first)
+    if batch_first is None and not context.calls and not context.nan and isolation(context).broken:
+        # No recurrent layer told which axis is time; of the two, one may keep the sequences apart.
+        other = _turned(context, lambda: _context(model, x, state, lengths, starts, run, step, reset, True))
+        context = other or context
     return tuple(_held(name, context, progress) for name in names)
 
 
@@ -115,8 +118,8 @@ def _held(name: str, context: Context, progress: LawProgress | None) -> LawResul
             progress(name, expected if subject.runs > first else 0.0 if math.isnan(expected) else expected)
 
     subject.tick = tick
-    result = LAWS[name](context)
-    notes = result.notes
+    result = not_taken(context.nan) if context.nan else LAWS[name](context)
+    notes = (*result.notes, context.remark) if context.remark else result.notes
     if subject.dropped and result.number == result.number:
         notes = (*notes, "dropout was switched off")
     dtype = str(subject.dtype).removeprefix("torch.")
@@ -155,7 +158,7 @@ def _context(
     if isinstance(model, nn.RNNCellBase) and run is None:
         run = _over_time
     subject = Subject(model, run, reset)
-    x, state, lengths, packs = _taken_apart(subject, x, state, lengths)
+    x, state, lengths, packs = taken_apart(subject, x, state, lengths)
     subject.packs = packs
     if subject.signature.needs_state and state is None and run is None:
         name = subject.signature.states[0]
@@ -167,11 +170,36 @@ def _context(
     lengths = None if lengths is None else torch.as_tensor(lengths).detach().cpu().to(torch.int64)
     x = changed(differentiable(x), lambda tensor: tensor.detach())
     state = changed(differentiable(state), lambda tensor: tensor.detach())
-    inputs, calls = _first_run(subject, x, state, lengths, batch_first)
+    inputs, calls = first_run(subject, x, state, lengths, batch_first)
     inputs, shape = probed(subject, inputs)
-    where = None if starts is None else _starts(starts, inputs)
+    where = None if starts is None else starts_of(starts, inputs)
     context = Context(subject, inputs, shape, calls, where, step, _keeps_state(subject, inputs))
     return _repeated(context)
+
+
+def _turned(context: Context, make: Callable[[], Context]) -> Context | None:
+    """The same with batch before time, where that keeps the sequences apart; None where it does not."""
+    try:
+        other = make()
+        is_apart = other.inputs.batch > 1 and isolation(other).held
+    except Exception:  # the model cannot be called so
+        return None
+    text = "x was taken as (B, T, …), as only so its sequences are kept apart; batch_first = … says it"
+    return replace(other, remark=text) if is_apart else None
+
+
+def _nan(context: Context, outputs: list[Tensor]) -> str:
+    """Where what comes out is NaN for the first time, in words."""
+    places = [
+        (*map(int, torch.isnan(out).nonzero()[0]), n) for n, out in enumerate(outputs) if out.isnan().any()
+    ]
+    if not places:
+        return ""
+    t, sequence, *_, number = min(places)
+    name = context.shape.outputs[number].name
+    return (
+        f"{name} is NaN, first at t={t} of sequence {sequence}; `first-bad` on a recording says what made it"
+    )
 
 
 def _repeated(context: Context) -> Context:
@@ -183,6 +211,8 @@ def _repeated(context: Context) -> Context:
             result = subject.call(inputs)
         results.append([tensor.detach() for tensor in context.shape.laid_out(result, inputs)])
         states.append(calls)
+    if nan := _nan(context, results[0]):
+        return replace(context, nan=nan)
     everywhere = torch.ones(inputs.steps, inputs.batch, dtype=torch.bool)
     apart = largest_change(zip(*results, strict=True), everywhere, subject.tolerance)
     if not apart:
@@ -194,75 +224,6 @@ def _repeated(context: Context) -> Context:
     why = f"the first state of {drawn}" if drawn else "dropout, or something else"
     text = f"two equal calls differ, because {why} is drawn at random"
     return replace(context, differs=text, drawn=drawn, apart=apart)
-
-
-def _first_run(
-    subject: Subject, x: Any, state: Any, lengths: Tensor | None, batch_first: bool | None
-) -> tuple[Inputs, list[Any]]:
-    """The input in the dtype that the model runs in, float64 where that works, and its recurrent calls."""
-    for dtype in (torch.float64, None):
-        try:
-            subject.use(dtype)
-            own_x, own_state = (changed(value, lambda t: _in(t, subject.dtype)) for value in (x, state))
-            raw = Inputs(own_x, (), 0, 0, lengths, own_state)
-            if subject.packs or (subject.signature.needs_lengths and lengths is None):
-                first = _packs_first(subject, batch_first)
-                raw = inputs_of(subject.model, own_x, lengths, own_state, [], first)
-                if lengths is None:
-                    lengths = torch.full((raw.batch,), raw.steps)
-                    raw = replace(raw, lengths=lengths)
-            with subject.fresh(), seen_calls(subject.model) as calls:
-                subject.call(raw)
-            return inputs_of(subject.model, own_x, lengths, own_state, calls, batch_first), calls
-        except UserError:
-            raise
-        except Exception:
-            if dtype is None:
-                raise
-    raise AssertionError
-
-
-def _packs_first(subject: Subject, batch_first: bool | None) -> bool | None:
-    own = getattr(subject.model, "batch_first", None)
-    return own if batch_first is None and isinstance(own, bool) else batch_first
-
-
-def _in(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    return tensor.to(dtype) if tensor.is_floating_point() else tensor
-
-
-def _taken_apart(subject: Subject, x: Any, state: Any, lengths: Any) -> tuple[Any, Any, Any, bool]:
-    """(x, state, lengths, whether x is packed), where state and lengths stand among the arguments too."""
-    signature = subject.signature
-    own_lengths = signature.lengths
-    packs = isinstance(subject.original, nn.RNNBase) and lengths is not None
-    if type(x) is tuple and signature.names and not isinstance(x, PackedSequence):
-        named = dict(zip(signature.names, x, strict=False))
-        states = [named.pop(name) for name in signature.states if name in named]
-        if states and state is None:
-            state = states[0] if len(states) == 1 else tuple(states)
-        if own_lengths in named and lengths is None:
-            lengths = named.pop(own_lengths)
-        if len(named) < len(x):
-            x = named if len(named) > 1 else next(iter(named.values()))
-    if isinstance(x, PackedSequence):
-        x, lengths = pad_packed_sequence(x, batch_first=bool(getattr(subject.original, "batch_first", False)))
-        packs = True
-    return x, state, lengths, packs
-
-
-def _starts(starts: Any, inputs: Inputs) -> Tensor:
-    """bool (T, B)."""
-    where = torch.as_tensor(starts).detach().cpu().bool()
-    if where.dim() == 1 and inputs.batch == 1:
-        where = where.unsqueeze(inputs.leaves[0].batch or 0 if inputs.leaves[0].batch is not None else 1)
-    if inputs.leaves[0].batch == 0:
-        where = where.T
-    if where.shape != (inputs.steps, inputs.batch):
-        raise UserError(
-            f"starts: expected the first two axes of x, {inputs.steps} timesteps of {inputs.batch} sequences"
-        )
-    return where
 
 
 def _keeps_state(subject: Subject, inputs: Inputs) -> bool:
