@@ -24,6 +24,7 @@ from lstmtui.models.checkpoints.script_tensors import ScriptTensors
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning",
+    "ignore::FutureWarning",
     "ignore::torch.jit.TracerWarning",
     "ignore:The tensor attributes self:UserWarning",
 )

@@ -55,7 +55,7 @@ def test_weights_that_no_scenario_opens_are_refused_for_their_own_reason(tmp_pat
     assert "is refused: opening it would call torch.nn.modules.rnn.LSTM" in refusal(tmp_path / "whole.pt")
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize("name", ["small.jit", "small.pt", "small.ts"])
 def test_torchscript_is_answered_as_weights_are(tmp_path: Path, name: str) -> None:
     torch.jit.script(nn.Sequential(nn.GRU(2, 2))).save(tmp_path / name)
