@@ -111,6 +111,12 @@ class Session:
         return None if self.trace is self.baseline else self.baseline
 
     @property
+    def unseen(self) -> frozenset[str]:
+        """What no panel shows: the hidden quantities, and of y and h the other where y is h itself."""
+        copies = {"h", "y"} if self.trace.header.output_kind == "hidden" else set()
+        return self.hidden | copies if copies & self.hidden else self.hidden
+
+    @property
     def vocabulary(self) -> Vocabulary:
         """The words that a command may use: the cells', and the names of recorded code."""
         return vocabulary_of(self.traces.values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from keyboard import press
@@ -79,6 +81,22 @@ def test_lines_of_what_is_hidden_are_left_out() -> None:
     assert {line.quantity for line in overlaid(session, axis, Look()).lines} == {"x"}
     names = [series.name for series in gradient_lines(session, axis, 16)]
     assert names == ["h"]
+
+
+@pytest.mark.parametrize(("kind", "is_copy"), [("hidden", True), ("head", False)])
+async def test_where_y_is_h_each_is_hidden_with_the_other(kind: str, is_copy: bool, debugger, shown) -> None:
+    trace = synthetic("lstm", 20, 1, extras={"y": np.full((20, 1, 1), 0.417, np.float32)})
+    trace = Trace(replace(trace.header, output_kind=kind), trace.arrays)
+    async with debugger(trace, (120, 40)) as pilot:
+        screen = pilot.app.screen
+        assert "0.417" in shown(pilot)
+        screen.run_text("hide h")
+        await pilot.pause()
+        assert ("0.417" in shown(pilot)) != is_copy
+        assert screen.session.hidden == {"h"}
+        assert screen.session.unseen == ({"h", "y"} if is_copy else {"h"})
+        screen.session.hidden = frozenset({"y"})
+        assert ("h" in screen.session.unseen) == is_copy
 
 
 async def test_a_hidden_name_of_recorded_code_has_no_value_beside_its_line(debugger, shown) -> None:

@@ -38,7 +38,7 @@ def _expect(session: Session, condition: Expression) -> Outcome:
         text = f"{condition.text}: {result.error}, at {place_text(session)}"
         return Outcome(False, text, expect=False)
     verdict = "holds" if result.held else "does not hold"
-    is_told = result.operands and not session.hidden & condition.quantities
+    is_told = result.operands and not session.unseen & condition.quantities
     values = f": {result.operands}" if is_told else ""
     text = f"{condition.text} {verdict}{values} at {place_text(session)}"
     return Outcome(result.held, text, expect=result.held)

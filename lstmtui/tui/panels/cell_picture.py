@@ -100,7 +100,7 @@ class CellPicturePanel(Panel):
             quantity: (limit, "sequential" if cell.in_unit_interval(quantity) else "diverging")
             for quantity, limit in zip(cell.stages, limits, strict=True)
         }
-        lit = Lit(nodes, cell, cursor.stage, session.hidden)
+        lit = Lit(nodes, cell, cursor.stage, session.unseen)
         backward = cursor.direction == "backward"
         writing = Writing(
             nodes, values, scales, lit, self.notation, cursor.t, cursor.t + (1 if backward else -1)

@@ -100,7 +100,7 @@ def title(quantities: Sequence[str]) -> str:
 
 def _runs(session: Session) -> Iterator[tuple[str, Trace, str, int, str, str]]:
     """Those of `_every_run` whose derivative is not hidden."""
-    return (run for run in _every_run(session) if "d" + run[2] not in session.hidden)
+    return (run for run in _every_run(session) if "d" + run[2] not in session.unseen)
 
 
 def _every_run(session: Session) -> Iterator[tuple[str, Trace, str, int, str, str]]:

@@ -22,7 +22,7 @@ def masked_map(
     session: Session, quantity: str, shown: tuple[Window, float] | None
 ) -> tuple[Window, float] | None:
     """A map and where its colours end; of a hidden quantity, a blank one on a scale of 1."""
-    if shown is None or quantity not in session.hidden:
+    if shown is None or quantity not in session.unseen:
         return shown
     window, _ = shown
     blank = replace(window, values=np.zeros_like(window.values), bound=np.zeros_like(window.valid))
@@ -31,7 +31,7 @@ def masked_map(
 
 def without_hidden(session: Session, signal: Signal) -> Signal:
     """What is drawn over the sequence, without the lines and rows of what is hidden."""
-    hidden = session.hidden
+    hidden = session.unseen
     return Signal(
         tuple(line for line in signal.lines if line.quantity not in hidden),
         tuple(row for row in signal.rows if row.name not in hidden),
@@ -54,6 +54,6 @@ def hidden_line(equation: Equation) -> Spans:
 def is_hidden(watched: Watched, session: Session) -> bool:
     """Whether a watch reads what is hidden."""
     return any(
-        watch.id == watched.id and session.hidden.intersection(watch.expression.quantities)
+        watch.id == watched.id and session.unseen.intersection(watch.expression.quantities)
         for watch in session.watches
     )

@@ -94,7 +94,7 @@ class SequencePanel(Lane):
             self._summaries = reads_summaries(read, session.trace.header.look_ahead)
             self.set_title(self.TITLE)
             self.drawn()
-        self._say([line for line in now if line.quantity not in session.hidden])
+        self._say([line for line in now if line.quantity not in session.unseen])
         self.show_cursor(session)
 
     def _draw(self, shown: Signal) -> None:

@@ -26,7 +26,7 @@ class StatePanel(TimelinePanel):
 
     def rows_below(self, session: Session) -> int:
         asked = session.asked
-        is_shown = asked is not None and asked.is_at(session.cursor) and asked.state not in session.hidden
+        is_shown = asked is not None and asked.is_at(session.cursor) and asked.state not in session.unseen
         return int(is_shown and asked is not None and asked.state in self.quantities(session))
 
     def take_place(self, place: LanePlace, session: Session) -> None:

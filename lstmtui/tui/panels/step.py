@@ -83,7 +83,7 @@ class StepPanel(Panel):
         self.lines.wraps = False
         changed = session.what_ifs.set_at(cursor) if session.what_ifs else frozenset()
         raised = session.trace.header.raised
-        shown = SourceStep(code, source, cursor, self.notation, raised, changed, session.hidden).listings()
+        shown = SourceStep(code, source, cursor, self.notation, raised, changed, session.unseen).listings()
         rows, marked = fitted(shown, width, self.look)
         is_whole = cursor.stage is None
         if len(rows) > (height if is_whole else MOST_ROWS):
@@ -113,13 +113,13 @@ class StepPanel(Panel):
         self.lines.wraps = True
         changed = session.what_ifs.set_at(session.cursor) if session.what_ifs else frozenset()
         opened = {
-            e.quantity: product_lines(products, e.quantity, cursor.unit, self.notation, session.hidden)
+            e.quantity: product_lines(products, e.quantity, cursor.unit, self.notation, session.unseen)
             for e in equations
         }
-        lines, starts = step_lines(equations, stage, self.notation, changed, session.hidden, opened)
+        lines, starts = step_lines(equations, stage, self.notation, changed, session.unseen, opened)
         rows = sum(-(-_width(line) // max(1, size.width)) for line in lines)
         if not self.is_zoomed and stage is None and rows > size.height:
-            lines, starts = [short_line(e, self.notation, session.hidden) for e in equations], []
+            lines, starts = [short_line(e, self.notation, session.unseen) for e in equations], []
         if equations and 0 < session.layer.parameters_until <= cursor.t:
             lines.append(((f"the parameters {changed_text(session.layer)}", "muted"),))
         self.lines.set_lines(lines)

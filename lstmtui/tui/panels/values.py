@@ -58,7 +58,7 @@ class ValuesPanel(Panel):
         )
         changed = session.trace is not session.baseline
         reasons = {} if source is None else {v.name: v.absent for v in source.variables}
-        hidden = session.hidden
+        hidden = session.unseen
         lines = value_lines(numbers, self.notation, width, reasons, changed=changed, hidden=hidden)
         if not hidden:  # what is said of a whole run says much of each of its numbers
             lines += route_lines(survivals, self.notation)
