@@ -29,6 +29,7 @@ async def test_every_gate_has_its_maps_at_every_size(size, debugger, shown) -> N
             assert symbol in text
         assert "weights −" in text
         assert "∂L/∂R_f" not in text
+        assert "v: gradients" in text
         await press(pilot, "v")
         assert "∂L/∂R_f" in shown(pilot)
 

@@ -1,4 +1,4 @@
-"""Panel x: the parameters of the selected layer as maps, gate by gate, and the gradients by them."""
+"""Panel v: the parameters of the selected layer as maps, gate by gate, and the gradients by them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class WeightsPanel(Panel):
     NUMBER = 11
     KEY = "v"
     TITLE = "Weights"
-    HELP = "The weights of each gate: a row for a unit, a column for what it reads. x: gradients by them."
+    HELP = "The weights of each gate: a row for a unit, a column for what it reads. v: gradients by them."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right_square_bracket", "turn(1)", "the next gates", show=False),
         Binding("left_square_bracket", "turn(-1)", "the gates before", show=False),
@@ -216,7 +216,7 @@ class WeightsPanel(Panel):
         more = f"{self._room} of {self._bands} gates, [ ] turn" if self._room < self._bands else ""
         shared = max((made.units_per_row for made in maps), default=1)
         rows = f"{shared} units a row (the most extreme)" if shared > 1 else ""
-        other = why or ("" if len(kinds) > 1 else f"x: {'weights' if kinds[0] else 'gradients'}")
+        other = why or ("" if len(kinds) > 1 else f"{self.key}: {'weights' if kinds[0] else 'gradients'}")
         is_late = 0 < session.layer.parameters_until <= session.cursor.t
         late = changed_text(session.layer) if is_late else ""
         self.set_title(
@@ -227,7 +227,7 @@ class WeightsPanel(Panel):
     def _say(self, lines: Sequence[Sequence[Part]]) -> None:
         self._units, self._bands, self._room = [], 0, 0
         self.rows.set_lines(lines)
-        self.set_title(self.TITLE, f"x: {'weights' if self.shows_gradients else 'gradients'}")
+        self.set_title(self.TITLE, f"{self.key}: {'weights' if self.shows_gradients else 'gradients'}")
 
     @on(MapRows.Clicked)
     def _pick(self, event: MapRows.Clicked) -> None:
