@@ -15,7 +15,7 @@ from lstmtui.capture.source.code_facts import CodeFacts
 from lstmtui.capture.source.paths import Path
 from lstmtui.capture.source.replacements import Replacements
 from lstmtui.capture.source.tensors import Named, Tensors
-from lstmtui.capture.source.users_code import Selection, writes_nothing
+from lstmtui.capture.source.users_code import Selection, is_of_garbage, writes_nothing
 from lstmtui.capture.wrapped import named_modules
 from lstmtui.errors import Cancelled
 
@@ -25,6 +25,7 @@ class Unrecorded(Enum):
 
     HARMLESS = "writes into no tensor that it is given, where it is called by a name that says so"
     UNKNOWN = "may write into any"
+    OF_GARBAGE = "is called by Python, whatever runs, when it searches for garbage"
 
 
 class Collection:
@@ -99,8 +100,10 @@ class Collection:
         """What is known of the code of a frame."""
         code = frame.f_code
         try:
-            if self.selection.wants(frame):
-                facts: CodeFacts | Unrecorded = CodeFacts(frame)
+            if is_of_garbage(code):
+                facts: CodeFacts | Unrecorded = Unrecorded.OF_GARBAGE
+            elif self.selection.wants(frame):
+                facts = CodeFacts(frame)
             else:
                 facts = Unrecorded.HARMLESS if writes_nothing(code) else Unrecorded.UNKNOWN
         except Exception as error:

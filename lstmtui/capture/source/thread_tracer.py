@@ -34,8 +34,9 @@ class ThreadTracer:
         self._stack: list[Activation] = []
         self._suspended: dict[int, tuple[FrameType, Activation]] = {}
         self._facts = collection.facts
-        self._import: FrameType | None = None
-        """The lines of a module that is imported meanwhile: neither they nor what they call are the run's."""
+        self._aside: FrameType | None = None
+        """A module that is imported meanwhile, or what Python calls when it searches for garbage: neither its
+        lines nor what they call are the run's."""
 
     @property
     def is_installed(self) -> bool:
@@ -52,12 +53,13 @@ class ThreadTracer:
             other = self.other(frame, event, argument)
             if not self.is_installed and self.collection.is_open:
                 sys.settrace(self.trace)  # coverage.py's puts itself there in C
-        if event != "call" or self._import is not None or not self.collection.is_open:
+        if event != "call" or self._aside is not None or not self.collection.is_open:
             return other
         if frame.f_code.co_name == "<module>" and is_imported(frame):
-            self._import = frame
-            return _Import(self, other)
+            return self._step_aside(frame, other)
         facts = self._facts.get(id(frame.f_code)) or self.collection.facts_of(frame)
+        if facts is Unrecorded.OF_GARBAGE:
+            return self._step_aside(frame, other)
         if facts is _HARMLESS or not self.collection.is_open:
             return other
         try:
@@ -131,9 +133,14 @@ class ThreadTracer:
         is_outermost = caller is None or caller.call.module is not first or caller.call.code is facts.code
         return first if isinstance(first, nn.Module) and is_outermost else None
 
-    def imported(self) -> None:
-        """The module that was imported is there."""
-        self._import = None
+    def _step_aside(self, frame: FrameType, other: Any) -> _Aside:
+        """A frame begins that is not the run's; returns its trace function."""
+        self._aside = frame
+        return _Aside(self, other)
+
+    def go_on(self) -> None:
+        """That frame has ended."""
+        self._aside = None
 
     def event(self, activation: Activation, frame: FrameType, event: str, argument: Any) -> None:
         """What happens in a frame that is traced."""
@@ -167,8 +174,8 @@ class ThreadTracer:
         call.raised_line = line
 
 
-class _Import:
-    """The trace function of the lines of a module that is imported."""
+class _Aside:
+    """The trace function of a frame that is not the run's."""
 
     __slots__ = ("_other", "_thread")
 
@@ -179,7 +186,7 @@ class _Import:
         if self._other is not None:
             self._other = self._other(frame, event, argument)
         if event == "return":
-            self._thread.imported()
+            self._thread.go_on()
         return self
 
 

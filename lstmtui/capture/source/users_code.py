@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sysconfig
 from collections import Counter
@@ -99,6 +100,16 @@ def is_users(frame: FrameType) -> bool:
 def is_imported(frame: FrameType) -> bool:
     """Whether the lines of a module run because it is imported, not because a script is executed."""
     return bool(getattr(frame.f_globals.get("__spec__"), "_initializing", False))
+
+
+def is_of_garbage(code: CodeType) -> bool:
+    """Whether a function is one of `gc.callbacks`, or within one."""
+    return any(
+        own is code
+        for callback in gc.callbacks
+        for function in (callback, type(callback).__call__)
+        for own in _codes_of(function)
+    )
 
 
 def writes_nothing(code: CodeType) -> bool:

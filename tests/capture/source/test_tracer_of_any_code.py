@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
@@ -205,6 +206,40 @@ def test_modules_that_are_imported_meanwhile_are_not_recorded(
     assert [call.name for call in tracer.calls if call.name in ("half", "<module>")] == ["half"]
     assert values(tracer, "v") == [0.5]
     assert values(tracer, "h") == [0.5]
+
+
+class Listens:
+    """Called by the collector, with a helper of its own."""
+
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+
+    def __call__(self, phase: str, info: dict[str, int]) -> None:
+        self.hears(phase)
+
+    def hears(self, phase: str) -> None:
+        self.phases.append(phase)
+
+
+@pytest.mark.parametrize("is_function", [True, False])
+def test_what_the_collector_calls_meanwhile_is_not_recorded(is_function: bool) -> None:
+    def work(x: Tensor) -> Tensor:
+        h = x / 2
+        gc.collect()
+        for _ in range(2):
+            h = h * 2
+        return h
+
+    listens = Listens()
+    callback = (lambda phase, info: listens.hears(phase)) if is_function else listens
+    gc.callbacks.append(callback)
+    try:
+        tracer = traced(work, X)
+    finally:
+        gc.callbacks.remove(callback)
+    assert {"start", "stop"} <= {*listens.phases}
+    assert [call.name for call in tracer.calls] == [work.__qualname__]
+    assert values(tracer, "h") == [0.5, 1, 2]
 
 
 def test_generators_comprehensions_and_coroutines_keep_their_own_names() -> None:
