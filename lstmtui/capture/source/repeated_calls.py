@@ -20,8 +20,14 @@ class RepeatedCalls:
     def __init__(self, bindings: Iterable[Binding], inputs: Iterable[tuple[int, ...]]) -> None:
         self._inputs = {way for shape in inputs for way in (shape[:2], shape[1::-1])}
         self._bound: dict[int, list[Binding]] = defaultdict(list)
+        self._binding: set[int] = set()
+        """The numbers of the calls in which, or in what they call, anything is bound."""
         for binding in bindings:
             self._bound[binding.call.number].append(binding)
+            call: Call | None = binding.call
+            while call is not None and call.number not in self._binding:
+                self._binding.add(call.number)
+                call = call.caller
 
     def over_time(self, calls: Sequence[Call], sizes: Collection[int]) -> list[list[Call]]:
         """Those of some calls that are timesteps, in the order of time: a list for each function.
@@ -64,6 +70,8 @@ class RepeatedCalls:
         return calls[::-1] if is_made_on_the_way_back else calls
 
     def _are_timesteps(self, calls: Sequence[Call], sizes: Collection[int]) -> bool:
+        if not any(call.number in self._binding for call in calls):
+            return False  # they log, count or check
         given = [[b for b in self._bound[call.number] if not b.line] for call in calls]
         same = set.intersection(*({binding.identity for binding in own} for own in given))
         shapes = {tuple(b.value.shape) for own in given for b in own if b.identity not in same}

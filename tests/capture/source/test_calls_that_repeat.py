@@ -149,6 +149,37 @@ def test_a_helper_that_is_given_all_timesteps_is_no_timestep(shape: tuple[int, .
     assert np.array_equal(trace.values("x"), x.detach().numpy())
 
 
+class Logs(nn.Module):
+    """A loop that leaves out the first timestep, beside as many calls of a helper as there are sequences."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear = nn.Linear(2 * H, H)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.say("begins")
+        h = x.new_zeros(x.shape[1:])
+        for t in range(1, len(x)):
+            h = torch.tanh(self.linear(torch.cat([x[t], h], -1)))
+        self.say("ends")
+        return h
+
+    def say(self, what: str) -> str:
+        return what.upper()
+
+
+def test_a_helper_that_is_given_no_tensor_is_no_timestep() -> None:
+    model = Logs()
+    x = torch.randn(T, B, H)
+    trace = lstmtui.record(model, x)
+    assert trace.steps == T - 1
+    h, own = trace.values("h"), torch.zeros(B, H)
+    for t in range(1, T):
+        own = torch.tanh(model.linear(torch.cat([x[t], own], -1)))
+        assert np.allclose(h[t - 1], own.detach().numpy(), atol=1e-6)
+
+
 def test_the_refusal_names_what_repeats() -> None:
     class Other(nn.Module):
         def forward(self, x: Tensor) -> Any:
