@@ -10,7 +10,7 @@ from lstmtui.analysis.laws import LawResult, Place
 from lstmtui.capture.laws.context import Context, broken, by_design, count, held, not_taken
 from lstmtui.capture.laws.first_place import first_place, layer_path, output_place, recorded_call
 from lstmtui.capture.laws.influence import Dependence
-from lstmtui.capture.loss.meant_ahead import convolutions, mixing_norms
+from lstmtui.capture.loss.meant_ahead import MIXES, convolutions, mixing_norms
 from lstmtui.trace import Trace
 
 MOST_CUTS = 16
@@ -38,9 +38,7 @@ def causality(context: Context) -> LawResult:
                     influence.largest,
                 )
             if mixing := mixing_norms(context.subject.model):
-                return by_design(
-                    f"{mixing} takes its mean and variance over all timesteps", influence.largest
-                )
+                return by_design(f"{mixing} {MIXES}", influence.largest)
             cut = 1 if context.backward_layer else cut
             return _look_ahead(context, numbers, cut, influence.gradient, influence.largest)
     where = (
