@@ -22,6 +22,7 @@ from lstmtui.capture.devices import check_memory
 from lstmtui.capture.loss.reads import Reads, brought_back, sizes_of, without
 from lstmtui.capture.module_runs import ModuleRun, joined_recordings
 from lstmtui.capture.origins.continuity import same
+from lstmtui.capture.parity import largest_gap
 from lstmtui.capture.precision import cast, computed_in, full_precision
 from lstmtui.capture.products import precision_of
 from lstmtui.capture.progress import Progress
@@ -112,7 +113,7 @@ class CellLoop:
                 parts.append(self._recording(parameters, calls[start : start + count]))
         whole = joined_recordings(parts)
         computed, made = whole.values["h"], torch.stack([call.after[0] for call in self.calls])
-        parities = [self.run.parity or 0.0, difference(computed, made)]
+        parities = [self.run.parity or 0.0, largest_gap(computed, made)]
         self.run.parity = max(parities, key=lambda p: (p != p, p))
         for position, state in enumerate(whole.cell.states):
             # The states are those the cell itself returned; what the equations give differs by rounding.
@@ -193,12 +194,6 @@ class _Returned(torch.autograd.Function):
     def backward(ctx: Any, *derivatives: Tensor | None) -> tuple[Tensor | None, ...]:
         ctx.recorded_in.reached().derivatives = derivatives
         return None, None, *derivatives
-
-
-def difference(a: Tensor, b: Tensor) -> float:
-    """max |Δ|; two NaN, or two equal infinities, differ by 0, and a number and a NaN by NaN."""
-    a, b = a.double(), b.double()
-    return float(torch.where((a == b) | (a.isnan() & b.isnan()), 0.0, (a - b).abs()).max())
 
 
 def after_zeros(after: States) -> States:
