@@ -166,8 +166,8 @@ class Continuity:
         """What is other about the states of a call than what the call before it has left."""
         if chain.is_changed:
             pairs = list(zip(states, chain.left, strict=False))
-            is_reset = all(_comparable(a, b) and _is_reset(a.detach(), b) for a, b in pairs)
-            yield "reset" if is_reset else "changed"
+            has_reset = all(_comparable(a, b) and is_reset(a.detach(), b) for a, b in pairs)
+            yield "reset" if has_reset else "changed"
         is_out = chain.graph == "built" and not any(state.requires_grad for state in states)
         if is_out and states and (not chain.is_changed or _same_in_part(states, chain.left)):
             yield "detached"
@@ -222,7 +222,7 @@ def _same_of_all(states: States, left: States) -> bool:
     return len(states) == len(left) and all(_comparable(a, b) and same(a.detach(), b) for a, b in pairs)
 
 
-def _is_reset(a: Tensor, b: Tensor) -> bool:
+def is_reset(a: Tensor, b: Tensor) -> bool:
     """Whether each vector of a state is 0, or as it was left."""
     return bool(((a == 0).all(-1) | _equal(a, b).all(-1)).all())
 

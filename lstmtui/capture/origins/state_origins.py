@@ -118,7 +118,7 @@ class StateOrigins:
             return Beginning("drawn", "numbers drawn at random in this call")
         if leaves and all(id(leaf) in self._kept for leaf in leaves):
             names = _listed([self._kept[id(leaf)][1] for leaf in leaves])
-            is_itself = len(leaves) == 1 and _is_expanded(state, leaves[0])
+            is_itself = len(leaves) == 1 and is_expanded(state, leaves[0])
             how = "the parameter" if is_itself else "what is computed from"
             return Beginning("parameter", f"{how} {names}")
         if leaves and all(isinstance(leaf, nn.Parameter) for leaf in leaves):
@@ -183,7 +183,7 @@ def _is_same(a: Tensor, b: Tensor) -> bool:
     return (a.shape, a.dtype, a.device) == (b.shape, b.dtype, b.device) and torch.equal(a, b)
 
 
-def _is_expanded(state: Tensor, parameter: Tensor) -> bool:
+def is_expanded(state: Tensor, parameter: Tensor) -> bool:
     """Whether a state is a parameter's own numbers, for every sequence the same."""
     try:
         return torch.equal(state.detach(), parameter.detach().expand_as(state))

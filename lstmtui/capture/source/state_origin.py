@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-import torch
-from torch import Tensor
-
-from lstmtui.capture.origins.state_origins import Beginning, together
+from lstmtui.capture.origins.continuity import is_reset, same
+from lstmtui.capture.origins.state_origins import Beginning, is_expanded, together
 from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.carried import initial_of
 from lstmtui.capture.source.runs import Run
@@ -64,26 +62,18 @@ def _parameter(binding: Binding) -> str | None:
     while call is not None:
         if call.module is not None:
             for name, parameter in call.module.named_parameters():
-                if _is_expanded(binding.value, parameter.detach()):
+                is_alike = (parameter.device, parameter.dtype) == (binding.value.device, binding.value.dtype)
+                if is_alike and is_expanded(binding.value, parameter):
                     return f"{call.path}.{name}" if call.path else name
         call = call.caller
     return None
 
 
-def _is_expanded(value: Tensor, parameter: Tensor) -> bool:
-    if value.device != parameter.device or value.dtype != parameter.dtype:
-        return False
-    try:
-        return torch.equal(value, parameter.expand_as(value))
-    except RuntimeError:
-        return False
-
-
 def _begun(part: Series, targets: Sequence[Series], series: Sequence[Series]) -> Series | None:
     """The name that each round has the state under before all else; None: there is none but its own."""
-    same = (o for o in series if (o.code, o.written) == (part.code, part.written) and o.place == 1)
+    first = (o for o in series if (o.code, o.written) == (part.code, part.written) and o.place == 1)
     other = (target for target in targets if target is not part)
-    return next(same, None) or next(other, None)
+    return next(first, None) or next(other, None)
 
 
 def _changes(part: Series, begun: Series | None) -> list[tuple[ChangeKind, int]]:
@@ -110,7 +100,6 @@ def _change(left: Binding, given: Binding) -> ChangeKind | Literal[""]:
     a, b = left.value, given.value
     if left.identity == given.identity or a.shape != b.shape or a.dtype != b.dtype:
         return ""
-    same = (a == b) | (a.isnan() & b.isnan())
-    if bool(same.all()):
+    if same(a, b):
         return "detached" if given.absent in _DETACHED and not left.absent else ""
-    return "reset" if bool((same.all(-1) | (b == 0).all(-1)).all()) else "changed"
+    return "reset" if is_reset(b, a) else "changed"
