@@ -30,7 +30,7 @@ def initial_arrays(spec: ModelSpec, source: Input, model: nn.Module, hx: Any) ->
         arrays["lengths"] = source.lengths
     layout = spec.layout
     states: tuple[Tensor | None, ...] = hx if isinstance(hx, tuple) else (hx,) * len(layout.cell.states)
-    places = [(index, d) for index in range(layout.num_layers) for d in layout.directions]
+    places = layout.places
     for state, values in zip(layout.cell.states, states, strict=True):
         size = layout.state_size(state)
         before = layout.cell.initial.get(state, 0.0)

@@ -36,6 +36,11 @@ class Layout:
         return DIRECTIONS if self.bidirectional else DIRECTIONS[:1]
 
     @property
+    def places(self) -> list[tuple[int, str]]:
+        """Every layer and direction, in the order in which PyTorch stacks their states."""
+        return [(layer, direction) for layer in range(self.num_layers) for direction in self.directions]
+
+    @property
     def output_size(self) -> int:
         """The size of h in one direction: proj_size, or hidden_size where there is no projection."""
         return self.proj_size or self.hidden_size
@@ -81,8 +86,7 @@ class Layout:
         """Every parameter of the stack, by full name, in PyTorch's order."""
         return {
             name: self.shapes_of(layer)[base]
-            for layer in range(self.num_layers)
-            for direction in self.directions
+            for layer, direction in self.places
             for base, name in self.names(layer, direction).items()
         }
 

@@ -96,11 +96,10 @@ class Recurrent(nn.Module):
         bound = 1 / math.sqrt(self.layout.hidden_size)
         intervals = {p.name: p.drawn_from for p in self.layout.cell.parameters}
         with torch.no_grad():
-            for layer in range(self.layout.num_layers):
-                for direction in self.layout.directions:
-                    for base, name in self.layout.names(layer, direction).items():
-                        low, high = intervals[base] or (-bound, bound)
-                        self.get_parameter(name).uniform_(low, high)
+            for place in self.layout.places:
+                for base, name in self.layout.names(*place).items():
+                    low, high = intervals[base] or (-bound, bound)
+                    self.get_parameter(name).uniform_(low, high)
 
     def forward(
         self,

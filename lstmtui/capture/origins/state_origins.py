@@ -86,7 +86,7 @@ class StateOrigins:
             behind: the numbers of the calls whose results the states are computed from.
             before: the states that the module ended with in its last call before the model began to run.
         """
-        places = [(layer, d) for layer in range(layout.num_layers) for d in layout.directions]
+        places = layout.places
         if not hx:
             return dict.fromkeys(places, StateOrigin("zeros", "zeros"))
         computed_from = [call.path for call in ended if call.number in behind]
@@ -169,7 +169,7 @@ def _left_by(part: Tensor, position: int, ended: Sequence[Ended]) -> Beginning |
         return None
     for call in ended:
         state = call.states[min(position, len(call.states) - 1)]
-        places = [(layer, d) for layer in range(call.layout.num_layers) for d in call.layout.directions]
+        places = call.layout.places
         rows = state if len(places) > 1 or state.shape[0] == 1 else state[None]
         for (layer, direction), row in zip(places, rows, strict=False):
             if _is_same(row, part):
