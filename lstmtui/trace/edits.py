@@ -48,3 +48,12 @@ class LossAt:
     """Whose variable it is."""
     quantity: str = ""
     """The variable of recorded code; empty: y, or h."""
+
+    def words(self, of: str) -> str:
+        """What is differentiated, in words.
+
+        Args:
+            of: the quantity: h where y is not known.
+        """
+        unit = f"sum of {of}" if self.unit is None else f"{of}[{self.unit}]"
+        return f"{unit} at t={self.t}, sequence {self.batch}"

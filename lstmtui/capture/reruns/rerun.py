@@ -88,7 +88,7 @@ def _finish(
     """Put y into `arrays`, and say in a header what this run is."""
     h = stack.tensor(stack.last_h(arrays))
     y = head_and_loss.y(h)
-    recorded = stack.trace.header
+    recorded, of = stack.trace.header, "y" if head_and_loss.head else "h"
     if y is not None and "y" in stack.trace.arrays:
         arrays["y"] = stack.trace.arrays["y"] if is_same else numpy_of(y)
     loss = head_and_loss.loss(h, y)
@@ -98,9 +98,7 @@ def _finish(
     return replace(
         recorded,
         loss=float("nan") if loss is None else float(loss),
-        loss_text=recorded.loss_text
-        if loss_at is None
-        else _words(loss_at, "y" if head_and_loss.head else "h"),
+        loss_text=recorded.loss_text if loss_at is None else loss_at.words(of),
         loss_kind=recorded.loss_kind if loss_at is None else "custom",
         parity=None if edits else recorded.parity,
         what_ifs=tuple(str(edit) for edit in edits),
@@ -108,8 +106,3 @@ def _finish(
         look_ahead=recorded.look_ahead if loss_at is None else None,
         absent=why,
     )
-
-
-def _words(loss_at: LossAt, of: str) -> str:
-    unit = "sum of " + of if loss_at.unit is None else f"{of}[{loss_at.unit}]"
-    return f"{unit} at t={loss_at.t}, sequence {loss_at.batch}"

@@ -36,9 +36,7 @@ class ChosenLoss:
         self, at: LossAt, trace: Trace, recorder: SourceRecorder, numbers: Mapping[int, Address]
     ) -> None:
         self._at, self._trace = at, trace
-        name = at.quantity or "y"
-        unit = f"sum of {name}" if at.unit is None else f"{name}[{at.unit}]"
-        self.text = f"{unit} at t={at.t}, sequence {at.batch}"
+        self.text = at.words(at.quantity or "y")
         """In words."""
         self.address: Address | None = None
         """Where the variable is bound; None where it is of what the model returned."""
