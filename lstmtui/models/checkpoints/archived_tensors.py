@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import zipfile
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -44,7 +45,7 @@ class ArchivedTensor:
         return self.offset + sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
 
 
-class ArchivedTensors:
+class ArchivedTensors(ABC):
     """The tensors of an archive, whose descriptions the classes made of this one read.
 
     Args:
@@ -111,6 +112,7 @@ class ArchivedTensors:
             return (array.astype(np.uint32) << 16).view(np.float32)
         return array.astype(np.float32 if tensor.dtype == "F16" else kind)
 
+    @abstractmethod
     def _described(self, archive: zipfile.ZipFile, folder: str) -> dict[str, ArchivedTensor]:
         """The tensors by name.
 
@@ -118,7 +120,6 @@ class ArchivedTensors:
             KeyError: a member is missing.
             ValueError: the description is not one; a sentence.
         """
-        raise NotImplementedError
 
     def _broken(self, reason: str) -> UserError:
         return UserError(f"{self._name} is not a readable {self.kind}: {printable(reason)[:160]}")
