@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.models.checkpoints.names import Entry
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
-    pass
+    from lstmtui.arrays import Array
 
 DEEPEST = 16
 """How many dicts within dicts are looked into."""

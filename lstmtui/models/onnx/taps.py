@@ -111,7 +111,7 @@ def _layer(node: Any, place: str, values: Sequence[Any]) -> OnnxLayer:
     try:
         read = read_node(node, place, _Values(node, values))  # type: ignore[arg-type]
     except UserError as error:
-        return OnnxLayer(place, None, f"{printable(str(error))}")
+        return OnnxLayer(place, None, printable(str(error)))
     return layer_of([replace(read, initial={}, computed=(), lengths=None, notes=())])
 
 

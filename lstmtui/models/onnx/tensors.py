@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
-    pass
+    from lstmtui.arrays import Array
 
 MOST_NUMBERS = 1 << 28
 
