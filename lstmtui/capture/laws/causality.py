@@ -7,7 +7,15 @@ import torch
 
 from lstmtui.analysis.divergence import Divergence
 from lstmtui.analysis.laws import LawResult, Place
-from lstmtui.capture.laws.context import Context, broken, by_design, count, held, not_taken
+from lstmtui.capture.laws.context import (
+    Context,
+    broken,
+    by_design,
+    count,
+    gradient_not_finite,
+    held,
+    not_taken,
+)
 from lstmtui.capture.laws.first_place import first_place, layer_path, output_place, recorded_call
 from lstmtui.capture.laws.influence import Dependence
 from lstmtui.capture.loss.meant_ahead import MIXES, convolutions, mixing_norms
@@ -41,6 +49,8 @@ def causality(context: Context) -> LawResult:
                 return by_design(f"{mixing} {MIXES}", influence.largest)
             cut = 1 if context.backward_layer else cut
             return _look_ahead(context, numbers, cut, influence.gradient, influence.largest)
+    if not dependence.is_finite:
+        return gradient_not_finite("a change of x changes nothing before it")
     where = (
         f"at {len(cuts)} of {inputs.steps - 1} boundaries" if len(cuts) < inputs.steps - 1 else "throughout"
     )
@@ -74,7 +84,7 @@ def _look_ahead(context: Context, numbers: list[int], cut: int, gradient: float,
     place = output_place([context.shape.outputs[n].name for n in numbers], a, b, ~late, 0.0)
     t = f"y at t={place.t}" if place is not None and place.t is not None else f"y before t={cut}"
     text = f"{t} depends on x from t={cut} on"
-    if gradient:
+    if gradient > 0:
         text += f", with a gradient of up to {gradient:.3g}"
     if found is None:
         return broken(text, largest, 0.0, place)

@@ -36,8 +36,8 @@ class Context:
     """The path of a layer whose first state is drawn anew in each call; empty where none is."""
     apart: float = 0.0
     """How far two equal calls are apart."""
-    nan: str = ""
-    """Where what comes out is NaN, which no law can be held on; empty where it is not."""
+    not_finite: str = ""
+    """Where what comes out is NaN or infinite, which no law can be held on; empty where it is finite."""
     remark: str = ""
     """What is to be known of every result."""
 
@@ -82,6 +82,14 @@ def by_design(text: str, number: float = 0.0, notes: tuple[str, ...] = ()) -> La
 def not_taken(why: str, notes: tuple[str, ...] = ()) -> LawResult:
     """The law could not be tried."""
     return LawResult("", NOT_TAKEN, why, float("nan"), notes=notes)
+
+
+def gradient_not_finite(changes: str) -> LawResult:
+    """The law could not be tried by gradients; `changes`: what trying other inputs has shown."""
+    return not_taken(
+        f"a gradient of y by x is NaN or infinite, which tells nothing; {changes}; "
+        "`first-bad` on a recording says where from"
+    )
 
 
 def count(number: int, what: str) -> str:

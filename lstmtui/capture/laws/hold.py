@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -92,10 +93,13 @@ def laws(
     """
     names = _names(only)
     context = _context(model, x, state, lengths, starts, run, step, reset, batch_first)
-    if batch_first is None and not context.calls and not context.nan and isolation(context).broken:
+    if batch_first is None and not context.calls:
         # No recurrent layer told which axis is time; of the two, one may keep the sequences apart.
-        other = _turned(context, lambda: _context(model, x, state, lengths, starts, run, step, reset, True))
-        context = other or context
+        if context.not_finite:
+            context = replace(context, remark="x was taken as (T, B, …); batch_first = … says it")
+        elif isolation(context).broken:
+            make = partial(_context, model, x, state, lengths, starts, run, step, reset, True)
+            context = _turned(context, make) or context
     return tuple(_held(name, context, progress) for name in names)
 
 
@@ -118,7 +122,7 @@ def _held(name: str, context: Context, progress: LawProgress | None) -> LawResul
             progress(name, expected if subject.runs > first else 0.0 if math.isnan(expected) else expected)
 
     subject.tick = tick
-    result = not_taken(context.nan) if context.nan else LAWS[name](context)
+    result = not_taken(context.not_finite) if context.not_finite else LAWS[name](context)
     notes = (*result.notes, context.remark) if context.remark else result.notes
     if subject.dropped and result.number == result.number:
         notes = (*notes, "dropout was switched off")
@@ -181,25 +185,25 @@ def _turned(context: Context, make: Callable[[], Context]) -> Context | None:
     """The same with batch before time, where that keeps the sequences apart; None where it does not."""
     try:
         other = make()
-        is_apart = other.inputs.batch > 1 and isolation(other).held
+        is_apart = other.inputs.batch > 1 and not isolation(other).broken
     except Exception:  # the model cannot be called so
         return None
     text = "x was taken as (B, T, …), as only so its sequences are kept apart; batch_first = … says it"
     return replace(other, remark=text) if is_apart else None
 
 
-def _nan(context: Context, outputs: list[Tensor]) -> str:
-    """Where what comes out is NaN for the first time, in words."""
-    places = [
-        (*map(int, torch.isnan(out).nonzero()[0]), n) for n, out in enumerate(outputs) if out.isnan().any()
-    ]
+def _not_finite(context: Context, outputs: list[Tensor]) -> str:
+    """Where what comes out is NaN or infinite for the first time, in words."""
+    wrong = [~torch.isfinite(output) for output in outputs]
+    places = [(*map(int, mask.nonzero()[0]), n) for n, mask in enumerate(wrong) if mask.any()]
     if not places:
         return ""
-    t, sequence, *_, number = min(places)
-    name = context.shape.outputs[number].name
-    return (
-        f"{name} is NaN, first at t={t} of sequence {sequence}; `first-bad` on a recording says what made it"
-    )
+    *place, number = min(places)
+    name, value = context.shape.outputs[number].name, float(outputs[number][tuple(place)])
+    t, sequence, *unit = place
+    where = f"t={t} of sequence {sequence}" + "".join(f", unit {u}" for u in unit)
+    kind = "NaN" if math.isnan(value) else "inf" if value > 0 else "−inf"
+    return f"{name} is {kind}, first at {where}; `first-bad` on a recording says where from"
 
 
 def _repeated(context: Context) -> Context:
@@ -211,8 +215,8 @@ def _repeated(context: Context) -> Context:
             result = subject.call(inputs)
         results.append([tensor.detach() for tensor in context.shape.laid_out(result, inputs)])
         states.append(calls)
-    if nan := _nan(context, results[0]):
-        return replace(context, nan=nan)
+    if not_finite := _not_finite(context, results[0]):
+        return replace(context, not_finite=not_finite)
     everywhere = torch.ones(inputs.steps, inputs.batch, dtype=torch.bool)
     apart = largest_change(zip(*results, strict=True), everywhere, subject.tolerance)
     if not apart:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ class Influence:
     """How much of what should not depend on an input does."""
 
     gradient: float = 0.0
-    """The largest |gradient|."""
+    """The largest |gradient|; NaN where one of them is not finite, which tells nothing."""
     change: float = 0.0
     """The largest |Δ| where the input is another."""
 
@@ -32,7 +33,7 @@ class Influence:
     @property
     def largest(self) -> float:
         """The larger of the two."""
-        return max(self.gradient, self.change)
+        return max(self.change, self.gradient)  # in this order a gradient of NaN is left out
 
 
 class Graph:
@@ -64,6 +65,9 @@ class Graph:
             of: bool (T, B): which places of the outputs; where an axis is missing any of it counts.
             by: bool (T, B): which inputs.
             numbers: which outputs.
+
+        Returns:
+            NaN where one of them is not finite.
         """
         picked = [
             (self.outputs[n] * self._weights[n])[chosen(of, self.outputs[n])].sum()
@@ -80,8 +84,9 @@ class Graph:
                 there = leaf.laid_out(gradient)
                 part = there[chosen(by, there)]
                 if part.numel():
-                    size = float(part.abs().max())
-                    largest = max(largest, size if size == size else float("inf"))
+                    if not torch.isfinite(part).all():
+                        return float("nan")
+                    largest = max(largest, float(part.abs().max()))
         return largest
 
     def _differentiable(self, inputs: Inputs) -> Inputs:
@@ -110,6 +115,8 @@ class Dependence:
     def __init__(self, subject: Subject, shape: Shape, inputs: Inputs, numbers: Collection[int]) -> None:
         self._subject, self._shape, self._inputs, self._numbers = subject, shape, inputs, numbers
         self._graph = Graph(subject, shape, inputs)
+        self.is_finite = True
+        """Whether every gradient so far was a finite number."""
         self._base = [tensor.detach() for tensor in self._graph.outputs]
 
     @property
@@ -121,6 +128,7 @@ class Dependence:
         """How much some places of the outputs depend on some of the input; both bool (T, B)."""
         self._subject.tick()
         gradient = self._graph.gradient(of, by, self._numbers)
+        self.is_finite &= not math.isnan(gradient)
         other = self.with_other(by)
         pairs = [(self._base[n], other[n]) for n in self._numbers]
         return Influence(gradient, largest_change(pairs, of, self._subject.tolerance))

@@ -7,7 +7,15 @@ from torch import Tensor, nn
 
 from lstmtui.analysis.laws import LawResult, Place
 from lstmtui.capture.laws.batch_norms import norms_in_training
-from lstmtui.capture.laws.context import Context, broken, by_design, count, held, not_taken
+from lstmtui.capture.laws.context import (
+    Context,
+    broken,
+    by_design,
+    count,
+    gradient_not_finite,
+    held,
+    not_taken,
+)
 from lstmtui.capture.laws.first_place import first_place, only_sequence, output_place, recorded_call
 from lstmtui.capture.laws.influence import Dependence, Influence
 
@@ -25,6 +33,8 @@ def isolation(context: Context) -> LawResult:
         influence = dependence.of(_all_time(context, chosen), _all_time(context, ~chosen))
         if influence.is_there:
             return _leak(context, dependence, numbers, influence)
+    if not dependence.is_finite:
+        return gradient_not_finite("a change of one sequence changes no other")
     by = (
         "every gradient between sequences is exactly 0, and a change"
         if dependence.has_gradient
@@ -61,7 +71,7 @@ def _leak(context: Context, dependence: Dependence, numbers: list[int], influenc
     runs = [recorded_call(subject, part) for part in (inputs, changed)]
     found = first_place(subject, runs, within=only_sequence(inputs.batch, target, inputs.steps))
     text = f"sequence {target} depends on sequence {source}"
-    if influence.gradient:
+    if influence.gradient > 0:
         text += f", with a gradient of up to {influence.gradient:.3g}"
     if found is not None:
         place, apart = found

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lstmtui.analysis.laws import LawResult, Place
-from lstmtui.capture.laws.context import Context, broken, count, held, not_taken
+from lstmtui.capture.laws.context import Context, broken, count, gradient_not_finite, held, not_taken
 from lstmtui.capture.laws.first_place import first_place, output_place, recorded, recorded_call
 from lstmtui.capture.laws.influence import Dependence, Influence, largest_change
 from lstmtui.capture.laws.inputs import Inputs
@@ -75,6 +75,8 @@ def _at_starts(context: Context, starts: Tensor) -> LawResult | str:
         outcome = _fresh(context, starts, t, sequence)
         if outcome is not None:
             return outcome
+    if not memory.dependence.is_finite:
+        return gradient_not_finite("a change before a start changes nothing after it")
     of = (
         f"{len(tried)} of {count(len(where), 'start')}"
         if len(tried) < len(where)
@@ -131,7 +133,7 @@ def _remembered(context: Context, memory: _Memory, t: int, sequence: int, influe
             when = f"what came before t={t - by} is forgotten there, {count(by, 'timestep')} early"
             break
     text = f"sequence {sequence} is to begin anew at t={t}, and {when}"
-    if influence.gradient:
+    if influence.gradient > 0:
         text += f"; the gradient to x before t={t} is up to {influence.gradient:.3g}"
     changed = inputs.different(memory.before(t, sequence))
     runs = [recorded_call(subject, part) for part in (inputs, changed)]

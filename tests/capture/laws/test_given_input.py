@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -51,3 +53,66 @@ def test_no_law_is_held_on_what_is_nan(x: Tensor) -> None:
     results = lstmtui.laws(OwnCell(takes_logarithm=True), x, batch_first=True)
     assert {result.status for result in results} == {"not taken"}
     assert all("is NaN, first at t=" in result.text for result in results)
+    assert not results[0].notes
+    unsaid = lstmtui.laws(OwnCell(takes_logarithm=True), x)
+    assert all("x was taken as (T, B, …); batch_first = … says it" in result.notes for result in unsaid)
+
+
+class Followed(OwnCell):
+    """The cell, with a function of (B, T, units) behind it."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor], *, mixes: bool = False) -> None:
+        super().__init__(mixes=mixes)
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(super().forward(x))
+
+
+def zero_at_7(y: Tensor) -> Tensor:
+    return torch.cat([y[:, :7].abs() + 0.1, 0 * y[:, 7:8], y[:, 8:].abs() + 0.1], 1)
+
+
+def root_or_zero(y: Tensor) -> Tensor:
+    """Finite everywhere, with a derivative of NaN where y < 0."""
+    return torch.where(y > 0, torch.sqrt(y), torch.zeros_like(y))
+
+
+@pytest.mark.parametrize(("sign", "value"), [(1.0, "−inf"), (-1.0, "inf")])
+def test_no_law_is_held_on_what_is_infinite(x: Tensor, sign: float, value: str) -> None:
+    results = lstmtui.laws(Followed(lambda y: sign * torch.log(zero_at_7(y))), x, batch_first=True)
+    assert {result.status for result in results} == {"not taken"}
+    assert results[0].text.startswith(f"y is {value}, first at t=7 of sequence 0, unit 0; `first-bad`")
+
+
+@pytest.mark.parametrize("batch_first", [True, None])
+def test_a_gradient_that_is_not_finite_accuses_no_model(x: Tensor, batch_first: bool | None) -> None:
+    results = lstmtui.laws(Followed(root_or_zero), x, batch_first=batch_first)
+    assert not any(result.broken for result in results)
+    isolation, causality = results[:2]
+    assert "a change of one sequence changes no other" in isolation.text
+    assert isolation.text.startswith(
+        "a gradient of y by x is NaN or infinite, which tells nothing; a change of"
+    )
+    assert causality.status == "not taken"
+    starts = torch.zeros(3, 12, dtype=torch.bool)
+    starts[:, 6] = True
+    (reset,) = lstmtui.laws(Fresh(), x, starts=starts, only=["reset"], batch_first=True)
+    assert reset.status == "not taken"
+    assert "a gradient of y by x is NaN or infinite" in reset.text
+
+
+class Fresh(Followed):
+    """Begins anew at t=6."""
+
+    def __init__(self) -> None:
+        super().__init__(root_or_zero)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([super(Fresh, self).forward(part) for part in x.split(6, 1)], 1)
+
+
+def test_a_leak_that_a_change_shows_is_told_without_a_finite_gradient(x: Tensor) -> None:
+    result = lstmtui.laws(Followed(root_or_zero, mixes=True), x, only=["isolation"], batch_first=True)[0]
+    assert result.broken
+    assert "gradient" not in result.text
