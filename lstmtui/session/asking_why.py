@@ -59,7 +59,7 @@ def unit_of(session: Session, quantity: str, unit: Unit) -> int:
     """The number of a unit of what is asked about.
 
     Raises:
-        UserError: it has no such unit.
+        UserError: there is no such quantity, or it has no such unit.
     """
     name = quantity.rpartition(" ")[2]
     if name == "loss":
@@ -72,6 +72,8 @@ def unit_of(session: Session, quantity: str, unit: Unit) -> int:
     size = 1
     for length in shape:
         size *= length
+    if not size:
+        raise UserError(f"{name}: this layer has {', '.join(layer.quantities)}")
     return min(session.cursor.unit, size - 1) if unit is None else unit_by_axes(unit, name, shape)
 
 

@@ -48,6 +48,13 @@ def test_into_walks_every_binding_and_out_leaves_a_function() -> None:
     assert session.out().kind == "refused"
 
 
+def test_where_says_that_recorded_code_has_no_equations() -> None:
+    outcome = run(Session(TRACE), "where f[1]")
+    assert not outcome.ok
+    assert outcome.text == "of recorded code no equations are known that tell what is kept of a state"
+    assert run(Session(TRACE), "where c[1]").text.startswith("c: this layer has ")
+
+
 def test_into_goes_on_to_the_next_round_and_ends_at_the_last() -> None:
     session = Session(source_trace(steps=2))
     stops = [session.into() for _ in range(2 * len(session.cell.stages) + 1)]

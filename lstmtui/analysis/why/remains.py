@@ -67,9 +67,12 @@ def where(view: View, quantity: str, t: int, unit: int) -> Remains:
         unit: which unit.
 
     Raises:
-        UserError: no factor keeps it, or it has no such unit; or what the factor is made of is not recorded.
+        UserError: no factor keeps it, it is of recorded code, or it has no such unit; or what the factor is
+            made of is not recorded.
     """
     cursor = view.cursor
+    if view.layer.source is not None:
+        raise UserError("of recorded code no equations are known that tell what is kept of a state")
     numbers = LayerNumbers(view.trace, cursor.layer, cursor.direction, cursor.batch)
     keeping = numbers.cell.keeping.get(quantity)
     if keeping is None:
