@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,6 +16,8 @@ from lstmtui.models.unroll import States
 from lstmtui.trace import Trace
 from lstmtui.trace.keys import array_key
 
+_REPEATED = re.compile(r"@\d+$")
+"""What the path of a module ends in where it is a later call of it that is a run of its own."""
 _LOSS_READS: dict[str, set[str]] = {"custom": set(), "last_hidden": set(), "sum": {"mask"}}
 """The arrays that losses without a target read."""
 
@@ -80,7 +83,14 @@ class RecordedStack:
         trace, header = self.trace, self.trace.header
         if header.what_ifs:
             self._refuse("it is a what-if itself")
-        if len({layer.path for layer in trace.layers}) > 1:
+        runs = {layer.path for layer in trace.layers}
+        modules = {_REPEATED.sub("", path) for path in runs}
+        if len(runs) > len(modules) == 1:
+            self._refuse(
+                f"{modules.pop() or 'its one recurrent module'} is called {len(runs)} times, and a trace "
+                "does not tell what happens between its calls"
+            )
+        if len(modules) > 1:
             self._refuse("it has several recurrent modules, and a trace does not tell how they are connected")
         for layer in trace.layers:
             if layer.calls > 1:

@@ -192,6 +192,17 @@ class Two(nn.Module):
         return self.second(self.first(x)[0])
 
 
+class Twice(nn.Module):
+    """One layer, called on what it has returned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.LSTM(3, 3, dtype=torch.float64)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.layer(self.layer(x)[0])
+
+
 def without(trace: Trace, *keys: str) -> Trace:
     return Trace(trace.header, {k: a for k, a in trace.arrays.items() if k not in keys})
 
@@ -204,6 +215,7 @@ def test_what_cannot_be_run_again_says_why() -> None:
     head = Trace(replace(plain.header, output_kind="head"), plain.arrays)
     cases = [
         (record(Two(), x), "several recurrent modules"),
+        (record(Twice(), x), "layer is called 2 times, and a trace does not tell what happens between"),
         (dropped, "what layer 1 was given is not h of layer 0"),
         (without(plain, "parameters/weight_hh_l1"), "lacks parameters or inputs of layer 1"),
         (without(plain, "1/forward/initial/c"), "lacks parameters or inputs of layer 1"),
