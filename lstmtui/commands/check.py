@@ -87,8 +87,7 @@ def _list(file: str) -> int:
             graph = read_onnx(Path(file))
         layers = layers_in_file(Path(file)) if graph is None else graph.layers
     except DataError as error:
-        wrong = error.wrong.removeprefix(f"{Path(file).name} ")
-        print(Problem(file, None, "", wrong, error.allowed, error.suggestion), file=sys.stderr)
+        print(Problem(file, None, "", error.wrong_of(file), error.allowed, error.suggestion), file=sys.stderr)
         return 2
     if not layers:
         why = _EXPECTED if graph is None else graph.why_none

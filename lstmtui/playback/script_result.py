@@ -33,7 +33,7 @@ class ScriptResult:
                 if not step.outcome.expect:
                     self.failures.append(printable(f"{place}: expected {step.outcome.text}"))
             elif step.refused:
-                self.refusal = printable(f"{place}: {step.command.text}: {step.outcome.text}")
+                self.refusal = printable(f"{place}: {step.command.refused(step.outcome.text)}")
             yield step
 
     @property

@@ -54,7 +54,7 @@ def load_scenario(path: str | Path, trust: bool = False, *, fresh: bool = False)
         text = read_text(path, LARGEST)
     except DataError as error:
         meant = error.suggestion or ("" if path.exists() else nearest_scenario(file))
-        raise ScenarioError([Problem(file, None, "", error.wrong, error.allowed, meant)]) from None
+        raise ScenarioError([Problem(file, None, "", error.wrong_of(file), error.allowed, meant)]) from None
     report = Report(file, text)
     raw = parse_toml(file, text)
 

@@ -43,7 +43,7 @@ def _of_weights(path: Path, key: str) -> str:
         file = read_onnx(path) if key == "onnx" else None
         layers = layers_in_file(path) if file is None else file.layers
     except DataError as error:
-        wrong = error.wrong.removeprefix(f"{name} ")
+        wrong = error.wrong_of(path)
         return f"{wrong}; {error.allowed}" if error.allowed else wrong
     sound = [layer for layer in layers if layer.layout is not None]
     if not sound or sound[0].layout is None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from lstmtui.printable import printable
 from lstmtui.scenario.lines import Lines, Location, dotted
 from lstmtui.scenario.problem import Problem, ScenarioError, short
 
@@ -31,6 +34,11 @@ class DataError(Exception):
         self.within = within
         """Where inside the value: [2][0]."""
         self.problems = problems
+
+    def wrong_of(self, file: str | Path) -> str:
+        """What is wrong, for a message that begins with the name of this file: it is not said twice."""
+        path = Path(file)
+        return self.wrong.removeprefix(f"{short(path.name)} ").removesuffix(f": {printable(str(path))}")
 
 
 class Report:

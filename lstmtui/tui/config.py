@@ -66,7 +66,7 @@ def load_config(path: Path | None = None) -> Config:
 
         text = read_text(path, 1 << 20)
     except DataError as error:
-        raise ScenarioError([Problem(str(path), None, "", error.wrong)]) from None
+        raise ScenarioError([Problem(str(path), None, "", error.wrong_of(path))]) from None
     report = Report(str(path), text)
     reader = _Reader(report)
     config = reader.read(parse_toml(str(path), text))

@@ -37,7 +37,7 @@ def test_every_file_is_checked_and_every_problem_said_on_stderr(
         files[3],
     ]
     assert lines[0].endswith('did you mean "lstm"?')
-    assert f"no such file: {files[3]}" in lines[3]
+    assert f"{files[3]}: no such file" in lines[3]
 
 
 def test_escape_sequences_reach_neither_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

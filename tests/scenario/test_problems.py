@@ -141,6 +141,19 @@ def test_missing_scenario_and_folder_are_problems(tmp_path: Path) -> None:
         load_scenario(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["empty.toml", "empty.pt", "empty.onnx", "folder.toml", "missing.toml"])
+def test_the_name_of_the_file_is_said_once(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.startswith("empty"):
+        path.touch()
+    elif name.startswith("folder"):
+        path.mkdir()
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).count(name) == 1
+
+
 def test_title_and_notes_are_made_printable_and_the_script_is_kept(load: Callable[..., Any]) -> None:
     text = 'title = "a\\u001b[31m\\nb"\nnotes = "x\\u0007\\ny"\n[input]\nvalues = [1]\n'
     scenario = load(text + '[playback]\nscript = "step\\t1\\n"')

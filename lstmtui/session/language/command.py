@@ -40,3 +40,9 @@ class Command:
     """The command as it was written, without its comment; safe to show."""
     line: int = 1
     """The line of the script, counted from 1."""
+
+    def refused(self, why: str) -> str:
+        """The command, and why it cannot be done; what the sentence begins with is not said twice."""
+        name, colon, rest = why.partition(": ")
+        is_said = bool(colon) and f" {self.text}".endswith(f" {name}")
+        return f"{self.text}: {rest if is_said else why}"

@@ -147,5 +147,5 @@ class CommandRunner:
         except Cancelled:
             outcome = Outcome(False, f"stopped: {command.text}")
         except Exception as error:  # else the command would run for ever
-            outcome = Outcome(False, f"{command.text}: {error}")
+            outcome = Outcome(False, command.refused(str(error)))
         self._screen.post_message(Executed(command, outcome))

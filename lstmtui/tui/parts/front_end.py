@@ -68,7 +68,7 @@ class FrontEnd:
         try:
             self._carry_out(outcome.request)
         except (OSError, UserError) as error:
-            return Outcome(False, f"{command.text}: {error}")
+            return Outcome(False, command.refused(str(error)))
         return outcome
 
     def _carry_out(self, request: Request) -> None:
