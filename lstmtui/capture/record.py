@@ -100,8 +100,8 @@ def record(
             trace is in memory.
 
     Raises:
-        TypeError: the module holds nothing recurrent that can be recorded, or the loss is not a scalar
-            tensor.
+        TypeError: the module holds nothing recurrent that can be recorded, or the loss is no function, or
+            gives no scalar tensor.
         ValueError: a shape does not fit.
         lstmtui.UserError: no such device, the trace would not fit into memory, or somebody else is writing to
             `path`.

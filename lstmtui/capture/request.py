@@ -21,7 +21,11 @@ Beside: TypeAlias = Callable[[Sequence[int]], Sequence[SourceLayer]]
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be recorded: the arguments of `record` that say so."""
+    """What is to be recorded: the arguments of `record` that say so.
+
+    Raises:
+        TypeError: the loss is no function.
+    """
 
     module: nn.Module
     x: Any = None
@@ -32,3 +36,10 @@ class Request:
     source: What | None = None
     time_axis: int | None = None
     name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.loss is not None and not callable(self.loss):
+            raise TypeError(
+                "loss: takes a function of what the module returns, which returns a scalar tensor, as in "
+                f"loss=lambda y: y.sum(); is {type(self.loss).__name__}"
+            )

@@ -122,6 +122,12 @@ def test_a_loss_of_the_users_own_and_the_output_with_its_derivative() -> None:
     assert gap(trace.values("dy"), 2 * (output - wanted).transpose(0, 1) / 40) <= EXACT
 
 
+@pytest.mark.parametrize("loss", [3, "mse", torch.zeros(1)])
+def test_a_loss_that_is_no_function_is_refused(loss: Any) -> None:
+    with pytest.raises(TypeError, match=f"loss: takes a function of .*; is {type(loss).__name__}$"):
+        record(nn.LSTM(2, 3), torch.zeros(4, 1, 2), loss=loss)
+
+
 def test_a_loss_that_does_not_depend_on_the_module_has_derivatives_of_zero() -> None:
     module, free = nn.LSTM(3, 4, num_layers=2), torch.ones((), requires_grad=True)
     trace = record(module, torch.ones(4, 1, 3), loss=lambda result: free * 2)
