@@ -87,3 +87,36 @@ def test_what_cannot_be_taken_is_status_2_in_a_sentence(
 ) -> None:
     assert main(["laws", *arguments]) == 2
     assert says in capsys.readouterr().err
+
+
+OVER_ROWS = """
+import torch
+from torch import nn
+
+class OverRows(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.read, self.carry = nn.Linear(2, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        h, out = x.new_zeros(len(x), 4), []
+        for t in range(x.shape[1]):
+            h = torch.tanh(self.read(x[:, t]) + self.carry(h))
+            out.append(h)
+        return torch.stack(out, 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "status"), [("", 2), (", batch_first = true", 0), (", batch_first = false", 1)]
+)
+def test_code_that_takes_the_sequences_for_timesteps_is_to_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], said: str, status: int
+) -> None:
+    (tmp_path / "over_rows.py").write_text(OVER_ROWS, encoding="utf-8")
+    values = np.random.default_rng(0).normal(size=(3, 6, 2)).round(2).tolist()
+    (tmp_path / "s.toml").write_text(
+        f'input.values = {values}\nmodel = [{{ factory = "over_rows:OverRows"{said} }}]\n', encoding="utf-8"
+    )
+    assert main(["laws", str(tmp_path / "s.toml"), "--trust", "--only", "isolation, causality"]) == status
+    assert ("say batch_first = true, or false" in capsys.readouterr().err) == (not said)

@@ -6,10 +6,12 @@ from collections.abc import Collection
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from lstmtui.analysis.laws import LawResult
 from lstmtui.capture.graph.run_graph import record_graph
 from lstmtui.capture.laws.hold import LawProgress, laws
+from lstmtui.capture.laws.subject import Run
 from lstmtui.capture.recorded_stack import RecordedStack
 from lstmtui.capture.run import build, initial_state, place_of_run
 from lstmtui.capture.run_factory import built_factory
@@ -36,7 +38,7 @@ def scenario_laws(
         progress: as of `lstmtui.laws`.
 
     Raises:
-        UserError: the code of a factory fails.
+        UserError: the code of a factory fails, or takes the sequences for timesteps.
     """
     spec = next(spec for spec in scenario.models if spec.name == model)
     source = scenario.input
@@ -46,6 +48,8 @@ def scenario_laws(
     if isinstance(spec, FactorySpec):
         module, x, batch_first = built_factory(scenario, spec, device, dtype)
         with users_code(f"{spec.name}: factory {spec.target}"):
+            if spec.batch_first is None:
+                _check_axes(module, x, beside["run"])
             if batch_first and beside["starts"] is not None:
                 beside["starts"] = beside["starts"].T
             return laws(
@@ -60,6 +64,27 @@ def scenario_laws(
     with users_code(f"{spec.name}: [laws]"):
         return laws(
             stack, x, state, lengths=lengths, batch_first=False, only=only, progress=progress, **beside
+        )
+
+
+def _check_axes(module: nn.Module, x: Tensor, run: Run | None) -> None:
+    """Refuse a model of which no layer tells the axes where it keeps sequences apart only in (B, T, …).
+
+    Raises:
+        UserError: it does; the message says what to write.
+    """
+    if any(isinstance(getattr(part, "batch_first", None), bool) for part in module.modules()):
+        return
+    if not laws(module, x, run=run, batch_first=False, only=("isolation",))[0].broken:
+        return
+    try:
+        turned = laws(module, x.transpose(0, 1), run=run, batch_first=True, only=("isolation",))
+    except Exception:  # it cannot be called so
+        return
+    if turned[0].held:
+        raise UserError(
+            "its code keeps the sequences apart only where x is (B, T, …): say batch_first = true, or false "
+            "where that is meant"
         )
 
 
