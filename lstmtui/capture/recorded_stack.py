@@ -90,6 +90,11 @@ class RecordedStack:
                 f"{modules.pop() or 'its one recurrent module'} is called {len(runs)} times, and a trace "
                 "does not tell what happens between its calls"
             )
+        if len(modules) > 1 and header.module.lower().endswith(".onnx"):
+            self._refuse(
+                f"{header.module} runs {len(modules)} recurrent nodes, and a trace does not hold what its "
+                "graph does between them"
+            )
         if len(modules) > 1:
             self._refuse("it has several recurrent modules, and a trace does not tell how they are connected")
         for layer in trace.layers:

@@ -266,6 +266,14 @@ def test_the_gradient_goes_from_node_to_node_where_one_is_given_what_another_gav
     assert trace.absent(0) == ""
 
 
+def test_a_graph_of_several_nodes_is_not_run_again_for_its_own_reason(tmp_path: Path) -> None:
+    trace = recorded(tmp_path, two_nodes("Relu"))
+    with pytest.raises(
+        UserError, match=r"model\.onnx runs 2 recurrent nodes, .* what its graph does between"
+    ):
+        rerun(trace, [Edit(1, trace.name, 0, "forward", 0, "f", None, 0.0, 1, 1)])
+
+
 def test_derivatives_that_would_be_a_part_of_them_are_left_out(tmp_path: Path) -> None:
     trace = recorded(tmp_path, two_nodes("Relu"))
     assert trace.absent(0) == "the graph makes what b_lstm reads of its h, and no gradient goes through that"
