@@ -83,8 +83,7 @@ class WhatIfs:
             edit.quantity
             for edit in self._edits.values()
             if (edit.model, edit.layer, edit.direction, edit.batch) == place
-            and edit.start <= cursor.t <= edit.stop
-            and edit.unit in (None, cursor.unit)
+            and edit.sets(cursor.t, cursor.unit)
         )
 
     def describe(self, edit: Edit) -> str:

@@ -27,6 +27,10 @@ class Edit:
     stop: int
     """The last timestep that is changed."""
 
+    def sets(self, t: int, unit: int) -> bool:
+        """Whether the value stands at a timestep and unit, of its quantity and sequence."""
+        return self.start <= t <= self.stop and self.unit in (None, unit)
+
     def __str__(self) -> str:
         unit = "" if self.unit is None else f"[{self.unit}]"
         span = f"at t={self.start}" if self.start == self.stop else f"from t={self.start} to t={self.stop}"

@@ -117,9 +117,6 @@ def _y_place(trace: Trace, t: int, unit: int, batch: int) -> Place:
 
 def _is_set(trace: Trace, asked: Place) -> bool:
     return any(
-        edit.quantity == "y"
-        and edit.batch == asked.batch
-        and edit.unit in (None, asked.unit)
-        and edit.start <= asked.t <= edit.stop
+        edit.quantity == "y" and edit.batch == asked.batch and edit.sets(asked.t, asked.unit)
         for edit in trace.header.edits
     )

@@ -101,7 +101,6 @@ def _is_set(trace: Trace, asked: Place) -> bool:
     return any(
         edit.quantity == asked.quantity
         and (edit.layer, edit.batch) == (asked.layer, asked.batch)
-        and edit.unit in (None, asked.unit)
-        and edit.start <= asked.t <= edit.stop
+        and edit.sets(asked.t, asked.unit)
         for edit in trace.header.edits
     )
