@@ -179,10 +179,8 @@ class CodeFacts:
 
     def _bound_by(self, instruction: dis.Instruction) -> Iterator[str]:
         operation, argument = instruction.opname, instruction.argval
-        if operation in _PLACES or (operation in _METHODS and argument in _APPENDING):
-            chain = self._chain(instruction)
-            if chain:
-                yield chain
+        if chain := self._chain(instruction):
+            yield chain
         elif operation == "STORE_FAST_STORE_FAST":
             yield from argument
         elif operation == "STORE_FAST_LOAD_FAST":
@@ -191,22 +189,19 @@ class CodeFacts:
             yield argument
 
     def _chain(self, instruction: dis.Instruction) -> str:
-        """An attribute that is bound as the source writes it; empty where the object is in no name."""
+        """An attribute or item that is bound as the source writes it; empty: none is, or one of no name."""
+        operation, argument = instruction.opname, instruction.argval
+        if operation not in _PLACES and not (operation in _METHODS and argument in _APPENDING):
+            return ""
         p = instruction.positions
         key = (0, 0, 0) if p is None else (p.lineno or 0, p.col_offset or 0, p.end_col_offset or 0)
         if self._chains:
             return self._chains.get(key, "")
         first = self.arguments[0] if self.arguments else ""
-        is_own = first == "self" and instruction.opname == "STORE_ATTR"
-        return f"{first}.{instruction.argval}" if is_own else ""
+        return f"{first}.{argument}" if first == "self" and operation == "STORE_ATTR" else ""
 
     def _all_attributes(self, tree: ast.AST | None) -> Iterator[str]:
-        for instruction in self._instructions:
-            operation, argument = instruction.opname, instruction.argval
-            if operation in _PLACES or (operation in _METHODS and argument in _APPENDING):
-                chain = self._chain(instruction)
-                if chain:
-                    yield chain
+        yield from filter(None, map(self._chain, self._instructions))
         if tree is not None:
             yield from changed_in_place(tree)
 
