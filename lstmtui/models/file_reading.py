@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TypeVar
 
 from lstmtui.errors import UserError
-from lstmtui.models.limited_process import FINE, REFUSED, death, limit_memory
+from lstmtui.models.limited_process import Task, answer_of, answer_with, limit_memory
 from lstmtui.printable import printable
 
 T = TypeVar("T")
@@ -29,7 +27,22 @@ class FileKind:
 
     def unreadable(self, file: str, why: str) -> UserError:
         """What is said of a file that is damaged."""
-        return UserError(f"{file} is not a readable {self.name}: {why}")
+        return UserError(f"{file} {self._unreadable}: {why}")
+
+    @property
+    def task(self) -> Task:
+        """To read one."""
+        return Task(
+            "reading",
+            "read",
+            f" {self._unreadable}: {self.library} failed on it",
+            f" {self._unreadable}: {{}} in {self.library}",
+            ": takes more memory to read than a model of its size can need",
+        )
+
+    @property
+    def _unreadable(self) -> str:
+        return f"is not a readable {self.name}"
 
 
 def read_apart(
@@ -54,19 +67,8 @@ def read_apart(
     """
     name, size = printable(path.name), path.stat().st_size
     seconds = bounds[0] + size // (10 << 20)
-    try:
-        ended = run([str(path), str(bounds[1] + 4 * size)], seconds)
-    except subprocess.TimeoutExpired:
-        raise UserError(f"{name}: reading it was given up after {seconds} seconds") from None
-    except OSError as error:
-        why = (error.strerror or "").lower()
-        raise UserError(f"{name}: cannot be read, as no process can be started for it: {why}") from None
-    if ended.returncode == REFUSED:
-        raise UserError(ended.stdout.decode("utf-8", "replace"))
-    if ended.returncode == FINE:
-        with suppress(ValueError, OSError):
-            return read(ended.stdout)
-    raise kind.unreadable(name, f"{kind.library} failed on it ({death(ended.returncode)})")
+    arguments = [str(path), str(bounds[1] + 4 * size)]
+    return answer_of(name, kind.task, lambda: run(arguments, seconds), seconds, read)
 
 
 def answer_apart(path: Path, kind: FileKind, memory: int, write: Callable[[IO[bytes]], None]) -> int:
@@ -81,20 +83,11 @@ def answer_apart(path: Path, kind: FileKind, memory: int, write: Callable[[IO[by
     Returns:
         the exit status: 0, or 2 where stdout has the reason that there is nothing.
     """
+
+    def work() -> Callable[[IO[bytes]], object]:
+        content = BytesIO()
+        write(content)
+        return lambda out: out.write(content.getbuffer())
+
     limit_memory(memory)
-    with os.fdopen(os.dup(1), "wb") as out:
-        os.dup2(2, 1)  # What a library prints does not get into the answer.
-        name, content = printable(path.name), BytesIO()
-        try:
-            write(content)
-        except UserError as error:
-            reason = str(error)
-        except MemoryError:
-            reason = f"{name}: takes more memory to read than a model of its size can need"
-        except Exception as error:  # whatever a damaged file makes the library stumble over
-            reason = str(kind.unreadable(name, f"{type(error).__name__} in {kind.library}"))
-        else:
-            out.write(content.getbuffer())
-            return FINE
-        out.write(reason.encode("utf-8", "replace"))
-        return REFUSED
+    return answer_with(printable(path.name), kind.task, work)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from lstmtui.errors import UserError
 from lstmtui.libraries import load_library, require_library
-from lstmtui.models.limited_process import FINE, REFUSED, death, limit_memory, run_python
+from lstmtui.models.limited_process import Task, answer_of, answer_with, limit_memory, run_python
 from lstmtui.models.onnx.graph_request import (
     GraphAnswer,
     GraphRequest,
@@ -30,6 +30,14 @@ SECONDS, EACH = 120, 0.02
 """How long a graph may run, and how much longer for each call, unless a scenario says otherwise."""
 MEMORY = 6 << 30
 """Bytes of address space that the process may have, and four times the file's size."""
+_TASK = Task(
+    "running",
+    "run",
+    ": onnxruntime failed on it",
+    ": cannot be run: {} in the onnx package",
+    ": takes more memory to run than it may have here",
+    more_time="; `session = { seconds = … }` gives it more",
+)
 
 _CHILD = (
     "import sys; path, memory, *sys.path = sys.argv[1:]; "
@@ -51,29 +59,17 @@ def run_graph(path: Path, request: GraphRequest, seconds: float | None = None) -
     """
     require_library("onnx")
     require_library("onnxruntime")
-    name = printable(path.name)
     allowed = SECONDS + EACH * len(request.pieces) if seconds is None else seconds
     # A GPU's driver reserves more addresses than any machine has memory.
     is_bounded = all(provider == "CPUExecutionProvider" for provider in request.providers)
     memory = MEMORY + 4 * path.stat().st_size if is_bounded else 0
     content = BytesIO()
     write_request(content, request)
-    try:
-        ended = _run([str(path), str(memory)], allowed, content.getvalue())
-    except subprocess.TimeoutExpired:
-        raise UserError(
-            f"{name}: running it was given up after {allowed:.0f} seconds; `session = {{ seconds = … }}` "
-            "gives it more"
-        ) from None
-    except OSError as error:
-        why = (error.strerror or "").lower()
-        raise UserError(f"{name}: cannot be run, as no process can be started for it: {why}") from None
-    if ended.returncode == REFUSED:
-        raise UserError(f"{name}: {ended.stdout.decode('utf-8', 'replace')}")
-    if ended.returncode == FINE:
-        with suppress(ValueError, OSError):
-            return read_answer(ended.stdout)
-    raise UserError(f"{name}: onnxruntime failed on it ({death(ended.returncode)})")
+
+    def start() -> subprocess.CompletedProcess[bytes]:
+        return _run([str(path), str(memory)], allowed, content.getvalue())
+
+    return answer_of(printable(path.name), _TASK, start, allowed, read_answer)
 
 
 def answer(path: str, memory: int) -> int:
@@ -85,21 +81,15 @@ def answer(path: str, memory: int) -> int:
     if memory:
         limit_memory(memory)
     request = read_request(sys.stdin.buffer.read())
-    with os.fdopen(os.dup(1), "wb") as out:
-        os.dup2(2, 1)  # What a library prints does not get into the answer.
+    name = printable(Path(path).name)
+
+    def work() -> Callable[[IO[bytes]], object]:
         try:
-            done = answered(Path(path), request)
+            return partial(write_answer, answer=answered(Path(path), request))
         except UserError as error:
-            reason = str(error).removeprefix(f"{printable(Path(path).name)} ")
-        except MemoryError:
-            reason = "takes more memory to run than it may have here"
-        except Exception as error:  # whatever a damaged file makes the onnx package stumble over
-            reason = f"cannot be run: {type(error).__name__} in the onnx package"
-        else:
-            write_answer(out, done)
-            return FINE
-        out.write(reason.encode("utf-8", "replace"))
-        return REFUSED
+            raise UserError(f"{name}: {str(error).removeprefix(f'{name} ')}") from None
+
+    return answer_with(name, _TASK, work)
 
 
 def answered(path: Path, request: GraphRequest) -> GraphAnswer:
