@@ -50,7 +50,7 @@ def _removal(ledger: Ledger, part: Part) -> tuple[Place, float]:
     if ledger.kind != "sum" or lead is None:
         raise UserError(f"{part.text} cannot be taken out of {ledger.asked.name}: ask about it first")
     word, _, name = lead.quantity.rpartition(" ")
-    if word == "written":
+    if part.without is not None:
         return replace(lead, quantity=name), part.without
     if ledger.asked.quantity in ("loss", "dy") or word or name.startswith("d"):
         raise UserError(f"{ledger.asked.name}: what a model computes can be taken out, derivatives cannot")

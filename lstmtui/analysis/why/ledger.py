@@ -70,7 +70,7 @@ class Part:
     """The timestep that it is of; −1: none."""
     leads_to: Place | None = None
     """Where the question goes on; None: it ends here."""
-    without: float = math.nan
+    without: float | None = None
     """Of what a timestep wrote to a state: what the state was there without it."""
 
 
