@@ -131,6 +131,7 @@ async def test_switched_off_everything_is_sent_and_shows_the_same(
 async def test_redraw_mends_a_screen_that_something_else_wrote_on(debugger, capture_driver) -> None:
     terminal = Terminal(120, 40)
     async with debugger(traces()) as pilot:
+        await settle()
         terminal.feed(capture_driver.taken())
         before = terminal.picture
         terminal.feed("\x1b[5;5Hbroadcast message from root\x1b[12;1H\x1b[K")
@@ -144,10 +145,12 @@ async def test_redraw_mends_a_screen_that_something_else_wrote_on(debugger, capt
 async def test_a_resize_to_the_same_size_draws_everything_again(debugger, capture_driver) -> None:
     terminal = Terminal(120, 40)
     async with debugger(traces()) as pilot:
+        await settle()
         terminal.feed(capture_driver.taken())
         before = terminal.picture
         terminal.resize(100, 30)
         await resize(pilot, terminal, (120, 40))
+        await settle()
         terminal.feed(capture_driver.taken())
         assert terminal.picture == before
 
