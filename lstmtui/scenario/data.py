@@ -30,7 +30,7 @@ def read_data(
     Args:
         folder: what `file` is relative to.
         file: a .csv, .tsv, .npy, .npz, .safetensors or .wav file.
-        columns: of a .csv or .tsv file.
+        columns: of a .csv or .tsv file; of a .wav file its channels.
         array: of a .npz or .safetensors file.
 
     Returns:
@@ -48,7 +48,7 @@ def read_data(
     if kind == ".npz":
         return read_npz(path, array), None
     if kind == ".wav":
-        return read_wav(path), None
+        return read_wav(path, columns).samples, None
     tensors = TensorFile(path)
     name = choose(list(tensors.tensors), array)
     if math.prod(tensors.tensors[name].shape) > MAX_DATA:

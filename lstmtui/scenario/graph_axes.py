@@ -46,6 +46,25 @@ def order_of_axes(
     return max(fitting, key=lambda order: _named(order, shape), default="")
 
 
+def fitting_steps(
+    shape: Sequence[int | str] | None, batch: int, size: int, is_ids: bool, batch_first: bool | None
+) -> int:
+    """How many timesteps of each call would fit, where the graph's input has a number for them; or 0.
+
+    Args:
+        shape: of the graph's input.
+        batch: B.
+        size: I.
+        is_ids: whether the input is ids.
+        batch_first: as for `order_of_axes`.
+    """
+    for steps in sorted({n for n in shape or () if isinstance(n, int) and n > 0}):
+        order = order_of_axes(shape, (steps, batch, size), is_ids, batch_first)
+        if "t" in order and shape is not None and shape[order.index("t")] == steps:
+            return steps
+    return 0
+
+
 def laid_out(array: Array, order: str) -> Array:
     """An input (T, B, I) or (T, B) in an order of axes."""
     letters = "tbi"[: array.ndim]

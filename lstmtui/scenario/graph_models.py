@@ -12,7 +12,7 @@ from lstmtui.arrays import Array
 from lstmtui.closest import closest
 from lstmtui.models.onnx.graph_request import GraphRequest
 from lstmtui.printable import printable
-from lstmtui.scenario.graph_axes import laid_out, order_of_axes
+from lstmtui.scenario.graph_axes import fitting_steps, laid_out, order_of_axes
 from lstmtui.scenario.graph_inputs import given_array, zeros_for
 from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.report import DataError, Report
@@ -30,6 +30,8 @@ GRAPH_KEYS = ("inputs", "state", "output", "session", "batch_first")
 _NODE_KEYS = ("initial", "cell", "hidden_size", "num_layers", "bidirectional", "proj_size", "bias")
 _FLOATS, _WHOLE = ("float32", "float64", "float16"), ("int64", "int32")
 _MOST_CALLS = 1 << 18
+_SLOWEST_RATE = 4_000
+"""From here on a whole number that a graph is given may be a sound's samples a second."""
 
 
 def is_whole_graph(table: FileModelTable, file: OnnxFile, source: Input | None) -> bool:
@@ -90,6 +92,7 @@ class GraphReader:
         output = self._output(states)
         if fed is None or output is None or len(self._report) > before:
             return None
+        self._note_rate(fixed)
         pieces, order = self._pieces(fed)
         if len(self._report) > before:
             return None
@@ -174,6 +177,16 @@ class GraphReader:
                 self._report.add_error((*self._place, "inputs", value.name), error)
         return arrays
 
+    def _note_rate(self, fixed: Mapping[str, Array]) -> None:
+        """Say how fast a sound is, as no graph can tell that, and a wrong one gives wrong answers only."""
+        rate = self._source.sound_rate
+        numbers = {name: array.item() for name, array in fixed.items() if array.size == 1}
+        said = {name: n for name, n in numbers.items() if isinstance(n, int) and n >= _SLOWEST_RATE}
+        if rate and {*said.values()} != {rate}:
+            given = ", ".join(f"{printable(name)} = {n:,}" for name, n in said.items())
+            beside = f", and the graph is given {given}" if given else ""
+            self._notes.append(f"the sound has {rate:,} samples a second{beside}")
+
     def _output(self, states: Mapping[str, str]) -> str | None:
         """The output that is y."""
         outputs = self._file.outputs
@@ -198,10 +211,12 @@ class GraphReader:
         if known is None and fed.name in (*self._file.batch_first, *self._file.time_first):
             known = fed.name in self._file.batch_first
         order = order_of_axes(fed.shape, (steps, source.batch, source.size), source.tokens is not None, known)
+        if order == "ti" and source.sound_rate and isinstance((fed.shape or ("",))[-1], str):
+            order = ""  # Samples side by side with channels: no graph's open axis is that.
         if not order:
-            self._add(
-                f"the graph takes {fed}, and {_sizes(source, steps)} does not fit", _advice(fed, source)
-            )
+            fitting = fitting_steps(fed.shape, source.batch, source.size, source.tokens is not None, known)
+            wrong = f"the graph takes {fed}, and {_sizes(source, steps)} does not fit"
+            self._add(wrong, _advice(fitting, source))
             return [], ""
         calls = -(-source.steps // stream.chunk) if stream.chunk else 1
         if calls > _MOST_CALLS:
@@ -228,9 +243,12 @@ def _sizes(source: Input, steps: int) -> str:
     return f"[input] (T={steps:,} in each call, B={source.batch}{channels})"
 
 
-def _advice(fed: GraphValue, source: Input) -> str:
-    """How the input would fit, where the graph takes so many timesteps at once."""
-    sizes = [size for size in fed.shape or () if isinstance(size, int) and size > 1]
-    if source.size == 1 and len(sizes) == 1:
-        return f"say [input] chunk = {sizes[0]}, or a chunk and a context that are {sizes[0]} together"
+def _advice(fitting: int, source: Input) -> str:
+    """How the input would fit; `fitting` is how many timesteps the graph would take at once, or 0."""
+    if fitting > 1:
+        return f"say [input] chunk = {fitting}, or a chunk and a context that are {fitting} together"
+    if fitting:
+        return "say [input] chunk = 1"
+    if source.sound_rate and source.size > 1:
+        return "say [input] columns = [0] for one channel of the sound"
     return "batch_first = true or false says which axis is time; module = … runs one node by itself"

@@ -19,6 +19,7 @@ from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.scenario import Input, Stream
 from lstmtui.scenario.schema import MAX_VOCABULARY, InputTable
 from lstmtui.scenario.sequences import id_input, number_input, token_input, whole_numbers
+from lstmtui.scenario.sound_files import read_wav
 from lstmtui.scenario.task_input import TaskInput, read_task
 from lstmtui.scenario.tasks import TASKS, TaskData
 from lstmtui.scenario.validation import unknown_key, validate
@@ -115,6 +116,10 @@ def _from_file(table: InputTable, folder: Path, report: Report) -> Source | None
     _check_file_keys(table, kind, report)
     if kind == ".txt":
         return _from_characters(read_text(folder / table.file).removesuffix("\n"), table, report)
+    if kind == ".wav":
+        sound = read_wav(folder / table.file, table.columns or None)
+        source = number_input(sound.samples, None, table.normalize or "none", None)
+        return Source(replace(source, sound_rate=sound.rate))
     array, names = read_data(folder, table.file, table.columns or None, table.array)
     if array.dtype == bool:
         array = array.astype(np.float64)
@@ -126,7 +131,7 @@ def _from_file(table: InputTable, folder: Path, report: Report) -> Source | None
 def _check_file_keys(table: InputTable, kind: str, report: Report) -> None:
     """Report keys that a file of this kind does not have."""
     fitting = {
-        "columns": (".csv", ".tsv"),
+        "columns": (".csv", ".tsv", ".wav"),
         "array": (".npz", ".safetensors"),
         "vocabulary": (".txt",),
         "as_": (".csv", ".tsv", ".npy", ".npz", ".safetensors"),

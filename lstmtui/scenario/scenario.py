@@ -44,6 +44,8 @@ class Input:
     """(I,) float64."""
     stream: Stream | None = None
     """None where nothing is said of it."""
+    sound_rate: int = 0
+    """How many timesteps of a sound are a second; 0: the input is none."""
 
     @property
     def steps(self) -> int:

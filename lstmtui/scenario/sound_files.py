@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import wave
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lstmtui.scenario.files import open_file
-from lstmtui.scenario.problem import counted, short
+from lstmtui.scenario.problem import counted, short, shown
 from lstmtui.scenario.report import DataError
 from lstmtui.scenario.schema import MAX_DATA
 
@@ -17,13 +17,24 @@ if TYPE_CHECKING:
 _CONVERTED = "ffmpeg -i {} -c:a pcm_s16le sound.wav makes one that is"
 
 
-def read_wav(path: Path) -> Array:
-    """The samples of a .wav file, (T, channels) float64 from −1 to 1.
+class Sound(NamedTuple):
+    """What a file of sound holds."""
 
-    PCM of 8, 16, 24 and 32 bits is read.
+    samples: Array
+    """(T, channels) float64 from −1 to 1."""
+    rate: int
+    """How many samples of each channel are a second."""
+
+
+def read_wav(path: Path, columns: list[Any] | None = None) -> Sound:
+    """The samples of a .wav file: PCM of 8, 16, 24 and 32 bits.
+
+    Args:
+        path: of the file.
+        columns: the channels that are taken, by their positions from 0; None: all.
 
     Raises:
-        DataError: the file is broken, holds samples of another kind, or too many.
+        DataError: the file is broken, holds samples of another kind, too many, or not such a channel.
     """
     import numpy as np
 
@@ -33,6 +44,7 @@ def read_wav(path: Path) -> Array:
         try:
             with wave.open(file) as sound:
                 width, channels, steps = sound.getsampwidth(), sound.getnchannels(), sound.getnframes()
+                rate = sound.getframerate()
                 # What the header claims is not what there is; no more is read than the file has.
                 steps = min(steps, size // max(1, width * channels))
                 if steps * channels > MAX_DATA:
@@ -55,7 +67,17 @@ def read_wav(path: Path) -> Array:
         whole = np.zeros((len(content) // width, 4), np.uint8)
         whole[:, 4 - width :] = np.frombuffer(content, np.uint8).reshape(-1, width)
         samples = whole.reshape(-1).view("<i4").astype(np.float64) / (1 << 31)
-    return samples.reshape(-1, channels)
+    return Sound(samples.reshape(-1, channels)[:, _positions(columns, channels)], rate)
+
+
+def _positions(columns: list[Any] | None, channels: int) -> list[int]:
+    if columns is None:
+        return list(range(channels))
+    for index, column in enumerate(columns):
+        if type(column) is not int or not 0 <= column < channels:
+            allowed = f"positions from 0 to {channels - 1}" if channels > 1 else "it has one channel, 0"
+            raise DataError(f"there is no channel {shown(column)} in the sound", allowed, within=(index,))
+    return columns
 
 
 def why_no_sound(kind: str) -> str:

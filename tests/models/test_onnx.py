@@ -139,6 +139,19 @@ def test_a_constant_initial_state_is_for_the_sequences_it_was_exported_with(tmp_
         ours(tmp_path, model, noise(STEPS, BATCH, INPUT))
 
 
+def test_nodes_whose_constant_states_are_for_other_numbers_of_sequences_are_no_stack(tmp_path: Path) -> None:
+    constants = {"W": noise(1, HIDDEN, HIDDEN), "R": noise(1, HIDDEN, HIDDEN), "axis": np.array([1])}
+    constants |= {"two": noise(1, 2, HIDDEN), "three": noise(1, 3, HIDDEN)}
+    nodes = [
+        helper.make_node("RNN", ["X", "W", "R", "", "", "two"], ["a"], name="a", hidden_size=HIDDEN),
+        helper.make_node("Squeeze", ["a", "axis"], ["x"]),
+        helper.make_node("RNN", ["x", "W", "R", "", "", "three"], ["Y"], name="b", hidden_size=HIDDEN),
+    ]
+    (tmp_path / "model.onnx").write_bytes(wrap(nodes, constants).SerializeToString())
+    layers = onnx_file(tmp_path / "model.onnx").layers
+    assert [(layer.path, set(layer.nodes[0].batches)) for layer in layers] == [("a", {2}), ("b", {3})]
+
+
 @pytest.mark.parametrize("operator", ["LSTM", "GRU", "RNN"])
 def test_layout_1_has_the_states_of_each_sequence_first(tmp_path: Path, operator: str) -> None:
     constants = random_constants(operator, 2, "WRBhc" if operator == "LSTM" else "WRBh")
@@ -234,10 +247,14 @@ def test_directions_of_different_activations_are_not_supported(tmp_path: Path) -
         ("R", (1, 16), r"R has shape \(1, 16\)"),
         ("B", (1, 16), r"B has shape \(1, 16\); for hidden_size 4 and 1 direction \(1, 32\)"),
         ("P", (1, 16), r"P has shape \(1, 16\); for hidden_size 4 and 1 direction \(1, 12\)"),
+        ("h", (1, 2, 5), r"initial_h has shape \(1, 2, 5\); for its R \(1, batch, 4\) is expected"),
+        ("c", (2, 1, 4), r"initial_c has shape \(2, 1, 4\); for its R"),
+        ("h", (1, 0, 4), r"initial_h has shape \(1, 0, 4\)"),
+        ("c", (4,), r"initial_c has shape \(4,\)"),
     ],
 )
 def test_wrong_shapes_are_said(tmp_path: Path, name: str, shape: tuple[int, ...], said: str) -> None:
-    constants = random_constants("LSTM", 1, "WRBP") | {name: noise(*shape)}
+    constants = random_constants("LSTM", 1, "WRBPhc") | {name: noise(*shape)}
     layer = layer_of(tmp_path, make_model("LSTM", constants))
     assert layer.layout is None
     assert re.search(said, layer.wrong)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,50 @@ def test_mistakes_of_the_stream_are_said(
     folder: Path, problem: Callable[..., str], more: str, said: str
 ) -> None:
     assert said in problem(VALUES + more, MODEL + YES)
+
+
+def heard(folder: Path, shape: list[int | str], channels: int, rate: int) -> None:
+    """A sound, and a graph for it."""
+    with wave.open(str(folder / "a.wav"), "wb") as file:
+        file.setparams((channels, 2, rate, 8, "NONE", ""))
+        file.writeframes(bytes(16 * channels))
+    nodes = [helper.make_node("Reshape", ["x", "shape"], ["r"]), lstm("", "r")]
+    inputs = [value("x", shape), value("sr", [], INT64)]
+    initializers = [*weights(np.random.default_rng(1)), *tensors(shape=np.array([-1, 1, INPUT]))]
+    saved(folder, model_of(nodes, inputs, [value("y")], initializers))
+
+
+@pytest.mark.parametrize(
+    ("rate", "said", "note"),
+    [
+        (8_000, "16000", "the sound has 8,000 samples a second, and the graph is given sr = 16,000"),
+        (8_000, "1", "the sound has 8,000 samples a second"),
+        (8_000, "8000", ""),
+    ],
+)
+def test_how_fast_a_sound_is_is_said_where_the_graph_may_want_another(
+    tmp_path: Path, load: Callable[..., Scenario], rate: int, said: str, note: str
+) -> None:
+    heard(tmp_path, ["batch", "samples"], 1, rate)
+    keys = f"inputs = {{ sr = {said} }}"
+    notes = spec_of(load('[input]\nfile = "a.wav"\nchunk = 4\n', MODEL + keys)).notes
+    assert notes == tuple(filter(None, [note]))
+
+
+def test_a_sound_that_does_not_fit_is_told_what_would(tmp_path: Path, problem: Callable[..., str]) -> None:
+    sound, keys = '[input]\nfile = "a.wav"\nchunk = 4\n', MODEL + "inputs = { sr = 1 }"
+    heard(tmp_path, ["batch", "samples"], 2, 8_000)
+    assert "2 channels) does not fit; say [input] columns = [0] for one channel" in problem(sound, keys)
+    heard(tmp_path, [1, 12], 1, 8_000)
+    assert "say [input] chunk = 12, or a chunk and a context that are 12 together" in problem(sound, keys)
+
+
+def test_a_graph_for_so_many_timesteps_says_how_many(tmp_path: Path, problem: Callable[..., str]) -> None:
+    for steps in (1, 2):
+        saved(tmp_path, model_of([lstm("", "x")], [value("x", [steps, 1, INPUT])], [value("y")],
+                                 weights(np.random.default_rng(1))))  # fmt: skip
+        said = problem(VALUES, MODEL + "inputs = {}")
+        assert f"does not fit; say [input] chunk = {steps}" in said
 
 
 def test_a_target_needs_a_gradient_through_the_graph(folder: Path, problem: Callable[..., str]) -> None:

@@ -41,6 +41,20 @@ def test_channels_are_side_by_side(tmp_path: Path, load: Callable[..., Scenario]
     assert (values[:, 0] * 32768).tolist() == [[1, 2], [3, 4]]
 
 
+def test_a_channel_is_chosen_by_its_position(
+    tmp_path: Path, load: Callable[..., Scenario], problem: Callable[..., str]
+) -> None:
+    write(tmp_path / "a.wav", 2, np.array([1, 2, 3, 4], "<i2").tobytes(), channels=2)
+    source = load(SOUND + "columns = [1]\n").input
+    assert source.values is not None
+    assert (source.values[:, 0] * 32768).tolist() == [[2], [4]]
+    assert source.sound_rate == 16_000
+    for channel in ("2", '"left"', "true"):
+        said = problem(SOUND + f"columns = [{channel}]\n")
+        assert "input.columns[0]: there is no channel" in said
+        assert "positions from 0 to 1" in said
+
+
 def header(kind: int, bits: int, length: int) -> bytes:
     """The beginning of a .wav file, before its samples."""
     width = bits // 8

@@ -136,7 +136,9 @@ class OnnxLayer:
             values = [node.initial.get(state, 0.0) for node in self.nodes]
             if any(not isinstance(value, float) or value for value in values):
                 parts = [np.full(shape, v, np.float32) if isinstance(v, float) else v for v in values]
-                batch = max(part.shape[1] for part in parts)
+                batch = max(
+                    part.shape[1] for part in parts
+                )  # One for all, or 1 of what is the same for each.
                 arrays[state] = np.concatenate(
                     [np.broadcast_to(p, (shape[0], batch, shape[2])) for p in parts]
                 )
@@ -193,7 +195,9 @@ def _fits_on(node: OnnxNode, lower: Sequence[OnnxNode]) -> bool:
     last = lower[-1]
     same = (node.cell, node.direction, node.hidden_size) == (last.cell, last.direction, last.hidden_size)
     width = last.hidden_size * len(last.parameters)
-    return same and not node.batch_first and node.input_size == width and len(lower) < MOST_LAYERS
+    one_batch = len(node.batches.union(*(below.batches for below in lower))) < 2
+    fits = same and one_batch and not node.batch_first and node.input_size == width
+    return fits and len(lower) < MOST_LAYERS
 
 
 def layer_of(nodes: Sequence[OnnxNode]) -> OnnxLayer:

@@ -62,6 +62,11 @@ class OnnxNode:
     """Of one direction, in ONNX's names: Sigmoid, Tanh, Tanh."""
 
     @property
+    def batches(self) -> frozenset[int]:
+        """How many sequences its constant initial states are for."""
+        return frozenset(a.shape[1] for a in self.initial.values() if not isinstance(a, float))
+
+    @property
     def hidden_size(self) -> int:
         """The number of units."""
         return int(self.parameters[0]["weight_hh"].shape[1])
@@ -97,7 +102,8 @@ def read_node(node: Any, name: str, constants: Constants) -> OnnxNode:
     if "P" in arrays and cell == "lstm_coupled":
         raise UserError("input_forget together with peepholes P is not supported")
     cell = "lstm_peephole" if "P" in arrays else cell
-    initial, computed, notes = _initial(inputs, settings.get("layout", 0), constants)
+    sizes = _DIRECTIONS[direction], arrays["R"].shape[2]
+    initial, computed, notes = _initial(inputs, settings.get("layout", 0), constants, sizes)
     lengths = constants.array(inputs["sequence_lens"]) if "sequence_lens" in inputs else None
     parameters = tuple(
         _parameters(node.op_type, cell, {key: array[n] for key, array in arrays.items()})
@@ -183,7 +189,7 @@ def _parameters(operator: str, cell: str, arrays: Mapping[str, Array]) -> dict[s
 
 
 def _initial(
-    inputs: Mapping[str, str], layout: int, constants: Constants
+    inputs: Mapping[str, str], layout: int, constants: Constants, sizes: tuple[int, int]
 ) -> tuple[dict[str, Array | float], tuple[str, ...], tuple[str, ...]]:
     """The states that are constants, those the graph works out, and what is to be said of the others."""
     initial: dict[str, Array | float] = {}
@@ -193,9 +199,11 @@ def _initial(
             continue
         array, state = constants.array(inputs[key]), key[-1] + "0"
         if array is not None:
-            if array.ndim != 3:
-                raise UserError(f"{key} has shape {array.shape}, three axes are expected")
-            initial[state] = array.swapaxes(0, 1) if layout else array
+            array = array.swapaxes(0, 1) if layout and array.ndim == 3 else array
+            if array.ndim != 3 or (array.shape[0], array.shape[2]) != sizes or not array.shape[1]:
+                expected = f"({sizes[0]}, batch, {sizes[1]})"
+                raise UserError(f"{key} has shape {array.shape}; for its R {expected} is expected")
+            initial[state] = array
         elif (value := constants.fill(inputs[key])) is not None:
             initial[state] = value
         elif constants.is_input(inputs[key]):
