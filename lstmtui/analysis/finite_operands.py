@@ -27,7 +27,9 @@ def why_not_finite(trace: Trace, statement: str, result: float) -> str:
     if parameter:
         return f"every one is finite, and the parameter {parameter}"
     if np.isnan(result):
-        return "every one is finite: 0/0, inf − inf, or a root or logarithm below 0 is within the line"
+        return (
+            "every one is finite: 0/0, 0 · inf, inf − inf, or a root or logarithm below 0 is within the line"
+        )
     largest, dtype = UNICODE.number(largest_of(trace), 4), trace.header.dtype
     if _POLES.search(statement):
         poles = "the line divides by 0, has a logarithm or power of 0"

@@ -45,6 +45,13 @@ def nothing_recorded(module: nn.Module, why: str, without_super: str = "") -> st
         without_super: the subclasses that computed everything themselves, in words.
     """
     name = type(module).__name__
+    if isinstance(module, torch.fx.GraphModule):
+        unrolled = "is a graph of torch.fx, as torch.export makes it, in which every loop is unrolled"
+        return f"{name} {unrolled}; record the Python module it was made from"
+    compiled = _compiled_in(module)
+    if compiled:
+        hidden = f"{' and '.join(compiled)} is compiled by torch.jit, which hides what it computes"
+        return f"{name}: {hidden}; record it with the Python module that was made from"
     if not holds_recurrent(module):
         return f"{name} holds no LSTM, GRU, RNN, their Cells or lstmtui.Recurrent; {why}"
     more = f"; {why}" if why else ""
@@ -52,6 +59,12 @@ def nothing_recorded(module: nn.Module, why: str, without_super: str = "") -> st
         return f"{name}: none of PyTorch's recurrent layers computed anything: {without_super}{more}"
     ways = "or only in ways that leave out the forward of PyTorch's class"
     return f"{name}: none of its recurrent layers was called, {ways}{more}"
+
+
+def _compiled_in(module: nn.Module) -> list[str]:
+    """The paths of the outermost modules that are compiled by torch.jit."""
+    paths = [path for path, m in module.named_modules() if path and isinstance(m, torch.jit.ScriptModule)]
+    return [path for path in paths if not any(path.startswith(f"{outer}.") for outer in paths)]
 
 
 def holds_recurrent(module: nn.Module) -> bool:

@@ -104,7 +104,14 @@ class Layout:
             problems.append(("proj_size", f"must lie between 0 and hidden_size − 1, is {self.proj_size}"))
         there = " and ".join(self.cell.sizes) or "none of its own"
         problems += [(n, f"is no size of {self.cell.name}, which has {there}") for n in unknown_sizes]
-        problems += [(n, f"must be 1 or more, is {size}") for n, size in self.sizes if size < 1]
+        strange = [(n, size) for n, size in self.sizes if not isinstance(size, int) or size < 1]
+        problems += [
+            (n, f"must be a whole number of 1 or more, is {size}")
+            for n, size in strange
+            if n not in unknown_sizes
+        ]
+        if strange:
+            return problems
         if self.hidden_size > 0:
             problems += self._uneven()
         return problems

@@ -7,6 +7,7 @@ from keyword import iskeyword
 
 from lstmtui.cells import CELLS
 from lstmtui.cells.cell import Cell
+from lstmtui.cells.parameters import Parameter
 from lstmtui.cells.written import definition_of
 from lstmtui.errors import UserError
 from lstmtui.words import WORDS
@@ -57,11 +58,18 @@ def _problems(cell: Cell) -> Iterator[str]:
         yield "this is the name of a built-in cell; choose another"
     elif not _is_name(cell.name):
         yield "its name must be one of letters, digits and underscores, at most 60"
+    misshapen = [f"{field} must be a tuple of {what}" for field, what in _misshapen(cell)]
+    if misshapen:
+        yield from misshapen
+        return
     if cell.states[:1] != ("h",):
         yield "its first state must be h, which the layer gives on"
         return
     try:
         quantities = cell.quantities
+    except UserError as error:
+        yield str(error)
+        return
     except Exception as error:
         said = (str(error).splitlines() or [""])[0]
         yield (
@@ -94,6 +102,18 @@ def _problems(cell: Cell) -> Iterator[str]:
     yield from (f"{part!r} is no size; there are {', '.join(sorted(known))}" for part in unknown)
     symbols = [symbol for parameter in cell.parameters for symbol in parameter.symbols]
     yield from (f"{symbol!r} cannot stand for a parameter" for symbol in symbols if not _is_name(symbol))
+
+
+def _misshapen(cell: Cell) -> Iterator[tuple[str, str]]:
+    """The fields that are no tuples of what they are to hold, and what that is."""
+    for field, kind, what in (
+        ("rows", str, "names"),
+        ("states", str, "names"),
+        ("own_parameters", Parameter, "lstmtui.Parameter"),
+    ):
+        value = getattr(cell, field)
+        if not isinstance(value, (tuple, list)) or not all(isinstance(item, kind) for item in value):
+            yield field, what
 
 
 def _is_name(name: object) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from lstmtui.cells.terms import Term, as_term
+from lstmtui.errors import UserError
 
 Value: TypeAlias = Any
 """A tensor of shape (batch, units), or a term: whatever the equations are run on."""
@@ -75,4 +76,9 @@ def symbols_of(
     def symbol(name: str, definition: Term | None = None) -> Term:
         return Term("symbol", text=name, role=name, definition=definition)
 
-    yield from definitions_in(equations, parameters, symbol("x"), [symbol(s) for s in states], symbol)
+    defined: set[str] = set()
+    for name, term in definitions_in(equations, parameters, symbol("x"), [symbol(s) for s in states], symbol):
+        if name in defined:
+            raise UserError(f"its equations yield {name} twice: the second needs another name")
+        defined.add(name)
+        yield name, term

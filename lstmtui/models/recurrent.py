@@ -13,8 +13,9 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from lstmtui.cells import CELLS, Cell
 from lstmtui.cells.layout import Layout
-from lstmtui.cells.registry import check
+from lstmtui.cells.registry import BUILT_IN, check
 from lstmtui.models.calls import Call, packed_like
+from lstmtui.models.fitting import check_fit
 from lstmtui.models.stack import run_stack, scan_with
 
 
@@ -80,6 +81,8 @@ class Recurrent(nn.Module):
         problems = self.layout.problems()
         if problems:
             raise ValueError("; ".join(f"{field} {wrong}" for field, wrong in problems))
+        if self.layout.cell not in BUILT_IN.values():
+            check_fit(self.layout)
         self.batch_first = batch_first
         self.dropout = dropout
         for name, shape in self.layout.shapes().items():

@@ -122,6 +122,24 @@ def test_scripted_modules_are_refused_in_a_sentence() -> None:
             record(module, torch.ones(4, 2, 3))
 
 
+def test_code_of_which_no_python_is_left_is_refused_with_what_to_record() -> None:
+    class Fades(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            h = x[0]
+            for t in range(x.shape[0]):
+                h = 0.5 * h + x[t]
+            return h
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.script(Fades())
+        exported = torch.export.export(Fades(), (torch.ones(4, 2, 3),)).module()
+    with pytest.raises(TypeError, match=r"Sequential: 0 is compiled by torch.jit, .* Python module that was"):
+        record(nn.Sequential(scripted), torch.ones(4, 2, 3))
+    with pytest.raises(TypeError, match="every loop is unrolled; record the Python module it was made from"):
+        record(exported, torch.ones(4, 2, 3))
+
+
 def test_everything_a_module_holds_is_left_as_it_was() -> None:
     model, x = reader()
     state, kinds = copy.deepcopy(model.state_dict()), [type(m) for m in model.modules()]

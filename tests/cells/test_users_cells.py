@@ -147,6 +147,9 @@ def _long(p: Any, x: Any, h: Any) -> Equations:
         (_with(equations=_yielding("dh", "h")), "dh is the name of the derivative by h"),
         (_with(equations=_long), "more than 2,000 operations"),
         (_with(own_parameters=(lstmtui.Parameter("scale", ("scale",), ("hiden",)),)), "'hiden' is no size"),
+        (_with(equations=_yielding("a", "a", "h")), "its equations yield a twice"),
+        (_with(rows="kn"), "rows must be a tuple of names"),
+        (_with(own_parameters=SCALE), "own_parameters must be a tuple of lstmtui.Parameter"),
     ],
 )
 def test_a_cell_that_cannot_be_run_is_refused_in_a_sentence(cell: Cell, said: str) -> None:
@@ -154,6 +157,44 @@ def test_a_cell_that_cannot_be_run_is_refused_in_a_sentence(cell: Cell, said: st
         with pytest.raises(lstmtui.UserError) as error:
             use(cell)
         assert said in str(error.value)
+
+
+def _with_matrix(p: Any, x: Any, h: Any) -> Equations:
+    v = yield "v", p.square @ x
+    yield "h", v + h
+
+
+def _with_memory(p: Any, x: Any, h: Any, m: Any) -> Equations:
+    m = yield "m", 0.9 * m + p.W_k @ x
+    yield "h", m
+
+
+SQUARE = lstmtui.Parameter("square", ("square",), ("hidden", "hidden"))
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (
+            lstmtui.Cell("bad", _with_matrix, ("k",), ("h",), (SQUARE,)),
+            "cell bad: v cannot be computed with the sizes of its parameters and states: ",
+        ),
+        (
+            lstmtui.Cell("bad", _with_memory, ("k",), ("h", "m"), state_sizes={"m": 1}),
+            "cell bad: m comes out with 4 units, and state_sizes says 1",
+        ),
+    ],
+)
+def test_a_cell_whose_sizes_do_not_fit_is_refused_when_a_layer_is_made_of_it(cell: Cell, said: str) -> None:
+    with pytest.raises(lstmtui.UserError) as error:
+        lstmtui.Recurrent(cell, 3, 4)
+    assert said in str(error.value)
+    assert lstmtui.Recurrent(lstmtui.Cell("good", _with_memory, ("k",), ("h", "m")), 3, 4)
+
+
+def test_sizes_are_given_by_their_names() -> None:
+    with pytest.raises(ValueError, match="sizes is no size of slstm, which has heads"):
+        lstmtui.Recurrent("slstm", 3, 4, sizes={"heads": 2})  # type: ignore[arg-type]
 
 
 def test_the_words_of_expressions_are_no_names_of_quantities() -> None:

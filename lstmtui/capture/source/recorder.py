@@ -187,7 +187,10 @@ class SourceRecorder:
         axes = {} if self._time_axis is not None else dict(enumerate(shape))
         text = nothing_over_time(self.tracer.calls, self.tracer.passed_over, axes)
         if self.tracer.without_values:
-            text = f"most of what it computes has no values, as inside torch.vmap or torch.func; {text}"
+            text = (
+                "most of what it computes has no values, as inside torch.vmap or torch.func: have it read "
+                f"the whole batch without them, or record what they call with one sequence; {text}"
+            )
         return text
 
     def _steps_at_once(self, result: Any) -> int:

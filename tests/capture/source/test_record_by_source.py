@@ -285,5 +285,5 @@ def test_tensors_without_values_are_said_to_have_none() -> None:
                 h = torch.tanh(v + h) * self.scale
             return h
 
-    with pytest.raises(TypeError, match=r"has no values, as inside torch\.vmap or torch\.func"):
+    with pytest.raises(TypeError, match=r"torch\.vmap or torch\.func: have it read the whole batch"):
         lstmtui.record(Mapped(), inputs())
