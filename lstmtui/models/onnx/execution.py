@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from lstmtui.errors import UserError
 from lstmtui.models.onnx.bodies import Body
 from lstmtui.models.onnx.control_flow import branch, loop, scan
-from lstmtui.models.onnx.initializers import Initializers
 from lstmtui.models.onnx.model import is_recurrent
 from lstmtui.models.onnx.session import Sessions, is_own, run_session
 from lstmtui.models.onnx.steps import Step, steps_of
 from lstmtui.models.onnx.taps import Taps, with_all_outputs
+from lstmtui.models.onnx.tensors import whole_array
 from lstmtui.printable import printable
+
+if TYPE_CHECKING:
+    from lstmtui.arrays import Array
 
 Scope: TypeAlias = ChainMap[str, Any]
 """Values by name, those of the bodies around behind a body's own."""
@@ -33,15 +35,15 @@ class Execution:
     """Runs a graph, any number of times.
 
     Args:
-        body: the graph.
-        folder: the model's, beyond which no external data is read.
+        body: the graph, its external data read.
         sessions: onnxruntime's.
         taps: gets what goes into and comes out of each recurrent node.
     """
 
-    def __init__(self, body: Body, folder: Path, sessions: Sessions, taps: Taps) -> None:
+    def __init__(self, body: Body, sessions: Sessions, taps: Taps) -> None:
         self._body, self._sessions, self._taps = body, sessions, taps
-        self._initializers = Initializers(folder)
+        self._arrays: dict[int, Array] = {}
+        """The model's own tensors by their identities, which last as long as the body."""
         self._steps: dict[Body, list[Step]] = {}
         self._full: dict[Step, Step] = {}
         """Recurrent nodes with all of their outputs."""
@@ -129,7 +131,10 @@ class Execution:
     def _value(self, body: Body, name: str, scope: Scope) -> Any:
         if _has(scope, body, name):
             return scope[name]
-        return self._initializers.array(self._initializer(body, name))
+        tensor = self._initializer(body, name)
+        if id(tensor) not in self._arrays:
+            self._arrays[id(tensor)] = whole_array(tensor)
+        return self._arrays[id(tensor)]
 
     def _initializer(self, body: Body, name: str) -> Any:
         """The tensor of the model that a name means in a body."""
@@ -138,7 +143,7 @@ class Execution:
             if around is None:
                 break
             if name in around.initializers:
-                return self._initializers.whole(around.initializers[name])
+                return around.initializers[name]
             around = around.outer
         raise UserError(
             f"{printable(name)} is taken where nothing has given it yet: the nodes go in a circle, or are "

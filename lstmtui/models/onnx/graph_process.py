@@ -105,12 +105,14 @@ def answered(path: Path, request: GraphRequest) -> GraphAnswer:
     from lstmtui.models.onnx.model import load_model
     from lstmtui.models.onnx.session import Sessions
     from lstmtui.models.onnx.taps import MOST_NUMBERS, Taps
+    from lstmtui.models.onnx.tensors import read_external_data
 
     model = load_model(path)
+    read_external_data(model, path.parent)
     taps = Taps(request.module)
     sessions = Sessions(model, request.threads, request.providers)
     body = bodies_of(model)
-    execution = Execution(body, path.parent, sessions, taps)
+    execution = Execution(body, sessions, taps)
     outputs: dict[str, list[np.ndarray]] = {}
     states: dict[str, np.ndarray] = {}
     numbers = 0
