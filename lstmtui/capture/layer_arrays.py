@@ -114,14 +114,20 @@ def _total_input_derivative(arrays: dict[str, Entry], layer: int, directions: Se
     """x is read by both directions: its total derivative is the sum of what each of them gives."""
     keys = [array_key("dx", layer, direction) for direction in directions]
     if keys[0] in arrays and len(keys) > 1:
-        total = changed(np.add, *(arrays[key] for key in keys))
+        total = changed(_sum, *(arrays[key] for key in keys))
         arrays.update(dict.fromkeys(keys, total))
 
 
 def _add_gradient(arrays: dict[str, Entry], name: str, gradient: Array) -> None:
     """A recurrent parameter's own gradient; a module called twice adds up."""
     key = "parameter_gradients/" + name
-    arrays[key] = changed(np.add, arrays[key], gradient) if key in arrays else gradient
+    arrays[key] = changed(_sum, arrays[key], gradient) if key in arrays else gradient
+
+
+def _sum(left: Array, right: Array) -> Array:
+    """The sum of two gradients; where a run diverged it may be of inf and −inf, of which numpy would warn."""
+    with np.errstate(all="ignore"):
+        return np.asarray(left + right)
 
 
 def _array_of(look: Callable[[str], Tensor], quantity: str) -> Array:

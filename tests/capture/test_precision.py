@@ -10,6 +10,7 @@ import torch
 from oracles.recurrents import CELL_NAMES, gap, noise, random_recurrent, stock_of
 from torch import Tensor, nn
 
+from lstmtui.analysis.diagnosis import diagnose_trace as diagnose
 from lstmtui.capture.record import record
 
 pytestmark = pytest.mark.usefixtures("each_method")
@@ -107,6 +108,28 @@ def test_an_overflow_at_the_end_of_a_short_sequence_stays_there() -> None:
     assert trace.parameter_gradients["weight_ih_l0"].item() == pytest.approx(1e20, rel=1e-5)
     assert trace.parameter_gradients["weight_hh_l0"].item() == 0
     assert np.isfinite(trace.values("dh")[:, 0]).all()
+
+
+def test_gradients_that_are_infinite_with_either_sign_add_up_without_a_warning() -> None:
+    sign = torch.tensor([1.0, -1.0])  # of what each direction gives
+    trace = record(*diverging(), loss=lambda result: (result[0].mean(0) * sign).sum())
+    assert np.isinf(trace.values("dh", 0, "forward")[0]).all()
+    assert np.isinf(trace.values("dh", 0, "backward")[-1]).all()
+    assert np.isnan(trace.values("dx")[1:-1]).all()
+
+
+def test_units_that_are_infinite_are_judged_without_a_warning() -> None:
+    trace = record(*diverging(layers=2))
+    assert {v.severity for v in diagnose(trace) if v.name == "nonfinite"} == {"bad"}
+
+
+def diverging(layers: int = 1) -> tuple[nn.RNN, Tensor]:
+    """A module whose state is infinite in every layer and direction, and its input."""
+    module = nn.RNN(1, 1, layers, nonlinearity="relu", bias=False, bidirectional=True)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.fill_(1e20)
+    return module, torch.ones(6, 1, 1)
 
 
 def test_half_precision_that_overflows_is_recorded_as_infinite() -> None:

@@ -195,3 +195,26 @@ def test_a_damaged_program_is_read_or_refused_in_a_sentence(
             continue
         refused += 1
     assert refused
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "TorchScript"])
+@pytest.mark.parametrize(
+    ("place", "number"), [(6, 171), (8, 1), (10, 14)], ids=["later version", "encrypted", "other compression"]
+)
+def test_a_zip_archive_that_python_does_not_support_is_a_sentence(
+    model: nn.Module, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, place: int, number: int
+) -> None:
+    """The numbers stand in every entry of the archive's own directory."""
+    path = tmp_path / "m.pt"
+    if kind == "checkpoint":
+        torch.save(model.state_dict(), path)
+    else:
+        scripted(model, path)
+    content = bytearray(path.read_bytes())
+    at = content.find(b"PK\x01\x02")
+    while at >= 0:
+        content[at + place] = number
+        at = content.find(b"PK\x01\x02", at + 1)
+    path.write_bytes(content)
+    assert main(["check", str(path)]) == 2
+    assert "m.pt: is not a readable" in capsys.readouterr().err

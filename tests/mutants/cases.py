@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch import nn
 
 import lstmtui
 from lstmtui.__main__ import main
+from lstmtui.models.keras import process as keras_process
 from lstmtui.models.onnx import process as onnx_process
 from lstmtui.session import Session
 from lstmtui.session import saved_state as memory
@@ -197,7 +199,7 @@ def _leave_half(path: Path) -> None:
 
 
 def _stay_in_this_process() -> None:
-    """No screen is opened, and ONNX models are read in a fork of this process, which starts faster."""
+    """No screen is opened, and foreign readers run in forks of this process, which start faster."""
     import lstmtui.tui.launch
 
     def look(start: Start, **_: object) -> None:
@@ -206,11 +208,14 @@ def _stay_in_this_process() -> None:
             [trace.arrays[key].tobytes() for key in trace.arrays]
 
     lstmtui.tui.launch.launch = look
-    onnx_process._run = _forked
+    for process in (onnx_process, keras_process):
+        process._run = partial(_forked, process.answer)
 
 
-def _forked(arguments: list[str], seconds: float) -> argparse.Namespace:
-    """Like `onnx_process._run`, without the start of Python."""
+def _forked(
+    answer: Callable[[str, int], int], arguments: Sequence[str], seconds: float
+) -> subprocess.CompletedProcess[bytes]:
+    """Like `_run` of what reads a file in a process of its own, without the start of Python."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -218,11 +223,11 @@ def _forked(arguments: list[str], seconds: float) -> argparse.Namespace:
         try:
             os.dup2(writing, 1)
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            status = onnx_process.answer(arguments[0], 1 << 40)
+            status = answer(arguments[0], 1 << 40)
         finally:
             os._exit(status)
     os.close(writing)
     with os.fdopen(reading, "rb") as stream:
-        answer = stream.read()
+        content = stream.read()
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return argparse.Namespace(returncode=status, stdout=answer)
+    return subprocess.CompletedProcess([], status, content)

@@ -7,7 +7,7 @@ number is the seed of the first.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
@@ -18,7 +18,7 @@ import torch
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from oracles.random_layers import Array, Configuration, Key, Problem, drawn
+from oracles.random_layers import Array, Configuration, Key, OwnRun, Problem, drawn
 
 from lstmtui.trace import Trace
 
@@ -58,19 +58,25 @@ def failures(configuration: Configuration) -> Iterator[Failure]:
         truths = problem.loops(np.longdouble, 1)
         trace = problem.recorded()
         plains = problem.loops(dtype, ROUNDINGS)
-        if any(_failures_of(trace, truths, plains, dtype)):
-            output = problem.output()
-            for failure in _failures_of(trace, truths, problem.loops(dtype, MORE_ROUNDINGS), dtype):
-                if not _is_output(trace, failure, output):
+        own: OwnRun | None = None
+        overflowing = {sequence for sequence, plain in enumerate(plains) if _overflows(plain)}
+        if overflowing and (own := problem.own_run()):
+            yield from _unlike(trace, own, overflowing, problem)
+        if any(_failures_of(trace, truths, plains, dtype, overflowing)):
+            own = own or problem.own_run()
+            plains = problem.loops(dtype, MORE_ROUNDINGS)
+            for failure in _failures_of(trace, truths, plains, dtype, overflowing):
+                if not (own and _is_output(trace, failure, own.output)):
                     yield failure
 
 
-def _failures_of(trace: Trace, truths: list[Loops], plains: list[Loops], dtype: Any) -> Iterator[Failure]:
+def _failures_of(
+    trace: Trace, truths: list[Loops], plains: list[Loops], dtype: Any, overflowing: Container[int]
+) -> Iterator[Failure]:
     for sequence, (truth, plain) in enumerate(zip(truths, plains, strict=True)):
-        overflows = any(not np.isfinite(plain[key]).all() for key in plain if not is_derivative(key))
         for key in truth:
-            if overflows and is_derivative(key):
-                continue  # Of another run than the one without bounds that the truth is.
+            if sequence in overflowing and is_derivative(key):
+                continue  # The truth's derivatives are those of another run, one without bounds.
             exact = truth[key][0]
             array = recorded_array(trace, key, sequence, len(exact))
             worst = worst_of(array, plain[key], exact, dtype)
@@ -78,10 +84,29 @@ def _failures_of(trace: Trace, truths: list[Loops], plains: list[Loops], dtype: 
                 yield Failure(key, sequence, *worst)
 
 
-def _is_output(trace: Trace, failure: Failure, output: Array | None) -> bool:
+def _overflows(plain: Loops) -> bool:
+    return not all(np.isfinite(plain[key]).all() for key in plain if not is_derivative(key))
+
+
+def _unlike(trace: Trace, own: OwnRun, sequences: Iterable[int], problem: Problem) -> Iterator[Failure]:
+    """Where derivatives of runs that overflow are not those of PyTorch's own module, with its inf and NaN."""
+    limits = np.finfo(own.output.dtype)
+    for sequence in sequences:
+        for key, gradients in own.derivatives.items():
+            exact = gradients[: problem.lengths[sequence], sequence]
+            array = recorded_array(trace, key, sequence, len(exact))
+            norm = length(np.where(np.isfinite(exact), exact, 0))
+            allowed = FLOOR * TIMES * limits.eps * norm + FLOOR * limits.smallest_subnormal * exact.shape[-1]
+            near = length(np.where(np.isfinite(exact), array - exact, 0)) <= allowed
+            alike = np.where(np.isfinite(exact), near[:, None], np.isfinite(array) == np.isfinite(exact))
+            for t in np.flatnonzero(~alike.all(-1))[:1]:
+                yield Failure(key, sequence, int(t), float(length(array - exact)[t]), 0.0, float(norm[t]))
+
+
+def _is_output(trace: Trace, failure: Failure, output: Array) -> bool:
     """Whether it is what PyTorch's module gives, to the bit: then its kernel's rounding is the truth."""
     name, layer, direction = failure.key
-    if output is None or name != "h" or layer != len(trace.layers) - 1:
+    if name != "h" or layer != len(trace.layers) - 1:
         return False
     units = trace.layers[layer].size("h")
     first = units * trace.layers[layer].directions.index(direction)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ import torch
 from oracles.precise_loops import Scan
 from oracles.recurrents import CELL_NAMES, LSTM_NAMES
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from lstmtui.capture.layer_function import method
 from lstmtui.capture.record import record
@@ -86,6 +87,15 @@ def drawn(seed: int) -> Configuration:
     )
 
 
+class OwnRun(NamedTuple):
+    """What PyTorch's own module gives."""
+
+    output: Array
+    """(T, B, directions · units); 0 where not valid."""
+    derivatives: Mapping[Key, Array]
+    """Those by the input, (T, B, input), and by the initial states, (1, B, units)."""
+
+
 class Problem:
     """A configuration with its numbers."""
 
@@ -106,7 +116,9 @@ class Problem:
             for parameter in self.module.parameters():
                 bound = c.scale / c.hidden**0.5
                 parameter.copy_(torch.as_tensor(noise.uniform(-bound, bound, parameter.shape)))
-        count = c.layers * (1 + c.bidirectional)
+        self.lengths = c.lengths or (c.steps,) * c.batch
+        self.directions = ("forward", "backward")[: 1 + c.bidirectional]
+        count = c.layers * len(self.directions)
         sizes = [c.projected or c.hidden, *([c.hidden] if c.cell in LSTM_NAMES else [])]
         self.x = torch.as_tensor(noise.normal(size=(c.steps, c.batch, c.inputs))).to(c.dtype)
         self.states = [
@@ -123,23 +135,40 @@ class Problem:
             return None
         return tuple(self.states) if len(self.states) > 1 else self.states[0]
 
-    def output(self) -> Array | None:
-        """What PyTorch's own module gives, (T, B, directions · units), were all sequences as long.
-
-        None where it has no such cell.
-        """
-        layout, cell = layout_of(self.module), self.configuration.cell
-        kind = {"lstm": nn.LSTM, "gru": nn.GRU}.get(cell, nn.RNN)
-        if cell not in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
+    def own_run(self) -> OwnRun | None:
+        """What PyTorch's own module makes of it; None where it has no such cell."""
+        c, layout = self.configuration, layout_of(self.module)
+        kind = {"lstm": nn.LSTM, "gru": nn.GRU}.get(c.cell, nn.RNN)
+        if c.cell not in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
             return None
         options: dict[str, Any] = {"proj_size": layout.proj_size} if layout.proj_size else {}
         if kind is nn.RNN:
-            options["nonlinearity"] = cell.removeprefix("rnn_")
+            options["nonlinearity"] = c.cell.removeprefix("rnn_")
         options |= {"num_layers": layout.num_layers, "bidirectional": layout.bidirectional}
-        stock = kind(layout.input_size, layout.hidden_size, bias=layout.bias, dtype=self.x.dtype, **options)
+        stock = kind(layout.input_size, layout.hidden_size, bias=layout.bias, dtype=c.dtype, **options)
         stock.load_state_dict(self.module.state_dict())
-        with torch.no_grad():
-            return np.asarray(stock(self.x, self._hx)[0].numpy())
+        x = self.x.clone().requires_grad_()
+        states = [(state * bool(c.states)).requires_grad_() for state in self.states]
+        lengths = list(self.lengths)
+        packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
+        packed_output = stock(packed, tuple(states) if len(states) > 1 else states[0])[0]
+        output = pad_packed_sequence(packed_output, total_length=c.steps)[0]
+        loss = self._loss() or self._sum_of_ends
+        loss((output,)).backward()
+        assert x.grad is not None
+        derivatives: dict[Key, Array] = {("dx", 0, d): x.grad.numpy() for d in self.directions}
+        for name, state in zip(("initial/dh", "initial/dc"), states, strict=False):
+            assert state.grad is not None
+            for number, gradient in enumerate(state.grad.numpy()):
+                layer, direction = divmod(number, len(self.directions))
+                derivatives[name, layer, self.directions[direction]] = gradient[None]
+        return OwnRun(output.detach().numpy(), derivatives)
+
+    def _sum_of_ends(self, result: Any) -> Tensor:
+        """The default loss of a recording: h after the last timestep that each direction has seen."""
+        output, units = result[0], len(self.weights[0, 0]) // len(self.directions)
+        ends = [output[n - 1, b, :units].sum() for b, n in enumerate(self.lengths)]
+        return torch.stack(ends).sum() + output[0, :, units:].sum()
 
     def recorded(self) -> Trace:
         """What the package records."""
@@ -191,7 +220,6 @@ class Problem:
 
         parameters = {name: varied(p) for name, p in self.module.named_parameters()}
         x, states = varied(self.x), [varied(s * bool(c.states)) for s in self.states]
-        lengths = c.lengths or (c.steps,) * c.batch
         return [
             self._loop(
                 parameters,
@@ -200,7 +228,7 @@ class Problem:
                 lambda y, b=b: self.d_output(y, b),
                 rounded,
             )
-            for b, n in enumerate(lengths)
+            for b, n in enumerate(self.lengths)
         ]
 
     def _loop(
@@ -211,7 +239,7 @@ class Problem:
         d_output: Callable[[Array], Array],
         rounded: Callable[[Array], Array],
     ) -> dict[Key, Array]:
-        c, directions = self.configuration, ("forward", "backward")[: 1 + self.configuration.bidirectional]
+        c, directions = self.configuration, self.directions
         scans: list[list[Scan]] = []
         inputs = [x]
         for layer in range(c.layers):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from lstmtui.analysis.diagnosis.depth import depth_verdicts
 from lstmtui.analysis.diagnosis.exploding import exploding_verdicts
 from lstmtui.analysis.diagnosis.finite import finite_verdicts
@@ -69,11 +71,12 @@ def diagnose(view: View) -> tuple[Verdict, ...]:
 def diagnose_trace(trace: Trace) -> tuple[Verdict, ...]:
     """Every verdict on a run: what is bad first, then what is worth a look, then what is fine."""
     if trace not in _verdicts:
-        verdicts = [*finite_verdicts(trace), *depth_verdicts(trace), *look_ahead_verdicts(trace)]
-        for index, layer in enumerate(trace.layers):
-            for direction in layer.directions:
-                for family in FAMILIES:
-                    verdicts += family(trace, index, direction)
+        with np.errstate(all="ignore"):  # of what diverged, numpy would warn beside the verdict that says so
+            verdicts = [*finite_verdicts(trace), *depth_verdicts(trace), *look_ahead_verdicts(trace)]
+            for index, layer in enumerate(trace.layers):
+                for direction in layer.directions:
+                    for family in FAMILIES:
+                        verdicts += family(trace, index, direction)
         verdicts = [_named(trace, verdict) for verdict in verdicts]
         names = list(NAMES)
         verdicts.sort(key=lambda v: (-SEVERITIES.index(v.severity), names.index(v.name)))

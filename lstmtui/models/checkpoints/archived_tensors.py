@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 import zipfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -64,17 +63,12 @@ class ArchivedTensors(ABC):
             with zipfile.ZipFile(path) as archive:
                 # Everything is in one folder, which is called as the file was when it was written.
                 self._tensors = self._described(archive, archive.namelist()[0].partition("/")[0] + "/")
-        except KeyError as error:
-            raise self._broken(str(error.args[0])) from None
+        except (UserError, MemoryError):
+            raise
         except (
-            OSError,
-            ValueError,
-            IndexError,
-            RecursionError,
-            pickle.UnpicklingError,
-            zipfile.BadZipFile,
-        ) as error:
-            raise self._broken(str(error)) from None
+            Exception
+        ) as error:  # zipfile has errors of many kinds, and so have the parsers of what is in it
+            raise self._broken(_reason(error)) from None
 
     @property
     def tensors(self) -> dict[Entry, tuple[str, tuple[int, ...]]]:
@@ -102,8 +96,10 @@ class ArchivedTensors(ABC):
                     raise ValueError("a tensor claims more bytes than the file has")
                 content = archive.read(tensor.member)
             numbers = np.frombuffer(content, kind)
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise self._broken(str(error)) from None
+        except MemoryError:
+            raise
+        except Exception as error:  # zipfile has errors of many kinds, and so has each compression
+            raise self._broken(_reason(error)) from None
         if math.prod(tensor.shape) and tensor.last >= numbers.size:
             raise self._broken(f"it ends within {name}")
         strides = tuple(stride * numbers.itemsize for stride in tensor.strides)
@@ -123,6 +119,10 @@ class ArchivedTensors(ABC):
 
     def _broken(self, reason: str) -> UserError:
         return UserError(f"{self._name} is not a readable {self.kind}: {printable(reason)[:160]}")
+
+
+def _reason(error: Exception) -> str:
+    return str(error.args[0] if isinstance(error, KeyError) and error.args else error) or "it is damaged"
 
 
 def checked_sizes(values: Any) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ def program_kind(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             # Each name is below a folder that is called as the file was when it was written.
             names = {part for name in archive.namelist() for part in (name, name.partition("/")[2])}
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except Exception:  # zipfile has errors of many kinds: of what it does not support, of what is damaged
         return ""
     if "constants.pkl" in names or any(name.startswith("code/") for name in names):
         return SCRIPT
