@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-Kind = Literal["time", "batch", "sorted", "packed", ""]
+Kind = Literal["time", "batch", "sorted", "packed", "units", ""]
 """time: timesteps; batch: sequences; sorted: sequences from the longest to the shortest, as packing orders
-them; packed: the timesteps of all sequences, as `PackedSequence.data` has them; empty: anything else."""
+them; packed: the timesteps of all sequences, as `PackedSequence.data` has them; units: an axis of a
+parameter; empty: anything else."""
 
 
 class Factor(NamedTuple):
@@ -67,8 +68,8 @@ class Axes:
             return self
         if is_time(axis):
             return self.changed(place, (Factor("time", size, axis[0].start + start),))
-        rest = self.changed(place, (Factor("", size),))
-        return replace(rest, is_stretch=self.is_stretch or axis[0].kind == "packed")
+        rest = self.changed(place, (Factor("units" if is_units(axis) else "", size),))
+        return replace(rest, is_stretch=self.is_stretch or any(f.kind == "packed" for f in axis[:1]))
 
     def viewed(self, shape: Sequence[int]) -> Axes:
         """The same numbers in the same order under another shape."""
@@ -83,14 +84,15 @@ class Axes:
                 if factor.size == 1 and size > 1:
                     at = factor.start if factor.kind == "time" else at
                     continue
-                if not factor.kind and factor.size > needed > 1 and not factor.size % needed:
-                    waiting.insert(0, Factor("", factor.size // needed))
-                    factor = Factor("", needed)
+                is_cut = factor.kind in ("", "units") and factor.size > needed > 1
+                if is_cut and not factor.size % needed:
+                    waiting.insert(0, Factor(factor.kind, factor.size // needed))
+                    factor = Factor(factor.kind, needed)
                 axis.append(factor)
             if size_of(axis) != size:
                 is_stretch = self.is_stretch or any(f.kind == "packed" for f in self.factors)
                 return replace(unknown(shape), is_stretch=is_stretch)
-            axes.append(tuple(axis))
+            axes.append((Factor("units", size),) if is_units(axis) else tuple(axis))
         at = next((factor.start for factor in waiting if factor.kind == "time"), at)
         return replace(self, axes=tuple(axes), at=at)
 
@@ -115,7 +117,8 @@ def joined(shape: Sequence[int], parts: Sequence[Axes], place: int) -> Axes:
     """Tensors put one behind the other along an axis; those that follow each other in time make up time."""
     whole = broadcast(shape, parts)
     spans = [span for part in parts if (span := _timesteps(part, place)) is not None]
-    axis: Axis = (Factor("", shape[place]),)
+    are_units = bool(parts) and all(is_units(part.axes[place]) for part in parts)
+    axis: Axis = (Factor("units" if are_units else "", shape[place]),)
     follows = all(a.start + a.size == b.start for a, b in pairwise(spans))
     if len(spans) == len(parts) and follows and sum(span.size for span in spans) == shape[place]:
         axis = (Factor("time", shape[place], spans[0].start),)
@@ -126,6 +129,11 @@ def joined(shape: Sequence[int], parts: Sequence[Axes], place: int) -> Axes:
 def is_told(axis: Axis) -> bool:
     """Whether anything is known of an axis."""
     return any(factor.kind for factor in axis)
+
+
+def is_units(axis: Sequence[Factor]) -> bool:
+    """Whether an axis is one of a parameter and nothing else."""
+    return bool(axis) and all(factor.kind == "units" for factor in axis)
 
 
 def is_time(axis: Axis) -> bool:

@@ -138,3 +138,5 @@ _MOVES: dict[str, Callable[[End, Axes], Axes]] = {
     "Split": _split,
     "Unbind": _unbound,
 }
+FOLLOWED = frozenset({*_MOVES, *_VIEWS, *_PRODUCTS, *_BROADCASTING, "Stack", "Cat"})
+"""Operations of which it is known where each axis goes."""

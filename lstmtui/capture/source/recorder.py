@@ -163,7 +163,7 @@ class SourceRecorder:
                 time = time_axis_of(shape, steps, self._time_axis, self._features)
             except Unfit:
                 continue
-            sequences = None if time is None else batch.axis_of(shape, time)
+            sequences = None if time is None else batch.axis_of(shape, {time})
             if time is None or (sequences is None and batch.size > 1):
                 continue
             order = [time, *(() if sequences is None else (sequences,))]

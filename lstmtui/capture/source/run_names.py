@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from lstmtui.capture.source.carried import carried_by
 from lstmtui.capture.source.runs import Run
-from lstmtui.capture.source.series import outside_of, series_of
+from lstmtui.capture.source.series import Series, outside_of, series_of
 from lstmtui.capture.source.shapes import batch_of
 from lstmtui.capture.source.source_layer import Conditions
+from lstmtui.capture.source.unit_axes import UnitAxes
 
 
 class RunNames:
@@ -35,6 +38,9 @@ class RunNames:
             if not part.is_returned or part.code is run.call.code or part in self.carried
         ]
         self.steps = len(run.rounds) or conditions.steps
+        axes = UnitAxes()
+        for part in self.carried:
+            part.units = axes.of(part.bindings)
         self.batch = batch_of(
             self.in_rounds or self.outside,
             self.carried,
@@ -42,5 +48,14 @@ class RunNames:
             {conditions.steps, self.steps},
             conditions.features,
         )
+        for part in (*self.in_rounds, *self.outside):
+            if part not in self.carried and _is_ambiguous(part, {self.steps, self.batch.size}):
+                part.units = axes.of(part.bindings)
         for part in self.in_rounds:
             part.gather()
+
+
+def _is_ambiguous(part: Series, sizes: Collection[int]) -> bool:
+    """Whether several axes are as long as the sequences are many, or as the run."""
+    shape = part.first.value.shape
+    return any(shape.count(size) > 1 for size in sizes)

@@ -37,6 +37,8 @@ class Series:
     """In place of rounds: a tensor that may be of all timesteps."""
     name: str = ""
     """The quantity."""
+    units: frozenset[int] = frozenset()
+    """The axes of its tensors that are known to be units."""
     block: torch.Tensor | None = field(default=None, init=False)
     """The values of all rounds, (T, …), where each binds it once, to a tensor of its own."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -51,17 +52,30 @@ class Batch:
 
     size: int
 
-    def axis_of(self, shape: Shape, but: int | None = None) -> int | None:
+    def axis_of(self, shape: Shape, but: Collection[int] = ()) -> int | None:
         """Which axis of a shape is the sequences, the first that is as long; None where there is none.
 
         Args:
             shape: of a tensor.
-            but: an axis that is something else.
+            but: axes that are something else.
         """
         if self.size == 1:
-            first = 0 if but != 0 else 1
+            first = 1 if 0 in but else 0
             return first if len(shape) > first + 1 and shape[first] == 1 else None
-        return next((n for n, size in enumerate(shape) if size == self.size and n != but), None)
+        axes = [n for n, size in enumerate(shape) if size == self.size]
+        return next((n for n in axes if n not in but), None)
+
+
+class State(NamedTuple):
+    """What tells the sequences: what one round leaves to the next."""
+
+    shape: Shape
+    units: Collection[int]
+    """The axes that come from parameters, as far as that is known."""
+
+    def may_have(self, size: int) -> bool:
+        """Whether an axis of it that is not known to be units is as long."""
+        return any(own == size and n not in self.units for n, own in enumerate(self.shape))
 
 
 def batch_of(
@@ -81,21 +95,27 @@ def batch_of(
         features: the sizes of the axes of the model's parameters.
     """
     shapes = _shapes_of([part for part in series if _changes(part)] or series)
-    of_states = _shapes_of(part for part in states if part.first.value.is_floating_point())
+    own = [
+        State(shape, part.units)
+        for part in states
+        if part.first.value.is_floating_point()
+        for shape in _shapes_of([part])
+    ]
     inputs = list(inputs)
     # States of one axis that is as long as one of a parameter: their units, of one sequence.
-    is_flat = bool(of_states) and all(len(shape) == 1 for shape in of_states)
+    is_flat = bool(own) and all(len(state.shape) == 1 for state in own)
     # So are most names where such a sequence has a matrix for a state.
     are_flat = 2 * sum(len(shape) == 1 for shape in shapes) > len(shapes)
     is_flat |= are_flat and all(len(shape) == 2 for shape in inputs)
     candidates = {size for shape in inputs for size in _sequences(shape, steps)}
-    lead = _leading_of(of_states, inputs)
-    if lead is not None and lead not in features:
+    lead = _leading_of(own, inputs)
+    is_known = bool(own) and all(state.units and 0 not in state.units for state in own)
+    if lead is not None and (is_known or lead not in features):
         candidates = {lead}
     votes = {
         size: sum(size in shape[:2] for shape in shapes)
         for size in candidates
-        if all(size in shape for shape in of_states) and not (size in features and is_flat)
+        if all(state.may_have(size) for state in own) and not (size in features and is_flat)
     }
     best, most = max(votes.items(), key=lambda item: item[1], default=(1, 0))
     if most and 2 * most >= len(shapes):
@@ -106,12 +126,12 @@ def batch_of(
     return Batch(best if 2 * most > len(shapes) else 1)
 
 
-def _leading_of(states: Sequence[Shape], inputs: Iterable[Shape]) -> int | None:
+def _leading_of(states: Sequence[State], inputs: Iterable[Shape]) -> int | None:
     """The size of the first axis of all states where each input of two axes has it first; else None.
 
     Such an input is no sequence, but a vector for each sequence, though there may be as many timesteps.
     """
-    leads = {shape[0] if len(shape) > 1 else None for shape in states}
+    leads = {state.shape[0] if len(state.shape) > 1 else None for state in states}
     firsts = {shape[0] if len(shape) == 2 else None for shape in inputs}
     return leads.pop() if leads == firsts and len(leads) == 1 else None
 

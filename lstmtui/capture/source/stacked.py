@@ -117,7 +117,7 @@ def unrolled(series: Series, batch: Batch, steps: int, time: int | None, *, deri
     assert series.whole is not None
     value = series.whole.value
     sizes = tuple(value.shape)
-    sequences = None if time is None else batch.axis_of(sizes, time)
+    sequences = None if time is None else batch.axis_of(sizes, {time, *series.units})
     is_parameter = series.whole.leaf and not series.whole.absent
     if time is None or (sequences is None and (batch.size > 1 or is_parameter)):
         raise Unfit("it has no axis of timesteps")
@@ -149,10 +149,10 @@ def _layout(series: Series, batch: Batch) -> tuple[int | None, Shape, list[int]]
     ends = [own[-1] for own in series.rounds if own]
     if len({shape for shape, _ in series.kinds}) == 1:
         only = tuple(series.first.value.shape)
-        axis = batch.axis_of(only)
+        axis = batch.axis_of(only, series.units)
         return axis, _without(only, axis), [batch.size] * len(ends)
     shapes = [tuple(binding.value.shape) for binding in series.bindings]
-    axis = batch.axis_of(max(shapes))
+    axis = batch.axis_of(max(shapes), series.units)
     rows = [batch.size if axis is None else _size(b.value, axis) for b in ends]
     others = {_without(shape, axis) for shape in shapes}
     if len(others) > 1 or sorted(rows, reverse=True) != rows:

@@ -103,8 +103,8 @@ def is_imported(frame: FrameType) -> bool:
 
 
 def is_of_garbage(code: CodeType) -> bool:
-    """Whether a function is one of `gc.callbacks`, or within one."""
-    return any(
+    """Whether a function is a finalizer, one of `gc.callbacks`, or within one."""
+    return code.co_name == "__del__" or any(
         own is code
         for callback in gc.callbacks
         for function in (callback, type(callback).__call__)

@@ -121,8 +121,7 @@ def cases(times: int, batch: int, reads: int, units: int) -> Iterator[tuple[Own,
         yield Own(layers_around, sizes, count), x, times, batch
     decoding = Own(decoder, sizes, times)
     decoding.layers = decoding.layers[:1]
-    if batch not in {size for parameter in decoding.parameters() for size in parameter.shape}:
-        yield decoding, x[0], times, batch
+    yield decoding, x[0], times, batch
 
 
 @pytest.mark.filterwarnings("ignore:lstmtui.record. the loss has no gradient")
@@ -136,6 +135,55 @@ def test_a_loop_is_found_whatever_is_as_long(times: int, batch: int) -> None:
             assert (trace.steps, trace.batch) == (steps, sequences), where
             states = model(x).detach().numpy().reshape(steps, sequences, -1)
             assert np.array_equal(trace.values("h"), states), where
+
+
+class Transposed(nn.Module):
+    """A state of (units, sequences)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.reads, self.keeps = nn.Parameter(torch.randn(4, 3)), nn.Parameter(torch.randn(4, 4) / 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, out = x.new_zeros(4, x.shape[1]), []
+        for v in x:
+            z = self.reads @ v.t() + self.keeps @ h
+            h = torch.tanh(z)
+            out.append(h.t())
+        return torch.stack(out)
+
+
+class Heads(nn.Module):
+    """A linear attention whose state leads with its heads: (heads, sequences, 2, 2)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.both = nn.Linear(3, 3 * 2 * 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        keys, values = self.both(x).view(*x.shape[:2], 2, 3, 2).permute(2, 0, 3, 1, 4)
+        h, out = x.new_zeros(3, x.shape[1], 2, 2), []
+        for k, v in zip(keys, values, strict=True):
+            h = 0.9 * h + k[..., None] * v[..., None, :]
+            out.append(h.transpose(0, 1))
+        return torch.stack(out)
+
+
+@pytest.mark.parametrize("model", [Transposed(), Heads()])
+@pytest.mark.parametrize("batch", [2, 3, 4])
+def test_an_axis_of_a_parameter_is_units_though_there_are_as_many_sequences(
+    model: nn.Module, batch: int
+) -> None:
+    x = torch.randn(5, batch, 3)
+    trace = lstmtui.record(model, x)
+    assert (trace.steps, trace.batch) == (5, batch)
+    for name in ("h", "z") if isinstance(model, Transposed) else ("h", "k"):
+        assert trace.values(name).shape == (5, batch, trace.values(name).shape[2])
+    assert np.array_equal(trace.values("h"), model(x).detach().numpy().reshape(5, batch, -1))
+    if isinstance(model, Transposed):
+        assert np.allclose(np.tanh(trace.values("z")), trace.values("h"), rtol=1e-5)
 
 
 def test_a_scan_over_one_of_two_axes_as_long_is_refused_with_what_to_say() -> None:

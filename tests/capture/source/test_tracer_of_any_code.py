@@ -242,6 +242,29 @@ def test_what_the_collector_calls_meanwhile_is_not_recorded(is_function: bool) -
     assert values(tracer, "h") == [0.5, 1, 2]
 
 
+def test_finalizers_of_what_is_found_meanwhile_are_not_recorded() -> None:
+    finalized: list[Tensor] = []
+
+    class Dropped:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            h = torch.ones(1)
+            finalized.append(h + 1)
+
+    def work(x: Tensor) -> Tensor:
+        h = x / 2
+        gc.collect()
+        return h * 2
+
+    Dropped()
+    tracer = traced(work, X)
+    assert len(finalized) == 1
+    assert [call.name for call in tracer.calls] == [work.__qualname__]
+    assert values(tracer, "h") == [0.5]
+
+
 def test_generators_comprehensions_and_coroutines_keep_their_own_names() -> None:
     def steps(x: Tensor) -> Iterator[Tensor]:
         h = x
