@@ -20,19 +20,21 @@ _imported: dict[str, Path] = {}
 """The packages that came from a scenario's folder, which another scenario may have under the same name."""
 
 
-def build_module(target: str, arguments: Mapping[str, Any], folder: Path) -> nn.Module:
+def build_module(target: str, arguments: Mapping[str, Any], folder: Path, seed: int | None = 0) -> nn.Module:
     """Call the user's function, in evaluation mode and with the same random numbers every time.
 
     Args:
         target: package.module:function
         arguments: what it is called with.
         folder: where the package is looked for first.
+        seed: of the random numbers; None: those that come next.
 
     Raises:
         UserError: it cannot be imported, fails, or returns no module.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        if seed is not None:
+            torch.manual_seed(seed)
         what = f"factory {target}"
         make = users_function(target, folder, what)
         with _first_on_path(folder.resolve(), _package(target)), users_code(what):

@@ -75,6 +75,22 @@ def test_a_trace_is_run_again_with_the_layers_it_holds(
     assert printed.count(" held ") >= 6
 
 
+@pytest.mark.parametrize("seeds", [False, True])
+def test_what_a_factory_draws_beside_the_state_dict_is_never_fine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], seeds: bool
+) -> None:
+    target = scenario(tmp_path, False)
+    drawing = "class Drawn(Views):\n    def __init__(self):\n        super().__init__(False)\n"
+    drawing += "        self.noise = torch.randn(4)\n    def forward(self, x):\n"
+    drawing += "        return super().forward(x) + self.noise\n"
+    make = f"def make(bug):\n    {'torch.manual_seed(0); ' if seeds else ''}return Drawn()\n"
+    (tmp_path / "of_laws.py").write_text(MODEL + drawing + make, encoding="utf-8")
+    assert main(["laws", target, "--trust", "--json", "--only", "save"]) == (0 if seeds else 1)
+    result = json.loads(capsys.readouterr().out)
+    assert result["status"] == ("not taken" if seeds else "broken")
+    assert "noise" in result["text"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

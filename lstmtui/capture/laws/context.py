@@ -28,6 +28,8 @@ class Context:
     """bool (T, B): where a sequence begins anew; None: not said."""
     step: Callable[[Any, Any, Any], Any] | None = None
     """The user's own function for one timestep."""
+    factory: Callable[[], Any] | None = None
+    """Builds the model anew; None: not said."""
     keeps_state: bool = False
     """Whether the model keeps a state on itself from call to call."""
     differs: str = ""

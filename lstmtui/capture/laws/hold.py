@@ -9,27 +9,18 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-
 from lstmtui.analysis.laws import NAMES, LawResult
-from lstmtui.capture.arguments import changed, differentiable
-from lstmtui.capture.laws.calls import seen_calls
 from lstmtui.capture.laws.carry import MOST_STREAMED, carry
 from lstmtui.capture.laws.causality import MOST_CUTS, causality
 from lstmtui.capture.laws.chunks import chunks, steps
 from lstmtui.capture.laws.consumption import most_tried
 from lstmtui.capture.laws.context import Context, not_taken
-from lstmtui.capture.laws.first_run import first_run, starts_of, taken_apart
-from lstmtui.capture.laws.influence import largest_change
-from lstmtui.capture.laws.inputs import Inputs
+from lstmtui.capture.laws.context_of import context_of
 from lstmtui.capture.laws.isolation import isolation
-from lstmtui.capture.laws.kept_tensors import kept_tensors
-from lstmtui.capture.laws.outputs import probed
 from lstmtui.capture.laws.padding import padding
 from lstmtui.capture.laws.reset import reset
 from lstmtui.capture.laws.save import save
-from lstmtui.capture.laws.subject import Run, Subject
+from lstmtui.capture.laws.subject import Run
 from lstmtui.closest import closest
 from lstmtui.errors import UserError
 
@@ -59,6 +50,7 @@ def laws(
     run: Run | None = None,
     step: Callable[[Any, Any, Any], Any] | None = None,
     reset: Callable[[Any], Any] | None = None,
+    factory: Callable[[], Any] | None = None,
     batch_first: bool | None = None,
     only: Collection[str] = (),
     progress: LawProgress | None = None,
@@ -83,6 +75,8 @@ def laws(
             y, or (y, state).
         step: called with (model, x at t, state): your own function for one timestep; returns (y, state).
         reset: called with the model before each fresh start, where it keeps its state on itself.
+        factory: builds such a model anew, into which the state_dict is loaded; left out: its class, where
+            that is needed and takes what the model keeps under the names of the arguments.
         batch_first: whether x is (B, T, …); left out: told by the first recurrent layer.
         only: the names of the laws to hold; left out: all.
         progress: called before each run with (law, seconds it takes in all, or 0); raising
@@ -92,15 +86,40 @@ def laws(
         UserError: there is no law of that name, or an argument does not fit x.
     """
     names = _names(only)
-    context = _context(model, x, state, lengths, starts, run, step, reset, batch_first)
+    make = partial(context_of, model, x, state, lengths, starts, run, step, reset, factory)
+    context, known = make(batch_first), None
     if batch_first is None and not context.calls:
-        # No recurrent layer told which axis is time; of the two, one may keep the sequences apart.
-        if context.not_finite:
-            context = replace(context, remark="x was taken as (T, B, …); batch_first = … says it")
-        elif isolation(context).broken:
-            make = partial(_context, model, x, state, lengths, starts, run, step, reset, True)
-            context = _turned(context, make) or context
-    return tuple(_held(name, context, progress) for name in names)
+        context, known = _with_axes(context, partial(make, True), progress)
+    return tuple(known if name == "isolation" and known else _held(name, context, progress) for name in names)
+
+
+def _with_axes(
+    context: Context, turned: Callable[[], Context], progress: LawProgress | None
+) -> tuple[Context, LawResult | None]:
+    """Where no recurrent layer told which axis is time: that of which the other one keeps sequences apart.
+
+    Args:
+        context: where x is (T, B, …).
+        turned: makes that where x is (B, T, …).
+        progress: as of `laws`.
+
+    Returns:
+        One of the two; and what its isolation came to, where that was tried.
+    """
+    if context.not_finite:
+        return replace(context, remark="x was taken as (T, B, …); batch_first = … says it"), None
+    result = _held("isolation", context, progress)
+    if not result.broken:
+        return context, result
+    try:
+        other = turned()
+    except Exception:  # the model cannot be called so
+        return context, result
+    text = "x was taken as (B, T, …), as only so its sequences are kept apart; batch_first = … says it"
+    other = replace(other, remark=text)
+    apart = _held("isolation", other, progress)
+    is_better = other.inputs.batch > 1 and not apart.broken
+    return (other, apart) if is_better else (context, result)
 
 
 def _names(only: Collection[str]) -> list[str]:
@@ -142,114 +161,6 @@ def _runs(name: str, context: Context) -> float:
         "padding": inputs.batch,
         "carry": most_tried(inputs.steps) + min(MOST_STREAMED, inputs.steps),
         "reset": 6,
-        "save": 3,
+        "save": 6,
     }
     return each[name] + 2.0
-
-
-def _context(
-    model: Any,
-    x: Any,
-    state: Any,
-    lengths: Any,
-    starts: Any,
-    run: Run | None,
-    step: Callable[[Any, Any, Any], Any] | None,
-    reset: Callable[[Any], Any] | None,
-    batch_first: bool | None,
-) -> Context:
-    """Everything that can be found out about a model by calling it."""
-    if isinstance(model, nn.RNNCellBase) and run is None:
-        run = _over_time
-    subject = Subject(model, run, reset)
-    x, state, lengths, packs = taken_apart(subject, x, state, lengths)
-    subject.packs = packs
-    if subject.signature.needs_state and state is None and run is None:
-        name = subject.signature.states[0]
-        raise UserError(
-            f"{type(model).__name__}.forward needs {name}: give it as state=…, or say by run=… how to call"
-        )
-    if isinstance(lengths, Tensor):
-        subject.lengths_device = lengths.device
-    lengths = None if lengths is None else torch.as_tensor(lengths).detach().cpu().to(torch.int64)
-    x = changed(differentiable(x), lambda tensor: tensor.detach())
-    state = changed(differentiable(state), lambda tensor: tensor.detach())
-    inputs, calls = first_run(subject, x, state, lengths, batch_first)
-    inputs, shape = probed(subject, inputs)
-    where = None if starts is None else starts_of(starts, inputs)
-    context = Context(subject, inputs, shape, calls, where, step, _keeps_state(subject, inputs))
-    return _repeated(context)
-
-
-def _turned(context: Context, make: Callable[[], Context]) -> Context | None:
-    """The same with batch before time, where that keeps the sequences apart; None where it does not."""
-    try:
-        other = make()
-        is_apart = other.inputs.batch > 1 and not isolation(other).broken
-    except Exception:  # the model cannot be called so
-        return None
-    text = "x was taken as (B, T, …), as only so its sequences are kept apart; batch_first = … says it"
-    return replace(other, remark=text) if is_apart else None
-
-
-def _not_finite(context: Context, outputs: list[Tensor]) -> str:
-    """Where what comes out is NaN or infinite for the first time, in words."""
-    wrong = [~torch.isfinite(output) for output in outputs]
-    places = [(*map(int, mask.nonzero()[0]), n) for n, mask in enumerate(wrong) if mask.any()]
-    if not places:
-        return ""
-    *place, number = min(places)
-    name, value = context.shape.outputs[number].name, float(outputs[number][tuple(place)])
-    t, sequence, *unit = place
-    where = f"t={t} of sequence {sequence}" + "".join(f", unit {u}" for u in unit)
-    kind = "NaN" if math.isnan(value) else "inf" if value > 0 else "−inf"
-    return f"{name} is {kind}, first at {where}; `first-bad` on a recording says where from"
-
-
-def _repeated(context: Context) -> Context:
-    """With what differs between two calls that draw other random numbers."""
-    subject, inputs = context.subject, context.inputs
-    results, states = [], []
-    for seed in (0, 1):
-        with subject.fresh(seed), seen_calls(subject.model) as calls:
-            result = subject.call(inputs)
-        results.append([tensor.detach() for tensor in context.shape.laid_out(result, inputs)])
-        states.append(calls)
-    if not_finite := _not_finite(context, results[0]):
-        return replace(context, not_finite=not_finite)
-    everywhere = torch.ones(inputs.steps, inputs.batch, dtype=torch.bool)
-    apart = largest_change(zip(*results, strict=True), everywhere, subject.tolerance)
-    if not apart:
-        return context
-    drawn = ""
-    if states[0] and states[1] and states[0][0].before is not None and states[1][0].before is not None:
-        pairs = zip(states[0][0].before, states[1][0].before, strict=True)
-        drawn = states[0][0].name if not all(torch.equal(a, b) for a, b in pairs) else ""
-    why = f"the first state of {drawn}" if drawn else "dropout, or something else"
-    text = f"two equal calls differ, because {why} is drawn at random"
-    return replace(context, differs=text, drawn=drawn, apart=apart)
-
-
-def _keeps_state(subject: Subject, inputs: Inputs) -> bool:
-    """Whether a second call goes on from the first without being given a state."""
-    if subject.reset is not None:
-        return True
-    if subject.takes_state or not isinstance(subject.model, nn.Module):
-        return False
-    with subject.fresh():
-        before = kept_tensors(subject.model)
-        subject.call(inputs)
-        after = kept_tensors(subject.model)
-    return any(
-        name not in before or before[name].shape != tensor.shape or not torch.equal(before[name], tensor)
-        for name, tensor in after.items()
-    )
-
-
-def _over_time(cell: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-    """A Cell, called with one timestep after another."""
-    outputs = []
-    for part in x:
-        state = cell(part, state)
-        outputs.append(state[0] if isinstance(state, tuple) else state)
-    return torch.stack(outputs), state

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor, nn
 
 from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.plain_attributes import plain_attributes
 from lstmtui.models.torch_compat import own_buffers
 
 
@@ -12,13 +16,21 @@ def kept_tensors(model: nn.Module) -> dict[str, Tensor]:
     """Copies of plain attributes and buffers, by path, name and number in a tuple; no running statistics."""
     kept = {}
     for path, module in model.named_modules():
-        for name, value in vars(module).items():
-            if not name.startswith("_"):
-                for number, tensor in enumerate(tensors_in(value)):
-                    if isinstance(tensor, Tensor):
-                        kept[f"{path}.{name}.{number}"] = tensor.detach().clone()
+        for name, value in plain_attributes(module):
+            for number, tensor in enumerate(tensors_in(value)):
+                if isinstance(tensor, Tensor):
+                    kept[f"{path}.{name}.{number}"] = tensor.detach().clone()
         if not isinstance(module, nn.modules.batchnorm._NormBase):
             for name, buffer in own_buffers(module).items():
                 if buffer is not None:
                     kept[f"{path}.{name}.0"] = buffer.detach().clone()
     return kept
+
+
+def changed_names(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> list[str]:
+    """Of the tensors after a call those that were not there before it, or were others."""
+    return [
+        name
+        for name, tensor in after.items()
+        if name not in before or before[name].shape != tensor.shape or not torch.equal(before[name], tensor)
+    ]

@@ -16,7 +16,9 @@ from lstmtui.analysis.laws import LawResult, Place
 from lstmtui.capture.laws.context import Context, broken, held, not_taken
 from lstmtui.capture.laws.first_place import output_place
 from lstmtui.capture.laws.influence import largest_change
-from lstmtui.capture.laws.kept_tensors import kept_tensors
+from lstmtui.capture.laws.kept_tensors import changed_names, kept_tensors
+from lstmtui.capture.laws.loaded_anew import loaded_anew
+from lstmtui.capture.plain_attributes import plain_attributes
 
 
 def save(context: Context) -> LawResult:
@@ -42,11 +44,17 @@ def save(context: Context) -> LawResult:
         largest = largest_change(zip(whole, again, strict=True), everywhere, 0.0)
         lost = f": {', '.join(unsaved)} is not in its state_dict" if unsaved else ""
         return broken(f"loaded from its state_dict it is up to {largest:.3g} away{lost}", largest, 0.0, place)
+    states = _states(context)
+    anew = loaded_anew(context, loaded, whole, states)
+    if isinstance(anew, LawResult):
+        return anew
     outcome = _state(context)
     if isinstance(outcome, LawResult):
         return outcome
+    saved = set(model.state_dict())
     return held(
-        f"the state_dict{outcome}, saved and loaded, gives the same to the bit", notes=_notes(context)
+        f"the state_dict{outcome}, saved and loaded{anew}, gives the same to the bit",
+        notes=_notes(sorted(states - saved)),
     )
 
 
@@ -85,16 +93,20 @@ def _state(context: Context) -> LawResult | str:
     )
 
 
-def _notes(context: Context) -> tuple[str, ...]:
-    """What the model keeps on itself and a state_dict does not hold."""
+def _states(context: Context) -> set[str]:
+    """The paths of what the model keeps on itself, and a call has made or changed."""
     if not context.keeps_state:
-        return ()
+        return set()
     subject = context.subject
     with subject.fresh():
+        before = kept_tensors(subject.model)
         subject.call(context.inputs)
-        names = {name.rpartition(".")[0].lstrip(".") for name in kept_tensors(subject.model)}
-        saved = set(subject.model.state_dict())
-    unsaved = sorted(names - saved)
+        after = kept_tensors(subject.model)
+    return {name.rpartition(".")[0].lstrip(".") for name in changed_names(before, after)}
+
+
+def _notes(unsaved: list[str]) -> tuple[str, ...]:
+    """What the model keeps on itself and a state_dict does not hold."""
     if not unsaved:
         return ()
     return (
@@ -112,8 +124,10 @@ def _read_back(value: Any) -> Any:
 def _forget(model: nn.Module) -> set[str]:
     """Put other numbers into everything that is trained or saved; the names of what is trained only."""
     with torch.no_grad():
-        for tensor in [*model.parameters(), *model.buffers()]:
-            _spoil(tensor)
+        saved = model.state_dict()
+        for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+            if name in saved or isinstance(tensor, nn.Parameter):
+                _spoil(tensor)
         unsaved = set()
         for path, module in list(model.named_modules()):
             for name, tensor in _trained_apart(module):
@@ -131,9 +145,7 @@ def _spoil(tensor: Tensor) -> None:
 
 def _trained_apart(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Tensors that are trained and not registered: plain attributes, modules in plain lists."""
-    for name, value in vars(module).items():
-        if name.startswith("_"):
-            continue
+    for name, value in plain_attributes(module):
         members = (
             value
             if isinstance(value, (list, tuple))
@@ -142,6 +154,8 @@ def _trained_apart(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
             else (value,)
         )
         for member in members:
+            if isinstance(member, nn.Parameter) and name.startswith("_"):
+                continue  # a list of those that are registered
             if isinstance(member, Tensor) and member.is_leaf and member.requires_grad:
                 yield name, member
             elif isinstance(member, nn.Module):

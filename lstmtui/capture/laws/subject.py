@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from lstmtui.capture.arguments import changed, tensors_in
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.signature import Signature, is_sequence_module, reset_of, signature_of
+from lstmtui.capture.plain_attributes import plain_attributes
 from lstmtui.capture.preserve_state import preserve_state
 from lstmtui.capture.wrapped import uncompiled, unwrapped
 
@@ -228,12 +229,9 @@ def _own_tensors(model: nn.Module, dtype: torch.dtype | None) -> None:
         return copied.to(dtype) if dtype is not None and copied.is_floating_point() else copied
 
     for module in model.modules():
-        attributes = vars(module)
-        for name, value in list(attributes.items()):
-            if not name.startswith("_") and (
-                isinstance(value, (Tensor, tuple)) or type(value) in (list, dict)
-            ):
-                attributes[name] = changed(value, own)
+        for name, value in plain_attributes(module):
+            if isinstance(value, (Tensor, tuple)) or type(value) in (list, dict):
+                vars(module)[name] = changed(value, own)
 
 
 def _switch_off_dropout(model: nn.Module) -> bool:

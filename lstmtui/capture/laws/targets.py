@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from lstmtui.capture.run_factory import built_factory
 from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
 from lstmtui.errors import UserError
-from lstmtui.models.factory import users_code, users_function
+from lstmtui.models.factory import build_module, users_code, users_function
 from lstmtui.models.model import ScenarioModel, own_name
 from lstmtui.scenario import FactorySpec, GraphSpec, Scenario
 from lstmtui.trace import Trace
@@ -52,8 +53,16 @@ def scenario_laws(
                 _check_axes(module, x, beside["run"])
             if batch_first and beside["starts"] is not None:
                 beside["starts"] = beside["starts"].T
+            anew = partial(build_module, spec.target, spec.arguments, spec.folder, None)
             return laws(
-                module, x, lengths=lengths, batch_first=batch_first, only=only, progress=progress, **beside
+                module,
+                x,
+                lengths=lengths,
+                factory=anew,
+                batch_first=batch_first,
+                only=only,
+                progress=progress,
+                **beside,
             )
     if isinstance(spec, GraphSpec):
         return trace_laws(record_graph(scenario, spec, device, dtype, None), only, progress)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.origins.drawn_tensors import DrawnTensors
+from lstmtui.capture.plain_attributes import plain_attributes
 from lstmtui.cells.layout import Layout
 from lstmtui.models.unroll import States
 from lstmtui.trace.state_origin import BeginningKind, StateOrigin
@@ -210,11 +211,10 @@ def _kept_tensors(root: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from root.named_parameters()
     yield from root.named_buffers()
     for path, module in root.named_modules():
-        for name, value in vars(module).items():
-            if not name.startswith("_"):
-                for tensor in tensors_in(value):
-                    if isinstance(tensor, Tensor):
-                        yield (f"{path}.{name}" if path else name), tensor
+        for name, value in plain_attributes(module):
+            for tensor in tensors_in(value):
+                if isinstance(tensor, Tensor):
+                    yield (f"{path}.{name}" if path else name), tensor
 
 
 def _number_of(node: Any) -> int:
