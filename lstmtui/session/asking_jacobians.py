@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from lstmtui.analysis.jacobians import JacobianMap, JacobianRow, jacobian_map, jacobian_row
+from lstmtui.analysis.jacobian_map import JacobianMap, jacobian_map
+from lstmtui.analysis.jacobian_row import JacobianRow, jacobian_row
 from lstmtui.arrays import Array
 from lstmtui.cells.notation import plain
 from lstmtui.session.session import Session
@@ -20,10 +21,11 @@ def ask_row(session: Session) -> JacobianRow:
     return jacobian_row(session.view)
 
 
-def ask_map(session: Session) -> JacobianMap:
-    """How each timestep round the cursor depends on each other one."""
+def ask_map(session: Session, by: str | None) -> JacobianMap:
+    """How h of each timestep round the cursor depends on a state or x of each other one; None: on h."""
     start = max(0, min(session.cursor.t - WINDOW * 3 // 4, session.last_t + 1 - WINDOW))
-    return jacobian_map(session.view, start, min(start + WINDOW, session.last_t + 1))
+    by = session.cell.states[0] if by is None else by
+    return jacobian_map(session.view, by, start, min(start + WINDOW, session.last_t + 1))
 
 
 def row_text(row: JacobianRow) -> str:
@@ -40,16 +42,19 @@ def row_text(row: JacobianRow) -> str:
     return f"‖∂{name}_{row.t}/·‖ (Frobenius): {'; '.join(parts)}{ended}"
 
 
-def map_text(shown: JacobianMap) -> str:
-    """Which timesteps it is of, how exact it is, and the largest norm."""
+def map_text(shown: JacobianMap, output: str) -> str:
+    """Which timesteps it is of, how exact it is, and the largest norm; `output` is the name of h."""
     count = len(shown.values)
     how = f"±{100 * shown.error:.0f} % each, by {shown.probes} random directions" if shown.probes else "exact"
-    text = f"‖∂h_t/∂h_s‖ (Frobenius) for t={shown.start} to t={shown.start + count - 1}: {how}"
+    text = (
+        f"‖∂{output}_t/∂{shown.by}_s‖ (Frobenius) for t={shown.start} to t={shown.start + count - 1}: {how}"
+    )
     if not np.isfinite(shown.values).any():
         return text
     t, s = np.unravel_index(int(np.nanargmax(shown.values)), shown.values.shape)
     largest = plain(float(shown.values[t, s]), 3)
-    return f"{text}; the largest is {largest}, of h at t={shown.start + int(t)} by t={shown.start + int(s)}"
+    at = f"of {output} at t={shown.start + int(t)} by {shown.by} at t={shown.start + int(s)}"
+    return f"{text}; the largest is {largest}, {at}"
 
 
 def _reach(row: JacobianRow, name: str, values: Array) -> str:

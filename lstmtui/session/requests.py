@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from lstmtui.analysis.jacobians import JacobianMap
+from lstmtui.analysis.jacobian_map import JacobianMap
 from lstmtui.analysis.laws import LawResult
 from lstmtui.analysis.why.ledger import Ledger
 
@@ -77,6 +77,8 @@ class ShowJacobian:
     map: JacobianMap
     t: int
     text: str
+    names: tuple[str, ...]
+    """Of what there are maps by: the states, h first, and x."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from oracles.recurrents import noise, random_recurrent, random_states
 from torch import Tensor, nn
 from torch.func import jacrev
 
-from lstmtui.analysis.jacobians import jacobian_map, jacobian_row
+from lstmtui.analysis.jacobian_map import jacobian_map
+from lstmtui.analysis.jacobian_row import jacobian_row
 from lstmtui.capture.record import record
 from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.cells import CELLS
@@ -56,27 +57,59 @@ def test_the_row_of_a_timestep_is_what_jacrev_gives(name: str) -> None:
     assert np.isnan(row.by_state[0][AT:]).all()
 
 
-@pytest.mark.parametrize(
-    ("name", "direction"), [("lstm", "forward"), ("gru", "backward"), ("lstm_layernorm", "forward")]
-)
+def maps_of(session: Session, steps: int) -> list[np.ndarray]:
+    """By each state and by x, exact."""
+    shown = [jacobian_map(session.view, by, 0, steps) for by in (*session.cell.states, "x")]
+    assert {(map.probes, map.error) for map in shown} == {(0, 0.0)}
+    return [map.values for map in shown]
+
+
+EVERY = [*((name, "forward") for name in (*CELLS, MINGRU.name, ODD.name)), ("gru", "backward")]
+
+
+@pytest.mark.parametrize(("name", "direction"), EVERY)
 def test_the_map_has_the_row_of_each_timestep(name: str, direction: str) -> None:
     module = random_recurrent(name, bidirectional=direction == "backward")
     session = Session(record(module, noise(STEPS, 2, 3, seed=1), lengths=[STEPS, 5]))
     session.select_batch(1)
     session.select_direction(direction)
-    shown = jacobian_map(session.view, 0, STEPS)
-    assert (shown.probes, shown.error, shown.values.shape) == (0, 0.0, (5, 5))
+    maps = maps_of(session, STEPS)
+    assert [map.shape for map in maps] == [(5, 5)] * len(maps)
     for t in range(5):
         session.goto(t)
         row = jacobian_row(session.view)
-        assert shown.values[t] == pytest.approx(row.by_state[0][:5], rel=1e-12, nan_ok=True)
+        for map, wanted in zip(maps, (*row.by_state, row.by_x), strict=True):
+            assert map[t] == pytest.approx(wanted[:5], rel=1e-12, nan_ok=True)
 
 
-def test_random_directions_are_as_far_off_as_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_map_in_float32_has_what_float64_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session(record(random_recurrent("lstm", hidden_size=8), noise(60, 1, 3, seed=1)))
+    exact = maps_of(session, 60)
+    monkeypatch.setattr("lstmtui.analysis.jacobian_map._FINEST", 0)
+    for map, wanted in zip(maps_of(session, 60), exact, strict=True):
+        assert map == pytest.approx(wanted, rel=1e-5, abs=1e-28, nan_ok=True)
+
+
+def test_what_has_vanished_is_0_in_a_map() -> None:
+    module = nn.RNN(1, 1, dtype=torch.float64)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.fill_(1e-40)
+    session = Session(record(module, torch.ones(40, 1, 1, dtype=torch.float64)))
+    by_h, by_x = maps_of(session, 40)
+    assert by_h[1, 0] == pytest.approx(1e-40)
+    assert by_h[39, :30].tolist() == by_x[39, :30].tolist() == [0.0] * 30
+    assert np.isnan(by_h[0]).all()
+    assert by_x[0, 0] == pytest.approx(1e-40)
+
+
+@pytest.mark.parametrize("by", ["h", "x"])
+def test_random_directions_are_as_far_off_as_they_say(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session(record(random_recurrent("gru", hidden_size=16), noise(30, 1, 3, seed=1)))
-    exact = jacobian_map(session.view, 0, 30)
-    monkeypatch.setattr("lstmtui.analysis.jacobians.MOST_OF_MAP", 1)
-    maps = [jacobian_map(session.view, 0, 30, seed) for seed in range(40)]
+    exact = jacobian_map(session.view, by, 0, 30)
+    monkeypatch.setattr("lstmtui.analysis.jacobian_map.MOST_EXACT", 0)
+    monkeypatch.setattr("lstmtui.analysis.jacobian_map.MOST_PROBED", 1)
+    maps = [jacobian_map(session.view, by, 0, 30, seed) for seed in range(40)]
     assert maps[0].probes == 4
     inside = ~np.isnan(exact.values) & (exact.values > 1e-12)
     off = np.stack([(m.values / exact.values)[inside] for m in maps])
@@ -101,9 +134,15 @@ def test_a_map_of_200_timesteps_and_64_units_takes_a_second_at_most(within: Any)
     torch.manual_seed(0)
     session = Session(record(nn.LSTM(8, 64), torch.randn(200, 1, 8)))
     with within(1):
-        shown = jacobian_map(session.view, 0, 200)
+        shown = jacobian_map(session.view, "h", 0, 200)
     assert shown.values.shape == (200, 200)
-    assert shown.error <= 0.3
+    assert shown.probes == 0
+
+
+def test_a_map_by_what_the_cell_has_not_is_refused() -> None:
+    session = Session(record(random_recurrent("gru"), noise(4, 1, 3, seed=1)))
+    with pytest.raises(UserError, match="there is no map by c; there are h, x"):
+        jacobian_map(session.view, "c", 0, 4)
 
 
 def test_recorded_code_is_refused() -> None:

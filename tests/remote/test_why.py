@@ -17,6 +17,7 @@ from lstmtui.session.execute import execute
 
 LINES = ("why c[2]", "why written c[1]", "why f[3]", "why dh", "why routes dc[1]", "why loss", "why x[1]",
          "where c[2]", "why y", "why c[9]", "layer 1", "why x[2]", "jacobian", "jacobian map",
+         "jacobian map x",
          "ablate c[2]", "why c[2]")  # fmt: skip
 
 

@@ -150,6 +150,15 @@ async def test_a_map_shows_how_each_timestep_depends_on_each_other_one(size, deb
         assert "for t=0 to t=8: exact" in text
         values = pilot.app.screen.shown.values
         assert f"t=6: {UNICODE.number(values[6, 5])} by s=5" in text
+        await pilot.press("tab")
+        await pilot.pause(0.2)
+        assert isinstance(pilot.app.screen, JacobianScreen)
+        assert pilot.app.screen.shown.by == "c"
+        await pilot.press("left", "left")
+        await pilot.pause(0.2)
+        assert isinstance(pilot.app.screen, JacobianScreen)
+        assert pilot.app.screen.shown.by == "x"
+        assert "tab: by h, c" in shown(pilot)
         await pilot.press("escape")
         screen.run_text("jacobian")
         await pilot.pause(0.1)

@@ -48,21 +48,83 @@ def sweep_back(
     Raises:
         UserError: the trace does not hold a parameter.
     """
-    size, after = block_size(numbers), dict[str, Array]()
+    after = dict[str, Array]()
     output = numbers.cell.states[0]
+    for slopes in _slopes_back(numbers, at, dtype, with_x):
+        if slopes.place in seeds:
+            after = _with_seeds(after, output, seeds[slopes.place].astype(dtype))
+        before, x = _back(numbers, slopes, after)
+        yield Dependence(slopes.place, before, x)
+        after = {s: v for s, v in before.items() if not numbers.was_changed(s, slopes.place)}
+        if slopes.place % _FLUSHES == 0:
+            after = {s: flushed(v) for s, v in after.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class StepJacobian:
+    """The derivatives of all states that a place ends with, one after the other, (units of all states, ·)."""
+
+    place: int
+    by_before: Array
+    """By all states that it began from."""
+    by_x: Array
+    """By its input."""
+    carried: Array
+    """Which of those that it began from are what the place before ended with, (units of all states,)."""
+
+
+def step_jacobians(numbers: LayerNumbers, at: int, dtype: type) -> Iterator[StepJacobian]:
+    """The Jacobian of each place from `at` back to the first.
+
+    Args:
+        numbers: of the layer.
+        at: the last place.
+        dtype: to work in.
+
+    Raises:
+        UserError: the trace does not hold a parameter.
+    """
+    states = numbers.cell.states
+    sizes = [numbers.layer.size(state) for state in states]
+    count = sum(sizes)
+    each: dict[str, Array] = {
+        s: np.eye(count, size, -sum(sizes[:n]), dtype)
+        for n, (s, size) in enumerate(zip(states, sizes, strict=True))
+    }
+    nothing = {s: np.zeros_like(values) for s, values in each.items()}
+    no_x: Array = np.zeros((count, numbers.layer.size("x")), dtype)
+    for slopes in _slopes_back(numbers, at, dtype, with_x=True):
+        before, x = _back(numbers, slopes, each)
+        carried = [not numbers.was_changed(s, slopes.place) for s in states]
+        yield StepJacobian(
+            slopes.place,
+            np.concatenate([before.get(s, nothing[s]) for s in states], axis=1),
+            no_x if x is None else x,
+            np.repeat(carried, sizes),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Slopes:
+    """What an equation's derivatives are made of at one place."""
+
+    place: int
+    uses: Mapping[str, tuple[Use, ...]]
+    is_set: Mapping[str, Array]
+    number: int
+    """Of the place, among those whose slopes the arrays hold."""
+
+
+def _slopes_back(numbers: LayerNumbers, at: int, dtype: type, with_x: bool) -> Iterator[_Slopes]:
+    """The slopes at each place from `at` back to the first."""
+    size = block_size(numbers)
     for stop in range(at + 1, 0, -size):
         first = max(0, stop - size)
         with np.errstate(all="ignore"):
             uses = {q: _cast(ways, dtype, with_x) for q, ways in uses_of(numbers, first, stop).items()}
         is_set = {q: numbers.set_units(q, first, stop) for q in numbers.edited}
         for place in range(stop - 1, first - 1, -1):
-            if place in seeds:
-                after = _with_seeds(after, output, seeds[place].astype(dtype))
-            before, x = _back(numbers, uses, is_set, after, place - first)
-            yield Dependence(place, before, x)
-            after = {s: v for s, v in before.items() if not numbers.was_changed(s, place)}
-            if place % _FLUSHES == 0:
-                after = {s: flushed(v) for s, v in after.items()}
+            yield _Slopes(place, uses, is_set, place - first)
 
 
 def _with_seeds(after: dict[str, Array], output: str, seeds: Array) -> dict[str, Array]:
@@ -78,15 +140,11 @@ def _with_seeds(after: dict[str, Array], output: str, seeds: Array) -> dict[str,
 
 
 def _back(
-    numbers: LayerNumbers,
-    uses: Mapping[str, tuple[Use, ...]],
-    is_set: Mapping[str, Array],
-    after: Mapping[str, Array],
-    number: int,
+    numbers: LayerNumbers, slopes: _Slopes, after: Mapping[str, Array]
 ) -> tuple[dict[str, Array], Array | None]:
     """The derivatives by the old states and by x of a place, from those by its new states."""
-    now, before = dict(after), dict[str, Array]()
-    for quantity, ways in reversed(list(uses.items())):
+    now, before, is_set, number = dict(after), dict[str, Array](), slopes.is_set, slopes.number
+    for quantity, ways in reversed(list(slopes.uses.items())):
         values = now.pop(quantity, None)
         if values is None:
             continue

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from lstmtui.analysis.jacobians import jacobian_row
+from lstmtui.analysis.jacobian_row import jacobian_row
 from lstmtui.analysis.why.answer import ledger_at
 from lstmtui.analysis.why.layer_numbers import LayerNumbers
 from lstmtui.analysis.why.ledger import SET, Place

@@ -14,7 +14,8 @@ from lstmtui.analysis.bound_values import BoundValue, places_of
 from lstmtui.analysis.divergence import Divergence
 from lstmtui.analysis.first_bad import FirstBad
 from lstmtui.analysis.gradient_split import Split
-from lstmtui.analysis.jacobians import JacobianMap, JacobianRow
+from lstmtui.analysis.jacobian_map import JacobianMap
+from lstmtui.analysis.jacobian_row import JacobianRow
 from lstmtui.analysis.norm_plot import NormPlot
 from lstmtui.analysis.reach import Horizon, Reach
 from lstmtui.analysis.signal import Line, Signal
@@ -299,7 +300,8 @@ def _jacobian_row(context: QueryContext, answer: JacobianRow) -> bool:
 
 def _jacobian_map(context: QueryContext, answer: JacobianMap) -> bool:
     count = max(0, min(context.arguments["stop"], context.last_t + 1) - context.arguments["start"])
-    is_there = answer.start == context.arguments["start"] and answer.probes >= 0
+    asked = (context.arguments["by"], context.arguments["start"])
+    is_there = (answer.by, answer.start) == asked and answer.probes >= 0
     return is_there and _array(answer.values, _NUMBERS, count, count)
 
 

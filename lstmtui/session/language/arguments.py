@@ -126,8 +126,11 @@ def optional_pass(line: Reader) -> Arguments:
 
 
 def optional_map(line: Reader) -> Arguments:
-    """("map",) or ("row",): of each timestep or of one; of one where it is left out."""
-    return ("row",) if line.done else (line.keyword("map"),)
+    """("row", None), or ("map", the name that it is by or None)."""
+    if line.done:
+        return ("row", None)
+    what = line.keyword("map")
+    return (what, None if line.done else line.word("the name of a state is missing"))
 
 
 def optional_topic(line: Reader) -> Arguments:

@@ -29,13 +29,15 @@ def _where(session: Session, quantity: str | None, unit: Unit) -> Outcome:
     return Outcome(True, remains.sentence(), value=remains.left)
 
 
-def _jacobian(session: Session, what: str) -> Outcome:
+def _jacobian(session: Session, what: str, by: str | None) -> Outcome:
+    states = session.cell.states
     if what == "map":
-        shown = ask_map(session)
-        text = map_text(shown)
-        return Outcome(True, text, request=ShowJacobian(shown, session.cursor.t, text))
+        shown = ask_map(session, by)
+        text = map_text(shown, states[0])
+        request = ShowJacobian(shown, session.cursor.t, text, (*states, "x"))
+        return Outcome(True, text, value=shown.values, request=request)
     row, cursor = ask_row(session), session.cursor
-    place = Place(session.cell.states[0], cursor.t, 0, cursor.layer, cursor.direction, cursor.batch)
+    place = Place(states[0], cursor.t, 0, cursor.layer, cursor.direction, cursor.batch)
     session.asked = Asked("dependence", cursor.model, place)
     return Outcome(True, row_text(row), value=row.by_state[0])
 
@@ -47,6 +49,11 @@ def _ablate(session: Session, quantity: str | None, unit: Unit, number: int) -> 
 def _complete_asked(session: Session, begun: Begun) -> list[str]:
     words = () if begun.before else ("loss", "written", "routes")
     return completions.beginning(begun.last, (*completions.quantities(session), *words))
+
+
+def _complete_jacobian(session: Session, begun: Begun) -> list[str]:
+    names = ("map",) if not begun.before else (*session.cell.states, "x") if len(begun.before) == 1 else ()
+    return completions.beginning(begun.last, names)
 
 
 EXPLAINING = (
@@ -72,11 +79,11 @@ EXPLAINING = (
     ),
     Verb(
         name="jacobian",
-        usage="jacobian [map]",
+        usage="jacobian [map [STATE|x]]",
         help="how much h here depends on the states and inputs of earlier timesteps; map: each on each",
         parse=arguments.optional_map,
         execute=_jacobian,
-        complete=completions.only(lambda session: ("map",)),
+        complete=_complete_jacobian,
         reads="arrays",
         in_lesson="checks",
     ),

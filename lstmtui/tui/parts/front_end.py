@@ -87,8 +87,8 @@ class FrontEnd:
             case ShowLaws(results):
                 screen = LawsScreen(self._notes.look, self._session.cursor.model, results)
                 self._screen.app.push_screen(screen, self.follow)
-            case ShowJacobian(shown, t, text):
-                self._screen.app.push_screen(JacobianScreen(self._notes.look, shown, t, text))
+            case ShowJacobian():
+                self._screen.app.push_screen(JacobianScreen(self._notes.look, request), self.follow)
             case ShowWhy(ledger):
                 self._trail.show(ledger)
             case ShowPanel(key):

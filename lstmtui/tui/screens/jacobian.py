@@ -1,14 +1,17 @@
-"""Time by time on screen: how much h of each timestep depends on h of each other one."""
+"""Time by time on screen: how much h of each timestep depends on a state or x of each other one."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from lstmtui.analysis.jacobians import JacobianMap
 from lstmtui.arrays import Array, as_drawn
 from lstmtui.cells.notation import UNICODE
+from lstmtui.session.requests import ShowJacobian
 from lstmtui.tui.screens.dialog import Dialog
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.heatmap import Heatmap, row_capacity
@@ -18,14 +21,14 @@ _DECADES = 6
 """So many powers of ten below the largest have colours of their own."""
 
 
-class JacobianScreen(Dialog[None]):
+class JacobianScreen(Dialog[tuple[str, ...]]):
     """A map with s along the columns and t down the lines, its colours on a logarithmic scale.
+
+    It is left with the command that shows the map by another name, or none.
 
     Args:
         look: what the terminal can show.
-        shown: the norms.
-        t: the timestep of the cursor, which is marked.
-        text: what is said of the map.
+        request: the map, the timestep that is marked, and what is said.
     """
 
     DEFAULT_CSS = """
@@ -33,17 +36,31 @@ class JacobianScreen(Dialog[None]):
     JacobianScreen > Vertical { width: 96%; height: 94%; border: round $border; padding: 0 1; }
     JacobianScreen TextLines { height: 4; }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,space,right", "turn(1)", "by the next state, or by x"),
+        Binding("shift+tab,left", "turn(-1)", "by the one before"),
+    ]
 
-    def __init__(self, look: Look, shown: JacobianMap, t: int, text: str) -> None:
+    def __init__(self, look: Look, request: ShowJacobian) -> None:
         super().__init__()
-        self.look, self.shown, self.t, self.said = look, shown, t, text
+        self.look, self.shown, self.t, self.said = look, request.map, request.t, request.text
+        self.names = request.names
         self.text, self.map = TextLines(look, wraps=True), Heatmap(look)
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = " How h of t (down) depends on h of s (across): Esc leaves "
+            box.border_title = f" How {self.names[0]} of t (down) depends on {self.shown.by} of s (across) "
+            box.border_subtitle = f" tab: by {', '.join(self._others())}  esc leaves "
             yield self.text
             yield self.map
+
+    def _others(self) -> tuple[str, ...]:
+        at = self.names.index(self.shown.by)
+        return (*self.names[at + 1 :], *self.names[:at])
+
+    def action_turn(self, by: int) -> None:
+        """Show the map by another name."""
+        self.dismiss((f"jacobian map {self._others()[0 if by > 0 else -1]}",))
 
     def on_mount(self) -> None:
         """Draw once there is a place."""
@@ -70,7 +87,8 @@ class JacobianScreen(Dialog[None]):
         binning = f"; {per_row} t a line, {per_column} s a column, the largest of them"
         row = self.shown.values[self.t - start] if 0 <= self.t - start < count else np.zeros(0)
         known = np.flatnonzero(np.isfinite(row))
-        ends = [(f"s={start + at}", number(float(row[at]))) for at in known[-1:-4:-1]]
+        nearest = known[np.argsort(np.abs(known + start - self.t), kind="stable")][:3]
+        ends = [(f"s={start + at}", number(float(row[at]))) for at in nearest.tolist()]
         near = ", ".join(f"{value} by {name}" for name, value in ends)
         self.text.set_lines(
             [
