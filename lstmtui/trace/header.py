@@ -12,7 +12,7 @@ from lstmtui.cells.layout import Layout
 from lstmtui.cells.registry import BUILT_IN, check
 from lstmtui.cells.written import Definition, cell_of, definition_of
 from lstmtui.printable import printable
-from lstmtui.trace.edits import Edit
+from lstmtui.trace.edits import Edit, LossAt
 from lstmtui.trace.look_ahead import LookAhead
 from lstmtui.trace.source import Raised, Source, Variable
 from lstmtui.trace.source_cell import SourceCell
@@ -195,6 +195,8 @@ class Header:
     loss_text: str = ""
     """The loss in words: "mse of y, every timestep"."""
     loss_kind: LossKind = "custom"
+    loss_at: LossAt | None = None
+    """The one place that the gradients are of, where a what-if took them so."""
     output_kind: OutputKind = "custom"
     what_ifs: tuple[str, ...] = ()
     """What was changed in this run, in words; empty for a run as the model makes it."""

@@ -12,6 +12,7 @@ from lstmtui.arrays import Array
 from lstmtui.cells.notation import Notation
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
+from lstmtui.trace.edits import LossAt
 
 _OWN_CODE = "code of the model's own, which the trace does not hold"
 
@@ -46,7 +47,7 @@ def output_ledger(trace: Trace, asked: Place, notation: Notation, most: int | No
 
 
 def loss_ledger(trace: Trace, asked: Place, notation: Notation, most: int | None) -> Ledger:
-    """The loss by the timesteps that it is taken of, of every sequence.
+    """The loss by the timesteps that it is taken of, of every sequence; of one timestep alone by its units.
 
     Raises:
         UserError: it is a function that the trace does not hold.
@@ -54,8 +55,39 @@ def loss_ledger(trace: Trace, asked: Place, notation: Notation, most: int | None
     header = trace.header
     if not header.loss_is_known:
         raise UserError("the loss is not known: nobody has seen its value")
-    parts = list(_last_hidden(trace) if header.loss_kind == "last_hidden" else _of_y(trace, notation))
+    if header.loss_at is not None:
+        parts = list(_at(trace, header.loss_at))
+    else:
+        parts = list(_last_hidden(trace) if header.loss_kind == "last_hidden" else _of_y(trace, notation))
     return ledger_of(asked, trace.loss, parts, equation=f"loss = {header.loss_text}", most=most)
+
+
+def _at(trace: Trace, at: LossAt) -> Iterator[Part]:
+    """The units that the loss is the sum of."""
+    last, kind = len(trace.layers) - 1, trace.header.output_kind
+    is_recorded_code = trace.layers[last].source is not None
+    if at.quantity:
+        values, lead = (
+            trace.values(at.quantity, at.layer),
+            Place(at.quantity, at.t, 0, at.layer, "forward", at.batch),
+        )
+        numbers = [(lead.at(at.quantity, unit=unit), value) for unit, value in _units(values, at)]
+    elif kind == "custom" and not is_recorded_code:
+        numbers = [
+            (Place("h", at.t, unit, last, direction, at.batch), value)
+            for direction in trace.layers[last].directions
+            for unit, value in _units(trace.values("h", last, direction), at)
+        ]
+    else:
+        numbers = [(_y_place(trace, at.t, u, at.batch), value) for u, value in _units(trace.arrays["y"], at)]
+    name = at.quantity or ("y" if kind == "head" or is_recorded_code else "h")
+    for unit, (place, value) in enumerate(numbers):
+        if at.unit in (None, unit):
+            yield Part(f"{name}[{unit}] at t={at.t}", value, (), at.t, place)
+
+
+def _units(values: Array, at: LossAt) -> Iterator[tuple[int, float]]:
+    return enumerate(np.asarray(values[at.t, at.batch], np.float64).ravel().tolist())
 
 
 def _last_hidden(trace: Trace) -> Iterator[Part]:

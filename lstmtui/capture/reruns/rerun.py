@@ -100,6 +100,7 @@ def _finish(
         loss=float("nan") if loss is None else float(loss),
         loss_text=recorded.loss_text if loss_at is None else loss_at.words(of),
         loss_kind=recorded.loss_kind if loss_at is None else "custom",
+        loss_at=loss_at,
         parity=None if edits else recorded.parity,
         what_ifs=tuple(str(edit) for edit in edits),
         edits=() if is_same else tuple(edits),

@@ -90,7 +90,7 @@ def rerun_source(trace: Trace, edits: Sequence[Edit], loss_at: LossAt | None = N
         beside = {}
     header = _header(trace.header, changed.header, edits)
     if loss is not None:
-        header = replace(header, loss_text=loss.text, loss_kind="custom")
+        header = replace(header, loss_text=loss.text, loss_kind="custom", loss_at=loss_at)
     return Trace(header, {**_arrays(changed), **beside})
 
 
