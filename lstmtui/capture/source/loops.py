@@ -74,9 +74,17 @@ class Loops:
         whole, body = _span(node, node.body[-1]), _span(node.body[0], node.body[-1])
         inside = [i.offset for i, place in placed if _is_in(place, whole)]
         in_body = [i.offset for i, place in placed if _is_in(place, body)]
-        if in_body:
-            is_on_one_line = node.lineno == node.body[0].lineno
-            self._add(Loop(node.lineno, frozenset({min(in_body)}), is_on_one_line), inside)
+        if not in_body:
+            return
+        starts, is_on_one_line = {min(in_body)}, node.lineno == node.body[0].lineno
+        if not is_on_one_line and any(isinstance(part, ast.NamedExpr) for part in ast.walk(node.test)):
+            # What the test binds is of the pass that it lets begin. It stands before the loop and at its end.
+            test = [_is_in(place, _span(node.test, node.test)) for _, place in placed]
+            before = [False, *test]
+            starts = {
+                i.offset for (i, _), own, last in zip(placed, test, before, strict=False) if own and not last
+            }
+        self._add(Loop(node.lineno, frozenset(starts), is_on_one_line), inside)
 
     def _add_for(
         self, node: ast.AST, over: ast.expr, parts: list[Span], placed: list[tuple[dis.Instruction, Span]]

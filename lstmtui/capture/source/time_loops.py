@@ -33,11 +33,16 @@ class Places:
             (code, line, what) for code, line, what, passes in called if _is_in_head(line, passes)
         }
         self._heads: set[tuple[int, int]] = set()
+        self._last: dict[tuple[int, Passes, int], int] = {}
+        """The last pass of a loop in which more is bound than in its head, by call, loops round it and line."""
         passes: Passes = ()
         for binding in bindings:
             if binding.passes is not passes:
                 passes = binding.passes
                 self._heads.update((id(binding.call.code), line) for line, _ in passes)
+            if passes and binding.line != passes[-1][0]:
+                (line, number), outer = passes[-1], passes[:-1]
+                self._last[binding.call.number, outer, line] = number
 
     def groups(self, bindings: Iterable[Binding]) -> Iterator[tuple[Call, Passes, list[Binding]]]:
         """Bindings in order, those that follow each other in the same loops of the same call together."""
@@ -57,8 +62,18 @@ class Places:
         """The loops of its function that a binding was in."""
         line, passes = binding.line, binding.passes
         is_head = (id(binding.call.code), line) in self._heads and not binding.name.startswith(RETURNED)
-        is_first = is_head and not _is_in_head(line, passes)
-        return (*passes, (line, 0)) if is_first else passes
+        if not is_head:
+            return passes
+        if not _is_in_head(line, passes):
+            return *passes, (line, 0)
+        return self._without_test(binding.call, line, passes)
+
+    def _without_test(self, call: Call, line: int, passes: Passes) -> Passes:
+        """The last test of a while loop, which lets no further pass begin, is of the pass before it."""
+        outer, lines = passes[:-1], tuple(header for header, _ in passes)
+        last = self._last.get((call.number, outer, line))
+        is_test = passes[-1][0] == line and last is not None and lines not in (call.reached or {})
+        return (*outer, (line, min(passes[-1][1], last))) if is_test and last is not None else passes
 
     def of_call(self, call: Call, outer: Call | None) -> Place:
         """The loops that a call was in, from those of `outer`, which called it, inwards."""

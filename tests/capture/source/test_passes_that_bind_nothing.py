@@ -170,3 +170,36 @@ def test_an_exception_in_a_pass_that_has_bound_nothing_is_at_the_timestep_of_tha
     assert trace.header.raised.t == 3
     assert trace.steps == 4
     assert trace.arrays["0/forward/bound/h"].tolist() == [True, True, True, False]
+
+
+def test_what_the_test_of_a_while_loop_binds_is_of_the_pass_that_it_lets_begin() -> None:
+    class Reads(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            h, items = x.new_zeros(x.shape[1:]), iter(x)
+            while (read := next(items, None)) is not None:
+                h = step(read, h)
+            return h
+
+    x = torch.randn(T, B, H, requires_grad=True)
+    trace = lstmtui.record(Reads(), x)
+    assert trace.steps == T
+    assert np.array_equal(trace.values("read"), x.detach().numpy())
+
+
+def test_the_test_that_ends_a_while_loop_makes_no_timestep_of_its_own() -> None:
+    class Converges(nn.Module):
+        passes = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            h, self.passes = x, 0
+            while (far := (h - 1).abs().amax(-1)).amax() > 0.1:
+                h = (h + 1) / 2
+                self.passes += 1
+            return h
+
+    model, x = Converges(), torch.full((2, 3), 9.0, requires_grad=True)
+    trace = lstmtui.record(model, x)
+    assert trace.steps == model.passes == 7
+    # The last timestep holds what let it begin, and as its last inner step what ended the loop.
+    assert trace.values("far")[:, 0, 0].tolist() == [8, 4, 2, 1, 0.5, 0.25, 0.0625]
+    assert trace.arrays["0/forward/inner/far"][-1, :, 0, 0].tolist() == [0.125, 0.0625]
