@@ -34,7 +34,7 @@ class Places:
         }
         self._heads: set[tuple[int, int]] = set()
         self._last: dict[tuple[int, Passes, int], int] = {}
-        """The last pass of a loop in which more is bound than in its head, by call, loops round it and line."""
+        """The last pass of a loop that binds more than its head does, by call, loops round it and line."""
         passes: Passes = ()
         for binding in bindings:
             if binding.passes is not passes:
