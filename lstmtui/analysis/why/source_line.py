@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from lstmtui.analysis.line_operands import LineOperand, LinePlace, operands_at, unit_text
 from lstmtui.analysis.stage_values import is_bound, values_at
+from lstmtui.analysis.why.carried_from import carried_from
 from lstmtui.analysis.why.ledger import SET, Factor, Ledger, Part, Place
+from lstmtui.analysis.why.source_readers import readers_ledger
 from lstmtui.analysis.why.summands import ledger_of
 from lstmtui.arrays import norm
 from lstmtui.cells.notation import Notation
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
-from lstmtui.trace.source import Source, Variable
+from lstmtui.trace.source import Source
 
 
 def source_ledger(trace: Trace, asked: Place, notation: Notation) -> Ledger:
     """What the line that bound a variable has read.
 
+    Of a derivative, the lines that have read the variable.
+
     Raises:
-        UserError: it is a derivative, or the round does not bind it.
+        UserError: the round does not bind it, or it has no derivative.
     """
     source = trace.layers[asked.layer].source
     assert source is not None
     variable = source.variable(asked.quantity)
     if variable is None:
-        raise UserError(f"{asked.quantity}: of recorded code no parts of derivatives were recorded")
-    copied = _carried_from(trace, asked, source, variable)
+        derived = source.variable(asked.quantity.removeprefix("d"))
+        if derived is None or not asked.quantity.startswith("d"):
+            raise UserError(
+                f"{asked.quantity}: of recorded code `why` knows its variables and their derivatives"
+            )
+        return readers_ledger(trace, asked, source, derived)
+    copied = carried_from(trace, asked, source, variable)
     if copied is not None:
         return source_ledger(trace, copied, notation)
     values = values_at(trace, asked.layer, variable.name, asked.t)
@@ -75,26 +82,8 @@ def _part(operand: LineOperand, place: LinePlace, source: Source, asked: Place) 
     line = "an argument" if stage is None else f"line {stage.line}"
     when = "" if operand.t == asked.t else f" at t={operand.t}"
     leads_to = asked.at(variable.name, operand.t, unit)
-    copied = _carried_from(place.trace, leads_to, source, variable)
+    copied = carried_from(place.trace, leads_to, source, variable)
     return Part(f"{text} ({line}{when})", value, factors, operand.t, copied or leads_to)
-
-
-def _carried_from(trace: Trace, asked: Place, source: Source, variable: Variable) -> Place | None:
-    """The variable of the round before whose tensor this is; None where it is none's."""
-    if asked.t == 0:
-        return None
-    for earlier in _carrying(source, variable):
-        before = values_at(trace, asked.layer, earlier.name, asked.t - 1)
-        now = values_at(trace, asked.layer, variable.name, asked.t)
-        if before is not None and now is not None and np.array_equal(
-            before[asked.batch], now[asked.batch], equal_nan=True
-        ):  # fmt: skip
-            return asked.at(earlier.name, asked.t - 1)
-    return None
-
-
-def _carrying(source: Source, variable: Variable) -> Iterator[Variable]:
-    return (v for v in source.variables if variable.name in v.carried_to and v.name != variable.name)
 
 
 def _is_set(trace: Trace, asked: Place) -> bool:

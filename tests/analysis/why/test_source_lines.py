@@ -64,8 +64,28 @@ def test_what_a_round_does_not_bind_and_derivatives_are_refused() -> None:
     trace = source_trace()
     with pytest.raises(UserError, match="noise: the round t=5 does not bind it"):
         ask(trace, "noise", 5)
-    with pytest.raises(UserError, match="of recorded code no parts of derivatives were recorded"):
-        ask(trace, "dnew_c", 5)
+    with pytest.raises(UserError, match="x has no gradient: requires none"):
+        ask(trace, "dx", 5)
+    with pytest.raises(UserError, match="knows its variables and their derivatives"):
+        ask(trace, "routes dnew_c", 5)
+
+
+def test_a_derivative_leads_to_the_lines_that_have_read_the_variable() -> None:
+    torch.manual_seed(0)
+    trace = lstmtui.record(Leaky(), torch.randn(6, 2, 2), source=True)
+    source = trace.layers[0].source
+    line = max(variable.line for variable in source.variables) if source else 0
+    ledger = trace.why("dstate", t=3, unit=1)
+    (part,) = ledger.parts
+    assert (ledger.kind, part.text, part.t) == ("operands", f"dstate[1] (line {line} at t=4)", 4)
+    assert part.value == trace.values("dstate")[4, 0, 1] == 2 * ledger.value
+    assert part.leads_to == Place("dstate", 4, 1, 0, "forward", 0)
+    assert "how much of each comes back here is not recorded" in str(ledger)
+    written = trace.why("dwritten", t=3, unit=1)
+    assert [p.text for p in written.parts] == [f"dstate[1] (line {line})"]
+    last = trace.why("dstate", t=5, unit=1)
+    assert (last.kind, last.value) == ("origin", 1)
+    assert "the loss reads it" in str(last)
 
 
 class Leaky(nn.Module):
