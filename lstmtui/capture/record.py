@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from lstmtui.capture.loss.look_ahead import look_ahead
 from lstmtui.capture.loss.loss_gradients import differentiate
 from lstmtui.capture.loss.own_loss import with_own_loss
 from lstmtui.capture.model_output import output_of
+from lstmtui.capture.origins.drawn_tensors import Drawing
 from lstmtui.capture.origins.origins import Origins
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.readiness import holds_recurrent, nothing_recorded, ready, recorder_of
@@ -190,13 +190,15 @@ def record_with(
         module = ready(request.module, source)
         args, kwargs = arguments(module, differentiable(request.x), differentiable(request.hx))
         code = recorder_of(module, source, request.time_axis, (args, kwargs))
-        if code is not None and prepare is not None:
-            prepare(code)
+        if code is not None:
+            code.tracer.note_drawn(tap.cuts.drawn)
+            if prepare is not None:
+                prepare(code)
         torch.clear_autocast_cache()
         # To the end: what an activation checkpoint holds is run again on the way back.
         with tap.installed(module, [args, kwargs]):
             # What is taken out of the graph says why layers have no derivatives.
-            with tap.cuts if holds_recurrent(module) else nullcontext():
+            with tap.cuts if holds_recurrent(module) else Drawing(tap.cuts.drawn):
                 result = _called(module, args, kwargs, code, tap, name)
                 tap.during = "loss"
                 code = _checked(tap, module, code, result, is_chosen=source is not None)

@@ -238,6 +238,10 @@ class Written(nn.Module):
             outputs.append(h)
         return torch.stack(outputs)
 
+    def drawn(self, x: Tensor) -> Tensor:
+        """As an init_hidden does it."""
+        return nn.init.xavier_uniform_(x.new_empty(x.shape[1], 3))
+
 
 def zeros(model: Any, x: Tensor) -> Tensor:
     return x.new_zeros(x.shape[1], 3)
@@ -249,6 +253,8 @@ def zeros(model: Any, x: Tensor) -> Tensor:
         (zeros, lambda t, h: h, "zeros"),
         (lambda m, x: m.h0.expand(2, 3), lambda t, h: h, "the parameter h0"),
         (lambda m, x: x[0, :, :1] + m.h0, lambda t, h: h, "what h is before the first round"),
+        (lambda m, x: 0.1 * torch.randn(2, 3), lambda t, h: h, "numbers drawn at random in this call"),
+        (lambda m, x: m.drawn(x), lambda t, h: h, "numbers drawn at random in this call"),
         (zeros, lambda t, h: h.detach() if t in (4, 9) else h, "zeros; detached before t=4, 9"),
         (zeros, lambda t, h: h * (t not in (3, 7)), "zeros; reset before t=3, 7"),
         (zeros, lambda t, h: torch.zeros_like(h) if t == 3 else h, "zeros; reset before t=3"),
@@ -262,6 +268,41 @@ def test_of_code_of_ones_own_it_is_said_in_the_same_words(
 ) -> None:
     trace = record(Written(begin, before), torch.randn(12, 2, 2), loss=lambda y: y.sum())
     assert set(origins(trace)) == {f"begins from {expected}"}
+
+
+class Draws(nn.Module):
+    """A stock layer whose states are drawn in each call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.rnn(x, torch.rand(1, x.shape[1], 3))[0]
+        return y
+
+
+@pytest.mark.parametrize("model", [Draws(), Written(lambda m, x: torch.randn(2, 3), lambda t, h: h)])
+def test_what_a_watched_or_recorded_model_draws_is_drawn_anew_in_each_call(
+    tmp_path: Path, model: nn.Module
+) -> None:
+    x = torch.randn(4, 2, 2)
+
+    def train() -> None:
+        for _ in range(2):
+            model(x).sum().backward()
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError), lstmtui.watch(model, keep=2, path=tmp_path / "w"):
+        train()
+    traces = load(tmp_path / "w")
+    assert isinstance(traces, Mapping)
+    with lstmtui.recording() as block:
+        model(x).sum().backward()
+    for trace in (*traces.values(), block.trace, record(model, x, loss=lambda y: y.sum())):
+        assert set(origins(trace)) - {""} == {"begins from numbers drawn at random in this call"}
+        assert {v.severity for v in diagnose_trace(trace) if v.name == "state"} == {LOOK}
+    assert torch._C._len_torch_function_stack() == 0
 
 
 @pytest.mark.parametrize("detaches", [True, False])

@@ -81,6 +81,7 @@ class Block:
         if self._source is not False:
             what = True if self._source is None else self._source
             self._code = BlockRecorder(what, self._time_axis, sys._getframe(1), self._calls.places.add)
+            self._code.tracer.note_drawn(self._calls.step.drawn)
             self._code.tracer.__enter__()
             self._is_traced = True
         return self

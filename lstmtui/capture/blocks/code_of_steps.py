@@ -70,6 +70,7 @@ class CodeOfSteps:
         assert self._source is not None
         code = WatchedCode(self._root, self._source, arguments, self._time_axis)
         code.parameters = self._copies.now()
+        code.tracer.note_drawn(step.drawn)
         code.tracer.__enter__()
         step.code = code
         return code

@@ -32,7 +32,7 @@ def causality(context: Context) -> LawResult:
         return not_taken("a single timestep")
     numbers = [n for n, output in enumerate(shape.outputs) if output.time is not None]
     if not numbers:
-        return not_taken("what comes out has no value for each timestep")
+        return not_taken(context.other_steps or "what comes out has no value for each timestep")
     cuts = np.unique(np.linspace(1, inputs.steps - 1, min(MOST_CUTS, inputs.steps - 1)).astype(int))
     dependence = Dependence(context.subject, shape, inputs, numbers)
     late = torch.arange(inputs.steps).unsqueeze(1).expand(-1, inputs.batch)

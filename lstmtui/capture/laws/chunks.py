@@ -45,8 +45,8 @@ def steps(context: Context) -> LawResult:
         refusal = _refusal(context)
         if refusal is not None:
             return refusal
-    elif inputs.steps < 2:
-        return not_taken("a single timestep")
+    elif inputs.steps < 2 or context.other_steps:
+        return not_taken(context.other_steps or "a single timestep")
     whole = _laid_out(context, context.subject.once(inputs), inputs)
     outcome = _compared(context, inputs, whole, list(range(inputs.steps + 1)))
     if isinstance(outcome, LawResult):
@@ -64,8 +64,8 @@ def _refusal(context: Context) -> LawResult | None:
         return not_taken("takes no state, so a call cannot go on from the one before")
     if context.inputs.steps < 2:
         return not_taken("a single timestep")
-    if context.differs:
-        return not_taken(context.differs)
+    if why := context.differs or context.other_steps:
+        return not_taken(why)
     if context.backward_layer:
         return by_design(
             f"{context.backward_layer} reads backward too, so it needs the whole sequence in one call"

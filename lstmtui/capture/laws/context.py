@@ -55,6 +55,16 @@ class Context:
         return ""
 
     @property
+    def other_steps(self) -> str:
+        """That y has other timesteps than x, as behind a convolution that is not padded; empty where not."""
+        steps = self.shape.other_steps
+        return (
+            f"y has {steps:,} timesteps and x {self.inputs.steps:,}, and which belong together is not known"
+            if steps
+            else ""
+        )
+
+    @property
     def hands_on(self) -> bool:
         """Whether a call can go on from the one before."""
         return self.subject.takes_state or self.keeps_state

@@ -25,6 +25,8 @@ class Output:
     """Whether one axis has the timesteps of all sequences, one after another."""
     batch_first: bool = False
     """Where it is flat: whether the timesteps of one sequence lie together."""
+    own_steps: int = 0
+    """How many timesteps it has where these are not as many as those of x, and `time` is None; else 0."""
 
     def laid_out(self, tensor: Tensor, steps: int, batch: int) -> Tensor:
         """The tensor as (T, B, units), in the graph; an axis that it lacks has the size 1."""
@@ -47,6 +49,11 @@ class Shape:
     def has_time(self) -> bool:
         """Whether y has a value for each timestep."""
         return any(output.time is not None for output in self.of_y)
+
+    @property
+    def other_steps(self) -> int:
+        """How many timesteps y has, where none of it has those of x; 0 where some has, or none has any."""
+        return 0 if self.has_time else max((output.own_steps for output in self.of_y), default=0)
 
     @property
     def of_y(self) -> tuple[Output, ...]:
@@ -82,7 +89,10 @@ def probed(subject: Subject, inputs: Inputs) -> tuple[Inputs, Shape]:
         is_flat = time is not None and time == batch and shape[time] == inputs.steps * inputs.batch
         if time == batch and not is_flat:
             time = None
-        outputs.append(Output(name, time, batch, is_flat, is_flat and inputs.leaves[0].batch == 0))
+        own_steps = 0 if time is None or is_flat or shape[time] == inputs.steps else shape[time]
+        time = None if own_steps else time
+        is_turned = is_flat and inputs.leaves[0].batch == 0
+        outputs.append(Output(name, time, batch, is_flat, is_turned, own_steps))
     return inputs, _with_order(subject, inputs, Shape(tuple(outputs)), whole)
 
 

@@ -25,8 +25,8 @@ def padding(context: Context) -> LawResult:
         return not_taken("a batch of one")
     if inputs.lengths is None:
         return not_taken(f"no lengths are given, so every sequence has {count(inputs.steps, 'timestep')}")
-    if context.differs:
-        return not_taken(context.differs)
+    if why := context.differs or context.other_steps:
+        return not_taken(why)
     norms = norms_in_training(context.subject.model)
     if norms:
         return by_design(f"{norms[0][0]} is in training mode: its mean and variance are of the whole batch")

@@ -56,8 +56,10 @@ def _at_starts(context: Context, starts: Tensor) -> LawResult | str:
     numbers = [
         n
         for n, output in enumerate(context.shape.outputs)
-        if output.batch is not None or context.inputs.batch == 1
+        if not output.own_steps and (output.batch is not None or context.inputs.batch == 1)
     ]
+    if not numbers and context.other_steps:
+        return not_taken(context.other_steps)
     if not numbers:
         return not_taken("nothing that comes out has a value for each sequence")
     tried = where[:: -(-len(where) // MOST_STARTS)]

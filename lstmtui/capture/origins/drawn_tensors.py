@@ -20,15 +20,25 @@ _DRAWING = frozenset(
         torch.randn_like,
         torch.rand_like,
         torch.bernoulli,
+        torch.randint,
+        torch.randint_like,
+        torch.randperm,
+        torch.multinomial,
+        torch.poisson,
         Tensor.normal_,
         Tensor.uniform_,
         Tensor.bernoulli_,
         Tensor.exponential_,
+        Tensor.random_,
+        Tensor.multinomial,
         torch.nn.init.normal_,
         torch.nn.init.uniform_,
         torch.nn.init.xavier_normal_,
         torch.nn.init.xavier_uniform_,
         torch.nn.init.orthogonal_,
+        torch.nn.init.kaiming_normal_,
+        torch.nn.init.kaiming_uniform_,
+        torch.nn.init.trunc_normal_,
     }
 )
 
@@ -54,19 +64,25 @@ class Drawing(TorchFunctionMode):
         """Run an operation of the user's, as it is."""
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        self._drawn.note(func, (args, kwargs), result)
+        # Nearly every operation, and without a call, which where code is traced takes long.
+        if func in _DRAWING or not self._drawn.is_empty:
+            self._drawn.note(func, (args, kwargs), result)
         return result
 
 
 class DrawnTensors:
-    """The tensors that operations have drawn at random."""
+    """The tensors that operations have drawn at random.
+
+    Attributes:
+        is_empty: whether there was none so far.
+    """
 
     def __init__(self) -> None:
         self._tensors = WeakTensorKeyDictionary()
-        self._is_empty = True
+        self.is_empty = True
 
     def __contains__(self, tensor: Tensor) -> bool:
-        return not self._is_empty and tensor in self._tensors
+        return not self.is_empty and tensor in self._tensors
 
     def note(self, function: Callable[..., Any], values: Any, result: Any) -> None:
         """Take note of an operation.
@@ -76,12 +92,12 @@ class DrawnTensors:
             values: its arguments.
             result: what it returned.
         """
-        if function not in _DRAWING and (self._is_empty or not self._any_of(values)):
+        if function not in _DRAWING and (self.is_empty or not self._any_of(values)):
             return
         for tensor in tensors_in(result):
             # What has a graph is a function of more than random numbers.
             if isinstance(tensor, Tensor) and tensor.grad_fn is None:
-                self._tensors[tensor], self._is_empty = True, False
+                self._tensors[tensor], self.is_empty = True, False
 
     def _any_of(self, values: Any) -> bool:
         return any(isinstance(part, Tensor) and part in self._tensors for part in tensors_in(values))

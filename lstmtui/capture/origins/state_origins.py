@@ -16,6 +16,7 @@ from lstmtui.cells.layout import Layout
 from lstmtui.models.unroll import States
 from lstmtui.trace.state_origin import BeginningKind, StateOrigin
 
+DRAWN = "numbers drawn at random in this call"
 _MOST_NODES = 10_000
 """How much of a graph is looked through."""
 
@@ -116,7 +117,7 @@ class StateOrigins:
         if computed_from:
             return Beginning("computed", f"what is computed of what {_listed(computed_from)} returned")
         if state in self._drawn:
-            return Beginning("drawn", "numbers drawn at random in this call")
+            return Beginning("drawn", DRAWN)
         if leaves and all(id(leaf) in self._kept for leaf in leaves):
             names = _listed([self._kept[id(leaf)][1] for leaf in leaves])
             is_itself = len(leaves) == 1 and is_expanded(state, leaves[0])

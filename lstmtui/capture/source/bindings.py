@@ -74,5 +74,7 @@ class Binding:
     """Whether it is a leaf of the graph: a parameter, an input."""
     absent: str = ""
     """Why there is no derivative: integer, detached, requires none; empty where there may be one."""
+    drawn: bool = False
+    """Whether it was drawn at random in the call, or is made of such numbers alone."""
     gradients: list[Tensor] = field(default_factory=list)
     """What backward passes gave, one each: total derivatives, to be added up."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from lstmtui.capture.origins.continuity import is_reset, same
-from lstmtui.capture.origins.state_origins import Beginning, is_expanded, together
+from lstmtui.capture.origins.state_origins import DRAWN, Beginning, is_expanded, together
 from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.carried import initial_of
 from lstmtui.capture.source.runs import Run
@@ -53,6 +53,8 @@ def _beginning(targets: Sequence[Series], run: Run) -> Beginning | None:
         return Beginning("zeros", "zeros")
     if (name := _parameter(binding)) is not None:
         return Beginning("parameter", f"the parameter {name}")
+    if binding.drawn:
+        return Beginning("drawn", DRAWN)
     return Beginning("given", f"what {binding.name} is before the first round")
 
 

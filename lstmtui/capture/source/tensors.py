@@ -13,6 +13,7 @@ from torch.autograd.graph import GradientEdge
 
 from lstmtui.capture.autograd_state import is_symbolic, unobserved
 from lstmtui.capture.devices import check_memory
+from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
 from lstmtui.capture.source.code_facts import DETACHED
 from lstmtui.models.torch_compat import below_autograd, has_values, is_dispatched, version_of
@@ -75,6 +76,8 @@ class Tensors:
         """By the id of the tensor, as it was last bound."""
         self._asked: list[Seen] = []
         """Those that backward passes tell derivatives of."""
+        self.drawn: DrawnTensors | None = None
+        """Those that are drawn at random meanwhile; None: that is not known."""
         self.without_values = 0
         """How many bindings were left out because their tensors have no values that can be kept."""
         self._orders = count()
@@ -114,6 +117,7 @@ class Tensors:
             self._now[id(tensor)] = seen = Seen(order, call, name, line, passes, value, identity)
             seen.ref, seen.version, seen.end, seen.handle = weakref.ref(tensor), version, end, None
             seen.is_named = name[:6] != RETURNED
+            seen.drawn = self.drawn is not None and tensor in self.drawn
             if is_plain:
                 new.append(seen)
             if end is None:
@@ -129,7 +133,7 @@ class Tensors:
                 self._numbers += seen.value.numel()
         for other, first in again:
             other.value, other.leaf, other.absent = first.value, first.leaf, first.absent
-            other.gradients = first.gradients
+            other.gradients, other.drawn = first.gradients, first.drawn
         self._check_memory(bindings)
         return bindings
 

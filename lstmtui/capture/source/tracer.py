@@ -12,6 +12,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 
+from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.code_facts import CodeFacts
 from lstmtui.capture.source.collection import Collection
@@ -103,6 +104,10 @@ class SourceTracer:
             self._own.end(self._frame, self._frames_trace, error, traceback)
         self._context.close()
         self._collection.tensors.forget_graph(self.bindings)
+
+    def note_drawn(self, drawn: DrawnTensors | None) -> None:
+        """Say which bindings are among these, which somebody takes note of meanwhile."""
+        self._collection.tensors.drawn = drawn
 
     def tell(self, pass_begins: Callable[[int], None]) -> None:
         """Have this called whenever a pass of an outermost loop begins, with how many of it are done.

@@ -15,6 +15,7 @@ from lstmtui.capture.blocks.call_keeper import CallKeeper
 from lstmtui.capture.blocks.code_of_steps import CodeOfSteps
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import check_forward, check_not_quantised, is_plain, kind_of
+from lstmtui.capture.origins.drawn_tensors import Drawing, DrawnTensors
 from lstmtui.capture.source.users_code import What
 from lstmtui.capture.watching.watched_calls import WatchedStep
 from lstmtui.capture.wrapped import named_modules, uncompiled, unwrapped
@@ -142,10 +143,12 @@ class WatchedModel(CallKeeper):
         outer, self._own.inside = getattr(self._own, "inside", False), True
         self._open.append(step)
         try:
-            # A call of the model that it makes itself is part of the code of the outer one.
-            if outer or not self.has_code:
-                return forward(*args, **kwargs)
-            return self._code.run(step, partial(forward, *args, **kwargs), (args, kwargs))
+            assert step.drawn is not None
+            with Drawing(step.drawn):
+                # A call of the model that it makes itself is part of the code of the outer one.
+                if outer or not self.has_code:
+                    return forward(*args, **kwargs)
+                return self._code.run(step, partial(forward, *args, **kwargs), (args, kwargs))
         finally:
             self._own.inside = outer
             self._open.remove(step)
@@ -157,7 +160,7 @@ class WatchedModel(CallKeeper):
             latest: WatchedStep | None = getattr(self._own, "step", None)
             if latest is not None and latest.code is not None and latest.code.is_derived:
                 latest.code.tracer.let_go_of_leaves()
-            step = self._own.step = WatchedStep(self._count, threading.get_ident())
+            step = self._own.step = WatchedStep(self._count, threading.get_ident(), drawn=DrawnTensors())
             step.before = {} if latest is None else {**latest.before, **latest.last_states}
             self._count += 1
             with self._lock:

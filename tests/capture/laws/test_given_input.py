@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+from capture.laws.models import Does
 from torch import Tensor, nn
 
 import lstmtui
+from lstmtui.analysis.laws import HELD, NOT_TAKEN
 
 
 class OwnCell(nn.Module):
@@ -116,3 +119,37 @@ def test_a_leak_that_a_change_shows_is_told_without_a_finite_gradient(x: Tensor)
     result = lstmtui.laws(Followed(root_or_zero, mixes=True), x, only=["isolation"], batch_first=True)[0]
     assert result.broken
     assert "gradient" not in result.text
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        lambda m, x: m.gru(x)[0][:-1],
+        lambda m, x: m.gru(nn.functional.pad(x, (0, 0, 0, 0, 1, 0)))[0],
+        lambda m, x: m.gru(m.conv(x.permute(1, 2, 0)).permute(2, 0, 1))[0],
+    ],
+)
+def test_where_y_has_other_timesteps_than_x_what_needs_both_is_not_taken(x: Tensor, do: Any) -> None:
+    starts = torch.zeros(x.shape[:2], dtype=torch.bool)
+    starts[3, 1] = True
+    model = Does(
+        do, gru=nn.GRU(x.shape[2], 5), conv=nn.Conv1d(x.shape[2], x.shape[2], 3, stride=2, padding=1)
+    )
+    results = {law.name: law for law in lstmtui.laws(model, x, starts=starts, batch_first=False)}
+    assert (results["isolation"].status, results["save"].status) == (HELD, HELD)
+    for name in ("causality", "reset"):
+        assert (results[name].status, "which belong together" in results[name].text) == (NOT_TAKEN, True)
+
+
+def test_a_state_is_no_reason_to_compare_chunks_of_another_length(x: Tensor) -> None:
+    class Shorter(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gru = nn.GRU(2, 5)
+
+        def forward(self, x: Tensor, state: Any = None, lengths: Any = None) -> Any:
+            y, state = self.gru(x, state)
+            return y[:-1], state
+
+    statuses = {law.name: law.status for law in lstmtui.laws(Shorter(), x, batch_first=False)}
+    assert (statuses["chunks"], statuses["steps"], statuses["padding"]) == (NOT_TAKEN,) * 3
