@@ -131,7 +131,7 @@ def test_a_leak_that_a_change_shows_is_told_without_a_finite_gradient(x: Tensor)
 )
 def test_where_y_has_other_timesteps_than_x_what_needs_both_is_not_taken(x: Tensor, do: Any) -> None:
     starts = torch.zeros(x.shape[:2], dtype=torch.bool)
-    starts[3, 1] = True
+    starts[1, 1] = True
     model = Does(
         do, gru=nn.GRU(x.shape[2], 5), conv=nn.Conv1d(x.shape[2], x.shape[2], 3, stride=2, padding=1)
     )
