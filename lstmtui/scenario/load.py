@@ -14,7 +14,7 @@ from lstmtui.scenario.bundled import is_bundled, nearest_scenario
 from lstmtui.scenario.files import read_text
 from lstmtui.scenario.problem import Problem, ScenarioError, shown
 from lstmtui.scenario.report import DataError, Report
-from lstmtui.scenario.scenario import FactorySpec, GraphSpec, ModelSpec, RunSpec, Scenario
+from lstmtui.scenario.scenario import FactorySpec, ModelSpec, RunSpec, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,10 +120,6 @@ def _read(raw: Mapping[str, Any], path: Path, report: Report, trust: bool, fresh
         return None
     is_next = (table.objective or {}).get("target") == "next"
     for position, model in models:
-        if isinstance(model, GraphSpec) and objective.target is not None:
-            wrong = "is compared with y of an ONNX graph, and no gradient goes through the rest of the graph"
-            allowed = 'leave it out and say loss = "sum", which is of h; module = … runs one node by itself'
-            report.add(("objective", "target"), wrong, allowed)
         if not isinstance(model, ModelSpec):
             continue  # what it gives is known when it has run
         check_output(objective, source.input, is_next, model, position, report)

@@ -161,12 +161,6 @@ def test_a_graph_for_so_many_timesteps_says_how_many(tmp_path: Path, problem: Ca
         assert f"does not fit; say [input] chunk = {steps}" in said
 
 
-def test_a_target_needs_a_gradient_through_the_graph(folder: Path, problem: Callable[..., str]) -> None:
-    more = '[objective]\nloss = "mse"\ntarget = "next"\n'
-    said = problem(VALUES + more, MODEL + "inputs = { is16 = true }")
-    assert "no gradient goes through the rest of the graph" in said
-
-
 def test_chunks_are_for_graphs(tmp_path: Path, problem: Callable[..., str]) -> None:
     assert "chunk: is for ONNX graphs, and no model is one" in problem(VALUES + "chunk = 2\n")
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lstmtui.arrays import Array
 from lstmtui.capture.autograd_state import Graph
+from lstmtui.capture.graph.rest_of_graph import RestOfGraph, as_onnx_gives
 from lstmtui.capture.origins.continuity import Chain, Continuity
 from lstmtui.capture.parity import largest_gap
 from lstmtui.errors import UserError
@@ -78,6 +79,8 @@ class GraphModule(nn.Module):
         """By layer: its last run, and the states that it left here."""
         self._returned: dict[int, tuple[NodeRun, Tensor]] = {}
         """By layer: its last run, and what it returned here, (T, B, directions · H)."""
+        self.rest: RestOfGraph | None = None
+        """What is computed from that, where it was asked for."""
 
     def forward(self, like: Tensor) -> list[tuple[int, Tensor]]:
         """Which layer ran, and its h (T, B, directions · H), for each run of a node.
@@ -86,6 +89,7 @@ class GraphModule(nn.Module):
             like: has the dtype and the device in which they run.
         """
         results = []
+        self.rest = None if self._answer.tape is None else RestOfGraph(self._answer.tape, like)
         for run in self._answer.runs:
             self._continuity.call = run.call
             results.append((run.layer, self._run(run, like)))
@@ -110,6 +114,8 @@ class GraphModule(nn.Module):
         self._returned.pop(run.layer, None)
         self._returned[run.layer] = run, returned
         self._compare(run, returned, finals)
+        if self.rest is not None:
+            self.rest.given(run, as_onnx_gives(returned, finals, run.arrays["Y"]))
         return output
 
     def _read(self, run: NodeRun, layer: OnnxLayer, like: Tensor) -> Tensor:
@@ -120,7 +126,10 @@ class GraphModule(nn.Module):
                 is_of_this_call = earlier.call == run.call and returned.shape == x.shape
                 if is_of_this_call and np.array_equal(_side_by_side(earlier.arrays["Y"]), x):
                     return returned
-            self._continuity.cut[layer.path] = "what it reads"
+            if self.rest is None:
+                self._continuity.cut[layer.path] = "what it reads"
+            elif run.numbers["X"] >= 0:
+                return self.rest.value(run.numbers["X"])
         return torch.as_tensor(x).to(like)
 
     def _states(self, run: NodeRun, layer: OnnxLayer, like: Tensor) -> tuple[Tensor, ...]:
@@ -146,7 +155,13 @@ class GraphModule(nn.Module):
                     state = left[position] if same.all() else torch.where(rows, left[position], state)
                     given &= ~same
                     break
-            if given.any() and self._answer.begins_from.get(layer.path) and self._left:
+            if not given.any() or not self._answer.begins_from.get(layer.path):
+                pass
+            elif self.rest is not None:
+                if (number := run.numbers[f"initial_{name}"]) >= 0:
+                    rows = torch.as_tensor(given, device=state.device)[..., None]
+                    state = torch.where(rows, self.rest.value(number), state)
+            elif self._left:
                 self._continuity.cut.setdefault(layer.path, "the state that it begins from")
             states.append(state)
         return tuple(states)

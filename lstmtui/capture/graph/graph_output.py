@@ -7,6 +7,34 @@ from collections.abc import Sequence
 import numpy as np
 
 from lstmtui.arrays import Array
+from lstmtui.models.onnx.graph_request import GraphAnswer
+from lstmtui.scenario import GraphSpec
+
+
+def graph_output(
+    answer: GraphAnswer, spec: GraphSpec, arrays: Sequence[Array], sizes: tuple[int, int]
+) -> tuple[Array | None, bool]:
+    """The graph's output over the timesteps of the node that ran last; None where it has none there.
+
+    Args:
+        answer: what the graph did.
+        spec: of the model.
+        arrays: the output in each call.
+        sizes: T and B that it has at most.
+
+    Returns:
+        as `output_over_time`.
+    """
+    last, calls = answer.runs[-1], range(len(spec.request.pieces))
+    own = [[len(r.arrays["X"]) for r in answer.runs if (r.layer, r.call) == (last.layer, n)] for n in calls]
+    batch = last.arrays["X"].shape[1]
+    # All of its runs in a call go on from one another, or each is of the same time.
+    choices = [[sum(lengths) for lengths in own], [lengths[-1] if lengths else 0 for lengths in own]]
+    choices = [steps for steps in choices if sum(steps) <= sizes[0]]
+    choices.sort(key=lambda steps: not has_time(arrays, steps))
+    if not arrays or not choices or batch > sizes[1]:
+        return None, False
+    return output_over_time(arrays, choices[0], batch, batch_first=spec.batch_first)
 
 
 def output_over_time(

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lstmtui.arrays import Array
 from lstmtui.capture.graph.graph_gradients import incomplete, without_derivatives
+from lstmtui.capture.graph.graph_loss import THROUGH_THE_REST, loss_of_output
 from lstmtui.capture.graph.graph_module import CallsInARow, GraphModule
-from lstmtui.capture.graph.graph_output import has_time, output_over_time
+from lstmtui.capture.graph.graph_output import graph_output
 from lstmtui.capture.loss.objective import describe
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.record import record_with
@@ -39,20 +39,25 @@ def record_graph(
 ) -> Trace:
     """Run the graph, and record what its recurrent nodes did.
 
-    The derivatives are of a loss of h of the recurrent node that ran last.
+    The derivatives are of a loss of h of the recurrent node that ran last; where the scenario has a target,
+    of y, through what the graph runs behind its recurrent nodes.
 
     Raises:
         UserError: onnxruntime refuses the graph or its inputs, or no recurrent node has run that is one of
             our cells.
     """
-    answer = run_graph(spec.path, spec.request, spec.seconds)
+    has_target = scenario.objective.target is not None
+    answer = run_graph(spec.path, replace(spec.request, tape=has_target), spec.seconds)
     if not answer.runs:
         why = "; ".join(map(str, answer.layers)) or "no recurrent node was reached, as its conditions say"
         raise UserError(f"{spec.name}: {why}")
     continuity = CallsInARow()
     module = GraphModule(answer, continuity).to(device, dtype).eval()
     like = torch.zeros((), device=device, dtype=dtype)
-    request = Request(module, like, loss=_loss_of(scenario.objective, answer), name=spec.name)
+    loss = _loss_of(scenario.objective, answer)
+    if has_target:
+        loss = loss_of_output(scenario.objective, spec, answer, module)
+    request = Request(module, like, loss=loss, name=spec.name)
     tap = Tap(Progress(progress))
     tap.continuity = continuity
     try:
@@ -96,7 +101,9 @@ def _described(
 ) -> Trace:
     """The trace with y, the places of its layers, and what is to be said of the graph."""
     objective = scenario.objective
-    notes = [*spec.notes, f"gradients are of {_loss_text(objective)} of the node; {NO_GRADIENT}"]
+    has_target = objective.target is not None
+    of_h = f"gradients are of {_loss_text(objective)} of the node; {NO_GRADIENT}"
+    notes = [*spec.notes, THROUGH_THE_REST if has_target else of_h]
     notes += [f"not recorded: {layer}" for layer in answer.layers if layer.layout is None]
     notes += [
         f"{printable(layer.path)} reads from the end: time is turned round, t = 0 is the last timestep"
@@ -113,7 +120,7 @@ def _described(
     if len(layers) == 1 and layers[0].calls > 1 and _is_one_run(layers[0], answer):
         notes.append(f"{layers[0].calls:,} calls, the states handed on from each to the next, are one run")
         layers = (replace(layers[0], calls=1),)
-    y, is_held = _output(answer, spec, trace)
+    y, is_held = graph_output(answer, spec, answer.outputs.get(spec.output, ()), (trace.steps, trace.batch))
     output = printable(spec.output)
     if y is not None:
         missing = [(0, trace.steps - y.shape[0]), (0, trace.batch - y.shape[1]), (0, 0)]
@@ -128,27 +135,13 @@ def _described(
         notes="\n\n".join(part for part in (scenario.notes, *notes) if part),
         script=scenario.script,
         labels=_labels(scenario, trace),
-        loss_text=describe(objective, head=False, bidirectional=trace.layers[-1].bidirectional),
+        loss_text=describe(objective, head=has_target, bidirectional=trace.layers[-1].bidirectional),
         loss_kind="last_hidden" if objective.at == "last_hidden" else "custom",
         module=printable(spec.path.name),
         parity=parity,
         layers=tuple(replace(layer, path=printable(layer.path)) for layer in layers),
     )
     return Trace(header, arrays_of(entries))
-
-
-def _output(answer: GraphAnswer, spec: GraphSpec, trace: Trace) -> tuple[Array | None, bool]:
-    """The graph's output over the timesteps of the node that ran last; None where it has none there."""
-    last, calls = answer.runs[-1], range(len(spec.request.pieces))
-    own = [[len(r.arrays["X"]) for r in answer.runs if (r.layer, r.call) == (last.layer, n)] for n in calls]
-    arrays, batch = answer.outputs.get(spec.output, ()), last.arrays["X"].shape[1]
-    # All of its runs in a call go on from one another, or each is of the same time.
-    choices = [[sum(lengths) for lengths in own], [lengths[-1] if lengths else 0 for lengths in own]]
-    choices = [steps for steps in choices if sum(steps) <= trace.steps]
-    choices.sort(key=lambda steps: not has_time(arrays, steps))
-    if not arrays or not choices or batch > trace.batch:
-        return None, False
-    return output_over_time(arrays, choices[0], batch, batch_first=spec.batch_first)
 
 
 def _loss_text(objective: Objective) -> str:

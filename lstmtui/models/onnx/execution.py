@@ -7,7 +7,7 @@ that hold recurrent nodes are followed here, so that each round of a loop is see
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -16,9 +16,11 @@ from lstmtui.errors import UserError
 from lstmtui.models.onnx.bodies import Body
 from lstmtui.models.onnx.control_flow import branch, loop, scan
 from lstmtui.models.onnx.model import is_recurrent
+from lstmtui.models.onnx.node import INPUTS
 from lstmtui.models.onnx.session import Sessions, is_own, run_session
 from lstmtui.models.onnx.steps import Step, steps_of
-from lstmtui.models.onnx.taps import Taps, with_all_outputs
+from lstmtui.models.onnx.tape import Tape
+from lstmtui.models.onnx.taps import OUTPUTS, Taps, with_all_outputs
 from lstmtui.models.onnx.tensors import whole_array
 from lstmtui.printable import printable
 
@@ -38,16 +40,18 @@ class Execution:
         body: the graph, its external data read.
         sessions: onnxruntime's.
         taps: gets what goes into and comes out of each recurrent node.
+        tape: gets what is computed from that; None: nobody wants it.
     """
 
-    def __init__(self, body: Body, sessions: Sessions, taps: Taps) -> None:
-        self._body, self._sessions, self._taps = body, sessions, taps
+    def __init__(self, body: Body, sessions: Sessions, taps: Taps, tape: Tape | None = None) -> None:
+        self._body, self._sessions, self._taps, self._tape = body, sessions, taps, tape
         self._arrays: dict[int, Array] = {}
         """The model's own tensors by their identities, which last as long as the body."""
         self._steps: dict[Body, list[Step]] = {}
         self._full: dict[Step, Step] = {}
         """Recurrent nodes with all of their outputs."""
         self._made: dict[tuple[Any, ...], tuple[Any, list[str]]] = {}
+        """Sessions, with the names that they are given, by step, kinds of values and outputs."""
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The graph's outputs by name.
@@ -83,13 +87,23 @@ class Execution:
             return []
         given = {name: scope[name] for name in step.inputs if _has(scope, body, name)}
         kinds = tuple((name, _kind(value)) for name, value in given.items())
-        key = (step, kinds)
+        taped: list[Any] = []
+        outputs = step.outputs
+        if self._tape is not None and step.index < 0:
+            taped, beside = self._tape.derived_nodes(step.nodes, given)
+            outputs += tuple(name for name in beside if name not in outputs)
+        key = (step, kinds, outputs)
         if key not in self._made:
             constants = [self._initializer(body, name) for name in step.inputs if name not in given]
-            session = self._sessions.make(step.nodes, body.versions, given, step.outputs, constants)
+            session = self._sessions.make(step.nodes, body.versions, given, outputs, constants)
             self._made[key] = session, [value.name for value in session.get_inputs()]
         session, names = self._made[key]
-        return run_session(session, step.outputs, {name: given[name] for name in names})
+        results = run_session(session, outputs, {name: given[name] for name in names})
+        if self._tape is not None and taped:
+            own = dict(zip(outputs, results, strict=True))
+            around = scope.new_child(own)
+            self._tape.add(taped, body.versions, lambda name: self._value(body, name, around), own)
+        return results[: len(step.outputs)]
 
     def _recurrent(self, body: Body, step: Step, scope: Scope) -> None:
         """Run a recurrent node with all of its outputs, and keep what goes in and comes out."""
@@ -100,7 +114,13 @@ class Execution:
             self._full[step] = Step([full], step.inputs, tuple(full.output), step.index)
         full_step = self._full[step]
         results = self._stretch(body, full_step, scope)
-        self._taps.add(node, place, values, results)
+        numbers: dict[str, int] = {}
+        if self._tape is not None:
+            names = INPUTS[node.op_type]
+            numbers = {n: self._tape.number_of(v) for n, v in zip(names, values, strict=False)}
+            numbers |= dict(zip(OUTPUTS, self._tape.given(results), strict=False))
+        if not self._taps.add(node, place, values, results, numbers) and self._tape is not None:
+            self._tape.cannot_follow(f"{node.op_type} {place}, which is not recorded", results)
         scope.maps[0].update({name: r for name, r in zip(node.output, results, strict=False) if name})
 
     def _held(self, body: Body, step: Step, scope: Scope) -> None:
@@ -119,14 +139,22 @@ class Execution:
             results = branch(values, held, run)
         elif is_own(node, "Loop"):
             results = loop(values, held["body"], run)
+            self._cannot_follow(
+                node, results[len(values) - 2 :]
+            )  # What it carries on are arrays as they were.
         elif is_own(node, "Scan"):
             results = scan(node, values, held["body"], run)
+            self._cannot_follow(node, results)
         else:
             raise UserError(
                 f"{printable(body.place_of(step.index))} is {printable(node.op_type)}, in which recurrent "
                 "nodes are not followed"
             )
         scope.maps[0].update({name: r for name, r in zip(node.output, results, strict=False) if name})
+
+    def _cannot_follow(self, node: Any, results: Sequence[Any]) -> None:
+        if self._tape is not None and results:
+            self._tape.cannot_follow(node.op_type, results)
 
     def _value(self, body: Body, name: str, scope: Scope) -> Any:
         if _has(scope, body, name):

@@ -19,6 +19,7 @@ from lstmtui.models.onnx.graph_request import (
     GraphAnswer,
     GraphRequest,
     NodeRun,
+    TapedGraph,
     read_answer,
     read_request,
     write_answer,
@@ -104,6 +105,7 @@ def answered(path: Path, request: GraphRequest) -> GraphAnswer:
     from lstmtui.models.onnx.graph import dependencies, nodes_of
     from lstmtui.models.onnx.model import load_model
     from lstmtui.models.onnx.session import Sessions
+    from lstmtui.models.onnx.tape import Tape
     from lstmtui.models.onnx.taps import MOST_NUMBERS, Taps
     from lstmtui.models.onnx.tensors import read_external_data
 
@@ -112,7 +114,9 @@ def answered(path: Path, request: GraphRequest) -> GraphAnswer:
     taps = Taps(request.module)
     sessions = Sessions(model, request.threads, request.providers)
     body = bodies_of(model)
-    execution = Execution(body, sessions, taps)
+    tape = Tape() if request.tape else None
+    execution = Execution(body, sessions, taps, tape)
+    taped: dict[str, list[int]] = {}
     outputs: dict[str, list[np.ndarray]] = {}
     states: dict[str, np.ndarray] = {}
     numbers = 0
@@ -124,20 +128,25 @@ def answered(path: Path, request: GraphRequest) -> GraphAnswer:
             if isinstance(array, np.ndarray) and array.dtype.kind in "fiub":
                 outputs.setdefault(name, []).append(array)
                 numbers += array.size
+                if tape is not None:
+                    taped.setdefault(name, []).append(tape.number_of(array))
         if numbers > MOST_NUMBERS:
             raise UserError(f"its outputs have more than {MOST_NUMBERS:,} numbers")
     order = {place: number for number, place in enumerate(taps.layers)}
     layers = tuple(taps.layers.values())
     runs = tuple(
-        NodeRun(order[node.place], node.call, node.arrays)
+        NodeRun(order[node.place], node.call, node.arrays, node.numbers)
         for node in taps.nodes
         if layers[order[node.place]].layout is not None
     )
     own = dependencies(body, request.states)
     fed_by, begins_from = ({p: nodes_of(s) for p, s in by.items()} for by in (own.others, own.states))
-    return GraphAnswer(
-        layers, runs, fed_by, begins_from, {name: tuple(arrays) for name, arrays in outputs.items()}
-    )
+    own_outputs = {name: tuple(arrays) for name, arrays in outputs.items()}
+    followed = None
+    if tape is not None:
+        by_name = {name: tuple(numbers) for name, numbers in taped.items()}
+        followed = TapedGraph(tuple(tape.operations), tape.constants, by_name)
+    return GraphAnswer(layers, runs, fed_by, begins_from, own_outputs, followed)
 
 
 def _run(arguments: Sequence[str], seconds: float, request: bytes) -> subprocess.CompletedProcess[bytes]:

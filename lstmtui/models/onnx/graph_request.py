@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from lstmtui.models.onnx.layer import OnnxLayer
+from lstmtui.models.onnx.tape import Operation
 from lstmtui.models.onnx.transfer import layer_as_plain, layer_from_plain
 from lstmtui.models.plain_transfer import read_plain, write_plain
 
@@ -31,6 +32,8 @@ class GraphRequest:
     threads: int = 1
     providers: tuple[str, ...] = ()
     """What runs it; none: the CPU."""
+    tape: bool = False
+    """Whether what is computed from recurrent nodes is kept, operation by operation."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,20 @@ class NodeRun:
     """The call of the graph in which it ran."""
     arrays: Mapping[str, Array]
     """By ONNX's names: X, sequence_lens, initial_h, initial_c, Y, Y_h, Y_c; those that there are."""
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    """Those of the same values on the tape; −1: no recurrent node has a part in it."""
+
+
+@dataclass(frozen=True)
+class TapedGraph:
+    """What a graph computed from what its recurrent nodes gave."""
+
+    operations: tuple[Operation, ...]
+    """In the order in which they ran."""
+    constants: Mapping[int, Array]
+    """By number: the values that no recurrent node has a part in."""
+    outputs: Mapping[str, tuple[int, ...]]
+    """The numbers of the graph's outputs in each call, by name; −1: no recurrent node has a part in it."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,8 @@ class GraphAnswer:
     """Those that its initial states are computed from, those of calls before included."""
     outputs: Mapping[str, tuple[Array, ...]]
     """The graph's outputs in each call, by name; those that are tensors of numbers."""
+    tape: TapedGraph | None = None
+    """None where it was not asked for."""
 
 
 def write_request(stream: IO[bytes], request: GraphRequest) -> None:
@@ -79,10 +98,12 @@ def write_answer(stream: IO[bytes], answer: GraphAnswer) -> None:
         "layer": np.array([run.layer for run in answer.runs], np.int64),
         "call": np.array([run.call for run in answer.runs], np.int64),
         "arrays": _packed_mappings([run.arrays for run in answer.runs]),
+        "numbers": [run.numbers for run in answer.runs],
     }
     outputs = {name: _packed(arrays) for name, arrays in answer.outputs.items()}
     layers = [layer_as_plain(layer) for layer in answer.layers]
-    plain = {"layers": layers, "runs": runs, "outputs": outputs}
+    tape = None if answer.tape is None else _tape_as_plain(answer.tape)
+    plain = {"layers": layers, "runs": runs, "outputs": outputs, "tape": tape}
     write_plain(stream, plain | {"fed_by": answer.fed_by, "begins_from": answer.begins_from})
 
 
@@ -96,16 +117,29 @@ def read_answer(content: bytes) -> GraphAnswer:
     try:
         runs = plain["runs"]
         arrays = _unpacked_mappings(runs["arrays"])
-        numbers = zip(runs["layer"].tolist(), runs["call"].tolist(), arrays, strict=True)
+        numbers = zip(runs["layer"].tolist(), runs["call"].tolist(), arrays, runs["numbers"], strict=True)
         return GraphAnswer(
             tuple(layer_from_plain(layer) for layer in plain["layers"]),
             tuple(NodeRun(*own) for own in numbers),
             plain["fed_by"],
             plain["begins_from"],
             {name: tuple(_unpacked(packed)) for name, packed in plain["outputs"].items()},
+            None if plain["tape"] is None else _tape_from_plain(plain["tape"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not what was written: {error}") from error
+
+
+def _tape_as_plain(tape: TapedGraph) -> dict[str, Any]:
+    constants = {"at": np.array([*tape.constants], np.int64), "arrays": _packed([*tape.constants.values()])}
+    operations = [vars(operation) for operation in tape.operations]
+    return {"operations": operations, "constants": constants, "outputs": tape.outputs}
+
+
+def _tape_from_plain(plain: Mapping[str, Any]) -> TapedGraph:
+    constants = zip(plain["constants"]["at"].tolist(), _unpacked(plain["constants"]["arrays"]), strict=True)
+    operations = tuple(Operation(**own) for own in plain["operations"])
+    return TapedGraph(operations, dict(constants), plain["outputs"])
 
 
 def _packed_mappings(mappings: Sequence[Mapping[str, Array]]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ class TappedNode:
     """Which call of the graph it was in."""
     arrays: dict[str, Array]
     """X, sequence_lens, initial_h, initial_c, Y, Y_h and Y_c, by ONNX's names; those that there are."""
+    numbers: Mapping[str, int]
+    """Those of the same values on the tape; empty where there is none."""
 
 
 class Taps:
@@ -54,8 +56,10 @@ class Taps:
         self._weights: dict[str, dict[str, Array]] = {}
         self._calls = self._numbers = 0
 
-    def add(self, node: Any, place: str, values: Sequence[Any], results: Sequence[Any]) -> None:
-        """Keep a run of a node.
+    def add(
+        self, node: Any, place: str, values: Sequence[Any], results: Sequence[Any], numbers: Mapping[str, int]
+    ) -> bool:
+        """Keep a run of a node, where it is to be recorded, and say whether it is.
 
         Raises:
             UserError: there are too many, or its weights are others than they were.
@@ -64,7 +68,7 @@ class Taps:
         if self._calls > MOST_CALLS:
             raise UserError(f"its recurrent nodes run more than {MOST_CALLS:,} times")
         if self._only and place != self._only:
-            return
+            return False
         names = INPUTS[node.op_type]
         given = {name: v for name, v in zip(names, values, strict=False) if v is not None}
         weights = {name: given[name] for name in _WEIGHTS if name in given}
@@ -75,13 +79,14 @@ class Taps:
             wrong = "its weights change while the graph runs, and those of our cells stay as they are"
             self.layers[place] = OnnxLayer(place, None, wrong)
         if self.layers[place].layout is None:
-            return
+            return False
         arrays = {name: given[name] for name in _KEPT if name in given}
         arrays |= dict(zip(OUTPUTS, results, strict=False))
         self._numbers += sum(array.size for array in arrays.values())
         if self._numbers > MOST_NUMBERS:
             raise UserError(f"its recurrent nodes take and give more than {MOST_NUMBERS:,} numbers")
-        self.nodes.append(TappedNode(place, self.call, arrays))
+        self.nodes.append(TappedNode(place, self.call, arrays, numbers))
+        return True
 
 
 def with_all_outputs(node: Any, place: str) -> Any:
