@@ -187,6 +187,28 @@ def test_of_a_recurrent_layer_it_is_the_output_and_never_the_last_state(
     assert trace.values("dy").shape == trace.values("y").shape
 
 
+@pytest.mark.parametrize(
+    "sizes", [(5, 1), (1, 3), (1, 1)], ids=["one sequence", "one timestep", "one of each"]
+)
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("is_sorted", [False, True])
+def test_of_packed_data_with_one_sequence_or_timestep(
+    sizes: tuple[int, int], batch_first: bool, is_sorted: bool
+) -> None:
+    steps, batch = sizes
+
+    def forward(model: Model, x: Tensor) -> Tensor:
+        given = pack_padded_sequence(x, [steps] * batch, batch_first, enforce_sorted=is_sorted)
+        output = model.layer(given)[0]
+        headed = PackedSequence(model.fc(output.data), *output[1:])
+        return pad_packed_sequence(headed, batch_first)[0]
+
+    model = Model(nn.GRU(N, N, batch_first=batch_first), forward).double()
+    x = noise(*((batch, steps) if batch_first else sizes), N, seed=9)
+    expected = model(x).transpose(0, 1) if batch_first else model(x)
+    assert gap(record(model, x, loss=square_sum).values("y"), expected.detach()) <= EXACT
+
+
 def test_unbatched_and_of_our_own_cells() -> None:
     layer, x = lstmtui.Recurrent("gru_reset_before", N, N, num_layers=2).double(), noise(N, N, seed=7)
     assert gap(record(layer, x).values("y")[:, 0], layer(x)[0]) <= EXACT

@@ -95,10 +95,11 @@ class Origins:
 
     def _written(self, shape: tuple[int, ...], inputs: list[Axes]) -> Axes | None:
         """A tensor that was written into; `pad_packed_sequence` does so, with stretches of packed data."""
-        whole = [part for part in inputs if part.shape == shape and not part.is_stretch]
+        stretches = [part for part in inputs if _is_stretch(part)]
+        whole = [part for part in inputs if part.shape == shape and part not in stretches]
         if whole:
             return broadcast(shape, whole)
-        if len(shape) < 2 or not all(part.is_stretch for part in inputs):
+        if len(shape) < 2 or len(stretches) < len(inputs):
             return None
         sequences = Factor("sorted" if self._orders else "batch", shape[1])
         return Axes(((Factor("time", shape[0]),), (sequences,), *unknown(shape[2:]).axes))
@@ -111,6 +112,12 @@ class Origins:
         if more or factor.kind != "sorted" or next(orders, None) is None:
             return None
         return axes.changed(place, (Factor("batch", factor.size),))
+
+
+def _is_stretch(axes: Axes) -> bool:
+    """Whether it is a stretch of packed data; all of it where there is one sequence, or one timestep."""
+    packed = any(factor.kind == "packed" for axis in axes.axes[:2] for factor in axis)
+    return axes.is_stretch or (packed and len(axes.axes) > 2 and 1 in axes.shape[:2])
 
 
 def _leading(tensor: Tensor, kinds: Sequence[Kind], start: int) -> Axes:
