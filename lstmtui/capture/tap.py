@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,9 @@ from lstmtui.capture.wrapped import named_modules, see_through, uncompiled
 from lstmtui.models.torch_compat import without_modes
 from lstmtui.trace.writing import TraceWriter
 
+_CALL = getattr(nn.Module.__call__, "__code__", None)
+"""What `module(…)` runs."""
+
 
 class Tap(TappedRuns):
     """The recurrent modules of a module, recorded where they are called.
@@ -45,7 +49,9 @@ class Tap(TappedRuns):
         self._own_forwards: dict[int, str] = {}
         """Of the modules whose own forward was called, and has not called PyTorch's: what they are, by id."""
         self._thread = threading.get_ident()
-        self._others = {thread.ident for thread in threading.enumerate()} - {self._thread}
+        self._others: set[int | None] = set()
+        """Other threads, which were there before."""
+        self._root: nn.Module | None = None
 
     @contextmanager
     def installed(self, root: nn.Module, given: Any = ()) -> Iterator[None]:
@@ -73,6 +79,8 @@ class Tap(TappedRuns):
                     whole = partial(self._own_forward_called, path)
                     handlers.enter_context(handled(module, whole, whole=True))
             see_through(root)
+            self._root = root
+            self._others = {thread.ident for thread in threading.enumerate()} - {self._thread}
             self.cuts.input.begin(given, follow=not is_plain(root))
             self.state_origins = StateOrigins(root, self.cuts.drawn, given, of_input=self.cuts.input.has)
             yield
@@ -144,13 +152,14 @@ class Tap(TappedRuns):
 
     def _takes_part(self) -> bool:
         """Whether a call in this thread, now, belongs to the recording."""
-        if is_symbolic():
+        thread = threading.get_ident()
+        # Another thread that calls all of the module uses it for something of its own.
+        if is_symbolic() or (thread != self._thread and _is_within_call_of(self._root)):
             return False
         if self.is_in_backward:
             return True
         # Threads that have come since may be those that the module's forward has started.
-        own = threading.get_ident() not in self._others
-        return own and self.during != "loss"
+        return thread not in self._others and self.during != "loss"
 
     def _lengths_for(self, path: str, module: nn.Module, x: Any) -> Tensor | None:
         """The lengths given to `record`, where they can be those of x of this module."""
@@ -160,3 +169,13 @@ class Tap(TappedRuns):
             fits = self.lengths.shape == (batch,) and int(self.lengths.max()) <= steps
         self.lengths_fit |= fits
         return self.lengths if fits else None
+
+
+def _is_within_call_of(module: nn.Module | None) -> bool:
+    """Whether this thread is inside a call of a module."""
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_code is _CALL and frame.f_locals.get("self") is module:
+            return True
+    return False

@@ -177,6 +177,43 @@ def test_calls_of_other_threads_are_no_part_of_a_recording() -> None:
     assert [[layer.path for layer in trace.layers] for trace in traces] == [["first", "first", "second"]] * 3
 
 
+@pytest.mark.parametrize("stage", ["forward", "backward"])
+@pytest.mark.parametrize("kind", [Pair, lambda: nn.LSTM(3, 4)], ids=["a model", "a layer"])
+def test_a_thread_that_comes_while_a_model_is_recorded_trains_it_by_itself(
+    kind: Callable[[], nn.Module], stage: str
+) -> None:
+    model, x, failures, gradients = kind().double(), noise(5, 2, 3, seed=4), [], []
+    other = noise(9, 1, 3, seed=5).requires_grad_()
+
+    def output_of(result: Any) -> Tensor:
+        return result if isinstance(result, Tensor) else result[0]
+
+    def train() -> None:
+        gradients.append(torch.autograd.grad(output_of(model(other)).sum(), other)[0])
+
+    def begin(*_: Any) -> None:
+        if len(gradients) < 2:
+            gradients.append(None)
+            failures.extend(in_threads(train, 1))
+
+    def loss(result: Any) -> Tensor:
+        if stage == "backward":
+            output_of(result).register_hook(begin)
+        return output_of(result).square().sum()
+
+    train()
+    wanted = record(model, x, loss=lambda result: output_of(result).square().sum())
+    hook = model.register_forward_pre_hook(begin) if stage == "forward" else None
+    trace = record(model, x, loss=loss)
+    if hook is not None:
+        hook.remove()
+    assert failures == []
+    assert gradients[1] is None
+    assert torch.equal(gradients[0], gradients[2])
+    assert [layer.path for layer in trace.layers] == [layer.path for layer in wanted.layers]
+    assert all(np.array_equal(trace.arrays[key], array) for key, array in wanted.arrays.items())
+
+
 # Within one another
 
 
