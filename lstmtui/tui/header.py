@@ -50,6 +50,8 @@ def _action(fact: Spans) -> str:
     word = "model" if role == "accent" and len(fact) == 2 else text.split()[0] if text.strip() else ""
     if word.startswith("t="):
         return "command('goto ')"
+    if role == "warning" and ("what-if" in text or text.startswith("loss at")):
+        return "panel(7)"
     return f"select('{word}', 1)" if word in _SELECTED else ""
 
 
@@ -67,7 +69,7 @@ def _facts(session: Session, growth: str, width: int) -> list[Spans]:
         ((f"t={cursor.t}/{session.last_t}", "cursor"),),
         *([((growth, "accent"),)] if growth else []),
         *([((trace.header.untrained, "warning"),)] if trace.header.untrained else []),
-        *([(("what-if", "warning"),)] if cursor.model in session.changed else []),
+        *(((text, "warning"),) for text in _changes(session)),
         ((f"unit {cursor.unit}", "text"),),
         ((f"{layer_text} {_ARROWS[cursor.direction]}", "text"),),
         ((f"batch {cursor.batch}", "text"),),
@@ -81,6 +83,17 @@ def _facts(session: Session, growth: str, width: int) -> list[Spans]:
         role = "muted" if trusted else "warning"
         facts.append((("parity ", "muted"), (UNICODE.number(trace.parity), role)))
     return facts
+
+
+def _changes(session: Session) -> list[str]:
+    """How the run that is shown is not the recorded one: how many values are set, and another loss."""
+    model, what_ifs = session.cursor.model, session.what_ifs
+    if model not in session.changed or what_ifs is None:
+        return []
+    count = sum(edit.model == model for edit in what_ifs.edits)
+    place = what_ifs.loss_at(model)
+    edits = [] if not count else ["what-if"] if count == 1 else [f"{count} what-ifs"]
+    return edits if place is None else [*edits, f"loss at t={place.t}"]
 
 
 def _what_runs(session: Session) -> str:

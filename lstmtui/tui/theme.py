@@ -111,6 +111,8 @@ _OF_PARTS = {"output": "h", "memory": "c", "value": "text"}
 """The roles of the parts that quantities play, where they have another name."""
 _QUANTITIES = ("x", "h", "c", "y")
 ROLES = tuple(_ROLES)
+UNDERLINED = "-underlined"
+"""Behind a role: the same, underlined."""
 
 
 def role_of(name: str) -> str:
@@ -141,8 +143,9 @@ def quantity_role(name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def style_for(role: str, look: Look) -> Style:
-    """The style of a role; always the same object for roles that look the same."""
-    return _style(role_of(role), look)
+    """The style of a role, or of one with `UNDERLINED` behind it; the same object for equal looks."""
+    style = _style(role_of(role.removesuffix(UNDERLINED)), look)
+    return style + Style(underline=True) if role.endswith(UNDERLINED) else style
 
 
 @lru_cache(maxsize=512)

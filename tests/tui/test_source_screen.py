@@ -126,8 +126,8 @@ async def test_a_click_on_one_number_goes_to_its_timestep_and_leaves_the_unit(de
         screen.action_zoom()
         await pilot.pause()
         row = next(row for row in screen.panels[2].rows if row.quantity == "energy")
-        width = ColumnMap(12, row.map.size.width).cell_width
-        await pilot.click(row.map, offset=(5 * width, 0))
+        x, _ = ColumnMap(12, row.map.size.width).cell_of(5)
+        await pilot.click(row.map, offset=(x, 0))
         await pilot.click(row.bars, offset=(3, 0))
         assert (screen.session.cursor.t, screen.session.cursor.unit) == (5, 3)
 
@@ -142,8 +142,8 @@ async def test_a_round_that_does_not_bind_a_name_has_a_dot_and_no_bar(debugger, 
         await pilot.pause()
         row = next(row for row in screen.panels[2].rows if row.quantity == "noise")
         cells = row.map.render_line(0).text
-        width = ColumnMap(12, len(cells)).cell_width
-        assert [cells[t * width] == "·" for t in range(12)] == [t % 2 == 1 for t in range(12)]
+        places = ColumnMap(12, len(cells))
+        assert [cells[places.center_of(t)] == "·" for t in range(12)] == [t % 2 == 1 for t in range(12)]
         assert "0" not in row.bars.render_line(0).text[4:]
 
 

@@ -73,7 +73,7 @@ async def test_the_ruler_shows_where_breakpoints_are_and_where_they_hold(ascii: 
 def test_a_mark_on_the_ruler_is_over_its_timestep() -> None:
     marks = Marks(20, 30, cursor=21, breakpoints=frozenset({24}), hits=frozenset({29}))
     columns = ColumnMap(10, 10)
-    assert "".join(text for text, _ in ruler_spans(marks, columns, 10, Look())) == "┴▼0─●────○"
+    assert "".join(text for text, _ in ruler_spans(marks, columns, 10, Look())) == "┴▼──●────○"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -48,13 +48,23 @@ async def test_the_row_of_the_selected_unit_is_marked_and_a_click_selects_one(de
         screen = pilot.app.screen
         assert isinstance(screen, DebuggerScreen)
         await press(pilot, "v", "u", "u")
-        assert shown(pilot).count("    2▸") == 4
+        assert shown(pilot).count("2▸") == 4
         panel = screen.panels.of_kind(WeightsPanel)
         line = panel._units.index(4)
         await pilot.click(panel.rows, offset=(10, line))
         await pilot.pause()
         assert screen.session.cursor.unit == 4
-        assert shown(pilot).count("    4▸") == 4
+        assert shown(pilot).count("4▸") == 4
+
+
+async def test_a_row_of_many_lines_has_its_number_once(debugger) -> None:
+    for hidden, steps in ((1, 0), (2, 1)):
+        async with debugger(synthetic("lstm", 20, hidden), (120, 60)) as pilot:
+            await press(pilot, "v", *["u"] * steps)
+            rows = pilot.app.screen.panels.of_kind(WeightsPanel).rows
+            text = "\n".join(rows.render_line(y).text for y in range(rows.size.height))
+            assert text.count(f"{hidden - 1}▸") == 4
+            assert text.count("▸") > 8
 
 
 async def test_a_cell_of_the_map_has_the_colour_of_its_weight(debugger) -> None:

@@ -94,6 +94,25 @@ async def text_of(pilot: Pilot[None], number: int) -> str:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_the_line_above_says_what_is_not_as_recorded_and_leads_to_it(size, debugger, shown) -> None:
+    async with debugger(start(), size) as pilot:
+        await run(pilot, "loss at 7")
+        top = shown(pilot).splitlines()[0]
+        assert "loss at t=7" in top
+        assert "what-if" not in top
+        assert "loss sum of h at t=7, sequence 0" in await text_of(pilot, 7)
+        await run(pilot, "set f[1] = 0.75 from 4 to 6")
+        await run(pilot, "set i[1] = 0.75 from 4 to 6")
+        top = shown(pilot).splitlines()[0]
+        assert "2 what-ifs" in top
+        await pilot.click("#header", offset=(top.index("2 what-ifs"), 0))
+        await settle()
+        assert debugging(pilot).focused is debugging(pilot).panels[7]
+        await run(pilot, "reset")
+        assert "loss sum" not in await text_of(pilot, 7)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_a_what_if_shows_what_it_changed_everywhere(size: tuple[int, int], debugger, shown) -> None:
     async with debugger(start(), size) as pilot:
         screen = debugging(pilot)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from lstmtui.analysis.reach import Horizon, horizon
+from lstmtui.analysis.reach import Horizon, Reach, horizon
 from lstmtui.analysis.unit_values import Numbers, RoutePart, Survivals, numbers_at, survivals_at
 from lstmtui.cells.notation import ASCII, UNICODE, Notation, percent
 from lstmtui.session import Session
@@ -146,13 +146,33 @@ def reach_lines(horizon: Horizon, unit: int, notation: Notation) -> list[Spans]:
     lines: list[Spans] = []
     halves, reach = horizon.half_lives, horizon.reach
     if halves is not None and unit < len(halves):
-        steps = notation.number(float(halves[unit]))
-        lines.append(((f"unit {unit} forgets half in {steps} timesteps", "text"),))
+        lines.append(((_half_life_text(unit, float(halves[unit]), notation), "text"),))
     if reach is not None:
-        steps = notation.number(reach.steps)
-        text = f"‖∂L/∂{reach.state}‖ falls to 1/e within {steps} timesteps back from t={reach.start}"
-        lines.append(((text, "text"),))
+        lines.append(((_reach_text(reach, notation), "text"),))
     return lines
+
+
+def _half_life_text(unit: int, steps: float, notation: Notation) -> str:
+    """How long a unit remembers, also where that is for ever, or cannot be told."""
+    if math.isnan(steps):
+        return f"unit {unit}: what keeps its memory is on average negative or NaN, which has no half-life"
+    if math.isinf(steps):
+        return f"unit {unit} forgets nothing: what keeps its memory is on average 1 or more"
+    return f"unit {unit} forgets half in {_timesteps(steps, notation)}"
+
+
+def _reach_text(reach: Reach, notation: Notation) -> str:
+    """How far back a norm stays above 1/e of its largest, also where it never falls or there is none."""
+    norm, place = f"‖∂L/∂{reach.state}‖", f"t={reach.start}"
+    if math.isnan(reach.steps):
+        return f"{norm} is 0 or not finite at {place}, so that there is no falling to 1/e"
+    if math.isinf(reach.steps):
+        return f"{norm} never falls to 1/e, back from {place}"
+    return f"{norm} falls to 1/e within {_timesteps(reach.steps, notation)} back from {place}"
+
+
+def _timesteps(steps: float, notation: Notation) -> str:
+    return f"{notation.number(steps)} timestep{'' if steps == 1 else 's'}"
 
 
 def _route_line(parts: Sequence[RoutePart], notation: Notation) -> Spans:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ from textual.message import Message
 from lstmtui.arrays import Array
 from lstmtui.cells.notation import ASCII, UNICODE, Notation
 from lstmtui.expressions.at_cursor import NoValue
+from lstmtui.printable import printable
 from lstmtui.session import Session
 from lstmtui.session.breakpoints import Breakpoint
 from lstmtui.session.watches import Watched
@@ -56,6 +58,8 @@ class WatchesPanel(Panel):
         self._entries: list[Entry] = []
         self._hidden: set[int] = set()
         """The numbers of the watches that read what is hidden."""
+        self._losses: Sequence[Spans] = ()
+        """What gradients are taken of in place of a loss."""
 
     def compose(self) -> ComposeResult:
         yield self.lines
@@ -65,11 +69,12 @@ class WatchesPanel(Panel):
         watched = session.watches.at_cursor(session.view, MOST_UNITS + 1)
         self._hidden = {watch.id for watch in watched if is_hidden(watch, session)}
         self._entries = [*watched, *edits, *session.breakpoints]
+        self._losses = loss_lines(session)
         self.chosen = min(self.chosen, max(0, len(self._entries) - 1))
         self._draw(self.has_focus)
 
     def _draw(self, focused: bool) -> None:
-        if not self._entries:
+        if not self._entries and not self._losses:
             self.lines.set_lines(
                 [
                     (
@@ -89,7 +94,7 @@ class WatchesPanel(Panel):
                 lines.append((mark, *hidden_watch_line(entry.text)))
             else:
                 lines.append((mark, *entry_line(entry, self.notation)))
-        self.lines.set_lines(lines)
+        self.lines.set_lines([*lines, *self._losses])
         self.lines.scroll_to_line(self.chosen)
 
     @property
@@ -130,6 +135,22 @@ def entry_line(entry: Entry, notation: Notation) -> Spans:
     if isinstance(entry, Edit):
         return (("what if ", "warning"), (f"{entry.id} ", "muted"), (f"{entry}  {entry.model}", "text"))
     return breakpoint_line(entry)
+
+
+def loss_lines(session: Session) -> list[Spans]:
+    """What the gradients of each model are of, where that is not its loss."""
+    if session.what_ifs is None:
+        return []
+    several = len(session.traces) > 1
+    return [
+        (
+            ("  loss ", "warning"),
+            (f"{printable(session.what_ifs.runs[model].header.loss_text)}", "text"),
+            (f"  {model}" if several else "", "text"),
+            ("  reset: as recorded", "muted"),
+        )
+        for model in session.what_ifs.losses
+    ]
 
 
 def watch_line(watched: Watched, notation: Notation) -> Spans:

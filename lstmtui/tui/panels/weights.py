@@ -20,6 +20,7 @@ from lstmtui.session import Session
 from lstmtui.tui.palette import level_index, palette
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look, quantity_role
+from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.heatmap import heat_keys, row_capacity, row_height
 from lstmtui.tui.widgets.lane_head import Swatches
 from lstmtui.tui.widgets.map_rows import MapRows, Part
@@ -29,6 +30,8 @@ GUTTER = 6
 """Columns of unit numbers, and the mark of the selected one."""
 _LEAST_LINES = 2
 """Of a map, below its title."""
+_LABEL_GAP = 4
+"""Lines from one unit's number to the next, at least."""
 _WIDEST_CELL = 3
 _BOTH_FROM = 110
 """Columns from which on gradients stand beside the weights."""
@@ -190,15 +193,19 @@ class WeightsPanel(Panel):
             levels = level_index(
                 made.values, -limit, limit, "diverging", palette("diverging", self.look).levels
             )
-            columns.append(heat_keys(levels, lines, slot.cell_width, "diverging", self.look))
+            places = ColumnMap(len(levels), len(levels) * slot.cell_width)
+            columns.append(heat_keys(levels, lines, places, "diverging", self.look))
         highest = max(maps, key=lambda made: made.values.shape[1])
         high = row_height(highest.values.shape[1], lines, self.look)
         per_line = 2 if self.look.half_blocks else 1
+        above, due = -1, 0
         for at in range(max(map(len, columns))):
             first = at * per_line // high * highest.units_per_row
             last = ((at + 1) * per_line - 1) // high * highest.units_per_row + highest.units_per_row - 1
             is_own = first <= unit <= last
-            label = str(unit) if is_own else str(first) if at % 4 == 0 else ""
+            begins, above = first != above, first
+            label = str(unit if is_own else first) if begins and (is_own or at >= due) else ""
+            due = at + _LABEL_GAP if begins and at >= due else due
             line: list[Part] = [
                 (label.rjust(GUTTER - 1), "selected" if is_own else "muted"),
                 ("▸" if is_own else " ", "cursor"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -18,8 +19,8 @@ from lstmtui.tui.theme import Look, style_for
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.line_widget import LineWidget
 
-LineKey: TypeAlias = tuple[bytes, bytes, int, Kind]
-"""The levels of the upper and the lower half of a line, the width of a column, and the palette."""
+LineKey: TypeAlias = tuple[bytes, bytes, ColumnMap, Kind]
+"""The levels of the upper and the lower half of a line, where its columns are, and the palette."""
 
 _INK = Color.from_ansi(16)
 
@@ -86,7 +87,7 @@ class Heatmap(LineWidget):
         )
         if self._unbound is not None:
             levels[self._unbound] = UNBOUND
-        return heat_keys(levels[: columns.shown], height, columns.cell_width, self._kind, self.look)
+        return heat_keys(levels[: columns.shown], height, columns, self._kind, self.look)
 
     def draw_line(self, key: Hashable, width: int) -> list[Segment]:
         return heat_segments(key, self.look)  # type: ignore[arg-type]
@@ -109,34 +110,34 @@ def row_height(rows: int, height: int, look: Look) -> int:
 
 
 def heat_keys(
-    levels: NDArray[np.uint8], height: int, cell_width: int, kind: Kind, look: Look
+    levels: NDArray[np.uint8], height: int, places: ColumnMap, kind: Kind, look: Look
 ) -> list[LineKey]:
     """The key of every line that shows something, from level indices (columns, rows)."""
     columns, rows = levels.shape
     tall = np.repeat(levels.T, row_height(rows, height, look), axis=0)[: row_capacity(height, look)]
     if not look.half_blocks:
-        return [(line.tobytes(), b"", cell_width, kind) for line in tall]
+        return [(line.tobytes(), b"", places, kind) for line in tall]
     if len(tall) % 2:
         tall = np.vstack([tall, np.full((1, columns), BLANK, np.uint8)])
     return [
-        (upper.tobytes(), lower.tobytes(), cell_width, kind)
+        (upper.tobytes(), lower.tobytes(), places, kind)
         for upper, lower in zip(tall[::2], tall[1::2], strict=True)
     ]
 
 
 def heat_segments(key: LineKey, look: Look) -> list[Segment]:
     """One line of the map, runs of equal cells merged."""
-    upper, lower, cell_width, kind = key
+    upper, lower, places, kind = key
     codes = np.frombuffer(upper, np.uint8).astype(np.uint16)
     if not codes.size:
         return []
     codes = (codes << 8 | (np.frombuffer(lower, np.uint8) if lower else codes)).astype(np.uint16)
     starts = np.flatnonzero(np.diff(codes, prepend=np.uint16(codes[0] ^ 1)))
-    lengths = np.diff(starts, append=codes.size) * cell_width
+    edges = [places.edge_of(column) for column in (*starts.tolist(), codes.size)]
     drawn = []
-    for code, length in zip(codes[starts].tolist(), lengths.tolist(), strict=True):
+    for code, (start, stop) in zip(codes[starts].tolist(), pairwise(edges), strict=True):
         character, style = _cell(code >> 8, code & 255, kind, look)
-        drawn.append(Segment(character * length, style))
+        drawn.append(Segment(character * (stop - start), style))
     return drawn
 
 

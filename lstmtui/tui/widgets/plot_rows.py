@@ -10,16 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 
-from lstmtui.analysis.decimation import NEGATIVE, SEVERAL, ZERO
+from lstmtui.analysis.decimation import NAN, NEGATIVE, NEGATIVE_INFINITY, POSITIVE_INFINITY, SEVERAL, ZERO
 from lstmtui.tui.palette import MARKS, MIXED
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.axis import Axis
-from lstmtui.tui.widgets.spans import Spans, crop
+from lstmtui.tui.widgets.spans import Spans, crop, safe
 
 _BRAILLE = np.array([[1, 8], [2, 16], [4, 32], [64, 128]], np.uint8)
 _ASCII_SIGNS = "*+xo#@%&"
 _SAMPLES = ("──", "╌╌", "┈┈", "╌─")
 _MARKS = {**MARKS, ZERO: "0", NEGATIVE: "-", SEVERAL: MIXED}
+_MEANINGS = {
+    NAN: " NaN",
+    POSITIVE_INFINITY: " +inf",
+    NEGATIVE_INFINITY: " −inf",
+    ZERO: " = 0",
+    NEGATIVE: " < 0",
+}
+"""What a mark says, behind the letters of its lines."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +67,12 @@ def plot_rows(
         lines.append(
             (*_label(labels.get(row), gutter, look), *_tagged(body, tags.get(row), cells, width - gutter))
         )
-    for role, tag, marks in marked:
+    for role, letters, marks in marked:
         lines.append(
-            (*_label(tag, gutter, look), ("".join(_MARKS.get(m, " ") for m in marks.tolist()), role))
+            (
+                *_marks_label(letters, marks, gutter, look),
+                ("".join(_MARKS.get(m, " ") for m in marks.tolist()), role),
+            )
         )
     return lines[:height]
 
@@ -165,6 +176,18 @@ def _label(text: str | None, gutter: int, look: Look) -> Spans:
     return ((f"{text[: gutter - 1]:>{gutter - 1}}", "muted"), (tick, "rule"))
 
 
+def _marks_label(tags: Sequence[str], marks: NDArray[np.uint8], gutter: int, look: Look) -> Spans:
+    """Which lines have the marks beside it, and what those mean: these have no place on the axis."""
+    if gutter <= 0:
+        return ()
+    kinds = set(marks.tolist()) - {0}
+    meaning = _MEANINGS.get(kinds.pop(), "") if len(kinds) == 1 else ""
+    names, first = (",".join(tags), "".join(tags)), f"{tags[0]}…"
+    texts = (*(name + meaning for name in names), *names, first + meaning, first, "")
+    text = next(safe(text, look) for text in texts if cell_len(text) < gutter)
+    return ((f"{text:>{gutter - 1}} ", "muted"),)
+
+
 def sample(style: int, look: Look) -> str:
     """Two characters that look like a line of a style."""
     return _ASCII_SIGNS[style % len(_ASCII_SIGNS)] * 2 if look.ascii else _SAMPLES[style % len(_SAMPLES)]
@@ -185,12 +208,12 @@ def _legend(drawn: Sequence[Drawn], gutter: int, room: int, look: Look) -> Spans
     return crop(full if fits else written(False), gutter + room, look)
 
 
-def _mark_rows(drawn: Sequence[Drawn], most: int) -> list[tuple[str, str, NDArray[np.uint8]]]:
-    """(role, letter, marks) per series that has any; beyond `most` rows the last ones share one."""
-    rows = [(line.role, line.tag, line.marks) for line in drawn]
+def _mark_rows(drawn: Sequence[Drawn], most: int) -> list[tuple[str, list[str], NDArray[np.uint8]]]:
+    """(role, letters, marks) of each series that has any; beyond `most` rows the last ones share one."""
+    rows = [(line.role, [line.tag], line.marks) for line in drawn]
     if len(rows) <= most:
         return rows
     several = np.stack([marks for _, _, marks in rows[most - 1 :]])
     shared = several.max(axis=0)
     shared[((several != 0) & (several != shared)).any(axis=0)] = SEVERAL
-    return [*rows[: most - 1], ("error", "", shared)]
+    return [*rows[: most - 1], ("error", [line.tag for line in drawn[most - 1 :]], shared)]

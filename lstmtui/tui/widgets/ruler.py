@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.message import Message
 
-from lstmtui.tui.theme import Look
+from lstmtui.tui.theme import UNDERLINED, Look
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.line_widget import LineWidget
 from lstmtui.tui.widgets.spans import Spans, safe, segments
@@ -112,7 +112,8 @@ class Ruler(LineWidget):
 def ruler_spans(marks: Marks, columns: ColumnMap, width: int, look: Look) -> Spans:
     """The ruler's row: ticks with their timesteps, and over them the marks.
 
-    Where marks share a column the cursor hides a breakpoint, and that a hit.
+    Where marks share a column the cursor hides a breakpoint, and that a hit. A mark takes the place of a
+    tick, whose number stands where none is; where they are everywhere, digits are underlined in their colour.
     """
     length = marks.stop - marks.start
     used = min(columns.used, width)
@@ -120,20 +121,20 @@ def ruler_spans(marks: Marks, columns: ColumnMap, width: int, look: Look) -> Spa
         return ()
     signs = _ASCII_SIGNS if look.ascii else _SIGNS
     row = [(signs["rule"], "rule")] * used
-    step = tick_step(columns.cell_width, marks.per_column)
-    for t in range(-(-marks.start // step) * step, marks.stop, step):
-        at = columns.center_of((t - marks.start) // marks.per_column)
-        label = [(digit, "muted") for digit in str(t)]
-        if at + len(label) < used:
-            row[at : at + 1 + len(label)] = [(signs["tick"], "rule"), *label]
     cursor = () if marks.cursor is None else (marks.cursor,)
-    marked = set()
+    signed: dict[int, str] = {}
     for role, timesteps in (("hit", marks.hits), ("breakpoint", marks.breakpoints), ("cursor", cursor)):
-        for t in timesteps:
-            at = columns.center_of((t - marks.start) // marks.per_column)
-            if at < used:
-                row[at] = (signs[role], role)
-                marked.add(at)
+        signed |= {at: role for t in timesteps if (at := _column(marks, columns, t)) < used}
+    step = tick_step(used / max(1, columns.columns), marks.per_column)
+    for t in range(-(-marks.start // step) * step, marks.stop, step):
+        at = _column(marks, columns, t)
+        if at + len(str(t)) < used:
+            row[at] = (signs["tick"], "rule")
+            for start in _number_at(at, len(str(t)), signed, used)[:1]:
+                row[start : start + len(str(t))] = [(digit, "muted") for digit in str(t)]
+    for at, role in signed.items():
+        sign, _ = row[at]
+        row[at] = (sign, role + UNDERLINED) if sign.isdigit() else (signs[role], role)
     text = safe(marks.text, look)
     free = width - used
     size = cell_len(text) + 1
@@ -141,15 +142,27 @@ def ruler_spans(marks: Marks, columns: ColumnMap, width: int, look: Look) -> Spa
         return _runs(row)
     if size <= free:
         return (*_runs(row), (" " * (free - size + 1), "muted"), (text, "muted"))
-    if not any(at >= width - size for at in marked):
+    if not any(at >= width - size for at in signed):
         return (*_runs(row[: width - size]), (" " + text, "muted"))
     # What says how many timesteps a column stands for is never left out for a mark.
-    if marks.per_column > 1 and not any(at < size for at in marked):
+    if marks.per_column > 1 and not any(at < size for at in signed):
         return ((text + " ", "muted"), *_runs(row[size:]))
     return _runs(row)
 
 
-def tick_step(cell_width: int, per_column: int = 1) -> int:
+def _number_at(tick: int, size: int, signed: Mapping[int, str], used: int) -> Sequence[int]:
+    """Where the number of a tick may begin: behind it or before it, off all marks or at least the cursor."""
+    places = [at for at in (tick + 1, tick - size) if 0 <= at <= used - size]
+    free = [at for at in places if not any(column in signed for column in range(at, at + size))]
+    return free or [at for at in places if "cursor" not in map(signed.get, range(at, at + size))]
+
+
+def _column(marks: Marks, columns: ColumnMap, t: int) -> int:
+    """Where a timestep is."""
+    return columns.center_of((t - marks.start) // marks.per_column)
+
+
+def tick_step(cell_width: float, per_column: int = 1) -> int:
     """How many timesteps lie between two ticks: 1, 2 or 5 times a power of ten."""
     step = 1
     while step * cell_width < _TICK_GAP * per_column:

@@ -62,7 +62,10 @@ class TokenStrip(LineWidget):
 def token_spans(labels: Sequence[str], roles: Sequence[str], columns: ColumnMap, look: Look) -> Spans:
     """The row of labels, every one in exactly the cells of its column."""
     return tuple(
-        (fit_cell(label, columns.cell_width, look), roles[min(column, len(roles) - 1)] if roles else "text")
+        (
+            fit_cell(label, columns.cell_of(column)[1], look),
+            roles[min(column, len(roles) - 1)] if roles else "text",
+        )
         for column, label in enumerate(labels[: columns.shown])
     )
 

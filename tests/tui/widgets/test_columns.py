@@ -11,20 +11,28 @@ from lstmtui.tui.widgets.ruler import Ruler
 from lstmtui.tui.widgets.tokens import TokenStrip
 
 
-def test_short_sequences_get_wide_columns_and_the_rest_stays_unused():
+def test_the_columns_of_a_short_sequence_fill_the_width_evenly():
     columns = ColumnMap(3, 11)
-    assert [columns.cell_of(c) for c in range(3)] == [(0, 3), (3, 3), (6, 3)]
-    assert [columns.column_at(x) for x in (-1, 0, 2, 3, 8, 9, 10, 11)] == [None, 0, 0, 1, 2, None, None, None]
+    assert [columns.cell_of(c) for c in range(-1, 4)] == [(0, 0), (0, 4), (4, 3), (7, 4), (11, 0)]
+    assert [columns.column_at(x) for x in (-1, 0, 3, 4, 6, 7, 10, 11)] == [None, 0, 0, 1, 1, 2, 2, None]
+    assert ColumnMap(16, 100).used == 100
 
 
-@pytest.mark.parametrize(("columns", "width"), [(0, 10), (5, 0), (1, 1), (7, 300), (300, 7), (120, 120)])
+@pytest.mark.parametrize(
+    ("columns", "width"), [(0, 10), (5, 0), (1, 1), (7, 300), (300, 7), (120, 120), (83, 100), (61, 87)]
+)
 def test_every_character_of_a_column_leads_back_to_it(columns: int, width: int):
     placed = ColumnMap(columns, width)
     for column in range(columns):
         x, size = placed.cell_of(column)
         assert x + size <= max(width, x)
         assert {placed.column_at(at) for at in range(x, x + size)} <= {column}
-    assert sum(placed.cell_of(c)[1] for c in range(columns)) == placed.used <= width
+    widths = [placed.cell_of(c)[1] for c in range(placed.shown)]
+    assert sum(widths) == placed.used == (width if columns else 0)
+    assert not widths or max(widths) - min(widths) <= 1
+    for column in range(placed.shown):
+        x, size = placed.cell_of(column)
+        assert x <= placed.center_of(column) < x + size
 
 
 @pytest.mark.parametrize("count", [1, 4, 13, 40])

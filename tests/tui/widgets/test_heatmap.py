@@ -83,7 +83,7 @@ def test_few_units_are_all_equally_tall(text):
 def test_a_click_names_column_and_row():
     heatmap = drawn(np.zeros((4, 3)), Look(), size=(7, 4))
     assert [(m.column, m.row) for m in (heatmap.clicked(0, 0), heatmap.clicked(5, 3))] == [(0, 0), (2, 3)]
-    assert heatmap.clicked(6, 0) is None
+    assert heatmap.clicked(7, 0) is None
     assert [heatmap.line_of(row) for row in range(4)] == [0, 1, 2, 3]
 
 

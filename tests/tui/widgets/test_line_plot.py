@@ -69,9 +69,29 @@ def test_a_log_axis_has_powers_of_ten_and_marks_zero_and_negative_values(text):
     rows = text(made)
     assert rows[0].startswith("  1e0+     *A")
     assert rows[6].startswith(" 1e-6+*")
-    assert rows[7].startswith("    A+  0 -")
+    assert rows[7].startswith("    A   0 -")
     unicode = plot(Series("", values), look=Look(), size=(15, 8), gutter=6, log=True)
     assert text(unicode)[0].startswith("  10⁰┤")
+
+
+def test_a_row_of_marks_says_whose_they_are_and_what_they_mean(text):
+    zeros, ones = np.zeros(6), np.ones(6)
+    bad = np.where(np.arange(6) == 2, np.nan, 1.0)
+
+    def labels(*series: Series, height: int) -> list[str]:
+        made = plot(*series, size=(20, height), gutter=8, log=True, columns=ColumnMap(6, 6), legend=False)
+        return [row[:8] for row in text(made)]
+
+    named = [Series("", zeros, 0, tag="c"), Series("", bad, 1, tag="h")]
+    assert labels(*named, height=8)[-2:] == ["  c = 0 ", "  h NaN "]
+    assert labels(*named, height=2)[-1] == "    c,h "
+    assert labels(named[0], Series("", zeros, 1, tag="h"), Series("", ones, 2), height=2)[-1] == "c,h = 0 "
+    many = [Series("", zeros, k, tag="abcdef"[k]) for k in range(6)]
+    assert labels(*many, height=2)[-1] == " abcdef "
+    signs = [(np.inf, " A +inf "), (-np.inf, " A -inf ")]
+    for value, label in signs:
+        line = Series("", np.where(np.arange(6) == 2, value, 1.0))
+        assert labels(line, height=4)[-1] == label
 
 
 def test_marks_that_share_a_character_say_so(text):

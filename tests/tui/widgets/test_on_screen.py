@@ -147,7 +147,7 @@ async def test_clicks_become_messages_and_resizing_redraws():
         app.show(50)
         await pilot.pause()
         await pilot.click(Heatmap, offset=(4, 2))
-        await pilot.click(Ruler, offset=(7, 0))
+        await pilot.click(Ruler, offset=(8, 0))
         assert [(m.column, getattr(m, "row", None)) for m in app.clicks] == [(4, 4), (7, None)]
         await pilot.resize_terminal(60, 20)
         await pilot.pause()

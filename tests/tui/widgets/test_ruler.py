@@ -12,7 +12,7 @@ def ruler(look: Look, width: int = 17) -> Ruler:
 
 
 def test_cursor_breakpoints_and_hits_are_three_signs(text):
-    for look, expected in ((Look(), "┴10────▼──┴○0─   "), (Look("none", True), "+10----V--+o0-   ")):
+    for look, expected in ((Look(), "┴10────▼20┴○──   "), (Look("none", True), "+10----V20+o--   ")):
         made = ruler(look)
         made.set(10, 24, ColumnMap(14, 14), cursor=17, breakpoints={99}, hits={21, 3})
         assert text(made) == [expected]
@@ -21,7 +21,27 @@ def test_cursor_breakpoints_and_hits_are_three_signs(text):
 def test_the_cursor_is_never_hidden_by_other_marks(text):
     made = ruler(Look())
     made.set(0, 17, cursor=3, breakpoints=range(17), hits=range(17))
-    assert text(made) == ["●●●▼●●●●●●●●●●●●●"]
+    assert text(made) == ["●0●▼●●●●●●●10●●●●"]
+
+
+def test_where_marks_are_everywhere_the_digits_of_ticks_stay_and_are_underlined(text):
+    for look in (Look(), Look("16"), Look("none", True)):
+        made = ruler(look, 30)
+        made.set(40, 70, hits=range(40, 70), cursor=62)
+        assert text(made)[0][11:13] == "50"
+        assert "61" not in text(made)[0]
+        digits = [s for s in made.render_line(0) if s.text == "50"]
+        assert [s.style is not None and s.style.underline for s in digits] == [True]
+        signs = [s for s in made.render_line(0) if "o" in s.text or "○" in s.text]
+        assert not any(s.style is not None and s.style.underline for s in signs)
+
+
+def test_a_number_makes_way_for_the_cursor_and_for_single_marks(text):
+    made = ruler(Look("none", True), 30)
+    made.set(40, 70, cursor=51)
+    assert text(made) == ["+40-----50+V--------+60-------"]
+    made.set(40, 70, cursor=41, breakpoints={62})
+    assert text(made) == ["+V--------+50-----60+-*-------"]
 
 
 def test_ticks_have_their_timesteps_a_round_number_apart(text):

@@ -1,0 +1,28 @@
+"""Panel 9: its sentences on how far memory and gradients reach."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lstmtui.analysis.reach import Horizon, Reach
+from lstmtui.cells.notation import UNICODE
+from lstmtui.tui.panels.values import reach_lines
+
+
+@pytest.mark.parametrize(
+    ("half_life", "steps", "sentences"),
+    [
+        (4.0, 3.0, ["forgets half in 4.00 timesteps", "falls to 1/e within 3.00 timesteps back from t=8"]),
+        (1.0, 1.0, ["forgets half in 1.00 timestep", "falls to 1/e within 1.00 timestep back from t=8"]),
+        (np.inf, np.inf, ["forgets nothing", "never falls to 1/e, back from t=8"]),
+        (np.nan, np.nan, ["has no half-life", "is 0 or not finite at t=8"]),
+    ],
+)
+def test_what_has_no_number_is_said_in_words(half_life: float, steps: float, sentences: list[str]) -> None:
+    lines = reach_lines(Horizon(np.array([half_life]), Reach("c", 8, steps)), 0, UNICODE)
+    texts = ["".join(text for text, _ in line) for line in lines]
+    assert len(texts) == len(sentences)
+    for text, sentence in zip(texts, sentences, strict=True):
+        assert sentence in text
+        assert "NaN timesteps" not in text
