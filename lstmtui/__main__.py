@@ -61,11 +61,20 @@ def _status(argv: list[str]) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are printable whatever was typed, and whose help is written or fails."""
+    """A parser whose complaints are one line, always printable, and whose help is written or fails."""
 
     def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(BAD_INPUT, f"{self.prog}: {printable(message)}\n")
+        hint = self._meant(message) or f"`{self.prog} --help` says more"
+        text = message if message.endswith("?") else f"{message}; {hint}"
+        self.exit(BAD_INPUT, f"{self.prog}: {printable(text)}\n")
+
+    def _meant(self, message: str) -> str:
+        """The option that the first unknown one in a message of argparse's probably misspells."""
+        from lstmtui.closest import closest
+
+        unknown = next((word for word in message.split() if word.startswith("-")), "").partition("=")[0]
+        meant = closest(unknown, self._option_string_actions) if "unrecognized" in message else ""
+        return f"did you mean {meant}?" if meant else ""
 
     def _print_message(self, message: str, file: Any = None) -> None:
         # Argparse's own swallows it when nothing takes the help.

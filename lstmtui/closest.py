@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 LONGEST = 60
@@ -23,8 +24,31 @@ def closest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
     if len(word) > LONGEST:
         return ""
     by_folded = {_folded(candidate): candidate for candidate in words}
-    matches = difflib.get_close_matches(_folded(word), by_folded, n=1, cutoff=cutoff)
-    return by_folded[matches[0]] if matches else ""
+    folded = _folded(word)
+    matches = difflib.get_close_matches(folded, by_folded, n=1, cutoff=cutoff)
+    return next((by_folded[match] for match in matches if _is_misspelt(folded, match)), "")
+
+
+def meant_or_all(word: str, words: Iterable[str], prefix: str = "") -> str:
+    """ "did you mean X?"; where nothing comes near, "there are X, Y, Z".
+
+    Args:
+        word: what was written.
+        words: what might be meant.
+        prefix: stands before what was probably meant.
+    """
+    words = list(words)
+    meant = closest(word, words)
+    return f"did you mean {prefix}{meant}?" if meant else f"there are {', '.join(words)}"
+
+
+def _is_misspelt(word: str, meant: str) -> bool:
+    """Whether a word has few letters too many or too few, or is the beginning of what was meant.
+
+    Of short words those that share some letters in their order may be quite different.
+    """
+    wrong = (Counter(word) - Counter(meant)).total() + (Counter(meant) - Counter(word)).total()
+    return meant.startswith(word) or wrong <= max(2, len(word) // 2)
 
 
 def _folded(word: str) -> str:

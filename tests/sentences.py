@@ -99,6 +99,10 @@ SENTENCES: dict[str, tuple[object, ...]] = {
     "panel i": ("i",),
     "panel 2": ("2",),
     "panel all": ("all",),
+    "fit": (None,),
+    "fit 8": (8,),
+    "difference": (),
+    "theme light": ("light",),
     "messages": (),
     "quit": (),
 }

@@ -80,14 +80,13 @@ def _session(arguments: argparse.Namespace) -> Iterator[Session]:
 def _names(text: str) -> set[str]:
     """The verdicts that `--fail-on` names."""
     from lstmtui.analysis.diagnosis import NAMES
-    from lstmtui.closest import closest
+    from lstmtui.closest import meant_or_all
 
     names = {name.strip() for name in text.split(",")} - {""}
     unknown = sorted(names - NAMES.keys())
     if unknown:
-        meant = closest(unknown[0], NAMES)
-        hint = f"; did you mean {meant}?" if meant else ""
-        raise UserError(f"--fail-on: there is no verdict {unknown[0]}; there are {', '.join(NAMES)}{hint}")
+        hint = meant_or_all(unknown[0], NAMES)
+        raise UserError(f"--fail-on: there is no verdict {unknown[0]}; {hint}")
     return names
 
 

@@ -21,16 +21,16 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: there is no such topic; the message names the one that was probably meant.
     """
-    from lstmtui.help import TOPICS, closest_topic, overview, topic_of
+    from lstmtui.closest import meant_or_all
+    from lstmtui.help import TOPICS, overview, topic_of
 
     topic = arguments.topic
     if topic is None:
         print(overview())
         return 0
     if not topic_of(topic):
-        meant = closest_topic(topic)
-        hint = f"; did you mean lstmtui help {meant}?" if meant else ""
-        raise UserError(printable(f"there is no topic {topic[:60]}; there are {', '.join(TOPICS)}{hint}"))
+        hint = meant_or_all(topic, TOPICS, "lstmtui help ")
+        raise UserError(printable(f"there is no topic {topic[:60]}; {hint}"))
     from lstmtui.help.page import page
 
     print(page(topic_of(topic)))

@@ -100,9 +100,8 @@ def _start(arguments: argparse.Namespace) -> Start:
     if not target.exists():
         bundled = ", ".join(path.stem for path in bundled_scenarios())
         meant = nearest_scenario(arguments.target)
-        hint = f"; did you mean {meant}?" if meant else ""
-        what = "there is no such file, trace or bundled scenario"
-        raise UserError(f"{target}: {what}; bundled are {bundled}{hint}")
+        hint = f"did you mean {meant}?" if meant else f"bundled are {bundled}"
+        raise UserError(f"{target}: there is no such file, trace or bundled scenario; {hint}")
     return Start(opening=opener(target), choices=_choices(), opener=opener, engine=engine)
 
 

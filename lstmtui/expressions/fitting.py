@@ -151,10 +151,9 @@ def _check_indices(
     """
     for axis, (index, size) in enumerate(zip(node.indices, shape, strict=False)):
         if not -size <= index < size:
-            nearest = (*node.indices[:axis], size - 1 if index > 0 else 0, *node.indices[axis + 1 :])
+            called = "unit" if len(shape) == 1 and isinstance(node, Unit) else "index"
             has = vector_has if len(shape) == 1 else f"axis {axis} of {source} has"
-            meant = f"{source}[{', '.join(map(str, nearest))}]"
-            raise ExpressionError(f"{has} 0 to {size - 1}", node.columns[axis], meant)
+            raise ExpressionError(f"{called} {index}: {has} 0 to {size - 1}", node.columns[axis])
 
 
 def _common(node: Elementwise | Comparison, scope: Scope, text: str) -> int | None:

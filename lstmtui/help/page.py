@@ -1,4 +1,4 @@
-"""A topic of the reference, laid out in lines for a width."""
+"""A topic of the reference, and any Markdown, laid out in lines for a width."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.theme import Theme
 from lstmtui.help.topics import TOPICS, overview, topic_of, topic_text
 
 Line = tuple[tuple[str, str], ...]
-"""((text, role), …); a role is title, key or text."""
+"""((text, role), …); a role is title, accent, key or text."""
 
 
 def page_lines(topic: str, width: int) -> list[Line]:
@@ -27,14 +27,14 @@ def page_lines(topic: str, width: int) -> list[Line]:
         topic: one of `topics.TOPICS`.
         width: in columns.
     """
-    return _laid_out(topic_text(topic), width)
+    return markdown_lines(topic_text(topic), width)
 
 
 def page(topic: str, width: int = 80) -> str:
     """The same as plain text, in which code within a sentence keeps its quotes."""
     parts = _CODE_AND_TABLES.split(topic_text(topic))
     parts[::2] = [_CODE.sub(r"`` `\1` ``", prose) for prose in parts[::2]]
-    lines = _laid_out("".join(parts), width)
+    lines = markdown_lines("".join(parts), width)
     return "\n".join("".join(text for text, _ in line) for line in lines)
 
 
@@ -57,8 +57,8 @@ _CODE_AND_TABLES = re.compile(r"(^```.*?^```$|^    .*?$|^\|.*?$)", re.MULTILINE 
 _CODE = re.compile(r"`([^`]+)`")
 
 
-def _laid_out(markdown: str, width: int) -> list[Line]:
-    """Lines without spaces at their ends, and never two empty ones in a row."""
+def markdown_lines(markdown: str, width: int) -> list[Line]:
+    """Lines of at most `width` columns, without spaces at their ends, and never two empty ones in a row."""
     console = Console(width=width, theme=_THEME, color_system=None, legacy_windows=False)
     lines: list[Line] = []
     for row in console.render_lines(_Page(markdown), pad=False):
@@ -76,6 +76,8 @@ _THEME = Theme(
     {
         **{f"markdown.h{level}": _role("title") for level in range(1, 7)},
         "markdown.table.header": _role("title"),
+        "markdown.strong": _role("title"),
+        "markdown.em": _role("accent"),
         "markdown.code": _role("key"),
         "markdown.code_block": _role("key"),
     }

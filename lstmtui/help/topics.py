@@ -14,6 +14,7 @@ TOPICS: dict[str, str] = {
     "quantities": "the names of all values, the glossary, the cells",
     "keys": "every key of the screen",
     "panels": "what each panel shows, its scale, its keys",
+    "colors": "what colours (colors) mean: of maps, of quantities, of marks",
     "config": "your own themes and keys",
     "verdicts": "what diagnose and first-bad say, from which thresholds on",
     "why": "what a number is made of, down to the input",
@@ -50,6 +51,8 @@ def topic_of(word: str) -> str:
     """The topic that a word is, or that has a line or a heading about it; empty where there is none."""
     if word in TOPICS:
         return word
+    if re.fullmatch(r"(?i)colou?rs?", word):
+        return "colors"
     if len(word) > LONGEST_WORD:
         return ""
     patterns = [rf"^\| `{re.escape(word)}(?!\w)", rf"^\| `lstmtui {re.escape(word)}(?!\w)"]

@@ -12,6 +12,9 @@ from lstmtui.printable import printable
 SHOWN = 60
 """How many characters of a value from a file are repeated in a message."""
 
+LONGEST_BESIDE = 100
+"""Characters of what is allowed, where a message says what was meant, too."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -29,7 +32,8 @@ class Problem:
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         meant = f'did you mean "{self.suggestion}"?' if self.suggestion else ""
-        what = "; ".join(part for part in (self.wrong, self.allowed, meant) if part)
+        allowed = "" if meant and len(self.allowed) > LONGEST_BESIDE else self.allowed
+        what = "; ".join(part for part in (self.wrong, allowed, meant) if part)
         return printable(": ".join(part for part in (place, self.key, what) if part))
 
 

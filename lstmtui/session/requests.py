@@ -66,6 +66,31 @@ class ShowPanel:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """Let timesteps share columns."""
+
+    timesteps: int | None
+    """So many at most; None: as many as bring all of a run on the screen, or, where they do, one."""
+
+
+@dataclass(frozen=True)
+class ShowDifference:
+    """Show maps of the difference to what the run is held against, or of the values again."""
+
+
+THEMES = ("dark", "light", "auto")
+"""Kinds of background, and what it was at the start."""
+
+
+@dataclass(frozen=True)
+class ShowTheme:
+    """Have the colours for a kind of background."""
+
+    name: str
+    """One of `THEMES`."""
+
+
+@dataclass(frozen=True)
 class ShowMessages:
     """Show what was said so far."""
 
@@ -102,6 +127,9 @@ Request: TypeAlias = (
     | ShowLaws
     | ShowMessages
     | ShowPanel
+    | Fit
+    | ShowDifference
+    | ShowTheme
     | ShowJacobian
     | ShowWhy
     | Quit

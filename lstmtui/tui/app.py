@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -73,10 +74,27 @@ class LstmtuiApp(DifferenceApp):
         self._goes_on = False
         """Whether the lesson that is being opened begins at once."""
         self.look = Look.detect(None if self.no_color else self.console.color_system, ascii, ground)
+        self._ground = ground
+        self._use_theme()
+        self.set_class(ascii, "-ascii")
+
+    def _use_theme(self) -> None:
         theme = theme_of(self.look)
         self.register_theme(theme)
         self.theme = theme.name
-        self.set_class(ascii, "-ascii")
+
+    def action_show_theme(self, name: str) -> None:
+        """Have the colours for a dark or a light background, or those of the start."""
+        light, colors = self._ground if name == "auto" else (name == "light", ())
+        self.look = replace(self.look, light=light, colors=colors)
+        self._use_theme()
+        for screen in self.screen_stack:
+            for widget in screen.walk_children(with_self=True):
+                if isinstance(getattr(widget, "look", None), Look):
+                    widget.look = self.look  # type: ignore[attr-defined]
+            if isinstance(screen, DebuggerScreen):
+                screen.panels.forget()
+                screen.show_session()
 
     async def on_event(self, event: Event) -> None:
         """A key may close the prompt: the next one waits until it has been taken. After the end none is."""

@@ -37,7 +37,10 @@ class PromptInput(Input):
         act = self.query_ancestor(CommandLine).keys.get(event.key)
         # The prompt may still be open under an answer when its key is pressed for the next line.
         is_sign = event.character == SIGN and not self.value
-        if act is None and not is_sign:
+        # Space is a key of lessons and of playing, which may be pressed once more before one sees the prompt.
+        before = self.value[: self.cursor_position]
+        is_needless = event.character == " " and before.endswith(" ")
+        if act is None and not (is_sign or is_needless):
             return
         event.stop()
         event.prevent_default()

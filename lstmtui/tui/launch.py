@@ -9,7 +9,7 @@ from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from lstmtui.closest import closest
+from lstmtui.closest import meant_or_all
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.tui.background import OWN_THEMES, is_light
@@ -114,10 +114,8 @@ def ground_of(config: Config, theme: str | None) -> Ground:
     """
     name = theme or config.theme
     if name not in (*OWN_THEMES, *config.themes):
-        meant = closest(name, (*OWN_THEMES, *config.themes))
-        hint = f"; did you mean {meant}?" if meant else ""
-        there = ", ".join((*OWN_THEMES, *config.themes))
-        raise UserError(printable(f"--theme {name}: there are {there}{hint}"))
+        hint = meant_or_all(name, (*OWN_THEMES, *config.themes))
+        raise UserError(printable(f"--theme {name}: there is no such theme; {hint}"))
     colors = dict(config.themes.get(name, {}))
     base = colors.pop("base", name)
     if base == "auto":

@@ -238,7 +238,7 @@ def theme_of(look: Look) -> Theme:
     own = dict(look.colors)
     fields = {"foreground": "text", **{name: name for name in (*GROUNDS, "accent", "warning", "error")}}
     changes: dict[str, Any] = {field: own[role] for field, role in fields.items() if role in own}
-    return replace(theme, **changes)
+    return replace(theme, name=f"{theme.name}-own", **changes) if changes else theme
 
 
 def _in_other_colors(theme: Theme, colors: Mapping[str, str]) -> Theme:

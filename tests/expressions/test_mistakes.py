@@ -64,9 +64,9 @@ def test_a_mistake_has_its_column_and_what_may_be_meant(text: str, column: int, 
 
 
 MISFITS = [
-    ("c[99]", 2, "c[63]", "c has units 0 to 63"),
-    ("1 + c[-65]", 6, "c[0]", "c has units 0 to 63"),
-    ("prev(c + f)[64]", 12, "prev(c + f)[63]", "prev(c + f) has units 0 to 63"),
+    ("c[99]", 2, "", "unit 99: c has units 0 to 63"),
+    ("1 + c[-65]", 6, "", "unit -65: c has units 0 to 63"),
+    ("prev(c + f)[64]", 12, "", "unit 64: prev(c + f) has units 0 to 63"),
     ("norm(z)", 5, "f", "z is not there; the selected layer has x, f, i, g, c, o, h"),
     ("any(dn_pre > 0)", 4, "dg_pre", "dn_pre is not there; the selected layer has x, f_pre, f,"),
     ("any(r > 0)", 4, "", "r is not there"),

@@ -116,7 +116,7 @@ def test_reveal_gives_up_and_shows_everything(session: Session) -> None:
     [
         (NUMBER, True, '"How much?": f[0] * prev(c[0]) = 0.5 * 3 = 1.5 at t=3'),
         (CHOICE, True, '"What does c do?": grows, for c[0] > prev(c[0]), with c[0] = 4, prev(c[0]) = 3'),
-        ('ask "a" = c[9]', False, '"a": c[9]: c has units 0 to 1'),
+        ('ask "a" = c[9]', False, '"a": c[9]: unit 9: c has units 0 to 1'),
         ('ask "a" = c[0] / 0', False, '"a": c[0] / 0 is +inf here, which nobody can predict'),
         ('ask "a" choose b when t == 3 | c when t > 2', False, '"a": one of the choices should hold here'),
         ('ask "a" choose b when t == 2 | c when t > 3', False, "and none does"),

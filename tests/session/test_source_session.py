@@ -99,8 +99,8 @@ def test_names_of_the_code_are_quantities(text: str, value: float) -> None:
     [
         ("print S[1, 0]", "S has 3 axes of 2 × 2 × 3, not 2; did you mean S[0, 0, 0]?"),
         ("print f[0, 0]", "f has one axis, not 2; did you mean f[0]?"),
-        ("print S[0, 2, 0]", "axis 1 of S has 0 to 1; did you mean S[0, 1, 0]?"),
-        ("print S[12]", "S has units 0 to 11; did you mean S[11]?"),
+        ("print S[0, 2, 0]", "index 2: axis 1 of S has 0 to 1"),
+        ("print S[12]", "unit 12: S has units 0 to 11"),
         ("print dbest", "dbest is not there: best has no gradient: integer"),
         ("print h", "h is not there; the selected layer has"),
     ],
@@ -135,7 +135,7 @@ def test_names_beyond_ascii_are_read_where_the_code_has_them() -> None:
     greek = type(trace)(replace(trace.header, layers=(own,)), arrays)
     session = Session(greek)
     assert run(session, "print max(Δ) + new_h[77]").text.startswith(
-        "max(Δ) + new_h[77]: new_h has units 0 to 3"
+        "max(Δ) + new_h[77]: unit 77: new_h has units 0 to 3"
     )
     assert run(session, "print Δ[1] - Δ[1]").value == 0
     with pytest.raises(ExpressionError, match="unknown sign Δ"):

@@ -100,6 +100,18 @@ async def test_a_prompt_that_a_key_opened_is_closed_by_what_it_was_opened_for(
         assert len(screen.session.breakpoints) == 1
 
 
+async def test_space_again_and_again_types_one_blank(debugger) -> None:
+    async with debugger(synthetic(), (80, 24)) as pilot:
+        screen = debugging(pilot)
+        screen.action_command("answer ")
+        await press(pilot, *["space"] * 5)
+        assert screen.command_line.input.value == "answer "
+        await type_text(pilot, "it   grows")
+        assert screen.command_line.input.value == "answer it grows"
+        await press(pilot, *["left"] * 5, "space", "space")
+        assert screen.command_line.input.value == "answer it grows"
+
+
 async def test_a_very_long_answer_leaves_the_panels_in_sight(debugger, shown) -> None:
     async with debugger(synthetic(), (80, 24)) as pilot:
         screen = debugging(pilot)
@@ -116,7 +128,7 @@ async def test_a_very_long_answer_leaves_the_panels_in_sight(debugger, shown) ->
     ("typed", "wrong", "at"),
     [
         ("prnt c", 'there is no command "prnt"; did you mean "print"?', "prnt"),
-        ("   prnt c", 'there is no command "prnt"; did you mean "print"?', "prnt"),
+        (" prnt c", 'there is no command "prnt"; did you mean "print"?', "prnt"),
         ("print c[0] + foo", "foo is neither a quantity nor a function", "foo"),
         ("goto 1 2", "goto T", "2"),
         ("break when 1 == 1 and " + "t > 1 and " * 8 + "foo", "foo is neither", "foo"),
@@ -329,7 +341,8 @@ async def test_every_sentence_at_the_prompt_says_what_a_session_says(
                 assert outcome.text in screen.panels[8].said[-1]  # type: ignore[attr-defined]
             elif outcome.stop is None or not outcome.stop.is_quiet:
                 assert screen.message is not None, sentence
-                said = {"export": "export", "diagnose": "the diagnosis"}.get(command.verb, outcome.text)
+                by_screen = {"fit": "", "difference": "", "export": "export", "diagnose": "the diagnosis"}
+                said = by_screen.get(command.verb, outcome.text)
                 assert screen.message.text.startswith(said), sentence
             if screen.command_line.is_open:
                 assert answered(screen) == (screen.message.text if screen.message else outcome.text)

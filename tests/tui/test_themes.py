@@ -59,6 +59,25 @@ def test_every_role_can_be_read_on_its_background(look: Look) -> None:
             assert contrast(color, background) >= least, (role, color)
 
 
+@pytest.mark.parametrize("depth", ["truecolor", "256", "16", "none"])
+async def test_a_command_changes_the_theme_of_all_that_is_on_screen(depth: str, colours, debugger) -> None:
+    own = (("h", "#123456"),)
+    async with debugger(synthetic("lstm", 40, 8), (120, 40), ground=(False, own)) as pilot:
+        screen, app = pilot.app.screen, pilot.app
+        first = app.look
+        for name, is_light, colors in (("light", True, ()), ("dark", False, ()), ("auto", False, own)):
+            screen.run_text(f"theme {name}")
+            await settle()
+            assert (app.look.light, app.look.colors) == (is_light, colors)
+            assert app.current_theme.dark is not is_light
+            fresh = LstmtuiApp(Start(traces=synthetic("lstm", 40, 8)), ground=(is_light, colors))
+            assert app.current_theme == theme_of(fresh.look)
+            widgets = [widget for widget in screen.walk_children() if hasattr(widget, "look")]
+            assert len(widgets) > 20
+            assert {widget.look for widget in widgets} == {app.look}
+        assert app.look == first
+
+
 @pytest.mark.parametrize("light", [False, True])
 async def test_all_text_on_screen_can_be_read(light: bool, colours, capture_driver) -> None:
     terminal = Terminal(120, 40)

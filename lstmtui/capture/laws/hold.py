@@ -21,7 +21,7 @@ from lstmtui.capture.laws.padding import padding
 from lstmtui.capture.laws.reset import reset
 from lstmtui.capture.laws.save import save
 from lstmtui.capture.laws.subject import Run
-from lstmtui.closest import closest
+from lstmtui.closest import meant_or_all
 from lstmtui.errors import UserError
 
 LAWS: dict[str, Callable[[Context], LawResult]] = {
@@ -125,9 +125,7 @@ def _with_axes(
 def _names(only: Collection[str]) -> list[str]:
     for name in only:
         if name not in NAMES:
-            meant = closest(name, NAMES)
-            hint = f"; did you mean {meant}?" if meant else ""
-            raise UserError(f"there is no law {name}; there are {', '.join(NAMES)}{hint}")
+            raise UserError(f"there is no law {name}; {meant_or_all(name, NAMES)}")
     return [name for name in LAWS if not only or name in only]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NoReturn
 
 from lstmtui.closest import closest
 from lstmtui.help import TOPICS, closest_topic, topic_of
@@ -140,8 +140,13 @@ def optional_topic(line: Reader) -> Arguments:
     at = line.at
     word = line.word("the topic is missing")
     if not topic_of(word):
-        line.fail(f"there is no topic {shown(word)}; there are {', '.join(TOPICS)}", at, closest_topic(word))
+        _refuse_word(line, f"there is no topic {shown(word)}", at, closest_topic(word), TOPICS)
     return (word,)
+
+
+def _refuse_word(line: Reader, wrong: str, at: int, meant: str, words: Iterable[str]) -> NoReturn:
+    """Say which word was probably meant; where none was, which there are."""
+    line.fail(wrong if meant else f"{wrong}; there are {', '.join(words)}", at, meant)
 
 
 def one_of(name: str, choices: Sequence[str]) -> Parse:
@@ -151,9 +156,7 @@ def one_of(name: str, choices: Sequence[str]) -> Parse:
         at = line.at
         word = line.word(f"{name} is missing")
         if word not in choices:
-            line.fail(
-                f"there is no {shown(word)}; there are {', '.join(choices)}", at, closest(word, choices)
-            )
+            _refuse_word(line, f"there is no {shown(word)}", at, closest(word, choices), choices)
         return (word,)
 
     return parse

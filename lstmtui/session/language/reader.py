@@ -70,7 +70,7 @@ class Reader:
         either = " or ".join(words)
         word = self.word(f"{either} is missing")
         if word not in words:
-            self.fail(f"{shown(word)} instead of {either}", at, closest(word, words))
+            self.fail(f"{either} is wanted here, not {shown(word)}", at, closest(word, words))
         return word
 
     def whole(self, name: str, least: int | None = 0) -> int:

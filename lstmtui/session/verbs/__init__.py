@@ -10,6 +10,7 @@ from lstmtui.session.verbs.going_back import GOING_BACK
 from lstmtui.session.verbs.predicting import PREDICTING
 from lstmtui.session.verbs.scripting import SCRIPTING
 from lstmtui.session.verbs.selecting import SELECTING
+from lstmtui.session.verbs.showing import SHOWING
 from lstmtui.session.verbs.verb import Verb
 from lstmtui.session.verbs.walking import WALKING
 
@@ -27,6 +28,7 @@ VERBS: dict[str, Verb] = {
         *CHANGING,
         *GOING_BACK,
         *PREDICTING,
+        *SHOWING,
         *SCRIPTING,
     )
 }

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from lstmtui.expressions import Expression
 from lstmtui.expressions.at_cursor import expectation
 from lstmtui.help import TOPICS
 from lstmtui.session.language import arguments
 from lstmtui.session.outcome import Outcome
 from lstmtui.session.place_text import place_text
-from lstmtui.session.requests import (
-    PANELS,
-    Export,
-    Help,
-    Note,
-    Pause,
-    Quit,
-    Request,
-    Screenshot,
-    ShowMessages,
-    ShowPanel,
-)
+from lstmtui.session.requests import Export, Help, Note, Pause, Quit, Screenshot
 from lstmtui.session.session import Session
 from lstmtui.session.verbs import completions
-from lstmtui.session.verbs.verb import Execute, Verb
-
-
-def _request(make: Callable[..., Request], sentence: str) -> Execute:
-    """What a verb executes that only a front end can do; the sentence says it with the arguments."""
-    return lambda session, *arguments: Outcome(True, sentence.format(*arguments), request=make(*arguments))
+from lstmtui.session.verbs.showing import request
+from lstmtui.session.verbs.verb import Verb
 
 
 def _expect(session: Session, condition: Expression) -> Outcome:
@@ -57,7 +40,7 @@ SCRIPTING = (
         usage="note TEXT",
         help="say something",
         parse=arguments.rest("the text"),
-        execute=_request(Note, "{}"),
+        execute=request(Note, "{}"),
         in_lesson="speaks",
     ),
     Verb(
@@ -65,7 +48,7 @@ SCRIPTING = (
         usage="pause SECONDS",
         help="wait while a script plays",
         parse=arguments.seconds,
-        execute=_request(Pause, "pause of {:g} s"),
+        execute=request(Pause, "pause of {:g} s"),
         in_lesson="waits",
     ),
     Verb(
@@ -84,7 +67,7 @@ SCRIPTING = (
         usage="screenshot FILE",
         help="save the screen as an .svg or .png picture",
         parse=arguments.file_name(*_PICTURES),
-        execute=_request(Screenshot, "screenshot to {}"),
+        execute=request(Screenshot, "screenshot to {}"),
         takes_picture=True,
         writes=_PICTURES,
     ),
@@ -93,7 +76,7 @@ SCRIPTING = (
         usage="export FILE",
         help="save the numbers as .csv or .npz",
         parse=arguments.file_name(*_NUMBERS),
-        execute=_request(Export, "export to {}"),
+        execute=request(Export, "export to {}"),
         reads="arrays",
         writes=_NUMBERS,
     ),
@@ -107,26 +90,11 @@ SCRIPTING = (
         aliases=("h",),
     ),
     Verb(
-        name="panel",
-        usage="panel KEY",
-        help="jump to a panel by its key; all: out of the one that has the screen",
-        parse=arguments.one_of("the panel's key", PANELS),
-        execute=_request(ShowPanel, "panel {}"),
-        complete=completions.only(lambda session: PANELS),
-    ),
-    Verb(
-        name="messages",
-        usage="messages",
-        help="read again what was said so far",
-        parse=arguments.nothing,
-        execute=_request(ShowMessages, "what was said stands above"),
-    ),
-    Verb(
         name="quit",
         usage="quit",
         help="leave",
         parse=arguments.nothing,
-        execute=_request(Quit, "quit"),
+        execute=request(Quit, "quit"),
         aliases=("q",),
         other_names=("exit",),
         ends=True,

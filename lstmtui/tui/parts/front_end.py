@@ -13,15 +13,18 @@ from lstmtui.playback.written_files import replace_file
 from lstmtui.session import Command, Outcome, Session
 from lstmtui.session.requests import (
     Export,
+    Fit,
     Help,
     Note,
     Quit,
     Request,
     Screenshot,
+    ShowDifference,
     ShowJacobian,
     ShowLaws,
     ShowMessages,
     ShowPanel,
+    ShowTheme,
     ShowWhy,
 )
 from lstmtui.tui.harmless import is_harmless
@@ -58,7 +61,7 @@ class FrontEnd:
         self._screen, self._session, self._notes, self._run_text = screen, session, notes, run_text
         self._messages, self._show_panel = messages, show_panel
         self._trail = WhyTrail(
-            notes.look, lambda dialog, left: screen.app.push_screen(dialog, left), self.follow
+            lambda: notes.look, lambda dialog, left: screen.app.push_screen(dialog, left), self.follow
         )
 
     def carried_out(self, command: Command, outcome: Outcome) -> Outcome:
@@ -81,7 +84,7 @@ class FrontEnd:
             case Export(name):
                 replace_file(name, lambda file: export(self._session.view, name, file))
             case Help(None):
-                self._screen.app.call_later(self._screen.app.run_action, "everything")
+                self._act("app.everything")
             case Help(str(word)):
                 self._screen.app.push_screen(TopicScreen(self._notes.look, word))
             case ShowLaws(results):
@@ -93,10 +96,20 @@ class FrontEnd:
                 self._trail.show(ledger)
             case ShowPanel(key):
                 self._show_panel(key)
+            case Fit(timesteps):
+                self._act("whole_run" if timesteps is None else f"fit({timesteps})")
+            case ShowDifference():
+                self._act("difference")
+            case ShowTheme(name):
+                self._act(f"app.show_theme('{name}')")
             case ShowMessages():
                 self._screen.app.push_screen(MessagesScreen(self._notes.look, self._messages))
             case Quit():
                 self._screen.app.call_later(self._screen.app.action_quit)
+
+    def _act(self, action: str) -> None:
+        """Do what a key does."""
+        self._screen.app.call_later(self._screen.run_action, action)
 
     def follow(self, commands: tuple[str, ...] | None) -> None:
         """Execute what a dialog or a verdict was left with, as far as a stranger's commands may be."""

@@ -12,6 +12,7 @@ from textual.widgets import Input
 from lstmtui.tui.screens.dialog import Dialog, Result
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.filter_input import FilterInput
+from lstmtui.tui.widgets.spans import safe
 
 
 class FilteredDialog(Dialog[Result]):
@@ -72,3 +73,8 @@ def has_words(text: str, words: Sequence[str]) -> bool:
     """Whether a text has every word of a filter."""
     folded = text.casefold()
     return all(word in folded for word in words)
+
+
+def nothing_matches(words: Sequence[str], look: Look) -> str:
+    """What stands in place of a list of which nothing has the words, safe to show."""
+    return safe(f'nothing matches "{" ".join(words)}"; Esc shows everything', look)

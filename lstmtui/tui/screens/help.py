@@ -9,7 +9,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 
 from lstmtui.tui.entries import Entry, Run
-from lstmtui.tui.screens.filtered import has_words
+from lstmtui.tui.screens.filtered import has_words, nothing_matches
 from lstmtui.tui.screens.page import PageScreen
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
@@ -57,14 +57,14 @@ class HelpScreen(PageScreen[Run | None]):
                 group = entry.group
         runs = (n for n, row in enumerate(self._rows) if isinstance(row, Entry) and row.run is not None)
         self.chosen = next(runs, min(1, len(self._rows) - 1))
+        self._words = words
         self._draw()
         if self.chosen <= 1:
             self.text.scroll_to_row(0)  # with the heading
 
     def _draw(self) -> None:
-        self.text.set_lines(
-            _row(row, chosen=n == self.chosen, is_first=not n) for n, row in enumerate(self._rows)
-        )
+        rows = [_row(row, chosen=n == self.chosen, is_first=not n) for n, row in enumerate(self._rows)]
+        self.text.set_lines(rows or [((nothing_matches(self._words, self.look), "muted"),)])
         self.text.scroll_to_line(self.chosen)
 
     def action_scroll(self, rows: int) -> None:
@@ -88,7 +88,7 @@ class HelpScreen(PageScreen[Run | None]):
     @on(TextLines.Clicked)
     def _clicked(self, event: TextLines.Clicked) -> None:
         event.stop()
-        if isinstance(self._rows[event.line], Entry):
+        if event.line < len(self._rows) and isinstance(self._rows[event.line], Entry):
             again, self.chosen = event.line == self.chosen, event.line
             self.action_run() if again else self._draw()
 

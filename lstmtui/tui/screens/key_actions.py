@@ -67,6 +67,11 @@ class KeyActions(Screen[None]):
         self.panels.axis.fit_all()
         self._say_scale()
 
+    def action_fit(self, timesteps: int) -> None:
+        """Show up to so many timesteps in each column."""
+        self.panels.axis.most_per_column = timesteps
+        self._say_scale()
+
     def action_stretch(self, by: int) -> None:
         """Show half as many timesteps in each column, or twice as many."""
         self.panels.axis.stretch(by)

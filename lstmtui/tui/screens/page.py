@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from lstmtui.tui.screens.dialog import Result
-from lstmtui.tui.screens.filtered import FilteredDialog, has_words
+from lstmtui.tui.screens.filtered import FilteredDialog, has_words, nothing_matches
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans, safe
 from lstmtui.tui.widgets.text_lines import TextLines
@@ -57,10 +57,10 @@ class PageScreen(FilteredDialog[Result]):
 
     def narrow(self, words: Sequence[str]) -> None:
         self._words = words
-        lines = self._lines
-        self.text.set_lines(
-            line for line in lines if not words or has_words("".join(text for text, _ in line), words)
-        )
+        lines = [
+            line for line in self._lines if not words or has_words("".join(text for text, _ in line), words)
+        ]
+        self.text.set_lines(lines or ([((nothing_matches(words, self.look), "muted"),)] if words else []))
 
     def action_scroll(self, rows: int) -> None:
         """Scroll by rows."""

@@ -15,10 +15,10 @@ from textual.events import Resize
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from lstmtui.help.page import markdown_lines
 from lstmtui.printable import printable
 from lstmtui.session.finished_lessons import finished_lessons
-from lstmtui.tui.inline_markdown import markdown_spans
-from lstmtui.tui.screens.filtered import FilteredDialog, has_words
+from lstmtui.tui.screens.filtered import FilteredDialog, has_words, nothing_matches
 from lstmtui.tui.start import Choice
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans, safe
@@ -28,6 +28,8 @@ WIDE = 100
 """From so many columns on the preview stands beside the list; below, under it."""
 LONGEST_PREVIEW = 4000
 """Characters of notes that are shown."""
+NARROWEST = 20
+"""Columns that notes are laid out in at least; where there are fewer, their lines are wrapped once more."""
 
 
 class PickerScreen(FilteredDialog[Path | None]):
@@ -83,12 +85,16 @@ class PickerScreen(FilteredDialog[Path | None]):
     @on(Resize)
     def _lay_out(self) -> None:
         self.set_class(self.size.width >= WIDE, "-beside")
+        self.call_after_refresh(self._preview)
 
     @on(OptionList.OptionHighlighted)
-    def _preview(self, event: OptionList.OptionHighlighted) -> None:
-        choice = self.choices[int(event.option_id or 0)]
+    def _preview(self) -> None:
+        """The notes of what is highlighted, where there is anything."""
+        option = self.options.highlighted_option
+        number = None if option is None or option.id is None else int(option.id)
         self.preview.scroll_to_row(0)
-        self.preview.set_lines(_preview_lines(choice))
+        width = max(NARROWEST, self.preview.size.width)
+        self.preview.set_lines([] if number is None else _preview_lines(self.choices[number], width))
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
@@ -125,6 +131,9 @@ class PickerScreen(FilteredDialog[Path | None]):
                 heading = Content.styled(safe(group, self.look), "bold $accent")
                 self.options.add_option(Option(heading, disabled=True))
             self.options.add_option(Option(self._prompt(choice), id=str(at)))
+        if not self.options.option_count:
+            self.options.add_option(Option(Content(nothing_matches(words, self.look)), disabled=True))
+            self._preview()
 
     def _highlight(self, at: int) -> None:
         if self.choices:
@@ -138,22 +147,8 @@ class PickerScreen(FilteredDialog[Path | None]):
         return Content(safe(f" {tick} {choice.title}", self.look))
 
 
-def _preview_lines(choice: Choice) -> list[Spans]:
-    """The title and the notes: headings bold, paragraphs wrapped."""
-    notes = choice.notes() if choice.notes is not None else ""
-    lines: list[Spans] = [((choice.title, "title"), (f"   {choice.note}", "muted")), ()]
-    paragraph: list[str] = []
-    for line in [*printable(notes, lines=True)[:LONGEST_PREVIEW].strip().splitlines(), ""]:
-        is_own_line = line.startswith(("#", "|", "    ", "- ", "* ")) or line[:1].isdigit()
-        if paragraph and (not line.strip() or is_own_line):
-            lines.append(markdown_spans(" ".join(paragraph)))
-            paragraph = []
-        if line.startswith("#"):
-            lines.append(((line.lstrip("# "), "title"),))
-        elif line.startswith(("|", "    ")):
-            lines.append(((line, "text"),))
-        elif line.strip():
-            paragraph.append(line.strip())
-        else:
-            lines.append(())
-    return lines
+def _preview_lines(choice: Choice, width: int) -> list[Spans]:
+    """The title and the notes, laid out in so many columns."""
+    notes = printable(choice.notes() if choice.notes is not None else "", lines=True)[:LONGEST_PREVIEW]
+    head: Spans = ((choice.title, "title"), (f"   {choice.note}", "muted"))
+    return [head, (), *markdown_lines(notes, width)]

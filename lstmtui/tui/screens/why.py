@@ -24,12 +24,15 @@ Commands = tuple[str, ...]
 _BAR = 8
 """Columns of the bar of the largest part."""
 _SHARE = 6
+_MOST_SHARE, _LEAST_ROWS = 0.62, 8
+"""Of the screen's height, where it stands below the lanes; fewer rows show no part."""
 
 
 class WhyScreen(Dialog[Commands]):
     """A line for each part; it is left with the commands that ask the next question, or none.
 
-    It stands beside the lanes, or below them where there is less room: they show what is asked about.
+    It stands beside the lanes, or below them where there is less room: they show what is asked about. The
+    lines above and below everything stay.
 
     Args:
         look: what the terminal can show.
@@ -40,10 +43,10 @@ class WhyScreen(Dialog[Commands]):
 
     DEFAULT_CSS = """
     WhyScreen { align: right middle; }
-    WhyScreen > Vertical { width: 44%; height: 100%; border: round $border; padding: 0 1;
+    WhyScreen > Vertical { width: 44%; height: 100%; margin: 1 0; border: round $border; padding: 0 1;
                            background: $background; }
     WhyScreen.-narrow { align: center bottom; }
-    WhyScreen.-narrow > Vertical { width: 100%; height: 62%; min-height: 10; }
+    WhyScreen.-narrow > Vertical { width: 100%; }
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,7 +60,7 @@ class WhyScreen(Dialog[Commands]):
     def __init__(self, look: Look, ledger: Ledger, before: Commands = ()) -> None:
         super().__init__()
         self.look, self.ledger, self.before = look, ledger, before
-        self.text = TextLines(look, wraps=True)
+        self.text, self.box = TextLines(look, wraps=True), Vertical()
         self.chosen = 0
         self._first = 0
         self._notation = ASCII if look.ascii else UNICODE
@@ -66,7 +69,7 @@ class WhyScreen(Dialog[Commands]):
         asked = self.ledger.asked
         place = "" if asked.quantity == "loss" else f" at t={asked.t}"
         keys = "↑↓ ↵ asks on  x takes out  " + ("ctrl+o back  " if self.before else "") + "esc"
-        with Vertical() as box:
+        with self.box as box:
             box.border_title = f" Why {printable(asked.name)}{place} "
             box.border_subtitle = f" {keys} "
             yield self.text
@@ -83,6 +86,11 @@ class WhyScreen(Dialog[Commands]):
         head = list(self._head())
         self._first = len(head)
         self.text.set_lines([*head, *self._parts(), *self._foot()])
+        if self.has_class("-narrow"):
+            most = max(_LEAST_ROWS, round(_MOST_SHARE * self.size.height))
+            self.box.styles.height = min(self.text.row_count + 2, most)
+        else:
+            self.box.styles.height = "100%"
         self.text.scroll_to_line(self._first + self.chosen if self.chosen else 0)
 
     def _head(self) -> Iterator[Spans]:
@@ -184,14 +192,14 @@ class WhyTrail:
     """The questions that led to one another, so that the one before can be asked again.
 
     Args:
-        look: what the terminal can show.
+        look: says what the terminal can show.
         push: shows a screen, and calls back with what it was left with.
         follow: executes commands.
     """
 
     def __init__(
         self,
-        look: Look,
+        look: Callable[[], Look],
         push: Callable[[WhyScreen, Callable[[Commands | None], None]], object],
         follow: Callable[[Commands | None], None],
     ) -> None:
@@ -205,7 +213,7 @@ class WhyTrail:
             self._questions.clear()
         self._goes_on = False
         before = self._questions[-1] if self._questions else ()
-        screen = WhyScreen(self._look, ledger, before)
+        screen = WhyScreen(self._look(), ledger, before)
         self._push(screen, lambda commands: self._left(ledger, before, commands))
 
     def _left(self, ledger: Ledger, before: Commands, commands: Commands | None) -> None:
