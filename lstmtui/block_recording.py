@@ -17,6 +17,7 @@ def recording(
     source: What | None = None,
     *,
     time_axis: int | None = None,
+    batch_axis: int | None = None,
     name: str = "",
 ) -> Block:
     """Record every recurrent module that is called in a block of code, or the code itself by source.
@@ -45,6 +46,7 @@ def recording(
             is called, and nothing where one is. False: nothing.
         time_axis: by source, which axis of the tensors that functions are called with is time, where that is
             ambiguous.
+        batch_axis: by source, which of them is the sequences, where sizes leave it open.
         name: of the trace; left out: the type of the first outermost module.
 
     Returns:
@@ -56,5 +58,6 @@ def recording(
     """
     load_library("torch")
     from lstmtui.capture.blocks.block import Block
+    from lstmtui.capture.source.input_axes import InputAxes
 
-    return Block(path, source, name, time_axis)
+    return Block(path, source, name, InputAxes(time_axis, batch_axis))

@@ -28,6 +28,7 @@ def lightning_watch(
     limit: int = 4,
     source: What | None = None,
     time_axis: int | None = None,
+    batch_axis: int | None = None,
 ) -> Any:
     """A callback for Lightning's trainer that watches the training as `lstmtui.watch` does.
 
@@ -43,6 +44,7 @@ def lightning_watch(
         limit: stop judging after so many times.
         source: what to record by source; the module's `training_step` is no call of it, its `forward` is.
         time_axis: by source, which axis of the input's tensors is time.
+        batch_axis: by source, which of them is the sequences.
 
     Returns:
         The callback; its `watch` is the open watch, or None.
@@ -52,7 +54,15 @@ def lightning_watch(
     """
     base: Any = _package().Callback
     opened = partial(
-        watch, when=when, keep=keep, path=path, every=every, limit=limit, source=source, time_axis=time_axis
+        watch,
+        when=when,
+        keep=keep,
+        path=path,
+        every=every,
+        limit=limit,
+        source=source,
+        time_axis=time_axis,
+        batch_axis=batch_axis,
     )
 
     class LightningWatch(base):  # type: ignore[misc]

@@ -26,6 +26,7 @@ def watch(
     limit: int = 4,
     source: What | None = None,
     time_axis: int | None = None,
+    batch_axis: int | None = None,
 ) -> Watch:
     """Keep the last steps of a training loop, and write them as a trace when a condition holds.
 
@@ -60,6 +61,7 @@ def watch(
             the user's that runs within a call of the model. None: all of it where the model holds no
             recurrent layer, and nothing where it holds some. False: nothing.
         time_axis: by source, which axis of the input's tensors is time, where that is ambiguous.
+        batch_axis: by source, which of them is the sequences, where sizes leave it open.
 
     Returns:
         A context manager; its `written` has a sentence for each time something was written.
@@ -68,11 +70,12 @@ def watch(
         UserError: the condition is not one, or means nothing for these layers; `path` is not a trace.
         TypeError: the model holds nothing recurrent, and source=False; `source` is nothing that can be
             chosen.
-        ValueError: a number is not at least 1; `time_axis` where nothing is recorded by source.
+        ValueError: a number is not at least 1; an axis is said where nothing is recorded by source.
     """
     load_library("torch")
     from lstmtui.capture.interception import kind_of
     from lstmtui.capture.readiness import chosen_source
+    from lstmtui.capture.source.input_axes import InputAxes
     from lstmtui.capture.watching.watch import Watch, options_of
     from lstmtui.capture.wrapped import named_modules, unwrapped
     from lstmtui.expressions import ExpressionError, compile_expression, open_vocabulary
@@ -80,7 +83,8 @@ def watch(
     from lstmtui.models.stock import layout_of
 
     options_of(keep, every, limit)
-    has_code = chosen_source(unwrapped(model), source, time_axis) is not None
+    axes = InputAxes(time_axis, batch_axis)
+    has_code = chosen_source(unwrapped(model), source, axes) is not None
     # Which names the code has is seen when it runs.
     modules = (
         [module for _, module in named_modules(model) if kind_of(module) is not None] if has_code else []
@@ -88,9 +92,7 @@ def watch(
     words = open_vocabulary(layout_of(module).cell for module in modules) if has_code else None
     try:
         condition = None if when is None else WholeRunCondition(compile_expression(when, words))
-        return Watch(
-            model, condition, path, keep=keep, every=every, limit=limit, source=source, time_axis=time_axis
-        )
+        return Watch(model, condition, path, keep=keep, every=every, limit=limit, source=source, axes=axes)
     except ExpressionError as error:
         text = printable(when or "")
         raise UserError(f"when: {error}\n  {text}\n  {' ' * error.column}^") from error

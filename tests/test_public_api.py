@@ -39,7 +39,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     ("name", "parameters"),
     [
         ("record", ["module", "x", "hx", "loss", "device", "lengths"]),
-        ("recording", ["path", "source", "time_axis", "name"]),
+        ("recording", ["path", "source", "time_axis", "batch_axis", "name"]),
         ("run", ["scenario"]),
         ("load", ["path"]),
         ("debug", ["trace"]),

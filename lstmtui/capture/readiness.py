@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from lstmtui.capture.interception import check_not_quantised, kind_of
+from lstmtui.capture.source.input_axes import InputAxes
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.users_code import What
 
@@ -73,14 +74,14 @@ def holds_recurrent(module: nn.Module) -> bool:
 
 
 def recorder_of(
-    module: nn.Module, source: What | None, time_axis: int | None, arguments: Any
+    module: nn.Module, source: What | None, axes: InputAxes, arguments: Any
 ) -> SourceRecorder | None:
     """What records the module by source; None where only its recurrent layers are recorded."""
-    chosen = chosen_source(module, source, time_axis)
-    return None if chosen is None else SourceRecorder(module, chosen, arguments, time_axis)
+    chosen = chosen_source(module, source, axes)
+    return None if chosen is None else SourceRecorder(module, chosen, arguments, axes)
 
 
-def chosen_source(module: nn.Module, source: What | None, time_axis: int | None) -> What | None:
+def chosen_source(module: nn.Module, source: What | None, axes: InputAxes) -> What | None:
     """What of a module's code is to be recorded by source; None where that is nothing.
 
     Left open, that is all where it holds no recurrent layers, or one whose class has a forward of its own,
@@ -92,7 +93,7 @@ def chosen_source(module: nn.Module, source: What | None, time_axis: int | None)
     kinds = [(m, kind) for m in module.modules() if (kind := kind_of(m)) is not None]
     is_open = not kinds or any(type(m).forward is not kind.forward for m, kind in kinds)
     if source is False or (source is None and not is_open):
-        if time_axis is not None:
-            raise ValueError("time_axis: is for code that is recorded by source; say source=True too")
+        if axes.said:
+            raise ValueError(f"{axes.said}: is for code that is recorded by source; say source=True too")
         return None
     return True if source is None else source

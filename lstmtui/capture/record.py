@@ -29,6 +29,7 @@ from lstmtui.capture.readiness import holds_recurrent, nothing_recorded, ready, 
 from lstmtui.capture.request import Beside, Prepare, Request
 from lstmtui.capture.reruns.generators import Generators
 from lstmtui.capture.source.garbage import old_objects_aside
+from lstmtui.capture.source.input_axes import InputAxes
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.unfinished import keep_until_raised
 from lstmtui.capture.source.users_code import What
@@ -50,6 +51,7 @@ def record(
     *,
     source: What | None = None,
     time_axis: int | None = None,
+    batch_axis: int | None = None,
     name: str = "",
     progress: ProgressCallback | None = None,
     path: str | Path | TraceWriter | None = None,
@@ -93,6 +95,7 @@ def record(
             functions, classes, modules and dotted names ("pkg.cells"), one or a list. False: nothing.
         time_axis: by source, which axis of the input's tensors is time, where the module computes all
             timesteps at once, or where several axes are as long.
+        batch_axis: by source, which axis of the input's tensors is the sequences, where sizes leave it open.
         name: what the model is called; left out: its type.
         progress: called with (done, total) timesteps; raising `lstmtui.Cancelled` there stops the run.
         path: where to write the trace while it is recorded, so that memory does not grow with T; an exception
@@ -107,7 +110,7 @@ def record(
             `path`.
         RuntimeError: autograd cannot go back, as through the graph of an earlier call, which is gone.
     """
-    request = Request(module, x, hx, loss, device, lengths, source, time_axis, name)
+    request = Request(module, x, hx, loss, device, lengths, source, InputAxes(time_axis, batch_axis), name)
     generators = _generators(request)
     if path is None or isinstance(path, TraceWriter):
         trace = _record(request, progress, path)
@@ -189,7 +192,7 @@ def record_with(
     with torch.inference_mode(False), torch.enable_grad(), anomalies:
         module = ready(request.module, source)
         args, kwargs = arguments(module, differentiable(request.x), differentiable(request.hx))
-        code = recorder_of(module, source, request.time_axis, (args, kwargs))
+        code = recorder_of(module, source, request.axes, (args, kwargs))
         if code is not None:
             code.tracer.note_drawn(tap.cuts.drawn)
             if prepare is not None:

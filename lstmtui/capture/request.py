@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from lstmtui.capture.source.input_axes import UNSAID, InputAxes
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.source_layer import SourceLayer
 from lstmtui.capture.source.users_code import What
@@ -34,7 +35,7 @@ class Request:
     device: str | torch.device | None = None
     lengths: Any = None
     source: What | None = None
-    time_axis: int | None = None
+    axes: InputAxes = UNSAID
     name: str = ""
 
     def __post_init__(self) -> None:

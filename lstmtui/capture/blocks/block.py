@@ -15,6 +15,7 @@ from lstmtui.capture.blocks.step_trace import trace_of
 from lstmtui.capture.recording_lock import is_recording
 from lstmtui.capture.reruns.replay import NO_BACKWARD_IN_BLOCK
 from lstmtui.capture.source.block_recorder import BlockRecorder
+from lstmtui.capture.source.input_axes import InputAxes
 from lstmtui.capture.source.users_code import Selection, What
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
@@ -31,20 +32,18 @@ class Block:
     Args:
         path: where to write the trace; None: it is in memory.
         source: what to record by source; None: all code, unless a recurrent module is called.
-        time_axis: which axis of tensors is time, by source.
+        axes: which of tensors are time and the sequences, by source.
         name: of the trace; empty: the type of the first outermost module.
     """
 
-    def __init__(
-        self, path: str | Path | None, source: What | None, name: str, time_axis: int | None
-    ) -> None:
+    def __init__(self, path: str | Path | None, source: What | None, name: str, axes: InputAxes) -> None:
         self.path = None if path is None else Path(path)
         """Where the trace is written."""
         if self.path is not None:
             check_replaceable(self.path)
         self._name, self._said = name, set[str]()
         self._calls = BlockCalls(self._trouble, self._recurrent_is_called)
-        self._source, self._time_axis = source, time_axis
+        self._source, self._axes = source, axes
         Selection(source or True)  # which is refused here, before anything runs, where it is nothing
         self._code: BlockRecorder | None = None
         self._is_traced = self._is_dropped = False
@@ -80,7 +79,7 @@ class Block:
         self._calls.begin()
         if self._source is not False:
             what = True if self._source is None else self._source
-            self._code = BlockRecorder(what, self._time_axis, sys._getframe(1), self._calls.places.add)
+            self._code = BlockRecorder(what, self._axes, sys._getframe(1), self._calls.places.add)
             self._code.tracer.note_drawn(self._calls.step.drawn)
             self._code.tracer.__enter__()
             self._is_traced = True

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from lstmtui.capture.readiness import chosen_source
+from lstmtui.capture.source.input_axes import InputAxes
 from lstmtui.capture.source.parameter_copies import ParameterCopies
 from lstmtui.capture.source.users_code import Selection, What, is_excluded
 from lstmtui.capture.source.watched_code import WatchedCode
@@ -20,7 +21,7 @@ class CodeOfSteps:
     Args:
         root: the model.
         source: what of its code, as `record` takes it.
-        time_axis: which axis of the tensors that it is called with is time.
+        axes: which of the tensors that it is called with are time and the sequences.
         attempt: calls what it is given, and gives None where that fails, which is no concern of the model's.
 
     Raises:
@@ -29,10 +30,10 @@ class CodeOfSteps:
     """
 
     def __init__(
-        self, root: nn.Module, source: What | None, time_axis: int | None, attempt: Callable[..., Any]
+        self, root: nn.Module, source: What | None, axes: InputAxes, attempt: Callable[..., Any]
     ) -> None:
-        self._root, self._time_axis, self._attempt = root, time_axis, attempt
-        self._source = chosen_source(root, source, time_axis)
+        self._root, self._axes, self._attempt = root, axes, attempt
+        self._source = chosen_source(root, source, axes)
         if source is None and not any(has_users_forward(module) for module in root.modules()):
             self._source = None
         Selection(True if self._source is None else self._source)  # refused here, before anything runs
@@ -68,7 +69,7 @@ class CodeOfSteps:
 
     def _begin(self, step: WatchedStep, arguments: Any) -> WatchedCode:
         assert self._source is not None
-        code = WatchedCode(self._root, self._source, arguments, self._time_axis)
+        code = WatchedCode(self._root, self._source, arguments, self._axes)
         code.parameters = self._copies.now()
         code.tracer.note_drawn(step.drawn)
         code.tracer.__enter__()

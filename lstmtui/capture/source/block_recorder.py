@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lstmtui.capture.autograd_state import unobserved
 from lstmtui.capture.interception import kind_of
 from lstmtui.capture.source.hooked_recorder import HookedRecorder
+from lstmtui.capture.source.input_axes import InputAxes
 from lstmtui.capture.source.tracer import SourceTracer
 from lstmtui.capture.source.users_code import Selection, What
 from lstmtui.capture.wrapped import joined, named_modules
@@ -22,8 +23,7 @@ class BlockRecorder(HookedRecorder):
 
     Args:
         source: what of the code, as `record` takes it.
-        time_axis: which axis of the tensors that functions are called with is time; None: it is to be seen
-            from them.
+        axes: which of the tensors that functions are called with are time and the sequences.
         frame: the one with the block.
         place: what says the path of a module while it is called.
 
@@ -32,7 +32,7 @@ class BlockRecorder(HookedRecorder):
     """
 
     def __init__(
-        self, source: What, time_axis: int | None, frame: FrameType, place: Callable[[nn.Module], str]
+        self, source: What, axes: InputAxes, frame: FrameType, place: Callable[[nn.Module], str]
     ) -> None:
         self._has_frame = Selection(source).wants(frame)
         self._place = place
@@ -43,7 +43,7 @@ class BlockRecorder(HookedRecorder):
         """
         self._seen: dict[int, Tensor] = {}
         tracer = SourceTracer(None, source, frame if self._has_frame else None, place=self._placed)
-        self._begin(tracer, source, time_axis)
+        self._begin(tracer, source, axes)
 
     def _placed(self, module: nn.Module) -> str:
         """The path of a module that runs for the first time."""

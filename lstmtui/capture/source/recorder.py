@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,13 +14,14 @@ from lstmtui.capture.progress import Progress
 from lstmtui.capture.source.bindings import Call
 from lstmtui.capture.source.exceptions import raising_call
 from lstmtui.capture.source.garbage import no_search
+from lstmtui.capture.source.input_axes import InputAxes, Shape
 from lstmtui.capture.source.layers import layer_of
 from lstmtui.capture.source.left_graph import mark_cuts
 from lstmtui.capture.source.refusal import nothing_over_time
 from lstmtui.capture.source.run_names import RunNames
 from lstmtui.capture.source.runs import Grouping
 from lstmtui.capture.source.scans import scanned_axes
-from lstmtui.capture.source.shapes import Shape, Unfit, leading_sizes, sizes_of_time, time_axis_of
+from lstmtui.capture.source.shapes import Batch, Unfit, leading_sizes, time_axis_of
 from lstmtui.capture.source.source_layer import Conditions, SourceLayer
 from lstmtui.capture.source.tracer import SourceTracer
 from lstmtui.capture.source.users_code import What
@@ -37,7 +38,7 @@ class SourceRecorder:
         root: the model.
         source: what of its code, as `record` takes it.
         arguments: what it is called with.
-        time_axis: which axis of its tensors is time; None: it is to be seen from them.
+        axes: which of its tensors are time and the sequences.
         hooks: whether the derivatives are those of every backward pass there is; else of the one loss.
 
     Raises:
@@ -46,14 +47,14 @@ class SourceRecorder:
     """
 
     def __init__(
-        self, root: nn.Module, source: What, arguments: Any, time_axis: int | None, *, hooks: bool = False
+        self, root: nn.Module, source: What, arguments: Any, axes: InputAxes, *, hooks: bool = False
     ) -> None:
-        self._begin(SourceTracer(root, source, hooks=hooks), source, time_axis)
+        self._begin(SourceTracer(root, source, hooks=hooks), source, axes)
         self._know(leading_sizes(arguments), [root])
 
-    def _begin(self, tracer: SourceTracer, source: What, time_axis: int | None) -> None:
+    def _begin(self, tracer: SourceTracer, source: What, axes: InputAxes) -> None:
         self.tracer = tracer
-        self._source, self._time_axis = source, time_axis
+        self._source, self._axes = source, axes
         self.layers: list[SourceLayer] = []
         """What was recorded, once it is finished."""
         self._names: list[RunNames] = []
@@ -64,7 +65,8 @@ class SourceRecorder:
         """Take note of the shapes of the input, and of the modules whose parameters are used."""
         self._inputs = inputs
         self._features = {size for m in modules for parameter in m.parameters() for size in parameter.shape}
-        self._sizes = sizes_of_time(inputs, self._time_axis)
+        self._axes.sequences(inputs)
+        self._sizes = self._axes.steps(inputs)
 
     def tell(self, progress: Progress) -> None:
         """Have it told of timesteps as they begin; the number of all is that of the input's longest axis."""
@@ -93,9 +95,22 @@ class SourceRecorder:
         longest = max([*steps, *(len(run.rounds) for run in self._grouping.runs)], default=0)
         if longest < 2:
             longest = self._steps_at_once(result) or longest
-        conditions = Conditions(self._inputs, sizes, longest, self._time_axis, self._features)
+        conditions = Conditions(self._inputs, sizes, longest, self._axes, self._features)
         self._names = [RunNames(run, conditions) for run in self._grouping.runs] if longest else []
         self.steps = longest
+        self._say_what_is_open([names.batch for names in self._names])
+
+    def _say_what_is_open(self, batches: Sequence[Batch]) -> None:
+        """Say where sizes leave it open how many sequences there are, and what they were taken as."""
+        batch = next((batch for batch in batches if batch.others), None)
+        if batch is not None:
+            others = " or ".join(map(str, batch.others))
+            warnings.warn(
+                f"the input is taken to be of {batch.size} sequences, and might be of {others}: say which "
+                "axis of its tensors they are, batch_axis=",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def finish(self, *, derived: bool) -> list[SourceLayer]:
         """The layers, once the loss has been differentiated.
@@ -160,7 +175,7 @@ class SourceRecorder:
                 continue
             shape = tuple(part.shape)
             try:
-                time = time_axis_of(shape, steps, self._time_axis, self._features)
+                time = time_axis_of(shape, steps, self._axes.time, self._features)
             except Unfit:
                 continue
             sequences = None if time is None else batch.axis_of(shape, {time})
@@ -184,7 +199,7 @@ class SourceRecorder:
     def refusal(self) -> str:
         """What ran, where nothing of it is over time, and what to do."""
         shape = self._inputs[0][:2] if self._inputs else ()
-        axes = {} if self._time_axis is not None else dict(enumerate(shape))
+        axes = {} if self._axes.time is not None else dict(enumerate(shape))
         text = nothing_over_time(self.tracer.calls, self.tracer.passed_over, axes)
         if self.tracer.without_values:
             text = (
@@ -195,7 +210,7 @@ class SourceRecorder:
 
     def _steps_at_once(self, result: Any) -> int:
         """T of code that computes all timesteps at once: what it scans, or what the user says is time."""
-        if self._time_axis is not None:
+        if self._axes.time is not None:
             return max(self._sizes, default=0)
         nodes = [part.grad_fn for part in tensors_in(result) if isinstance(part, Tensor)]
         axes = {axis for node in nodes if node is not None for axis in scanned_axes(node)}

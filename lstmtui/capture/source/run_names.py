@@ -47,6 +47,7 @@ class RunNames:
             conditions.inputs,
             {conditions.steps, self.steps},
             conditions.features,
+            conditions.axes.sequences(conditions.inputs),
         )
         for part in (*self.in_rounds, *self.outside):
             if part not in self.carried and _is_ambiguous(part, {self.steps, self.batch.size}):

@@ -12,9 +12,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.source.input_axes import Shape
 from lstmtui.capture.source.series import Series
-
-Shape = tuple[int, ...]
 
 
 class Unfit(Exception):
@@ -32,25 +31,13 @@ def _shape_of(part: Tensor | PackedSequence) -> Shape:
     return len(part.batch_sizes), int(part.batch_sizes[0]), *part.data.shape[1:]
 
 
-def sizes_of_time(shapes: Iterable[Shape], time_axis: int | None) -> set[int]:
-    """How many timesteps the input may have: the sizes of its first two axes, or of the one that is time.
-
-    Raises:
-        ValueError: no tensor of the input has such an axis.
-    """
-    if time_axis is None:
-        return {size for shape in shapes for size in shape[:2]}
-    sizes = {shape[time_axis] for shape in shapes if -len(shape) <= time_axis < len(shape)}
-    if not sizes:
-        raise ValueError(f"time_axis: no tensor of the input has an axis {time_axis}")
-    return sizes
-
-
 @dataclass(frozen=True)
 class Batch:
     """How many sequences a run reads at once."""
 
     size: int
+    others: tuple[int, ...] = ()
+    """As many it might have been as well, for all that its names tell."""
 
     def axis_of(self, shape: Shape, but: Collection[int] = ()) -> int | None:
         """Which axis of a shape is the sequences, the first that is as long; None where there is none.
@@ -84,6 +71,7 @@ def batch_of(
     inputs: Iterable[Shape],
     steps: Collection[int],
     features: Collection[int],
+    said: Collection[int] = (),
 ) -> Batch:
     """The number of sequences of a run: an axis of the input that its states have, and most of its names.
 
@@ -93,6 +81,7 @@ def batch_of(
         inputs: the shapes of the model's input.
         steps: how many timesteps there may be.
         features: the sizes of the axes of the model's parameters.
+        said: how many sequences there are, as the user says; empty where nothing is said.
     """
     shapes = _shapes_of([part for part in series if _changes(part)] or series)
     own = [
@@ -112,14 +101,18 @@ def batch_of(
     is_known = bool(own) and all(state.units and 0 not in state.units for state in own)
     if lead is not None and (is_known or lead not in features):
         candidates = {lead}
+    if said:
+        candidates, is_flat = {*said}, False
     votes = {
         size: sum(size in shape[:2] for shape in shapes)
         for size in candidates
         if all(state.may_have(size) for state in own) and not (size in features and is_flat)
     }
-    best, most = max(votes.items(), key=lambda item: item[1], default=(1, 0))
+    leads = Counter(shape[0] for shape in shapes)
+    best, most = max(votes.items(), key=lambda item: (item[1], leads[item[0]]), default=(1, 0))
     if most and 2 * most >= len(shapes):
-        return Batch(best)
+        is_open = not (said or is_known)
+        return Batch(best, tuple(size for size in votes if is_open and size != best and votes[size] == most))
     # A run may read other batches than the model: all beams of a search, all windows of a signal.
     leading = Counter(shape[0] for shape in shapes if len(shape) > 1)
     best, most = max(leading.items(), key=lambda item: item[1], default=(1, 0))

@@ -11,9 +11,10 @@ import torch
 
 from lstmtui.arrays import Array
 from lstmtui.capture.source.bindings import Binding
+from lstmtui.capture.source.input_axes import InputAxes, Shape
 from lstmtui.capture.source.runs import Run
 from lstmtui.capture.source.series import Series
-from lstmtui.capture.source.shapes import Batch, Shape, time_axis_of
+from lstmtui.capture.source.shapes import Batch, time_axis_of
 from lstmtui.capture.source.stacked import Stacked, stack, unrolled
 from lstmtui.trace import Layer
 from lstmtui.trace.keys import array_key
@@ -29,7 +30,7 @@ class Conditions:
     """How many timesteps there may be."""
     steps: int
     """How many there are: of the longest run."""
-    time_axis: int | None
+    axes: InputAxes
     features: Collection[int] = ()
     """The sizes of the axes of the model's parameters."""
 
@@ -39,7 +40,7 @@ class Conditions:
         Raises:
             Unfit: it cannot be told.
         """
-        return time_axis_of(shape, steps, self.time_axis, self.features)
+        return time_axis_of(shape, steps, self.axes.time, self.features)
 
 
 @dataclass(eq=False)

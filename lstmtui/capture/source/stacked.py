@@ -13,8 +13,9 @@ from torch import Tensor
 
 from lstmtui.arrays import Array
 from lstmtui.capture.source.bindings import Binding
+from lstmtui.capture.source.input_axes import Shape
 from lstmtui.capture.source.series import Series
-from lstmtui.capture.source.shapes import Batch, Shape, Unfit
+from lstmtui.capture.source.shapes import Batch, Unfit
 from lstmtui.capture.to_numpy import numpy_of
 
 _QUANTISED = (torch.quint8, torch.qint8, torch.qint32, torch.quint4x2, torch.quint2x4)

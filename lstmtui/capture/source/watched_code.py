@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.source.hooked_recorder import HookedRecorder
+from lstmtui.capture.source.input_axes import InputAxes
 from lstmtui.capture.source.users_code import What
 
 
@@ -19,14 +20,14 @@ class WatchedCode(HookedRecorder):
         root: the model.
         source: what of its code, as `record` takes it.
         arguments: what it is called with.
-        time_axis: which axis of its tensors is time; None: it is to be seen from them.
+        axes: which of its tensors are time and the sequences.
 
     Raises:
         ValueError: no tensor of the input has such an axis.
     """
 
-    def __init__(self, root: nn.Module, source: What, arguments: Any, time_axis: int | None) -> None:
-        super().__init__(root, source, arguments, time_axis, hooks=True)
+    def __init__(self, root: nn.Module, source: What, arguments: Any, axes: InputAxes) -> None:
+        super().__init__(root, source, arguments, axes, hooks=True)
         self._at_once = 0
         """T of code that computes all timesteps at once."""
         self.parameters: Mapping[str, Tensor] = {}

@@ -15,6 +15,7 @@ from torch import nn
 
 from lstmtui.capture.blocks.step_trace import trace_of
 from lstmtui.capture.reruns.replay import LOSS_TEXT, NO_BACKWARD, TWICE, layers_of, outputs_of
+from lstmtui.capture.source.input_axes import UNSAID, InputAxes
 from lstmtui.capture.source.users_code import What
 from lstmtui.capture.watching.watch_path import WatchPath
 from lstmtui.capture.watching.watched_calls import WatchedStep
@@ -84,10 +85,10 @@ class Watch:
         every: int = 1,
         limit: int = 4,
         source: What | None = None,
-        time_axis: int | None = None,
+        axes: InputAxes = UNSAID,
     ) -> None:
         self._condition, self._path, self._every, self._limit = condition, WatchPath(path), every, limit
-        self._watched = WatchedModel(model, keep, self._judge, self._trouble, source, time_axis)
+        self._watched = WatchedModel(model, keep, self._judge, self._trouble, source, axes)
         modules = self._watched.modules
         self._layers = [layer for path in modules for layer in layers_of(path, modules[path])]
         """Of the recurrent modules; once code was recorded, of the whole step that was judged last."""

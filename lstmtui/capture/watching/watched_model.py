@@ -16,6 +16,7 @@ from lstmtui.capture.blocks.code_of_steps import CodeOfSteps
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import check_forward, check_not_quantised, is_plain, kind_of
 from lstmtui.capture.origins.drawn_tensors import Drawing, DrawnTensors
+from lstmtui.capture.source.input_axes import UNSAID, InputAxes
 from lstmtui.capture.source.users_code import What
 from lstmtui.capture.watching.watched_calls import WatchedStep
 from lstmtui.capture.wrapped import named_modules, uncompiled, unwrapped
@@ -40,7 +41,7 @@ class WatchedModel(CallKeeper):
         before_next: called before each step but the first.
         trouble: called with what went wrong.
         source: what of its code is recorded, as `record` takes it.
-        time_axis: which axis of the tensors that it is called with is time, by source.
+        axes: which of the tensors that it is called with are time and the sequences, by source.
 
     Raises:
         TypeError: the model hides what it computes, or holds nothing recurrent and its code is not to be
@@ -55,11 +56,11 @@ class WatchedModel(CallKeeper):
         before_next: Callable[[], None],
         trouble: Callable[[Exception], None],
         source: What | None = None,
-        time_axis: int | None = None,
+        axes: InputAxes = UNSAID,
     ) -> None:
         super().__init__(trouble)
         self._root = unwrapped(model)
-        self._code = CodeOfSteps(self._root, source, time_axis, self.attempt)
+        self._code = CodeOfSteps(self._root, source, axes, self.attempt)
         self.modules = {path: module for path, module in named_modules(model) if kind_of(module) is not None}
         if not self.modules:
             check_forward("", self._root)

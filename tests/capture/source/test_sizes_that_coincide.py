@@ -186,6 +186,34 @@ def test_an_axis_of_a_parameter_is_units_though_there_are_as_many_sequences(
         assert np.allclose(np.tanh(trace.values("z")), trace.values("h"), rtol=1e-5)
 
 
+class Settles(nn.Module):
+    """Three passes over one vector for each sequence, in which no parameter says which axis is its units."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.levels = nn.Parameter(torch.linspace(0, 1, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.zeros_like(x)
+        for level in self.levels[:3]:
+            h = torch.tanh(h + x * level)
+        return h
+
+
+def test_where_sizes_leave_open_what_the_sequences_are_it_is_said_and_can_be_told() -> None:
+    x = torch.randn(4, 2)
+    with pytest.warns(RuntimeWarning, match=r"taken to be of 4 sequences, and might be of 2: .* batch_axis="):
+        trace = lstmtui.record(Settles(), x)
+    assert (trace.steps, trace.batch) == (3, 4)
+    for axis, values in ((0, lambda h: h), (1, lambda h: h.T), (-2, lambda h: h)):
+        told = lstmtui.record(Settles(), x, batch_axis=axis)
+        assert np.allclose(told.values("h")[-1], values(Settles()(x).detach().numpy()))
+    with pytest.raises(ValueError, match="batch_axis: no tensor of the input has an axis 2"):
+        lstmtui.record(Settles(), x, batch_axis=2)
+    with pytest.raises(ValueError, match="batch_axis: is for code that is recorded by source"):
+        lstmtui.record(nn.LSTM(2, 3), x, batch_axis=0)
+
+
 def test_a_scan_over_one_of_two_axes_as_long_is_refused_with_what_to_say() -> None:
     class Scan(nn.Module):
         def __init__(self, axis: int) -> None:
