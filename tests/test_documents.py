@@ -37,6 +37,11 @@ def exists(document: Path, path: str) -> bool:
     return any((home / path).exists() for home in homes)
 
 
+def test_lines_of_the_readme_are_short_enough_to_read_as_they_stand() -> None:
+    lines = README.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if len(line) > 132] == []
+
+
 @pytest.mark.parametrize("document", [README, CONTRIBUTING], ids=lambda path: path.name)
 def test_every_file_that_a_document_names_is_there(document: Path) -> None:
     paths = [path for path in named_paths(document) if path not in EXAMPLES]
