@@ -151,7 +151,7 @@ def test_derivatives_are_those_of_the_exported_module(tmp_path: Path, case: str)
                 np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("chunk", [1, 2])
+@pytest.mark.parametrize("chunk", [1, 2, 4])
 def test_the_gradient_goes_back_through_the_calls(tmp_path: Path, chunk: int) -> None:
     model, target = branches(np.random.default_rng(1)), np.random.default_rng(2).random((T, B, HIDDEN))
     keys = 'inputs = { is16 = true }\nstate = { state = "stateN" }'
@@ -160,9 +160,47 @@ def test_the_gradient_goes_back_through_the_calls(tmp_path: Path, chunk: int) ->
     whole = recorded(tmp_path, content, target, keys="inputs = { is16 = true }")
     assert trace.loss == pytest.approx(whole.loss, rel=1e-5)
     for name in ("dh", "dc", "dx"):
-        np.testing.assert_allclose(trace.values(name), whole.values(name), atol=1e-7)
+        np.testing.assert_allclose(trace.values(name)[:T], whole.values(name), atol=1e-7)
     expected = 2 / target.size * (whole.values("h")[-1] - target[-1])
     np.testing.assert_allclose(whole.values("dh")[-1], expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("chunk", [2, 4])
+def test_a_value_for_each_call_is_compared_with_the_target_of_its_last_timestep(
+    tmp_path: Path, chunk: int
+) -> None:
+    """Here each call is one timestep of the node, as in a detector that hears some samples at a time."""
+    random = np.random.default_rng(6)
+    nodes = [
+        helper.make_node("ReduceSum", ["x", "axis0"], ["heard"]),
+        lstm("", "heard", "h", "c"),
+        helper.make_node("MatMul", ["y", "out"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["p"]),
+    ]
+    out = random.standard_normal((HIDDEN, OUT)).astype(np.float32)
+    initializers = [*weights(random), *tensors(axis0=np.array([0]), out=out)]
+    states = [value(name, [1, "B", HIDDEN]) for name in "hc"]
+    outputs = [value(name) for name in ("p", "yh", "yc")]
+    model = model_of(nodes, [value("x", [chunk, "B", INPUT]), *states], outputs, initializers)
+    target, keys = random.integers(0, 2, (T, B, OUT)), 'state = { h = "yh", c = "yc" }'
+    trace = recorded(
+        tmp_path, model.SerializeToString(), target, "bce", keys=keys, input_keys=f"chunk = {chunk}"
+    )
+    module = nn.LSTM(INPUT, HIDDEN)
+    module.load_state_dict({k.split(".")[-1]: torch.as_tensor(v) for k, v in trace.parameters.items()})
+    calls = [torch.as_tensor(X[at : at + chunk]).sum(0) for at in range(0, T, chunk)]
+    ends = [min(at + chunk, T) - 1 for at in range(0, T, chunk)]
+    own = torch.as_tensor(target[ends]).float()
+    expected = lstmtui.record(
+        module,
+        torch.stack(calls),
+        loss=lambda result: functional.binary_cross_entropy_with_logits(
+            result[0] @ torch.as_tensor(out), own
+        ),
+    )
+    assert trace.loss == pytest.approx(expected.loss, rel=1e-5)
+    for name in ("dh", "dc", "dx"):
+        np.testing.assert_allclose(trace.values(name), expected.values(name), atol=1e-7)
 
 
 def rounds(count: int, *, stacked: bool) -> onnx.ModelProto:

@@ -246,6 +246,13 @@ def test_a_target_that_has_been_read_already(
     assert (verdict.severity, verdict.text.startswith(says)) == (severity, True), verdict
 
 
+@pytest.mark.parametrize("steps", range(1, 6))
+def test_short_sequences_have_a_target_of_their_own_size(steps: int) -> None:
+    x = torch.randn(steps, 2, 5)
+    trace = record(nn.LSTM(5, 5), x, loss=lambda out: functional.mse_loss(out[0], torch.zeros(steps, 2, 5)))
+    assert trace.steps == steps
+
+
 def test_print_says_it_and_the_verdict_goes_there() -> None:
     session = Session(recorded(lambda m, x: m.read(x.roll(-1, 0))))
     assert "depends on x up to t=4" in execute(session, parse_line("print reads")).text

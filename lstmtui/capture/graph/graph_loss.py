@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from lstmtui.capture.loss.objective import loss_of
 from lstmtui.errors import UserError
 from lstmtui.models.onnx.graph_request import GraphAnswer
 from lstmtui.printable import printable
-from lstmtui.scenario import GraphSpec, Objective
+from lstmtui.scenario import GraphSpec, Objective, Scenario
 
 THROUGH_THE_REST = (
     "gradients are of the loss of y: torch runs again what the graph runs behind its recurrent nodes; its "
@@ -28,14 +29,15 @@ _PROBABILITIES = {"bce": "Sigmoid", "cross_entropy": "Softmax"}
 
 
 def loss_of_output(
-    objective: Objective, spec: GraphSpec, answer: GraphAnswer, module: GraphModule
+    scenario: Scenario, spec: GraphSpec, answer: GraphAnswer, module: GraphModule
 ) -> Callable[[Any], Tensor]:
     """The objective as a function of what the module returns, after which it has y.
 
     `bce` and `cross_entropy` take y as probabilities where a Sigmoid or a Softmax gives it, else as logits.
+    Where y has one value for each call of a stream, it is compared with the target of its last timestep.
 
     Args:
-        objective: has a target.
+        scenario: whose objective has a target.
         spec: of the model.
         answer: what the graph did.
         module: the recurrent nodes.
@@ -45,11 +47,12 @@ def loss_of_output(
     """
 
     def loss(results: Any) -> Tensor:
-        y, maker = _output(spec, answer, module, objective)
+        y, maker, objective = _output(spec, answer, module, scenario)
         taken = y[torch.as_tensor(objective.mask, device=y.device)]
         if maker != _PROBABILITIES.get(objective.loss):
             return _with(objective, y)
-        target = torch.as_tensor(objective.target[objective.mask], device=y.device)  # type: ignore[index]
+        assert objective.target is not None
+        target = torch.as_tensor(objective.target[objective.mask], device=y.device)
         if objective.loss == "bce":
             return functional.binary_cross_entropy(taken, target.to(y.dtype))
         return functional.nll_loss(taken.log(), target)
@@ -64,9 +67,9 @@ def _with(objective: Objective, y: Tensor) -> Tensor:
 
 
 def _output(
-    spec: GraphSpec, answer: GraphAnswer, module: GraphModule, objective: Objective
-) -> tuple[Tensor, str]:
-    """y (T, B, O) with its gradient, and the operator that gave it."""
+    spec: GraphSpec, answer: GraphAnswer, module: GraphModule, scenario: Scenario
+) -> tuple[Tensor, str, Objective]:
+    """y (T, B, O) with its gradient, the operator that gave it, and the objective at these timesteps."""
     rest, name = module.rest, printable(spec.output)
     assert rest is not None
     numbers, arrays = rest.tape.outputs.get(spec.output, ()), answer.outputs.get(spec.output, ())
@@ -83,14 +86,33 @@ def _output(
     # Where each number of y over time is among those of all calls: places are moved as the numbers are.
     ends = np.cumsum([array.size for array in arrays])
     places = [np.arange(end - a.size, end).reshape(a.shape) for a, end in zip(arrays, ends, strict=True)]
-    own, _ = graph_output(answer, spec, places, objective.mask.shape)
+    objective = scenario.objective
+    steps, batch = objective.mask.shape
+    chunk = 0 if scenario.input.stream is None else scenario.input.stream.chunk
+    own, _ = graph_output(answer, spec, places, (max(steps, chunk * len(arrays)), batch))
+    if own is not None and chunk and len(own) == len(arrays):
+        objective = _at_ends(objective, chunk)
+    elif own is not None and chunk:
+        own = own[:steps]  # Behind that are the zeros that the last call is filled up with.
     if own is None or own.shape[:2] != objective.mask.shape:
-        shape, (steps, batch) = None if own is None else own.shape[:2], objective.mask.shape
-        has = "has no value for each timestep" if shape is None else f"has (T, B) = {shape}"
+        has = "has no value for each timestep" if own is None else f"has (T, B) = {own.shape[:2]}"
         raise UserError(f"the graph's output {name} {has}, and the target is for T={steps:,}, B={batch}")
     _check_size(objective, own.shape[2])
     flat = torch.cat([part.reshape(-1) for part in parts])
-    return flat[torch.as_tensor(own, device=flat.device)], rest.maker_of(numbers[-1])
+    return flat[torch.as_tensor(own, device=flat.device)], rest.maker_of(numbers[-1]), objective
+
+
+def _at_ends(objective: Objective, chunk: int) -> Objective:
+    """The objective at the last timestep of each call."""
+    steps = len(objective.mask)
+    ends = np.minimum(np.arange(chunk, steps + chunk, chunk), steps) - 1
+    target, mask = objective.target, objective.mask[ends]
+    assert target is not None
+    if not mask.any():
+        raise UserError(
+            "the loss is taken at no timestep that is the last of a call, for which alone there is y"
+        )
+    return replace(objective, target=target[ends], mask=mask)
 
 
 def _check_size(objective: Objective, size: int) -> None:

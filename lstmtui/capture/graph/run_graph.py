@@ -56,7 +56,7 @@ def record_graph(
     like = torch.zeros((), device=device, dtype=dtype)
     loss = _loss_of(scenario.objective, answer)
     if has_target:
-        loss = loss_of_output(scenario.objective, spec, answer, module)
+        loss = loss_of_output(scenario, spec, answer, module)
     request = Request(module, like, loss=loss, name=spec.name)
     tap = Tap(Progress(progress))
     tap.continuity = continuity

@@ -59,9 +59,9 @@ def _offsets(rows: Tensor, start: int, given: Tensor, ignored: int | None) -> It
             continue
         for k in range(-1, MOST_AHEAD + 1):
             first, last = max(0, start + k), min(len(x), start + k + len(rows))
-            own = rows[first - start - k : last - start - k]
-            if 2 * len(own) < len(rows) or len(own) < 2:
+            if last - first < max(2, len(rows) / 2):
                 continue
+            own = rows[first - start - k : last - start - k]
             is_same = own == x[first:last].to(own.device)
             if ignored is not None and not own.is_floating_point():
                 is_same = is_same[own != ignored]
