@@ -101,7 +101,8 @@ def test_an_operator_gives_what_onnxruntime_gives(case: int) -> None:
     graph = helper.make_graph([node], "one", sources, results)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, given)
-    operation = Operation(operator, opset, attributes, tuple(range(len(inputs))), tuple(range(len(outputs))))
+    plain = {key: tuple(own) if isinstance(own, list) else own for key, own in attributes.items()}
+    operation = Operation(operator, opset, plain, tuple(range(len(inputs))), tuple(range(len(outputs))))
     given_tensors = [None if array is None else torch.as_tensor(np.array(array)) for array in inputs]
     ours = OPERATORS[operator](operation, given_tensors)
     for own, theirs in zip([ours] if len(outputs) == 1 else ours, expected, strict=True):

@@ -97,6 +97,11 @@ class EncoderDecoder(nn.Module):
         return x + self.fc(torch.relu(self.decoder(x, states)[0]))
 
 
+def mean_probability(logits: Tensor) -> Tensor:
+    """As exported detectors have it: a mean over an axis of one frame."""
+    return torch.sigmoid(logits)[:, None].mean(1)
+
+
 def mean_squares(y: Tensor) -> Tensor:
     return functional.mse_loss(y, torch.as_tensor(TARGET).to(y))
 
@@ -118,7 +123,7 @@ CASES: dict[str, tuple[nn.Module, Any, str, str, Callable[[Tensor], Tensor]]] = 
         Tagger(nn.LSTM(INPUT, 4, 2, bidirectional=True), torch.tanh), TARGET, "mse", "every", mean_squares,
     ),
     "last timestep, a probability": (
-        Tagger(nn.GRU(INPUT, 4, batch_first=True), torch.sigmoid, last=True),
+        Tagger(nn.GRU(INPUT, 4, batch_first=True), mean_probability, last=True),
         TARGET[0], "bce", "last", last_of_probabilities,
     ),
     "logits": (Tagger(nn.RNN(INPUT, 4), nn.Identity()), IDS, "cross_entropy", "every", of_classes),
@@ -242,6 +247,36 @@ def test_the_gradient_goes_back_through_the_rounds_of_a_loop(tmp_path: Path) -> 
     for name, parameter in module.named_parameters():
         (ours,) = [v for key, v in trace.parameter_gradients.items() if key.endswith(name)]
         np.testing.assert_allclose(ours, parameter.grad, rtol=1e-4, atol=1e-7)
+
+
+def test_the_gradient_goes_through_branches_and_functions(tmp_path: Path) -> None:
+    """Those that hold no recurrent node too."""
+    random = np.random.default_rng(10)
+    graphs = [
+        helper.make_graph([helper.make_node(operator, ["flat"], [operator])], operator, [], [value(operator)])
+        for operator in ("Tanh", "Relu")
+    ]
+    function = helper.make_function(
+        "own", "Twice", ["a"], ["b"], [helper.make_node("Add", ["a", "a"], ["b"])],
+        [helper.make_opsetid("", 17)],
+    )  # fmt: skip
+    nodes = [
+        lstm("a_", "x"),
+        helper.make_node("Squeeze", ["a_y", "axis1"], ["flat"]),
+        helper.make_node("ReduceMax", ["flat"], ["most"], keepdims=0),
+        helper.make_node("Greater", ["most", "two"], ["c"]),
+        helper.make_node("If", ["c"], ["z"], then_branch=graphs[0], else_branch=graphs[1]),
+        helper.make_node("Twice", ["z"], ["y"], domain="own"),
+    ]
+    initializers = [*weights(random, "a_"), *tensors(axis1=np.array([1]), two=np.float32(2))]
+    inputs = [value("x", ["T", "B", INPUT])]
+    model = model_of(nodes, inputs, [value("y")], initializers, [function])
+    target = random.random((T, B, HIDDEN))
+    trace = recorded(tmp_path, model.SerializeToString(), target)
+    h = trace.values("h")
+    np.testing.assert_allclose(trace.values("y"), 2 * np.maximum(h, 0), atol=1e-6)
+    expected = 2 * (2 * h[-1] - target[-1]) / target.size * 2 * (h[-1] > 0)
+    np.testing.assert_allclose(trace.values("dh")[-1], expected, atol=1e-7)
 
 
 def behind(node: tuple[str, list[str], dict[str, Any]]) -> bytes:

@@ -39,6 +39,21 @@ def write(path: Path, sound: np.ndarray, rate: int) -> np.ndarray:
     return samples.astype(np.float64) / 32768
 
 
+@pytest.mark.parametrize("name", ["silero_vad.onnx", "silero_vad_openvino_16k.onnx"])
+def test_the_gradient_of_a_loss_of_the_probability_goes_to_the_gates(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "a.wav", bursts(16_000, 8 * 512), 16_000)
+    inputs = "" if "openvino" in name else "inputs = { sr = 16000 }"
+    (tmp_path / "a.toml").write_text(
+        '[input]\nfile = "a.wav"\nchunk = 512\ncontext = 64\nstate = { state = "stateN" }\n'
+        '[objective]\nloss = "bce"\nat = "last"\ntarget = 1\n'
+        f'[[model]]\nonnx = "{DATA / name}"\n{inputs}\n[run]\ndevice = "cpu"\n'
+    )
+    (trace,) = lstmtui.run(tmp_path / "a.toml").values()
+    assert trace.loss == pytest.approx(-np.log(trace.values("y")[-1, 0, 0]), rel=1e-5)
+    assert np.abs(trace.values("dh")[-1]).max() > 0.01
+    assert np.abs(trace.values("dc")[0]).max() > 0
+
+
 @pytest.mark.parametrize(
     ("name", "rate", "has_rate"),
     [

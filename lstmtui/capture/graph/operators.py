@@ -30,7 +30,9 @@ def _ints(operation: Operation, inputs: Inputs, key: str, place: int) -> list[in
     value = operation.attributes.get(key)
     if value is None and len(inputs) > place and (given := inputs[place]) is not None:
         value = given.reshape(-1).tolist()
-    return None if value is None else [int(n) for n in (value if isinstance(value, list) else [value])]
+    return (
+        None if value is None else [int(n) for n in (value if isinstance(value, (list, tuple)) else [value])]
+    )
 
 
 def _gemm(operation: Operation, inputs: Any) -> Any:
@@ -127,7 +129,7 @@ def _layer_norm(operation: Operation, inputs: Any) -> Any:
 def _conv(operation: Operation, inputs: Any) -> Any:
     x, weight, bias = (*inputs, None)[:3]
     own, axes = operation.attributes, inputs[0].ndim - 2
-    pads = own.get("pads") or [0] * 2 * axes
+    pads = own.get("pads") or (0,) * 2 * axes
     if own.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or axes not in (1, 2):
         raise NotImplementedError
     ends = [pad for axis in reversed(range(axes)) for pad in (pads[axis], pads[axis + axes])]

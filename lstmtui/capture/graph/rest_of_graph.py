@@ -13,8 +13,11 @@ from lstmtui.models.onnx.graph_request import NodeRun, TapedGraph
 from lstmtui.models.onnx.tape import Operation
 from lstmtui.printable import printable
 
-_MOVES = ("Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Transpose", "Slice", "Gather")
-"""Operators that leave a number what it is."""
+_KEEPS_PROBABILITIES = frozenset((
+    "Identity", "Cast", "Dropout", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Transpose", "Slice",
+    "Gather", "Split", "Expand", "ReduceMean", "ReduceMax", "ReduceMin",
+))  # fmt: skip
+"""Operators of which all that they give lies between numbers that they take."""
 
 
 class RestOfGraph:
@@ -54,8 +57,8 @@ class RestOfGraph:
         return self._values[number]
 
     def maker_of(self, number: int) -> str:
-        """The operator that a value is from, behind those that only move numbers; empty: a recurrent node."""
-        while number in self._makers and self._makers[number].operator in _MOVES:
+        """The operator that gave a value, before those that keep probabilities; empty: a recurrent node."""
+        while number in self._makers and self._makers[number].operator in _KEEPS_PROBABILITIES:
             number = self._makers[number].inputs[0]
         return self._makers[number].operator if number in self._makers else ""
 

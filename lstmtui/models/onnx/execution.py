@@ -71,7 +71,7 @@ class Execution:
         """
         scope: Scope = around.new_child(dict(inputs))
         if body not in self._steps:
-            self._steps[body] = steps_of(body)
+            self._steps[body] = steps_of(body, every_branch=self._tape is not None)
         for step in self._steps[body]:
             if step.index < 0:
                 scope.maps[0].update(zip(step.outputs, self._stretch(body, step, scope), strict=True))

@@ -23,11 +23,19 @@ class Step:
     """Which node of its body it is, where it is followed; −1: it is a stretch without recurrent nodes."""
 
 
-def steps_of(body: Body) -> list[Step]:
-    """The steps of a body: each recurrent node, and each that holds one, is a step of its own."""
+def steps_of(body: Body, *, every_branch: bool = False) -> list[Step]:
+    """The steps of a body: each recurrent node, and each that holds one, is a step of its own.
+
+    Args:
+        body: which.
+        every_branch: whether an If or a call of a function is one too that holds none.
+    """
     groups: list[tuple[list[Any], int]] = []
     for index, node in enumerate(body.nodes):
-        followed = is_recurrent(node) or any(inner.has_recurrent for _, inner in body.inner[index])
+        held = dict(body.inner[index])
+        is_branch = "function" in held or "then_branch" in held
+        followed = is_recurrent(node) or any(inner.has_recurrent for inner in held.values())
+        followed = followed or (every_branch and is_branch)
         if followed:
             groups.append(([node], index))
         elif groups and groups[-1][1] < 0:

@@ -151,7 +151,7 @@ class Tape:
 
 
 def _plain(value: Any) -> Any:
-    """An attribute's value as numbers, text and arrays; None for a graph."""
+    """An attribute's value as numbers, text, arrays and tuples; None for a graph."""
     from onnx import numpy_helper
 
     if isinstance(value, bytes):
@@ -160,4 +160,4 @@ def _plain(value: Any) -> Any:
         return value
     if hasattr(value, "raw_data"):
         return numpy_helper.to_array(value)
-    return [_plain(part) for part in value] if isinstance(value, (list, tuple)) else None
+    return tuple(_plain(part) for part in value) if isinstance(value, (list, tuple)) else None
