@@ -19,6 +19,7 @@ from torch import Tensor, nn
 import lstmtui
 from lstmtui.analysis.equations import operands_at
 from lstmtui.capture.blocks import block_calls
+from lstmtui.capture.blocks.called_modules import Places
 from lstmtui.capture.record import record
 from lstmtui.cells.formula import equations
 
@@ -340,6 +341,29 @@ def test_threads_within_a_block_have_runs_of_their_own() -> None:
     assert [layer.calls for layer in r.trace.layers] == [5] * 3
     assert sorted(layer.path.partition("@")[0] for layer in r.trace.layers)[0] == "cell"
     assert len({layer.path for layer in r.trace.layers}) == 3
+
+
+def test_a_module_that_another_thread_has_just_begun_to_call_is_recorded_in_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cell, is_begun, add = nn.GRUCell(3, 4), threading.Event(), Places.add
+
+    def slowly(places: Places, module: nn.Module) -> str:
+        is_begun.set()
+        other.join(0.2)  # it is to wait for what goes on here
+        return add(places, module)
+
+    def second() -> None:
+        is_begun.wait(60)
+        cell(torch.ones(2, 3))
+
+    monkeypatch.setattr(Places, "add", slowly)
+    other = threading.Thread(target=second)
+    with lstmtui.recording() as r:
+        other.start()
+        cell(torch.zeros(2, 3))
+        other.join()
+    assert sum(layer.calls for layer in r.trace.layers) == 2
 
 
 # Where modules sit

@@ -157,8 +157,12 @@ class BlockCalls(CallKeeper):
                 return
             if not self._met:
                 self._on_first()
-            self._met[id(module)] = module  # which also keeps its id from being another's
-            self._handlers.enter_context(handled(module, partial(self.layer_called, self.places.add(module))))
+            try:
+                handler = partial(self.layer_called, self.places.add(module))
+                self._handlers.enter_context(handled(module, handler))
+            finally:
+                # Not before, as another thread that calls it would not wait for that. Kept, so is its id.
+                self._met[id(module)] = module
 
 
 def _is_same(now: Tensor, latest: Tensor) -> bool:
