@@ -198,6 +198,8 @@ class GraphReader:
                 self._report.add((*self._place, "output"), wrong, one_of(names), closest(chosen, names))
                 return None
             return chosen
+        if not outputs:
+            self._add("the graph gives nothing", "export it with an output")
         others = [value for value in outputs if value.name not in states.values()]
         return next((value.name for value in (*others, *outputs)), None)
 

@@ -53,7 +53,8 @@ def make_model(operator: str, constants: dict[str, np.ndarray], **attributes: An
     """A model of one node, X its only input."""
     order = "WRBLhcP" if operator == "LSTM" else "WRBLh"
     inputs = ["X", *(name if name in constants else "" for name in order)]
-    node = helper.make_node(operator, inputs, ["Y"], name="cell", hidden_size=HIDDEN, **attributes)
+    sized = {"hidden_size": HIDDEN} | attributes
+    node = helper.make_node(operator, inputs, ["Y"], name="cell", **sized)
     return wrap([node], constants)
 
 
@@ -222,6 +223,7 @@ def layer_of(folder: Path, model: onnx.ModelProto) -> Any:
         ("LSTM", {"input_forget": 1}, "P", "input_forget together with peepholes P is not supported"),
         ("RNN", {"direction": "sideways"}, "", "direction sideways is none of forward, reverse"),
         ("RNN", {"layout": 2}, "", "layout 2 is neither 0 nor 1"),
+        ("RNN", {"hidden_size": -4}, "", "hidden_size is -4, 1 or more is expected"),
     ],
 )
 def test_what_is_not_supported_is_named(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -125,3 +126,23 @@ def test_a_circle_is_a_sentence(tmp_path: Path) -> None:
     path = saved(tmp_path, model_of(nodes, [X], [value("y")], weights(np.random.default_rng(5))))
     with pytest.raises(UserError, match=r"nothing has given it yet|onnxruntime: .*cycl"):
         answered(path, GraphRequest({}, [{"x": noise(3, 1, INPUT)}]))
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs", "attributes"),
+    [
+        ("If", ["no"], {}),
+        ("Scan", ["x"], {"num_scan_inputs": 5}),
+        ("Scan", ["x"], {"num_scan_inputs": 1, "scan_input_axes": [99]}),
+    ],
+)
+def test_a_branch_or_a_loop_that_does_not_fit_is_a_sentence(
+    tmp_path: Path, operator: str, inputs: list[str], attributes: dict[str, Any]
+) -> None:
+    inner = helper.make_graph([lstm("", "inside")], "inner", [value("inside")], [value("y")])
+    held = {"then_branch" if operator == "If" else "body": inner}
+    node = helper.make_node(operator, inputs, ["z"], name="held", **held, **attributes)
+    initializers = [*weights(np.random.default_rng(6)), *tensors(no=np.array(False))]
+    path = saved(tmp_path, model_of([node], [X], [value("z")], initializers))
+    with pytest.raises(UserError, match=rf"held is no {operator} as ONNX defines it"):
+        answered(path, GraphRequest({}, [{"x": noise(3, 2, INPUT)}]))

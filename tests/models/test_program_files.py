@@ -127,6 +127,16 @@ def test_a_frozen_program_says_that_its_parameters_have_no_names(model: nn.Modul
         ScriptTensors(tmp_path / "m.pt")
 
 
+@pytest.mark.filterwarnings("ignore:.*quantize_per_tensor")
+def test_a_quantised_program_says_that_it_is(tmp_path: Path) -> None:
+    tensor = torch.quantize_per_tensor(torch.randn(3, 4), 0.1, 0, torch.qint8)
+    module = nn.Module()
+    module.register_buffer("weight", tensor)
+    torch.jit.script(module).save(tmp_path / "m.pt")
+    with pytest.raises(UserError, match=r"its weights are quantised; take the program from before that"):
+        ScriptTensors(tmp_path / "m.pt")
+
+
 def rewritten(path: Path, pickled: bytes) -> Path:
     """A TorchScript archive with another description of its modules."""
     with zipfile.ZipFile(path, "w") as archive:

@@ -161,6 +161,12 @@ def test_a_graph_for_so_many_timesteps_says_how_many(tmp_path: Path, problem: Ca
         assert f"does not fit; say [input] chunk = {steps}" in said
 
 
+def test_a_graph_without_an_output_is_said(tmp_path: Path, problem: Callable[..., str]) -> None:
+    model = model_of([lstm("", "x")], [value("x", ["T", "B", INPUT])], [], weights(np.random.default_rng(1)))
+    saved(tmp_path, model)
+    assert "the graph gives nothing; export it with an output" in problem(VALUES, MODEL + "inputs = {}")
+
+
 def test_chunks_are_for_graphs(tmp_path: Path, problem: Callable[..., str]) -> None:
     assert "chunk: is for ONNX graphs, and no model is one" in problem(VALUES + "chunk = 2\n")
 

@@ -41,10 +41,11 @@ class ExportedTensors(ArchivedTensors):
             raise ValueError("its table of weights is too large")
         table = json.loads(archive.read(folder + _TABLE))
         try:
+            if any(entry["use_pickle"] for entry in table["config"].values()):
+                raise ValueError("it has parameters of a kind of their own, pickled, which would run code")
             return {
                 str(name): _tensor(entry["tensor_meta"], folder + _WEIGHTS + str(entry["path_name"]))
                 for name, entry in table["config"].items()
-                if not entry["use_pickle"]
             }
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"its table of weights is damaged ({type(error).__name__})") from None

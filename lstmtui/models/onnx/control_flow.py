@@ -63,7 +63,9 @@ def scan(node: Any, values: Sequence[Any], body: Body, run: RunBody) -> list[Any
     """
     settings = attributes(node)
     count = int(settings["num_scan_inputs"])
-    if not 0 < count <= len(values) or "directions" in settings or any(v is None for v in values):
+    if not 0 < count <= len(values):
+        raise ValueError(f"{count} of {len(values)} inputs are gone through")
+    if "directions" in settings or any(v is None for v in values):
         raise UserError("a Scan of opset 8 is not followed; onnx.version_converter brings it up to date")
     states, gone_through = list(values[: len(values) - count]), [np.asarray(v) for v in values[-count:]]
     axes = settings.get("scan_input_axes", [0] * count)

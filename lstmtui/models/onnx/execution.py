@@ -14,7 +14,7 @@ import numpy as np
 
 from lstmtui.errors import UserError
 from lstmtui.models.onnx.bodies import Body
-from lstmtui.models.onnx.control_flow import branch, loop, scan
+from lstmtui.models.onnx.control_flow import RunBody, branch, loop, scan
 from lstmtui.models.onnx.model import is_recurrent
 from lstmtui.models.onnx.node import INPUTS
 from lstmtui.models.onnx.session import Sessions, is_own, run_session
@@ -135,22 +135,35 @@ class Execution:
             inner = held["function"]
             given = dict(zip(inner.inputs, values, strict=False))
             results = list(run(inner, {k: v for k, v in given.items() if v is not None}).values())
-        elif is_own(node, "If"):
-            results = branch(values, held, run)
-        elif is_own(node, "Loop"):
+        else:
+            place, operator = printable(body.place_of(step.index)), printable(node.op_type)
+            try:
+                controlled = self._controlled(node, values, held, run)
+            except (KeyError, ValueError, IndexError, TypeError):
+                wrong = "attributes, inputs and bodies do not fit"
+                raise UserError(f"{place} is no {operator} as ONNX defines it: {wrong}") from None
+            if controlled is None:
+                raise UserError(f"{place} is {operator}, in which recurrent nodes are not followed")
+            results = controlled
+        scope.maps[0].update({name: r for name, r in zip(node.output, results, strict=False) if name})
+
+    def _controlled(
+        self, node: Any, values: list[Any], held: Mapping[str, Body], run: RunBody
+    ) -> list[Any] | None:
+        """What a branch or a loop gives; None where a node is neither."""
+        if is_own(node, "If"):
+            return branch(values, held, run)
+        if is_own(node, "Loop"):
             results = loop(values, held["body"], run)
             self._cannot_follow(
                 node, results[len(values) - 2 :]
             )  # What it carries on are arrays as they were.
-        elif is_own(node, "Scan"):
+            return results
+        if is_own(node, "Scan"):
             results = scan(node, values, held["body"], run)
             self._cannot_follow(node, results)
-        else:
-            raise UserError(
-                f"{printable(body.place_of(step.index))} is {printable(node.op_type)}, in which recurrent "
-                "nodes are not followed"
-            )
-        scope.maps[0].update({name: r for name, r in zip(node.output, results, strict=False) if name})
+            return results
+        return None
 
     def _cannot_follow(self, node: Any, results: Sequence[Any]) -> None:
         if self._tape is not None and results:

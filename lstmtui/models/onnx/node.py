@@ -152,8 +152,10 @@ def _check_shapes(operator: str, arrays: Mapping[str, Array], directions: int, h
     recurrent = arrays["R"].shape
     if hidden is None and len(recurrent) == 3:
         hidden = recurrent[2]
-    if not isinstance(hidden, int) or hidden < 1:
+    if hidden is None:
         raise UserError(f"R has shape {recurrent}, three axes are expected")
+    if not isinstance(hidden, int) or hidden < 1:
+        raise UserError(f"hidden_size is {printable(str(hidden))}, 1 or more is expected")
     rows = len(ROWS[operator]) * hidden
     width = arrays["W"].shape[2] if arrays["W"].ndim == 3 and arrays["W"].shape[2] > 0 else "input"
     expected: dict[str, tuple[Any, ...]] = {
