@@ -117,13 +117,15 @@ def _seen_by(
 ) -> tuple[Tensor | None, ...]:
     """In place of gradients: numbers other than 0 for all that the timesteps which are read have seen."""
     sizes = torch.as_tensor(reads_of(d_output, d_finals, x, recording.valid).array(), device=x.device)
-    is_seen = (sizes != 0).to(x.dtype)
+    is_seen = (sizes if recording.probe == "own" else sizes != 0).to(x.dtype)
     if recording.probe == "whole":
         is_seen = is_seen.flip(0).cummax(0).values.flip(0)
     states = [recording.initial[state] for state in recording.cell.states]
     # Not all the same: a norm takes away what its inputs have in common.
     own = [torch.linspace(0.5, 1.5, tensor.shape[-1], device=x.device).to(x) for tensor in (x, *states)]
     d_x, *d_states = ((is_seen if n == 0 else is_seen[0]).unsqueeze(-1) * row for n, row in enumerate(own))
+    if recording.probe == "own":
+        d_states = [torch.zeros_like(d_state) for d_state in d_states]
     return None, None, None, None, d_x, *d_states, *(None for _ in recording.parameters)
 
 

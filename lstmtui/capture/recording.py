@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from lstmtui.capture.recomputed_arrays import RecomputedArrays
 
 
-Probe = Literal["", "whole", "pointwise"]
-"""What a backward pass asks for: gradients; all that each timestep has seen; its own input alone."""
+Probe = Literal["", "whole", "pointwise", "own"]
+"""What a backward pass asks for: gradients; all that each timestep has seen; its own input alone, and the
+initial states; its own input and nothing else, with numbers in proportion to what has come back."""
 
 
 @dataclass(kw_only=True)

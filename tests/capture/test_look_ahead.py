@@ -135,6 +135,70 @@ def test_what_looks_ahead_is_said_with_how_far(forward: Callable[[Any, Tensor], 
     )
 
 
+def other_at(x: Tensor, t: int, until: int) -> Tensor:
+    """x with what another timestep has at one of its timesteps."""
+    times = torch.arange(len(x))
+    times[t] = until
+    return x[times]
+
+
+def a_cell_over_time(m: Any, x: Tensor, ahead_at: int = -1) -> Tensor:
+    """A loop that reads x one timestep later once; what it returns is stacked."""
+    h, outputs = torch.zeros(x.shape[1], 5), []
+    for t in range(len(x)):
+        h = m.cell(x[t + (t == ahead_at)], h)
+        outputs.append(h)
+    return torch.stack(outputs)
+
+
+@pytest.mark.parametrize("t", [0, 17, 27])
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda m, x, t: m.read(other_at(x, t, t + 1)),
+        lambda m, x, t: m.read(x) + other_at(x, t, t + 1)[..., :3],
+        lambda m, x, t: m.second(other_at(m.rnn(x)[0], t, t + 1)[..., :4])[0],
+        lambda m, x, t: m.head(a_cell_over_time(m, x, t)),
+        lambda m, x, t: a_cell_over_time(m, x, t),
+        lambda m, x, t: m.read(torch.cat([other_at(x, t, t + 1)[:1], other_at(x, t, t + 2)[:-1]])),
+    ],
+)
+def test_a_single_timestep_that_looks_ahead_is_seen_wherever_it_is(
+    forward: Callable[[Any, Tensor, int], Tensor], t: int
+) -> None:
+    torch.manual_seed(1)
+    x = torch.randn(30, 2, 4)
+    ahead = seen(lambda m, x: forward(m, x, t), x)
+    assert (ahead.kind, ahead.until - ahead.t) == ("ahead", 1), ahead
+    assert ahead.t in (t, t + 1)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_of_two_directions_it_is_seen_too(bidirectional: bool) -> None:
+    ahead = seen(lambda m, x: m.read(other_at(x, 20, 21)), torch.randn(30, 2, 4), bidirectional=bidirectional)
+    assert (ahead.kind, ahead.t, ahead.until) == ("ahead", 20, 21)
+
+
+@pytest.mark.parametrize(
+    ("forward", "is_settled"),
+    [
+        (lambda m, x: m.read(m.norm(m.linear(x))), True),
+        (lambda m, x: m.second(m.rnn(x)[0][..., :4])[0], True),
+        (lambda m, x: m.in_a_loop(x), True),
+        (lambda m, x: m.head(a_cell_over_time(m, x)), True),
+        (lambda m, x: m.read(m.along_time(m.causal, x)), False),
+        (lambda m, x: m.read(x.cumsum(0)), False),
+    ],
+)
+def test_it_is_said_whether_that_is_settled_for_all_timesteps(
+    forward: Callable[[Any, Tensor], Tensor], is_settled: bool
+) -> None:
+    ahead = seen(forward, torch.randn(30, 2, 4))
+    where = "at any timestep" if is_settled else "up to t=0, "
+    text = f"no gradient goes from what is read {where}"
+    assert (ahead.kind, ahead.text.startswith(text)) == ("none", True), ahead
+
+
 @pytest.mark.parametrize(
     ("forward", "inputs", "kind"),
     [

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import chain
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 
+from lstmtui.arrays import Array
 from lstmtui.capture.gradients import holds_functions, leaves_of
-from lstmtui.capture.graph.graph_axes import name_of
 from lstmtui.capture.interception import is_plain
 from lstmtui.capture.loss.followed_input import FollowedInput, Part
 from lstmtui.capture.loss.loss_target import target_offset
 from lstmtui.capture.loss.meant_ahead import MIXES, convolutions, mixing_norms
+from lstmtui.capture.loss.question import Question
+from lstmtui.capture.loss.reach import latest_reached, stack_of, stacked_behind
 from lstmtui.capture.module_runs import ModuleRun
-from lstmtui.capture.recording import Probe
 from lstmtui.capture.tap import Tap
 from lstmtui.capture.to_numpy import numpy_of
-from lstmtui.models.torch_compat import has_backward_hooks, saved
+from lstmtui.models.torch_compat import has_backward_hooks
 from lstmtui.trace.look_ahead import LookAhead
 
 _Turn = Callable[[Tensor], Tensor]
@@ -32,43 +30,10 @@ SOON = 16
 """Of outputs that are made timestep by timestep the one after so many is looked at."""
 
 
-@dataclass
-class _Question:
-    """Which part of the loss is differentiated, and by what."""
-
-    outputs: Tensor
-    """(T, B, units), in the graph."""
-    d_outputs: Tensor
-    """∂L/∂ these."""
-    parts: list[tuple[Part, int]]
-    """Of the input, each with its axis of time."""
-    runs: Sequence[ModuleRun]
-    each: Sequence[tuple[GradientEdge, Tensor]] = ()
-    """Of outputs that were put together from one tensor for each timestep, where these are in the graph, with
-    ∂L/∂ them: no timestep after the last one that is asked for is run back then. Empty for others."""
-
-    def latest(self, start: int, stop: int, probe: Probe) -> int:
-        """The last timestep of the input that a part of what is read depends on; −1: none.
-
-        Args:
-            start: the first timestep of that part.
-            stop: the one after its last.
-            probe: what is asked of the layers that read backward.
-        """
-        picked: Sequence[Any] = [(self.outputs[start:stop] * self.d_outputs[start:stop]).sum()]
-        weights: list[Tensor] | None = None
-        if self.each:
-            picked = [edge for edge, _ in self.each[start:stop]]
-            weights = [d_output for _, d_output in self.each[start:stop]]
-        sources: Sequence[Any] = [part.source for part, _ in self.parts]
-        with _probed(self.runs, probe):
-            gradients = torch.autograd.grad(picked, sources, weights, retain_graph=True, allow_unused=True)
-        latest = -1
-        for (part, axis), gradient in zip(self.parts, gradients, strict=True):
-            if gradient is not None and bool((where := gradient != 0).any()):
-                times = part.times[axis].expand(gradient.shape)
-                latest = max(latest, int(times[where].max()))
-        return latest
+MOST_TRIED = 6
+"""At how many more timesteps it is looked where some of the input is read at other timesteps too."""
+LONG = 20_000
+"""Of longer runs it is not searched which of these timesteps are unlike the others: it takes too long."""
 
 
 def look_ahead(loss: Tensor, module: nn.Module, output: Tensor | None, turn: _Turn, tap: Tap) -> LookAhead:
@@ -97,7 +62,7 @@ def look_ahead(loss: Tensor, module: nn.Module, output: Tensor | None, turn: _Tu
             return LookAhead("unknown", "the loss does not read y")
         turned = turn(output)
         each = _stacked(output, d_output, turned)
-        question = _Question(turned, turn(d_output), [], tap.runs, each)
+        question = Question(turned, turn(d_output), [], tap.runs, each)
         seen = _plain(tap.runs[0]) if is_plain(module) else _seen(module, question, given)
     except RuntimeError as error:
         return LookAhead("unknown", f"autograd cannot go back twice: {str(error).splitlines()[0]}")
@@ -124,7 +89,7 @@ def _plain(run: ModuleRun) -> LookAhead:
     return LookAhead("none", "a layer that reads forward has seen nothing that comes later")
 
 
-def _seen(module: nn.Module, question: _Question, given: FollowedInput) -> LookAhead:
+def _seen(module: nn.Module, question: Question, given: FollowedInput) -> LookAhead:
     """Of a model that does something before, between or after its layers."""
     steps, runs = len(question.outputs), question.runs
     read = np.flatnonzero(numpy_of((question.d_outputs != 0).flatten(1).any(1)))
@@ -141,13 +106,47 @@ def _seen(module: nn.Module, question: _Question, given: FollowedInput) -> LookA
         latest = question.latest(0, t + 1, "pointwise")
         if latest > t:
             return _ahead(module, question, t, latest)
+    is_whole = latest >= 0 and not given.lost and not holds_functions(question.outputs)
+    more = _suspects(question, early) if is_whole else []
+    for suspect in more:
+        later = question.latest(0, suspect + 1, "pointwise")
+        if later > suspect:
+            return _ahead(module, question, suspect, later)
     backward = next((run for run in runs if run.layout.bidirectional), None)
     if backward is not None and (whole := question.latest(0, t + 1, "whole")) > t:
         return LookAhead("meant", _reads_backward(backward), t, whole)
-    if latest < 0 or given.lost or holds_functions(question.outputs):
+    if not is_whole:
         return LookAhead("unknown", given.lost or "its gradient does not come back to all of the input")
-    times = " and ".join(f"t={t}" for t in tried)
-    return LookAhead("none", f"no gradient goes from what is read up to {times} to a later input", t, latest)
+    where = f"up to {_listed(sorted({*tried, *more}))}" if more else "at any timestep"
+    return LookAhead("none", f"no gradient goes from what is read {where} to a later input", t, latest)
+
+
+def _suspects(question: Question, early: Array) -> list[int]:
+    """The timesteps that are read up to which it is worth to look; none where that is settled for all."""
+    ends, elsewhere = [edge for edge, _ in question.each], np.array([], np.int64)
+    if not ends:
+        stacked = stacked_behind(question.outputs, len(question.outputs), question.parts)
+        ends = [] if stacked is None else stacked.ends
+        elsewhere = question.read_elsewhere(stacked)
+        if stacked is None and len(elsewhere) and len(question.outputs) <= LONG:
+            elsewhere = np.concatenate([question.read_unlike_others(), elsewhere])
+    # What is read at an earlier timestep is, if anywhere, seen at the last one before it that is read.
+    at = np.searchsorted(early, elsewhere) - 1
+    suspects = early[at[at >= 0]].tolist()
+    if ends:
+        reached = latest_reached(ends, question.parts)
+        suspects = [t for t in early.tolist() if reached[t] > t] + suspects
+    suspects = list(dict.fromkeys(suspects))
+    if len(suspects) <= MOST_TRIED:
+        return suspects
+    first, rest = suspects[: MOST_TRIED // 2], suspects[MOST_TRIED // 2 :]
+    spread = np.linspace(0, len(rest) - 1, MOST_TRIED - len(first)).astype(int)
+    return [*first, *(rest[n] for n in spread)]
+
+
+def _listed(timesteps: Sequence[int]) -> str:
+    *first, last = (f"t={t}" for t in timesteps)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _stacked(output: Tensor, d_output: Tensor, turned: Tensor) -> list[tuple[GradientEdge, Tensor]]:
@@ -158,16 +157,15 @@ def _stacked(output: Tensor, d_output: Tensor, turned: Tensor) -> list[tuple[Gra
         d_output: ∂L/∂ it.
         turned: the output as (T, B, units).
     """
-    node = output.grad_fn
-    if node is None or name_of(node) != "Stack" or saved(node, "dim") != 0:
+    stacked = stack_of(output.grad_fn)
+    if stacked is None or len(stacked.ends) != len(turned) or output.shape[stacked.axis] != len(turned):
         return []
-    if len(output) != len(turned) or not torch.equal(output[0].flatten(), turned[0].flatten()):
+    if not torch.equal(output.select(stacked.axis, 0).flatten(), turned[0].flatten()):
         return []
-    ends = [GradientEdge(source, number) for source, number in node.next_functions if source is not None]
-    return list(zip(ends, d_output, strict=True)) if len(ends) == len(d_output) else []
+    return list(zip(stacked.ends, d_output.unbind(stacked.axis), strict=True))
 
 
-def _ahead(module: nn.Module, question: _Question, t: int, latest: int) -> LookAhead:
+def _ahead(module: nn.Module, question: Question, t: int, latest: int) -> LookAhead:
     """What is said of a run whose reads look ahead, and whether it is meant to be so."""
     leaves = {id(leaf) for leaf in leaves_of(question.outputs)}
 
@@ -220,20 +218,6 @@ def _of_time(parts: Sequence[Part], steps: int, *, batch_first: bool) -> Iterato
         axes = [axis for axis, size in enumerate(part.shape) if size == steps]
         if axes:
             yield part, axes[0] if len(axes) == 1 else int(batch_first)
-
-
-@contextmanager
-def _probed(runs: Sequence[ModuleRun], probe: Probe) -> Iterator[None]:
-    """Within this context layers say what they have seen in place of their gradients."""
-    parts = list(chain.from_iterable((run, *run.further) for run in runs))
-    recordings = [(place[1], r) for part in parts for place, r in part.recordings.items()]
-    for direction, recording in recordings:
-        recording.probe = probe if direction == "backward" else "whole"
-    try:
-        yield
-    finally:
-        for _, recording in recordings:
-            recording.probe = ""
 
 
 def _reads_backward(run: ModuleRun) -> str:
