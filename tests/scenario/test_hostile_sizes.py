@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import subprocess
 import sys
 import zipfile
@@ -57,6 +58,35 @@ def test_a_sparse_file_of_gigabytes_is_refused_unread(
     sparse(tmp_path / name, size, head)
     with within(SECONDS):
         assert said in problem(f'[input]\nfile = "{name}"\n')
+
+
+@pytest.mark.clock
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"", "it is in PyTorch's old format and larger than 4 GiB"),
+        (pickle.dumps({"of": "another kind"}), "it is in PyTorch's old format and larger than 4 GiB"),
+    ],
+    ids=["zeros", "a pickle"],
+)
+def test_a_sparse_checkpoint_of_gigabytes_is_refused_unread(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], within: Within, head: bytes, said: str
+) -> None:
+    sparse(tmp_path / "m.pt", 64 << 30, head)
+    pytest.importorskip("torch")  # whose import takes its time
+    with within(SECONDS):
+        assert main(["check", str(tmp_path / "m.pt")]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_checkpoint_whose_description_has_no_end_is_refused_unread(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lstmtui.models.checkpoints.pickle.LARGEST_PICKLE", 1000)
+    with zipfile.ZipFile(tmp_path / "m.pt", "w") as archive:
+        archive.writestr("m/data.pkl", bytes(1001))
+    assert main(["check", str(tmp_path / "m.pt")]) == 2
+    assert "what describes its tensors has more than 512 MiB" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the size of the process is Linux's VmHWM")

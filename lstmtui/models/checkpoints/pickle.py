@@ -26,6 +26,8 @@ DEEPEST = 16
 MOST_ENTRIES = 1 << 20
 LARGEST_OLD = 4 << 30
 """The most bytes of a file in the format from before PyTorch 1.6, which is read as a whole."""
+LARGEST_PICKLE = 512 << 20
+"""The most bytes of a description, which is read as a whole, beside the tensors' numbers."""
 
 _CLAIM = b"\nbytearray\n"
 _KINDS = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
@@ -71,8 +73,6 @@ class PickledTensors:
     def _load(self, path: Path) -> Any:
         try:
             zipped = self._is_sound_zip(path)
-            if not zipped and path.stat().st_size > LARGEST_OLD:
-                raise self._broken("it is in PyTorch's old format and larger than 4 GiB")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
@@ -92,6 +92,8 @@ class PickledTensors:
             with path.open("rb") as file:
                 if file.read(4) == b"PK\x03\x04":
                     raise self._broken("it is cut off")
+                if path.stat().st_size > LARGEST_OLD:
+                    raise self._broken("it is in PyTorch's old format and larger than 4 GiB")
                 with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                     self._refuse_claims(content.find(_CLAIM))
             return False
@@ -103,6 +105,8 @@ class PickledTensors:
                 raise self._broken("its entries claim more bytes than the file has")
             for entry in entries:
                 if entry.filename.endswith("data.pkl"):
+                    if entry.file_size > LARGEST_PICKLE:
+                        raise self._broken("what describes its tensors has more than 512 MiB")
                     self._refuse_claims(archive.read(entry).find(_CLAIM))
         return True
 
