@@ -158,6 +158,7 @@ class _Builder:
         if binding is None:
             return
         alone = Series(part.code, part.written, 0, 0, [[binding]])
+        alone.show_complex()
         try:
             stacked = stack(alone, self.batch, derived=self.derived)
         except Unfit:

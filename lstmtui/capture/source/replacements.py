@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lstmtui.capture.source.addresses import Address, Addresses
 from lstmtui.capture.source.bindings import Call, Passes
+from lstmtui.capture.source.series import real_parts
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,18 @@ class Replacements:
         address = self._addresses.of(call, name, line, passes)
         wanted = self._wanted.get(address)
         for replacement in wanted or ():
-            mask = torch.zeros(value.shape, dtype=torch.bool, device=value.device)
+            numbers = real_parts(value)
+            mask = torch.zeros(numbers.shape, dtype=torch.bool, device=value.device)
             mask.view(-1)[replacement.positions.to(value.device)] = True
-            other = torch.tensor(replacement.value, dtype=value.dtype, device=value.device)
-            value = torch.where(mask, other, value)
+            other = torch.tensor(replacement.value, dtype=numbers.dtype, device=value.device)
+            numbers = torch.where(mask, other, numbers)
+            value = torch.view_as_complex(numbers) if value.is_complex() else numbers
         self.count += bool(wanted)
         if address == self._kept:
-            self.tensor = value
+            self.tensor = real_parts(value)
         return value
 
     def see(self, call: Call, name: str, line: int, passes: Passes, value: Tensor) -> None:
         """A name that nothing can be put in place of is bound to a tensor."""
         if self._addresses.of(call, name, line, passes) == self._kept:
-            self.tensor = value
+            self.tensor = real_parts(value)

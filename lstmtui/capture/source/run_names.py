@@ -30,6 +30,8 @@ class RunNames:
     def __init__(self, run: Run, conditions: Conditions) -> None:
         self.run, self.conditions = run, conditions
         every, self.outside = series_of(run), [part for part in outside_of(run) if not part.is_returned]
+        for part in (*every, *self.outside):
+            part.show_complex()
         self.carried = carried_by(every, run)
         # What other functions return without a name is an intermediate result, if no state.
         self.in_rounds = [

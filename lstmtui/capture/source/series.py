@@ -42,6 +42,11 @@ class Series:
     block: torch.Tensor | None = field(default=None, init=False)
     """The values of all rounds, (T, …), where each binds it once, to a tensor of its own."""
 
+    def show_complex(self) -> None:
+        """Have each complex number as its real and its imaginary part, along an axis behind all others."""
+        for binding in self.bindings:
+            binding.value = real_parts(binding.value)
+
     def gather(self) -> None:
         """Put the values side by side, where they take more memory than the places in which they are."""
         bindings = self.bindings
@@ -80,6 +85,11 @@ class Series:
     def last(self) -> Binding:
         """The last of them."""
         return self.whole or next(own[-1] for own in reversed(self.rounds) if own)
+
+
+def real_parts(tensor: torch.Tensor) -> torch.Tensor:
+    """A complex tensor as (…, 2), its real and its imaginary parts; any other as it is."""
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
 Site: TypeAlias = tuple[int, ...]

@@ -14,7 +14,7 @@ from torch import Tensor
 from lstmtui.arrays import Array
 from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.input_axes import Shape
-from lstmtui.capture.source.series import Series
+from lstmtui.capture.source.series import Series, real_parts
 from lstmtui.capture.source.shapes import Batch, Unfit
 from lstmtui.capture.to_numpy import numpy_of
 
@@ -47,20 +47,21 @@ class Stacked:
 def gradient_of(binding: Binding) -> Tensor | None:
     """The total derivative: the sum over backward passes; None where none came."""
     gradients = binding.gradients
-    if len(gradients) == 1:
-        return gradients[0]
-    return reduce(torch.add, gradients) if gradients else None
+    if not gradients:
+        return None
+    # That by a complex number has the derivative by its real part, and by its imaginary part, as its own.
+    return real_parts(gradients[0] if len(gradients) == 1 else reduce(torch.add, gradients))
 
 
 def check_kind(series: Series) -> None:
     """Refuse numbers that no panel can show.
 
     Raises:
-        Unfit: they are complex or quantised, or there are none.
+        Unfit: they are quantised, or there are none.
     """
     for shape, dtype in series.kinds:
-        if dtype.is_complex or dtype in _QUANTISED:
-            raise Unfit(f"its numbers are {'complex' if dtype.is_complex else 'quantised'}")
+        if dtype in _QUANTISED:
+            raise Unfit("its numbers are quantised")
         if 0 in shape:
             raise Unfit(f"it holds no numbers: its shape is {tuple(shape)}")
 

@@ -262,6 +262,8 @@ def _end_of(tensor: Tensor) -> Any:
 def _same(one: Tensor, other: Tensor) -> bool:
     """Whether all numbers are the same, NaN and NaN too."""
     with torch.no_grad(), unobserved():
+        if other.is_complex() and not one.is_complex():  # which is shown by its parts
+            other = torch.view_as_real(other.resolve_conj())
         if one.shape != other.shape or one.dtype != other.dtype:
             return False
         return bool(((one == other) | ((one != one) & (other != other))).all())
