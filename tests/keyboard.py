@@ -1,27 +1,22 @@
-"""Keys for an app under test, without the pauses of Textual's pilot (62 ms a key)."""
+"""Keys for an app under test, and waiting until it has done what they ask for.
+
+Textual's pilot waits until the process is idle for 20 ms, which is long on a machine that does nothing else and
+too short on one that does: here an app has settled when its event loop has nothing left to run.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from typing import Any
 
+from textual.app import ScreenStackError
 from textual.events import Key
-from textual.keys import _character_to_key
+from textual.keys import _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 
-_CHARACTERS = {
-    "space": " ",
-    "minus": "-",
-    "plus": "+",
-    "equals_sign": "=",
-    "question_mark": "?",
-    "circumflex_accent": "^",
-    "dollar_sign": "$",
-    "greater_than_sign": ">",
-    "less_than_sign": "<",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-}
+LONGEST = 1.0
+"""Seconds after which an event loop that never rests, as of a program that plays, is let be."""
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
@@ -29,12 +24,27 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
     for key in keys:
         driver = pilot.app._driver
         assert driver is not None
-        event = Key(key, _CHARACTERS.get(key, key if len(key) == 1 else None))
+        name = key if len(key) > 1 or key.isalnum() else _character_to_key(key)
+        try:
+            character = unicodedata.lookup(_get_unicode_name_from_key(name))
+        except KeyError:
+            character = key if len(key) == 1 else None
+        event = Key(name, character)
         event.set_sender(pilot.app)
         driver.send_message(event)
-        await settle()
-        await pilot.pause()
-        await settle()
+        await pause(pilot)
+
+
+async def pause(pilot: Pilot[None], delay: float | None = None) -> None:
+    """Wait for so many seconds, or until the app has done all that it was asked for, and has drawn it."""
+    await pilot._wait_for_screen()
+    await (settle() if delay is None else asyncio.sleep(delay))
+    try:
+        screen = pilot.app.screen
+    except ScreenStackError:  # it has ended
+        return
+    screen._on_timer_update()
+    await settle()
 
 
 def send(pilot: Pilot[None], text: str) -> None:
@@ -68,8 +78,9 @@ async def step_costs(pilot: Pilot[None], driver: Any, steps: int = 11) -> list[i
 
 
 async def settle() -> None:
-    """Let every message that is under way arrive, and the screen be drawn."""
-    for _ in range(2):
-        for _ in range(40):
-            await asyncio.sleep(0)
-        await asyncio.sleep(0.004)
+    """Let every message that is under way arrive, also from threads that answer at once."""
+    loop = asyncio.get_running_loop()
+    end, rests = loop.time() + LONGEST, 0
+    while rests < 3 and loop.time() < end:
+        await asyncio.sleep(0.001 if rests == 1 else 0)
+        rests = 0 if loop._ready else rests + 1  # type: ignore[attr-defined]

@@ -119,22 +119,23 @@ def write_tensors(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
 
 @pytest.mark.clock
 @pytest.mark.parametrize(
-    ("names", "lines", "last"),
+    ("count", "names", "lines", "last"),
     [
-        (("weight_ih_l0", "weight_hh_l0"), 102, "  and 49,900 more that can be debugged"),
-        (("weight_hh_l0", "bias_hh_l0"), 22, "  and 49,980 more that cannot be debugged"),
-        (("weight", "bias"), 0, ""),
+        (50_000, ("weight_ih_l0", "weight_hh_l0"), 102, "  and 49,900 more that can be debugged"),
+        (2_000, ("weight_hh_l0", "bias_hh_l0"), 22, "  and 1,980 more that cannot be debugged"),
+        (2_000, ("weight", "bias"), 0, ""),
     ],
 )
-def test_a_checkpoint_of_100_000_tensors_is_listed_in_part(
+def test_a_checkpoint_of_thousands_of_tensors_is_listed_in_part(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     within: Within,
+    count: int,
     names: tuple[str, ...],
     lines: int,
     last: str,
 ) -> None:
-    write_tensors(tmp_path / "a.safetensors", {f"b.{i}.{n}": (4, 1) for i in range(50_000) for n in names})
+    write_tensors(tmp_path / "a.safetensors", {f"b.{i}.{n}": (4, 1) for i in range(count) for n in names})
     with within(SECONDS):
         assert main(["check", str(tmp_path / "a.safetensors")]) == (0 if lines > 100 else 2)
     said = capsys.readouterr()

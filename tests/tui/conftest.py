@@ -7,12 +7,19 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
+from keyboard import pause, press
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 
 from lstmtui.trace import Trace, Traces
 from lstmtui.tui.app import LstmtuiApp
 from lstmtui.tui.start import Start
+
+
+@pytest.fixture(autouse=True)
+def _no_longer_pauses_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pilot, "press", press)
+    monkeypatch.setattr(Pilot, "pause", pause)
 
 
 @pytest.fixture
