@@ -1,7 +1,7 @@
 """Keys for an app under test, and waiting until it has done what they ask for.
 
-Textual's pilot waits until the process is idle for 20 ms, which is long on a machine that does nothing else and
-too short on one that does: here an app has settled when its event loop has nothing left to run.
+Textual's pilot waits until the process is idle for 20 ms, which is long on a machine that does nothing else
+and too short on one that does: here an app has settled when its event loop has nothing left to run.
 """
 
 from __future__ import annotations

@@ -144,11 +144,6 @@ class Cell:
         """The gates that see c through a vector of shape (hidden,)."""
         return tuple(row for row in self.rows if "w_c" + row in self.blocks)
 
-    @cached_property
-    def separate_biases(self) -> tuple[str, ...]:
-        """The rows whose two biases act in different places and therefore are never added."""
-        return tuple(row for row in self.rows if ("bh_" + row if row else "bh") in self.blocks)
-
     def reads(self, quantity: str) -> tuple[str, ...]:
         """The parameters in the equations of a quantity and of its value before squashing: W_f, R_f, b_f."""
         terms = [self.definitions()[q] for q in (quantity + "_pre", quantity) if q in self.quantities]

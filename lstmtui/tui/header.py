@@ -16,11 +16,6 @@ _SELECTED = ("model", "unit", "layer", "batch")
 _ARROWS = {"forward": "→", "backward": "←"}
 
 
-def header_spans(session: Session, width: int, growth: str = "") -> Spans:
-    """What `header_parts` shows."""
-    return tuple(span for spans, _ in header_parts(session, width, growth) for span in spans)
-
-
 def header_parts(session: Session, width: int, growth: str = "") -> list[Part]:
     """Title and facts; where there is no room for all, the title and then the last facts give way.
 

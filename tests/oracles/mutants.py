@@ -33,7 +33,7 @@ def dropped_parameters() -> Iterator[tuple[str, Cell]]:
         for row in cell.rows:
             end = "_" + row if row else ""
             yield f"{cell.name}: bias_ih{end} dropped", without(cell, f"b{end}", _ih_dropped(cell, row, end))
-            if row in cell.separate_biases:
+            if f"bh{end}" in cell.blocks:  # the two biases act in different places
                 yield f"{cell.name}: bias_hh{end} dropped", without(cell, f"bh{end}", lambda p: 0.0)
             else:
                 yield f"{cell.name}: bias_hh{end} dropped", without(cell, f"b{end}", _part(f"b{end}", 0))
@@ -123,7 +123,7 @@ def without(cell: Cell, parameter: str, instead: Callable[[Any], Any]) -> Cell:
 
 
 def _ih_dropped(cell: Cell, row: str, end: str) -> Callable[[Any], Any]:
-    if row in cell.separate_biases:
+    if f"bh{end}" in cell.blocks:  # the two biases act in different places
         return lambda p: 0.0
     return _part(f"b{end}", 1)
 

@@ -6,7 +6,7 @@ import pytest
 from synthetic import synthetic
 
 from lstmtui.session import Session
-from lstmtui.tui.header import header_spans
+from lstmtui.tui.header import header_parts
 
 
 @pytest.mark.parametrize(
@@ -14,4 +14,4 @@ from lstmtui.tui.header import header_spans
 )
 def test_it_says_what_products_were_rounded_to(precision: str, shown: str) -> None:
     session = Session(synthetic(device="cuda:0", precision=precision))
-    assert shown in "".join(text for text, _ in header_spans(session, 200))
+    assert shown in "".join(text for spans, _ in header_parts(session, 200) for text, _ in spans)

@@ -39,7 +39,7 @@ def reads_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict
         return
     batch, most = max(reads.items(), key=lambda item: item[1].share)
     behind = {} if direction == "backward" else _behind_padding(trace, layer, reads)
-    if (most.length >= FEWEST and most.share <= READS_LOOK) or (most.length >= FEWEST and most.seen[1] == 1):
+    if most.length >= FEWEST and (most.share <= READS_BAD or most.seen[1] == 1):
         text = (
             f"the loss reads it at {most.when}, where it has seen {most.seen[1]:,} of {most.length:,} inputs"
         )

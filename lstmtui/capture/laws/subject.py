@@ -70,11 +70,6 @@ class Subject:
             self.reset = reset_of(self.original)
 
     @property
-    def is_module(self) -> bool:
-        """Whether it is an nn.Module, which can be copied, and put back as it was."""
-        return isinstance(self.original, nn.Module)
-
-    @property
     def takes_state(self) -> bool:
         """Whether a state can be given to a call."""
         if self.run is not None:

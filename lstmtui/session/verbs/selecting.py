@@ -38,8 +38,6 @@ def _layer(session: Session, layer: int, direction: str | None, batch: int | Non
     return Stop("select", ", ".join(stop.text for stop in stops))
 
 
-_SEQUENCE = "sequence in the batch"
-
 _LAYERS = Selection(lambda s: numbers(len(s.trace.layers)), lambda s: str(s.cursor.layer), "layer")
 _DIRECTIONS = Selection(lambda s: s.layer.directions, lambda s: s.cursor.direction, "direction")
 _SEQUENCES = Selection(

@@ -99,11 +99,6 @@ class LessonGuide:
         """How near each answer came, in order; None where none was given."""
         return [t.grade for page, t in zip(self.pages, self._turned, strict=False) if page.question]
 
-    @property
-    def next_page(self) -> Page | None:
-        """The page after the one on screen."""
-        return self.pages[self.position + 1] if self.position + 1 < len(self.pages) else None
-
     def toggle(self) -> None:
         """Begin the lesson, go on with it where it was left, or leave it."""
         if self.is_active:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from textual.reactive import var
 from textual.screen import Screen
 
@@ -40,13 +42,13 @@ class KeyActions(Screen[None]):
         """Whether a command runs off the event loop."""
         return self.runner.running is not None
 
+    @abstractmethod
     def show_session(self) -> None:
         """Draw what changed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run_text(self, text: str) -> None:
         """Execute a line as if it had been typed."""
-        raise NotImplementedError
 
     def action_command(self, begun: str = "") -> None:
         """Open the prompt with something typed already."""
