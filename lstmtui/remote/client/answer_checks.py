@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import isfinite
 from typing import Any
@@ -14,53 +13,19 @@ from lstmtui.analysis.bound_values import BoundValue, places_of
 from lstmtui.analysis.divergence import Divergence
 from lstmtui.analysis.first_bad import FirstBad
 from lstmtui.analysis.gradient_split import Split
-from lstmtui.analysis.jacobian_map import JacobianMap
-from lstmtui.analysis.jacobian_row import JacobianRow
 from lstmtui.analysis.norm_plot import NormPlot
 from lstmtui.analysis.reach import Horizon, Reach
 from lstmtui.analysis.signal import Line, Signal
 from lstmtui.analysis.unit_values import Numbers, Survivals
-from lstmtui.analysis.why.ledger import Ledger, Place
-from lstmtui.analysis.why.remains import Remains
 from lstmtui.analysis.windows import Window
 from lstmtui.cells.formula import Equation
 from lstmtui.cells.products import Products
 from lstmtui.expressions.at_cursor import Expectation, VectorValue
 from lstmtui.expressions.hits import Passed
 from lstmtui.remote.client.cell_checks import are_node_values, is_weight_map
+from lstmtui.remote.client.query_context import INTEGERS, MOST, NUMBERS, TRUTHS, QueryContext, is_array
 from lstmtui.remote.client.verdict_checks import are_reads, has_place, is_diagnosis
-from lstmtui.trace import Trace
-from lstmtui.trace.header import Layer
-
-_MOST = 1 << 10
-"""Members of what has no more exact length: verdicts, terms of an equation."""
-_NUMBERS, _INTEGERS, _TRUTHS = "biuf", "biu", "b"
-
-
-@dataclass(frozen=True, eq=False)
-class QueryContext:
-    """A query, as far as the answer depends on it."""
-
-    trace: Trace
-    baseline: Trace
-    """The same without what-ifs."""
-    layer: int
-    direction: str
-    unit: int
-    last_t: int
-    """Of the selected sequence."""
-    arguments: Mapping[str, Any]
-    """By name."""
-
-    @property
-    def selected(self) -> Layer:
-        """The selected layer."""
-        return self.trace.layers[self.layer]
-
-    @property
-    def units(self) -> int:
-        """Of the quantity that is wanted."""
-        return int(self.trace.values(self.arguments["quantity"], self.layer, self.direction).shape[2])
+from lstmtui.remote.client.why_checks import is_jacobian_map, is_jacobian_row, is_ledger, is_remains
 
 
 def is_answer(name: str, context: QueryContext, answer: Any) -> bool:
@@ -78,10 +43,6 @@ def is_answer(name: str, context: QueryContext, answer: Any) -> bool:
     return check is None or check(context, answer)
 
 
-def _array(value: Any, kinds: str, *shape: int) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind in kinds and value.shape == shape
-
-
 def _places(values: Any, count: int) -> bool:
     """Whether all are from 0 to before `count`."""
     return all(0 <= value < count for value in values)
@@ -96,9 +57,9 @@ def _window(context: QueryContext, answer: Window) -> bool:
     facts = (answer.quantity, answer.start, answer.stop, answer.units, answer.units_per_row)
     return (
         facts == (arguments["quantity"], start, stop, units, per_row)
-        and _array(answer.values, _NUMBERS, columns, -(-units // per_row))
-        and _array(answer.valid, _TRUTHS, columns)
-        and (answer.bound is None or _array(answer.bound, _TRUTHS, columns))
+        and is_array(answer.values, NUMBERS, columns, -(-units // per_row))
+        and is_array(answer.valid, TRUTHS, columns)
+        and (answer.bound is None or is_array(answer.bound, TRUTHS, columns))
     )
 
 
@@ -112,9 +73,9 @@ def _signal(context: QueryContext, answer: Signal) -> bool:
     columns = -(-(arguments["stop"] - arguments["start"]) // shared)
     values = columns if shared == 1 else 0
     return (
-        len(answer.lines) + len(answer.rows) <= _MOST
-        and all(_array(line.values, _NUMBERS, values) for line in answer.lines)
-        and all(_array(line.absent, _TRUTHS, values) for line in answer.lines)
+        len(answer.lines) + len(answer.rows) <= MOST
+        and all(is_array(line.values, NUMBERS, values) for line in answer.lines)
+        and all(is_array(line.absent, TRUTHS, values) for line in answer.lines)
         and all((line.plot is None) == (shared == 1) for line in answer.lines)
         and all(line.plot is None or _norm_plot(context, line.plot) for line in answer.lines)
         and all(len(row.tokens) == columns for row in answer.rows)
@@ -123,8 +84,8 @@ def _signal(context: QueryContext, answer: Signal) -> bool:
 
 
 def _signal_at(context: QueryContext, answer: tuple[Line, ...]) -> bool:
-    return len(answer) <= _MOST and all(
-        _array(line.values, _NUMBERS, 1) and _array(line.absent, _TRUTHS, 1) for line in answer
+    return len(answer) <= MOST and all(
+        is_array(line.values, NUMBERS, 1) and is_array(line.absent, TRUTHS, 1) for line in answer
     )
 
 
@@ -133,16 +94,16 @@ def _norm_plot(context: QueryContext, answer: NormPlot | None) -> bool:
         return True
     pixels, shape = context.arguments["pixels"], answer.envelope
     return (
-        all(_array(end, "f", pixels) for end in (shape.low, shape.high))
-        and all(_array(truth, _TRUTHS, pixels) for truth in (shape.has_value, shape.joined))
-        and _array(answer.marks, "u", context.arguments["cells"])
+        all(is_array(end, "f", pixels) for end in (shape.low, shape.high))
+        and all(is_array(truth, TRUTHS, pixels) for truth in (shape.has_value, shape.joined))
+        and is_array(answer.marks, "u", context.arguments["cells"])
     )
 
 
 def _evaluated(context: QueryContext, answer: Any) -> bool:
     values = [result.value for result in answer if isinstance(result, VectorValue)]
     most = context.arguments.get("most")
-    fits = all(v.ndim == 1 and v.dtype.kind in _NUMBERS and (most is None or len(v) <= most) for v in values)
+    fits = all(v.ndim == 1 and v.dtype.kind in NUMBERS and (most is None or len(v) <= most) for v in values)
     return fits and len(answer) == len(context.arguments["expressions"])
 
 
@@ -156,8 +117,8 @@ def _passed(context: QueryContext, answer: Passed) -> bool:
     count = len(answer.at) if answer.at.ndim == 1 else -1
     return (
         count <= context.arguments["most"]
-        and _array(answer.at, _INTEGERS, count)
-        and _array(answer.which, _INTEGERS, count)
+        and is_array(answer.at, INTEGERS, count)
+        and is_array(answer.which, INTEGERS, count)
         and _places(answer.at.tolist(), way)
         and _places(answer.which.tolist(), conditions)
         and len(answer.counts) == conditions
@@ -179,7 +140,7 @@ def _routes(context: QueryContext, answer: tuple[Split, ...]) -> bool:
         vectors = (split.whole, split.later, *(route.values for route in split.routes))
         units = context.selected.size(split.state)
         timesteps = 0 <= split.t <= context.last_t and 0 <= split.later_t <= context.last_t
-        return timesteps and len(vectors) <= _MOST and all(_array(v, _NUMBERS, units) for v in vectors)
+        return timesteps and len(vectors) <= MOST and all(is_array(v, NUMBERS, units) for v in vectors)
 
     return len(answer) <= len(context.selected.layout.cell.states) and all(fits(split) for split in answer)
 
@@ -195,7 +156,7 @@ def _reach(context: QueryContext, answer: Reach | None) -> bool:
 
 
 def _half_lives(context: QueryContext, answer: Any) -> bool:
-    return answer is None or _array(answer, _NUMBERS, context.selected.hidden_size)
+    return answer is None or is_array(answer, NUMBERS, context.selected.hidden_size)
 
 
 def _horizon(context: QueryContext, answer: Horizon) -> bool:
@@ -233,7 +194,7 @@ def _equations(context: QueryContext, answer: tuple[Equation, ...]) -> bool:
         spans = (equation.left, equation.symbols, *equation.numbers)
         return (
             bool(equation.numbers)
-            and max(len(equation.numbers), len(equation.parts), *map(len, spans)) <= _MOST
+            and max(len(equation.numbers), len(equation.parts), *map(len, spans)) <= MOST
         )
 
     stages = context.selected.layout.cell.stages
@@ -244,11 +205,11 @@ def _products(context: QueryContext, answer: tuple[Products, ...]) -> bool:
     def fits(product: Products) -> bool:
         most = min(product.count, context.arguments["most"])
         spans = max(len(product.written), len(product.vector))
-        return len(product.factors) == most and spans <= _MOST
+        return len(product.factors) == most and spans <= MOST
 
     stages = context.selected.layout.cell.stages
     places = [stages.index(product.quantity) for product in answer if product.quantity in stages]
-    are_in_order = len(places) == len(answer) <= _MOST and places == sorted(places)
+    are_in_order = len(places) == len(answer) <= MOST and places == sorted(places)
     return are_in_order and all(fits(product) for product in answer)
 
 
@@ -268,50 +229,6 @@ def _bound_values(context: QueryContext, answer: tuple[BoundValue, ...]) -> bool
     return len(answer) in (0, 0 if source is None else len(places_of(source)))
 
 
-def _ledger(context: QueryContext, answer: Ledger) -> bool:
-    """Whether it has no more parts than were wanted, and leads only to what the run has."""
-
-    def is_there(place: Place) -> bool:
-        trace = context.trace
-        return (
-            has_place(trace, place.layer, place.direction)
-            and 0 <= place.t < trace.steps
-            and 0 <= place.batch < trace.batch
-            and place.unit >= 0
-        )
-
-    places = [answer.asked, *(part.leads_to for part in answer.parts if part.leads_to is not None)]
-    factors = max((len(part.factors) for part in answer.parts), default=0)
-    return (
-        len(answer.parts) <= min(answer.count, context.arguments["most"])
-        and factors <= _MOST
-        and len(answer.notes) <= _MOST
-        and all(map(is_there, places))
-    )
-
-
-def _jacobian_row(context: QueryContext, answer: JacobianRow) -> bool:
-    steps, states = context.trace.steps, context.selected.layout.cell.states
-    are_there = 0 <= answer.t < steps and 0 <= answer.first < steps
-    arrays = (*answer.by_state, answer.by_x)
-    is_whole = answer.states == states and len(answer.by_state) == len(states)
-    return are_there and is_whole and all(_array(array, _NUMBERS, steps) for array in arrays)
-
-
-def _jacobian_map(context: QueryContext, answer: JacobianMap) -> bool:
-    count = max(0, min(context.arguments["stop"], context.last_t + 1) - context.arguments["start"])
-    asked = (context.arguments["by"], context.arguments["start"])
-    is_there = (answer.by, answer.start) == asked and answer.probes >= 0
-    return is_there and _array(answer.values, _NUMBERS, count, count)
-
-
-def _remains(context: QueryContext, answer: Remains) -> bool:
-    """Whether it reaches from the timestep that is asked about to the end of the sequence."""
-    t, last = context.arguments["t"], context.last_t
-    count = t + 1 if answer.asked.direction == "backward" else last + 1 - t
-    return _array(answer.left, _NUMBERS, count) and -1 <= answer.half <= last and answer.asked.t == t
-
-
 def _in_order(members: Sequence[str], of: Sequence[str]) -> bool:
     """Whether members are some of others, each once and in their order."""
     remaining = iter(of)
@@ -323,7 +240,7 @@ def _survivals(context: QueryContext, answer: Survivals) -> bool:
     return (
         not (answer.states and answer.refusal)
         and len(answer.states) <= len(context.selected.layout.cell.states)
-        and all(len(state.parts) <= _MOST for state in answer.states)
+        and all(len(state.parts) <= MOST for state in answer.states)
     )
 
 
@@ -331,7 +248,7 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "reads": are_reads,
     "window": _window,
     "difference": _window,
-    "vector": lambda context, answer: _array(answer, _NUMBERS, context.units),
+    "vector": lambda context, answer: is_array(answer, NUMBERS, context.units),
     "is_bound_at": lambda _, answer: True,
     "extent": _limit,
     "color_limit": _limit,
@@ -339,7 +256,7 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "weight_limit": _limit,
     "weight_map": is_weight_map,
     "node_values_at": are_node_values,
-    "gradient_norms": lambda context, answer: _array(answer, _NUMBERS, context.trace.steps),
+    "gradient_norms": lambda context, answer: is_array(answer, NUMBERS, context.trace.steps),
     "gradient_norm_plot": _norm_plot,
     "signal": _signal,
     "signal_at": _signal_at,
@@ -353,11 +270,11 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "products_at": _products,
     "numbers_at": _numbers_at,
     "bound_values": _bound_values,
-    "why": _ledger,
-    "where": _remains,
-    "jacobian_row": _jacobian_row,
-    "jacobian_map": _jacobian_map,
-    "asked_lane": lambda context, answer: _array(answer.values, _NUMBERS, context.trace.steps),
+    "why": is_ledger,
+    "where": is_remains,
+    "jacobian_row": is_jacobian_row,
+    "jacobian_map": is_jacobian_map,
+    "asked_lane": lambda context, answer: is_array(answer.values, NUMBERS, context.trace.steps),
     "survivals_at": _survivals,
     "routes_at": _routes,
     "horizon": _horizon,

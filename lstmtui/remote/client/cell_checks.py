@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
-
 import numpy as np
 
 from lstmtui.analysis.node_values import nodes_of
 from lstmtui.analysis.weights import WeightMap
 from lstmtui.cells.dataflow import NodeValue
-from lstmtui.trace.header import Layer
+from lstmtui.remote.client.query_context import QueryContext
 
 
-class OfLayer(Protocol):
-    """A query about a layer."""
-
-    @property
-    def selected(self) -> Layer:
-        """The layer."""
-
-    @property
-    def arguments(self) -> Mapping[str, Any]:
-        """By name."""
-
-
-def are_node_values(context: OfLayer, answer: tuple[NodeValue, ...]) -> bool:
+def are_node_values(context: QueryContext, answer: tuple[NodeValue, ...]) -> bool:
     """Whether there is a value for each node of the selected layer's cell."""
     layer = context.selected
     return len(answer) == len(nodes_of(layer.layout.cell, projected=bool(layer.proj_size)))
 
 
-def is_weight_map(context: OfLayer, answer: WeightMap) -> bool:
+def is_weight_map(context: QueryContext, answer: WeightMap) -> bool:
     """Whether a map of a parameter has the size of the parameter, shared out as was wanted."""
     values, layout = answer.values, context.selected.layout
     is_map = np.issubdtype(values.dtype, np.floating) and values.ndim == 2

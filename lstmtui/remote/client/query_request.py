@@ -11,7 +11,8 @@ import numpy as np
 from msgspec import Raw, structs
 
 from lstmtui.printable import printable
-from lstmtui.remote.client.answer_checks import QueryContext, is_answer
+from lstmtui.remote.client.answer_checks import is_answer
+from lstmtui.remote.client.query_context import QueryContext
 from lstmtui.remote.client.remote_arrays import reference_of
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.encoding import decode, encode, map_texts

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from lstmtui.analysis.diagnosis import Verdict
 from lstmtui.analysis.diagnosis.verdict import NAMES, SEVERITIES
 from lstmtui.analysis.laws import NAMES as LAWS
 from lstmtui.analysis.laws import STATUSES, HeldLaws, LawResult
 from lstmtui.analysis.reads import Read
+from lstmtui.remote.client.query_context import MOST, QueryContext
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.trace import Trace
 
-MOST = 1 << 10
-"""As many are shown."""
 
-
-class Recorded(Protocol):
-    """A query of a run."""
-
-    @property
-    def trace(self) -> Trace:
-        """The run."""
-
-
-def is_diagnosis(context: Recorded, answer: tuple[Verdict, ...]) -> bool:
+def is_diagnosis(context: QueryContext, answer: tuple[Verdict, ...]) -> bool:
     """Whether every verdict is one that there is, of a layer that there is."""
 
     def fits(verdict: Verdict) -> bool:
@@ -38,7 +26,7 @@ def is_diagnosis(context: Recorded, answer: tuple[Verdict, ...]) -> bool:
     return len(answer) <= MOST and all(fits(verdict) for verdict in answer)
 
 
-def are_reads(context: Recorded, answer: tuple[Read, ...]) -> bool:
+def are_reads(context: QueryContext, answer: tuple[Read, ...]) -> bool:
     """Whether every read lies within the run."""
 
     def fits(read: Read) -> bool:
