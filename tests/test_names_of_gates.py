@@ -16,7 +16,7 @@ PACKAGE = Path(lstmtui.__file__).parent
 GATES = {gate for cell in CELLS.values() for gate in cell.gates}
 GATES |= {"d" + gate for gate in GATES} - {"do"}  # an English word
 LONGER = {q for cell in CELLS.values() for q in cell.quantities if q.endswith("_pre")}
-LONGER |= {symbol for cell in CELLS.values() for symbol in cell.blocks} - {"W", "R", "b", "W_hr"}
+LONGER |= {symbol for cell in CELLS.values() for symbol in cell.blocks} - {"W", "R", "b", "W_hr", "beta"}
 LONGER |= {"weight_" + symbol.removeprefix("w_") for symbol in LONGER if symbol.startswith("w_c")}
 
 DERIVATIVES_BY_FAMILY = "capture/fused/"
@@ -30,6 +30,7 @@ OTHER_LETTERS = {
     "models/checkpoints/found_layer.py": "an article",
     "models/onnx/bodies.py": "ONNX's graphs",
     "models/onnx/node.py": "ONNX's rows",
+    "models/onnx/tensors.py": "ONNX's graphs",
     "models/keras/file.py": "kinds of dtype, modes of files",
     "playback/cast.py": "asciicast's events",
     "remote/client/answer_checks.py": "kinds of dtype",

@@ -139,6 +139,7 @@ def arguments_of(name: str, session: Session) -> dict[str, Any]:
         "t": 4,
         "unit": 1,
         "direction": "parts",
+        "by": "x",
     }
     names = every_query()[name].argument_types
     return {n: known[n] for n in names if n in known}
