@@ -287,7 +287,10 @@ def behind(node: tuple[str, list[str], dict[str, Any]]) -> bytes:
         helper.make_node("Squeeze", ["a_y", "axis1"], ["flat"]),
         helper.make_node(operator, inputs, ["y"], **attributes),
     ]
-    initializers = [*weights(np.random.default_rng(4), "a_"), *tensors(axis1=np.array([1]))]
+    initializers = [
+        *weights(np.random.default_rng(4), "a_"),
+        *tensors(axis1=np.array([1])),
+    ]
     model = model_of(nodes, [value("x", ["T", "B", INPUT])], [value("y")], initializers)
     return model.SerializeToString()
 
@@ -306,6 +309,18 @@ def behind(node: tuple[str, list[str], dict[str, Any]]) -> bytes:
 def test_what_no_gradient_goes_through_is_named(tmp_path: Path, model: bytes, said: str) -> None:
     with pytest.raises(UserError, match=said):
         recorded(tmp_path, model, TARGET)
+
+
+def test_more_numbers_than_are_kept_for_the_gradient_are_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, target = behind(("Tanh", ["flat"], {})), np.zeros((T, B, HIDDEN))
+    most = "lstmtui.capture.graph.rest_of_graph.MOST_NUMBERS"
+    monkeypatch.setattr(most, 2 * target.size)
+    assert recorded(tmp_path, model, target).loss > 0
+    monkeypatch.setattr(most, 2 * target.size - 1)
+    with pytest.raises(UserError, match="has more than 95 numbers, all of which the gradient wants"):
+        recorded(tmp_path, model, target)
 
 
 def test_a_node_that_is_not_recorded_is_in_the_way(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from lstmtui.arrays import Array
 from lstmtui.capture.graph.operators import OPERATORS
 from lstmtui.errors import UserError
 from lstmtui.models.onnx.graph_request import NodeRun, TapedGraph
-from lstmtui.models.onnx.tape import Operation
+from lstmtui.models.onnx.tape import MOST_NUMBERS, Operation
 from lstmtui.printable import printable
 
 _KEEPS_PROBABILITIES = frozenset((
@@ -31,6 +31,7 @@ class RestOfGraph:
     def __init__(self, tape: TapedGraph, like: Tensor) -> None:
         self.tape, self._like = tape, like
         self._values: dict[int, Tensor] = {}
+        self._size = 0
         self._makers = {number: own for own in tape.operations for number in own.outputs}
 
     def given(self, run: NodeRun, results: dict[str, Tensor]) -> None:
@@ -84,6 +85,12 @@ class RestOfGraph:
         ):
             raise UserError(_no_way(f"{operation.operator} as it is used here")) from None
         own = [results] if isinstance(results, Tensor) else results
+        self._size += sum(result.numel() for result in own)
+        if self._size > MOST_NUMBERS:
+            raise UserError(
+                f"what the graph computes behind its recurrent nodes has more than {MOST_NUMBERS:,} numbers, "
+                'all of which the gradient wants; leave target out and say loss = "sum", which is of h'
+            )
         self._values |= dict(zip(operation.outputs, own, strict=False))
 
     def _input(self, number: int) -> Tensor | None:

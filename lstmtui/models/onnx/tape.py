@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_OPERATIONS = 1 << 18
 MOST_NUMBERS = 1 << 28
-"""The most numbers that all constants may have together."""
+"""The most numbers that all constants may have together, and all that is computed of them."""
 _WITHOUT_GRADIENT = frozenset((
     "Shape", "Size", "ArgMax", "ArgMin", "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "And",
     "Or", "Not", "IsNaN", "IsInf", "NonZero", "Sign", "Floor", "Ceil", "Round",
