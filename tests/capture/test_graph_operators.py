@@ -75,6 +75,8 @@ CASES: list[tuple[str, list[Any], dict[str, Any], int]] = [
     ("Split", [X, ints(1, 3)], {"axis": 2}, 17),
     ("Split", [X], {"axis": 2}, 11),
     ("Concat", [X, X[:, :1]], {"axis": -2}, 17),
+    ("ConcatFromSequence", [X, X + 1], {"axis": 1}, 17),
+    ("ConcatFromSequence", [X, X + 1], {"axis": -1, "new_axis": 1}, 17),
     ("Expand", [X[:, :1], ints(3, 1)], {}, 17),
     ("Where", [X > 0, X, ROW], {}, 17),
     ("ReduceMean", [X], {"axes": [1], "keepdims": 0}, 17),
@@ -97,8 +99,12 @@ def test_an_operator_gives_what_onnxruntime_gives(case: int) -> None:
         for name, array in given.items()
     ]
     node = helper.make_node(operator, names, outputs, **attributes)
+    nodes = [node]
+    if operator == "ConcatFromSequence":  # Its parts are inputs of the operation.
+        nodes = [helper.make_node("SequenceConstruct", names, ["parts"]), node]
+        node.input[:] = ["parts"]
     results = [onnx.ValueInfoProto(name=name) for name in outputs]
-    graph = helper.make_graph([node], "one", sources, results)
+    graph = helper.make_graph(nodes, "one", sources, results)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, given)
     plain = {key: tuple(own) if isinstance(own, list) else own for key, own in attributes.items()}

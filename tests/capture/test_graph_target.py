@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from models.onnx_graphs import (
@@ -23,6 +24,7 @@ from models.onnx_graphs import (
     value,
     weights,
 )  # fmt: skip
+from models.random_graphs import RandomGraph
 from onnx import helper
 from torch import Tensor, nn
 from torch.nn import functional
@@ -232,16 +234,17 @@ def rounds(count: int, *, stacked: bool) -> onnx.ModelProto:
     return model_of(nodes, [value("x", ["T", "B", INPUT])], [value("end")], initializers)
 
 
-def test_the_gradient_goes_back_through_the_rounds_of_a_loop(tmp_path: Path) -> None:
-    model = rounds(3, stacked=False)
+@pytest.mark.parametrize("stacked", [False, True])
+def test_the_gradient_goes_back_through_the_rounds_of_a_loop(tmp_path: Path, stacked: bool) -> None:
+    model = rounds(3, stacked=stacked)
     trace = recorded(tmp_path, model.SerializeToString(), TARGET)
     module = nn.LSTM(INPUT, HIDDEN)
     module.load_state_dict({k.split(".")[-1]: torch.as_tensor(v) for k, v in trace.parameters.items()})
     out = onnx.numpy_helper.to_array(next(t for t in model.graph.initializer if t.name == "out"))
-    x = torch.as_tensor(X)
+    each = [torch.as_tensor(X)]
     for _ in range(3):
-        x = torch.relu(module(x)[0] @ torch.as_tensor(out))
-    loss = mean_squares(torch.tanh(x))
+        each.append(torch.relu(module(each[-1])[0] @ torch.as_tensor(out)))
+    loss = mean_squares(torch.tanh(torch.stack(each[1:]).sum(0) if stacked else each[-1]))
     loss.backward()
     assert trace.loss == pytest.approx(loss.item(), rel=1e-5)
     for name, parameter in module.named_parameters():
@@ -279,6 +282,35 @@ def test_the_gradient_goes_through_branches_and_functions(tmp_path: Path) -> Non
     np.testing.assert_allclose(trace.values("dh")[-1], expected, atol=1e-7)
 
 
+@pytest.mark.parametrize("seed", [1, 2, 5, 9])
+def test_derivatives_in_random_graphs_are_those_of_finite_differences(tmp_path: Path, seed: int) -> None:
+    """By the size of each matrix R, which several nodes may have, in branches, loops, scans and functions."""
+    model = RandomGraph(seed).model(depth=2)
+    trace = recorded(tmp_path, model.SerializeToString(), np.zeros_like(X), keys='output = "y"')
+    matrices = [tensor for tensor in model.graph.initializer if tensor.name.endswith("R")]
+    own = {key: float((trace.parameter_gradients[key] * value).sum(dtype=np.float64))
+           for key, value in trace.parameters.items() if "weight_hh" in key}  # fmt: skip
+    compared = 0
+    for tensor in matrices:
+        array = onnx.numpy_helper.to_array(tensor)
+        numbers = [np.sort(part, axis=None) for part in array]
+        keys = [
+            k for k in own if any(np.array_equal(np.sort(trace.parameters[k], axis=None), n) for n in numbers)
+        ]
+        if not keys:
+            continue  # Its node has not run.
+        losses = []
+        for factor in (1.01, 0.99):
+            tensor.CopyFrom(onnx.numpy_helper.from_array(array * np.float32(factor), tensor.name))
+            run = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+            losses.append(float((run.run(["y"], {"x": X})[0].astype(np.float64) ** 2).mean()))
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+        slope = (losses[0] - losses[1]) / 0.02
+        assert sum(own[key] for key in keys) == pytest.approx(slope, rel=0.02, abs=1e-5)
+        compared += 1
+    assert compared
+
+
 def behind(node: tuple[str, list[str], dict[str, Any]]) -> bytes:
     """An LSTM with a node behind it."""
     operator, inputs, attributes = node
@@ -299,7 +331,6 @@ def behind(node: tuple[str, list[str], dict[str, Any]]) -> bytes:
     ("model", "said"),
     [
         (behind(("CumSum", ["flat", "axis1"], {})), "goes through CumSum, which the graph runs behind"),
-        (rounds(2, stacked=True).SerializeToString(), "goes through Loop, which the graph runs behind"),
         (behind(("Tanh", ["flat"], {})), "y has 4 values and the target 3"),
         (behind(("Tanh", ["x"], {})), "output y, which no recurrent node has a part in"),
         (behind(("ReduceMean", ["a_y"], {"keepdims": 0})), "has no value for each timestep"),

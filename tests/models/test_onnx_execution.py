@@ -146,3 +146,20 @@ def test_a_branch_or_a_loop_that_does_not_fit_is_a_sentence(
     path = saved(tmp_path, model_of([node], [X], [value("z")], initializers))
     with pytest.raises(UserError, match=rf"held is no {operator} as ONNX defines it"):
         answered(path, GraphRequest({}, [{"x": noise(3, 2, INPUT)}]))
+
+
+def test_a_scan_along_numbers_gives_them_one_by_one(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Mul", ["x", "scale"], ["scaled"]),
+        lstm("", "scaled"),
+        helper.make_node("Identity", ["scale"], ["own"]),
+    ]
+    body = helper.make_graph(nodes, "body", [value("scale", [])], [value("y"), value("own", [])])
+    scan = helper.make_node("Scan", ["scales"], ["ys", "same"], name="scan", body=body, num_scan_inputs=1)
+    initializers = [*weights(np.random.default_rng(7)), *tensors(scales=np.array([1, 2, 3], np.float32))]
+    path = saved(tmp_path, model_of([scan], [X], [value("ys"), value("same")], initializers))
+    x = noise(3, 2, INPUT)
+    expected = whole(path, {"x": x})
+    answer = answered(path, GraphRequest({}, [{"x": x}]))
+    check(answer, expected)
+    assert answer.outputs["same"][0].shape == expected["same"].shape == (3,)

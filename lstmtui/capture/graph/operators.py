@@ -199,6 +199,9 @@ OPERATORS: dict[str, Run] = {
     "Slice": _slice,
     "Gather": _gather,
     "Split": _split,
+    "ConcatFromSequence": lambda o, inputs: (torch.stack if o.attributes.get("new_axis") else torch.cat)(
+        list(inputs), o.attributes["axis"]
+    ),
     "Concat": lambda o, inputs: torch.cat(list(inputs), o.attributes["axis"]),
     "Expand": _each(lambda x, shape: x * torch.ones(shape.tolist(), dtype=x.dtype, device=x.device)),
     "Where": _each(torch.where),

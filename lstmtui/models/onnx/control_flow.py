@@ -18,19 +18,26 @@ RunBody: TypeAlias = Callable[[Body, Mapping[str, Any]], Mapping[str, Any]]
 """(body, its inputs by its own names) -> its outputs."""
 
 
+Stack: TypeAlias = Callable[[Sequence[Any], int, Any], Any]
+"""(what the rounds gave, the new axis, what is declared of the result) -> all of it."""
+Take: TypeAlias = Callable[[Any, int, int], Any]
+"""(an array, an axis, an index) -> the slice there."""
+
+
 def branch(values: Sequence[Any], held: Mapping[str, Body], run: RunBody) -> list[Any]:
     """What an If gives: the outputs of one of its two branches."""
     chosen = "then_branch" if _flag(values[0], "the condition of an If") else "else_branch"
     return list(run(held[chosen], {}).values())
 
 
-def loop(values: Sequence[Any], body: Body, run: RunBody) -> list[Any]:
+def loop(values: Sequence[Any], body: Body, run: RunBody, stack: Stack) -> list[Any]:
     """What a Loop gives: what it carries on, as it is in the end, and what each round gives, stacked.
 
     Args:
         values: the most rounds, whether it begins at all, and what is carried on; None where left out.
         body: takes the number of the round, whether to go on, and what is carried on.
         run: runs it.
+        stack: as `stacked`.
     """
     most = None if values[0] is None else int(np.asarray(values[0]).reshape(-1)[0])
     going = values[1] is None or _flag(values[1], "the condition of a Loop")
@@ -46,10 +53,10 @@ def loop(values: Sequence[Any], body: Body, run: RunBody) -> list[Any]:
             parts.append(part)
         number += 1
     declared = body.outputs[1 + len(carried) :]
-    return carried + [_stacked(parts, 0, value) for parts, value in zip(gathered, declared, strict=True)]
+    return carried + [stack(parts, 0, value) for parts, value in zip(gathered, declared, strict=True)]
 
 
-def scan(node: Any, values: Sequence[Any], body: Body, run: RunBody) -> list[Any]:
+def scan(node: Any, values: Sequence[Any], body: Body, run: RunBody, stack: Stack, take: Take) -> list[Any]:
     """What a Scan gives: its states as they are in the end, and what each round gives, stacked.
 
     Args:
@@ -57,6 +64,8 @@ def scan(node: Any, values: Sequence[Any], body: Body, run: RunBody) -> list[Any
         values: the states, then what is gone through.
         body: takes the states and one slice of each of the others.
         run: runs it.
+        stack: as `stacked`.
+        take: as `taken`.
 
     Raises:
         UserError: it goes through sequences of different lengths, or is of opset 8, which has other axes.
@@ -70,16 +79,15 @@ def scan(node: Any, values: Sequence[Any], body: Body, run: RunBody) -> list[Any
     states, gone_through = list(values[: len(values) - count]), [np.asarray(v) for v in values[-count:]]
     axes = settings.get("scan_input_axes", [0] * count)
     reverse = settings.get("scan_input_directions", [0] * count)
-    moved = [
-        np.moveaxis(a, axis, 0)[:: -1 if r else 1]
-        for a, axis, r in zip(gone_through, axes, reverse, strict=True)
-    ]
-    if len({len(array) for array in moved}) != 1:
+    lengths = {a.shape[axis] for a, axis in zip(gone_through, axes, strict=True)}
+    if len(lengths) != 1:
         raise UserError("a Scan goes through sequences of different lengths")
+    (length,) = lengths
     declared = body.outputs[len(states) :]
     gathered: list[list[Any]] = [[] for _ in declared]
-    for slices in zip(*moved, strict=True):
-        inputs = [*states, *(np.ascontiguousarray(part) for part in slices)]
+    for n in range(length):
+        ways = zip(values[-count:], axes, reverse, strict=True)
+        inputs = [*states, *(take(a, axis, length - 1 - n if back else n) for a, axis, back in ways)]
         results = list(run(body, dict(zip(body.inputs, inputs, strict=True))).values())
         states = results[: len(states)]
         for parts, part in zip(gathered, results[len(states) :], strict=True):
@@ -87,7 +95,7 @@ def scan(node: Any, values: Sequence[Any], body: Body, run: RunBody) -> list[Any
     out_axes = settings.get("scan_output_axes", [0] * len(declared))
     backwards = settings.get("scan_output_directions", [0] * len(declared))
     return states + [
-        _stacked(parts[:: -1 if turned else 1], axis, value)
+        stack(parts[:: -1 if turned else 1], axis, value)
         for parts, axis, turned, value in zip(gathered, out_axes, backwards, declared, strict=True)
     ]
 
@@ -99,7 +107,12 @@ def _flag(value: Any, what: str) -> bool:
     return bool(array.reshape(-1)[0])
 
 
-def _stacked(parts: Sequence[Any], axis: int, declared: Any) -> Any:
+def taken(array: Any, axis: int, index: int) -> Any:
+    """What an array has at an index of an axis."""
+    return np.array(np.take(array, index, axis))
+
+
+def stacked(parts: Sequence[Any], axis: int, declared: Any) -> Any:
     """What the rounds gave, along a new axis; of no round, an array of the declared kind without numbers."""
     if parts:
         if len({np.shape(part) for part in parts}) > 1:

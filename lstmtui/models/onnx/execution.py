@@ -14,7 +14,7 @@ import numpy as np
 
 from lstmtui.errors import UserError
 from lstmtui.models.onnx.bodies import Body
-from lstmtui.models.onnx.control_flow import RunBody, branch, loop, scan
+from lstmtui.models.onnx.control_flow import RunBody, branch, loop, scan, stacked, taken
 from lstmtui.models.onnx.model import is_recurrent
 from lstmtui.models.onnx.node import INPUTS
 from lstmtui.models.onnx.session import Sessions, is_own, run_session
@@ -154,20 +154,24 @@ class Execution:
         if is_own(node, "If"):
             return branch(values, held, run)
         if is_own(node, "Loop"):
-            results = loop(values, held["body"], run)
-            self._cannot_follow(
-                node, results[len(values) - 2 :]
-            )  # What it carries on are arrays as they were.
-            return results
+            return loop(values, held["body"], run, self._stack)
         if is_own(node, "Scan"):
-            results = scan(node, values, held["body"], run)
-            self._cannot_follow(node, results)
-            return results
+            return scan(node, values, held["body"], run, self._stack, self._take)
         return None
 
-    def _cannot_follow(self, node: Any, results: Sequence[Any]) -> None:
-        if self._tape is not None and results:
-            self._tape.cannot_follow(node.op_type, results)
+    def _stack(self, parts: Sequence[Any], axis: int, declared: Any) -> Any:
+        """What the rounds of a loop gave, as the tape must know it."""
+        result = stacked(parts, axis, declared)
+        if self._tape is not None:
+            self._tape.stacked(result, parts, axis)
+        return result
+
+    def _take(self, array: Any, axis: int, index: int) -> Any:
+        """What a round of a loop is given, as the tape must know it."""
+        result = taken(array, axis, index)
+        if self._tape is not None:
+            self._tape.taken(result, array, axis, index)
+        return result
 
     def _value(self, body: Body, name: str, scope: Scope) -> Any:
         if _has(scope, body, name):

@@ -72,6 +72,19 @@ class Tape:
         """Say that some operator gave these, through which no gradient goes."""
         self._add(Operation(operator, 0, {}, (), self.given(arrays)))
 
+    def stacked(self, result: Any, parts: Sequence[Any], axis: int) -> None:
+        """Say that an array is several others along a new axis."""
+        if any(self.number_of(part) >= 0 for part in parts):
+            inputs = tuple(self._kept(part) for part in parts)
+            own = {"axis": axis, "new_axis": 1}
+            self._add(Operation("ConcatFromSequence", 11, own, inputs, self.given([result])))
+
+    def taken(self, result: Any, array: Any, axis: int, index: int) -> None:
+        """Say that an array is what another has at an index of an axis."""
+        if (number := self.number_of(array)) >= 0:
+            inputs = number, self._kept(np.array(index))
+            self._add(Operation("Gather", 13, {"axis": axis}, inputs, self.given([result])))
+
     def derived_nodes(self, nodes: Sequence[Any], scope: Mapping[str, Any]) -> tuple[list[Any], list[str]]:
         """The nodes of a stretch that recurrent nodes have a part in, and what else of it they take.
 
@@ -119,7 +132,10 @@ class Tape:
     def _taken(self, name: str, numbers: Mapping[str, int], value: Callable[[str], Any]) -> int:
         if not name or name in numbers:
             return numbers.get(name, -1)
-        array = value(name)
+        return self._kept(value(name))
+
+    def _kept(self, array: Any) -> int:
+        """The number of a value, which is kept where no recurrent node has a part in it."""
         if (number := self.number_of(array)) >= 0:
             return number
         if id(array) not in self._numbers:
