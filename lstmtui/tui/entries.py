@@ -87,7 +87,7 @@ def _line(sign: str, text: str, more: str = "") -> Spans:
 def _keys(look: Look, actor: Actor | None) -> Iterator[Entry]:
     for key in sorted(KEYS, key=lambda key: [k.group for k in KEYS].index(key.group)):
         run = partial(actor.run_action, key.action) if actor is not None and key.action else None
-        command = f":{key.command}" if key.command else ""
+        command = f":{key.command}" if key.command else "key only"
         yield Entry(key.group, _line(label(key, ascii=look.ascii), key.help, command), run)
 
 

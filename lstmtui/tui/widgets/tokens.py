@@ -8,6 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual.message import Message
 
+from lstmtui.analysis.signal import SEVERAL
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.line_widget import LineWidget
@@ -60,14 +61,14 @@ class TokenStrip(LineWidget):
 
 
 def token_spans(labels: Sequence[str], roles: Sequence[str], columns: ColumnMap, look: Look) -> Spans:
-    """The row of labels, every one in exactly the cells of its column."""
-    return tuple(
-        (
-            fit_cell(label, columns.cell_of(column)[1], look),
-            roles[min(column, len(roles) - 1)] if roles else "text",
-        )
-        for column, label in enumerate(labels[: columns.shown])
-    )
+    """The row of labels, every one in exactly the cells of its column; what stands for several fills them."""
+    spans = []
+    for column, label in enumerate(labels[: columns.shown]):
+        width = columns.cell_of(column)[1]
+        shown = label * width if label == SEVERAL else label
+        role = roles[min(column, len(roles) - 1)] if roles else "text"
+        spans.append((fit_cell(shown, width, look), role))
+    return tuple(spans)
 
 
 def fit_cell(label: str, width: int, look: Look) -> str:

@@ -40,6 +40,13 @@ def test_wide_and_joining_characters_move_no_other_token():
         assert cell_len(text) == width
 
 
+def test_what_stands_for_several_tokens_leaves_no_gap_that_looks_like_a_blank():
+    strip = TokenStrip(Look())
+    strip.lay_out(13, 1)
+    strip.set_tokens(["·"] * 6 + ["z"] * 3)
+    assert strip.render_line(0).text.startswith("·········z")
+
+
 def test_ascii_tokens_are_ascii():
     assert fit_cell("日", 1, Look(ascii=True)).isascii()
     assert fit_cell("…", 2, Look(ascii=True)).isascii()
