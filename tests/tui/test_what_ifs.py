@@ -112,6 +112,16 @@ async def test_the_line_above_says_what_is_not_as_recorded_and_leads_to_it(size,
         assert "loss sum" not in await text_of(pilot, 7)
 
 
+async def test_each_output_as_it_was_recorded_has_its_own_name(debugger, shown) -> None:
+    async with debugger(start(), (200, 60)) as pilot:
+        await run(pilot, "set f[1] = 0.75 from 4 to 6")
+        await press(pilot, "1", "z")
+        await settle()
+        head = next(line for line in shown(pilot).splitlines() if "1 Sequence" in line)
+        for unit in range(4):
+            assert f"y[{unit}] as" in head
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_a_what_if_shows_what_it_changed_everywhere(size: tuple[int, int], debugger, shown) -> None:
     async with debugger(start(), size) as pilot:

@@ -26,6 +26,8 @@ from lstmtui.tui.widgets.tokens import TokenStrip
 from lstmtui.view.query import together
 
 MOST_ROWS = 4
+_LEGIBLE = 8
+"""Characters of a name that tell it from others."""
 _LONGEST_NAME = 16
 """Of a line, before its number."""
 
@@ -121,6 +123,8 @@ class SequencePanel(Lane):
     def _say(self, now: Sequence[Line]) -> None:
         """Which line is what, with the numbers of this timestep where there is room for them."""
         forms = legends(self._series, self.look) or ((),)
+        # Names that can be told apart come before what else there is to say.
+        legible = legends(self._series, self.look, least=_LEGIBLE) or forms
         numbers = [f for brief in (False, True) for f in self._numbered(now, brief=brief)]
 
         def said(keys: Sequence[Key]) -> list[Key]:
@@ -128,7 +132,7 @@ class SequencePanel(Lane):
 
         # The numbers of the data are seen nowhere else.
         normalised = numbers if any((line.shift, line.scale) != (0.0, 1.0) for line in now) else ()
-        self.set_keys(*said(numbers), *normalised, *said(forms), *numbers, *forms)
+        self.set_keys(*said(numbers), *normalised, *said(legible), *numbers, *legible, *said(forms), *forms)
 
     def _numbered(self, now: Sequence[Line], *, brief: bool) -> Sequence[Key]:
         """The legend with numbers: those of the data, and unless it is brief the normalised ones beside."""
@@ -167,9 +171,13 @@ def overlaid(session: Session, axis: TimeAxis, look: Look) -> Signal:
         lambda: signal(mirror, page.start, max(page.start, min(page.stop, other.steps)), *shape),
     )
     shown, theirs = without_hidden(session, shown), without_hidden(session, theirs)
-    name = "y as recorded" if other is session.baseline else f"y {other.name}"
-    lines = [replace(line, name=name, quantity="other") for line in theirs.lines if line.quantity == "y"]
-    rows = [replace(row, name=name) for row in theirs.rows if row.name == "y"]
+    whose = "as recorded" if other is session.baseline else other.name
+    lines = [
+        replace(line, name=f"{line.name} {whose}", quantity="other")
+        for line in theirs.lines
+        if line.quantity == "y"
+    ]
+    rows = [replace(row, name=f"{row.name} {whose}") for row in theirs.rows if row.name == "y"]
     return Signal((*shown.lines, *lines), (*shown.rows, *rows)[:MOST_ROWS])
 
 

@@ -63,10 +63,16 @@ def distinct(series: Sequence[Series]) -> list[Series]:
     return made
 
 
-def legends(series: Sequence[Series], look: Look) -> tuple[Spans, ...]:
-    """Letter, sample and name of each line; without the samples; and with names that are cut ever shorter."""
+def legends(series: Sequence[Series], look: Look, least: int = 0) -> tuple[Spans, ...]:
+    """Letter, sample and name of each line; without the samples; and with names that are cut ever shorter.
+
+    Args:
+        series: the lines.
+        look: what the terminal can show.
+        least: characters of names that are not cut shorter.
+    """
     longest = max((len(line.name) for line in series), default=0)
-    full, *shorter = (min(longest, _NAME_LENGTHS[0]), *(n for n in _NAME_LENGTHS if n < longest))
+    full, *shorter = (min(longest, _NAME_LENGTHS[0]), *(n for n in _NAME_LENGTHS if least <= n < longest))
     forms = [_legend(series, full, look, sampled=True)]
     return (*forms, *(_legend(series, most, look, sampled=False) for most in (full, *shorter)))
 

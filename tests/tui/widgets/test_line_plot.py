@@ -74,6 +74,14 @@ def test_a_log_axis_has_powers_of_ten_and_marks_zero_and_negative_values(text):
     assert text(unicode)[0].startswith("  10⁰┤")
 
 
+def test_a_legend_may_keep_names_legible():
+    series = [Series("y[0] as recorded", np.zeros(2)), Series("x", np.zeros(2), 1)]
+    every, legible = ([form[1][0] for form in legends(series, ASCII, least)] for least in (0, 8))
+    assert every[-1] == "y[…"
+    assert legible[-1] == "y[0] as…"
+    assert every[: len(legible)] == legible
+
+
 def test_a_row_of_marks_says_whose_they_are_and_what_they_mean(text):
     zeros, ones = np.zeros(6), np.ones(6)
     bad = np.where(np.arange(6) == 2, np.nan, 1.0)
