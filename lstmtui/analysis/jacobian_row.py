@@ -35,6 +35,8 @@ class JacobianRow:
     """The farthest timestep that was looked at; those beyond it have vanished or were too many."""
     has_vanished: bool
     """Whether it ended because nothing was left."""
+    not_finite: int = -1
+    """The nearest timestep by which a derivative is NaN or infinite; −1: none."""
 
 
 @query("t")
@@ -50,7 +52,7 @@ def jacobian_row(view: View) -> JacobianRow:
     by_state = {state: np.full(view.trace.steps, np.nan) for state in states}
     by_x = np.full(view.trace.steps, np.nan)
     most = max(16, MOST_OF_ROW // max(1, units * weights_of(numbers)))
-    largest, first, has_vanished = 0.0, at, False
+    largest, first, has_vanished, not_finite = 0.0, at, False, -1
     for dependence in sweep_back(numbers, at, {at: np.eye(units)}):
         place = dependence.place
         t, earlier = numbers.time(place), numbers.time(place - 1)
@@ -60,8 +62,13 @@ def jacobian_row(view: View) -> JacobianRow:
         if place:
             for state in states:
                 by_state[state][earlier] = sizes.get(state, 0.0)
-        now = max(sizes.values(), default=0.0)
-        largest = max(largest, now)
+        every = np.array([*sizes.values(), 0.0])
+        if not_finite < 0 and not np.isfinite(by_x[t]):
+            not_finite = t
+        elif not_finite < 0 and place and not np.isfinite(every).all():
+            not_finite = earlier
+        now = float(every.max())  # NaN where one of them is
+        largest = max(largest, now) if np.isfinite(now) else largest
         has_vanished = now <= _GONE * largest
         if has_vanished or at - place + 1 >= most:
             break
@@ -77,6 +84,7 @@ def jacobian_row(view: View) -> JacobianRow:
         by_x,
         numbers.time(first),
         has_vanished and first > 0,
+        not_finite,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -50,6 +50,16 @@ def keeping_of(term: Term, state: str) -> Keeping | None:
         return None  # it comes back by another way too, such as a matrix: the factor is not all that keeps it
     first = next(s for s in _addends(term))
     return Keeping(_built(coefficient), _built(rest) if rest else None, bool(_affine(first, state)[0]))
+
+
+def carriers_of(term: Term, state: str) -> Iterator[str]:
+    """The quantities by which the old state comes into a term that keeps it: f·c where that has a name."""
+    if term.kind == "symbol" and term.definition is not None and _affine(term.definition, state)[0]:
+        yield term.role
+        yield from carriers_of(term.definition, state)
+    for part in term.parts[: 1 if term.kind == "/" else None]:
+        if _affine(part, state)[0]:
+            yield from carriers_of(part, state)
 
 
 def _affine(term: Term, state: str) -> tuple[_Sum, _Sum]:

@@ -47,7 +47,7 @@ def _removal(ledger: Ledger, part: Part) -> tuple[Place, float]:
         UserError: nothing that can be set takes it out.
     """
     lead = part.leads_to
-    if ledger.kind != "sum" or lead is None:
+    if ledger.kind != "sum" or lead is None or part.stays:
         raise UserError(f"{part.text} cannot be taken out of {ledger.asked.name}: ask about it first")
     word, _, name = lead.quantity.rpartition(" ")
     if part.without is not None:

@@ -28,17 +28,23 @@ def ask_map(session: Session, by: str | None) -> JacobianMap:
     return jacobian_map(session.view, by, start, min(start + WINDOW, session.last_t + 1))
 
 
-def row_text(row: JacobianRow) -> str:
-    """The nearest norm by each state and by x, and how far back the largest part of each reaches."""
+def row_text(row: JacobianRow, begins: int = 0) -> str:
+    """The nearest norm by each state and by x, and how far back the largest part of each reaches.
+
+    Args:
+        row: what is written.
+        begins: the timestep that the layer's direction begins with.
+    """
     name = row.states[0]
     parts = [
         _reach(row, f"∂{name}_s" if s == name else f"∂{s}_s", v)
         for s, v in zip(row.states, row.by_state, strict=True)
     ]
     parts.append(_reach(row, "∂x_s", row.by_x))
-    ended = (
-        f"; looked at back to t={row.first}" if row.first not in (0, row.t) and not row.has_vanished else ""
-    )
+    is_cut = row.first not in (begins, row.t) and not row.has_vanished
+    ended = f"; looked at back to t={row.first}" if is_cut else ""
+    if row.not_finite >= 0:
+        ended = f"; NaN or infinite from s={row.not_finite} back, which is left out{ended}"
     return f"‖∂{name}_{row.t}/·‖ (Frobenius): {'; '.join(parts)}{ended}"
 
 
@@ -49,7 +55,11 @@ def map_text(shown: JacobianMap, output: str) -> str:
     text = (
         f"‖∂{output}_t/∂{shown.by}_s‖ (Frobenius) for t={shown.start} to t={shown.start + count - 1}: {how}"
     )
-    if not np.isfinite(shown.values).any():
+    # Half of a map is NaN, where s is not before t; by x, its diagonal is not.
+    bad = int(np.isnan(shown.values).sum()) - count * (count - 1 if shown.by == "x" else count + 1) // 2
+    if bad:
+        text += f"; NaN for {bad:,} pair{'' if bad == 1 else 's'}"
+    if np.isnan(shown.values).all():
         return text
     t, s = np.unravel_index(int(np.nanargmax(shown.values)), shown.values.shape)
     largest = plain(float(shown.values[t, s]), 3)
@@ -60,7 +70,9 @@ def map_text(shown: JacobianMap, output: str) -> str:
 def _reach(row: JacobianRow, name: str, values: Array) -> str:
     """The largest norm, where it is, and the farthest timestep at which it is at least 1/e of that."""
     known = np.flatnonzero(np.isfinite(values))
-    if not len(known) or not values[known].any():
+    if not len(known):
+        return f"by {name} nothing to look at"
+    if not values[known].any():
         return f"by {name} 0"
     sizes = values[known]
     largest = float(sizes.max())

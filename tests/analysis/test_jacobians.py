@@ -20,6 +20,7 @@ from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.cells import CELLS
 from lstmtui.errors import UserError
 from lstmtui.session import Session
+from lstmtui.session.asking_jacobians import map_text, row_text
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit
 
@@ -127,6 +128,32 @@ def test_a_value_that_is_set_depends_on_nothing_before_it() -> None:
     assert row.by_state[0][4] > 0
     assert row.by_state[0][3] == 0
     assert row.has_vanished
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_derivatives_that_are_not_finite_are_said_to_be_so(direction: str) -> None:
+    module = random_recurrent("gru", bidirectional=True)
+    x = noise(8, 1, 3, seed=1)
+    x[3, 0, 1] = torch.nan
+    session = Session(record(module, x))
+    session.select_direction(direction)
+    session.goto(7 if direction == "forward" else 0)
+    row = jacobian_row(session.view)
+    nearest = 7 if direction == "forward" else 0
+    assert (row.not_finite, row.has_vanished) == (nearest, False)
+    assert row_text(row, 7 - nearest) == (
+        f"‖∂h_{nearest}/·‖ (Frobenius): by ∂h_s nothing to look at; by ∂x_s nothing to look at; "
+        f"NaN or infinite from s={nearest} back, which is left out"
+    )
+    shown = jacobian_map(session.view, "h", 0, 8)
+    later = range(4, 8) if direction == "forward" else range(3)
+    pairs = sum(np.isnan(shown.values[t, s]) for t in range(8) for s in range(8) if before(s, t, direction))
+    assert pairs >= len(later)
+    assert f"; NaN for {pairs} pairs; the largest is " in map_text(shown, "h")
+
+
+def before(s: int, t: int, direction: str) -> bool:
+    return s > t if direction == "backward" else s < t
 
 
 @pytest.mark.clock

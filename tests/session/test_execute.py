@@ -14,6 +14,7 @@ from lstmtui.capture.engine import RerunEngine
 from lstmtui.capture.record import record
 from lstmtui.cells.notation import plain
 from lstmtui.errors import UserError
+from lstmtui.models.recurrent import Recurrent
 from lstmtui.session import Session
 from lstmtui.session.execute import execute
 from lstmtui.session.language import Change
@@ -383,6 +384,14 @@ def test_an_input_of_a_gate_is_set_to_zero() -> None:
     assert session.trace.values("x")[6, 0, part.leads_to.unit] == 0
     i = session.trace.values("i_pre")[6, 0, 1]
     assert i == pytest.approx(ledger.total - part.value, rel=1e-13)
+
+
+def test_what_is_no_multiple_of_what_it_leads_to_is_not_taken_out() -> None:
+    torch.manual_seed(0)
+    session = Session(record(Recurrent("mingru", 2, 3), torch.randn(5, 1, 2)), RerunEngine())
+    outcome = run(session, "ablate n[1]")
+    assert not outcome.ok
+    assert outcome.text == "max(n_pre + 0.5, σ(n_pre)) cannot be taken out of n[1]: ask about it first"
 
 
 @pytest.mark.parametrize(

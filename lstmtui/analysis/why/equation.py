@@ -56,7 +56,7 @@ class EquationLedger:
             whole = self._value(inside.inside)
             if inside.name:
                 whole = float(self.numbers.recorded(inside.name, at, at + 1, asked.unit)[0])
-        is_product = len(addends) == 1 and not any(has_matrix(f) for f in addends[0].factors)
+        is_product = len(addends) == 1 and not any(_is_linear(f) for f in addends[0].factors)
         parts = list(self._factors(addends[0]) if is_product else self._addends(addends))
         kind: Kind = "product" if is_product and len(parts) > 1 else "sum"
         ledger = ledger_of(
@@ -84,11 +84,12 @@ class EquationLedger:
         if addend.is_subtracted:
             yield Part(self.notation.minus + "1", -1.0)
         for factor in addend.factors:
-            yield Part(self._timed(factor), self._value(factor), t=self.asked.t, leads_to=self._lead(factor))
+            place, stays = self._lead(factor), not _has_factor(factor)
+            yield Part(self._timed(factor), self._value(factor), (), self.asked.t, place, stays=stays)
 
     def _addends(self, addends: tuple[Addend, ...]) -> Iterator[Part]:
         for addend in addends:
-            names = [symbol.text for factor in addend.factors for symbol in parameters_in(factor)]
+            names = [factor.text for factor in addend.factors if factor.role == "parameter"]
             if not all(map(self.numbers.has_parameter, names)):
                 continue
             linear = next((factor for factor in addend.factors if _is_linear(factor)), None)
@@ -103,13 +104,16 @@ class EquationLedger:
         with np.errstate(all="ignore"):
             value = float(np.prod([sign, *(factor.value for factor in factors)]))
         words = self.notation.times.join(_bracketed(factor.text) for factor in factors)
-        leads = [place for factor in addend.factors if (place := self._lead(factor)) is not None]
+        places = [(not _has_factor(f), self._lead(f)) for f in addend.factors]
+        # Into what is a factor itself, so that the part can be taken out, where there is such a one.
+        stays, lead = min((p for p in places if p[1] is not None), key=lambda p: p[0], default=(False, None))
         return Part(
             (self.notation.minus if addend.is_subtracted else "") + words,
             value,
             tuple(factors) if len(factors) > 1 else (),
             self.asked.t,
-            leads[0] if leads else None,
+            lead,
+            stays=stays,
         )
 
     def _products(self, addend: Addend, linear: Term) -> Iterator[Part]:
@@ -141,6 +145,7 @@ class EquationLedger:
                 factors,
                 self.asked.t,
                 self._lead_to(lead, column) if lead is not None else None,
+                stays=not _has_factor(operand),
             )
 
     def _columns(self, matrix: Term, count: int) -> range:
@@ -161,7 +166,8 @@ class EquationLedger:
         return float(self.numbers.column(term, self.at, self.at + 1, self.asked.unit)[0])
 
     def _lead(self, term: Term) -> Place | None:
-        symbol = _main_symbol(term)
+        # What a product with a matrix is inside of, such as tanh(W·x), comes from every unit.
+        symbol = None if has_matrix(term) else _main_symbol(term)
         return None if symbol is None else self._lead_to(symbol, self.asked.unit)
 
     def _lead_to(self, symbol: Term, unit: int) -> Place | None:
@@ -194,11 +200,6 @@ class EquationLedger:
         return replace(term, parts=tuple(self._with_times(part) for part in term.parts))
 
 
-def parameters_in(term: Term) -> Iterator[Term]:
-    """The symbols of parameters in a term."""
-    return (symbol for symbol in symbols_in(term) if symbol.role == "parameter")
-
-
 def _is_linear(term: Term) -> bool:
     """Whether it is a sum over the columns of a matrix, once its deviation is known."""
     return term.kind == "@" or (term.kind == "layer_norm" and term.parts[0].kind == "@")
@@ -207,6 +208,13 @@ def _is_linear(term: Term) -> bool:
 def _main_symbol(term: Term) -> Term | None:
     """The quantity that a term is mostly made of: the first that is no parameter."""
     return next((symbol for symbol in symbols_in(term) if symbol.role != "parameter"), None)
+
+
+def _has_factor(term: Term) -> bool:
+    """Whether the quantity that a term is mostly made of is a factor of it."""
+    if term.kind in ("*", "/", "neg"):
+        return _has_factor(next((p for p in term.parts if _main_symbol(p) is not None), term.parts[0]))
+    return term.kind == "symbol" and term.role != "parameter"
 
 
 def _bracketed(words: str) -> str:

@@ -9,6 +9,7 @@ from lstmtui.analysis.rounding import rounding_of
 from lstmtui.analysis.stacks import stacks
 from lstmtui.analysis.why.layer_numbers import LayerNumbers
 from lstmtui.analysis.why.ledger import Place
+from lstmtui.arrays import Array
 from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
 
@@ -60,14 +61,18 @@ def initial_place(numbers: LayerNumbers, state: str, unit: int) -> tuple[Place |
         for way in trace.layers[other].directions if length else ():
             t = 0 if way == "backward" else length - 1
             ended = np.asarray(trace.values(state, other, way)[t, numbers.batch])
-            # What the kernel ended with and what was worked out of it may differ by rounding.
-            allowed = rounding_of(trace) * float(np.abs(own).max())
-            if ended.shape == own.shape and bool((np.abs(ended - own) <= allowed).all()):
+            if ended.shape == own.shape and _is_same(ended, own, rounding_of(trace)):
                 name = layer_name(trace, other) or f"layer {other}"
                 sides = f" {way}" if len(trace.layers[other].directions) > 1 else ""
                 place = Place(state, t, unit, other, way, numbers.batch)
                 return place, f"what {name}{sides} ended with"
     return None, words
+
+
+def _is_same(ended: Array, own: Array, rounding: float) -> bool:
+    """What the kernel ended with and what was worked out of it may differ by rounding."""
+    sizes = np.abs(own[np.isfinite(own)])
+    return bool(np.isclose(ended, own, rtol=0, atol=rounding * sizes.max(initial=0.0), equal_nan=True).all())
 
 
 def _h_of(trace: Trace, place: Place, layer: int) -> Place:

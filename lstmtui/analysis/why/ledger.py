@@ -72,6 +72,8 @@ class Part:
     """Where the question goes on; None: it ends here."""
     without: float | None = None
     """Of what a timestep wrote to a state: what the state was there without it."""
+    stays: bool = False
+    """Whether it may be there though the number that it leads to is 0: σ(f_pre) is no multiple of f_pre."""
 
 
 @dataclass(frozen=True)

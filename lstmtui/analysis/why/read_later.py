@@ -12,7 +12,7 @@ from lstmtui.analysis.rounding import rounding_of
 from lstmtui.analysis.why.layer_numbers import LayerNumbers
 from lstmtui.analysis.why.ledger import Ledger, Part, Place
 from lstmtui.analysis.why.routes import Routes
-from lstmtui.analysis.why.summands import ledger_of
+from lstmtui.analysis.why.summands import ledger_of, left_of
 from lstmtui.analysis.why.tangents import sweep
 from lstmtui.arrays import Array, norm
 from lstmtui.cells.notation import UNICODE, Notation
@@ -61,8 +61,9 @@ def by_reading(
         parts = list(_parts(numbers, asked, state, at, stop, reading, fed))
         known = sum(part.value for part in parts)
         size = abs(value) + sum(abs(part.value) for part in parts)
-        if not abs(value - known) <= rounding_of(numbers.trace) * size:
-            others = _others(numbers, asked, value - known, reading, len(parts))
+        rest = left_of(value, known)
+        if not abs(rest) <= rounding_of(numbers.trace) * size:
+            others = _others(numbers, asked, rest, reading, len(parts))
             if others is None:
                 return Routes(numbers, asked, notation).ledger(most)
             parts.append(others)

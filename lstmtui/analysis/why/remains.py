@@ -11,7 +11,7 @@ from lstmtui.analysis.jacobian_row import jacobian_row
 from lstmtui.analysis.why.answer import ledger_at
 from lstmtui.analysis.why.layer_numbers import LayerNumbers
 from lstmtui.analysis.why.ledger import SET, Place
-from lstmtui.analysis.why.state import columns_of, kept_until
+from lstmtui.analysis.why.state import breaks_of, columns_of, kept_until, written_text
 from lstmtui.arrays import Array
 from lstmtui.cells.notation import UNICODE, Notation
 from lstmtui.errors import UserError
@@ -36,6 +36,8 @@ class Remains:
     """The first timestep at which no more than half of it is left; −1: there is none."""
     ended: str
     """What ended it before the sequence did, in words; empty where nothing has."""
+    is_set: bool = False
+    """Whether a what-if has put the state in place there: then what it was set to is what was written."""
 
     @property
     def share(self) -> float:
@@ -48,12 +50,18 @@ class Remains:
         step = -1 if asked.direction == "backward" else 1
         last = asked.t + step * (len(self.left) - 1)
         head = f"what t={asked.t} wrote to {asked.name} is {number(self.written)}"
+        if self.is_set:
+            head += f", {SET}"
         if not self.written:
             return head
-        gone = f"half of it is gone at t={self.half}" if self.half >= 0 else "half of it is never gone"
+        remarks = [head]
+        if self.half >= 0:
+            remarks.append(f"half of it is gone at t={self.half}")
+        elif np.isfinite(self.left).all():
+            remarks.append("half of it is never gone")
         if self.ended:
-            gone += f"; {self.ended}"
-        return f"{head}; {gone}; {number(float(self.left[-1]))} is left at t={last}"
+            remarks.append(self.ended)
+        return "; ".join((*remarks, f"{number(float(self.left[-1]))} is left at t={last}"))
 
 
 @query()
@@ -82,29 +90,27 @@ def where(view: View, quantity: str, t: int, unit: int) -> Remains:
         raise UserError(f"t={t}: this sequence has t=0 to t={numbers.length - 1}")
     at = numbers.time(t)
     factor, written = columns_of(numbers, keeping, at, numbers.length, unit)
-    breaks, words = _breaks(numbers, quantity, at, unit)
+    is_set, was_changed = breaks_of(numbers, quantity, at, numbers.length, unit)
+    value = float((numbers.recorded(quantity, at, at + 1, unit) if is_set[0] else written)[0])
     with np.errstate(all="ignore"):
         kept_since = np.cumprod(np.concatenate([[1.0], factor[1:]]))
-        left = written[0] * kept_since
+        left = value * kept_since
+    ends = 1 + np.flatnonzero(np.logical_or(is_set, was_changed)[1:])
+    bad = np.flatnonzero(~np.isfinite(factor[1 : ends[0] if len(ends) else None]))
     ended = ""
-    if breaks < numbers.length:
-        left[breaks - at :] = 0.0
-        kept_since[breaks - at :] = 0.0
-        ended = f"{words} at t={numbers.time(breaks)}, and nothing of it is there from then on"
+    if len(ends):
+        left[ends[0] :] = kept_since[ends[0] :] = 0.0
+        why = SET if is_set[ends[0]] else "the model's own loop put another state in its place"
+        ended = f"{why} at t={numbers.time(at + int(ends[0]))}, and nothing of it is there from then on"
+    if len(bad):
+        at_bad = 1 + int(bad[0])
+        name, number = written_text(keeping.factor, UNICODE), UNICODE.number(float(factor[at_bad]))
+        words = f"{name} is {number} at t={numbers.time(at + at_bad)}: nothing can be said of it from then on"
+        ended = f"{words}; {ended}" if ended else words
     fallen = np.flatnonzero(np.abs(kept_since) <= 0.5)
     half = numbers.time(at + int(fallen[0])) if len(fallen) else -1
     place = Place(quantity, t, unit, cursor.layer, cursor.direction, cursor.batch)
-    return Remains(place, float(written[0]), left, half, ended)
-
-
-def _breaks(numbers: LayerNumbers, state: str, at: int, unit: int) -> tuple[int, str]:
-    """The first later place before which nothing counts, and why; the length where there is none."""
-    for place in range(at + 1, numbers.length) if numbers.edited or numbers.has_loop else ():
-        if numbers.is_set(state, place, unit):
-            return place, SET
-        if numbers.was_changed(state, place, unit):
-            return place, "the model's own loop put another state in its place"
-    return numbers.length, ""
+    return Remains(place, value, left, half, ended, bool(is_set[0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +134,7 @@ def asked_lane(view: View, direction: Direction, quantity: str, t: int, unit: in
         unit: which unit.
 
     Raises:
-        UserError: it cannot be told apart by timesteps.
+        UserError: it is no sum over timesteps.
     """
     result = np.full(view.trace.steps, np.nan)
     cursor = view.cursor
@@ -144,9 +150,14 @@ def asked_lane(view: View, direction: Direction, quantity: str, t: int, unit: in
         kept = kept_until(numbers, quantity, numbers.time(t), unit)
         at = np.arange(kept.start, numbers.time(t) + 1)
         result[numbers.length - 1 - at if numbers.is_backward else at] = kept.contributions
+        if kept.is_set or kept.was_changed:
+            result[numbers.time(kept.start)] += kept.of_beginning
         return AskedLane(result)
     place = Place(quantity, t, unit, cursor.layer, cursor.direction, cursor.batch)
-    for part in ledger_at(view.trace, place, is_quick=True).parts:
+    ledger = ledger_at(view.trace, place, is_quick=True)
+    if ledger.kind != "sum":
+        raise UserError(f"{ledger.asked.name}: {ledger.of} is no sum over timesteps")
+    for part in ledger.parts:
         if part.t >= 0:
-            result[part.t] = part.value
+            result[part.t] = part.value + (0.0 if np.isnan(result[part.t]) else result[part.t])
     return AskedLane(result)

@@ -12,7 +12,7 @@ from lstmtui.analysis.why.follow import h_below
 from lstmtui.analysis.why.layer_numbers import LayerNumbers
 from lstmtui.analysis.why.ledger import Factor, Ledger, Part, Place
 from lstmtui.analysis.why.state import written_text
-from lstmtui.analysis.why.summands import ledger_of
+from lstmtui.analysis.why.summands import ledger_of, left_of
 from lstmtui.arrays import Array, Vector
 from lstmtui.cells.chain_rule import Passage, Way, ways_to
 from lstmtui.cells.notation import Notation
@@ -47,7 +47,7 @@ class Routes:
         parts = list(self.parts())
         notes = list(self._notes())
         known = sum(part.value for part in parts)
-        rest = value - known
+        rest = left_of(value, known)
         size = sum(abs(part.value) for part in parts)
         if not abs(rest) <= rounding_of(self.numbers.trace) * (size + abs(value)) and self.quantity in (
             *self.numbers.cell.states, "x"

@@ -12,7 +12,7 @@ from lstmtui.analysis.why.layer_numbers import LayerNumbers
 from lstmtui.analysis.why.ledger import SET, Factor, Ledger, Part, Place
 from lstmtui.analysis.why.summands import Summands, ledger_of
 from lstmtui.arrays import Vector
-from lstmtui.cells.keeping import Keeping, keeping_of
+from lstmtui.cells.keeping import Keeping, carriers_of
 from lstmtui.cells.notation import Notation
 from lstmtui.cells.rendering import render, text
 from lstmtui.cells.terms import Term
@@ -62,7 +62,7 @@ def kept_until(numbers: LayerNumbers, state: str, at: int, unit: int) -> Kept:
     keeping = numbers.cell.keeping[state]
     factor, written = columns_of(numbers, keeping, 0, at + 1, unit)
     old = numbers.state_before(state, 0, at + 1, unit)
-    start, is_set, was_changed = _last_break(numbers, state, unit, old)
+    start, is_set, was_changed = _last_break(numbers, state, at, unit)
     now = numbers.recorded(state, start, start + 1, unit)
     with np.errstate(all="ignore"):
         # From the right, and without a division: a factor of 0 takes nothing else with it.
@@ -154,19 +154,29 @@ def _beginning(numbers: LayerNumbers, asked: Place, kept: Kept, notation: Notati
             yield Part(words, kept.of_beginning, factors, -1, place)
 
 
-def _last_break(numbers: LayerNumbers, state: str, unit: int, old: Vector) -> tuple[int, bool, bool]:
+def _last_break(numbers: LayerNumbers, state: str, at: int, unit: int) -> tuple[int, bool, bool]:
     """The last place before which nothing counts; whether it was set; whether it began from other states."""
-    count = len(old)
-    looked_into = [q for q, term in numbers.definitions.items() if keeping_of(term, state) is not None]
-    is_set = np.zeros(count, bool)
-    for quantity in looked_into:
-        units = numbers.set_units(quantity, 0, count)
+    is_set, was_changed = breaks_of(numbers, state, 0, at + 1, unit)
+    places = np.flatnonzero(np.logical_or(is_set, was_changed))
+    last = int(places[-1]) if len(places) else 0
+    return last, bool(is_set[last]), bool(was_changed[last])
+
+
+def breaks_of(numbers: LayerNumbers, state: str, first: int, stop: int, unit: int) -> tuple[Vector, Vector]:
+    """Where nothing counts that was in a state before, at the places from `first` to before `stop`.
+
+    Returns:
+        Where a what-if has put it in place, or what it is made of the old one by; and which places began from
+        other states, by the model's own loop, than the one before had ended with, the first left out.
+    """
+    is_set, was_changed = np.zeros((2, stop - first), bool)
+    for quantity in (state, *carriers_of(numbers.definitions[state], state)) if numbers.edited else ():
+        units = numbers.set_units(quantity, first, stop)
         is_set |= units[:, unit if units.shape[1] > 1 else 0]
-    now, changed = numbers.recorded(state, 0, count, unit), np.zeros(count, bool)
-    changed[1:] = ~((old[1:] == now[:-1]) | (np.isnan(old[1:]) & np.isnan(now[:-1])))
-    breaks = np.flatnonzero(is_set | changed)
-    last = int(breaks[-1]) if len(breaks) else 0
-    return last, bool(is_set[last]), bool(changed[last])
+    old = numbers.state_before(state, first, stop, unit)[1:]
+    ended = numbers.recorded(state, first, stop, unit)[:-1]
+    was_changed[1:] = ~((old == ended) | (np.isnan(old) & np.isnan(ended)))
+    return is_set, was_changed
 
 
 def _notes(numbers: LayerNumbers, kept: Kept, keeping: Keeping, notation: Notation) -> Iterator[str]:

@@ -39,7 +39,9 @@ def _jacobian(session: Session, what: str, by: str | None) -> Outcome:
     row, cursor = ask_row(session), session.cursor
     place = Place(states[0], cursor.t, 0, cursor.layer, cursor.direction, cursor.batch)
     session.asked = Asked("dependence", cursor.model, place)
-    return Outcome(True, row_text(row), value=row.by_state[0])
+    return Outcome(
+        True, row_text(row, session.last_t if cursor.direction == "backward" else 0), value=row.by_state[0]
+    )
 
 
 def _ablate(session: Session, quantity: str | None, unit: Unit, number: int) -> Outcome:

@@ -113,6 +113,17 @@ def test_what_is_read_far_off_comes_to_one_part_where_somebody_waits(monkeypatch
     assert any(part.text == "read at the 24 readings from t=16 on, together" for part in quick.parts)
 
 
+def test_an_infinite_derivative_has_no_part_that_is_infinity_less_infinity() -> None:
+    trace = record(nn.RNN(2, 3, dtype=torch.float64), torch.ones(5, 1, 2, dtype=torch.float64))
+    arrays = dict(trace.arrays)
+    for key in ("0/forward/dh", "dy"):
+        arrays[key] = np.full_like(np.asarray(trace.values("dh")), 0.0)
+        arrays[key][4, 0, 1] = np.inf
+    arrays["0/forward/dh_pre"] = np.zeros_like(arrays["dy"])
+    ledger = ledger_at(Trace(trace.header, arrays), Place("routes dh", 4, 1, 0, "forward", 0))
+    assert [(part.text, part.value) for part in ledger.parts] == [("dy", np.inf)]
+
+
 def test_nothing_reads_what_nothing_reads() -> None:
     trace = record(nn.LSTM(2, 3), torch.ones(5, 1, 2), loss=lambda result: result[0][1].sum())
     ledger = ledger_at(trace, Place("dc", 3, 0, 0, "forward", 0))

@@ -15,7 +15,11 @@ from lstmtui.analysis.why.ledger import Place
 from lstmtui.analysis.why.remains import asked_lane, where
 from lstmtui.capture.record import record
 from lstmtui.capture.reruns.rerun import rerun
+from lstmtui.cells.cell import Cell, Equations, Parameters, Value
+from lstmtui.cells.functions import σ
 from lstmtui.errors import UserError
+from lstmtui.models.recurrent import Recurrent
+from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit
 from lstmtui.view import View
 
@@ -51,6 +55,80 @@ def test_what_is_set_later_takes_everything_away() -> None:
     assert (remains.left[3:] == 0).all()
     assert remains.ended == "set by you at t=5, and nothing of it is there from then on"
     assert where(View.of(changed), "c", 2, 0).ended == ""
+
+
+def test_what_was_set_is_what_is_left_of_where_it_was_set() -> None:
+    torch.manual_seed(0)
+    trace = record(nn.LSTM(2, 3, dtype=torch.float64), torch.randn(9, 1, 2, dtype=torch.float64))
+    changed = rerun(trace, [Edit(1, "", 0, "forward", 0, "c", 1, 0.75, 4, 4)])
+    remains = where(View.of(changed), "c", 4, 1)
+    f = changed.values("f")[:, 0, 1]
+    wanted = 0.75 * np.cumprod([1.0, *f[5:]])
+    assert remains.left == pytest.approx(wanted, rel=1e-13)
+    assert remains.sentence().startswith("what t=4 wrote to c[1] is 0.750, set by you; half of it is ")
+    lane = asked_lane(View.of(changed), "parts", "c", 7, 1).values
+    parts = ledger_at(changed, Place("c", 7, 1, 0, "forward", 0)).parts
+    assert {t: lane[t] for t in range(4, 8)} == {part.t: part.value for part in parts}
+    assert np.isnan(lane[:4]).all()
+
+
+def test_a_gate_that_reads_the_state_may_be_set_and_the_state_is_kept() -> None:
+    trace = record(random_recurrent("lstm_peephole"), noise(6, 1, 3, seed=1))
+    changed = rerun(trace, [Edit(1, "", 0, "forward", 0, "f_pre", None, 1.0, 3, 3)])
+    v = {q: changed.values(q)[:, 0, 2] for q in "figc"}
+    ledger = ledger_at(changed, Place("c", 3, 2, 0, "forward", 0))
+    kept = np.array([v["f"][t + 1 : 4].prod() for t in range(4)])
+    assert {p.t: p.value for p in ledger.parts} == pytest.approx(
+        dict(enumerate((v["i"] * v["g"])[:4] * kept))
+    )
+    remains = where(View.of(changed), "c", 1, 2)
+    assert remains.ended == ""
+    assert remains.left == pytest.approx(v["i"][1] * v["g"][1] * np.cumprod([1.0, *v["f"][2:]]))
+
+
+def kept_by_name(p: Parameters, x: Value, h: Value) -> Equations:
+    """What is kept has a name of its own."""
+    f = yield "f", σ(p.W_f @ x + p.b_f)
+    kept = yield "kept", f * h
+    yield "h", kept - (1 - f)
+
+
+def test_what_carries_the_state_takes_everything_away_where_it_is_set() -> None:
+    module = Recurrent(Cell("kept_by_name", kept_by_name, rows=("f",), states=("h",)), 3, 4)
+    trace = record(module, noise(7, 1, 3, seed=1, dtype=torch.float32))
+    changed = rerun(trace, [Edit(1, "", 0, "forward", 0, "kept", 2, 0.5, 4, 4)])
+    remains = where(View.of(changed), "h", 2, 2)
+    assert (remains.left[:2] != 0).all()
+    assert (remains.left[2:] == 0).all()
+    assert remains.ended.startswith("set by you at t=4")
+    assert {part.t for part in ledger_at(changed, Place("h", 6, 2, 0, "forward", 0)).parts} == {4, 5, 6}
+
+
+@pytest.mark.parametrize(("bad", "word"), [(np.nan, "NaN"), (np.inf, "+inf")])
+def test_a_factor_that_is_not_finite_is_said_and_nothing_of_halves(bad: float, word: str) -> None:
+    trace = record(nn.LSTM(2, 3), torch.ones(6, 1, 2))
+    arrays = dict(trace.arrays)
+    f = arrays["0/forward/f"].copy()
+    f[1:] = 0.9
+    f[3] = bad
+    remains = where(View.of(Trace(trace.header, {**arrays, "0/forward/f": f})), "c", 1, 0)
+    assert remains.half == -1
+    head, words, left = remains.sentence().split("; ")
+    assert words == f"f is {word} at t=3: nothing can be said of it from then on"
+    assert "half" not in head + left
+
+
+def test_a_product_has_no_lane() -> None:
+    trace = record(nn.LSTM(2, 3), torch.ones(4, 1, 2))
+    with pytest.raises(UserError, match=r"h\[1\] is no sum over timesteps"):
+        asked_lane(View.of(trace), "parts", "h", 2, 1)
+
+
+def test_routes_of_one_timestep_are_added_up_in_a_lane() -> None:
+    trace = record(nn.LSTM(2, 3, dtype=torch.float64), noise(6, 1, 2, seed=1))
+    lane = asked_lane(View.of(trace), "parts", "routes dh", 3, 1).values
+    assert np.nansum(lane) == pytest.approx(trace.values("dh")[3, 0, 1], rel=1e-12)
+    assert np.flatnonzero(~np.isnan(lane)).tolist() == [3, 4]
 
 
 def test_a_lane_has_what_each_timestep_wrote_that_is_still_there() -> None:

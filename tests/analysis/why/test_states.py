@@ -167,6 +167,16 @@ def test_the_question_goes_on_in_the_encoder() -> None:
     assert part.text == "what encoder ended with"
 
 
+def test_an_infinite_initial_state_is_no_copy_of_another_layer() -> None:
+    hx = torch.zeros(2, 1, 3, dtype=torch.float64)
+    hx[1, 0, 2] = torch.inf
+    module = nn.GRU(2, 3, num_layers=2, dtype=torch.float64)
+    trace = record(module, noise(4, 1, 2, seed=1), hx=hx)
+    for unit in range(3):
+        ledger = ledger_at(trace, Place("h", 2, unit, 1, "forward", 0))
+        assert all(part.t >= 0 or part.leads_to is None for part in ledger.parts), ledger
+
+
 def test_a_public_trace_answers_why() -> None:
     torch.manual_seed(0)
     trace = lstmtui.record(nn.LSTM(2, 3), torch.randn(9, 1, 2))

@@ -19,6 +19,9 @@ from lstmtui.analysis.why.ledger import SET, Ledger, Place
 from lstmtui.capture.record import record
 from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.cells import CELLS
+from lstmtui.cells.cell import Cell, Equations, Parameters, Value
+from lstmtui.cells.functions import tanh, σ
+from lstmtui.models.recurrent import Recurrent
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit
 
@@ -136,6 +139,24 @@ def test_a_gate_is_the_sum_of_its_products_before_it_is_squashed() -> None:
     assert (ledger.of, ledger.whole) == ("f_pre[2]", trace.values("f_pre")[4, 0, 2])
     sizes = [abs(part.value) for part in ledger.parts]
     assert sizes == sorted(sizes, reverse=True)
+
+
+def nested(p: Parameters, x: Value, h: Value) -> Equations:
+    """Products with a matrix inside of functions that have no name."""
+    a = yield "a", σ(p.W_a @ x + p.R_a @ h + p.b_a)
+    w = yield "w", tanh(p.W_g @ x + p.b_g) * (1 - a)
+    yield "h", tanh(w - tanh(p.R_g @ h + p.b_g) * a)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_factor_with_a_matrix_inside_is_there_without_a_bias_and_leads_to_no_unit(bias: bool) -> None:
+    cell = Cell("nested", nested, rows=("a", "g"), states=("h",))
+    module = Recurrent(cell, 2, 5, bias=bias, dtype=torch.float64)
+    trace = record(module, noise(4, 1, 2, seed=1), loss=weighted)
+    for place in questions(trace):
+        assert_adds_up(ledger_at(trace, place))
+    ledger = ledger_at(trace, Place("w", 2, 4, 0, "forward", 0))
+    assert [part.leads_to and part.leads_to.quantity for part in ledger.parts] == [None, "a"]
 
 
 def test_a_part_leads_to_the_number_that_it_was_made_of() -> None:
