@@ -82,7 +82,7 @@ def _held_here(
     arguments: argparse.Namespace, only: list[str]
 ) -> Iterator[tuple[str, str, tuple[LawResult, ...]]]:
     load_library("torch")
-    from lstmtui.capture.laws.targets import OF_TRACE, scenario_laws, trace_laws
+    from lstmtui.capture.laws.targets import OF_TRACE, note_of, scenario_laws, trace_laws
     from lstmtui.scenario import Scenario
     from lstmtui.trace import Trace
 
@@ -95,7 +95,7 @@ def _held_here(
                 results = scenario_laws(target, spec.name, only, progress)
             finally:
                 progress.clear()
-            yield spec.name, "", results
+            yield spec.name, note_of(target, spec.name), results
         return
     for trace in [target] if isinstance(target, Trace) else target.values():
         progress = _ProgressLine(trace.name)

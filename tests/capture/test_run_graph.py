@@ -26,6 +26,7 @@ from onnx import helper
 from torch import nn
 
 import lstmtui
+from lstmtui.__main__ import main
 from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.errors import UserError
 from lstmtui.models.onnx.file import onnx_file
@@ -78,6 +79,14 @@ def test_the_branch_that_its_condition_says_is_recorded(tmp_path: Path, is16: bo
     np.testing.assert_allclose(trace.values("c")[-1], state[1], atol=1e-5)
     assert trace.parity is not None
     assert 0 < trace.parity < 1e-6
+
+
+def test_laws_on_a_graph_say_that_they_are_of_its_layers_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded(tmp_path, branches(np.random.default_rng(1)), "inputs = { is16 = true, state = 0.25 }")
+    assert main(["laws", str(tmp_path / "a.toml"), "--only", "isolation"]) == 0
+    assert "of the recorded layers and head alone" in capsys.readouterr().out
 
 
 def stream(folder: Path, chunk: int) -> tuple[np.ndarray, np.ndarray]:

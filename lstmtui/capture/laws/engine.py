@@ -35,7 +35,7 @@ class ModelEngine(RerunEngine):
     ) -> HeldLaws:
         """The laws of state on the model of a trace; on its layers alone where its scenario is not known."""
         load_library("torch")
-        from lstmtui.capture.laws.targets import OF_TRACE, scenario_laws, trace_laws
+        from lstmtui.capture.laws.targets import OF_TRACE, note_of, scenario_laws, trace_laws
 
         results = self._laws.setdefault(trace, {})
         if (chosen := tuple(only)) not in results:
@@ -43,6 +43,8 @@ class ModelEngine(RerunEngine):
             if recorded is None:
                 results[chosen] = HeldLaws(trace_laws(trace, only, progress), OF_TRACE)
             else:
-                scenario, name = recorded
-                results[chosen] = HeldLaws(scenario_laws(scenario(), name, only, progress))
+                load, name = recorded
+                scenario = load()
+                held = scenario_laws(scenario, name, only, progress)
+                results[chosen] = HeldLaws(held, note_of(scenario, name))
         return results[chosen]

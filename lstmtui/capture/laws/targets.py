@@ -27,6 +27,12 @@ from lstmtui.trace import Trace
 OF_TRACE = "of the recorded layers and head alone: what other code the model has is not in a trace"
 
 
+def note_of(scenario: Scenario, model: str) -> str:
+    """What the laws on a model of a scenario are of, where that is not all of it; else empty."""
+    spec = next(spec for spec in scenario.models if spec.name == model)
+    return OF_TRACE if isinstance(spec, GraphSpec) else ""
+
+
 def scenario_laws(
     scenario: Scenario, model: str, only: Collection[str] = (), progress: LawProgress | None = None
 ) -> tuple[LawResult, ...]:
