@@ -54,6 +54,14 @@ def reads_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict
             "the sequences, or read each at its own end"
         )
         yield _verdict(trace, BAD if is_sure else LOOK, place, batch, reads[batch], text)
+    elif direction != "backward" and (into := _into_padding(trace, layer, reads)):
+        batch, timesteps = max(into.items(), key=lambda item: item[1])
+        text = (
+            f"the loss reads {len(into)} of {trace.batch} sequences into what looks like padding: sequence "
+            f"{batch} at {reads[batch].when}, up to {timesteps:,} timesteps after its end; leave those out "
+            "of the mean, or of the loss"
+        )
+        yield _verdict(trace, LOOK, place, batch, reads[batch], text)
     else:
         yield _verdict(trace, FINE, place, batch, most, f"the loss reads it {most.where}")
 
@@ -65,6 +73,15 @@ def _behind_padding(trace: Trace, layer: int, reads: dict[int, Read]) -> dict[in
     padded, is_sure = padded_ends(trace, layer)
     after = {b: read.first - (read.length - int(padded[b])) + 1 for b, read in reads.items() if padded[b]}
     return {b: (timesteps, is_sure) for b, timesteps in after.items() if timesteps > 0}
+
+
+def _into_padding(trace: Trace, layer: int, reads: dict[int, Read]) -> dict[int, int]:
+    """How many timesteps after its end a sequence is read last, where the padding is sure."""
+    padded, is_sure = padded_ends(trace, layer) if "lengths" not in trace.arrays else ((), False)
+    if not is_sure:
+        return {}
+    after = {b: read.last - (read.length - int(padded[b])) + 1 for b, read in reads.items() if padded[b]}
+    return {b: timesteps for b, timesteps in after.items() if timesteps > 0}
 
 
 def _verdict(trace: Trace, how: str, place: tuple[int, str], batch: int, read: Read, text: str) -> Verdict:

@@ -91,6 +91,29 @@ class Policy(nn.Module):
         return torch.stack(values)
 
 
+class Pooled(nn.Module):
+    """The mean over time of padded sequences, with the padding or without."""
+
+    def __init__(self, leaves_out: bool) -> None:
+        super().__init__()
+        self.rnn, self.head, self.leaves_out = nn.GRU(3, 5), nn.Linear(5, 1), leaves_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = (x != 0).any(-1, keepdim=True) if self.leaves_out else torch.ones_like(x[..., :1])
+        mean: Tensor = self.head((self.rnn(x)[0] * weight).sum(0) / weight.sum(0))
+        return mean
+
+
+@pytest.mark.parametrize("leaves_out", [True, False])
+def test_a_mean_that_takes_the_padding_in_is_worth_a_look(leaves_out: bool) -> None:
+    x = torch.randn(14, 3, 3, generator=torch.Generator().manual_seed(0))
+    x[9:, 1], x[6:, 2] = 0, 0
+    trace = record(Pooled(leaves_out), x, loss=lambda y: (y - 1).pow(2).mean())
+    (verdict,) = [v for v in verdicts(trace, "reads") if v.layer == 0]
+    assert verdict.severity == (FINE if leaves_out else LOOK), verdict
+    assert leaves_out or "2 of 3 sequences into what looks like padding: sequence 2" in verdict.text
+
+
 @pytest.mark.parametrize(
     ("is_detached", "severity"),
     [(lambda t: False, FINE), (lambda t: t % 4 == 0, FINE), (lambda t: True, LOOK)],
