@@ -58,11 +58,15 @@ def test_the_status_is_for_ci(names: str, status: int, dead: str, capsys) -> Non
     assert main(["diagnose", dead, "--fail-on", names]) == status
 
 
-def test_an_unknown_verdict_is_refused_with_the_list(dead: str, capsys) -> None:
+def test_an_unknown_verdict_is_refused_with_the_one_that_was_meant_or_the_list(dead: str, capsys) -> None:
     assert main(["diagnose", dead, "--fail-on", "dead,explodin"]) == 2
     said = capsys.readouterr().err
     assert "no verdict explodin" in said
     assert "did you mean exploding?" in said
+    assert len(said.splitlines()) == 1
+    assert main(["diagnose", dead, "--fail-on", "qqq"]) == 2
+    said = capsys.readouterr().err
+    assert "no verdict qqq" in said
     assert all(name in said for name in NAMES)
 
 
