@@ -67,6 +67,7 @@ class SourceRecorder:
         self._features = {size for m in modules for parameter in m.parameters() for size in parameter.shape}
         self._axes.sequences(inputs)
         self._sizes = self._axes.steps(inputs)
+        self.tracer.expect(max(self._sizes, default=0))
 
     def tell(self, progress: Progress) -> None:
         """Have it told of timesteps as they begin; the number of all is that of the input's longest axis."""

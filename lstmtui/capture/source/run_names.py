@@ -32,6 +32,8 @@ class RunNames:
         every, self.outside = series_of(run), [part for part in outside_of(run) if not part.is_returned]
         for part in (*every, *self.outside):
             part.show_complex()
+        for part in every:
+            part.gather()
         self.carried = carried_by(every, run)
         # What other functions return without a name is an intermediate result, if no state.
         self.in_rounds = [
@@ -54,8 +56,6 @@ class RunNames:
         for part in (*self.in_rounds, *self.outside):
             if part not in self.carried and _is_ambiguous(part, {self.steps, self.batch.size}):
                 part.units = axes.of(part.bindings)
-        for part in self.in_rounds:
-            part.gather()
 
 
 def _is_ambiguous(part: Series, sizes: Collection[int]) -> bool:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import torch
 
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call
+from lstmtui.capture.source.rows import block_of
 from lstmtui.capture.source.runs import Run
 
 _LEAST = 512
@@ -48,15 +49,17 @@ class Series:
             binding.value = real_parts(binding.value)
 
     def gather(self) -> None:
-        """Put the values side by side, where they take more memory than the places in which they are."""
+        """Have the values in one tensor where they are side by side or take more memory than their places."""
         bindings = self.bindings
-        is_once = self.whole is None and all(len(own) == 1 for own in self.rounds) and len(self.kinds) == 1
-        if (
-            is_once
-            and bindings[0].value.numel() >= _LEAST
-            and len({binding.identity for binding in bindings}) == len(bindings)
-        ):
-            self.block = torch.stack([binding.value for binding in bindings])
+        is_once = self.whole is None and all(len(own) == 1 for own in self.rounds)
+        if not is_once or len({binding.identity for binding in bindings}) < len(bindings):
+            return
+        values = [binding.value for binding in bindings]
+        self.block = block_of(values)
+        if self.block is not None:
+            self.kinds = frozenset({(values[0].shape, values[0].dtype)})
+        elif len(self.kinds) == 1 and values[0].numel() >= _LEAST:
+            self.block = torch.stack(values)
             for binding, row in zip(bindings, self.block.unbind(), strict=True):
                 binding.value = row
 
@@ -69,7 +72,7 @@ class Series:
     def kinds(self) -> frozenset[tuple[torch.Size, torch.dtype]]:
         """The shapes and dtypes of what it was bound to."""
         values = [binding.value for binding in self.bindings]
-        return frozenset({(value.shape, value.dtype) for value in values})
+        return frozenset(zip([v.shape for v in values], [v.dtype for v in values], strict=True))
 
     @property
     def is_returned(self) -> bool:

@@ -16,6 +16,7 @@ from lstmtui.capture.devices import check_memory
 from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
 from lstmtui.capture.source.code_facts import DETACHED
+from lstmtui.capture.source.rows import Rows
 from lstmtui.models.torch_compat import below_autograd, has_values, is_dispatched, version_of
 
 _CHECKED = 1_000
@@ -80,6 +81,7 @@ class Tensors:
         """Those that are drawn at random meanwhile; None: that is not known."""
         self.without_values = 0
         """How many bindings were left out because their tensors have no values that can be kept."""
+        self.rows = Rows()
         self._orders = count()
         self._numbers = self._unchecked = 0
 
@@ -96,7 +98,12 @@ class Tensors:
         again: list[tuple[Binding, Seen]] = []
         is_ordinary, cut = not is_dispatched(), "" if torch.is_grad_enabled() else DETACHED
         for name, tensor, version, line, why in named:
-            order, end = next(self._orders), _end_of(tensor)
+            # A tensor that a name was bound to may enter the graph later, as what the forward of a
+            # `torch.autograd.Function` returns does, or leave it, by `detach_()`.
+            order = next(self._orders)
+            end: Any = tensor.grad_fn
+            if end is None and tensor.requires_grad:
+                end = tensor
             identity, first = order, self._now.get(id(tensor))
             if first is not None and first.ref() is tensor:
                 identity = first.identity
@@ -129,7 +136,8 @@ class Tensors:
             bindings.append(seen)
         with below_autograd():
             for seen in new:
-                seen.value = seen.value.clone()
+                place = id(call.code), id(call.module), seen.name, seen.line
+                seen.value = self.rows.copy(place, seen.value)
                 self._numbers += seen.value.numel()
         for other, first in again:
             other.value, other.leaf, other.absent = first.value, first.leaf, first.absent
@@ -245,18 +253,6 @@ class Tensors:
                 seen.handle.remove()
         elif tensor._is_view() and not _same(seen.value, tensor):
             seen.absent = CHANGED
-
-
-def _end_of(tensor: Tensor) -> Any:
-    """Where the derivative by a tensor is to be had; None: nowhere.
-
-    A tensor that a name was bound to may enter the graph later, as what the forward of a
-    `torch.autograd.Function` returns does, or leave it, by `detach_()`.
-    """
-    if not tensor.requires_grad:
-        return None
-    node = tensor.grad_fn
-    return tensor if node is None else node
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

@@ -116,6 +116,10 @@ class SourceTracer:
         """
         self._collection.pass_begins = pass_begins
 
+    def expect(self, rounds: int) -> None:
+        """Make room for values of so many rounds at once; 0: it is not known how many there will be."""
+        self._collection.tensors.rows.expected = rounds
+
     def check(self) -> None:
         """Raise what has cancelled the run, which its code may have caught."""
         if self._collection.cancelled is not None:
