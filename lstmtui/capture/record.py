@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -26,6 +25,7 @@ from lstmtui.capture.origins.drawn_tensors import Drawing
 from lstmtui.capture.origins.origins import Origins
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.readiness import holds_recurrent, nothing_recorded, ready, recorder_of
+from lstmtui.capture.record_checks import check_loss, check_recorded
 from lstmtui.capture.request import Beside, Prepare, Request
 from lstmtui.capture.reruns.generators import Generators
 from lstmtui.capture.source.garbage import old_objects_aside
@@ -204,9 +204,9 @@ def record_with(
             with tap.cuts if holds_recurrent(module) else Drawing(tap.cuts.drawn):
                 result = _called(module, args, kwargs, code, tap, name)
                 tap.during = "loss"
-                code = _checked(tap, module, code, result, is_chosen=source is not None)
+                code = check_recorded(tap, module, code, result, is_chosen=source is not None)
                 scalar, text = default_loss(tap.last, result) if loss is None else (loss(result), "")
-            absent = _check_loss(scalar)
+            absent = check_loss(scalar)
             # Also to look at what the graph has saved may run what a checkpoint holds again.
             tap.during = "backward"
             output, turn = output_of(result, tap.origins, tap.runs)
@@ -261,49 +261,3 @@ def _kind(value: Any) -> str:
         if isinstance(value, type)
         else type(value).__name__
     )
-
-
-def _check_loss(loss: Any) -> str:
-    """Why there will be no derivatives; empty where the loss has a gradient."""
-    if not isinstance(loss, Tensor) or loss.numel() != 1:
-        what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
-        raise TypeError(f"loss: must return a scalar tensor, has returned {what}")
-    if loss.requires_grad:
-        return ""
-    why = "the loss has no gradient (detach, no_grad or argmax on the way to it?)"
-    # By its depth: of `record` in the user's code.
-    warnings.warn(f"lstmtui.record: {why}; no derivatives are recorded", RuntimeWarning, stacklevel=4)
-    return f"{why}, so no derivatives were recorded"
-
-
-def _checked(
-    tap: Tap, module: nn.Module, code: SourceRecorder | None, result: Any, *, is_chosen: bool
-) -> SourceRecorder | None:
-    """What goes on recording by source, once it is clear what ran.
-
-    Raises:
-        TypeError: nothing that can be recorded did.
-        ValueError: the lengths fit nothing that did.
-    """
-    if code is not None and tap.last is not None and not is_chosen:
-        code.tracer.release()
-        code = None
-    if code is not None:
-        steps = [run.length for run in tap.runs]
-        code.group(result, steps)
-        if code.is_without_input:
-            raise ValueError("x: there is no sequence or no timestep in it")
-        if code.chose_nothing:
-            raise TypeError(code.refusal())
-    if tap.last is None and (code is None or not code.steps):
-        refusal = "" if code is None else code.refusal()
-        raise TypeError(nothing_recorded(module, refusal, tap.without_super))
-    if code is None and tap.without_super:
-        # By its depth: of `record` in the user's code.
-        warnings.warn(f"lstmtui.record: left out is {tap.without_super}", RuntimeWarning, stacklevel=5)
-    if tap.lengths is not None and not tap.lengths_fit:
-        raise ValueError(
-            f"lengths: no recurrent layer was called with {tap.lengths.numel()} sequences of at least "
-            f"{int(tap.lengths.max())} timesteps that are not packed"
-        )
-    return code

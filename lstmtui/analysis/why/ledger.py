@@ -151,8 +151,10 @@ class Ledger:
 
     def residual_text(self, notation: Notation) -> str:
         """How near the parts come to the number; empty where only rounding in float64 is between them."""
-        if self.kind not in ("sum", "product") or not self.parts or not self.relative_residual > _ROUNDING:
+        if self.kind not in ("sum", "product") or not self.parts or self.relative_residual <= _ROUNDING:
             return ""
+        if math.isnan(self.residual):
+            return f"the parts come to {notation.number(self.total)}, which is not what was recorded"
         return f"to within {notation.number(abs(self.residual))}"
 
     def _named(self, part: Part, notation: Notation) -> str:

@@ -21,6 +21,7 @@ from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.cells import CELLS
 from lstmtui.cells.cell import Cell, Equations, Parameters, Value
 from lstmtui.cells.functions import tanh, σ
+from lstmtui.cells.notation import UNICODE
 from lstmtui.models.recurrent import Recurrent
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit
@@ -179,6 +180,15 @@ def test_the_parts_that_are_not_listed_come_to_one_number() -> None:
     assert some.parts == every.parts[:3]
     assert (some.rest_count, some.total) == (5, every.total)
     assert some.rest == pytest.approx(sum(part.value for part in every.parts[3:]), rel=1e-14)
+
+
+def test_parts_that_come_to_nan_are_not_said_to_be_the_number() -> None:
+    trace = recorded("lstm", 1)
+    whole = ledger_at(trace, Place("c", 4, 2, 0, "forward", 0))
+    spoilt = replace(whole, total=float("nan"))
+    assert whole.residual_text(UNICODE) == ""
+    assert spoilt.residual_text(UNICODE) == "the parts come to NaN, which is not what was recorded"
+    assert replace(spoilt, whole=float("nan")).residual_text(UNICODE) == ""
 
 
 def test_dropout_between_layers_is_no_copy() -> None:
