@@ -37,6 +37,8 @@ LEARNED = 0.2
 """A network that remembers by saturated units, or has a task of the last few timesteps, has no gradient from
 the far end when it has learned it. A cross entropy or a mean square of a standardized target below this is
 such a network's more often than not: then what has vanished is worth a look and no more."""
+_EULER = 1e-6
+"""So near to each other are two sums of the same terms in float32, relative to those."""
 
 
 def vanishing_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
@@ -121,7 +123,33 @@ def _carrier(trace: Trace, layer: int) -> int | None:
 def _is_learned(trace: Trace) -> bool:
     """Whether the loss is as small as that of a task that has been learned."""
     is_of_targets = trace.header.loss_kind not in ("sum", "last_hidden")
-    return is_of_targets and trace.header.loss_is_known and 0 <= trace.loss <= LEARNED
+    is_small = trace.header.loss_is_known and 0 <= trace.loss <= LEARNED
+    return is_of_targets and is_small and not _is_weighted_sum(trace)
+
+
+def _is_weighted_sum(trace: Trace) -> bool:
+    """Whether the loss is one of y or of the last h, which says nothing of a task: by Euler's theorem.
+
+    Then the derivatives times what they are of come to the loss itself.
+    """
+    arrays, last = trace.arrays, len(trace.layers) - 1
+    if {"y", "dy"} <= set(arrays) and np.any(arrays["dy"]):
+        terms = [_products(arrays["dy"], arrays["y"])]
+    elif trace.layers[last].source is None and "dh" in trace.quantities(last):
+        ends = lengths_of(trace, last).astype(np.int64) - 1, np.arange(trace.batch)
+        terms = [
+            _products(*(trace.values(q, last, side)[0 if side == "backward" else ends] for q in ("dh", "h")))
+            for side in trace.layers[last].directions
+        ]
+    else:
+        return False
+    total, size = sum(map(np.sum, terms)), sum(np.abs(each).sum() for each in terms)
+    return bool(abs(total - trace.loss) <= _EULER * size)
+
+
+def _products(derivatives: Array, values: Array) -> Array:
+    with np.errstate(all="ignore"):
+        return np.asarray(derivatives, np.float64) * np.asarray(values, np.float64)
 
 
 def _why_not(ways: list[WayBack], direction: str, state: str) -> str:
@@ -151,7 +179,8 @@ def _verdict(trace: Trace, layer: int, direction: str, state: str, left: float, 
     far = len(back) - len(back) // 10
     reach = gradient_reach(View.of(trace, layer, direction, way.batch), state=state)
     if np.isfinite(reach.steps):
-        text += f"; from t={reach.start} it falls to 1/e within {reach.steps:.0f} timesteps"
+        steps = f"{reach.steps:.0f} timestep{'' if round(reach.steps) == 1 else 's'}"
+        text += f"; from t={reach.start} it falls to 1/e within {steps}"
     elif way.fed[way.reads :][: len(back)][far:].max() >= back[far:].max() / 2:
         text += ", where it is fed from above; what the recurrence keeps is not to be seen by it"
     elif not np.isnan(reach.steps):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -192,6 +195,22 @@ def test_what_was_learned_without_it_is_worth_a_look(offset: float, severity: st
         return h - h.detach() + offset
 
     assert only(linear(0.5, loss=loss), "vanishing").severity == severity
+
+
+@pytest.mark.parametrize("read", [lambda out, h_n: out[-1], lambda out, h_n: h_n[-1]])
+def test_a_small_weighted_sum_is_no_loss_that_was_learned(read: Callable[[Any, Any], torch.Tensor]) -> None:
+    def weighted(result) -> torch.Tensor:
+        h = read(*result)
+        return (h * (0.1 / h.detach().sum())).sum()
+
+    def squared(result) -> torch.Tensor:
+        h = read(*result)
+        return (h * (0.1 / h.detach().pow(2).sum()) ** 0.5).pow(2).sum()
+
+    trace = linear(0.5, loss=weighted)
+    assert trace.loss == pytest.approx(0.1, rel=1e-5)
+    assert only(trace, "vanishing").severity == BAD
+    assert only(linear(0.5, loss=squared), "vanishing").severity == LOOK
 
 
 def test_a_layer_beside_one_that_carries_the_gradient_is_worth_a_look() -> None:
