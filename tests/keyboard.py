@@ -39,6 +39,8 @@ async def pause(pilot: Pilot[None], delay: float | None = None) -> None:
     """Wait for so many seconds, or until the app has done all that it was asked for, and has drawn it."""
     await pilot._wait_for_screen()
     await (settle() if delay is None else asyncio.sleep(delay))
+    while pilot.app._resize_timer is not None:  # Textual has the last of several sizes drawn, a little later.
+        await asyncio.sleep(0.002)
     try:
         screen = pilot.app.screen
     except ScreenStackError:  # it has ended

@@ -178,14 +178,13 @@ class GraphReader:
         return arrays
 
     def _note_rate(self, fixed: Mapping[str, Array]) -> None:
-        """Say how fast a sound is, as no graph can tell that, and a wrong one gives wrong answers only."""
+        """Say how fast a sound is where the graph is given another rate, which would give wrong answers only."""
         rate = self._source.sound_rate
         numbers = {name: array.item() for name, array in fixed.items() if array.size == 1}
         said = {name: n for name, n in numbers.items() if isinstance(n, int) and n >= _SLOWEST_RATE}
-        if rate and {*said.values()} != {rate}:
+        if rate and said and {*said.values()} != {rate}:
             given = ", ".join(f"{printable(name)} = {n:,}" for name, n in said.items())
-            beside = f", and the graph is given {given}" if given else ""
-            self._notes.append(f"the sound has {rate:,} samples a second{beside}")
+            self._notes.append(f"the sound has {rate:,} samples a second, and the graph is given {given}")
 
     def _output(self, states: Mapping[str, str]) -> str | None:
         """The output that is y."""

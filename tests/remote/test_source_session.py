@@ -93,6 +93,7 @@ def arguments_of(query: Query, session: Session) -> dict[str, Any]:
         "t": 4,
         "unit": 1,
         "direction": "parts",
+        "by": "x",
         "symbol": "W_f",
         "symbols": ("W_f",),
         "rows": 4,
