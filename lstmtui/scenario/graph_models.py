@@ -178,7 +178,7 @@ class GraphReader:
         return arrays
 
     def _note_rate(self, fixed: Mapping[str, Array]) -> None:
-        """Say how fast a sound is where the graph is given another rate, which would give wrong answers only."""
+        """Say how fast a sound is where the graph is given another rate: it would just answer wrongly."""
         rate = self._source.sound_rate
         numbers = {name: array.item() for name, array in fixed.items() if array.size == 1}
         said = {name: n for name, n in numbers.items() if isinstance(n, int) and n >= _SLOWEST_RATE}
