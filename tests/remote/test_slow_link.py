@@ -73,6 +73,6 @@ def test_a_long_trace_opens_and_walks_in_time(slow: SlowBox, large: Path) -> Non
         program.send("q")
         assert program.end() == 0
     there, back = slow.relay.carried()
-    # A trace of 2 GB, of which little is looked at.
+    # A trace of 2 GB, of which little is looked at: what is fetched ahead depends on how long a step takes.
     assert there < 100_000
-    assert back < 250_000
+    assert back < 350_000
