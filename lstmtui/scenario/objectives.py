@@ -77,17 +77,32 @@ def check_output(
     advice = "say head = {} or more" if objective.loss == "cross_entropy" else "say head = {}"
     if model.origin:
         advice = "a head of {} is needed" + ("" if model.origin == "onnx" else ', by its path: head = "…"')
+    tokens = source.size if next_token else 0
+    if wrong := size_problem(objective, size, tokens):
+        report.add(("model", place, key), wrong, advice.format(max(tokens, _needed(objective))))
+
+
+def size_problem(objective: Objective, size: int, tokens: int = 0) -> str:
+    """Why y with so many values does not fit the target; empty where it does.
+
+    Args:
+        objective: has a target.
+        size: how many values y has.
+        tokens: how many there are, each of which must have a value; 0: those in the target.
+    """
+    needed = _needed(objective)
     if objective.loss == "cross_entropy":
-        highest = int(objective.target[objective.mask].max())
-        needed = source.size if next_token else highest + 1
-        if size < needed:
-            wrong = f"y has {size} values and the target has ids up to {highest}"
-            report.add(("model", place, key), wrong, advice.format(needed))
-        return
-    needed = objective.target.shape[2]
-    if size != needed:
-        wrong = f"y has {size} values and the target {needed}"
-        report.add(("model", place, key), wrong, advice.format(needed))
+        fits = size >= max(tokens, needed)
+        return "" if fits else f"y has {size} values and the target has ids up to {needed - 1}"
+    return "" if size == needed else f"y has {size} values and the target {needed}"
+
+
+def _needed(objective: Objective) -> int:
+    """How many values the target needs, of ids at least."""
+    assert objective.target is not None
+    if objective.loss == "cross_entropy":
+        return int(objective.target[objective.mask].max()) + 1
+    return int(objective.target.shape[2])
 
 
 def _check_loss(loss: str | None, table: ObjectiveTable, has_target: bool, report: Report) -> None:

@@ -13,11 +13,13 @@ from torch.nn import functional
 
 from lstmtui.capture.graph.graph_module import GraphModule
 from lstmtui.capture.graph.graph_output import graph_output
+from lstmtui.capture.graph.rest_of_graph import INSTEAD
 from lstmtui.capture.loss.objective import loss_of
 from lstmtui.errors import UserError
 from lstmtui.models.onnx.graph_request import GraphAnswer
 from lstmtui.printable import printable
 from lstmtui.scenario import GraphSpec, Objective, Scenario
+from lstmtui.scenario.objectives import size_problem
 
 THROUGH_THE_REST = (
     "gradients are of the loss of y: torch runs again what the graph runs behind its recurrent nodes; its "
@@ -48,10 +50,10 @@ def loss_of_output(
 
     def loss(results: Any) -> Tensor:
         y, maker, objective = _output(spec, answer, module, scenario)
-        taken = y[torch.as_tensor(objective.mask, device=y.device)]
         if maker != _PROBABILITIES.get(objective.loss):
             return _with(objective, y)
         assert objective.target is not None
+        taken = y[torch.as_tensor(objective.mask, device=y.device)]
         target = torch.as_tensor(objective.target[objective.mask], device=y.device)
         if objective.loss == "bce":
             return functional.binary_cross_entropy(taken, target.to(y.dtype))
@@ -81,7 +83,7 @@ def _output(
         if ours.shape != expected.shape or not torch.allclose(ours, expected, _CLOSE, _CLOSE, equal_nan=True):
             raise UserError(
                 f"the target is for the graph's output {name}, and torch gives other numbers for it than "
-                'onnxruntime; leave target out and say loss = "sum", which is of h'
+                f"onnxruntime; {INSTEAD}"
             )
     # Where each number of y over time is among those of all calls: places are moved as the numbers are.
     ends = np.cumsum([array.size for array in arrays])
@@ -97,7 +99,8 @@ def _output(
     if own is None or own.shape[:2] != objective.mask.shape:
         has = "has no value for each timestep" if own is None else f"has (T, B) = {own.shape[:2]}"
         raise UserError(f"the graph's output {name} {has}, and the target is for T={steps:,}, B={batch}")
-    _check_size(objective, own.shape[2])
+    if wrong := size_problem(objective, own.shape[2]):
+        raise UserError(wrong)
     flat = torch.cat([part.reshape(-1) for part in parts])
     return flat[torch.as_tensor(own, device=flat.device)], rest.maker_of(numbers[-1]), objective
 
@@ -113,15 +116,3 @@ def _at_ends(objective: Objective, chunk: int) -> Objective:
             "the loss is taken at no timestep that is the last of a call, for which alone there is y"
         )
     return replace(objective, target=target[ends], mask=mask)
-
-
-def _check_size(objective: Objective, size: int) -> None:
-    """Whether y has as many values as the target."""
-    target = objective.target
-    assert target is not None
-    if objective.loss == "cross_entropy":
-        highest = int(target[objective.mask].max())
-        if highest >= size:
-            raise UserError(f"y has {size} values and the target has ids up to {highest}")
-    elif target.shape[2] != size:
-        raise UserError(f"y has {size} values and the target {target.shape[2]}")

@@ -1,6 +1,7 @@
 """Operators of ONNX as functions of torch, through which a gradient goes.
 
 Each is called with an `Operation` and its inputs, and gives its outputs; https://onnx.ai/onnx/operators/.
+One that is used in a way that is not run here raises NotImplementedError, which says why.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def _conv(operation: Operation, inputs: Any) -> Any:
     own, axes = operation.attributes, inputs[0].ndim - 2
     pads = own.get("pads") or (0,) * 2 * axes
     if own.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or axes not in (1, 2):
-        raise NotImplementedError
+        raise NotImplementedError("its padding depends on the input, or it has three axes or more")
     ends = [pad for axis in reversed(range(axes)) for pad in (pads[axis], pads[axis + axes])]
     run = functional.conv1d if axes == 1 else functional.conv2d
     strides, dilations = own.get("strides") or 1, own.get("dilations") or 1
@@ -146,7 +147,7 @@ def _clip(operation: Operation, inputs: Any) -> Any:
 
 def _dropout(operation: Operation, inputs: Any) -> Any:
     if len(inputs) > 2 and inputs[2] is not None and inputs[2].item():
-        raise NotImplementedError  # It trains, and what it drops is drawn.
+        raise NotImplementedError("it trains, and what it drops is drawn")
     return inputs[0]
 
 
@@ -156,7 +157,7 @@ _CASTS = {1: torch.float32, 10: torch.float16, 11: torch.float64, 16: torch.bflo
 
 def _cast(operation: Operation, inputs: Any) -> Any:
     if operation.attributes["to"] not in _CASTS:
-        raise NotImplementedError
+        raise NotImplementedError("what it gives has no gradient")
     return inputs[0].to(_CASTS[operation.attributes["to"]])
 
 

@@ -13,6 +13,8 @@ from lstmtui.models.onnx.graph_request import NodeRun, TapedGraph
 from lstmtui.models.onnx.tape import MOST_NUMBERS, Operation
 from lstmtui.printable import printable
 
+INSTEAD = 'leave target out and say loss = "sum", which is of h'
+"""What to do where no gradient of y can be had."""
 _KEEPS_PROBABILITIES = frozenset((
     "Identity", "Cast", "Dropout", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Transpose", "Slice",
     "Gather", "Split", "Expand", "ReduceMean", "ReduceMax", "ReduceMin",
@@ -74,22 +76,14 @@ class RestOfGraph:
         inputs = [self._input(number) for number in operation.inputs]
         try:
             results = OPERATORS[operation.operator](operation, inputs)
-        except (
-            NotImplementedError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-            IndexError,
-            KeyError,
-            AttributeError,
-        ):
+        except (RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError):
             raise UserError(_no_way(f"{operation.operator} as it is used here")) from None
         own = [results] if isinstance(results, Tensor) else results
         self._size += sum(result.numel() for result in own)
         if self._size > MOST_NUMBERS:
             raise UserError(
                 f"what the graph computes behind its recurrent nodes has more than {MOST_NUMBERS:,} numbers, "
-                'all of which the gradient wants; leave target out and say loss = "sum", which is of h'
+                f"all of which the gradient wants; {INSTEAD}"
             )
         self._values |= dict(zip(operation.outputs, own, strict=False))
 
@@ -118,5 +112,5 @@ def as_onnx_gives(output: Tensor, finals: tuple[Tensor, ...], like: Array) -> di
 def _no_way(operator: str) -> str:
     return (
         f"no gradient of y goes through {printable(operator)}, which the graph runs behind its recurrent "
-        'nodes; leave target out and say loss = "sum", which is of h'
+        f"nodes; {INSTEAD}"
     )
