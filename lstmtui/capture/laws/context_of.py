@@ -16,7 +16,7 @@ from lstmtui.capture.laws.context import Context
 from lstmtui.capture.laws.first_run import first_run, starts_of, taken_apart
 from lstmtui.capture.laws.influence import everywhere, largest_change
 from lstmtui.capture.laws.inputs import Inputs
-from lstmtui.capture.laws.kept_tensors import changed_names, kept_tensors
+from lstmtui.capture.laws.kept_tensors import kept_by_call
 from lstmtui.capture.laws.outputs import probed
 from lstmtui.capture.laws.subject import Run, Subject
 from lstmtui.errors import UserError
@@ -100,11 +100,7 @@ def _keeps_state(subject: Subject, inputs: Inputs) -> bool:
         return True
     if subject.takes_state or not isinstance(subject.model, nn.Module):
         return False
-    with subject.fresh():
-        before = kept_tensors(subject.model)
-        subject.call(inputs)
-        after = kept_tensors(subject.model)
-    return bool(changed_names(before, after))
+    return bool(kept_by_call(subject, inputs))
 
 
 def _over_time(cell: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:

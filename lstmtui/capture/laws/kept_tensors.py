@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
 from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.laws.inputs import Inputs
+from lstmtui.capture.laws.subject import Subject
 from lstmtui.capture.plain_attributes import plain_attributes
 from lstmtui.models.torch_compat import own_buffers
 
@@ -27,8 +27,12 @@ def kept_tensors(model: nn.Module) -> dict[str, Tensor]:
     return kept
 
 
-def changed_names(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> list[str]:
-    """Of the tensors after a call those that were not there before it, or were others."""
+def kept_by_call(subject: Subject, inputs: Inputs) -> list[str]:
+    """The names of those that a call with these inputs, fresh, makes or changes."""
+    with subject.fresh():
+        before = kept_tensors(subject.model)
+        subject.call(inputs)
+        after = kept_tensors(subject.model)
     return [
         name
         for name, tensor in after.items()

@@ -16,7 +16,7 @@ from lstmtui.analysis.laws import LawResult, Place
 from lstmtui.capture.laws.context import Context, broken, held, not_taken
 from lstmtui.capture.laws.first_place import output_place
 from lstmtui.capture.laws.influence import largest_change
-from lstmtui.capture.laws.kept_tensors import changed_names, kept_tensors
+from lstmtui.capture.laws.kept_tensors import kept_by_call
 from lstmtui.capture.laws.loaded_anew import loaded_anew
 from lstmtui.capture.plain_attributes import plain_attributes
 
@@ -97,12 +97,8 @@ def _states(context: Context) -> set[str]:
     """The paths of what the model keeps on itself, and a call has made or changed."""
     if not context.keeps_state:
         return set()
-    subject = context.subject
-    with subject.fresh():
-        before = kept_tensors(subject.model)
-        subject.call(context.inputs)
-        after = kept_tensors(subject.model)
-    return {name.rpartition(".")[0].lstrip(".") for name in changed_names(before, after)}
+    names = kept_by_call(context.subject, context.inputs)
+    return {name.rpartition(".")[0].lstrip(".") for name in names}
 
 
 def _notes(unsaved: list[str]) -> tuple[str, ...]:
