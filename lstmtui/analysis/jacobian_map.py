@@ -10,8 +10,9 @@ import numpy as np
 from lstmtui.analysis.jacobian_row import numbers_of, weights_of
 from lstmtui.analysis.why.cotangents import step_jacobians, sweep_back
 from lstmtui.analysis.why.layer_numbers import LayerNumbers
-from lstmtui.analysis.why.uses import flushed
+from lstmtui.analysis.why.uses import FLUSHES, flushed
 from lstmtui.arrays import Array, norm
+from lstmtui.cells import Cell
 from lstmtui.errors import UserError
 from lstmtui.view.query import query
 from lstmtui.view.view import View
@@ -22,8 +23,6 @@ MOST_PROBED = 3 << 30
 """So many products of a weight are made along random directions."""
 _FINEST = 4096
 """Up to so many rows of derivatives are worked out in float64, more in float32."""
-_FLUSHES = 8
-"""Once in so many timesteps what is too small to count becomes 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +44,11 @@ class JacobianMap:
         return 0.0 if not self.probes else float(1 / np.sqrt(2 * self.probes))
 
 
+def names_of_maps(cell: Cell) -> tuple[str, ...]:
+    """What there are maps by: the states, h first, and x."""
+    return (*cell.states, "x")
+
+
 @query()
 def jacobian_map(view: View, by: str, start: int, stop: int, seed: int = 0) -> JacobianMap:
     """How h of each timestep of a window depends on what was there at each other one before it.
@@ -63,9 +67,9 @@ def jacobian_map(view: View, by: str, start: int, stop: int, seed: int = 0) -> J
         UserError: the layer is recorded code, has no such state, or the trace does not hold its parameters.
     """
     numbers = numbers_of(view)
-    states = numbers.cell.states
-    if by not in (*states, "x"):
-        raise UserError(f"there is no map by {by}; there are {', '.join((*states, 'x'))}")
+    states, names = numbers.cell.states, names_of_maps(numbers.cell)
+    if by not in names:
+        raise UserError(f"there is no map by {by}; there are {', '.join(names)}")
     stop = min(stop, numbers.length)
     count, units = stop - start, numbers.layer.size(states[0])
     values = np.full((max(0, count), max(0, count)), np.nan)
@@ -108,7 +112,7 @@ def _exact(numbers: LayerNumbers, places: Sequence[int], by: str, dtype: type) -
             if by != "x":
                 yield step.place - 1, _norms(before[rows, block], units, gone)
             before[rows, ~step.carried] = 0
-            if number % _FLUSHES == 0:
+            if number % FLUSHES == 0:
                 before[rows] = flushed(before[rows])
                 while gone <= number and not before[gone * units : (gone + 1) * units].any():
                     gone += 1

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstmtui.analysis.why.layer_numbers import LayerNumbers
-from lstmtui.analysis.why.uses import Use, block_size, flushed, uses_of
+from lstmtui.analysis.why.uses import FLUSHES, Use, block_size, flushed, uses_of
 from lstmtui.arrays import Array
 from lstmtui.cells.arithmetic import back_through_layer_norm
-
-_FLUSHES = 8
-"""Once in so many timesteps what is too small to count becomes 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +53,7 @@ def sweep_back(
         before, x = _back(numbers, slopes, after)
         yield Dependence(slopes.place, before, x)
         after = {s: v for s, v in before.items() if not numbers.was_changed(s, slopes.place)}
-        if slopes.place % _FLUSHES == 0:
+        if slopes.place % FLUSHES == 0:
             after = {s: flushed(v) for s, v in after.items()}
 
 

@@ -16,6 +16,8 @@ from lstmtui.cells.terms import Term
 
 BLOCK = 1 << 14
 """Numbers of one quantity that are looked at together."""
+FLUSHES = 8
+"""Once in so many timesteps of a sweep what is too small to count becomes 0."""
 _NOTHING = 1e-280
 _NOTHING_SINGLE = np.float32(1e-30)
 """What is smaller counts as 0, in each precision, as numbers with few digits are slow."""

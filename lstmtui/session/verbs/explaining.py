@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lstmtui.analysis.jacobian_map import names_of_maps
 from lstmtui.analysis.why.ledger import Place
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session.ablation import ablate
@@ -34,7 +35,7 @@ def _jacobian(session: Session, what: str, by: str | None) -> Outcome:
     if what == "map":
         shown = ask_map(session, by)
         text = map_text(shown, states[0])
-        request = ShowJacobian(shown, session.cursor.t, text, (*states, "x"))
+        request = ShowJacobian(shown, session.cursor.t, text, names_of_maps(session.cell))
         return Outcome(True, text, value=shown.values, request=request)
     row, cursor = ask_row(session), session.cursor
     place = Place(states[0], cursor.t, 0, cursor.layer, cursor.direction, cursor.batch)
@@ -54,7 +55,9 @@ def _complete_asked(session: Session, begun: Begun) -> list[str]:
 
 
 def _complete_jacobian(session: Session, begun: Begun) -> list[str]:
-    names = ("map",) if not begun.before else (*session.cell.states, "x") if len(begun.before) == 1 else ()
+    if len(begun.before) > 1:
+        return []
+    names = names_of_maps(session.cell) if begun.before else ("map",)
     return completions.beginning(begun.last, names)
 
 
