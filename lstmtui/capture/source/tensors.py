@@ -17,6 +17,7 @@ from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
 from lstmtui.capture.source.code_facts import DETACHED
 from lstmtui.capture.source.rows import Rows
+from lstmtui.capture.source.series import real_parts
 from lstmtui.models.torch_compat import below_autograd, has_values, is_dispatched, version_of
 
 _CHECKED = 1_000
@@ -258,8 +259,8 @@ class Tensors:
 def _same(one: Tensor, other: Tensor) -> bool:
     """Whether all numbers are the same, NaN and NaN too."""
     with torch.no_grad(), unobserved():
-        if other.is_complex() and not one.is_complex():  # which is shown by its parts
-            other = torch.view_as_real(other.resolve_conj())
+        if not one.is_complex():  # or one that is shown by its parts
+            other = real_parts(other)
         if one.shape != other.shape or one.dtype != other.dtype:
             return False
         return bool(((one == other) | ((one != one) & (other != other))).all())
