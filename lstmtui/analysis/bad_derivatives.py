@@ -151,7 +151,7 @@ def _slope(term: Term, position: int, quantity: str) -> tuple[str, float, Array 
         value = float(slope(term.kind, term.value, values, position, is_bound))
         is_known = term.vector is not None and all(vector is not None for vector in vectors)
         vector = slope(term.kind, term.vector, vectors, position, is_bound) if is_known else np.array([value])
-    return slope_text(term, position, _written, own, UNICODE), value, vector
+    return slope_text(term, position, _written, own), value, vector
 
 
 def _column(matrix: str, operands: Operands, cell: Cell) -> Array:

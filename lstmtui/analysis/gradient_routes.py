@@ -56,8 +56,8 @@ class _Step:
         self.is_first = not 0 <= self.previous < self.length
         """The state before is the initial one, which no equation made."""
         place = (*self.place, self.batch)
-        self.later = Timestep(self.trace, place, self.t, notation)
-        self.earlier = None if self.is_first else Timestep(self.trace, place, self.previous, notation)
+        self.later = Timestep(self.trace, place, self.t)
+        self.earlier = None if self.is_first else Timestep(self.trace, place, self.previous)
         self.is_projected = bool(view.layer.proj_size)
 
     def check(self) -> None:
@@ -90,8 +90,7 @@ def _split(step: _Step, state: str) -> Split:
     rounding = _STEPS_OF_ROUNDING * EPSILON.get(step.trace.header.dtype, EPSILON["float32"])
     is_rounding = norm(rest) <= rounding * sum(norm(v) for v in (whole, *(r.values for r in routes)))
     if not is_rounding or (state == step.cell.states[0] and _is_read_from_above(step)):
-        formula = f"d{state} {step.notation.minus} the others"
-        routes = (*routes, Route(FROM_ABOVE, formula, rest))
+        routes = (*routes, Route(FROM_ABOVE, rest))
     return Split(state, step.previous, whole, step.now("d" + state), step.t, routes)
 
 
@@ -109,6 +108,5 @@ def _routes_into(step: _Step, state: str) -> Iterator[Route]:
     for reading in readings_of(step.cell, state, step.notation, projected=step.is_projected):
         timestep = step.later if reading.is_later else step.earlier
         if timestep is not None:
-            formula, values = timestep.back(reading.quantity, reading.way)
             units = step.trace.layers[step.place[0]].size(state)
-            yield Route(reading.name, formula, fitted(values, units))
+            yield Route(reading.name, fitted(timestep.back(reading.quantity, reading.way), units))

@@ -22,8 +22,6 @@ class Route:
 
     name: str
     """carry f, carry z, output gate, peephole i, f or o, R_f …, R; from above: see `Split`."""
-    formula: str
-    """What was computed, as it is written: f₁₂·dc₁₂."""
     values: Vector
     """What comes along it, (units,)."""
 

@@ -23,7 +23,7 @@ class Reach:
     state: str
     """The cell's memory: c of an LSTM, h of a GRU."""
     start: int
-    """The timestep it is measured from."""
+    """The timestep it is measured from: where the norm is largest."""
     steps: float
     """Timesteps back to the first norm of at most 1/e of that at `start`; inf where it never falls so
     far, NaN where the norm at `start` is 0 or not finite."""
@@ -82,31 +82,27 @@ def _mean(view: View, factor: Term) -> Array:
 
 
 @query()
-def gradient_reach(view: View, start: int | None = None, state: str | None = None) -> Reach:
-    """How far back ‖∂L/∂c_t‖ (‖∂L/∂h_t‖ where h is the memory) stays above 1/e of what it is at `start`.
+def gradient_reach(view: View, state: str | None = None) -> Reach:
+    """How far back ‖∂L/∂c_t‖ (‖∂L/∂h_t‖ where h is the memory) stays above 1/e of the largest.
 
-    Back is against the layer's own direction: towards t = 0 in the forward one.
+    Back is against the layer's own direction, towards t = 0 in the forward one; of several timesteps at which
+    the norm is largest, it starts at the latest in that direction.
 
     Args:
         view: whose selected layer, direction and sequence are meant.
-        start: a timestep of the sequence, such as the loss's; left out: where the norm is largest, the
-            latest such in the layer's direction.
         state: by which; left out: the cell's memory.
 
     Raises:
-        UserError: nothing is carried from one timestep to the next, the trace has no gradients, or the
-            sequence has no such timestep.
+        UserError: nothing is carried from one timestep to the next, or the trace has no gradients.
     """
     cursor, last = view.cursor, view.last_t
-    if start is not None and not 0 <= start <= last:
-        raise UserError(f"t={start}: this sequence has t=0 to t={last}")
     state = state or view.cell.memory
     if not state:
         raise UserError("no gradient goes back: this code carries nothing on to the next timestep")
     norms = view.trace.norms("d" + state, cursor.layer, cursor.direction)[: last + 1, cursor.batch]
     is_backward = cursor.direction == "backward"
     back = norms if is_backward else norms[::-1]
-    first = int(np.argmax(back)) if start is None else start if is_backward else last - start
+    first = int(np.argmax(back))
     fallen = np.flatnonzero(back[first:] <= back[first] / math.e)
     steps = float(fallen[0]) if len(fallen) else math.inf
     if not (math.isfinite(back[first]) and back[first] > 0):

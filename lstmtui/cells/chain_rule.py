@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
-from lstmtui.cells.notation import Notation
+from lstmtui.cells.notation import UNICODE
 from lstmtui.cells.terms import Term
 
 
@@ -59,7 +59,7 @@ def ways_to(term: Term, is_wanted: Callable[[Term], bool]) -> Iterator[Way]:
                 yield from ((Passage("slope", term, position), *way) for way in ways_to(part, is_wanted))
 
 
-def slope_text(term: Term, position: int, write: Callable[[Term], str], own: str, notation: Notation) -> str:
+def slope_text(term: Term, position: int, write: Callable[[Term], str], own: str) -> str:
     """The derivative of a function as it is written.
 
     Args:
@@ -67,15 +67,13 @@ def slope_text(term: Term, position: int, write: Callable[[Term], str], own: str
         position: of the part that it is the derivative by.
         write: how a term is written as a factor.
         own: what it gives, as that is written: f, tanh(c₁₁).
-        notation: Unicode or ASCII signs.
     """
     match term.kind:
         case "sigmoid":
-            return f"{own}{notation.times}(1 {notation.minus} {own})"
+            return f"{own}{UNICODE.times}(1 {UNICODE.minus} {own})"
         case "tanh":
-            power = "^2" if notation.ascii else "²"
-            squared = own + power if notation.ascii or "(" not in own else own.replace("(", "²(", 1)
-            return f"(1 {notation.minus} {squared})"
+            squared = own.replace("(", "²(", 1) if "(" in own else f"{own}²"
+            return f"(1 {UNICODE.minus} {squared})"
         case "relu":
             return f"[{own} > 0]"
         case "exp":
@@ -83,11 +81,11 @@ def slope_text(term: Term, position: int, write: Callable[[Term], str], own: str
         case "log":
             return f"1/{write(term.parts[0])}"
         case "sqrt":
-            return f"1/(2{notation.times}{own})"
+            return f"1/(2{UNICODE.times}{own})"
         case "softplus":
-            return f"{notation.sigmoid}({write(term.parts[0])})"
+            return f"{UNICODE.sigmoid}({write(term.parts[0])})"
         case "logsigmoid":
-            return f"(1 {notation.minus} {notation.sigmoid}({write(term.parts[0])}))"
+            return f"(1 {UNICODE.minus} {UNICODE.sigmoid}({write(term.parts[0])}))"
         case "max" | "min":
             sign = ">" if term.kind == "max" else "<"
             return f"[{write(term.parts[position])} {sign} {write(term.parts[1 - position])}]"

@@ -11,9 +11,6 @@ from lstmtui.cells import CELLS, Cell
 from lstmtui.cells.layout import Layout
 from lstmtui.models.recurrent import Recurrent
 
-RECURRENT_MODULES = (nn.RNNBase, nn.RNNCellBase, Recurrent)
-"""The modules whose inside can be recorded."""
-
 
 class _Uninitialized:
     """A module whose parameters hold what was in their memory: no random number is drawn for them.
@@ -38,7 +35,7 @@ def layout_of(module: nn.Module) -> Layout:
     """The sizes of a recurrent module.
 
     Raises:
-        TypeError: the module is not one of `RECURRENT_MODULES`.
+        TypeError: the module is neither one of PyTorch's recurrent modules nor a `Recurrent`.
     """
     if isinstance(module, Recurrent):
         return module.layout

@@ -45,7 +45,7 @@ class LessonBand(TextLines):
         text, room = page_spans(guide), max(1, width - 2)
         least = max(len(wrap(spans_before(page), room, self.look)) for page in guide.pages)
         height = min(MOST_LINES, max(least, len(wrap(text, room, self.look))) + 1)
-        self._write(text, status_spans(guide, self._session, marked, next_title), room, height)
+        self._write(text, status_spans(guide, marked, next_title), room, height)
 
     def invite(self, title: str, pages: int, width: int) -> None:
         """Say that there is a lesson, and how to begin."""
@@ -107,7 +107,7 @@ def spans_before(page: Page) -> Spans:
     return (("? ", "accent"), *markdown_spans(question.text), *options)
 
 
-def status_spans(guide: LessonGuide, session: Session, marked: Panel | None, next_title: str) -> Spans:
+def status_spans(guide: LessonGuide, marked: Panel | None, next_title: str) -> Spans:
     """How far the lesson is, what it is about, and how the predictions went."""
     spans: list[tuple[str, str]] = [(f"{guide.position + 1}/{len(guide.pages)}", "accent"), *_GAP]
     if guide.is_last:

@@ -11,7 +11,7 @@ from lstmtui.cells.notation import ASCII
 
 def split(later: list[float], **routes: list[float]) -> Split:
     """∂L/∂c₄ seen from t = 5, as the sum of some routes."""
-    made = tuple(Route(name.replace("_", " "), "", np.array(values)) for name, values in routes.items())
+    made = tuple(Route(name.replace("_", " "), np.array(values)) for name, values in routes.items())
     with np.errstate(all="ignore"):
         whole = np.sum([r.values for r in made], axis=0)
     return Split("c", 4, whole, np.array(later), 5, made)

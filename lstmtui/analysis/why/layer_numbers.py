@@ -65,14 +65,13 @@ class LayerNumbers:
         values = self.trace.initial(state, *self.place)[self.batch]
         return float(values[unit if len(values) > 1 else 0])
 
-    def was_changed(self, state: str, at: int, unit: int | None = None) -> bool:
-        """Whether the model's own loop changed a state before a place; `unit` None: in any unit."""
+    def was_changed(self, state: str, at: int) -> bool:
+        """Whether the model's own loop changed a state, in any unit, before a place."""
         began = self._began(state)
         if began is None or at == 0:
             return False
-        units = slice(None) if unit is None else slice(unit, unit + 1)
-        before = np.asarray(began[self.time(at), self.batch, units])
-        ended = np.asarray(self.trace.values(state, *self.place)[self.time(at - 1), self.batch, units])
+        before = np.asarray(began[self.time(at), self.batch])
+        ended = np.asarray(self.trace.values(state, *self.place)[self.time(at - 1), self.batch])
         return not np.array_equal(before, ended, equal_nan=True)
 
     # What was put in place of what the equations make.
@@ -95,11 +94,6 @@ class LayerNumbers:
         """Whether a what-if has put one number in place."""
         units = self.set_units(quantity, at, at + 1)[0] if self._edits else ()
         return bool(len(units) and units[unit if len(units) > 1 else 0])
-
-    @property
-    def has_loop(self) -> bool:
-        """Whether the model's own loop may have changed states between timesteps."""
-        return any(self._began(state) is not None for state in self.cell.states)
 
     @property
     def edited(self) -> frozenset[str]:

@@ -58,7 +58,7 @@ def loss_ledger(trace: Trace, asked: Place, notation: Notation, most: int | None
     if header.loss_at is not None:
         parts = list(_at(trace, header.loss_at))
     else:
-        parts = list(_last_hidden(trace) if header.loss_kind == "last_hidden" else _of_y(trace, notation))
+        parts = list(_last_hidden(trace) if header.loss_kind == "last_hidden" else _of_y(trace))
     return ledger_of(asked, trace.loss, parts, equation=f"loss = {header.loss_text}", most=most)
 
 
@@ -103,7 +103,7 @@ def _last_hidden(trace: Trace) -> Iterator[Part]:
                 yield Part(f"h[{unit}]{side} at t={t}{where}", number, (), t, place)
 
 
-def _of_y(trace: Trace, notation: Notation) -> Iterator[Part]:
+def _of_y(trace: Trace) -> Iterator[Part]:
     kind, y = trace.header.loss_kind, trace.arrays.get("y")
     if kind == "custom" or y is None or trace.header.output_kind == "custom":
         raise UserError(f"the loss was taken by {_OWN_CODE}")

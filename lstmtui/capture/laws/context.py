@@ -86,9 +86,9 @@ def broken(
     return LawResult("", BROKEN, text, number, tolerance, place, notes)
 
 
-def by_design(text: str, number: float = 0.0, notes: tuple[str, ...] = ()) -> LawResult:
+def by_design(text: str, number: float = 0.0) -> LawResult:
     """The law does not hold, because of what a layer is."""
-    return LawResult("", BY_DESIGN, text, number, notes=notes)
+    return LawResult("", BY_DESIGN, text, number)
 
 
 def not_taken(why: str, notes: tuple[str, ...] = ()) -> LawResult:

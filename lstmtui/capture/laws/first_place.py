@@ -58,9 +58,9 @@ def recorded(
         return None
 
 
-def recorded_call(subject: Subject, inputs: Inputs, state: Any = None) -> Trace | None:
+def recorded_call(subject: Subject, inputs: Inputs) -> Trace | None:
     """One call of the model, recorded."""
-    return recorded(subject, lambda: subject.call(inputs, state).tensors)
+    return recorded(subject, lambda: subject.call(inputs).tensors)
 
 
 def first_place(

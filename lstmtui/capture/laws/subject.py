@@ -124,9 +124,9 @@ class Subject:
         self.seconds = perf_counter() - began
         return result
 
-    def once(self, inputs: Inputs, seed: int = 0) -> Result:
+    def once(self, inputs: Inputs) -> Result:
         """One call from a fresh start."""
-        with self.fresh(seed):
+        with self.fresh():
             return self.call(inputs)
 
     def _begin(self) -> None:
@@ -139,9 +139,9 @@ class Subject:
             x = changed_first(x, lambda t: _packed(t, lengths, inputs))
         if self.run is not None:
             result = self.run(self.model, x, state)
-            return self._parsed(result, inputs, isinstance(result, tuple) and len(result) == 2)
+            return self._parsed(result, isinstance(result, tuple) and len(result) == 2)
         args, kwargs = self._arguments(x, state, lengths)
-        return self._parsed(self.model(*args, **kwargs), inputs, self.takes_state)
+        return self._parsed(self.model(*args, **kwargs), self.takes_state)
 
     def _arguments(
         self, x: Any, state: Any, lengths: Tensor | None
@@ -164,15 +164,15 @@ class Subject:
             return (), dict(zip(names, args, strict=False)) | kwargs
         return args, kwargs
 
-    def _parsed(self, result: Any, inputs: Inputs, has_state: bool) -> Result:
+    def _parsed(self, result: Any, has_state: bool) -> Result:
         y, state = result, None
         if has_state and isinstance(result, (tuple, list)) and len(result) > 1:
             y, state = result[0], result[1] if len(result) == 2 else tuple(result[1:])
-        own = list(_floating(y, inputs))
-        return Result([*own, *_floating(state, inputs)], state, len(own))
+        own = list(_floating(y))
+        return Result([*own, *_floating(state)], state, len(own))
 
 
-def _floating(result: Any, inputs: Inputs) -> Iterator[Tensor]:
+def _floating(result: Any) -> Iterator[Tensor]:
     for part in tensors_in(result):
         tensor = pad_packed_sequence(part)[0] if isinstance(part, PackedSequence) else part
         if tensor.is_floating_point():

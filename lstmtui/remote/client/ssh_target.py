@@ -27,8 +27,6 @@ class SshTarget:
     """Absolute, or beginning with ~/ for the home directory of that machine."""
     user: str | None = None
     port: int | None = None
-    url: str = ""
-    """As it was given."""
 
 
 def is_remote(target: str | None) -> bool:
@@ -55,7 +53,7 @@ def parse_ssh_target(url: str) -> SshTarget:
     if not slash or not decoded or decoded in ("~", "~/"):
         raise _wrong(url, "there is no path after the host")
     decoded = decoded if decoded.startswith("~/") else "/" + decoded
-    return SshTarget(host, decoded, user if at else None, port, url)
+    return SshTarget(host, decoded, user if at else None, port)
 
 
 def _host_and_port(address: str, url: str) -> tuple[str, int | None]:

@@ -11,9 +11,6 @@ if TYPE_CHECKING:
 
     from lstmtui.arrays import Array
 
-Sizes: TypeAlias = tuple[int, int]
-"""(length, batch)."""
-
 
 @dataclass(frozen=True)
 class TaskData:

@@ -25,7 +25,7 @@ from lstmtui.remote.client.ssh_target import SshTarget, parse_ssh_target
     ],
 )
 def test_a_url_names_a_place(url: str, host: str, path: str, user: str | None, port: int | None) -> None:
-    assert parse_ssh_target(url) == SshTarget(host, path, user, port, url)
+    assert parse_ssh_target(url) == SshTarget(host, path, user, port)
 
 
 @pytest.mark.parametrize(
