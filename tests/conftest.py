@@ -1,8 +1,9 @@
-"""What all tests share: one thread for torch, here and in what they start, and no waiting for a disk."""
+"""What all tests share, also in what they start: one thread for torch, no waiting for a disk, bytecode."""
 
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
@@ -10,6 +11,10 @@ pytest_plugins = ["clock", "without_torch"]
 
 # Torch reads it when it is imported; more threads only spin beside other tests, and give other last digits.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# Without it each of hundreds of processes that are started would compile all of lstmtui anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(autouse=True)
