@@ -305,6 +305,52 @@ def test_what_a_watched_or_recorded_model_draws_is_drawn_anew_in_each_call(
     assert torch._C._len_torch_function_stack() == 0
 
 
+class Spied(nn.Module):
+    """A GRU that begins from zeros, and from some step on from what is drawn; notes who follows it."""
+
+    def __init__(self, draws_from: int) -> None:
+        super().__init__()
+        self.rnn, self.draws_from = nn.GRU(2, 3), draws_from
+        self.followers: list[tuple[int, int]] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        before = torch._C._len_torch_function_stack()
+        draws = len(self.followers) >= self.draws_from
+        y: Tensor = self.rnn(x, torch.rand(1, 2, 3) if draws else torch.zeros(1, 2, 3))[0]
+        self.followers.append((before, torch._C._len_torch_function_stack()))
+        return y
+
+
+@pytest.mark.parametrize(
+    ("draws_from", "followers", "expected"),
+    [
+        (9, [(1, 0), (0, 0), (0, 0), (0, 0)], ["zeros"] * 4),
+        (0, [(1, 0)] * 4, ["numbers drawn at random in this call"] * 4),
+        (
+            1,
+            [(1, 0), (0, 0), (1, 0), (1, 0)],
+            ["zeros", "a state that is given to it", *["numbers drawn at random in this call"] * 2],
+        ),
+    ],
+)
+def test_a_watched_step_is_followed_only_until_its_layers_have_begun_and_where_that_may_have_been_drawn(
+    tmp_path: Path, draws_from: int, followers: list[tuple[int, int]], expected: list[str]
+) -> None:
+    model = Spied(draws_from)
+
+    def train() -> None:
+        for _ in followers:
+            model(torch.randn(4, 2, 2)).sum().backward()
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError), lstmtui.watch(model, path=tmp_path / "w"):
+        train()
+    traces = load(tmp_path / "w")
+    assert isinstance(traces, Mapping)
+    assert model.followers == followers
+    assert [origins(trace) for trace in traces.values()] == [[f"begins from {text}"] for text in expected]
+
+
 @pytest.mark.parametrize("detaches", [True, False])
 def test_code_that_detaches_its_state_before_every_timestep_is_worth_a_look(detaches: bool) -> None:
     model = Written(zeros, lambda t, h: h.detach() if detaches else h)

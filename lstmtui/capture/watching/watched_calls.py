@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from lstmtui.capture.arguments import changed, states_of
 from lstmtui.capture.autograd_state import Graph, graph
 from lstmtui.capture.origins.continuity import Link
-from lstmtui.capture.origins.drawn_tensors import DrawnTensors
+from lstmtui.capture.origins.drawn_tensors import Drawing, DrawnTensors
 from lstmtui.capture.origins.state_origins import Place, StateOrigins
 from lstmtui.capture.recomputation import Recomputation, TappedCall, inputs_of
 from lstmtui.capture.recording import Repeatable
@@ -83,6 +83,8 @@ class WatchedStep:
 
     drawn: DrawnTensors | None = None
     """What is drawn at random; None: that is not known."""
+    drawing: Drawing | None = None
+    """What takes note of that, while it does."""
     before: dict[int, States] = field(default_factory=dict)
     """What modules ended with in the step before, by their ids."""
 

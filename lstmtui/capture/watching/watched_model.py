@@ -15,9 +15,10 @@ from lstmtui.capture.blocks.call_keeper import CallKeeper
 from lstmtui.capture.blocks.code_of_steps import CodeOfSteps
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import check_forward, check_not_quantised, is_plain, kind_of
-from lstmtui.capture.origins.drawn_tensors import Drawing, DrawnTensors
+from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.source.input_axes import UNSAID, InputAxes
 from lstmtui.capture.source.users_code import What
+from lstmtui.capture.watching.drawn_in_steps import DrawnInSteps
 from lstmtui.capture.watching.watched_calls import WatchedStep
 from lstmtui.capture.wrapped import named_modules, uncompiled, unwrapped
 from lstmtui.models.torch_compat import has_compiled, is_compiler_loaded, is_in_backward
@@ -67,6 +68,7 @@ class WatchedModel(CallKeeper):
             check_not_quantised(self._root)
             if not self._code.is_recorded:
                 raise TypeError(f"{type(self._root).__name__} holds no LSTM, GRU, RNN or lstmtui.Recurrent")
+        self._drawn = DrawnInSteps(self.modules.values(), has_code=self.has_code)
         self.keep = keep
         self._before_next = before_next
         self._steps: deque[WatchedStep] = deque(maxlen=keep)
@@ -133,6 +135,20 @@ class WatchedModel(CallKeeper):
         for step in steps:
             step.let_go()
 
+    def layer_called(
+        self,
+        path: str,
+        module: nn.Module,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        result = super().layer_called(path, module, forward, args, kwargs)
+        step: WatchedStep | None = getattr(self._own, "step", None)
+        if step is not None:
+            self._drawn.called(step)
+        return result
+
     def _model_called(
         self, module: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
@@ -144,8 +160,7 @@ class WatchedModel(CallKeeper):
         outer, self._own.inside = getattr(self._own, "inside", False), True
         self._open.append(step)
         try:
-            assert step.drawn is not None
-            with Drawing(step.drawn):
+            with self._drawn.followed(step):
                 # A call of the model that it makes itself is part of the code of the outer one.
                 if outer or not self.has_code:
                     return forward(*args, **kwargs)
