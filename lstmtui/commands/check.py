@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmtui.printable import printable
+from lstmtui.wording import counted
 
 if TYPE_CHECKING:
     from lstmtui.scenario import Scenario
@@ -78,7 +79,7 @@ def _list(file: str) -> int:
     Status 2 where it holds none that can be debugged.
     """
     from lstmtui.scenario.layers_in_file import layers_in_file, read_onnx
-    from lstmtui.scenario.problem import Problem, counted
+    from lstmtui.scenario.problem import Problem
     from lstmtui.scenario.report import DataError
 
     graph = None
@@ -113,7 +114,6 @@ def _list(file: str) -> int:
 
 def _describe(scenario: Scenario) -> str:
     from lstmtui.cells.glossary import LAST_HIDDEN
-    from lstmtui.scenario.problem import counted
 
     source, objective = scenario.input, scenario.objective
     size = counted(source.size, "channel" if source.tokens is None else "token id")

@@ -22,6 +22,7 @@ from lstmtui.expressions.nodes import (
 )
 from lstmtui.expressions.scope import Scope
 from lstmtui.expressions.vocabulary import cell_vocabulary
+from lstmtui.wording import counted
 from lstmtui.words import FUNCTIONS, SCALARS
 
 
@@ -165,11 +166,8 @@ def _common(node: Elementwise | Comparison, scope: Scope, text: str) -> int | No
         if common is not None and first is not None and units != common:
             left, right = text[first.start : first.stop], text[operand.start : operand.stop]
             raise ExpressionError(
-                f"{left} has {_counted(common)} and {right} has {_counted(units)}", operand.start
+                f"{left} has {counted(common, 'unit')} and {right} has {counted(units, 'unit')}",
+                operand.start,
             )
         common, first = units, operand
     return common
-
-
-def _counted(units: int) -> str:
-    return "1 unit" if units == 1 else f"{units} units"

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from lstmtui.arrays import Array
 from lstmtui.errors import Cancelled, UserError
+from lstmtui.wording import first_of
 
 _imported: dict[str, Path] = {}
 """The packages that came from a scenario's folder, which another scenario may have under the same name."""
@@ -82,8 +83,7 @@ def load_weights(module: nn.Module, arrays: Mapping[str, Array], file: str) -> N
     problems = []
     for what, names in (("lacks", missing), ("has no place for", unexpected), ("of another shape:", wrong)):
         if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            problems.append(f"{what} {', '.join(names[:3])}{more}")
+            problems.append(f"{what} {first_of(names, 3)}")
     if problems:
         raise UserError(f"{file} does not fit the model that the factory builds: {'; '.join(problems)}")
     module.load_state_dict({name: torch.as_tensor(array) for name, array in arrays.items()})

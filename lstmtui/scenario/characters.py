@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from lstmtui.scenario.problem import counted, shown
+from lstmtui.scenario.problem import shown
 from lstmtui.scenario.report import DataError
+from lstmtui.wording import counted
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array

@@ -11,9 +11,10 @@ from lstmtui.closest import closest
 from lstmtui.models.checkpoints.names import plain_path
 from lstmtui.scenario.checkpoints import Checkpoint
 from lstmtui.scenario.lines import Location
-from lstmtui.scenario.problem import counted, one_of, short, shown
+from lstmtui.scenario.problem import one_of, short, shown
 from lstmtui.scenario.report import Report
 from lstmtui.scenario.scenario import Input
+from lstmtui.wording import counted
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array

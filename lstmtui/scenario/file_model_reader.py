@@ -12,9 +12,10 @@ from lstmtui.closest import closest
 from lstmtui.scenario.initial_states import read_initial
 from lstmtui.scenario.model_reader import Context, ModelReader
 from lstmtui.scenario.parameters import count
-from lstmtui.scenario.problem import counted, short, shown
+from lstmtui.scenario.problem import short, shown
 from lstmtui.scenario.schema import MAX_ELEMENTS, FileModelTable
 from lstmtui.scenario.validation import validate
+from lstmtui.wording import counted
 
 if TYPE_CHECKING:
     from lstmtui.models.checkpoints.found_layer import FoundLayer

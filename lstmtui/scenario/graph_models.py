@@ -19,6 +19,7 @@ from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.scenario import GraphSpec, Input, Stream
 from lstmtui.scenario.schema import FileModelTable, SessionTable
 from lstmtui.scenario.validation import validate
+from lstmtui.wording import counted
 
 if TYPE_CHECKING:
     from lstmtui.models.onnx.graph import GraphValue
@@ -240,7 +241,7 @@ class GraphReader:
 
 
 def _sizes(source: Input, steps: int) -> str:
-    channels = f", {source.size} channel{'s' * (source.size != 1)}" if source.tokens is None else ""
+    channels = f", {counted(source.size, 'channel')}" if source.tokens is None else ""
     return f"[input] (T={steps:,} in each call, B={source.batch}{channels})"
 
 

@@ -14,6 +14,7 @@ from lstmtui.scenario.report import Report
 from lstmtui.scenario.scenario import Input, LawsSpec
 from lstmtui.scenario.schema import LawsTable
 from lstmtui.scenario.validation import validate
+from lstmtui.wording import counted
 
 _CODE_KEYS = ("run", "step", "reset")
 
@@ -51,7 +52,7 @@ def _starts(raw: list[Any], source: Input | None, report: Report) -> Array | Non
         return None
     batch, steps = (None, None) if source is None else (source.batch, source.steps)
     if is_nested and batch is not None and len(raw) != batch:
-        report.add(place, f"has {len(raw)} lists for {batch} sequence{'' if batch == 1 else 's'}", allowed)
+        report.add(place, f"has {counted(len(raw), 'list')} for {counted(batch, 'sequence')}", allowed)
     before = len(report)
     rows = raw if is_nested else [raw]
     for number, row in enumerate(rows):

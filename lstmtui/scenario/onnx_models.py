@@ -12,9 +12,10 @@ from lstmtui.scenario.file_model_reader import MOST, FileModelReader
 from lstmtui.scenario.graph_models import GraphReader, is_whole_graph
 from lstmtui.scenario.initial_states import spread
 from lstmtui.scenario.layers_in_file import read_onnx
-from lstmtui.scenario.problem import counted, short, shown
+from lstmtui.scenario.problem import short, shown
 from lstmtui.scenario.report import DataError
 from lstmtui.scenario.scenario import GraphSpec, ModelSpec
+from lstmtui.wording import counted
 
 if TYPE_CHECKING:
     from lstmtui.models.onnx.layer import OnnxFile, OnnxLayer

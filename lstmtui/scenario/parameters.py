@@ -11,9 +11,10 @@ from lstmtui.cells import CELLS, Cell
 from lstmtui.closest import closest
 from lstmtui.scenario.lines import Location
 from lstmtui.scenario.nested_lists import to_array
-from lstmtui.scenario.problem import counted, one_of, short, shown
+from lstmtui.scenario.problem import one_of, short, shown
 from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.tensors import FLOATS, TensorFile
+from lstmtui.wording import counted, first_of
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
@@ -129,8 +130,7 @@ def _compare(
     if len(unexpected) > MOST:
         report.add(place, f"{prefix}and {counted(len(unexpected) - MOST, 'more parameter')} too many")
     if missing:
-        more = f" and {len(missing) - MOST} more" if len(missing) > MOST else ""
-        report.add(place, f"{prefix}{', '.join(missing[:MOST])}{more} missing")
+        report.add(place, f"{prefix}{first_of(missing, MOST)} missing")
     wrong = [name for name in expected if name in shapes and shapes[name] != expected[name]]
     for name in wrong[:MOST]:
         sentence = f"{prefix}{name} has shape {_shape(shapes[name])}, {_shape(expected[name])} is expected"

@@ -66,8 +66,3 @@ def shown(value: Any) -> str:
 def short(text: str) -> str:
     """Text from a file, printable and cut off where it is too long for a message."""
     return printable(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
-
-
-def counted(number: int, noun: str) -> str:
-    """`3 models`, `1 model`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

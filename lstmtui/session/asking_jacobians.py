@@ -11,6 +11,7 @@ from lstmtui.analysis.jacobian_row import JacobianRow, jacobian_row
 from lstmtui.arrays import Array
 from lstmtui.cells.notation import plain
 from lstmtui.session.session import Session
+from lstmtui.wording import counted
 
 WINDOW = 200
 """So many timesteps have a map at most."""
@@ -58,7 +59,7 @@ def map_text(shown: JacobianMap, output: str) -> str:
     # Half of a map is NaN, where s is not before t; by x, its diagonal is not.
     bad = int(np.isnan(shown.values).sum()) - count * (count - 1 if shown.by == "x" else count + 1) // 2
     if bad:
-        text += f"; NaN for {bad:,} pair{'' if bad == 1 else 's'}"
+        text += f"; NaN for {counted(bad, 'pair')}"
     if np.isnan(shown.values).all():
         return text
     t, s = np.unravel_index(int(np.nanargmax(shown.values)), shown.values.shape)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lstmtui.errors import UserError
 from lstmtui.session.hit_cache import HitCache
+from lstmtui.wording import counted
 
 if TYPE_CHECKING:
     from lstmtui.expressions import Expression
@@ -38,7 +39,7 @@ class Breakpoint:
     def __str__(self) -> str:
         note = "" if self.note is None else f', notes "{self.note}"'
         state = "" if self.enabled else ", disabled"
-        return f"breakpoint {self.id}: {self.place}{note}{state} ({hit_count(self.hits)})"
+        return f"breakpoint {self.id}: {self.place}{note}{state} (hit {counted(self.hits, 'time')})"
 
 
 class Breakpoints:
@@ -117,8 +118,3 @@ class Breakpoints:
             return None
         self._kept[number] = replace(self._kept[number], enabled=enabled)
         return self._kept[number]
-
-
-def hit_count(hits: int) -> str:
-    """ "hit 1 time"."""
-    return f"hit {hits} time{'' if hits == 1 else 's'}"

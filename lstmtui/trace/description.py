@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lstmtui.printable import printable
 from lstmtui.trace.header import Header, Layer
+from lstmtui.wording import counted
 
 _LAYERS = 12
 """So many are described."""
@@ -49,7 +50,7 @@ def described_layer(layers: Sequence[Layer], at: int, timesteps: int, mark: str 
     calls = f", from {layer.calls:,} calls" if layer.calls > 1 else ""
     return (
         f"layer {at}{f' {mark}{path}{mark}' if path else ''}: {printable(layer.cell)} {layer.sizes_text}"
-        f"{projected}{both}, {timesteps:,} timestep{'' if timesteps == 1 else 's'}{calls}"
+        f"{projected}{both}, {counted(timesteps, 'timestep')}{calls}"
     )
 
 

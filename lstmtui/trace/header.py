@@ -17,6 +17,7 @@ from lstmtui.trace.look_ahead import LookAhead
 from lstmtui.trace.source import Raised, Source, Variable
 from lstmtui.trace.source_cell import SourceCell
 from lstmtui.trace.state_origin import StateOrigin
+from lstmtui.wording import counted
 
 SCHEMA = 1
 """The version of the files on disk; a reader refuses a newer one."""
@@ -148,8 +149,7 @@ class Layer:
         """ "3 → 8", input and hidden size; of recorded code "14 names"."""
         if self.source is None:
             return f"{self.input_size} → {self.hidden_size}"
-        count = len(self.source.variables)
-        return f"{count} name{'' if count == 1 else 's'}"
+        return counted(len(self.source.variables), "name")
 
     def size(self, quantity: str) -> int:
         """The number of units of a quantity of this layer, or of its derivative; 0 for a name it has not."""

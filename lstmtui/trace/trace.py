@@ -17,6 +17,7 @@ from lstmtui.trace.description import description
 from lstmtui.trace.header import Header, Layer
 from lstmtui.trace.keys import EXTENT, NORMS, array_key
 from lstmtui.trace.summaries import Extent, extent_of, norms_of
+from lstmtui.wording import first_of
 
 
 class Trace:
@@ -238,9 +239,9 @@ class Trace:
     def __repr__(self) -> str:
         """The name, the layers, T, B and the loss on one line."""
         layers = [f"{printable(layer.cell)} {layer.sizes_text}" for layer in self.layers]
-        shown = ", ".join(layers[:4]) + (f" and {len(layers) - 4} more" if len(layers) > 4 else "")
         loss = f"{self.loss:.6g}" if self.header.loss_is_known else "unknown"
-        return f"<Trace {printable(self.name)}: {shown}; T={self.steps}, B={self.batch}, loss {loss}>"
+        sizes = f"T={self.steps}, B={self.batch}"
+        return f"<Trace {printable(self.name)}: {first_of(layers, 4)}; {sizes}, loss {loss}>"
 
     def __str__(self) -> str:
         """What it is, in a few lines: sizes, layers, loss, derivatives."""

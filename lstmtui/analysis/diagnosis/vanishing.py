@@ -26,6 +26,7 @@ from lstmtui.errors import UserError
 from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
 from lstmtui.view.view import View
+from lstmtui.wording import counted
 
 VANISHING_LOOK, VANISHING_BAD = 1e-3, 1e-7
 """‖∂L/∂c‖ over the far tenth of the way against the largest on the way. A parameter's gradient is a sum over
@@ -160,14 +161,14 @@ def _why_not(ways: list[WayBack], direction: str, state: str) -> str:
     if longest is not None and (cut := longest.cut(state)) is not None and cut < FEWEST_STEPS:
         t = longest.time(longest.reads + cut - 1, direction)
         return (
-            f"the states are reset or detached before t={t}, and the gradient goes back through {cut} "
-            f"timestep{'' if cut == 1 else 's'}"
+            f"the states are reset or detached before t={t}, and the gradient goes back through "
+            f"{counted(cut, 'timestep')}"
         )
     steps = longest.length - longest.reads if longest is not None else FEWEST_STEPS
     if longest is None or steps >= FEWEST_STEPS:
         return "the gradient is not finite"
     t = longest.time(longest.reads, direction)
-    seen = f"{steps} timestep{'' if steps == 1 else 's'}"
+    seen = counted(steps, "timestep")
     return f"the loss reads it at t={t}, where this direction has seen {seen}, and no later"
 
 
@@ -179,7 +180,7 @@ def _verdict(trace: Trace, layer: int, direction: str, state: str, left: float, 
     far = len(back) - len(back) // 10
     reach = gradient_reach(View.of(trace, layer, direction, way.batch), state=state)
     if np.isfinite(reach.steps):
-        steps = f"{reach.steps:.0f} timestep{'' if round(reach.steps) == 1 else 's'}"
+        steps = counted(round(reach.steps), "timestep")
         text += f"; from t={reach.start} it falls to 1/e within {steps}"
     elif way.fed[way.reads :][: len(back)][far:].max() >= back[far:].max() / 2:
         text += ", where it is fed from above; what the recurrence keeps is not to be seen by it"

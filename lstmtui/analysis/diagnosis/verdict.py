@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 
+from lstmtui.wording import counted
+
 NAMES: dict[str, str] = {
     "nonfinite": "NaN or inf, in the run or among its derivatives",
     "saturated": "gates and tanh units at their limits, where they hardly learn",
@@ -87,8 +89,7 @@ def not_measured(name: str, layer: int | None, direction: str, why: str, quantit
 
 def too_short(steps: int) -> str:
     """Why a layer of so many timesteps is not judged."""
-    count = f"{steps} timestep{'' if steps == 1 else 's'}"
-    return f"{count}, and a share of fewer than {FEWEST_STEPS} does not mean much"
+    return f"{counted(steps, 'timestep')}, and a share of fewer than {FEWEST_STEPS} does not mean much"
 
 
 def severity(number: float, look: float, bad: float) -> str:

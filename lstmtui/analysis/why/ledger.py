@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lstmtui.cells.notation import UNICODE, Notation, percent
+from lstmtui.wording import counted
 
 Kind = Literal["sum", "product", "operands", "origin"]
 """sum: the parts add up; product: they are multiplied; operands: a line of recorded code has read them;
@@ -171,7 +172,7 @@ class Ledger:
         if self.kind != "sum":
             return f" and {count} more"
         rest = self.total - sum(part.value for part in self.parts[:_NAMED])
-        return f", {count:,} other{'' if count == 1 else 's'} {notation.number(rest)}"
+        return f", {counted(count, 'other')} {notation.number(rest)}"
 
     def share(self, part: Part) -> float:
         """The part of the whole that a summand makes up; NaN where there is none to say."""

@@ -12,9 +12,10 @@ from lstmtui.analysis.laws import LawResult, Place
 from lstmtui.capture.laws.calls import SeenCall
 from lstmtui.capture.laws.chunks import one_step
 from lstmtui.capture.laws.consumption import Consumed, Drive, consumption
-from lstmtui.capture.laws.context import Context, broken, count, held, not_taken
+from lstmtui.capture.laws.context import Context, broken, held, not_taken
 from lstmtui.capture.laws.handover import wrong_layer
 from lstmtui.capture.laws.inputs import Inputs
+from lstmtui.wording import counted
 
 MOST_STREAMED = 24
 """How many timesteps are called one by one where a model goes on from its own state."""
@@ -54,7 +55,7 @@ def carry(context: Context) -> LawResult:
             apart += [findings.apart] if findings.apart else []
     if not judged:
         return not_taken(apart[0] if apart else _why_not(context), tuple(notes))
-    text = f"{count(judged, 'call')} of recurrent layers: the state has read x up to the timestep before"
+    text = f"{counted(judged, 'call')} of recurrent layers: the state has read x up to the timestep before"
     return held(text, notes=(*notes, *apart))
 
 

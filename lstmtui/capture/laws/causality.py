@@ -11,7 +11,6 @@ from lstmtui.capture.laws.context import (
     Context,
     broken,
     by_design,
-    count,
     gradient_not_finite,
     held,
     not_taken,
@@ -20,6 +19,7 @@ from lstmtui.capture.laws.first_place import first_place, layer_path, output_pla
 from lstmtui.capture.laws.influence import Dependence
 from lstmtui.capture.loss.meant_ahead import MIXES, convolutions, mixing_norms
 from lstmtui.trace import Trace
+from lstmtui.wording import counted
 
 MOST_CUTS = 16
 """How many timesteps are tried as the boundary between before and after; all where there are fewer."""
@@ -56,7 +56,7 @@ def causality(context: Context) -> LawResult:
     )
     by = "every gradient by later x is exactly 0, and" if dependence.has_gradient else ""
     return held(
-        f"{count(inputs.steps, 'timestep')}, {where}: {by} a change of x changes nothing before it".replace(
+        f"{counted(inputs.steps, 'timestep')}, {where}: {by} a change of x changes nothing before it".replace(
             ":  ", ": "
         )
     )

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from lstmtui.analysis.laws import LawResult, Place
 from lstmtui.capture.arguments import changed, tensors_in
-from lstmtui.capture.laws.context import Context, broken, by_design, count, held, not_taken
+from lstmtui.capture.laws.context import Context, broken, by_design, held, not_taken
 from lstmtui.capture.laws.first_place import first_place, layer_path, output_place, recorded, recorded_call
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.subject import Result
 from lstmtui.trace import Trace
+from lstmtui.wording import counted
 
 MOST_STEPS = 64
 """How many timesteps are walked one at a time."""
@@ -34,7 +35,7 @@ def chunks(context: Context) -> LawResult:
             return outcome
         largest = max(largest, outcome)
     cuts = ", ".join(f"t={c}" for c in sorted({1, inputs.steps // 2, inputs.steps - 1}))
-    text = f"{count(inputs.steps, 'timestep')} in one call and in two, cut at {cuts}, are the same"
+    text = f"{counted(inputs.steps, 'timestep')} in one call and in two, cut at {cuts}, are the same"
     return held(text, largest, context.subject.tolerance)
 
 
@@ -54,7 +55,7 @@ def steps(context: Context) -> LawResult:
     first = "the first " if inputs.steps < context.inputs.steps else ""
     by = "" if context.step is None else " of step"
     text = (
-        f"{first}{count(inputs.steps, 'timestep')} in one call and in {inputs.steps} calls{by} are the same"
+        f"{first}{counted(inputs.steps, 'timestep')} in one call and in {inputs.steps} calls{by} are the same"
     )
     return held(text, outcome, context.subject.tolerance)
 
@@ -112,7 +113,7 @@ def _parts(context: Context, inputs: Inputs, bounds: list[int]) -> list[Tensor]:
         except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
             if start == 0:
                 raise _Refused(
-                    f"a call of {count(stop, 'timestep')} fails: {str(error).splitlines()[0]}"
+                    f"a call of {counted(stop, 'timestep')} fails: {str(error).splitlines()[0]}"
                 ) from None
             raise _Refused(
                 f"the call from t={start} on fails: {(str(error).splitlines() or [''])[0]}"

@@ -102,8 +102,3 @@ def gradient_not_finite(changes: str) -> LawResult:
         f"a gradient of y by x is NaN or infinite, which tells nothing; {changes}; "
         "`first-bad` on a recording says where from"
     )
-
-
-def count(number: int, what: str) -> str:
-    """ "1 timestep", "12 timesteps"."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -11,13 +11,13 @@ from lstmtui.capture.laws.context import (
     Context,
     broken,
     by_design,
-    count,
     gradient_not_finite,
     held,
     not_taken,
 )
 from lstmtui.capture.laws.first_place import first_place, only_sequence, output_place, recorded_call
 from lstmtui.capture.laws.influence import Dependence, Influence
+from lstmtui.wording import counted
 
 
 def isolation(context: Context) -> LawResult:
@@ -40,7 +40,7 @@ def isolation(context: Context) -> LawResult:
         if dependence.has_gradient
         else "a change"
     )
-    return held(f"{count(inputs.batch, 'sequence')}: {by} of one changes no other")
+    return held(f"{counted(inputs.batch, 'sequence')}: {by} of one changes no other")
 
 
 def _halves(batch: int) -> list[Tensor]:

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from lstmtui.analysis.laws import LawResult, Place
 from lstmtui.capture.laws.batch_norms import norms_in_training
-from lstmtui.capture.laws.context import Context, broken, by_design, count, held, not_taken
+from lstmtui.capture.laws.context import Context, broken, by_design, held, not_taken
 from lstmtui.capture.laws.first_place import first_place, output_place, recorded_call
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.part_of_trace import part_of
+from lstmtui.wording import counted
 
 MOST_SEQUENCES = 16
 """How many sequences are run alone, the shortest first."""
@@ -24,7 +25,7 @@ def padding(context: Context) -> LawResult:
     if inputs.batch < 2:
         return not_taken("a batch of one")
     if inputs.lengths is None:
-        return not_taken(f"no lengths are given, so every sequence has {count(inputs.steps, 'timestep')}")
+        return not_taken(f"no lengths are given, so every sequence has {counted(inputs.steps, 'timestep')}")
     if why := context.differs or context.other_steps:
         return not_taken(why)
     norms = norms_in_training(context.subject.model)
@@ -48,7 +49,7 @@ def padding(context: Context) -> LawResult:
             return outcome
         largest = max(largest, outcome)
     lengths = f"{int(inputs.lengths.min())} to {int(inputs.lengths.max())}"
-    text = f"{count(len(shortest), 'sequence')} of {lengths} timesteps, alone and padded, are the same"
+    text = f"{counted(len(shortest), 'sequence')} of {lengths} timesteps, alone and padded, are the same"
     return held(text, largest, context.subject.tolerance)
 
 

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from lstmtui.analysis.laws import LawResult, Place
-from lstmtui.capture.laws.context import Context, broken, count, gradient_not_finite, held, not_taken
+from lstmtui.capture.laws.context import Context, broken, gradient_not_finite, held, not_taken
 from lstmtui.capture.laws.first_place import first_place, output_place, recorded, recorded_call
 from lstmtui.capture.laws.influence import Dependence, Influence, largest_change
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.part_of_trace import part_of
 from lstmtui.trace import Trace
+from lstmtui.wording import counted
 
 MOST_STARTS = 16
 """How many of the places where a sequence begins anew are tried."""
@@ -80,9 +81,9 @@ def _at_starts(context: Context, starts: Tensor) -> LawResult | str:
     if not memory.dependence.is_finite:
         return gradient_not_finite("a change before a start changes nothing after it")
     of = (
-        f"{len(tried)} of {count(len(where), 'start')}"
+        f"{len(tried)} of {counted(len(where), 'start')}"
         if len(tried) < len(where)
-        else count(len(where), "start")
+        else counted(len(where), "start")
     )
     by = "the gradient to what came before is exactly 0, and " if memory.dependence.has_gradient else ""
     return f"at {of} {by}the output is that of a fresh start"
@@ -129,10 +130,10 @@ def _remembered(context: Context, memory: _Memory, t: int, sequence: int, influe
     when = "what came before is never forgotten"
     for by in (1, 2, 3):
         if t + by < inputs.steps and not memory.of(t + by, sequence).is_there:
-            when = f"it is forgotten {count(by, 'timestep')} late, at t={t + by}"
+            when = f"it is forgotten {counted(by, 'timestep')} late, at t={t + by}"
             break
         if t - by > 0 and not memory.of(t - by, sequence).is_there:
-            when = f"what came before t={t - by} is forgotten there, {count(by, 'timestep')} early"
+            when = f"what came before t={t - by} is forgotten there, {counted(by, 'timestep')} early"
             break
     text = f"sequence {sequence} is to begin anew at t={t}, and {when}"
     if influence.gradient > 0:

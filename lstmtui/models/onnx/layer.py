@@ -16,6 +16,7 @@ from lstmtui.models.onnx.constants import Constants, attributes
 from lstmtui.models.onnx.graph import GraphValue
 from lstmtui.models.onnx.node import OnnxNode
 from lstmtui.printable import printable
+from lstmtui.wording import counted
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
@@ -91,7 +92,7 @@ class OnnxLayer:
         states = " and ".join(self.layout.cell.states)
         facts = [f"states {states}", "activations " + " ".join(dict.fromkeys(first.activations))]
         fixed = {
-            f"initial_{state[0]} is for {array.shape[1]} sequence{'s' * (array.shape[1] != 1)} for ever": None
+            f"initial_{state[0]} is for {counted(array.shape[1], 'sequence')} for ever": None
             for node in self.nodes
             for state, array in node.initial.items()
             if not isinstance(array, float)

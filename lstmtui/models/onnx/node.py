@@ -14,6 +14,7 @@ import numpy as np
 from lstmtui.errors import UserError
 from lstmtui.models.onnx.constants import Constants, attributes
 from lstmtui.printable import printable
+from lstmtui.wording import counted
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
@@ -167,7 +168,7 @@ def _check_shapes(operator: str, arrays: Mapping[str, Array], directions: int, h
     for key, array in arrays.items():
         if array.shape != expected[key]:
             sizes = ", ".join(map(str, expected[key]))
-            why = f"hidden_size {hidden} and {directions} direction{'s' if directions > 1 else ''}"
+            why = f"hidden_size {hidden} and {counted(directions, 'direction')}"
             raise UserError(f"{key} has shape {array.shape}; for {why} ({sizes}) is expected")
 
 

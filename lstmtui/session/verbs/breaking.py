@@ -18,6 +18,7 @@ from lstmtui.session.verbs import completions
 from lstmtui.session.verbs.completions import Begun
 from lstmtui.session.verbs.verb import Verb
 from lstmtui.session.verbs.walking import moved
+from lstmtui.wording import counted
 
 
 def _break(session: Session, kind: str, where: int | Expression, note: str | None = None) -> Outcome:
@@ -86,7 +87,7 @@ def _continued(run: Continuation) -> Outcome:
     outcome = moved(run.stop)
     if not run.notes:
         return outcome
-    count = f"{len(run.notes)} note{'' if len(run.notes) == 1 else 's'} on the way"
+    count = f"{counted(len(run.notes), 'note')} on the way"
     if len(run.notes) == MOST_NOTES:
         count = f"the first {MOST_NOTES:,} notes on the way"
     notes = tuple((t, printable(text)) for t, text in run.notes)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from lstmtui.cells.notation import Notation
 from lstmtui.cells.products import Factor, Products
 from lstmtui.tui.widgets.spans import Spans
+from lstmtui.wording import counted
 
 _INDENT = "        "
 
@@ -33,7 +34,7 @@ def product_lines(
         if product.quantity != quantity or roles.intersection(hidden):
             continue
         order = ", largest first" if product.count > 1 else ""
-        head = f"{product.count} product{'' if product.count == 1 else 's'}{order}"
+        head = f"{counted(product.count, 'product')}{order}"
         total = (notation.number(product.total), "number")
         lines.append((("      ", "sign"), *product.written, (" = ", "sign"), total, (f"  {head}", "muted")))
         lines += [_factor_line(product, factor, unit, notation) for factor in product.factors]
