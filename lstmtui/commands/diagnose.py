@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from lstmtui.commands.remote import add_remote_arguments, is_remote, open_request, remote_client
-from lstmtui.commands.run_arguments import add_run_arguments, record_scenario, trace_or_scenario
+from lstmtui.commands.results import json_lines, wrapped
+from lstmtui.commands.run_arguments import add_run_arguments, add_target, record_scenario, trace_or_scenario
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 
@@ -20,17 +21,10 @@ if TYPE_CHECKING:
 
 SUMMARY = "say what is wrong with a run: gates, units, gradients, NaN"
 
-_WIDTH = 80
-"""Columns of the plain text."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The target, the form of the answer, and what makes the exit status 1."""
-    parser.add_argument(
-        "target",
-        metavar="TARGET",
-        help="a scenario .toml, the name of a bundled one, a saved trace, or ssh://host/path",
-    )
+    add_target(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object for each verdict")
     parser.add_argument(
         "--fail-on",
@@ -51,9 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
         for model in session.traces:
             session.select_model(model)
             verdicts = diagnose(session.view)
-            for line in (
-                _json_lines(model, verdicts) if arguments.json else _lines(model, session.trace, verdicts)
-            ):
+            if arguments.json:
+                lines = json_lines(model, map(asdict, verdicts))
+            else:
+                lines = _lines(model, session.trace, verdicts)
+            for line in lines:
                 print(printable(line))
             status |= any(v.name in failing and v.severity == BAD for v in verdicts)
     return status
@@ -98,19 +94,6 @@ def _traces(arguments: argparse.Namespace) -> Trace | dict[str, Trace]:
     return record_scenario(target, arguments) if isinstance(target, Scenario) else target
 
 
-def _json_lines(model: str, verdicts: tuple[Verdict, ...]) -> list[str]:
-    """In ASCII; numbers that JSON has no words for are "NaN", "+inf" and "-inf"."""
-    import json
-    from dataclasses import asdict
-
-    from lstmtui.playback.reports import json_value
-
-    return [
-        json.dumps({"model": model} | {key: json_value(value) for key, value in asdict(verdict).items()})
-        for verdict in verdicts
-    ]
-
-
 def _lines(model: str, trace: Trace, verdicts: tuple[Verdict, ...]) -> list[str]:
     """The model, what is not fine with what to look at next, and the names of what is."""
     from lstmtui.analysis.diagnosis import FINE, NOT_MEASURED, reasons
@@ -121,19 +104,14 @@ def _lines(model: str, trace: Trace, verdicts: tuple[Verdict, ...]) -> list[str]
     for verdict in (v for v in verdicts if v.severity not in (FINE, NOT_MEASURED)):
         place = f"{verdict.place}: " if verdict.place else ""
         head = f"  {verdict.severity:13} {verdict.name:10} "
-        lines += _wrapped(head, place + verdict.text)
+        lines += wrapped(head, place + verdict.text)
         # A command to copy stands on a line of its own.
         sign = f"{'':{len(head)}}next: "
         lines += [
             f"{sign if not at else '':{len(sign)}}{command}" for at, command in enumerate(verdict.commands)
         ]
     for why, names in reasons(verdicts).items():
-        lines += _wrapped(f"  {NOT_MEASURED:13} ", f"{', '.join(names)}: {why}")
+        lines += wrapped(f"  {NOT_MEASURED:13} ", f"{', '.join(names)}: {why}")
     raised = {v.name for v in verdicts if v.severity != FINE}
     fine = ", ".join(dict.fromkeys(v.name for v in verdicts if v.name not in raised))
-    return lines + (_wrapped(f"  {FINE:13} ", fine) if fine else [])
-
-
-def _wrapped(head: str, text: str) -> list[str]:
-    """The text behind its head, whose width the lines after the first leave free."""
-    return textwrap.wrap(text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
+    return lines + (wrapped(f"  {FINE:13} ", fine) if fine else [])

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lstmtui.commands.remote import add_remote_arguments, is_remote, open_request, remote_client
-from lstmtui.commands.run_arguments import add_run_arguments, trace_or_scenario, with_run_arguments
+from lstmtui.commands.results import json_lines, wrapped
+from lstmtui.commands.run_arguments import (
+    add_run_arguments,
+    add_target,
+    trace_or_scenario,
+    with_run_arguments,
+)
 from lstmtui.libraries import load_library
 from lstmtui.printable import printable
 
@@ -18,17 +23,10 @@ if TYPE_CHECKING:
 
 SUMMARY = "hold the laws of state on a model: isolation, causality, carry, reset …"
 
-_WIDTH = 80
-"""Columns of the plain text."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The target, the form of the answer, and which laws."""
-    parser.add_argument(
-        "target",
-        metavar="TARGET",
-        help="a scenario .toml, the name of a bundled one, a saved trace, or ssh://host/path",
-    )
+    add_target(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object for each law")
     parser.add_argument(
         "--only", metavar="NAMES", default="", help="these laws alone, such as isolation,causality"
@@ -43,7 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     status = 0
     for model, note, results in _held(arguments):
-        lines = _json_lines(model, results) if arguments.json else _lines(model, note, results)
+        if arguments.json:
+            lines = json_lines(model, (result.as_json() for result in results))
+        else:
+            lines = _lines(model, note, results)
         for line in lines:
             print(printable(line), flush=True)
         status |= any_broken(results)
@@ -128,17 +129,6 @@ class _ProgressLine:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def _json_lines(model: str, results: tuple[LawResult, ...]) -> list[str]:
-    import json
-
-    from lstmtui.playback.reports import json_value
-
-    return [
-        json.dumps({"model": model} | {key: json_value(value) for key, value in result.as_json().items()})
-        for result in results
-    ]
-
-
 def _lines(model: str, note: str, results: tuple[LawResult, ...]) -> list[str]:
     """The model, and a law after the other with what came of it."""
     lines = [f"{model}{f' ({note})' if note else ''}:"]
@@ -148,5 +138,5 @@ def _lines(model: str, note: str, results: tuple[LawResult, ...]) -> list[str]:
         if result.broken and result.place is not None:
             text += f"; first at {result.place}"
         text = "; ".join([text, *result.notes])
-        lines += textwrap.wrap(text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
+        lines += wrapped(head, text)
     return lines

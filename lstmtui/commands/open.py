@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmtui.commands.remote import add_remote_arguments, is_remote, open_request, remote_client
-from lstmtui.commands.run_arguments import add_run_arguments, with_run_arguments
+from lstmtui.commands.run_arguments import add_run_arguments, add_target, with_run_arguments
 from lstmtui.errors import UserError
 from lstmtui.libraries import load_library, require_library
 from lstmtui.printable import printable
@@ -30,12 +30,7 @@ SUMMARY = "debug a scenario or a saved trace"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The target, and how to run and to draw it."""
-    parser.add_argument(
-        "target",
-        nargs="?",
-        metavar="TARGET",
-        help="a scenario .toml, the name of a bundled one, a saved trace, or ssh://[user@]host[:port]/path",
-    )
+    add_target(parser, optional=True)
     parser.add_argument(
         "--follow", action="store_true", help="go along with a trace that is being recorded; wait for it"
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from lstmtui.commands.remote import add_remote_arguments, is_remote, open_request, remote_client
 from lstmtui.commands.run_arguments import (
     add_run_arguments,
+    add_target,
     record_scenario,
     trace_or_scenario,
     with_run_arguments,
@@ -37,11 +38,7 @@ LARGEST_SCRIPT = 1 << 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The target, the script, how to run, and what comes out."""
-    parser.add_argument(
-        "target",
-        metavar="TARGET",
-        help="a scenario .toml, the name of a bundled one, a saved trace, or ssh://[user@]host[:port]/path",
-    )
+    add_target(parser)
     parser.add_argument("--script", metavar="FILE", help="in place of the target's own; -: standard input")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object for each command")

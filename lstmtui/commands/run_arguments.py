@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from lstmtui.trace import Trace, Traces
 
 
+def add_target(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """`TARGET`: what is debugged, played, diagnosed or held to the laws."""
+    parser.add_argument(
+        "target",
+        nargs="?" if optional else None,
+        metavar="TARGET",
+        help="a scenario .toml, the name of a bundled one, a saved trace, or ssh://[user@]host[:port]/path",
+    )
+
+
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """`--device` and `--dtype`, in place of what the scenario says, and `--trust`."""
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps, in place of the scenario's")
