@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from string import ascii_uppercase
 
-from textual import on
 from textual.widget import Widget
 
 from lstmtui.analysis.norm_plot import gradient_norm_plot
@@ -67,11 +66,6 @@ class GradientPanel(Lane):
 
     def title_forms(self, title: str) -> Sequence[str]:
         return (title, title.removesuffix(_ON_AXIS), title.removesuffix(_HOW + _ON_AXIS))
-
-    @on(LinePlot.Clicked)
-    def _pick_timestep(self, event: LinePlot.Clicked) -> None:
-        event.stop()
-        self.post_message(self.Picked(t=self.axis.timestep_at(event.column)))
 
 
 def plotted(session: Session) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from textual import on
 from textual.app import ComposeResult
 from textual.events import MouseMove
 from textual.widget import Widget
@@ -15,6 +16,7 @@ from lstmtui.tui.panels.time_axis import TimeAxis
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.lane_head import Key, LaneHead
 from lstmtui.tui.widgets.line_plot import LinePlot
+from lstmtui.tui.widgets.line_widget import ColumnClicked
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,11 @@ class Lane(Panel):
     def on_blur(self) -> None:
         """The line above says so."""
         self.head.set_focused(False)
+
+    @on(ColumnClicked)
+    def _pick_timestep(self, event: ColumnClicked) -> None:
+        event.stop()
+        self.post_message(self.Picked(t=self.axis.timestep_at(event.column)))
 
     def on_mouse_move(self, event: MouseMove) -> None:
         """Go along with the mouse while its button is held."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widget import Widget
@@ -150,12 +149,6 @@ class SequencePanel(Lane):
             for widget, is_shown in shown.items():
                 widget.display = is_shown
             lay_out(self.screen)
-
-    @on(LinePlot.Clicked)
-    @on(TokenStrip.Clicked)
-    def _pick_timestep(self, event: LinePlot.Clicked | TokenStrip.Clicked) -> None:
-        event.stop()
-        self.post_message(self.Picked(t=self.axis.timestep_at(event.column)))
 
 
 def overlaid(session: Session, axis: TimeAxis, look: Look) -> Signal:

@@ -11,6 +11,7 @@ from lstmtui.session.breakpoint_hits import marks
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.panels.time_axis import TimeAxis
 from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.line_widget import ColumnClicked
 from lstmtui.tui.widgets.ruler import Ruler
 from lstmtui.tui.widgets.status import StatusLine
 
@@ -64,7 +65,7 @@ class TimeRuler(Horizontal):
             page.per_column,
         )
 
-    @on(Ruler.Clicked)
-    def _pick_timestep(self, event: Ruler.Clicked) -> None:
+    @on(ColumnClicked)
+    def _pick_timestep(self, event: ColumnClicked) -> None:
         event.stop()
         self.post_message(Panel.Picked(t=self._axis.timestep_at(event.column)))

@@ -30,14 +30,8 @@ class Bars(LineWidget):
             super().__init__()
             self.bars, self.row = bars, row
 
-        @property
-        def control(self) -> Bars:
-            return self.bars
-
-    def __init__(
-        self, look: Look | None = None, *, id: str | None = None, classes: str | None = None
-    ) -> None:
-        super().__init__(look, id=id, classes=classes)
+    def __init__(self, look: Look | None = None) -> None:
+        super().__init__(look)
         self._values: NDArray[np.floating] = np.zeros(0)
         self._bounds: tuple[float, float] = (0.0, 1.0)
         self._kind: Kind = "sequential"

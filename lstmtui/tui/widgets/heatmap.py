@@ -37,14 +37,8 @@ class Heatmap(LineWidget):
             super().__init__()
             self.heatmap, self.column, self.row = heatmap, column, row
 
-        @property
-        def control(self) -> Heatmap:
-            return self.heatmap
-
-    def __init__(
-        self, look: Look | None = None, *, id: str | None = None, classes: str | None = None
-    ) -> None:
-        super().__init__(look, id=id, classes=classes)
+    def __init__(self, look: Look | None = None) -> None:
+        super().__init__(look)
         self._values: NDArray[np.floating] = np.zeros((0, 0))
         self._bounds: tuple[float, float] = (0.0, 1.0)
         self._kind: Kind = "sequential"

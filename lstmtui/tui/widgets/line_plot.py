@@ -16,7 +16,7 @@ from lstmtui.analysis.norm_plot import NormPlot, fitted, shape_of
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.axis import fit_axis
 from lstmtui.tui.widgets.columns import ColumnMap
-from lstmtui.tui.widgets.line_widget import LineWidget
+from lstmtui.tui.widgets.line_widget import ColumnClicked, LineWidget
 from lstmtui.tui.widgets.plot_rows import Drawn, crossed, plot_rows, sample
 from lstmtui.tui.widgets.spans import Spans, segments
 
@@ -96,21 +96,8 @@ class LinePlot(LineWidget):
 
     DEFAULT_CSS = "LinePlot { width: 1fr; height: 1fr; }"
 
-    class Clicked(Message):
-        """A column of the page was clicked."""
-
-        def __init__(self, line_plot: LinePlot, column: int) -> None:
-            super().__init__()
-            self.line_plot, self.column = line_plot, column
-
-        @property
-        def control(self) -> LinePlot:
-            return self.line_plot
-
-    def __init__(
-        self, look: Look | None = None, *, id: str | None = None, classes: str | None = None
-    ) -> None:
-        super().__init__(look, id=id, classes=classes)
+    def __init__(self, look: Look | None = None) -> None:
+        super().__init__(look)
         self._plot = Plot()
         self._rows: list[Spans] = []
         self._cursor: int | None = None
@@ -164,7 +151,7 @@ class LinePlot(LineWidget):
 
     def clicked(self, x: int, y: int) -> Message | None:
         column = self._plot.map(self._extent.width).column_at(x - self._plot.gutter)
-        return None if column is None else self.Clicked(self, column)
+        return None if column is None else ColumnClicked(column)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,14 @@ from textual.widget import Widget
 from lstmtui.tui.theme import Look
 
 
+class ColumnClicked(Message):
+    """A column of a page of timesteps was clicked."""
+
+    def __init__(self, column: int) -> None:
+        super().__init__()
+        self.column = column
+
+
 class LineWidget(Widget):
     """A widget that says of each line what it depends on (its key) and how to draw it from that.
 
@@ -24,10 +32,8 @@ class LineWidget(Widget):
     only from its first to its last changed character.
     """
 
-    def __init__(
-        self, look: Look | None = None, *, id: str | None = None, classes: str | None = None
-    ) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self, look: Look | None = None, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._look = look or Look()
         self._extent = Size(0, 0)
         self._keys: list[Hashable] = []

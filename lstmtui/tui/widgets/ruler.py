@@ -12,7 +12,7 @@ from textual.message import Message
 
 from lstmtui.tui.theme import UNDERLINED, Look
 from lstmtui.tui.widgets.columns import ColumnMap
-from lstmtui.tui.widgets.line_widget import LineWidget
+from lstmtui.tui.widgets.line_widget import ColumnClicked, LineWidget
 from lstmtui.tui.widgets.spans import Spans, safe, segments
 
 _SIGNS = {"rule": "─", "tick": "┴", "hit": "○", "breakpoint": "●", "cursor": "▼"}
@@ -46,21 +46,8 @@ class Ruler(LineWidget):
 
     DEFAULT_CSS = "Ruler { width: 1fr; height: 1; }"
 
-    class Clicked(Message):
-        """A column of the page was clicked."""
-
-        def __init__(self, ruler: Ruler, column: int) -> None:
-            super().__init__()
-            self.ruler, self.column = ruler, column
-
-        @property
-        def control(self) -> Ruler:
-            return self.ruler
-
-    def __init__(
-        self, look: Look | None = None, *, id: str | None = None, classes: str | None = None
-    ) -> None:
-        super().__init__(look, id=id, classes=classes)
+    def __init__(self, look: Look | None = None) -> None:
+        super().__init__(look)
         self._marks = Marks()
         self._columns: ColumnMap | None = None
 
@@ -102,7 +89,7 @@ class Ruler(LineWidget):
 
     def clicked(self, x: int, y: int) -> Message | None:
         column = self._map(self._extent.width).column_at(x)
-        return None if column is None else self.Clicked(self, column)
+        return None if column is None else ColumnClicked(column)
 
     def _map(self, width: int) -> ColumnMap:
         length = len(self._marks.page)

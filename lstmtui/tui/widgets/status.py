@@ -29,10 +29,8 @@ class StatusLine(LineWidget):
             super().__init__()
             self.action = action
 
-    def __init__(
-        self, look: Look | None = None, *, id: str | None = None, classes: str | None = None
-    ) -> None:
-        super().__init__(look, id=id, classes=classes)
+    def __init__(self, look: Look | None = None, *, id: str | None = None) -> None:
+        super().__init__(look, id=id)
         self._spans: Spans = ()
         self._parts: Sequence[Part] = ()
 

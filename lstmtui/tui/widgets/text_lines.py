@@ -21,23 +21,12 @@ class TextLines(LineWidget):
     class Clicked(Message):
         """A line was clicked, counted in the lines that were set."""
 
-        def __init__(self, text_lines: TextLines, line: int) -> None:
+        def __init__(self, line: int) -> None:
             super().__init__()
-            self.text_lines, self.line = text_lines, line
+            self.line = line
 
-        @property
-        def control(self) -> TextLines:
-            return self.text_lines
-
-    def __init__(
-        self,
-        look: Look | None = None,
-        *,
-        wraps: bool = False,
-        id: str | None = None,
-        classes: str | None = None,
-    ) -> None:
-        super().__init__(look, id=id, classes=classes)
+    def __init__(self, look: Look | None = None, *, wraps: bool = False, id: str | None = None) -> None:
+        super().__init__(look, id=id)
         self.wraps = wraps
         """Whether lines are wrapped or cropped; for the lines that are set next."""
         self._lines: tuple[Spans, ...] = ()
@@ -97,7 +86,7 @@ class TextLines(LineWidget):
 
     def clicked(self, x: int, y: int) -> Message | None:
         row = self._top + y
-        return self.Clicked(self, self._line_of(row)) if row < self.row_count else None
+        return self.Clicked(self._line_of(row)) if row < self.row_count else None
 
     def _line_of(self, row: int) -> int:
         """The line that a row belongs to."""

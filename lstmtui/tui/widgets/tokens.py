@@ -11,7 +11,7 @@ from textual.message import Message
 from lstmtui.analysis.signal import SEVERAL
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.columns import ColumnMap
-from lstmtui.tui.widgets.line_widget import LineWidget
+from lstmtui.tui.widgets.line_widget import ColumnClicked, LineWidget
 from lstmtui.tui.widgets.spans import Spans, safe, segments
 
 
@@ -20,21 +20,8 @@ class TokenStrip(LineWidget):
 
     DEFAULT_CSS = "TokenStrip { width: 1fr; height: 1; }"
 
-    class Clicked(Message):
-        """A column of the page was clicked."""
-
-        def __init__(self, tokens: TokenStrip, column: int) -> None:
-            super().__init__()
-            self.tokens, self.column = tokens, column
-
-        @property
-        def control(self) -> TokenStrip:
-            return self.tokens
-
-    def __init__(
-        self, look: Look | None = None, *, id: str | None = None, classes: str | None = None
-    ) -> None:
-        super().__init__(look, id=id, classes=classes)
+    def __init__(self, look: Look | None = None) -> None:
+        super().__init__(look)
         self._labels: tuple[str, ...] = ()
         self._roles: tuple[str, ...] = ()
         self._columns: ColumnMap | None = None
@@ -54,7 +41,7 @@ class TokenStrip(LineWidget):
 
     def clicked(self, x: int, y: int) -> Message | None:
         column = self._map(self._extent.width).column_at(x)
-        return None if column is None else self.Clicked(self, column)
+        return None if column is None else ColumnClicked(column)
 
     def _map(self, width: int) -> ColumnMap:
         return self._columns or ColumnMap(len(self._labels), width)

@@ -15,6 +15,7 @@ from lstmtui.tui.theme import Look, theme_of
 from lstmtui.tui.widgets.bars import Bars
 from lstmtui.tui.widgets.heatmap import Heatmap
 from lstmtui.tui.widgets.line_plot import LinePlot, Series
+from lstmtui.tui.widgets.line_widget import ColumnClicked
 from lstmtui.tui.widgets.ruler import Ruler
 from lstmtui.tui.widgets.status import StatusLine
 
@@ -60,7 +61,7 @@ class Screenful(DifferenceApp):
     def on_heatmap_clicked(self, message: Heatmap.Clicked) -> None:
         self.clicks.append(message)
 
-    def on_ruler_clicked(self, message: Ruler.Clicked) -> None:
+    def on_column_clicked(self, message: ColumnClicked) -> None:
         self.clicks.append(message)
 
 
