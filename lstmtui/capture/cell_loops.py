@@ -196,6 +196,14 @@ class _Returned(torch.autograd.Function):
         return None, None, *derivatives
 
 
+def made_by(node: Any, output: int) -> tuple[Any, int]:
+    """What has made a result of a node: of one that hands on what a cell returned the cell's own node."""
+    if getattr(node, "_forward_cls", None) is _Returned:
+        cells: tuple[Any, int] = node.next_functions[1 + output]
+        return cells if cells[0] is not None else (node, output)
+    return node, output
+
+
 def after_zeros(after: States) -> States:
     """The states a cell begins from where it is given none."""
     return tuple(torch.zeros_like(s) for s in after)

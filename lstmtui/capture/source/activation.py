@@ -244,7 +244,8 @@ class Activation:
                     bound.append((name, value, version_of(value), stretch.line, stretch.why))
                 continue
             tracked.pop(name, None)
-            is_other = is_sure and name not in self.facts.unpacked and type(value) is not list
+            is_unpacked = stretch.offset < self.facts.unpacked.get(name, -1)
+            is_other = is_sure and not is_unpacked and type(value) is not list
             if is_other and (inside := tensors_in(value)[:MOST_ITEMS]):
                 self._bind(local, bound)
                 bound = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
@@ -33,7 +33,13 @@ def carried_by(series: Sequence[Series], run: Run) -> dict[Series, list[Series]]
     to a name, where its code reads the name before it binds it anew, and where an argument of the next round
     has the same numbers in every round (a state that was stacked and taken apart in between).
     """
-    ends = [part for part in series if not part.place and part.rounds]
+    last = {(part.code, part.written): part.first.call for part in series if not part.place and part.rounds}
+    # What a function bound that is called again in the round is overwritten by no other call.
+    ends = [
+        part
+        for part in series
+        if part.rounds and not (part.place and last.get((part.code, part.written)) is part.first.call)
+    ]
     bound = _by_identity(series, [n for n, own in enumerate(run.rounds) if own])
     carried: dict[Series, list[Series]] = {}
     for part in ends:
@@ -45,7 +51,7 @@ def carried_by(series: Sequence[Series], run: Run) -> dict[Series, list[Series]]
     taken = {other for targets in carried.values() for other in targets}
     free = [other for other in series if other.rounds and other not in taken]
     for part in ends:
-        if part not in carried:
+        if part not in carried and not part.place:
             same = [other for other in free if _has_same_numbers(part, other)]
             carried |= {part: [min(same, key=lambda other: other.first.order)]} if same else {}
     return {part: _outermost(targets, run) for part, targets in _once(carried, run).items()}
@@ -132,22 +138,33 @@ def _is_equal(a: Tensor, b: Tensor) -> bool:
 
 def is_read_first(part: Series, run: Run) -> bool:
     """Whether a round reads a name before it binds it: a loop's variable, or an attribute."""
+    if not part.line:
+        return False  # what an argument has is handed on by whoever calls
     is_attribute, key = "." in part.written, _KEY.search(part.written)
     call = part.first.call
     code = call.code
     are_gone = not run.passes or any(binding.call is not call for own in part.rounds for binding in own)
     if not (is_attribute or key or part.written in (*code.co_freevars, *code.co_names)) and are_gone:
         return False  # the locals of a call are gone with it
-    lines = {b.line for b in fullest_round(run) if b.call.code is code and b.line}
-    if not lines:
-        return False
-    if is_item(part.written):
-        return reads_item(code, part.written, range(min(lines), max(lines) + 1))
-    base = part.written if key is None else part.written[: key.start()]
-    if key is not None and (is_read := _reads_item_first(code, key[1], min(lines), max(lines))) is not None:
+    # Rounds of other lines, as those of a condition, may have another number of bindings.
+    rounds = {len(own): own for own in (*run.rounds[1:], fullest_round(run))}
+    lines = ({b.line for b in own if b.call.code is code and b.line} for own in rounds.values())
+    return any(_is_read_first(code, part.written, min(own), max(own)) for own in lines if own)
+
+
+def _is_read_first(code: CodeType, written: str, first: int, last: int) -> bool:
+    """Whether these lines of a function read a name, an attribute or an item before they bind it."""
+    if is_item(written):
+        if reads_item(code, written, range(first, last + 1)):
+            return True
+        kinds = [*_kinds(code, written.rpartition("[")[0], first, last, attribute=False)]
+        return kinds[:1] == ["LOAD"] and "STORE" in kinds  # all of a tuple is handed on
+    key = _KEY.search(written)
+    base = written if key is None else written[: key.start()]
+    if key is not None and (is_read := _reads_item_first(code, key[1], first, last)) is not None:
         return is_read
     is_attribute, name = "." in base, base.rpartition(".")[2]  # or the dict is handed on as a whole
-    return reads_first(code, name, min(lines), max(lines), attribute=is_attribute)
+    return reads_first(code, name, first, last, attribute=is_attribute)
 
 
 def reads_first(code: CodeType, name: str, first: int, last: int, *, attribute: bool) -> bool:
@@ -160,6 +177,11 @@ def reads_first(code: CodeType, name: str, first: int, last: int, *, attribute: 
         last: line.
         attribute: whether it is that of an attribute.
     """
+    return next(_kinds(code, name, first, last, attribute=attribute), "") == "LOAD"
+
+
+def _kinds(code: CodeType, name: str, first: int, last: int, *, attribute: bool) -> Iterator[str]:
+    """LOAD and STORE, as the lines of a function do with a name, in the order of its code."""
     line = 0
     for instruction in _instructions(code):
         line = _line(instruction) or line
@@ -171,10 +193,7 @@ def reads_first(code: CodeType, name: str, first: int, last: int, *, attribute: 
         parts = names if isinstance(names, tuple) else (names,)
         # 3.13 has instructions of two names: STORE_FAST_LOAD_FAST stores the first and loads the second.
         kinds = [kind for kind in operation.split("_") if kind in ("LOAD", "STORE")]
-        for kind, part in zip(kinds, parts, strict=False):
-            if part == name:
-                return kind == "LOAD"
-    return False
+        yield from (kind for kind, part in zip(kinds, parts, strict=False) if part == name)
 
 
 @lru_cache(maxsize=32)

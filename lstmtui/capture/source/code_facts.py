@@ -66,7 +66,7 @@ class CodeFacts:
         shared: the local names that functions within it may bind too.
         attributes: those of objects in local names that it binds, and items of dicts, as its source writes
             them: self.hidden, state['h'].
-        unpacked: the names that it unpacks itself, `h, c = hx`.
+        unpacked: the names that it unpacks itself, `h, c = hx`, with where it does so last.
         globals: the global names that it binds.
         leaves: the offsets of the instructions by which a call returns or is suspended.
         is_suspended: whether it is a generator or a coroutine.
@@ -95,7 +95,7 @@ class CodeFacts:
         nested = {n for c in code.co_consts if isinstance(c, CodeType) for n in c.co_freevars}
         self.shared = tuple(name for name in (*code.co_cellvars, *code.co_freevars) if name in nested)
         self.attributes = tuple(dict.fromkeys(self._all_attributes(tree)))
-        self.unpacked = frozenset(self._unpacked())
+        self.unpacked = dict(self._unpacked())
         self.globals = frozenset(i.argval for i in self._instructions if i.opname == "STORE_GLOBAL")
 
     def _leaving(self) -> Iterator[int]:
@@ -205,11 +205,11 @@ class CodeFacts:
         if tree is not None:
             yield from changed_in_place(tree)
 
-    def _unpacked(self) -> Iterator[str]:
+    def _unpacked(self) -> Iterator[tuple[str, int]]:
         for before, instruction in zip(self._instructions, self._instructions[1:], strict=False):
             if instruction.opname in ("UNPACK_SEQUENCE", "UNPACK_EX"):
                 argument = before.argval
-                yield argument[-1] if isinstance(argument, tuple) else str(argument)
+                yield argument[-1] if isinstance(argument, tuple) else str(argument), instruction.offset
 
 
 def _may_write(instruction: dis.Instruction, code: CodeType) -> bool:

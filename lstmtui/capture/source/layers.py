@@ -36,8 +36,12 @@ def layer_of(names: RunNames, *, derived: bool) -> SourceLayer | None:
     """
     run, in_rounds, outside, carried = names.run, names.in_rounds, names.outside, names.carried
     builder = _Builder(run, names.batch, names.steps, names.conditions, derived)
+    initial = _initial(in_rounds, outside)
     for part in outside:
-        builder.try_whole(part)
+        if part.first.identity in initial:
+            builder.constants[part] = part.first
+        else:
+            builder.try_whole(part)
     rebound = {(part.code, part.written) for part in in_rounds}
     # What a name was before the rounds is the initial state, where rounds bind it too.
     outside = [p for p in outside if p in builder.stacked or (p.code, p.written) not in rebound]
@@ -53,10 +57,21 @@ def layer_of(names: RunNames, *, derived: bool) -> SourceLayer | None:
     return builder.finished(named, carried)
 
 
+def _initial(in_rounds: Sequence[Series], outside: Sequence[Series]) -> set[int]:
+    """The identities of what names were bound to before rounds bind them to others of the same shape.
+
+    They are of no timestep, though an axis of theirs may be as long as the run.
+    """
+    shapes = {(part.code, part.written, part.first.value.shape) for part in in_rounds}
+    return {
+        part.first.identity for part in outside if (part.code, part.written, part.first.value.shape) in shapes
+    }
+
+
 def _number_places(named: Sequence[Series]) -> None:
     """A name that is bound to all timesteps at once and then in rounds is bound at several places."""
     by_key: dict[object, list[Series]] = {}
-    for part in sorted(named, key=lambda part: part.whole is None):
+    for part in sorted(named, key=lambda part: (part.whole is None, part.whole is None and not part.place)):
         by_key.setdefault((part.code, part.written), []).append(part)
     for parts in by_key.values():
         for number, part in enumerate(parts[:-1], start=1):
@@ -110,7 +125,10 @@ class _Builder:
         variables = []
         for part in shown:
             stacked = self.stacked[part]
-            names = tuple(o.name for o in carried.get(part, ()) if o in self.stacked)
+            targets = carried.get(part, ())
+            names = tuple(o.name for o in targets if o in self.stacked)
+            if not names and any(o.written == part.written for o in targets):
+                names = (part.name,)  # as what it was before the first round is no state of its kind
             variables.append(_variable(part, stacked, numbers[part.first.call.code], names))
             _add(arrays, part.name, stacked)
         for part, targets in carried.items():

@@ -227,6 +227,17 @@ def tree_of(code: CodeType, lines_of: dict[str, object] | None = None) -> ast.AS
     return next((n for n in ast.walk(tree) if isinstance(n, names) and n.name == code.co_name), None)
 
 
+def lines_of_tests(code: CodeType) -> dict[int, int]:
+    """The further lines of the tests of while loops, with the lines of their headers."""
+    tree = tree_of(code)
+    loops = () if tree is None else (node for node in ast.walk(tree) if isinstance(node, ast.While))
+    return {
+        line: loop.lineno
+        for loop in loops
+        for line in range(loop.lineno + 1, min((loop.test.end_lineno or 0) + 1, loop.body[0].lineno))
+    }
+
+
 def _last_line(code: CodeType) -> int:
     own = max((end for _, end, _, _ in code.co_positions() if end), default=0)
     return max([own, *(_last_line(c) for c in code.co_consts if isinstance(c, CodeType))])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -209,7 +209,7 @@ def fullest_round(run: Run) -> list[Binding]:
     return max(run.rounds, key=len, default=[])
 
 
-def in_order(series: Iterable[Series], run: Run) -> list[Series]:
+def in_order(series: Sequence[Series], run: Run) -> list[Series]:
     """In the order in which the fullest round binds them last, with what is bound before and after it."""
     fullest = fullest_round(run)
     number = next((n for n, own in enumerate(run.rounds) if own is fullest), -1)
@@ -218,4 +218,12 @@ def in_order(series: Iterable[Series], run: Run) -> list[Series]:
         own = part.rounds[number] if part.rounds else []
         return max((binding.order for binding in own), default=part.first.order)
 
-    return sorted(series, key=order)
+    placed = sorted((part for part in series if not part.rounds or part.rounds[number]), key=order)
+    for part in series:
+        if part not in placed:
+            # What that round does not bind, as the code has it in another branch, is by its line.
+            before = [
+                n for n, p in enumerate(placed) if p.code is part.code and p.line <= part.line and p.rounds
+            ]
+            placed.insert(before[-1] + 1 if before else 0 if not part.line else len(placed), part)
+    return placed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from functools import partial
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 
 from lstmtui.capture.autograd_state import is_symbolic, unobserved
+from lstmtui.capture.cell_loops import made_by
 from lstmtui.capture.devices import check_memory
 from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
@@ -53,9 +55,9 @@ class Seen(Binding):
         """Whether backward passes tell its derivative."""
         return self.handle is not None or self.end is not None
 
-    def of_node(self, gradients: tuple[Tensor | None, ...]) -> None:
+    def of_node(self, output: int, gradients: tuple[Tensor | None, ...]) -> None:
         """Called before the node goes backward, after hooks of the user's, with what it is given."""
-        gradient = gradients[self.output]
+        gradient = gradients[output]
         if gradient is not None:
             # It is copied: hooks of the user's may change it on its way.
             self.gradients.append(gradient.detach().clone() if gradient.requires_grad else gradient.clone())
@@ -228,7 +230,8 @@ class Tensors:
         if seen.end is not tensor:
             seen.output = tensor.output_nr
             if self._hooks:
-                seen.handle = seen.end.register_prehook(seen.of_node)
+                node, output = made_by(seen.end, seen.output)
+                seen.handle = node.register_prehook(partial(seen.of_node, output))
         else:
             seen.leaf = True
             if self._hooks:
@@ -237,7 +240,7 @@ class Tensors:
 
     def ends(self) -> list[Tensor | GradientEdge]:
         """What the loss is to be differentiated by, for `derive`."""
-        return [s.end if s.leaf else GradientEdge(s.end, s.output) for s in self._asked]
+        return [s.end if s.leaf else GradientEdge(*made_by(s.end, s.output)) for s in self._asked]
 
     def derive(self, gradients: Sequence[Tensor | None]) -> None:
         """Take the derivatives by all `ends`; None where the loss does not depend on one."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
+from lstmtui.capture.source.loops import lines_of_tests
 
 Place: TypeAlias = tuple[tuple[tuple[int, int], int], ...]
 """The loops that something ran in, outermost first: (function and line of the loop, which pass)."""
@@ -32,17 +33,28 @@ class Places:
         self._called_in_heads = {
             (code, line, what) for code, line, what, passes in called if _is_in_head(line, passes)
         }
-        self._heads: set[tuple[int, int]] = set()
+        self._heads: dict[tuple[int, int], int] = {}
+        """The line of a loop's header, by function and line; a while loop's test may have further lines."""
         self._last: dict[tuple[int, Passes, int], int] = {}
         """The last pass of a loop that binds more than its head does, by call, loops round it and line."""
         passes: Passes = ()
         for binding in bindings:
             if binding.passes is not passes:
                 passes = binding.passes
-                self._heads.update((id(binding.call.code), line) for line, _ in passes)
-            if passes and binding.line != passes[-1][0]:
+                self._add_heads(binding.call, passes)
+            if passes and self._head_of(binding) != passes[-1][0]:
                 (line, number), outer = passes[-1], passes[:-1]
                 self._last[binding.call.number, outer, line] = number
+
+    def _add_heads(self, call: Call, passes: Passes) -> None:
+        code = id(call.code)
+        if any((code, line) not in self._heads for line, _ in passes):
+            lines = {line: line for line, _ in passes} | lines_of_tests(call.code)
+            self._heads |= {(code, line): header for line, header in lines.items()}
+
+    def _head_of(self, binding: Binding) -> int:
+        """The line of the header of the loop in whose head a binding was; −1: it was in none."""
+        return self._heads.get((id(binding.call.code), binding.line), -1)
 
     def groups(self, bindings: Iterable[Binding]) -> Iterator[tuple[Call, Passes, list[Binding]]]:
         """Bindings in order, those that follow each other in the same loops of the same call together."""
@@ -60,9 +72,8 @@ class Places:
 
     def _passes_of(self, binding: Binding) -> Passes:
         """The loops of its function that a binding was in."""
-        line, passes = binding.line, binding.passes
-        is_head = (id(binding.call.code), line) in self._heads and not binding.name.startswith(RETURNED)
-        if not is_head:
+        line, passes = self._head_of(binding), binding.passes
+        if line < 0 or binding.name.startswith(RETURNED):
             return passes
         if not _is_in_head(line, passes):
             return *passes, (line, 0)

@@ -202,3 +202,24 @@ def test_the_test_that_ends_a_while_loop_makes_no_timestep_of_its_own() -> None:
     # The last timestep holds what let it begin, and as its last inner step what ended the loop.
     assert trace.values("far")[:, 0, 0].tolist() == [8, 4, 2, 1, 0.5, 0.25, 0.0625]
     assert trace.arrays["0/forward/inner/far"][-1, :, 0, 0].tolist() == [0.125, 0.0625]
+
+
+def test_the_lines_of_a_test_of_several_are_of_one_pass() -> None:
+    class Halts(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            h, n = x, 0
+            while (
+                n < 9
+                and (p := torch.sigmoid(h.sum(-1) - 2 * n)) is not None
+                and (still := (p > 0.01).float()).any()
+            ):
+                h = torch.tanh(h + still[:, None])
+                n += 1
+            return h
+
+    trace = lstmtui.record(Halts(), torch.full((2, 3), 1.0, requires_grad=True))
+    source = trace.layers[0].source
+    assert source is not None
+    assert trace.steps == 4
+    assert {v.name: v.inner_steps for v in source.variables} == {"h": 0, "p": 2, "still": 2}
+    assert trace.arrays["0/forward/inner/still"][-1, :, 0, 0].tolist() == [1.0, 0.0]

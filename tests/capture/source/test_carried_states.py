@@ -1,0 +1,205 @@
+"""Which states a timestep leaves to the next, in code as it is written in public repositories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import lstmtui
+from lstmtui.trace import Trace
+
+T, B, H = 5, 3, 4
+
+
+def carried(trace: Trace, layer: int = -1) -> dict[str, tuple[str, ...]]:
+    source = trace.layers[layer].source
+    assert source is not None
+    return {v.name: v.carried_to for v in source.variables if v.carried_to}
+
+
+def inputs() -> Tensor:
+    return torch.randn(T, B, H, requires_grad=True)
+
+
+@dataclass
+class State:
+    h: Tensor
+    c: Tensor
+
+
+class Cell(nn.Module):
+    def forward(self, x: Tensor, state: State) -> State:
+        c = 0.5 * state.c + x
+        h = torch.tanh(c + state.h)
+        return replace(state, h=h, c=c)
+
+
+class OfDataclass(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = Cell()
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = State(torch.zeros_like(x[0]), torch.zeros_like(x[0]))
+        for v in x:
+            state = self.cell(v, state)
+        return state.h
+
+
+def test_what_an_argument_has_is_carried_on_by_no_other_name_than_that_of_the_state() -> None:
+    assert carried(lstmtui.record(OfDataclass(), inputs())) == {"h": ("state_h",), "c": ("state_c",)}
+
+
+class Decayed(nn.Module):
+    """RWKV's time mixing: the next state has no names, but places in a tuple."""
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        a, b = state
+        w = torch.sigmoid(x)
+        r = (a + x.exp()) / (b + 1)
+        state = (w * a + x, w * b + 1)
+        return r, state
+
+
+class Mixing(nn.Module):
+    def __init__(self, *, inline: bool) -> None:
+        super().__init__()
+        self.att, self.inline = Decayed(), inline
+
+    def forward(self, x: Tensor) -> Tensor:
+        state, out = (torch.zeros_like(x[0]), torch.zeros_like(x[0])), []
+        for v in x:
+            if self.inline:
+                r = v * state[0]
+                state = (state[0] * 0.5 + v, state[1] + 1)
+            else:
+                r, state = self.att(v, state)
+            out.append(r)
+        return torch.stack(out)
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_the_places_of_a_tuple_that_is_handed_on_are_states(inline: bool) -> None:
+    x = inputs()
+    trace = lstmtui.record(Mixing(inline=inline), x, loss=lambda y: y.square().sum())
+    if inline:
+        assert carried(trace) == {"state_0": ("state_0",), "state_1": ("state_1",)}
+        return
+    assert carried(trace) == {"state_0": ("a",), "state_1": ("b",)}
+    a = torch.zeros(B, H)
+    states = []
+    for v in x.detach():
+        a = torch.sigmoid(v) * a + v
+        states.append(a.numpy())
+    assert np.allclose(trace.values("state_0", 1), np.stack(states), rtol=1e-6)
+    # What a round reads is what the one before has left, its derivative too.
+    assert np.array_equal(trace.values("a", 1)[1:], trace.values("state_0", 1)[:-1])
+    assert np.array_equal(trace.values("da", 1)[1:], trace.values("dstate_0", 1)[:-1])
+
+
+class Leaky(nn.Module):
+    """A spiking neuron as snntorch has it: its state fits itself to the input when it is first called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mem = torch.zeros(0)
+
+    def forward(self, current: Tensor) -> Tensor:
+        if self.mem.shape != current.shape:
+            self.mem = torch.zeros_like(current)
+        self.reset = (self.mem > 1).float()
+        self.mem = 0.9 * self.mem + current - self.reset
+        return torch.sigmoid(self.mem)
+
+
+class Spiking(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lif = Leaky()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([self.lif(v) for v in x])
+
+
+def test_a_state_that_is_made_anew_in_the_first_timestep_is_carried_from_there() -> None:
+    trace = lstmtui.record(Spiking(), inputs())
+    own = carried(trace)
+    assert own["mem"] == ("mem",)
+    # What is bound last in a timestep has the plain name, also where only later ones begin with it.
+    assert own["reset"] == ("reset_1",)
+    reset, reset_1 = trace.values("reset", -1), trace.values("reset_1", -1)
+    assert np.array_equal(reset_1[1:], reset[:-1])
+
+
+class Both(nn.Module):
+    def run_over(self, x: Tensor) -> list[Tensor]:
+        h, out = torch.zeros_like(x[0]), []
+        for v in x:
+            h = torch.tanh(0.5 * h + v)
+            out.append(h)
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        there = self.run_over(x)
+        back = self.run_over(x.flip(0))
+        return torch.stack(there) + torch.stack(back).flip(0)
+
+
+def test_a_loop_of_a_function_that_is_called_for_either_direction_has_the_state_of_each() -> None:
+    x = inputs()
+    trace = lstmtui.record(Both(), x)
+    assert carried(trace) == {"h_1": ("h_1",), "h": ("h",)}
+    for name, own in (("h_1", x.detach()), ("h", x.detach().flip(0))):
+        values = torch.from_numpy(trace.values(name))
+        assert all(
+            torch.equal(after, torch.tanh(0.5 * before + v))
+            for (before, after), v in zip(pairwise(values), own[1:], strict=True)
+        )
+
+
+def test_a_vector_that_a_loop_begins_with_is_no_series_though_it_is_as_long_as_the_run() -> None:
+    class Settles(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            h = x
+            for _ in range(4):
+                h = torch.tanh(h + x)
+            return h
+
+    trace = lstmtui.record(Settles(), torch.randn(6, 4, requires_grad=True))
+    source = trace.layers[0].source
+    assert source is not None
+    assert [(v.name, v.shape) for v in source.variables] == [("h", (4,))]
+    assert [constant.name for constant in source.constants] == ["x"]
+
+
+class Stepped(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.LSTMCell(H, H)
+
+    def forward(self, x: Tensor, kept: list[Tensor] | None = None) -> Tensor:
+        h = c = torch.zeros_like(x[0])
+        for v in x:
+            h, c = self.cell(v, (h, c))
+            if kept is not None:
+                c.retain_grad()
+                kept.append(c)
+        return h + c
+
+
+def test_the_derivative_by_what_a_cell_of_pytorchs_returned_is_that_of_retain_grad() -> None:
+    model, x, kept = Stepped().double(), inputs().double(), list[Tensor]()
+    model(x, kept).square().sum().backward()
+    trace = lstmtui.record(model, x, loss=lambda y: y.square().sum(), source=True)
+    wanted = np.stack([c.grad.numpy() for c in kept if c.grad is not None])
+    assert np.allclose(trace.values("dc", -1), wanted, rtol=1e-12, atol=0)
+    assert np.array_equal(trace.values("dc", -1), trace.values("dc", 0))
+    with lstmtui.recording(source=True) as recording:
+        model(x).square().sum().backward()
+    layer = next(n for n, own in enumerate(recording.trace.layers) if own.cell == "Stepped")
+    assert np.allclose(recording.trace.values("dc", layer), wanted, rtol=1e-12, atol=0)
