@@ -186,13 +186,12 @@ def record_with(
         beside: gives the runs by source of code that ran before, by how many timesteps the others have.
         looks_ahead: whether to look if what the loss reads depends on later input.
     """
-    source, loss, name = request.source, request.loss, request.name
     # A NaN on the way back is to be seen in the trace, so autograd is not to stop at it.
     anomalies = torch.autograd.set_detect_anomaly(False)
     with torch.inference_mode(False), torch.enable_grad(), anomalies:
-        module = ready(request.module, source)
+        module = ready(request.module, request.source)
         args, kwargs = arguments(module, differentiable(request.x), differentiable(request.hx))
-        code = recorder_of(module, source, request.axes, (args, kwargs))
+        code = recorder_of(module, request.source, request.axes, (args, kwargs))
         if code is not None:
             code.tracer.note_drawn(tap.cuts.drawn)
             if prepare is not None:
@@ -200,12 +199,7 @@ def record_with(
         torch.clear_autocast_cache()
         # To the end: what an activation checkpoint holds is run again on the way back.
         with tap.installed(module, [args, kwargs]):
-            # What is taken out of the graph says why layers have no derivatives.
-            with tap.cuts if holds_recurrent(module) else Drawing(tap.cuts.drawn):
-                result = _called(module, args, kwargs, code, tap, name)
-                tap.during = "loss"
-                code = check_recorded(tap, module, code, result, is_chosen=source is not None)
-                scalar, text = default_loss(tap.last, result) if loss is None else (loss(result), "")
+            result, code, scalar, text = _forward(tap, request, module, args, kwargs, code)
             absent = check_loss(scalar)
             # Also to look at what the graph has saved may run what a checkpoint holds again.
             tap.during = "backward"
@@ -223,9 +217,8 @@ def record_with(
                 raise TypeError(nothing_recorded(module, code.refusal(), tap.without_super))
     output, d_output = (None if tensor is None else turn(tensor) for tensor in (output, d_output))
     tap.progress.finish()
-    trace = assemble(
-        name or type(module).__name__, module, tap.runs, scalar, gradients, output, d_output, layers
-    )
+    name = request.name or type(module).__name__
+    trace = assemble(name, module, tap.runs, scalar, gradients, output, d_output, layers)
     header = replace(
         trace.header,
         loss_text=text,
@@ -234,6 +227,26 @@ def record_with(
         look_ahead=ahead,
     )
     return Trace(header, trace.arrays) if tap.writer is None else tap.writer.finish(header, trace.arrays)
+
+
+def _forward(
+    tap: Tap, request: Request, module: nn.Module, args: Any, kwargs: Any, code: SourceRecorder | None
+) -> tuple[Any, SourceRecorder | None, Tensor, str]:
+    """Run the module, and take the loss of its result.
+
+    Returns:
+        What the module returned; what has recorded its code; the loss; and the name of the default loss, or
+        an empty string where the loss is the caller's own.
+    """
+    # What is taken out of the graph says why layers have no derivatives.
+    with tap.cuts if holds_recurrent(module) else Drawing(tap.cuts.drawn):
+        result = _called(module, args, kwargs, code, tap, request.name)
+        tap.during = "loss"
+        code = check_recorded(tap, module, code, result, is_chosen=request.source is not None)
+        if request.loss is not None:
+            return result, code, request.loss(result), ""
+        scalar, text = default_loss(tap.last, result)
+        return result, code, scalar, text
 
 
 def _called(

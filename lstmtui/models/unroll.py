@@ -6,6 +6,7 @@ Whatever does not depend on the step before (W·x of every timestep) is computed
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -127,6 +128,27 @@ def _constant(value: float, name: str, cell: Cell, x: Tensor) -> Tensor:
     return x.new_full((len(x), 1), value, requires_grad=torch.is_grad_enabled())
 
 
+def _step(
+    cell: Cell,
+    parameters: TensorParameters,
+    x: Tensor,
+    before: States,
+    observe: Callable[[str, Tensor], Tensor] | None,
+) -> dict[str, Tensor]:
+    """Every quantity of one timestep, in order of evaluation."""
+    values: dict[str, Tensor] = {}
+    running = cell.equations(parameters, x, *before)
+    name, value = next(running)
+    while True:
+        if not isinstance(value, Tensor):
+            value = _constant(value, name, cell, x)
+        values[name] = value if observe is None else observe(name, value)
+        try:
+            name, value = running.send(values[name])
+        except StopIteration:
+            return values
+
+
 def unroll(
     cell: Cell,
     parameters: Mapping[str, Tensor],
@@ -167,20 +189,9 @@ def unroll(
             # A sequence that is over begins anew: an overflow in its last state must not become 0·inf.
             before = tuple(torch.where(valid[t], s, n) for s, n in zip(states, first_values, strict=True))
         p.begin(before[0], inputs[t], from_x[t])
-        running = cell.equations(p, inputs[t], *before)
-        values = {}
-        name, value = next(running)
-        while True:
-            if not isinstance(value, Tensor):
-                value = _constant(value, name, cell, inputs[t])
-            if observe is not None:
-                value = observe(t, name, value)
-            values[name] = value
+        values = _step(cell, p, inputs[t], before, None if observe is None else partial(observe, t))
+        for name, value in values.items():
             seen[name].append(value)
-            try:
-                name, value = running.send(value)
-            except StopIteration:
-                break
         new = tuple(values[s] for s in cell.states)
         if valid is None:
             states = new

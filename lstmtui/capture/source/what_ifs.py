@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import torch
 
-from lstmtui.arrays import Array
 from lstmtui.capture.source.addresses import Address, Addresses
 from lstmtui.capture.source.attributes import is_bindable
 from lstmtui.capture.source.changed_numbers import changed_by
@@ -85,13 +84,20 @@ def rerun_source(trace: Trace, edits: Sequence[Edit], loss_at: LossAt | None = N
     if not replacements.count and wanted:
         names = ", ".join(dict.fromkeys(edit.quantity for edit in edits))
         raise UserError(f"{names}: is a place in a tuple or of an argument, not a name that can be set")
+    variant = _variant(trace, changed, edits)
+    if loss is None:
+        return variant
+    header = replace(variant.header, loss_text=loss.text, loss_kind="custom", loss_at=loss_at)
+    return Trace(header, variant.arrays)
+
+
+def _variant(trace: Trace, changed: Trace, edits: Sequence[Edit]) -> Trace:
+    """The run with the edits, together with the input and objective that only the recorded trace holds."""
     beside = {key: trace.arrays[key] for key in _BESIDE if key in trace.arrays}
     if changed.steps != trace.steps or changed.batch != trace.batch:
         beside = {}
-    header = _header(trace.header, changed.header, edits)
-    if loss is not None:
-        header = replace(header, loss_text=loss.text, loss_kind="custom", loss_at=loss_at)
-    return Trace(header, {**_arrays(changed), **beside})
+    arrays = {key: changed.arrays[key] for key in changed.arrays}
+    return Trace(_header(trace.header, changed.header, edits), {**arrays, **beside})
 
 
 def _check(trace: Trace, edit: Edit) -> None:
@@ -125,10 +131,6 @@ def _replacements(
             replacement = Replacement(torch.as_tensor(positions), edit.value)
             wanted.setdefault(numbers[id(binding)], []).append(replacement)
     return wanted
-
-
-def _arrays(trace: Trace) -> dict[str, Array]:
-    return {key: trace.arrays[key] for key in trace.arrays}
 
 
 def _header(recorded: Header, changed: Header, edits: Sequence[Edit]) -> Header:
