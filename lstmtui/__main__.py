@@ -122,7 +122,7 @@ def _overview() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"lstmtui {__version__}")
-    help = 'print a script that completes words, for: eval "$(lstmtui --print-completion bash)"'
+    help = 'print a completion script for your shell; use it as: eval "$(lstmtui --print-completion bash)"'
     parser.add_argument(COMPLETION, choices=SHELLS, help=help)
     return parser
 

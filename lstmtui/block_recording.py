@@ -28,33 +28,32 @@ def recording(
             optimizer.step()
         r.trace.norms("dh")
 
-    The block is a training step, a rollout of a policy, a stream; no model is named. Whatever LSTM, GRU, RNN,
-    Cell or `lstmtui.Recurrent` is called in it, in any thread, is recorded, under its path in the outermost
-    module that was called, or the name of the variable that holds it. Calls that go on from one another are
-    timesteps of one run, as in `lstmtui.record`, with the states that were changed in between beside it;
-    a beginning from new states after a backward pass is a run of its own.
+    The block may be a training step, a policy's rollout or a stream; you do not name a model. Every LSTM,
+    GRU, RNN, Cell or `lstmtui.Recurrent` that is called in the block, in any thread, is recorded. Its name is
+    its path in the outermost module that was called, or the variable that holds it. Calls that continue from
+    one another are timesteps of one run, as in `lstmtui.record`, and states that were changed in between are
+    kept too. After a backward pass, a call with new states begins a run of its own.
 
-    The code computes what it computes without this, to the bit. Inputs, states, outputs and the gradients
-    that come back are kept, and when the block ends every call is run again with everything recorded. The
-    derivatives are those of all backward passes of the block, added up; where none came, they are absent. An
-    exception goes on as it is, and what was recorded until then is there.
+    The block computes the same bits as without the recording. Inputs, states, outputs and incoming gradients
+    are kept, and when the block ends every call is run again with everything recorded. The derivatives are
+    those of all backward passes of the block, added up; if there was none, they are absent. An exception
+    passes through unchanged, and what was recorded until then is available.
 
     Args:
-        path: where to write the trace; None: it is in memory.
-        source: what to record by source beside these modules, as in `lstmtui.record`: True for all code of
-            the user's that runs in the block, the block's own lines too. None: all of it where no such module
-            is called, and nothing where one is. False: nothing.
-        time_axis: by source, which axis of the tensors that functions are called with is time, where that is
-            ambiguous.
-        batch_axis: by source, which of them is the sequences, where sizes leave it open.
-        name: of the trace; left out: the type of the first outermost module.
+        path: where to write the trace. None: it stays in memory.
+        source: what to record by source in addition to these modules, as in `lstmtui.record`. True: all of
+            the user's code that runs in the block, including the block's own lines. None: all of it if no
+            such module is called, otherwise nothing. False: nothing.
+        time_axis: by source, which axis of the tensors passed to functions is time, if that is ambiguous.
+        batch_axis: by source, which axis is the sequences, if the sizes leave it open.
+        name: the name of the trace. If left out, the type of the first outermost module.
 
     Returns:
-        A context manager; after the block, its `trace` is the trace and `path` where it was written.
+        A context manager. After the block, its `trace` is the trace, and its `path` is where it was written.
 
     Raises:
-        TypeError: `source` is nothing that can be chosen.
-        UserError: `path` is something else than a trace, or the block begins within `lstmtui.record`.
+        TypeError: `source` cannot be recorded.
+        UserError: `path` exists and is not a trace, or the block begins within `lstmtui.record`.
     """
     load_library("torch")
     from lstmtui.capture.blocks.block import Block

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
 
 def diagnose(trace: Trace) -> tuple[Verdict, ...]:
-    """Every verdict on a run: what is bad first, then what is worth a look, then what is fine.
+    """Every verdict on a run: first what is bad, then what is worth a look, then what is fine.
 
-    Each has a `name` such as "vanishing", a `severity` ("bad", "worth a look", "fine"), the `number` that
-    was measured, and a `text`; `str` of one is a sentence. All of the run is read once.
+    Each verdict has a `name` such as "vanishing", a `severity` ("bad", "worth a look", "fine", "not
+    measured"), the `number` that was measured, and a `text`; `str(verdict)` is a sentence. The whole run is
+    read once.
 
     Args:
-        trace: one run; of several, as `lstmtui.run` gives them, name one.
+        trace: one run. `lstmtui.run` returns several by name; pass one of them.
 
     Raises:
         TypeError: it is not a trace.

@@ -6,4 +6,4 @@ class UserError(Exception):
 
 
 class Cancelled(Exception):
-    """A long run was cancelled; a progress callback raises it to stop a recording."""
+    """A progress callback raises this to stop a recording or another long run."""

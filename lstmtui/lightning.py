@@ -34,20 +34,21 @@ def lightning_watch(
 
         trainer = Trainer(callbacks=[lstmtui.lightning_watch(when="norm(dh) > 1e3", path="runs/w")])
 
-    The watch is opened when training starts and closed when it ends; an exception that ends it is written.
+    The watch opens when training starts and closes when it ends. If an exception ends the training, the kept
+    steps are written.
 
     Args:
-        when: a condition of the command language; None: exceptions only.
+        when: a condition of the command language. None: exceptions only.
         keep: how many steps are kept and written.
-        path: where to.
-        every: judge every so many steps only.
-        limit: stop judging after so many times.
-        source: what to record by source; the module's `training_step` is no call of it, its `forward` is.
+        path: the directory to write to.
+        every: check every `every`-th step only.
+        limit: stop checking after the condition has held this many times.
+        source: what to record by source. A step is a call of the module's `forward`, not of `training_step`.
         time_axis: by source, which axis of the input's tensors is time.
-        batch_axis: by source, which of them is the sequences.
+        batch_axis: by source, which axis is the sequences.
 
     Returns:
-        The callback; its `watch` is the open watch, or None.
+        The callback. Its `watch` is the open watch, or None.
 
     Raises:
         lstmtui.UserError: Lightning is not installed.

@@ -34,43 +34,45 @@ def watch(
             for batch in loader:
                 ...
 
-    Within the block every call of the model is a step, counted from 0. Of the last `keep` steps, the inputs
-    of the recurrent layers, their initial states, parameters, outputs and the gradients of these are kept in
-    memory, and nothing on disk. A step is judged when the next one begins. Where the condition holds in any
-    layer, direction, sequence and timestep, or an exception leaves the block, the kept steps are run again
-    with everything recorded, and written to `path`: one trace for each, named "step 17". The gradients are
-    those of the loop's own loss. The exception goes on as it is, training is the same to the bit, and what
-    goes wrong in the watch itself is a line on stderr. What torch.compile has compiled runs uncompiled within
-    the block. Threads have steps of their own.
+    Within the block, every call of the model is a step, counted from 0. For the last `keep` steps, the
+    inputs, initial states, parameters and outputs of the recurrent layers and the gradients of these outputs
+    are kept in memory; nothing is written to disk. A step is checked when the next one begins. If the
+    condition holds in any layer, direction, sequence and timestep, or if an exception leaves the block, the
+    kept steps are run again with everything recorded and written to `path`, as one trace each, named "step
+    17". The gradients are those of the loop's own loss.
 
-    A condition that reads only h of modules of one layer is looked up in what they returned. One that reads
-    other values runs the layers forward again, and one that reads derivatives forward and backward. Code that
-    is recorded by source is so in every step, as it runs; the condition may name its variables, such as
-    "max(abs(forget_gate)) > 0.99 or isnan(norm(dnew_c))".
+    Training gives the same bits as without the watch, and exceptions pass through unchanged. If something
+    goes wrong in the watch itself, it prints a line to stderr. Code compiled by torch.compile runs uncompiled
+    within the block. Each thread has its own steps.
+
+    A condition that only reads h of one-layer modules is looked up in what the modules returned. If it reads
+    other values, the layers are run forward again; if it reads derivatives, forward and backward. Code that
+    is recorded by source is recorded in every step, as it runs; the condition may then use its variables, as
+    in "max(abs(forget_gate)) > 0.99 or isnan(norm(dnew_c))".
 
     Args:
         model: any nn.Module that holds recurrent layers, or whose code is recorded by source.
-        when: a condition of the command language, such as "norm(c) > 50"; None: exceptions only.
+        when: a condition of the command language, such as "norm(c) > 50". None: exceptions only.
         keep: how many steps are kept and written.
-        path: where to; what is written later in the same block is added. `lstmtui open PATH --follow`
-            follows it. Rank n of a distributed training writes to `path-rankn`, and a process that finds
-            others at work there to `path-2` and so on; what it writes says where.
-        every: judge every so many steps only.
-        limit: stop judging after so many times. A condition that goes on holding counts once.
-        source: what to record by source beside recurrent layers, as in `lstmtui.record`: True for all code of
-            the user's that runs within a call of the model. None: all of it where the model holds no
-            recurrent layer, and nothing where it holds some. False: nothing.
-        time_axis: by source, which axis of the input's tensors is time, where that is ambiguous.
-        batch_axis: by source, which of them is the sequences, where sizes leave it open.
+        path: the directory to write to; later steps of the same block are added to it. `lstmtui open PATH
+            --follow` follows it. Rank n of a distributed training writes to `path-rankn`; a process that
+            finds another one writing to `path` takes `path-2` and so on, and reports where it writes.
+        every: check every `every`-th step only.
+        limit: stop checking after the condition has held this many times. If it holds in consecutive steps,
+            that counts once.
+        source: what to record by source in addition to recurrent layers, as in `lstmtui.record`. True: all of
+            the user's code that runs within a call of the model. None: all of it if the model holds no
+            recurrent layer, otherwise nothing. False: nothing.
+        time_axis: by source, which axis of the input's tensors is time, if that is ambiguous.
+        batch_axis: by source, which axis is the sequences, if the sizes leave it open.
 
     Returns:
-        A context manager; its `written` has a sentence for each time something was written.
+        A context manager. Its `written` has a sentence for each time something was written.
 
     Raises:
-        UserError: the condition is not one, or means nothing for these layers; `path` is not a trace.
-        TypeError: the model holds nothing recurrent, and source=False; `source` is nothing that can be
-            chosen.
-        ValueError: a number is not at least 1; an axis is said where nothing is recorded by source.
+        UserError: the condition cannot be parsed or does not apply to these layers, or `path` is not a trace.
+        TypeError: the model holds nothing recurrent and `source` is False, or `source` cannot be recorded.
+        ValueError: a number is less than 1, or an axis is given although nothing is recorded by source.
     """
     load_library("torch")
     from lstmtui.capture.interception import kind_of

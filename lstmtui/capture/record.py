@@ -58,57 +58,60 @@ def record(
 ) -> Trace:
     """Run `module` on `x`, differentiate the loss, and keep every quantity of every timestep.
 
-    The module runs as it is: in its mode, with its hooks, inside autocast or not, and drawing the random
-    numbers its own forward draws, so that for one seed its dropout on the CPU is the same. It is left as it
-    was: mode, parameters, their `.grad`, buffers and attributes. Where its class gives way to autograd only
-    in training mode, as cuDNN's do, the recurrence goes backward here through nodes of its own.
+    The module runs unchanged: in its own mode, with its hooks, under autocast if that is on, and with the
+    random numbers that its own forward draws, so that dropout on the CPU is the same for the same seed. It is
+    left as it was: mode, parameters, their `.grad`, buffers and attributes. A layer that autograd can only
+    differentiate in training mode, as cuDNN's are, is differentiated by lstmtui itself.
 
-    Where nothing computed the derivatives of a layer (detach, torch.no_grad, a loss without a gradient) it
-    has none, and its trace says why; those of a layer that the loss does not depend on are 0. Layers inside
-    activation checkpoints are recorded as without them. Recordings of one module in several threads take
-    turns.
+    If nothing computed the derivatives of a layer (detach, torch.no_grad, a loss without a gradient), the
+    trace has none for it and says why. If the loss does not depend on a layer, its derivatives are 0. Layers
+    inside activation checkpoints are recorded as if there were no checkpoint. Threads that record the same
+    module take turns.
 
-    Consecutive calls of a Cell, and calls of a module that go on from the state it returned before, changed
-    or not, are timesteps of one run; every other call of a module is a run of its own, named path@2, path@3 …
-    States that were changed in between (masked, detached, begun again) are kept beside what was returned.
+    Consecutive calls of a Cell are timesteps of one run, and so are calls of a module that continue from the
+    state it returned before, even if that state was changed in between. Every other call of a module is a run
+    of its own, named path@2, path@3 … A state that was changed between two calls (masked, detached, reset) is
+    kept in addition to the state that was returned.
 
-    A module that holds none of these layers is recorded by source: every name of its code that is bound to
-    a tensor in calls that repeat, or in the passes of a loop, is a quantity, and its lines are kept beside.
-    An exception of that code comes out as it is; what was recorded until then is at `path`, or else in its
-    attribute `lstmtui_trace`.
+    A module without any of these layers is recorded by source: every name that its code binds to a tensor, in
+    calls that repeat or in the passes of a loop, is a quantity, and the lines of code are kept with it. If
+    that code raises an exception, you get the exception unchanged; what was recorded until then is at `path`,
+    or else in the exception's attribute `lstmtui_trace`.
 
     Args:
-        module: nn.LSTM, nn.GRU, nn.RNN, one of their Cells (run over the whole of x), `lstmtui.Recurrent`,
-            or any nn.Module that holds some of these, Cells in a loop of its own. Subclasses are recorded
-            where they call `super().forward`; torch.compile, DataParallel and DDP are seen through. Any other
-            module is recorded by source.
-        x: (T, B, input), or (B, T, input) where the module is batch_first. For a module that is not itself
-            recurrent whatever its forward takes: a tuple is several arguments, a dict is keyword arguments.
+        module: nn.LSTM, nn.GRU, nn.RNN, one of their Cells (run over the whole of x), `lstmtui.Recurrent`, or
+            any nn.Module that holds some of these, including Cells called in a loop of its own. A subclass is
+            recorded where it calls `super().forward`; torch.compile, DataParallel and DDP are seen through.
+            Any other module is recorded by source.
+        x: (T, B, input), or (B, T, input) if the module is batch_first. If the module is not itself
+            recurrent, whatever its forward takes: a tuple is several arguments, a dict is keyword arguments.
         hx: the initial state, as the module takes it.
-        loss: callable on whatever the module returned, itself returning a scalar; left out: the sum of the
-            last hidden state of the recurrent layer called last (its last layer, both directions), and by
-            source the sum of the first tensor with a gradient that the module returns.
-        device: where to run; left out: where the module is. Another device runs a copy.
-        lengths: int (B,), the number of timesteps of each sequence; for every recurrent layer that is called
-            with B sequences which are long enough, and not packed.
-        source: what to record by source, beside layers of these kinds: True for all code of the user's, or
-            functions, classes, modules and dotted names ("pkg.cells"), one or a list. False: nothing.
-        time_axis: by source, which axis of the input's tensors is time, where the module computes all
-            timesteps at once, or where several axes are as long.
-        batch_axis: by source, which axis of the input's tensors is the sequences, where sizes leave it open.
-        name: what the model is called; left out: its type.
-        progress: called with (done, total) timesteps; raising `lstmtui.Cancelled` there stops the run.
-        path: where to write the trace while it is recorded, so that memory does not grow with T; an exception
-            leaves nothing there. Every call of more than one timestep is then a run of its own. Left out: the
-            trace is in memory.
+        loss: called with whatever the module returned; returns a scalar. If left out, the loss is the sum of
+            the last hidden state of the recurrent layer that was called last (its last layer, both
+            directions); by source it is the sum of the first tensor with a gradient that the module returns.
+        device: where to run. If left out, where the module is. For another device, a copy of the module runs.
+        lengths: int (B,), the number of timesteps of each sequence. They apply to every recurrent layer that
+            is called with B unpacked sequences of sufficient length.
+        source: what to record by source in addition to these layers. True: all of the user's code. Or
+            functions, classes, modules or dotted names ("pkg.cells"), one or a list. False: nothing.
+        time_axis: by source, which axis of the input's tensors is time. It is needed if the module computes
+            all timesteps at once, or if several axes have the same length.
+        batch_axis: by source, which axis of the input's tensors is the sequences, if their sizes leave it
+            open.
+        name: what the model is called. If left out, its type.
+        progress: called with (done, total) timesteps. It may raise `lstmtui.Cancelled` to stop the run.
+        path: where to write the trace while it is recorded, so that memory does not grow with T. An exception
+            leaves nothing there. With a path, every call of more than one timestep is a run of its own. If
+            left out, the trace is in memory.
 
     Raises:
-        TypeError: the module holds nothing recurrent that can be recorded, or the loss is no function, or
-            gives no scalar tensor.
+        TypeError: the module holds nothing recurrent that can be recorded, or the loss is not a function or
+            does not return a scalar tensor.
         ValueError: a shape does not fit.
-        lstmtui.UserError: no such device, the trace would not fit into memory, or somebody else is writing to
-            `path`.
-        RuntimeError: autograd cannot go back, as through the graph of an earlier call, which is gone.
+        lstmtui.UserError: there is no such device, the trace would not fit into memory, or another process is
+            writing to `path`.
+        RuntimeError: autograd cannot go back, for example through the graph of an earlier call that was
+            freed.
     """
     request = Request(module, x, hx, loss, device, lengths, source, InputAxes(time_axis, batch_axis), name)
     generators = _generators(request)

@@ -38,24 +38,24 @@ def run(
     trust: bool = False,
     path: str | Path | None = None,
 ) -> Traces:
-    """Run a scenario and record every model.
+    """Run a scenario and record every one of its models.
 
     Args:
-        scenario: a scenario file, or one that has been loaded.
-        device: in place of the scenario's: auto, cpu, cuda, cuda:1 or mps.
-        dtype: in place of the scenario's: float32, float64, bfloat16 or float16.
-        progress: called with (model name, timesteps done, timesteps in all); raising `lstmtui.Cancelled`
-            there stops the run.
-        trust: whether models may be built by Python code that the scenario names (`factory`).
-        path: where to write the traces while they are recorded, so that memory does not grow with T, and
-            others can look at what is there; an exception leaves nothing there. Left out: in memory.
+        scenario: a scenario file, or a scenario that has been loaded.
+        device: replaces the scenario's device: auto, cpu, cuda, cuda:1 or mps.
+        dtype: replaces the scenario's dtype: float32, float64, bfloat16 or float16.
+        progress: called with (model name, timesteps done, timesteps in all). It may raise `lstmtui.Cancelled`
+            to stop the run.
+        trust: whether the scenario may build models by Python code that it names (`factory`).
+        path: where to write the traces while they are recorded, so that memory does not grow with T and other
+            processes can follow. An exception leaves nothing there. If left out, the traces are in memory.
 
     Returns:
         {model name: Trace}, in the file's order.
 
     Raises:
-        lstmtui.UserError: the scenario has problems (all are named), or the device or the memory for it
-            is not there.
+        lstmtui.UserError: the scenario has problems (the message lists all of them), or the device or the
+            memory for it is missing.
     """
     if not isinstance(scenario, Scenario):
         scenario = load_scenario(scenario, trust)

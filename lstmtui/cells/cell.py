@@ -25,12 +25,13 @@ Definitions: TypeAlias = dict[str, Term]
 class Cell:
     """One kind of recurrent cell.
 
-    `equations` is the only place where the cell is defined. Running it on tensors gives the numbers,
-    on terms the formula on screen (:mod:`lstmtui.cells.formula`) and everything that is said of the cell:
-    what keeps a state, which values are squashed, what each parameter acts on. Its order is that of `into`.
+    The cell is defined by its `equations` and nowhere else. Run on tensors, they give the numbers. Run on
+    terms, they give the formula on screen (:mod:`lstmtui.cells.formula`) and all other facts about the cell:
+    what keeps a state, which values are squashed, what each parameter acts on. `into` steps through them in
+    their order.
 
     Raises:
-        ValueError: on first use, where the equations read a parameter that the cell does not have.
+        ValueError: on first use, if the equations read a parameter that the cell does not have.
     """
 
     name: str

@@ -20,18 +20,18 @@ _LONGEST = 60
 
 
 def register(cell: Cell) -> Cell:
-    """Make a cell known by its name: to `Recurrent`, scenarios, checkpoints and expressions.
+    """Make a cell known by its name to `Recurrent`, scenarios, checkpoints and expressions.
 
-    One that was registered before under the same name is replaced.
+    It replaces a cell that was registered under the same name before.
 
     Args:
-        cell: the user's own.
+        cell: a cell of your own.
 
     Returns:
-        The cell.
+        The same cell.
 
     Raises:
-        UserError: it has the name of a built-in cell, or its equations are none; all that is wrong is said.
+        UserError: the cell has the name of a built-in one, or cannot be run; the message lists every problem.
     """
     check(cell)
     CELLS[cell.name] = cell

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lstmtui.scenario import Scenario
     from lstmtui.trace import Trace, Traces
 
-SUMMARY = "the remote end, which `lstmtui open ssh://…` starts"
+SUMMARY = "the remote end; `lstmtui open ssh://…` starts it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fail-on",
         metavar="NAMES",
         default="",
-        help="status 1 where one of these, such as dead,exploding, is bad",
+        help="exit with status 1 if one of these verdicts, such as dead,exploding, is bad",
     )
     add_run_arguments(parser)
     add_remote_arguments(parser)

@@ -13,7 +13,7 @@ from lstmtui.libraries import MissingLibrary, load_library
 from lstmtui.printable import printable
 from lstmtui.version import __version__
 
-SUMMARY = "say what was found: torch, devices, terminal, colours"
+SUMMARY = "show which torch, devices, terminal and colours were found"
 
 _VARIABLES = (
     "TERM",

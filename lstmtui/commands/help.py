@@ -7,12 +7,14 @@ import argparse
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 
-SUMMARY = "the reference: verbs, expressions, verdicts, scenarios, keys, remote, security"
+SUMMARY = "print the reference: verbs, expressions, verdicts, scenarios, keys, remote, security"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The topic."""
-    parser.add_argument("topic", nargs="?", metavar="TOPIC", help="left out: the list of topics")
+    parser.add_argument(
+        "topic", nargs="?", metavar="TOPIC", help="what to read about; if left out, the topics are listed"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

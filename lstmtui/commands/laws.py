@@ -21,7 +21,7 @@ from lstmtui.printable import printable
 if TYPE_CHECKING:
     from lstmtui.analysis.laws import LawResult
 
-SUMMARY = "hold the laws of state on a model: isolation, causality, carry, reset …"
+SUMMARY = "test the laws of state on a model: isolation, causality, carry, reset …"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_target(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object for each law")
     parser.add_argument(
-        "--only", metavar="NAMES", default="", help="these laws alone, such as isolation,causality"
+        "--only", metavar="NAMES", default="", help="test only these laws, such as isolation,causality"
     )
     add_run_arguments(parser)
     add_remote_arguments(parser)

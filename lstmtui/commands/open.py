@@ -32,15 +32,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The target, and how to run and to draw it."""
     add_target(parser, optional=True)
     parser.add_argument(
-        "--follow", action="store_true", help="go along with a trace that is being recorded; wait for it"
+        "--follow",
+        action="store_true",
+        help="follow a trace while it is recorded; wait if it is not there yet",
     )
     add_run_arguments(parser)
     add_remote_arguments(parser)
     parser.add_argument(
-        "--color", choices=("auto", "truecolor", "256", "16", "none"), default="auto", help="how many colours"
+        "--color",
+        choices=("auto", "truecolor", "256", "16", "none"),
+        default="auto",
+        help="how many colours to use",
     )
-    parser.add_argument("--theme", metavar="NAME", help="auto, dark, light, or one of your configuration")
-    parser.add_argument("--ascii", action="store_true", help="nothing but ASCII on screen")
+    parser.add_argument("--theme", metavar="NAME", help="auto, dark, light, or a theme of your configuration")
+    parser.add_argument("--ascii", action="store_true", help="show only ASCII characters")
 
 
 def run(arguments: argparse.Namespace) -> int:

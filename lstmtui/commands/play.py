@@ -39,12 +39,20 @@ LARGEST_SCRIPT = 1 << 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The target, the script, how to run, and what comes out."""
     add_target(parser)
-    parser.add_argument("--script", metavar="FILE", help="in place of the target's own; -: standard input")
+    parser.add_argument(
+        "--script", metavar="FILE", help="run this script instead of the target's own; - is standard input"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object for each command")
     form.add_argument("--plain", action="store_true", help="one sentence for each command (the default)")
-    parser.add_argument("--out", metavar="DIR", help="where screenshot and export write; files are replaced")
-    parser.add_argument("--cast", metavar="FILE", help="record the screen as an asciicast; pauses last")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="the directory that screenshot and export write to; existing files are replaced",
+    )
+    parser.add_argument(
+        "--cast", metavar="FILE", help="record the screen as an asciicast, with the script's pauses"
+    )
     add_run_arguments(parser)
     add_remote_arguments(parser)
 

@@ -25,7 +25,7 @@ def add_remote_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--remote-command",
         metavar="COMMAND",
-        help=f"with ssh://: what starts the agent: '/path/to/lstmtui agent'; or {VARIABLE}",
+        help=f"with ssh://, what starts the agent there: '/path/to/lstmtui agent' (or set {VARIABLE})",
     )
 
 

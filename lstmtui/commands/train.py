@@ -37,19 +37,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_rate,
         default=0.01,
         metavar="RATE",
-        help="the largest of the one-cycle schedule (0.01)",
+        help="the peak of the one-cycle schedule (0.01)",
     )
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on from the weights that the scenario names, in place of a seed",
+        help="continue from the weights that the scenario names, instead of a seed",
     )
     parser.add_argument(
-        "-o", "--output", metavar="DIR", help="where the weights go instead of beside the scenario"
+        "-o", "--output", metavar="DIR", help="the directory for the weights, instead of the scenario's own"
     )
-    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps, in place of the scenario's")
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps, instead of the scenario's device")
     parser.add_argument("--json", action="store_true", help="a JSON object for each model")
-    parser.add_argument("--ascii", action="store_true", help="draw the curve with nothing but ASCII")
+    parser.add_argument("--ascii", action="store_true", help="draw the curve with ASCII characters only")
 
 
 def run(arguments: argparse.Namespace) -> int:

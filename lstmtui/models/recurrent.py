@@ -20,29 +20,29 @@ from lstmtui.models.stack import run_stack, scan_with
 
 
 class Recurrent(nn.Module):
-    """Layers of one cell, in one or both directions.
+    """One or more layers of one kind of cell, in one or both directions; used and trained like `nn.LSTM`.
 
     Args:
-        cell: a name of `lstmtui help quantities`, rnn_tanh, lstm, gru …, or an `lstmtui.Cell`.
+        cell: a name from `lstmtui help quantities`, such as rnn_tanh, lstm or gru, or an `lstmtui.Cell`.
         input_size: the number of features of x.
         hidden_size: the number of units.
         num_layers: how many layers are stacked.
         bidirectional: whether a second stack of cells reads the sequence backwards.
-        proj_size: the size h is projected to (LSTM family only); 0 for no projection.
+        proj_size: the size to which h is projected (LSTM family only); 0 for no projection.
         bias: whether the cells have biases.
         batch_first: whether x and the output are (B, T, ·) instead of (T, B, ·).
-        dropout: the share of h dropped between layers while training.
-        device: where the parameters live.
-        dtype: the parameters' dtype.
-        sizes: the cell's own sizes by name, such as heads of an sLSTM.
+        dropout: the share of h that is dropped between layers during training.
+        device: where the parameters are.
+        dtype: the dtype of the parameters.
+        sizes: sizes that only this cell has, by name, such as the heads of an sLSTM.
 
-    Parameters have PyTorch's names and shapes (`weight_ih_l0`, `weight_hh_l0_reverse` …), so the
-    `state_dict` of a stock module of the same sizes loads as it is; peepholes are `weight_ci_l0`,
-    `weight_cf_l0`, `weight_co_l0`.
+    Parameters have PyTorch's names and shapes (`weight_ih_l0`, `weight_hh_l0_reverse` …), so that the
+    `state_dict` of a stock module of the same sizes can be loaded; peepholes are `weight_ci_l0`,
+    `weight_cf_l0` and `weight_co_l0`.
 
     Raises:
-        ValueError: an unknown cell, or sizes that do not fit together.
-        UserError: a cell of the user's own that cannot be run.
+        ValueError: there is no such cell, or the sizes do not fit together.
+        UserError: your own cell cannot be run.
     """
 
     def __init__(

@@ -49,10 +49,10 @@ def write_trace(directory: TraceDirectory, name: str, trace: Trace) -> Trace:
 
 
 def load(path: str | Path) -> Trace | Traces:
-    """Open what `save` wrote: one Trace, or the Traces of several models. Arrays are read when used.
+    """Open what `save` wrote: one Trace, or the Traces of several models. Arrays are read when they are used.
 
-    Of a trace that is still being recorded, the timesteps that are there; its header says how many there
-    will be, and its derivatives come at the end.
+    If the trace is still being recorded, it has the timesteps that are complete; its header says how many
+    there will be, and its derivatives come at the end.
 
     Raises:
         UserError: there is no trace at `path`, it is damaged, or a newer lstmtui wrote it.

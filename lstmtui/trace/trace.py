@@ -21,17 +21,17 @@ from lstmtui.wording import first_of
 
 
 class Trace:
-    """One recorded run. Immutable, its arrays too; they may be memory maps that are read on access.
+    """One recorded run. It is immutable, with its arrays, which may be memory maps that are read on access.
 
-    Arrays are (T, B, units) with time on axis 0, whatever the direction of the layer. Timesteps past the
-    end of a shorter sequence hold 0.
+    Arrays are (T, B, units), with time on axis 0 in both directions of a layer. Timesteps past the end of a
+    shorter sequence hold 0.
     """
 
     draw_html: ClassVar[Callable[[Trace], str] | None] = None
-    """What draws a run in a notebook. `lstmtui` sets it: pictures and verdicts are made above this room."""
+    """Draws a run in a notebook. `lstmtui` sets it, as pictures are made in a room above this one."""
 
     answer_why: ClassVar[Callable[..., Any] | None] = None
-    """What says what a number is made of, set in the same way."""
+    """Says what a number is made of; `lstmtui` sets it too."""
 
     def __init__(self, header: Header, arrays: Mapping[str, Array]) -> None:
         self.header = header
@@ -66,12 +66,12 @@ class Trace:
 
     @property
     def loss(self) -> float:
-        """What the gradients are taken of."""
+        """The value that the gradients are taken of."""
         return self.header.loss
 
     @property
     def parity(self) -> float | None:
-        """max |Δ| of the outputs against the stock fused module; None where there is no stock module."""
+        """max |Δ| of the outputs against the stock fused module; None if PyTorch has no such module."""
         return self.header.parity
 
     @property
@@ -85,7 +85,7 @@ class Trace:
         return self._layer(layer).layout.cell
 
     def quantities(self, layer: int = 0) -> tuple[str, ...]:
-        """The names `values` knows for a layer: x, then in order of evaluation, then y; `d` + each."""
+        """The names that `values` knows for a layer: x, then in order of evaluation, y, and `d` + each."""
         own = self._layer(layer).quantities
         names = own if "y" in own or "y" not in self.arrays else (*own, "y")
         derivatives = tuple("d" + n for n in names if self._key("d" + n, layer, "forward") in self.arrays)
@@ -95,13 +95,13 @@ class Trace:
         """A quantity over all time, shape (T, B, units).
 
         Args:
-            quantity: x h c f i g o r z n, `<gate>_pre`, y, or `d` + any of them (the total derivative); of a
-                run by source a name of its code, such as forget_gate, or dforget_gate.
-            layer: which recurrent layer; negative counts from the last.
+            quantity: x h c f i g o r z n, `<gate>_pre`, y, or `d` + any of them for the total derivative; in
+                a run by source a name of the code, such as forget_gate, or dforget_gate.
+            layer: which recurrent layer; negative numbers count from the last.
             direction: "forward" or "backward".
 
         Raises:
-            UserError: there is no such quantity, layer or direction in this trace.
+            UserError: this trace has no such quantity, layer or direction.
         """
         key = self._key(quantity, layer, direction)
         if key not in self.arrays:
@@ -109,9 +109,9 @@ class Trace:
         return self.arrays[key]
 
     def initial(self, state: str, layer: int = 0, direction: str = "forward") -> Array:
-        """h or c at t = −1, or the total derivative dh or dc there; shape (B, units).
+        """h or c at t = −1, or its total derivative dh or dc; shape (B, units).
 
-        Of a run by source: a variable that is carried on, as the first round was given it.
+        In a run by source, the value before the first timestep of a variable that is carried on.
         """
         key = self._key("initial/" + state, layer, direction)
         if key not in self.arrays:
@@ -124,13 +124,13 @@ class Trace:
         return self.arrays[key]
 
     def initial_states(self, layer: int = 0, direction: str = "forward") -> tuple[str, ...]:
-        """The names `initial` knows for a layer: the states, then `d` + each that has a derivative there."""
+        """The names that `initial` knows for a layer: the states, and `d` + each that has a derivative."""
         states = self.cell(layer).states
         names = (*states, *("d" + state for state in states))
         return tuple(n for n in names if self._key("initial/" + n, layer, direction) in self.arrays)
 
     def absent(self, layer: int = 0, quantity: str = "") -> str:
-        """Why the derivatives of a layer, or that of one quantity, are not there; empty where they are."""
+        """Why a layer, or one of its quantities, has no derivatives; empty if it has them."""
         own = self._layer(layer)
         variable = None if own.source is None else own.source.variable(quantity)
         if variable is not None and variable.absent:
@@ -148,7 +148,7 @@ class Trace:
         return self._norms[key]
 
     def extent(self, quantity: str, layer: int = 0, direction: str = "forward") -> Extent:
-        """How far the finite values reach over the whole run."""
+        """The range of the finite values over the whole run."""
         key = self._key(quantity, layer, direction)
         kept = EXTENT + key
         if kept in self.arrays:
@@ -168,24 +168,24 @@ class Trace:
         batch: int = 0,
         most: int | None = None,
     ) -> Any:
-        """What a number is made of: an exact sum of named parts, each of which can be asked about again.
+        """What a number is made of: an exact sum of named parts, each of which can be asked about in turn.
 
         Args:
-            quantity: a name `values` knows, or loss; "written c" is what was written to c, "routes dc" is
-                dc by the routes that it came along.
+            quantity: a name that `values` knows, or "loss"; "written c" is what was written to c, "routes dc"
+                is dc split by the routes along which it came.
             t: the timestep.
             unit: which unit.
             layer: which recurrent layer.
             direction: "forward" or "backward".
             batch: which sequence.
-            most: so many parts are listed, the largest; None: all.
+            most: how many parts to list, the largest first. None: all.
 
         Returns:
-            A ledger: `value`, `parts` (each with `text`, `value`, `t`, `factors`, and `leads_to`, where its
-            own question is asked), `rest`, `total`, `residual`, `notes`; `str` of it is a sentence.
+            A ledger with `value`, `parts`, `rest`, `total`, `residual` and `notes`; `str` of it is a
+            sentence. Each part has `text`, `value`, `t`, `factors`, and `leads_to`: where to ask next.
 
         Raises:
-            UserError: there is no such number, or nothing was recorded that it could be made of.
+            UserError: there is no such number, or the trace holds nothing that explains it.
         """
         if Trace.answer_why is None:
             raise UserError("import lstmtui first: it brings what answers")
@@ -205,9 +205,10 @@ class Trace:
         """The parameters of one layer and direction, by base name: {"weight_ih": …}.
 
         Args:
-            layer: which.
+            layer: which layer.
             direction: "forward" or "backward".
-            t: those of a timestep; None: those of all. Nothing where these are others than the trace has.
+            t: at this timestep; None: throughout the run. The result is empty if the parameters changed
+                during the run and the trace does not hold those of that time.
         """
         own = self._layer(layer)
         if own.parameters_until and (t is None or t >= own.parameters_until):
@@ -238,10 +239,9 @@ class Trace:
 
     def __repr__(self) -> str:
         """The name, the layers, T, B and the loss on one line."""
-        layers = [f"{printable(layer.cell)} {layer.sizes_text}" for layer in self.layers]
+        shown = first_of([f"{printable(layer.cell)} {layer.sizes_text}" for layer in self.layers], 4)
         loss = f"{self.loss:.6g}" if self.header.loss_is_known else "unknown"
-        sizes = f"T={self.steps}, B={self.batch}"
-        return f"<Trace {printable(self.name)}: {first_of(layers, 4)}; {sizes}, loss {loss}>"
+        return f"<Trace {printable(self.name)}: {shown}; T={self.steps}, B={self.batch}, loss {loss}>"
 
     def __str__(self) -> str:
         """What it is, in a few lines: sizes, layers, loss, derivatives."""
@@ -255,10 +255,10 @@ class Trace:
     def to_xarray(self, layer: int = 0, direction: str = "forward") -> Any:
         """One layer and direction as an `xarray.Dataset`; it needs `pip install xarray`.
 
-        Every quantity is a variable over time, batch and unit; x has channel in place of unit, y output, and
-        a projected h projection. `layer` and `direction` are coordinates, by which several are put together:
-        `xarray.concat([trace.to_xarray(n) for n in (0, 1)], "layer")`. States before the first timestep are
-        initial_h and initial_c.
+        Every quantity is a variable over time, batch and unit; x has channel in place of unit, y has output,
+        and a projected h has projection. `layer` and `direction` are coordinates, so that several datasets
+        can be combined: `xarray.concat([trace.to_xarray(n) for n in (0, 1)], "layer")`. The states before the
+        first timestep are initial_h and initial_c.
 
         Raises:
             UserError: there is no such layer or direction, or xarray is not installed.

@@ -8,16 +8,16 @@ _INSTEAD = "`trace.save(path)` here and `lstmtui open PATH` in one, or lstmtui.d
 
 
 def debug(trace: Trace | Traces) -> None:
-    """Open the debugger in this terminal, like `breakpoint()`; returns when the user quits.
+    """Open the debugger in this terminal, like `breakpoint()`. It returns when the user quits.
 
-    In a notebook, which has no terminal, it draws the run and the verdicts on it, saves it, and says how to
-    open it in a terminal.
+    In a notebook, which has no terminal, it draws the run with its verdicts, saves it, and says how to open
+    it in a terminal.
 
     Args:
         trace: what `lstmtui.record`, `lstmtui.run` or `lstmtui.load` returned.
 
     Raises:
-        RuntimeError: the program has no terminal, or an event loop of its own is running.
+        RuntimeError: the program has no terminal, or runs an event loop of its own.
     """
     from lstmtui.notebook import is_notebook, show
 

@@ -83,7 +83,7 @@ KEYS: list[Key] = [
         ("S", "shift+s"),
         "run('laws')",
         "laws",
-        "hold the laws of state on the model",
+        "test the laws of state on the model",
         "S",
         "",
         "Debug",

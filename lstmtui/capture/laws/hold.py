@@ -55,32 +55,33 @@ def laws(
     only: Collection[str] = (),
     progress: LawProgress | None = None,
 ) -> tuple[LawResult, ...]:
-    """Hold the laws of state on a model and an input: a result for each, as `lstmtui help laws` lists them.
-
-    A copy of the model runs, in float64 where that works, in its mode but without dropout. How a state is
-    given and returned is read off `forward`: `forward(x, state) -> (y, state)` and the like, nn.LSTM, nn.GRU,
-    nn.RNN, `lstmtui.Recurrent`, and modules that keep it on themselves and have a method `reset`.
+    """Test a model against the laws of state, which `lstmtui help laws` lists; there is a result for each.
 
         assert not any(law.broken for law in lstmtui.laws(model, x))
 
+    A copy of the model runs, in float64 if that works, in the model's own mode but without dropout. How the
+    model takes and returns its state is read off its `forward`: `forward(x, state) -> (y, state)` and the
+    like, nn.LSTM, nn.GRU, nn.RNN, `lstmtui.Recurrent`, and modules that store the state on themselves and
+    have a method `reset`.
+
     Args:
         model: an nn.Module, or a function of x, such as a loop of your own.
-        x: (T, B, input) or tokens (T, B), with B before T where the model is batch_first; a tuple is several
+        x: (T, B, input) or tokens (T, B); B comes first if the model is batch_first. A tuple is several
             arguments, a dict is keyword arguments.
-        state: to begin from, as the model takes it; left out: the model's own.
+        state: the initial state, as the model takes it. If left out, the model's own.
         lengths: int (B,), the number of timesteps of each sequence.
-        starts: bool, shaped as the first two axes of x: where a sequence begins anew, such as a document or
-            an episode, before x is read there.
-        run: called with (model, x, state) in place of the model, where it is called in another way; returns
-            y, or (y, state).
-        step: called with (model, x at t, state): your own function for one timestep; returns (y, state).
-        reset: called with the model before each fresh start, where it keeps its state on itself.
-        factory: builds such a model anew, into which the state_dict is loaded; left out: its class, where
-            that is needed and takes what the model keeps under the names of the arguments.
-        batch_first: whether x is (B, T, …); left out: told by the first recurrent layer.
-        only: the names of the laws to hold; left out: all.
-        progress: called before each run with (law, seconds it takes in all, or 0); raising
-            `lstmtui.Cancelled` stops it.
+        starts: bool, shaped as the first two axes of x. True where a new document, episode or the like
+            begins, that is, where the state is to be reset before x is read.
+        run: called with (model, x, state) in place of the model, if the model is called in some other way;
+            returns y, or (y, state).
+        step: your own function for one timestep, called with (model, x at t, state); returns (y, state).
+        reset: called with the model before each fresh start, if the model stores its state on itself.
+        factory: builds a new model, into which the state_dict is loaded. If left out, the model's class is
+            called when a new one is needed, provided the model stores the arguments under their own names.
+        batch_first: whether x is (B, T, …). If left out, the first recurrent layer tells.
+        only: the names of the laws to test. If left out, all.
+        progress: called before each run with (law, seconds that the law takes in all, or 0 if unknown). It
+            may raise `lstmtui.Cancelled` to stop.
 
     Raises:
         UserError: there is no law of that name, or an argument does not fit x.

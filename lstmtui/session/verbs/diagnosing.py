@@ -65,7 +65,7 @@ DIAGNOSING = (
     Verb(
         name="laws",
         usage="laws",
-        help="hold the laws of state on the model: isolation, causality, carry …",
+        help="test the laws of state on the model: isolation, causality, carry …",
         parse=arguments.nothing,
         execute=_laws,
         reads="arrays",
