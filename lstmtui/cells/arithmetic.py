@@ -42,6 +42,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "max": np.maximum,
     "min": np.minimum,
     "clamp": np.clip,
+    "<": lambda v, w: np.where(np.isnan(v + w), v + w, v < w),
     "layer_norm": _layer_norm,
 }
 """What a term does with the values of its parts, by its kind."""

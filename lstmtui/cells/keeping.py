@@ -41,14 +41,16 @@ class Keeping:
 def keeping_of(term: Term, state: str) -> Keeping | None:
     """How `term`, which defines `state`, keeps the old one; None where no factor does that alone.
 
-    Quantities that are made of the old state without squashing, such as f·c on its own, are looked into.
+    Quantities that are made of the old state without squashing, such as f·c on its own, are looked into. One
+    that is clamped keeps it where it has not come to a bound.
     """
-    coefficient, rest = _affine(term, state)
+    new = Term("symbol", text=state, role=state, value=term.value, vector=term.vector, definition=term)
+    coefficient, rest = _affine(new, state)
     if not coefficient or not all(is_computed(factor) for _, factor in coefficient):
         return None
     if any(symbol.is_old(state) for _, addend in rest for symbol in symbols_in(addend)):
         return None  # it comes back by another way too, such as a matrix: the factor is not all that keeps it
-    first = next(s for s in _addends(term))
+    first = _addends(term.parts[0] if _bounds(term) else term)[0]
     return Keeping(_built(coefficient), _built(rest) if rest else None, bool(_affine(first, state)[0]))
 
 
@@ -69,7 +71,7 @@ def _affine(term: Term, state: str) -> tuple[_Sum, _Sum]:
         case "symbol", _:
             if term.is_old(state):
                 return ((False, _ONE),), ()
-            inside = ((), ()) if term.definition is None else _affine(term.definition, state)
+            inside = ((), ()) if term.definition is None else _defined(term, term.definition, state)
             return inside if inside[0] else opaque
         case (("+" | "-"), (a, b)):
             (a_factor, a_rest), (b_factor, b_rest) = _affine(a, state), _affine(b, state)
@@ -91,6 +93,30 @@ def _affine(term: Term, state: str) -> tuple[_Sum, _Sum]:
             factor, rest = _affine(a, state)
             return (_turned(factor, True), _turned(rest, True)) if factor else opaque
     return opaque
+
+
+def _defined(result: Term, definition: Term, state: str) -> tuple[_Sum, _Sum]:
+    """The same of a quantity by what defines it; where it is clamped, by whether it has come to a bound."""
+    bounds = _bounds(definition)
+    factor, rest = _affine(definition.parts[0] if bounds else definition, state)
+    for side, bound in bounds:
+        is_inside = bound.below(result) if side == "max" else result.below(bound)
+        factor, rest = _within(factor, is_inside), _within(rest, is_inside)
+        if bound.value:
+            rest = (*rest, (False, bound * (1 - is_inside)))
+    return factor, rest
+
+
+def _bounds(term: Term) -> list[tuple[str, Term]]:
+    """The numbers that a term is clamped to: from below, as by max, and from above, as by min."""
+    if term.kind not in ("clamp", "max", "min") or any(part.kind != "number" for part in term.parts[1:]):
+        return []
+    sides = ("max", "min") if term.kind == "clamp" else (term.kind,)
+    return [*zip(sides, term.parts[1:], strict=True)]
+
+
+def _within(addends: _Sum, is_inside: Term) -> _Sum:
+    return tuple((minus, is_inside if term is _ONE else term * is_inside) for minus, term in addends)
 
 
 def _turned(addends: _Sum, turn: bool) -> _Sum:

@@ -60,6 +60,8 @@ def range_of(term: Term, states: Mapping[str, Range] | None = None) -> Range:
             pick = max if term.kind == "max" else min
             (a_low, a_high), (b_low, b_high) = inside(a), inside(b)
             return pick(a_low, b_low), pick(a_high, b_high)
+        case "<", _:
+            return UNIT_INTERVAL
         case "clamp", (a, low, high):
             least, most = (min(max(end, low.value), high.value) for end in inside(a))
             return least, most

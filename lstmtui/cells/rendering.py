@@ -46,6 +46,8 @@ def _render(term: Term, notation: Notation, digits: int | None, expand: bool) ->
     inside = [_render(part, notation, digits, expand) for part in term.parts]
     if term.kind == "abs":
         return ("|", "sign"), *inside[0], ("|", "sign")
+    if term.kind == "<":
+        return ("[", "sign"), *inside[0], (" < ", "sign"), *inside[1], ("]", "sign")
     listed = [span for spans in inside[1:] for span in ((", ", "sign"), *spans)]
     return (f"{_function(term.kind, notation)}(", "sign"), *inside[0], *listed, (")", "sign")
 

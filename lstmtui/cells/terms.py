@@ -151,6 +151,10 @@ class Term:
             return _combine("max", self, as_term(min))
         return self if max is None else _combine("min", self, as_term(max))
 
+    def below(self, other: Term) -> Term:
+        """1 where this term is less than another, else 0."""
+        return _combine("<", self, other)
+
     def layer_norm(self) -> Term:
         """This term with mean 0 and variance 1 over its units."""
         whole = Term("layer_norm", parts=(self,))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lstmtui.cells.cell import Cell, Equations
-from lstmtui.cells.functions import relu, tanh, σ
+from lstmtui.cells.functions import clamp, maximum, minimum, relu, tanh, σ
 from lstmtui.cells.notation import UNICODE
 from lstmtui.cells.parameters import Parameter
 from lstmtui.cells.rendering import render, text
@@ -48,6 +48,19 @@ KEPT: dict[str, tuple[Equation, str, str, bool]] = {
     "a number": (lambda e: 0.9 * e.h + e.n, "0.9", "n", False),
     "all of it": (lambda e: e.h + e.n, "1", "n", False),
     "nothing written": (lambda e: e.z * e.h, "z", "", False),
+    "clamped": (
+        lambda e: clamp(e.h + e.n, -3, 2),
+        "[−3 < h]·[h < 2]",
+        "n·[−3 < h]·[h < 2] + (−3)·(1 − [−3 < h])·[h < 2] + 2·(1 − [h < 2])",
+        False,
+    ),
+    "clamped from below": (lambda e: maximum(e.z * e.h + e.n, 0), "z·[0 < h]", "n·[0 < h]", False),
+    "clamped from above": (
+        lambda e: minimum(e.kept + e.n, 1),
+        "z·[h < 1]",
+        "n·[h < 1] + 1·(1 − [h < 1])",
+        False,
+    ),
 }
 
 
@@ -67,6 +80,8 @@ NOT_KEPT: dict[str, Equation] = {
     "its square": lambda e: e.h * e.h + e.n,
     "by the input": lambda e: e.x * e.h + e.n,
     "through relu": lambda e: relu(e.h) + e.n,
+    "larger than another": lambda e: maximum(e.z * e.h, e.n),
+    "clamped and squashed": lambda e: clamp(tanh(e.h), -0.5, 0.5),
     "not at all": lambda e: e.z * e.n,
 }
 

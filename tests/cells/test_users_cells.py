@@ -19,10 +19,11 @@ import lstmtui
 from lstmtui import words as language
 from lstmtui.analysis.equations import equations_at
 from lstmtui.analysis.gradient_routes import routes_at
+from lstmtui.analysis.reach import half_lives
 from lstmtui.capture.engine import RerunEngine
 from lstmtui.cells import CELLS, Cell
 from lstmtui.cells.cell import Equations
-from lstmtui.cells.functions import sigmoid, tanh
+from lstmtui.cells.functions import clamp, sigmoid, tanh
 from lstmtui.cells.registry import RESERVED
 from lstmtui.cells.rendering import text
 from lstmtui.cells.written import cell_of, definition_of
@@ -218,3 +219,30 @@ def test_a_damaged_definition_is_said(tmp_path: Path, equation: str) -> None:
 def test_recording_a_built_in_cell_writes_no_definition() -> None:
     _, trace, _, _ = recorded(CELLS["slstm"])
     assert trace.layers[0].definition is None
+
+
+def bounded_equations(p: Any, x: Any, h: Any, c: Any) -> Equations:
+    f = yield "f", sigmoid(p.W_f @ x + p.R_f @ h)
+    g = yield "g", p.W_g @ x
+    c = yield "c", clamp(f * c + g, -1, 1)
+    yield "h", tanh(c)
+
+
+def test_a_clamped_state_is_kept_while_it_has_not_come_to_a_bound() -> None:
+    module = lstmtui.Recurrent(
+        lstmtui.Cell("bounded", bounded_equations, rows=("f", "g"), states=("h", "c")), 3, 4
+    )
+    with torch.no_grad():
+        module.weight_ih_l0.mul_(2)
+    trace = lstmtui.record(module.double(), noise(30, 2, 3, seed=1), loss=lambda r: r[0].square().sum())
+    session = Session(trace)
+    f, c, dc = (trace[name][:, 0] for name in ("f", "c", "dc"))
+    kept = f * (np.abs(c) < 1)
+    assert 0.1 < (kept > 0).mean() < 0.95
+    assert half_lives(session.view) == pytest.approx(np.log(0.5) / np.log(kept.mean(0)), rel=1e-12)
+    session.goto(15)
+    carried = routes_at(session.view)[1].routes[0]
+    assert carried.name == "carry f·[−1 < c]·[c < 1]"
+    assert carried.values == pytest.approx(dc[15] * kept[15], rel=1e-12)
+    for unit in range(4):
+        assert trace.why("c", 29, unit).residual == pytest.approx(0, abs=1e-15)
