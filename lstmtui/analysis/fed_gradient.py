@@ -23,7 +23,9 @@ def fed_gradient(trace: Trace, layer: int, direction: str) -> Array:
     if recorded is not None:
         return np.asarray(recorded)
     if trace.layers[layer].source is not None:
-        raise UserError("of recorded code no equations are known that tell the recurrence from the rest")
+        raise UserError(
+            "the equations of recorded code are not known, so the recurrence cannot be told from the rest"
+        )
     states = [s for s in trace.cell(layer).states if "d" + s in trace.quantities(layer)]
     if not states or any(trace.norms("d" + state, layer, direction).any() for state in states):
         raise UserError("where the loss reads this layer was not recorded")

@@ -35,7 +35,7 @@ def routes_at(view: View, notation: Notation = UNICODE) -> tuple[Split, ...]:
     """
     if view.layer.source is not None:
         raise UserError(
-            "routes are told apart by a cell's equations, which are not known of recorded code: "
+            "the equations of recorded code are not known, so the routes cannot be told apart: "
             "`into` walks its names, and d + name is the total derivative of each"
         )
     step = _Step(view, notation)

@@ -95,7 +95,9 @@ def numbers_of(view: View) -> LayerNumbers:
         UserError: the layer is recorded code.
     """
     if view.layer.source is not None:
-        raise UserError("of recorded code no equations are known that a derivative could go back through")
+        raise UserError(
+            "the equations of recorded code are not known, so no derivative goes back through them"
+        )
     cursor = view.cursor
     return LayerNumbers(view.trace, cursor.layer, cursor.direction, cursor.batch)
 

@@ -38,7 +38,7 @@ def node_values_at(view: View) -> tuple[NodeValue, ...]:
     """
     cursor, layer, cell = view.cursor, view.layer, view.cell
     if layer.source is not None:
-        raise UserError("of recorded code no equations are known that could be drawn")
+        raise UserError("the equations of recorded code are not known, so there is no picture of it")
     nodes = nodes_of(cell, projected=bool(layer.proj_size))
     unknown = (NodeValue(None, None),) * len(nodes)
     if cursor.t >= int(lengths_of(view.trace, cursor.layer)[cursor.batch]):

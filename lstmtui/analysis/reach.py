@@ -98,7 +98,7 @@ def gradient_reach(view: View, state: str | None = None) -> Reach:
     cursor, last = view.cursor, view.last_t
     state = state or view.cell.memory
     if not state:
-        raise UserError("no gradient goes back: this code carries nothing on to the next timestep")
+        raise UserError("no gradient goes back: this code has no state that reaches the next timestep")
     norms = view.trace.norms("d" + state, cursor.layer, cursor.direction)[: last + 1, cursor.batch]
     is_backward = cursor.direction == "backward"
     back = norms if is_backward else norms[::-1]

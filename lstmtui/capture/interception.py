@@ -63,5 +63,5 @@ def check_not_quantised(module: nn.Module) -> None:
     if any(kind.__module__.startswith("torch.ao.nn.quantized") for kind in kinds):
         name = type(module).__name__
         raise TypeError(
-            f"{name} is quantised, which hides what it computes; record the model from before that"
+            f"{name} is quantised, which hides what it computes; record the model from before quantisation"
         )

@@ -97,8 +97,8 @@ class RecomputedArrays(ABC):
                     self._stores = self._run()
                 except torch.OutOfMemoryError as error:
                     raise UserError(
-                        f"{self._device}: no memory is left to work out what this layer did; free some, and "
-                        "look again"
+                        f"{self._device}: there is not enough memory to compute what this layer did; free "
+                        "some and look again"
                     ) from error
             return self._stores
 

@@ -41,6 +41,6 @@ class Request:
     def __post_init__(self) -> None:
         if self.loss is not None and not callable(self.loss):
             raise TypeError(
-                "loss: takes a function of what the module returns, which returns a scalar tensor, as in "
-                f"loss=lambda y: y.sum(); is {type(self.loss).__name__}"
+                "loss: must be a function that takes what the module returns and returns a scalar tensor, as "
+                f"in loss=lambda y: y.sum(); is {type(self.loss).__name__}"
             )

@@ -63,7 +63,7 @@ def _problems(cell: Cell) -> Iterator[str]:
         yield from misshapen
         return
     if cell.states[:1] != ("h",):
-        yield "its first state must be h, which the layer gives on"
+        yield "its first state must be h, which the layer passes on"
         return
     try:
         quantities = cell.quantities

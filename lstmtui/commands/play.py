@@ -64,9 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     folder = OutputFolder(arguments.out)
     if arguments.cast is not None and Path(arguments.cast).suffix.lower() not in ("", ".cast"):
-        raise UserError(f"{arguments.cast}: a recording is an asciicast: the file name ends in .cast")
+        raise UserError(
+            f"{arguments.cast}: the recording is an asciicast, so the file name must end in .cast"
+        )
     if arguments.cast is not None and not Path(arguments.cast).absolute().parent.is_dir():
-        raise UserError(f"{arguments.cast}: there is no such folder to record in")
+        raise UserError(f"{arguments.cast}: there is no such folder")
     if is_remote(arguments.target):
         return _run_remote(arguments, folder)
     target = trace_or_scenario(arguments)

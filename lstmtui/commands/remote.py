@@ -75,6 +75,6 @@ def remote_client(
         raise
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         # Answers are checked as they come; what a lie leads to all the same is no more than a sentence.
-        raise UserError(f"what the agent answered makes no sense: {error}") from error
+        raise UserError(f"the agent's answer makes no sense: {error}") from error
     finally:
         client.close()

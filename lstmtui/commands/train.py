@@ -83,8 +83,8 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
     path = find_scenario(arguments.scenario)
     if arguments.output is None and is_bundled(path):
         raise UserError(
-            f"{arguments.scenario}: comes with the program, and so do its weights; say -o DIR for weights of "
-            "your own, or train a copy of the file"
+            f"{arguments.scenario}: is bundled with lstmtui, and so are its weights; pass -o DIR for weights "
+            "of your own, or train a copy of the file"
         )
     scenario = load_scenario(path, trust=True, fresh=not arguments.resume)
     if arguments.device is None:

@@ -41,7 +41,7 @@ def build_module(target: str, arguments: Mapping[str, Any], folder: Path, seed: 
         with _first_on_path(folder.resolve(), _package(target)), users_code(what):
             module = make(**arguments)
     if not isinstance(module, nn.Module):
-        raise UserError(f"factory {target}: gives a {type(module).__name__}, and not a torch.nn.Module")
+        raise UserError(f"factory {target}: returns a {type(module).__name__}, not a torch.nn.Module")
     return module.eval()
 
 

@@ -34,7 +34,7 @@ class FactoryReader(ModelReader):
         name = self.unique_name(table.name, target.partition(":")[2] or "factory", "factory")
         if not self._trust:
             wrong = "runs Python code of the scenario's maker, and a scenario never does so by itself"
-            allowed = "where you trust it, say --trust, or lstmtui.run(…, trust=True)"
+            allowed = "if you trust it, pass --trust, or lstmtui.run(…, trust=True)"
             self.report.add(place, wrong, allowed)
         if "factory" not in self.broken and not CODE.fullmatch(target):
             self.report.add(place, f"is {shown(target)}", 'allowed: "package.module:function"')

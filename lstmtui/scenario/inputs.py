@@ -61,7 +61,7 @@ def read_input(raw: Mapping[str, Any], folder: Path, report: Report) -> Source |
         )
     meant = _check_keys(raw, kinds[0] if kinds else "", report)
     if not kinds and not (meant | broken).intersection(SOURCES):
-        report.add(("input",), "says nothing of what the input is", "exactly one of " + ", ".join(SOURCES))
+        report.add(("input",), "does not say what the input is", "exactly one of " + ", ".join(SOURCES))
     if len(kinds) != 1 or kinds[0] in broken:
         return None
     try:

@@ -37,7 +37,7 @@ def read_laws(raw: Mapping[str, Any], source: Input | None, trust: bool, report:
             report.add(("laws", key), f"is {shown(target)}", 'allowed: "package.module:function"')
         if not trust:
             wrong = "runs Python code of the scenario's maker, and a scenario never does so by itself"
-            report.add(("laws", key), wrong, "where you trust it, say --trust, or lstmtui.run(…, trust=True)")
+            report.add(("laws", key), wrong, "if you trust it, pass --trust, or lstmtui.run(…, trust=True)")
     starts = None if table.starts is None or "starts" in broken else _starts(table.starts, source, report)
     return LawsSpec(starts, **code)
 

@@ -109,7 +109,9 @@ def _check_loss(loss: str | None, table: ObjectiveTable, has_target: bool, repor
     """Report a loss without a target, a target without a loss, and a sum with one."""
     if loss is None:
         report.add(
-            ("objective", "loss"), "missing, there is a target", one_of(("mse", "cross_entropy", "bce"))
+            ("objective", "loss"),
+            "is missing, although there is a target",
+            one_of(("mse", "cross_entropy", "bce")),
         )
     elif loss == "sum" and table.target is not None:
         report.add(("objective", "target"), "the sum is not compared with a target", "leave it out")

@@ -55,7 +55,7 @@ def read_wav(path: Path, columns: list[Any] | None = None) -> Sound:
         except (wave.Error, EOFError, OSError, ValueError, RuntimeError) as error:
             if "unknown format" in str(error):
                 allowed = f"PCM of 8, 16, 24 or 32 bits is read; {_CONVERTED.format(name)}"
-                raise DataError(f"{name} holds samples that are no PCM", allowed) from None
+                raise DataError(f"{name} holds samples that are not PCM", allowed) from None
             raise DataError(f"{name} is not a readable .wav file: cut off, or of another kind") from None
     if width not in (1, 2, 3, 4):
         raise DataError(f"{name} has samples of {8 * width} bits", "PCM of 8, 16, 24 or 32 bits is read")

@@ -32,7 +32,7 @@ def ablate(session: Session, quantity: str | None, unit: Unit, number: int) -> s
         raise UserError("this session cannot run models again: it shows saved traces without their models")
     ledger = ask_why(session, quantity, unit, UNICODE)
     if not 0 < number <= len(ledger.parts):
-        raise UserError(f"part {number}: {ledger.asked.name} has {len(ledger.parts)} that are listed")
+        raise UserError(f"there is no part {number}: of {ledger.asked.name} {len(ledger.parts)} are listed")
     part = ledger.parts[number - 1]
     place, value = _removal(ledger, part)
     said = _run_without(session, session.what_ifs, place, value)
@@ -53,7 +53,7 @@ def _removal(ledger: Ledger, part: Part) -> tuple[Place, float]:
     if part.without is not None:
         return replace(lead, quantity=name), part.without
     if ledger.asked.quantity in ("loss", "dy") or word or name.startswith("d"):
-        raise UserError(f"{ledger.asked.name}: what a model computes can be taken out, derivatives cannot")
+        raise UserError(f"{ledger.asked.name}: only what the model computes can be taken out, no derivative")
     return lead, 0.0
 
 

@@ -29,7 +29,7 @@ def ask_why(session: Session, quantity: str | None, unit: Unit, notation: Notati
     """
     name = quantity or session.cell.memory
     if not name:
-        raise UserError("nothing is carried on by this code: name what is asked about, as in why out[3]")
+        raise UserError("this code has no state; name a quantity, as in why out[3]")
     ledger = why(session.view, name, session.cursor.t, unit_of(session, name, unit), notation=notation)
     if hidden := hidden_text(session, quantities_of(ledger)):
         raise UserError(hidden)
@@ -40,7 +40,7 @@ def ask_where(session: Session, quantity: str | None, unit: Unit) -> Remains:
     """What became of what the timestep at the cursor wrote to a state, asked as in `ask_why`."""
     name = quantity or session.cell.memory
     if not name:
-        raise UserError("nothing is carried on by this code")
+        raise UserError("this code has no state")
     if hidden := hidden_text(session, [name]):
         raise UserError(hidden)
     return where(session.view, name, session.cursor.t, unit_of(session, name, unit))

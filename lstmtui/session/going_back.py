@@ -49,7 +49,7 @@ def redo(session: Session) -> str:
     """
     history = session.history
     if not history.undone:
-        raise UserError("there is nothing to do again")
+        raise UserError("there is nothing to redo")
     *undone, change = history.undone
     effect = _put_back(session, change.after)
     session.history = replace(history, changes=(*history.changes, change), undone=tuple(undone))

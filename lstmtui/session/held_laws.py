@@ -41,7 +41,7 @@ def hold_laws(session: Session) -> tuple[LawResult, ...]:
     """
     engine: object = session.engine
     if not isinstance(engine, LawEngine):
-        raise UserError("laws are held where the model is: run `lstmtui laws` there")
+        raise UserError("laws are tested where the model is: run `lstmtui laws` there")
     told: set[str] = set()
 
     def progress(law: str, seconds: float) -> None:

@@ -175,5 +175,5 @@ def test_a_map_by_what_the_cell_has_not_is_refused() -> None:
 def test_recorded_code_is_refused() -> None:
     from source_traces import source_trace
 
-    with pytest.raises(UserError, match="of recorded code no equations are known"):
+    with pytest.raises(UserError, match="the equations of recorded code are not known"):
         jacobian_row(Session(source_trace()).view)

@@ -332,9 +332,9 @@ def behind(node: tuple[str, list[str], dict[str, Any]]) -> bytes:
     [
         (behind(("CumSum", ["flat", "axis1"], {})), "goes through CumSum, which the graph runs behind"),
         (behind(("Tanh", ["flat"], {})), "y has 4 values and the target 3"),
-        (behind(("Tanh", ["x"], {})), "output y, which no recurrent node has a part in"),
+        (behind(("Tanh", ["x"], {})), "output y, which does not depend on a recurrent node"),
         (behind(("ReduceMean", ["a_y"], {"keepdims": 0})), "has no value for each timestep"),
-        (behind(("ArgMax", ["flat"], {"axis": 1})), "output y, which no recurrent node has a part in"),
+        (behind(("ArgMax", ["flat"], {"axis": 1})), "output y, which does not depend on a recurrent node"),
     ],
 )
 def test_what_no_gradient_goes_through_is_named(tmp_path: Path, model: bytes, said: str) -> None:
@@ -350,7 +350,7 @@ def test_more_numbers_than_are_kept_for_the_gradient_are_a_sentence(
     monkeypatch.setattr(most, 2 * target.size)
     assert recorded(tmp_path, model, target).loss > 0
     monkeypatch.setattr(most, 2 * target.size - 1)
-    with pytest.raises(UserError, match="has more than 95 numbers, all of which the gradient wants"):
+    with pytest.raises(UserError, match="has more than 95 numbers, all of which the gradient needs"):
         recorded(tmp_path, model, target)
 
 

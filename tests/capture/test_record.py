@@ -124,7 +124,7 @@ def test_a_loss_of_the_users_own_and_the_output_with_its_derivative() -> None:
 
 @pytest.mark.parametrize("loss", [3, "mse", torch.zeros(1)])
 def test_a_loss_that_is_no_function_is_refused(loss: Any) -> None:
-    with pytest.raises(TypeError, match=f"loss: takes a function of .*; is {type(loss).__name__}$"):
+    with pytest.raises(TypeError, match=f"loss: must be a function .*; is {type(loss).__name__}$"):
         record(nn.LSTM(2, 3), torch.zeros(4, 1, 2), loss=loss)
 
 

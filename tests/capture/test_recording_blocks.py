@@ -300,7 +300,7 @@ def test_within_a_recording_a_block_is_refused_in_a_sentence() -> None:
             with lstmtui.recording():
                 return super().forward(x)
 
-    with pytest.raises(lstmtui.UserError, match=r"lstmtui\.record is at work in this thread"):
+    with pytest.raises(lstmtui.UserError, match=r"this thread is inside lstmtui\.record"):
         record(Model(), torch.ones(2, 3, 3))
 
 

@@ -59,7 +59,7 @@ def test_laws_that_hold_are_status_0_and_json_for_each(
     results = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [r["name"] for r in results if r["status"] == "held"][:2] == ["isolation", "causality"]
     assert {r["model"] for r in results} == {"mine"}
-    assert next(r for r in results if r["name"] == "steps")["text"].startswith("takes no state")
+    assert next(r for r in results if r["name"] == "steps")["text"].startswith("the model takes no state")
 
 
 def test_a_trace_is_run_again_with_the_layers_it_holds(

@@ -144,7 +144,7 @@ def test_what_cannot_be_trained_is_said_before_anything_is_written(text, sentenc
 
 def test_bundled_weights_are_not_trained_over(capsys) -> None:
     assert main(["train", "latch", "--steps", "1"]) == 2
-    assert "comes with the program" in capsys.readouterr().err
+    assert "is bundled with lstmtui" in capsys.readouterr().err
 
 
 def test_a_loss_that_is_lost_writes_nothing(tmp_path: Path, capsys) -> None:

@@ -62,7 +62,7 @@ def test_without_trust_nothing_is_imported(write: Any, tmp_path: Path) -> None:
     marks = f"import os\nos.mkdir({str(tmp_path / 'ran')!r})\n"
     path = write('factory = "my_models:Tagger"', code=marks + CODE)
     for attempt in (load_scenario, lstmtui.run):
-        with pytest.raises(UserError, match="where you trust it, say --trust"):
+        with pytest.raises(UserError, match="if you trust it, pass --trust"):
             attempt(path)
     scenario = load_scenario(path, trust=True)
     assert isinstance(scenario, Scenario)
@@ -117,7 +117,7 @@ def test_the_scenarios_folder_is_first_only_while_the_model_is_built(write: Any,
         ('factory = "my_models:forward_fails"', r"RuntimeError: mat1 and mat2 .* \(.*my_models\.py:15\)"),
         (
             'factory = "my_models:torch.ones"\narguments = { size = [3] }',
-            "gives a Tensor, and not a torch.nn.Module",
+            "returns a Tensor, not a torch.nn.Module",
         ),
         ('factory = "my_models:Tagger"\narguments = { hiden = 3 }', "unexpected keyword argument 'hiden'"),
         (

@@ -123,7 +123,9 @@ def test_a_layer_of_a_program_is_debugged_on_what_goes_into_it(
 
 def test_a_frozen_program_says_that_its_parameters_have_no_names(model: nn.Module, tmp_path: Path) -> None:
     torch.jit.freeze(torch.jit.script(model)).save(tmp_path / "m.pt")
-    with pytest.raises(UserError, match=r"frozen TorchScript program .* take the program from before that"):
+    with pytest.raises(
+        UserError, match=r"frozen TorchScript program .* use the program from before freezing"
+    ):
         ScriptTensors(tmp_path / "m.pt")
 
 
@@ -133,7 +135,9 @@ def test_a_quantised_program_says_that_it_is(tmp_path: Path) -> None:
     module = nn.Module()
     module.register_buffer("weight", tensor)
     torch.jit.script(module).save(tmp_path / "m.pt")
-    with pytest.raises(UserError, match=r"its weights are quantised; take the program from before that"):
+    with pytest.raises(
+        UserError, match=r"its weights are quantised; use the program from before quantisation"
+    ):
         ScriptTensors(tmp_path / "m.pt")
 
 

@@ -130,7 +130,11 @@ def test_file_can_change_the_objective_of_a_task(load: Callable[..., Any]) -> No
     ("objective", "outputs", "said"),
     [
         ('loss = "mse"', 1, "4: objective.loss: mse needs a target; say target"),
-        ('target = "next"', 2, "3: objective.loss: missing, there is a target; allowed: mse, cross_entropy"),
+        (
+            'target = "next"',
+            2,
+            "3: objective.loss: is missing, although there is a target; allowed: mse, cross_entropy",
+        ),
         ('loss = "sum"\ntarget = "next"', 2, "5: objective.target: the sum is not compared with a target"),
         ('loss = "mse"\ntarget = "nxt"', 2, "5: objective.target: is 'nxt'; allowed: \"next\", values"),
         ('loss = "mse"\ntarget = true', 2, "5: objective.target: is true; allowed"),

@@ -69,7 +69,7 @@ def header(kind: int, bits: int, length: int) -> bytes:
     [
         (b"RIFF", "a.wav is not a readable .wav file: cut off, or of another kind"),
         (b"ID3\x03" + bytes(100), "a.wav is not a readable .wav file"),
-        (header(3, 32, 4) + bytes(4), "a.wav holds samples that are no PCM; PCM of 8, 16, 24"),
+        (header(3, 32, 4) + bytes(4), "a.wav holds samples that are not PCM; PCM of 8, 16, 24"),
         (header(1, 16, 0), "a.wav has no sample"),
     ],
 )

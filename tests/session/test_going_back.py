@@ -88,7 +88,7 @@ def test_every_change_is_undone_and_done_again_in_turn(session: Session) -> None
         for line, state in zip(CHANGES, states[1:], strict=True):
             assert said(session, "redo")[0].startswith(f"did again: {line}")
             assert settings(session) == state, line
-        assert said(session, "redo", ok=False) == ["there is nothing to do again"]
+        assert said(session, "redo", ok=False) == ["there is nothing to redo"]
 
 
 def test_an_undone_what_if_leaves_the_run_that_was_there_before(session: Session) -> None:
@@ -121,9 +121,7 @@ def test_hits_stay_counted_and_no_number_is_given_again(session: Session) -> Non
     assert [str(point) for point in session.breakpoints] == ["breakpoint 1: at t=3 (hit 1 time)"]
     texts = said(session, "break at 7", "watch c", "set h[0] = 0")
     assert [text.partition(":")[0] for text in texts] == ["breakpoint 3", "watch 2", "what-if 2"]
-    assert said(session, "redo", ok=False) == ["there is nothing to do again"], (
-        "something else was done since"
-    )
+    assert said(session, "redo", ok=False) == ["there is nothing to redo"], "something else was done since"
 
 
 def test_an_undo_that_cannot_be_run_leaves_everything_as_it_is(

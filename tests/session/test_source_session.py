@@ -51,7 +51,10 @@ def test_into_walks_every_binding_and_out_leaves_a_function() -> None:
 def test_where_says_that_recorded_code_has_no_equations() -> None:
     outcome = run(Session(TRACE), "where f[1]")
     assert not outcome.ok
-    assert outcome.text == "of recorded code no equations are known that tell what is kept of a state"
+    assert (
+        outcome.text
+        == "the equations of recorded code are not known, so what is kept of a state is not known either"
+    )
     assert run(Session(TRACE), "where c[1]").text.startswith("c: this layer has ")
 
 

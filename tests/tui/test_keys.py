@@ -333,7 +333,7 @@ async def laws(pilot: Pilot[None], key: str) -> None:
     await press(pilot, key)
     message = debugging(pilot).message
     assert message is not None
-    assert message.text.startswith("laws are held where the model is")
+    assert message.text.startswith("laws are tested where the model is")
 
 
 async def why(pilot: Pilot[None], key: str) -> None:

@@ -79,7 +79,7 @@ SHOWS = {
     "help": r"Help: ",
     "messages": r"What was said: ",
     "undo": r"there is nothing to undo",
-    "redo": r"there is nothing to do again",
+    "redo": r"there is nothing to redo",
     "older": r"t=(?!150/)\d+/299",
     "newer": r"there is no newer place",
 }

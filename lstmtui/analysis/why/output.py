@@ -54,7 +54,7 @@ def loss_ledger(trace: Trace, asked: Place, notation: Notation, most: int | None
     """
     header = trace.header
     if not header.loss_is_known:
-        raise UserError("the loss is not known: nobody has seen its value")
+        raise UserError("the value of the loss was not recorded")
     if header.loss_at is not None:
         parts = list(_at(trace, header.loss_at))
     else:

@@ -80,12 +80,16 @@ def where(view: View, quantity: str, t: int, unit: int) -> Remains:
     """
     cursor = view.cursor
     if view.layer.source is not None:
-        raise UserError("of recorded code no equations are known that tell what is kept of a state")
+        raise UserError(
+            "the equations of recorded code are not known, so what is kept of a state is not known either"
+        )
     numbers = LayerNumbers(view.trace, cursor.layer, cursor.direction, cursor.batch)
     keeping = numbers.cell.keeping.get(quantity)
     if keeping is None:
         kept = " and ".join(numbers.cell.keeping) or "no state"
-        raise UserError(f"{quantity}: no factor keeps it from one timestep to the next; {kept} is kept so")
+        raise UserError(
+            f"{quantity}: no factor keeps it from one timestep to the next; {kept} is kept in this way"
+        )
     if not 0 <= t < numbers.length:
         raise UserError(f"t={t}: this sequence has t=0 to t={numbers.length - 1}")
     at = numbers.time(t)

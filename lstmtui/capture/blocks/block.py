@@ -70,11 +70,9 @@ class Block:
             UserError: this thread is within `lstmtui.record`, or the block was entered before.
         """
         if is_recording():
-            raise UserError(
-                "recording: lstmtui.record is at work in this thread; record all of it, or the block alone"
-            )
+            raise UserError("recording: this thread is inside lstmtui.record already; use one of the two")
         if self._is_begun:
-            raise UserError("recording: a block is recorded once; make another lstmtui.recording(…)")
+            raise UserError("recording: this one was used already; make a new one by lstmtui.recording(…)")
         self._is_begun, self._thread = True, threading.get_ident()
         self._calls.begin()
         if self._source is not False:

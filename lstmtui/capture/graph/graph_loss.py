@@ -76,7 +76,9 @@ def _output(
     assert rest is not None
     numbers, arrays = rest.tape.outputs.get(spec.output, ()), answer.outputs.get(spec.output, ())
     if not numbers or min(numbers) < 0:
-        raise UserError(f"the target is for the graph's output {name}, which no recurrent node has a part in")
+        raise UserError(
+            f"the target is for the graph's output {name}, which does not depend on a recurrent node"
+        )
     parts = [rest.value(number) for number in numbers]
     for ours, theirs in zip(parts, arrays, strict=True):
         expected = torch.as_tensor(theirs).to(ours)
@@ -113,6 +115,6 @@ def _at_ends(objective: Objective, chunk: int) -> Objective:
     assert target is not None
     if not mask.any():
         raise UserError(
-            "the loss is taken at no timestep that is the last of a call, for which alone there is y"
+            "y exists only at the last timestep of each call, and the loss is taken at none of these"
         )
     return replace(objective, target=target[ends], mask=mask)

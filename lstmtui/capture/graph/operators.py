@@ -147,7 +147,7 @@ def _clip(operation: Operation, inputs: Any) -> Any:
 
 def _dropout(operation: Operation, inputs: Any) -> Any:
     if len(inputs) > 2 and inputs[2] is not None and inputs[2].item():
-        raise NotImplementedError("it trains, and what it drops is drawn")
+        raise NotImplementedError("it is in training mode and drops random values")
     return inputs[0]
 
 
@@ -157,7 +157,7 @@ _CASTS = {1: torch.float32, 10: torch.float16, 11: torch.float64, 16: torch.bflo
 
 def _cast(operation: Operation, inputs: Any) -> Any:
     if operation.attributes["to"] not in _CASTS:
-        raise NotImplementedError("what it gives has no gradient")
+        raise NotImplementedError("its result has no gradient")
     return inputs[0].to(_CASTS[operation.attributes["to"]])
 
 

@@ -82,8 +82,8 @@ class RestOfGraph:
         self._size += sum(result.numel() for result in own)
         if self._size > MOST_NUMBERS:
             raise UserError(
-                f"what the graph computes behind its recurrent nodes has more than {MOST_NUMBERS:,} numbers, "
-                f"all of which the gradient wants; {INSTEAD}"
+                f"what the graph computes after its recurrent nodes has more than {MOST_NUMBERS:,} numbers, "
+                f"all of which the gradient needs; {INSTEAD}"
             )
         self._values |= dict(zip(operation.outputs, own, strict=False))
 

@@ -29,10 +29,10 @@ def causality(context: Context) -> LawResult:
     """Hold it at boundaries all over the sequence: y before one by x from it on."""
     inputs, shape = context.inputs, context.shape
     if inputs.steps < 2:
-        return not_taken("a single timestep")
+        return not_taken("there is only one timestep")
     numbers = [n for n, output in enumerate(shape.outputs) if output.time is not None]
     if not numbers:
-        return not_taken(context.other_steps or "what comes out has no value for each timestep")
+        return not_taken(context.other_steps or "the output has no value for each timestep")
     cuts = np.unique(np.linspace(1, inputs.steps - 1, min(MOST_CUTS, inputs.steps - 1)).astype(int))
     dependence = Dependence(context.subject, shape, inputs, numbers)
     late = torch.arange(inputs.steps).unsqueeze(1).expand(-1, inputs.batch)
@@ -77,7 +77,7 @@ def _look_ahead(context: Context, numbers: list[int], cut: int, gradient: float,
         return by_design(f"{encoder} begins from a state that is made of all of x", largest)
     if backward and found is None:
         return by_design(
-            f"{backward} reads backward too; what else looks ahead cannot be told apart", largest
+            f"{backward} reads backward too, and what else looks ahead cannot be told from that", largest
         )
     outs = [context.shape.laid_out(subject.once(part), inputs) for part in (inputs, changed)]
     a, b = ([out[n].detach() for n in numbers] for out in outs)

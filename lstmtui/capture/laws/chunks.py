@@ -47,7 +47,7 @@ def steps(context: Context) -> LawResult:
         if refusal is not None:
             return refusal
     elif inputs.steps < 2 or context.other_steps:
-        return not_taken(context.other_steps or "a single timestep")
+        return not_taken(context.other_steps or "there is only one timestep")
     whole = _laid_out(context, context.subject.once(inputs), inputs)
     outcome = _compared(context, inputs, whole, list(range(inputs.steps + 1)))
     if isinstance(outcome, LawResult):
@@ -62,9 +62,9 @@ def steps(context: Context) -> LawResult:
 
 def _refusal(context: Context) -> LawResult | None:
     if not context.hands_on:
-        return not_taken("takes no state, so a call cannot go on from the one before")
+        return not_taken("the model takes no state, so a call cannot continue from the one before")
     if context.inputs.steps < 2:
-        return not_taken("a single timestep")
+        return not_taken("there is only one timestep")
     if why := context.differs or context.other_steps:
         return not_taken(why)
     if context.backward_layer:
@@ -72,9 +72,7 @@ def _refusal(context: Context) -> LawResult | None:
             f"{context.backward_layer} reads backward too, so it needs the whole sequence in one call"
         )
     if any(leaf.time is not None and not leaf.follows for leaf in context.inputs.leaves):
-        return not_taken(
-            "it reads another sequence beside the one that y follows, in every call from the start"
-        )
+        return not_taken("it also reads a second sequence, in every call from the beginning")
     return None
 
 

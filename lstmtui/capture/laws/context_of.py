@@ -43,7 +43,7 @@ def context_of(
     if subject.signature.needs_state and state is None and run is None:
         name = subject.signature.states[0]
         raise UserError(
-            f"{type(model).__name__}.forward needs {name}: give it as state=…, or say by run=… how to call"
+            f"{type(model).__name__}.forward needs {name}: pass it as state=…, or run=… to call it"
         )
     if isinstance(lengths, Tensor):
         subject.lengths_device = lengths.device

@@ -24,10 +24,10 @@ def isolation(context: Context) -> LawResult:
     """Hold it over every pair of sequences: any two differ in a bit of their numbers."""
     inputs, shape = context.inputs, context.shape
     if inputs.batch < 2:
-        return not_taken("a batch of one")
+        return not_taken("there is only one sequence")
     numbers = [n for n, output in enumerate(shape.outputs) if output.batch is not None]
     if not numbers:
-        return not_taken("nothing that comes out has a value for each sequence")
+        return not_taken("no output has a value for each sequence")
     dependence = Dependence(context.subject, shape, inputs, numbers)
     for chosen in _halves(inputs.batch):
         influence = dependence.of(_all_time(context, chosen), _all_time(context, ~chosen))

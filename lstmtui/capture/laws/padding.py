@@ -23,7 +23,7 @@ def padding(context: Context) -> LawResult:
     """Hold it with the lengths that were given, or, where the model takes lengths, with some made up."""
     inputs = _with_lengths(context)
     if inputs.batch < 2:
-        return not_taken("a batch of one")
+        return not_taken("there is only one sequence")
     if inputs.lengths is None:
         return not_taken(f"no lengths are given, so every sequence has {counted(inputs.steps, 'timestep')}")
     if why := context.differs or context.other_steps:

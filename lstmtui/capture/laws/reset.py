@@ -44,7 +44,7 @@ def reset(context: Context) -> LawResult:
         texts.append("after the model's own reset it begins as it did at first")
     if not texts:
         return not_taken(
-            "no reset is known: starts=… says where sequences begin anew, reset=… what begins the model anew"
+            "no reset is known: starts=… says where sequences begin, reset=… how the model is reset"
         )
     return held("; ".join(texts), largest, context.subject.tolerance)
 
@@ -62,7 +62,7 @@ def _at_starts(context: Context, starts: Tensor) -> LawResult | str:
     if not numbers and context.other_steps:
         return not_taken(context.other_steps)
     if not numbers:
-        return not_taken("nothing that comes out has a value for each sequence")
+        return not_taken("no output has a value for each sequence")
     tried = where[:: -(-len(where) // MOST_STARTS)]
     memory = _Memory(context, starts, Dependence(context.subject, context.shape, context.inputs, numbers))
     for t, sequence in tried:

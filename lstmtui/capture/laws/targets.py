@@ -135,7 +135,7 @@ def trace_laws(
         first.bias,
     )
     if any((layer.cell, layer.hidden_size) != (first.cell, last.hidden_size) for layer in trace.layers):
-        raise UserError(f"{trace.name}: its layers are of several kinds or sizes, and no stack of one")
+        raise UserError(f"{trace.name}: its layers have different cells or sizes, so they are not one stack")
     head = trace.parameters.get("head.weight") if trace.header.output_kind == "head" else None
     model = ScenarioModel(layout, head=None if head is None else len(head)).to(stack.device, stack.dtype)
     parameters = {

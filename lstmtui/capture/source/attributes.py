@@ -106,7 +106,7 @@ def put(local: Any, written: str, value: Tensor) -> None:
         else:
             continue
         return
-    raise UserError(f"{written}: is no name that another value can be put into")
+    raise UserError(f"{written} is not a name that can be given another value")
 
 
 def _item(owner: Any, key: str, local: Any) -> Any:

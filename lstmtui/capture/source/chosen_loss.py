@@ -44,7 +44,7 @@ class ChosenLoss:
             edit = Edit(0, "", at.layer, "forward", at.batch, at.quantity, at.unit, 0.0, at.t, at.t)
             bound: list[tuple[Binding, Array]] = list(changed_by(recorder.layers[at.layer], edit))
             if not bound:
-                raise UserError(f"{at.quantity} is not bound at t={at.t}, so that nothing can be taken of it")
+                raise UserError(f"{at.quantity} is not bound at t={at.t}, so it cannot be the loss there")
             binding, positions = bound[-1]
             self.address, self._positions = numbers[id(binding)], torch.as_tensor(positions)
 
@@ -59,13 +59,13 @@ class ChosenLoss:
         def loss(result: Any) -> Tensor:
             if self.address is not None:
                 if replacements.tensor is None:
-                    raise UserError(f"{self._at.quantity}: its tensor is not to be had at t={self._at.t}")
+                    raise UserError(f"{self._at.quantity}: its tensor is not available at t={self._at.t}")
                 chosen = replacements.tensor.reshape(-1)[self._positions.to(replacements.tensor.device)]
                 return self._checked(chosen.sum())
             output, turn = recorders[0].output_of(result)
             if output is None or turn(output).shape != self._trace.arrays["y"].shape:
                 raise UserError(
-                    "y: which axis of what the model returns is time is not to be seen; name a variable"
+                    "y: it is not known which axis of the model's result is time; name a variable instead"
                 )
             place = turn(output)[self._at.t, self._at.batch]
             return self._checked(place.sum() if self._at.unit is None else place[self._at.unit])

@@ -45,7 +45,7 @@ def rerun_source(trace: Trace, edits: Sequence[Edit], loss_at: LossAt | None = N
     again = trace.rerun_source
     if again is None:
         raise UserError(
-            f"{trace.name}: what-ifs run its code again, which is only where it was recorded: in that process"
+            f"{trace.name}: a what-if runs its code again, which only the process that recorded it can do"
         )
     for edit in edits:
         _check(trace, edit)
@@ -83,7 +83,9 @@ def rerun_source(trace: Trace, edits: Sequence[Edit], loss_at: LossAt | None = N
         raise UserError(f"{trace.name}: {_first_line(failure)}") from failure
     if not replacements.count and wanted:
         names = ", ".join(dict.fromkeys(edit.quantity for edit in edits))
-        raise UserError(f"{names}: is a place in a tuple or of an argument, not a name that can be set")
+        raise UserError(
+            f"{names} cannot be set: it is part of a tuple or of an argument, not a name of its own"
+        )
     variant = _variant(trace, changed, edits)
     if loss is None:
         return variant
@@ -105,7 +107,7 @@ def _check(trace: Trace, edit: Edit) -> None:
     variable = None if source is None else source.variable(edit.quantity)
     if variable is None:
         raise UserError(
-            f"{edit.quantity}: of a model whose code was recorded only the variables of that code can be set"
+            f"{edit.quantity}: in a model whose code was recorded, only the variables of that code can be set"
         )
     if not is_bindable(variable.written):
         raise UserError(
@@ -118,7 +120,7 @@ def _check_number(variable: Variable, value: float) -> None:
     kinds = {"bool": {0.0, 1.0}}
     is_real = variable.dtype.startswith(("float", "bfloat", "double", "half"))
     if not is_real and (not float(value).is_integer() or value not in kinds.get(variable.dtype, {value})):
-        raise UserError(f"{variable.name} is of {variable.dtype}, which {value:.12g} is no number of")
+        raise UserError(f"{variable.name} is {variable.dtype}, which cannot hold {value:.12g}")
 
 
 def _replacements(

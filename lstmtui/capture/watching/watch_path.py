@@ -64,7 +64,7 @@ class WatchPath:
             if mark is None or mark[1] < self._since:
                 return directory, {}
             directory.abandon()
-        raise UserError(f"{self._path}: others are writing there, and to {_MOST} places beside it")
+        raise UserError(f"{self._path}: other processes are writing there, and to {_MOST} paths beside it")
 
     def finish(self, directory: TraceDirectory) -> None:
         """The directory that `open` gave is complete."""

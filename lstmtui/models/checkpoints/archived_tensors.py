@@ -132,7 +132,7 @@ def checked_sizes(values: Any) -> tuple[int, ...]:
         ValueError: they are none.
     """
     if not isinstance(values, (tuple, list)) or len(values) > 8:
-        raise ValueError("a tensor's shape is none")
+        raise ValueError("a tensor's shape is not valid")
     if not all(type(n) is int and 0 <= n < 1 << 40 for n in values):
-        raise ValueError("a tensor's shape is none")
+        raise ValueError("a tensor's shape is not valid")
     return tuple(values)

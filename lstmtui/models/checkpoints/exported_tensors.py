@@ -34,7 +34,7 @@ class ExportedTensors(ArchivedTensors):
         members = set(archive.namelist())
         if _BEFORE in members or folder + _BEFORE in members:
             raise UserError(
-                f"{self._name} is a program of torch.export of before PyTorch 2.8; write it again, or its "
+                f"{self._name} was written by torch.export before PyTorch 2.8; export it again, or save its "
                 'parameters alone: torch.save(torch.export.load(…).state_dict, "weights.pt")'
             )
         if archive.getinfo(folder + _TABLE).file_size > _LARGEST_TABLE:
@@ -55,6 +55,6 @@ def _tensor(meta: dict[str, Any], member: str) -> ArchivedTensor:
     shape, strides = (checked_sizes([size["as_int"] for size in meta[key]]) for key in ("sizes", "strides"))
     (offset,) = checked_sizes([meta["storage_offset"]["as_int"]])
     if len(shape) != len(strides):
-        raise ValueError("a tensor's shape is none")
+        raise ValueError("a tensor's shape is not valid")
     dtype = _SCALAR_TYPES.get(meta["dtype"], f"number {meta['dtype']!s:.20} of torch.export")
     return ArchivedTensor(dtype, shape, strides, offset, member)

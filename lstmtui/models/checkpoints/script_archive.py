@@ -112,7 +112,9 @@ class _Reader(pickle.Unpickler):
         if module == "torch" and name.endswith("Storage"):
             return name
         if name == "_rebuild_qtensor":
-            raise pickle.UnpicklingError("its weights are quantised; take the program from before that")
+            raise pickle.UnpicklingError(
+                "its weights are quantised; use the program from before quantisation"
+            )
         raise pickle.UnpicklingError(f"opening it would call {module}.{name}")
 
     def persistent_load(self, pid: Any) -> Any:
@@ -126,7 +128,7 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Arc
     kind, key = storage
     shape, strides, (offset,) = checked_sizes(shape), checked_sizes(strides), checked_sizes([offset])
     if len(shape) != len(strides):
-        raise ValueError("a tensor's shape is none")
+        raise ValueError("a tensor's shape is not valid")
     return ArchivedTensor(_STORAGES.get(kind, kind), shape, strides, offset, key)
 
 

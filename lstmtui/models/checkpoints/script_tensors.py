@@ -52,7 +52,7 @@ class ScriptTensors(ArchivedTensors):
         if not tensors and any(name.startswith(folder + "constants/") for name in archive.namelist()):
             raise UserError(
                 f"{self._name} is a frozen TorchScript program (torch.jit.freeze), whose parameters have no "
-                'names; take the program from before that, or torch.save(model.state_dict(), "weights.pt")'
+                'names; use the program from before freezing, or torch.save(model.state_dict(), "weights.pt")'
             )
         return tensors
 

@@ -168,7 +168,7 @@ class RequestHandler:
     def _answer(self, request: Answer, reporter: Reporter) -> bytes:
         query = self._queries.get(request.query)
         if query is None:
-            raise UserError(f"the lstmtui of the remote side does not know {request.query}: update it")
+            raise UserError(f"the remote lstmtui does not know {request.query}: update it")
         encoded = decode(dict[str, msgspec.Raw], request.arguments)
         types = query.argument_types
         if not types.keys() >= encoded.keys():
@@ -187,7 +187,7 @@ class RequestHandler:
     def _laws(self, request: HoldLaws, reporter: Reporter) -> bytes:
         engine: object = self._model_runner.engine
         if not isinstance(engine, LawEngine):
-            raise UserError("the remote side cannot hold laws")
+            raise UserError("the remote side cannot test laws")
         trace = self.run_store.run(RunReference(request.run.model))
         return encode(
             engine.laws(
@@ -207,7 +207,7 @@ class RequestHandler:
             raise UserError(f"there is no array of number {request.key}")
         part = _part(arrays[keys[request.key]], request.index)
         if part.nbytes > LARGEST_PART:
-            raise UserError(f"so large a part of an array does not travel at once: {part.nbytes:,} bytes")
+            raise UserError(f"this part of the array is too large to send at once: {part.nbytes:,} bytes")
         return encode(part)
 
     def _export(self, request: ExportRequest, reporter: Reporter) -> bytes:

@@ -32,7 +32,7 @@ class Reopening(PendingRequest):
     def __init__(self, target: Open, opened: Opened, on_failure: Callable[[UserError], None]) -> None:
         def take(value: Raw) -> None:
             if decode(str | Opened, value) != opened.token and opened.state != LIVE_STATE:
-                raise UserError("what was opened is another one by now; open it again")
+                raise UserError("what was opened has been replaced; open it again")
 
         super().__init__(NUMBER, structs.replace(target, token=opened.token, wait=False), take)
         self.target = target

@@ -155,7 +155,9 @@ def reference_of(trace: Trace) -> RunReference:
         UserError: it is not there.
     """
     if not isinstance(trace.arrays, RemoteArrays):
-        raise UserError(f"{trace.name}: this run is not on the remote side, and cannot be looked at together")
+        raise UserError(
+            f"{trace.name}: this run is not on the remote side, so it cannot be shown beside the other"
+        )
     return trace.arrays.run
 
 

@@ -60,7 +60,7 @@ def _host_and_port(address: str, url: str) -> tuple[str, int | None]:
     if address.startswith("["):
         host, bracket, rest = address[1:].partition("]")
         if not bracket or not _ADDRESS.fullmatch(host):
-            raise _wrong(url, "what stands in [ ] is no IPv6 address")
+            raise _wrong(url, "the text in [ ] is not an IPv6 address")
     else:
         host, colon, rest = address.partition(":")
         rest = colon + rest

@@ -167,7 +167,7 @@ def change(line: Reader) -> Arguments:
     quantity = _changed_quantity(line)
     unit = line.take(_UNIT)
     if unit is None and line.take(_OPENING):
-        line.fail("the unit is a whole number and ]")
+        line.fail("the unit must be a whole number, followed by ]")
     if line.take(_EQUALS) is None:
         line.fail("= is missing, as in set f[3] = 1.0")
     value = line.number("the value")
@@ -198,7 +198,7 @@ def asked(line: Reader) -> Arguments:
         line.fail(f"{shown(name)} is not a quantity", at, closest(name, line.vocabulary.quantities))
     unit = line.take(_UNIT)
     if unit is None and line.take(_OPENING):
-        line.fail("the unit is a whole number and ]")
+        line.fail("the unit must be a whole number, followed by ]")
     return (f"{word[1]} {name}" if word else name, _indices(unit[1]) if unit else None)
 
 

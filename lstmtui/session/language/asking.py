@@ -42,7 +42,7 @@ def _tolerance(line: Reader) -> float:
     at = line.at
     match = line.take(_PERCENT)
     if match is None or not 0 < float(match[1]) <= 100:
-        line.fail("within how many percent, more than 0 and at most 100, as in within 5 %", at)
+        line.fail("within takes a percentage above 0 and at most 100, as in within 5 %", at)
     return float(match[1]) / 100
 
 

@@ -70,7 +70,7 @@ class Reader:
         either = " or ".join(words)
         word = self.word(f"{either} is missing")
         if word not in words:
-            self.fail(f"{either} is wanted here, not {shown(word)}", at, closest(word, words))
+            self.fail(f"{either} is expected here, not {shown(word)}", at, closest(word, words))
         return word
 
     def whole(self, name: str, least: int | None = 0) -> int:
@@ -133,7 +133,7 @@ class Reader:
     def end(self, usage: str) -> None:
         """Nothing may be left."""
         if not self.done:
-            self.fail(f"{shown(self.text[self.at :])} is too much; the command is: {usage}")
+            self.fail(f"{shown(self.text[self.at :])} does not belong here; the command is: {usage}")
 
     def _move(self, at: int) -> None:
         self.at = at

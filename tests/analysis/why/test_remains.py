@@ -144,7 +144,9 @@ def test_a_lane_has_what_each_timestep_wrote_that_is_still_there() -> None:
 
 def test_the_hidden_state_of_an_lstm_is_made_anew_at_each_timestep() -> None:
     trace = record(nn.LSTM(2, 3), torch.ones(4, 1, 2))
-    with pytest.raises(UserError, match="h: no factor keeps it from one timestep to the next; c is kept so"):
+    with pytest.raises(
+        UserError, match="h: no factor keeps it from one timestep to the next; c is kept in this way"
+    ):
         where(View.of(trace), "h", 1, 0)
     with pytest.raises(UserError, match="t=4: this sequence has t=0 to t=3"):
         where(View.of(trace), "c", 4, 0)

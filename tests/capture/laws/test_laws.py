@@ -266,7 +266,7 @@ def test_what_does_not_fit_is_said(options: dict[str, Any], says: str) -> None:
 
 
 def test_a_state_that_must_be_given_is_asked_for() -> None:
-    with pytest.raises(UserError, match="needs hidden: give it as state="):
+    with pytest.raises(UserError, match="needs hidden: pass it as state="):
         lstmtui.laws(of.OneHot(), TOKENS)
 
 

@@ -147,7 +147,7 @@ def test_it_is_set_as_the_code_would(loop: Callable[[Kept, Tensor, Tensor], Tens
     trace = lstmtui.record(model, x, loss=lambda out: out.square().sum())
     edits = [Edit(row, "", 0, "forward", row, name, 1, 0.5, 2, 2) for row in range(B)]
     if loop is in_a_tuple:
-        with pytest.raises(UserError, match="states_0: is a place in a tuple"):
+        with pytest.raises(UserError, match="states_0 cannot be set: it is part of a tuple"):
             rerun(trace, edits)
         return
     changed = rerun(trace, edits)

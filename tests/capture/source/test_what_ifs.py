@@ -154,7 +154,7 @@ def test_a_model_that_was_trained_since_is_not_run_again() -> None:
 def test_what_cannot_be_had_is_refused_in_a_sentence(tmp_path: Any) -> None:
     trace = recorded(Called())
     trace.save(tmp_path / "t")
-    with pytest.raises(lstmtui.UserError, match="where it was recorded"):
+    with pytest.raises(lstmtui.UserError, match="the process that recorded it"):
         RerunEngine().rerun(lstmtui.load(tmp_path / "t"), [edit("z", 1.0, 3, 3, layer=1)])
     with pytest.raises(lstmtui.UserError, match="only the variables of that code"):
         RerunEngine().rerun(trace, [edit("nothing", 1.0, 3, 3)])

@@ -208,7 +208,7 @@ def test_something_else_in_place_of_what_was_opened_is_the_end(tmp_path: Path) -
         session = Session(client.open(Open(str(tmp_path / "t"))), client, client)
         synthetic("lstm", 7, 3).save(tmp_path / "t")
         cut(link)
-        with pytest.raises(UserError, match="another one by now"):
+        with pytest.raises(UserError, match="what was opened has been replaced"):
             vector(session.view, "h")
 
 
