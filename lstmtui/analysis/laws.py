@@ -60,7 +60,7 @@ class Place:
 
 @dataclass(frozen=True, repr=False)
 class LawResult:
-    """What came of one law on one model and input."""
+    """The result of one law on one model and input."""
 
     name: str
     """A key of `NAMES`."""
@@ -92,7 +92,7 @@ class LawResult:
         return self.status == BROKEN
 
     def as_json(self) -> dict[str, Any]:
-        """For `json.dumps`; a number that was not measured is None."""
+        """A mapping for `json.dumps`; a number that was not measured is None."""
         return asdict(self) | {"number": None if math.isnan(self.number) else self.number}
 
     def __repr__(self) -> str:
@@ -105,7 +105,7 @@ class LawResult:
 
 @dataclass(frozen=True)
 class HeldLaws:
-    """What came of the laws on one model."""
+    """The results of the laws on one model."""
 
     results: tuple[LawResult, ...]
     note: str = ""

@@ -117,7 +117,7 @@ def _padded(entry: Entry, leading: tuple[int, ...]) -> Entry:
 
 
 def _complete_files(runs: Sequence[ModuleRun], steps: int, batch: int) -> None:
-    """What has been written to files while it was made gets the extent of the trace."""
+    """Bring what was written to files during the run to the extent of the trace."""
     for run in runs:
         for index in range(run.layout.num_layers):
             stores = []
@@ -139,7 +139,7 @@ def _output(
     *,
     derivatives: bool,
 ) -> dict[str, Entry]:
-    """y and dy; where y is the very h of the last layer, one array is both."""
+    """y and dy; one array is both if y is the h of the last layer itself."""
     recording = None if run is None else run.recordings[run.layout.num_layers - 1, "forward"]
     recomputed = None if recording is None else recording.recomputed
     is_h = recording is not None and recording.values.gave(output)
@@ -180,7 +180,7 @@ def _add_parameters(arrays: dict[str, Entry], module: nn.Module) -> None:
 def _add_gradients(
     arrays: dict[str, Entry], module: nn.Module, gradients: Mapping[str, Tensor], layers: Sequence[Layer]
 ) -> None:
-    """Those that autograd gave; 0 for a parameter that the loss does not depend on."""
+    """Add the gradients that autograd gave; 0 for a parameter that the loss does not depend on."""
     absent = [names for layer in layers if layer.absent for names in layer.parameters.values()]
     not_computed = {name for names in absent for name in names.values()}
     for name, parameter in named_parameters(module):

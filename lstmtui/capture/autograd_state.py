@@ -22,7 +22,7 @@ compute it again in the backward pass, as activation checkpoints do."""
 
 
 def graph() -> Graph:
-    """What autograd keeps of operations now."""
+    """The identity of what autograd is recording now."""
     if torch.is_grad_enabled():
         return "built"
     # The forward of a Function turns forward-mode derivatives off too, which `torch.no_grad` does not.

@@ -28,7 +28,7 @@ _OUT_OF_THE_GRAPH = frozenset(
 
 
 class Cuts(TorchFunctionMode):
-    """Takes note of the recorded layers whose results are used without their graph, while it is entered."""
+    """Notes, while it is entered, which layers have results that the model used outside of the graph."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Cuts(TorchFunctionMode):
         """What becomes of the input meanwhile."""
 
     def has(self, part: Repeatable) -> bool:
-        """Whether something made of what this was recorded of has been taken out of the graph."""
+        """Whether a value that depends on this part has been taken out of the graph."""
         return id(part) in self._parts
 
     def forget_graph(self) -> None:
@@ -57,7 +57,7 @@ class Cuts(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Run an operation of the user's, as it is."""
+        """Run an operation of the user's code unchanged."""
         kwargs = kwargs or {}
         if func in _OUT_OF_THE_GRAPH or not torch.is_grad_enabled():
             self.add((args, kwargs))
@@ -68,7 +68,7 @@ class Cuts(TorchFunctionMode):
         return result
 
     def add(self, values: Any) -> None:
-        """Take note of all that these were made of."""
+        """Note every recorded part that these values depend on."""
         tensors = (part for part in tensors_in(values) if isinstance(part, Tensor))
         waiting: list[Any] = [tensor.grad_fn for tensor in tensors if tensor.requires_grad]
         while waiting:

@@ -100,7 +100,7 @@ def check_disk(values: int, dtype: torch.dtype, place: Path) -> None:
 
 
 def found_devices() -> list[tuple[str, str]]:
-    """What torch can run on here, as (name, what was found) pairs."""
+    """The devices that torch can run on here, as (name, description) pairs."""
     threads = f"{torch.get_num_threads()} threads"
     devices = [("cpu", threads)]
     if torch.cuda.is_available():

@@ -83,13 +83,13 @@ class _Handled:
         self.handlers: tuple[tuple[Handler, bool], ...] = ()
 
     def change(self, handlers: tuple[tuple[Handler, bool], ...]) -> None:
-        """Have these handlers, and with them the class that calls them."""
+        """Take these handlers, and the class that calls them."""
         had, self.handlers = self.handlers, handlers
         if bool(had) != bool(handlers):
             _set_class(self.module, _class_of(self) if handlers else self.kind)
 
     def become(self, kind: type[nn.Module]) -> None:
-        """Somebody gives the module another class, as parametrizations and FSDP do."""
+        """Keep the class that somebody else gives the module, as parametrizations and FSDP do."""
         with _LOCK:
             self.kind = kind
             _set_class(self.module, _class_of(self) if self.handlers else kind)

@@ -119,7 +119,7 @@ def _total_input_derivative(arrays: dict[str, Entry], layer: int, directions: Se
 
 
 def _add_gradient(arrays: dict[str, Entry], name: str, gradient: Array) -> None:
-    """A recurrent parameter's own gradient; a module called twice adds up."""
+    """Add the gradient of a recurrent parameter; those of a module that was called twice add up."""
     key = "parameter_gradients/" + name
     arrays[key] = changed(_sum, arrays[key], gradient) if key in arrays else gradient
 

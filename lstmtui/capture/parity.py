@@ -66,7 +66,7 @@ def parity(
 
 
 def largest_gap(output: Tensor, expected: Tensor) -> float:
-    """max |Δ| of two tensors; two NaN, or two equal infinities, differ by 0, a number and a NaN by NaN."""
+    """max |Δ| of two tensors; equal infinities and two NaN differ by 0, a NaN and a number by NaN."""
     ours, theirs = output.double(), expected.double()
     same = (ours == theirs) | (ours.isnan() & theirs.isnan())
     return float(torch.where(same, 0.0, (ours - theirs).abs()).max())

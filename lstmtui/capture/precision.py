@@ -21,5 +21,5 @@ def cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def full_precision(x: Tensor) -> AbstractContextManager[object]:
-    """Within this context nothing is cast behind our back: everything has its dtype already."""
+    """Within this context autocast is off: everything has its dtype already."""
     return torch.autocast(x.device.type, enabled=False)

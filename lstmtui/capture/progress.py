@@ -20,20 +20,20 @@ class Progress:
     """Whether recurrent layers have said how many timesteps they have."""
 
     def expect(self, timesteps: int) -> None:
-        """More timesteps are to come."""
+        """Add timesteps that are still to come."""
         if not self._is_counted:
             self.total = self.done = 0
         self._is_counted = True
         self.total += timesteps
 
     def advance(self, timesteps: int) -> None:
-        """So many timesteps are done; tells the callback, which may raise `Cancelled`."""
+        """Count timesteps as done and call the callback, which may raise `Cancelled`."""
         self.done += timesteps
         if self.callback is not None:
             self.callback(min(self.done, self.total), self.total)
 
     def reach(self, done: int, total: int) -> None:
-        """A timestep of code whose timesteps are not counted beforehand begins; tells the callback.
+        """Report a timestep of code whose timesteps are not counted beforehand, by the callback.
 
         Args:
             done: how many were before it.
@@ -46,6 +46,6 @@ class Progress:
             self.callback(min(self.done, self.total), self.total)
 
     def finish(self) -> None:
-        """What is left was not needed: a layer that the loss does not depend on is not run backwards."""
+        """Report the end; any timesteps left were not needed, as the loss does not depend on their layer."""
         if self.done < self.total:
             self.advance(self.total - self.done)

@@ -38,7 +38,7 @@ def ready(module: nn.Module, source: What | None) -> nn.Module:
 
 
 def nothing_recorded(module: nn.Module, why: str, without_super: str = "") -> str:
-    """That there is nothing recurrent to record in a module.
+    """The message that a module holds nothing recurrent that can be recorded.
 
     Args:
         module: the user's.

@@ -69,7 +69,7 @@ class TappedCall:
         return self.inputs.distance(other.inputs)
 
     def give(self, other: TappedCall) -> None:
-        """Have the derivatives of this call stored with another."""
+        """Let another call receive the derivatives of this one."""
         other.repeated = True
         for mine, theirs in zip(self.parts, other.parts, strict=True):
             mine.stands_for = theirs
@@ -87,7 +87,7 @@ class Recomputation:
     """Repeated calls by the node that backward was at, until it comes through one of them."""
 
     def add(self, call: TappedCall) -> None:
-        """A call of the forward."""
+        """Add a call of the forward pass."""
         if call.inputs is not None:
             self._places.setdefault(id(call.module), []).append(len(self.calls))
         self.calls.append(call)
@@ -97,7 +97,7 @@ class Recomputation:
         return self._nearest([call])[0]
 
     def repeat(self, call: TappedCall) -> None:
-        """Take note of a call in the backward pass."""
+        """Add a call that is made during the backward pass."""
         node = current_node()
         group = next((calls for at, calls in self._pending if at is node), None)
         if group is None:
@@ -108,7 +108,7 @@ class Recomputation:
             part.before_backward = lambda: self._resolve(group)
 
     def reset(self) -> None:
-        """The derivatives that have come back so far do not count."""
+        """Discard the derivatives that have come back so far."""
         self._pending = []
         for call in self.calls:
             call.repeated = False

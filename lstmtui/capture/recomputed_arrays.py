@@ -26,7 +26,7 @@ _looking = Lock()
 
 
 class RecomputedArrays(ABC):
-    """What the values and derivatives of a recording follow from.
+    """Computes the values and derivatives of a recording again from what they follow from.
 
     Args:
         valid: which timesteps are valid, (T, B, 1); None: all.
@@ -55,13 +55,13 @@ class RecomputedArrays(ABC):
         return self._d_states is not None
 
     def reach(self, d_output: Tensor | None, d_states: tuple[Tensor | None, ...]) -> None:
-        """The gradients by the output and by the last states have come back; None is 0."""
+        """Take the gradients by the output and by the last states, which have come back; None is 0."""
         self._received = d_output
         self.d_output = None if d_output is None else _arriving(d_output)
         self._d_states = tuple(None if d is None else _kept(d) for d in d_states)
 
     def forget_derivatives(self) -> None:
-        """As if no gradient had come back."""
+        """Forget that a gradient has come back."""
         self.d_output = self._received = self._d_states = None
 
     def received(self, tensor: Tensor | None) -> bool:
@@ -72,7 +72,7 @@ class RecomputedArrays(ABC):
         return mine.data_ptr() == tensor.data_ptr() and version_of(mine) == version_of(tensor)
 
     def settle(self) -> None:
-        """Wait until all has come, and let go of what is on the device."""
+        """Wait until every copy has arrived, and release the memory of the device."""
         for arriving in (self.x, self.d_output, *self.parameters.values()):
             if arriving is not None:
                 arriving.tensor()

@@ -141,7 +141,7 @@ def _record_again(
 
 
 def _generators(request: Request) -> Generators:
-    """Those that the model may draw from, as they are now."""
+    """The random generators that the model may use, in their present state."""
     if not isinstance(request.module, nn.Module):
         raise TypeError(f"module: must be an nn.Module, is {_kind(request.module)}")
     return Generators(unwrapped(request.module), (request.x, request.hx, request.loss))
@@ -153,7 +153,7 @@ def _record(
     writer: TraceWriter | None,
     prepare: Prepare | None = None,
 ) -> Trace:
-    """Record, into the files of `writer` where there is one."""
+    """Record; into the files of `writer` if there is one."""
     module, x, hx, lengths = request.module, request.x, request.hx, request.lengths
     target, module = place_of(module), unwrapped(module)
     if request.device is not None:
@@ -180,7 +180,7 @@ def record_with(
     *,
     looks_ahead: bool = False,
 ) -> Trace:
-    """Record with a tap that is to be released: the runs that it collects, and those by source.
+    """Record with a tap, which the caller releases: the runs that it collects, and those by source.
 
     Args:
         tap: what records the recurrent layers.
@@ -255,7 +255,7 @@ def _forward(
 def _called(
     module: nn.Module, args: Any, kwargs: Any, code: SourceRecorder | None, tap: Tap, name: str
 ) -> Any:
-    """What the module returns; where it raises, what its code did until then is kept."""
+    """Call the module; if it raises, keep what its code did until then."""
     if code is None:
         return module(*args, **kwargs)
     code.tell(tap.progress)

@@ -13,7 +13,7 @@ from lstmtui.capture.tap import Tap
 
 
 def check_loss(loss: Any) -> str:
-    """Why there will be no derivatives; empty where the loss has a gradient."""
+    """Why there will be no derivatives; empty if the loss has a gradient."""
     if not isinstance(loss, Tensor) or loss.numel() != 1:
         what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
         raise TypeError(f"loss: must return a scalar tensor, has returned {what}")
@@ -28,7 +28,7 @@ def check_loss(loss: Any) -> str:
 def check_recorded(
     tap: Tap, module: nn.Module, code: SourceRecorder | None, result: Any, *, is_chosen: bool
 ) -> SourceRecorder | None:
-    """What goes on recording by source, once it is clear what ran.
+    """What continues to record by source, once it is known what ran.
 
     Raises:
         TypeError: nothing that can be recorded did.

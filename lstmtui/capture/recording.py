@@ -27,7 +27,7 @@ initial states; its own input and nothing else, with numbers in proportion to wh
 
 @dataclass(kw_only=True)
 class Repeatable:
-    """What a part of a graph is recorded in; where it repeats another, its derivatives are that one's."""
+    """The record of a part of a graph; if that part repeats another, the derivatives go to the other."""
 
     before_backward: Callable[[], None] | None = None
     """Called when backward reaches it."""
@@ -37,7 +37,7 @@ class Repeatable:
     """Whether backward has reached it, or what repeats it."""
 
     def reached(self) -> Self:
-        """Backward has reached it; returns what the derivatives belong to."""
+        """Note that backward has reached this part; returns the record that the derivatives belong to."""
         if self.before_backward is not None:
             self.before_backward()
         target = self if self.stands_for is None else self.stands_for
@@ -101,7 +101,7 @@ class Recording(Repeatable):
         return before
 
     def forget_derivatives(self) -> None:
-        """Drop what a backward pass has left here."""
+        """Discard what a backward pass has left here."""
         self.has_gradient = False
         self.derivatives.clear()
         self.parameter_derivatives.clear()

@@ -22,7 +22,7 @@ Beside: TypeAlias = Callable[[Sequence[int]], Sequence[SourceLayer]]
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be recorded: the arguments of `record` that say so.
+    """What is to be recorded, as the arguments of `record` say.
 
     Raises:
         TypeError: the loss is no function.

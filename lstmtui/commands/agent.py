@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _quiet() -> None:
-    """Let nothing that is printed fail because nobody reads it any more."""
+    """Discard what is printed once nobody reads it, instead of failing."""
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(file: str) -> int:
-    """Read a scenario and its script; a model's own Python is not run for that, so nobody has to trust it."""
+    """Read a scenario and its script; a model's own Python does not run, so no trust is needed."""
     from lstmtui.scenario import ScenarioError, find_scenario, load_scenario
 
     try:
@@ -64,7 +64,7 @@ def _check(file: str) -> int:
 
 
 def _script_problems(scenario: Scenario) -> list[ScriptProblem]:
-    """What is wrong with the scenario's script, as far as that is known before anything runs."""
+    """What is wrong with the scenario's script, as far as it is known before anything runs."""
     from lstmtui.commands.scenario_script import script_of, vocabulary
     from lstmtui.scenario.blank_traces import blank_traces
 
@@ -74,7 +74,7 @@ def _script_problems(scenario: Scenario) -> list[ScriptProblem]:
 
 
 def _list(file: str) -> int:
-    """Say the path and the sizes of every recurrent layer of a checkpoint or ONNX model.
+    """Print the path and the sizes of every recurrent layer of a checkpoint or ONNX model.
 
     Status 2 where it holds none that can be debugged.
     """

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Look at the target before the screen opens, so that its problems are said on stderr."""
+    """Check the target before the screen opens, so that its problems are printed to stderr."""
     if is_remote(arguments.target):
         return _run_remote(arguments)
     start = _start(arguments)
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_remote(arguments: argparse.Namespace) -> int:
-    """Connect before the screen opens, so that ssh can ask for passwords; what is opened comes after."""
+    """Connect before the screen opens, so that ssh can ask for passwords; the target opens after that."""
     from threading import get_ident
 
     from lstmtui.tui.launch import import_ahead, launch, refuse_what_cannot_be_drawn_on, user_config

@@ -166,7 +166,7 @@ def _play(
     far: Client | None = None,
     engine: ModelEngine | None = None,
 ) -> int:
-    """Play, print a line or more for each command, and say at the end what did not hold."""
+    """Play, print at least a line for each command, and print at the end what did not hold."""
     from lstmtui.analysis.raised import raised_text
     from lstmtui.capture.laws.engine import ModelEngine
     from lstmtui.playback import Cast, ScriptResult, play, record_cast, replace_file

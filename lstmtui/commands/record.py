@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Record, with progress on stderr where that is a terminal, and say what was saved.
+    """Record, with progress on stderr if that is a terminal, and print what was saved.
 
     It is written as it goes: `open DIR --follow` shows it meanwhile, and Ctrl-C leaves nothing behind.
     """

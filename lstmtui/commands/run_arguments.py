@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_target(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
-    """`TARGET`: what is debugged, played, diagnosed or held to the laws."""
+    """`TARGET`: what is debugged, played, diagnosed or tested against the laws."""
     parser.add_argument(
         "target",
         nargs="?" if optional else None,
@@ -59,7 +59,7 @@ def trace_or_scenario(arguments: argparse.Namespace) -> Trace | Traces | Scenari
 
 
 def with_run_arguments(scenario: Scenario, arguments: argparse.Namespace | Open) -> Scenario:
-    """The scenario with `--device` and `--dtype` in place of its own."""
+    """The scenario with `--device` and `--dtype` instead of its own."""
     changes = {k: v for k, v in (("device", arguments.device), ("dtype", arguments.dtype)) if v}
     return replace(scenario, run=replace(scenario.run, **changes))
 

@@ -99,7 +99,7 @@ def _train(
     arguments: argparse.Namespace,
     interrupts: Interrupts,
 ) -> int:
-    """Train one model and write its weights; what came of it is said on stdout, the way there on stderr."""
+    """Train one model and write its weights; the result goes to stdout, progress to stderr."""
     from time import monotonic
 
     load_library("torch")
@@ -151,7 +151,7 @@ def _report(
     seconds: float,
     why_not: str,
 ) -> None:
-    """What came of a model: its loss before and after, the curve, and where its weights are."""
+    """The result for one model: its loss before and after, the curve, and where its weights are."""
     before, after = measured
     if arguments.json:
         from lstmtui.playback.reports import json_value

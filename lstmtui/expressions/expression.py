@@ -69,7 +69,7 @@ class Expression:
         return bool(self._value(scope, t) != 0)
 
     def search(self, scope: Scope, ts: range) -> int | None:
-        """The first t of `ts`, which may descend, where `condition` is true; None where there is none.
+        """The first t of `ts`, in their order, at which `condition` is true; None if there is none.
 
         Raises:
             ExpressionError: it does not fit the scope, or is a value for each unit.
@@ -92,7 +92,7 @@ class Expression:
         return np.concatenate(blocks) if blocks else np.zeros(0, np.bool_)
 
     def check(self, scope: Scope, *, condition: bool = False) -> None:
-        """Say whether it can be evaluated on a scope.
+        """Raise an error if it cannot be evaluated on a scope.
 
         Args:
             scope: the layer and the sequence it is to be evaluated on.

@@ -71,7 +71,7 @@ class Token:
 
 
 def screen(text: str, vocabulary: Vocabulary) -> None:
-    """Let `text` pass, or say what is wrong with it.
+    """Raise an error if something is wrong with `text`.
 
     Args:
         text: anything at all.

@@ -53,11 +53,11 @@ class WholeRunCondition:
         return self.expression.quantities
 
     def check(self, layers: Sequence[Layer]) -> None:
-        """Say whether it means something for any of these layers.
+        """Raise an error if the condition applies to none of these layers.
 
         Raises:
-            ExpressionError: for none of them, or it reads the loss, which no layer knows: that is said also
-                where there are no layers.
+            ExpressionError: it applies to none of them, or it reads the loss, which no layer has; the latter
+                is an error even without any layers.
         """
         for node in _nodes(self.expression._root):
             if isinstance(node, RunScalar) and node.name in ("loss", "firstbad"):

@@ -16,7 +16,7 @@ _BLOCK = 4096
 
 
 def export(view: View, name: str, file: BinaryIO) -> None:
-    """Write what is selected, as the end of the file's name says.
+    """Write what is selected in the format that the file name ends in.
 
     .csv: a row for each t of the selected sequence; of every quantity of the selected layer and direction
     the norm over units, and the selected unit where there is one of that number: `t`, `norm(f)`, `f[3]`, ….

@@ -50,7 +50,7 @@ class Page:
         return next(((m[1], int(m[2])) for m in matches if m[1] not in ("x", "y")), None)
 
     def seconds(self, words: int) -> float:
-        """How long somebody needs who reads so many words and looks at what they say."""
+        """How long a person needs to read the page and to look at what it describes."""
         pause = sum(float(c.arguments[0]) for c in self.commands if _part(c) == "waits")
         return words * 60 / WORDS_A_MINUTE + max(LOOKING, pause)
 

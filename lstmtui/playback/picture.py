@@ -26,7 +26,7 @@ _PROBE = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text y="
 
 
 def picture_file(svg: str, name: str) -> bytes:
-    """What is in the file of a picture.
+    """The bytes of a picture file.
 
     Args:
         svg: the picture.

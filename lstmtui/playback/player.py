@@ -23,16 +23,16 @@ COMMAND_SECONDS = 0.5
 
 
 class Screen(Protocol):
-    """What a session can be seen on while it is played, though nobody may look."""
+    """A screen on which a played session is shown, even if nobody watches."""
 
     def run(self, command: Command) -> Outcome:
-        """Execute a command, and show what came of it."""
+        """Execute a command, and show the result."""
 
     def picture(self) -> str:
-        """What is on screen, as SVG."""
+        """The contents of the screen, as SVG."""
 
     def changes(self) -> str:
-        """What a terminal is sent so that it shows what is on screen, after what it was sent before."""
+        """The terminal sequences that turn what was sent before into what is on screen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ def play(
 
 
 def record_cast(cast: Cast, screen: Screen, played: Iterable[Played]) -> Iterator[Played]:
-    """The same commands, each put on the recording as it is played."""
+    """Play the same commands, and add each to the recording."""
     cast.output(screen.changes())
     cast.wait(COMMAND_SECONDS)
     for step in played:

@@ -13,7 +13,7 @@ HELD, NOT_HELD, REFUSED = 0, 1, 2
 
 @dataclass
 class ScriptResult:
-    """Collects commands as they are played."""
+    """Collects the outcomes of commands as they are played."""
 
     file: str
     """What the script stands in."""

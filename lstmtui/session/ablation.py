@@ -15,7 +15,7 @@ from lstmtui.session.what_ifs import WhatIfs
 
 
 def ablate(session: Session, quantity: str | None, unit: Unit, number: int) -> str:
-    """Run the selected model without a part of a number at the cursor, and say what it then does.
+    """Run the selected model without one part of a number, and say what the number then is.
 
     What a timestep wrote is undone; an input or a unit that a sum reads is set to 0.
 
@@ -41,7 +41,7 @@ def ablate(session: Session, quantity: str | None, unit: Unit, number: int) -> s
 
 
 def _removal(ledger: Ledger, part: Part) -> tuple[Place, float]:
-    """What is to be set, and to which value, for a part not to be there.
+    """The change that takes a part out: what to set, and to which value.
 
     Raises:
         UserError: nothing that can be set takes it out.

@@ -71,7 +71,7 @@ class Breakpoints:
         return self._add(Breakpoint(self._last + 1, t=t, enabled=enabled))
 
     def add_when(self, when: Expression, note: str | None = None, *, enabled: bool = True) -> Breakpoint:
-        """Stop where the condition holds, or say the note there."""
+        """Stop where the condition holds; with a note, show the note there instead."""
         return self._add(Breakpoint(self._last + 1, when=when, note=note, enabled=enabled))
 
     def same_as(
@@ -97,7 +97,7 @@ class Breakpoints:
         return self._change(number, enabled=False)
 
     def put_back(self, points: Iterable[Breakpoint]) -> None:
-        """Have these again and no others; hits that have been counted meanwhile stay counted."""
+        """Restore these breakpoints and remove all others; hits counted in the meantime stay counted."""
         now = self._kept
         self._kept = {p.id: replace(p, hits=now[p.id].hits) if p.id in now else p for p in points}
 

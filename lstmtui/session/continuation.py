@@ -16,7 +16,7 @@ MOST_NOTES = 1_000
 
 @dataclass(frozen=True)
 class Continuation:
-    """What came of running on."""
+    """The result of `continue` or `rcontinue`."""
 
     stop: Stop
     notes: tuple[Note, ...] = ()

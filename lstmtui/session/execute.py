@@ -15,7 +15,7 @@ from lstmtui.session.verbs import VERBS
 
 
 def execute(session: Session, command: Command) -> Outcome:
-    """Do what a command says, as far as a session can, and say what came of it.
+    """Execute a command, as far as a session can, and return its outcome.
 
     Nothing the command holds makes this raise: what cannot be done is an outcome that is not ok.
     """

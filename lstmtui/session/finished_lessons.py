@@ -39,7 +39,7 @@ def _file() -> Path:
 
 
 def _read() -> list[str]:
-    """The paths of the scenarios; none where the file is not as it is written here."""
+    """The paths of the finished scenarios; none if the file is not one that was written here."""
     path = _file()
     try:
         if not path.is_file() or path.stat().st_size > LARGEST_FILE:

@@ -13,7 +13,7 @@ from lstmtui.view import Cursor, View
 
 
 def go_to_first_bad(session: Session, which: str = "forward") -> Stop | None:
-    """Move the cursor to the first NaN or inf as far as it has a place there; None where there is none.
+    """Move the cursor to the first NaN or inf, if it has a place in time; returns it, or None.
 
     The selected run comes first, then the session's others in their order.
 

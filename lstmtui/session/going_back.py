@@ -14,7 +14,7 @@ from lstmtui.view import Cursor
 
 
 def setting_of(session: Session) -> Setting:
-    """What is set now."""
+    """The present setting of a session."""
     what_ifs = session.what_ifs
     compared = (name for name, trace in session.traces.items() if trace is session.compared)
     return Setting(
@@ -27,7 +27,7 @@ def setting_of(session: Session) -> Setting:
 
 
 def undo(session: Session) -> str:
-    """Take back the latest change, and say what it was.
+    """Undo the latest change, and say what it was.
 
     Raises:
         UserError: there is none, or what-ifs that were there before cannot be run again.
@@ -42,7 +42,7 @@ def undo(session: Session) -> str:
 
 
 def redo(session: Session) -> str:
-    """Do again what was undone last, and say what it was.
+    """Redo what was undone last, and say what it was.
 
     Raises:
         UserError: nothing has been undone since the latest change, or its what-ifs cannot be run again.

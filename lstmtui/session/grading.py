@@ -29,7 +29,7 @@ Grade = Literal["right", "close", "wrong"]
 
 @dataclass(frozen=True)
 class Solution:
-    """What is right, and why."""
+    """The right answer, and why it is right."""
 
     arithmetic: str
     """How it comes about, down to the value."""

@@ -55,7 +55,7 @@ def hold_laws(session: Session) -> tuple[LawResult, ...]:
 
 
 def laws_text(results: tuple[LawResult, ...]) -> str:
-    """What is broken; else which laws hold, and which were not taken."""
+    """Which laws are broken, or else which hold and which could not be tested."""
     wrong = [str(result) for result in results if result.status == BROKEN]
     if wrong:
         return "; ".join(wrong)

@@ -16,7 +16,7 @@ MOST_PAGES = 256
 
 
 class HitCache:
-    """Hits by trace and page. A trace never changes, so its hits hold as long as it is there."""
+    """Hits by trace and page; a trace never changes, so its hits stay valid."""
 
     def __init__(self) -> None:
         self._pages: WeakKeyDictionary[Trace, Pages] = WeakKeyDictionary()

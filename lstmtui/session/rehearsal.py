@@ -55,7 +55,7 @@ def _expressions(arguments: Sequence[object]) -> Iterator[Expression]:
 
 
 class _NothingRuns:
-    """An engine for which every what-if leaves the run as it is."""
+    """An engine with which no what-if changes the run."""
 
     def rerun(
         self,

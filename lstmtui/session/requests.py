@@ -12,7 +12,7 @@ from lstmtui.analysis.why.ledger import Ledger
 
 @dataclass(frozen=True)
 class Note:
-    """Say something."""
+    """Show a text."""
 
     text: str
 
@@ -33,7 +33,7 @@ class Screenshot:
 
 @dataclass(frozen=True)
 class Export:
-    """Save the numbers of what is selected."""
+    """Save the selected numbers."""
 
     file: str
 
@@ -48,7 +48,7 @@ class Help:
 
 @dataclass(frozen=True)
 class ShowLaws:
-    """Show what came of the laws of state."""
+    """Show the results of the laws of state."""
 
     results: tuple[LawResult, ...]
 
@@ -92,7 +92,7 @@ class ShowTheme:
 
 @dataclass(frozen=True)
 class ShowMessages:
-    """Show what was said so far."""
+    """Show the earlier messages."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class ShowJacobian:
 
 @dataclass(frozen=True)
 class ShowWhy:
-    """Show what a number is made of, and go on asking."""
+    """Show what a number is made of, with a way to ask about its parts."""
 
     ledger: Ledger
 

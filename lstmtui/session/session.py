@@ -70,7 +70,7 @@ class Session:
         """What it was at before."""
 
     def renew(self, traces: Trace | Mapping[str, Trace]) -> None:
-        """Go on with other traces of these models, such as a recording that has grown.
+        """Continue with newer traces of these models, such as a recording that has grown.
 
         The cursor stays where it is as far as that is there; breakpoints and watches are kept. What-ifs are
         of the runs there were: take them back first.
@@ -228,7 +228,7 @@ class Session:
         return self._select(f"unit {unit}", unit=unit)
 
     def visit(self, place: Cursor) -> None:
-        """Go to a place of one of the models, as far as it is there."""
+        """Go to a place in one of the models, as far as the place exists there."""
         self._select("", **vars(place))
 
     @property

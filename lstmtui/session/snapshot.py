@@ -18,7 +18,7 @@ from lstmtui.view import Cursor
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """Everything that commands change: the cursor, what is set, compared and hidden, and the history."""
+    """Everything that commands can change: cursor, what-ifs, comparison, hidden quantities, history."""
 
     cursor: Cursor
     breakpoints: Breakpoints

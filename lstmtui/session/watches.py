@@ -69,7 +69,7 @@ class Watches:
         return self._kept.pop(number, None)
 
     def put_back(self, watches: Iterable[WatchedExpression]) -> None:
-        """Have these again and no others."""
+        """Restore these watches and remove all others."""
         self._kept = {watch.id: watch for watch in watches}
 
     def at_cursor(self, view: View, most: int | None = None) -> tuple[Watched, ...]:

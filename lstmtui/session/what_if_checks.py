@@ -15,7 +15,7 @@ from lstmtui.view import Cursor
 
 
 def edit_of(change: Change, number: int, trace: Trace, cursor: Cursor) -> Edit:
-    """A what-if at what is selected.
+    """The edit that a `set` makes at what is selected.
 
     Args:
         change: what is asked for; its unit may count from the last.

@@ -105,7 +105,7 @@ class WhatIfs:
         return self._losses.get(model)
 
     def trace(self, model: str) -> Trace | None:
-        """The run of a model with its what-ifs; None where it has none."""
+        """The run of a model with its what-ifs; None if it has none."""
         return self.runs.get(model)
 
     def baseline(self, model: str) -> Trace | None:
@@ -113,7 +113,7 @@ class WhatIfs:
         return self.recorded[model] if model in self.runs else None
 
     def set(self, cursor: Cursor, change: Change) -> str:
-        """Run with one more change to what is selected."""
+        """Run the model with one more change to what is selected."""
         edit = edit_of(change, self._last + 1, self.recorded[cursor.model], cursor)
         self._change({**self._edits, edit.id: edit}, self._losses, (cursor.model,))
         self._last = edit.id
@@ -140,7 +140,7 @@ class WhatIfs:
         return "everything is as it was recorded" if count else "there are no what-ifs"
 
     def put_back(self, edits: Iterable[Edit], losses: Mapping[str, LossAt]) -> str:
-        """Have these what-ifs again, as far as their models are there, and say what became of the losses."""
+        """Restore these what-ifs, as far as their models exist, and report what became of the losses."""
         there = {edit.id: edit for edit in edits if edit.model in self.recorded}
         losses = {model: place for model, place in losses.items() if model in self.recorded}
         models = {edit.model for edit in {*self.edits}.symmetric_difference(there.values())}

@@ -16,7 +16,7 @@ _TRIES = 100
 
 
 class BusyError(UserError):
-    """Somebody else is writing there."""
+    """Another process or thread is writing to the directory."""
 
 
 class Claim:

@@ -44,7 +44,7 @@ class Lease:
 
 
 def remove_unread(folder: Path) -> None:
-    """Remove a folder of data, unless somebody has a lease on it."""
+    """Remove a folder of data, unless a reader has a lease on it."""
     if sys.platform == "win32":
         shutil.rmtree(folder, ignore_errors=True)
         return

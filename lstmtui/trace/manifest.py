@@ -61,7 +61,7 @@ def is_of_trace(name: str) -> bool:
 
 
 def mark_of(file: Path) -> Mark | None:
-    """What changes when a manifest is replaced; None where there is none."""
+    """A mark that changes when a manifest is replaced; None if there is no manifest."""
     try:
         status = file.stat()
     except (OSError, ValueError):
@@ -88,7 +88,7 @@ def names_data(file: Path, data: str) -> bool:
 
 
 def read_manifest(target: Path) -> tuple[dict[str, Any], bool]:
-    """What is to be shown of the trace at `target`, and whether a living process is still writing it.
+    """The manifest of the trace at `target`, and whether a living process is still writing it.
 
     A recording that is going on comes before a trace that is complete, and one that was cut short comes
     after it.

@@ -40,7 +40,7 @@ def save(trace: Trace | Traces, path: str | Path) -> None:
 
 
 def write_trace(directory: TraceDirectory, name: str, trace: Trace) -> Trace:
-    """Write the whole trace of one model to a directory, and give it back as it is there."""
+    """Write the trace of one model to a directory, and return it as it is stored there."""
     writer = TraceWriter(directory, name)
     for key in trace.arrays:
         array = np.asanyarray(trace.arrays[key])

@@ -64,7 +64,7 @@ class TraceWriter:
                 self._arrays.pop(name).file.unlink(missing_ok=True)
 
     def describe(self, header: Header, arrays: Mapping[str, Array] | None = None) -> None:
-        """Say what is being recorded, so that it can be opened while it grows.
+        """Write the header of a recording, so that it can be opened while it grows.
 
         Args:
             header: with the T and the layers of the whole run; what is not known yet is left out.
@@ -88,7 +88,7 @@ class TraceWriter:
             self.directory.publish()
 
     def finish(self, header: Header, arrays: Mapping[str, Array] | None = None) -> Trace:
-        """The trace is complete: give what is still missing, and get it as `load` gives it.
+        """Write what is still missing, complete the trace, and return it as `load` would.
 
         A trace of one model is then in its place on disk. Of several, the directory's `finish` does that;
         until then this may be called again, with another header and other arrays in place of those given.

@@ -281,7 +281,7 @@ def test_a_block_in_which_nothing_recurrent_is_called_has_no_trace(
         _ = r.trace
     assert "nothing is written" in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
-    with pytest.raises(lstmtui.UserError, match="recorded once"), r:
+    with pytest.raises(lstmtui.UserError, match="used already"), r:
         pass
 
 

@@ -69,7 +69,7 @@ def diagnose(view: View) -> tuple[Verdict, ...]:
 
 
 def diagnose_trace(trace: Trace) -> tuple[Verdict, ...]:
-    """Every verdict on a run: what is bad first, then what is worth a look, then what is fine."""
+    """Every verdict on a run: first what is bad, then what is worth a look, then what is fine."""
     if trace not in _verdicts:
         with np.errstate(all="ignore"):  # of what diverged, numpy would warn beside the verdict that says so
             verdicts = [*finite_verdicts(trace), *depth_verdicts(trace), *look_ahead_verdicts(trace)]

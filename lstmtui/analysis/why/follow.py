@@ -15,7 +15,7 @@ from lstmtui.trace.lengths import lengths_of
 
 
 def source_of(trace: Trace, place: Place) -> Place:
-    """The number that a place is a copy of; the place itself where it is none.
+    """The number that a place is a copy of; the place itself if it is not a copy.
 
     x of a layer in a stack is h of the layer below, and y without a head is h of the last layer.
     """

@@ -25,7 +25,7 @@ depends on itself at earlier timesteps."""
 
 @dataclass(frozen=True, eq=False)
 class Remains:
-    """What is left of what a timestep wrote to one unit of a state."""
+    """How much is left of what a timestep wrote to one unit of a state."""
 
     asked: Place
     """The state, and the timestep that wrote."""

@@ -44,7 +44,7 @@ class BlockStep(WatchedStep):
         return False
 
     def add(self, call: WatchedCall, inputs: tuple[Any, ...]) -> None:
-        """A call of the forward has begun.
+        """Add a call that has begun.
 
         Raises:
             UserError: the trace would not fit into memory with this call, or with one before it.
@@ -65,7 +65,7 @@ class BlockStep(WatchedStep):
         super().add(call, inputs)
 
     def ended(self, call: WatchedCall, result: Any, trouble: Callable[[Exception], None]) -> None:
-        """A module has returned."""
+        """Keep what a module returned, now that its call has ended."""
         assert call.link is not None
         super().ended(call, result, trouble)
         self._continuity.ended(call.link.chain, result)

@@ -65,7 +65,7 @@ class CallKeeper(ABC):
         return result
 
     def is_passed_over(self) -> bool:
-        """Whether calls now are none of the loop's, or have no values."""
+        """Whether calls made now are not those of the loop, or have no values."""
         symbolic = is_symbolic()
         self.unseen |= symbolic
         return symbolic or is_recording()
@@ -84,7 +84,7 @@ class CallKeeper(ABC):
         return inputs
 
     def attempt(self, work: Callable[..., Any], *args: Any) -> Any:
-        """What the work gives; None where it fails, which is no concern of the model's."""
+        """The result of some work, or None if it fails: no failure here may reach the model."""
         try:
             with unobserved():
                 return work(*args)

@@ -16,7 +16,7 @@ from lstmtui.capture.watching.watched_calls import WatchedStep
 
 
 class CodeOfSteps:
-    """Has calls of a model recorded by source, each for the step that it is.
+    """Records calls of a model by source, each as part of its step.
 
     Args:
         root: the model.
@@ -44,11 +44,11 @@ class CodeOfSteps:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether anything of the code is."""
+        """Whether any of the code is recorded."""
         return self._source is not None
 
     def run(self, step: WatchedStep, forward: Callable[[], Any], arguments: Any) -> Any:
-        """What the model returns, with its code recorded while it runs.
+        """Call the model while its code is recorded; returns what the model returns.
 
         Args:
             step: that the call is.

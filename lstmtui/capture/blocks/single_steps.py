@@ -61,7 +61,7 @@ def cut_to_whole_steps(run: ModuleRun, loops: list[CellLoop]) -> int:
 def record_step(
     loops: list[CellLoop], module: nn.Module, call: Call, *, is_changed: bool
 ) -> tuple[Tensor, Any]:
-    """One more timestep of every layer; what the module returns.
+    """Record one more timestep of every layer; returns what the module returns.
 
     Args:
         loops: of the layers.

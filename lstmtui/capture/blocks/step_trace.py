@@ -29,7 +29,7 @@ def trace_of(
     derivatives: bool = True,
     parameters: Mapping[str, Tensor] | None = None,
 ) -> Trace | None:
-    """Everything that is known of a step; None where that is nothing.
+    """The trace of a step; None if nothing was recorded of it.
 
     Args:
         step: whose calls of recurrent modules are run again.

@@ -121,7 +121,7 @@ class Parameters:
 
 
 class Found(NamedTuple):
-    """What the equations give."""
+    """The results of the equations."""
 
     values: dict[str, Tensor]
     """By quantity, 0 where not valid."""

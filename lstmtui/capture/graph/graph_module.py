@@ -27,7 +27,7 @@ _MOST_RUNS = 256
 
 
 class CallsInARow(Continuity):
-    """Calls of a graph in a row: each recurrent node goes on where it was, or begins again."""
+    """Consecutive calls of a graph: each recurrent node continues from its last state, or begins again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class CallsInARow(Continuity):
 
 
 class GraphModule(nn.Module):
-    """Our cells, called as onnxruntime has called the recurrent nodes.
+    """Runs our cells on what onnxruntime gave the recurrent nodes.
 
     Args:
         answer: what the graph did.

@@ -37,7 +37,7 @@ class RestOfGraph:
         self._makers = {number: own for own in tape.operations for number in own.outputs}
 
     def given(self, run: NodeRun, results: dict[str, Tensor]) -> None:
-        """Take what our cell has given in place of a recurrent node, by ONNX's names, in ONNX's shapes."""
+        """Take our cell's results in place of a recurrent node's, by ONNX's names and in ONNX's shapes."""
         self._values |= {run.numbers[name]: result for name, result in results.items()}
 
     def value(self, number: int) -> Tensor:

@@ -99,7 +99,7 @@ def _described(
     parity: float,
     cut: Mapping[str, str],
 ) -> Trace:
-    """The trace with y, the places of its layers, and what is to be said of the graph."""
+    """The trace with y, the places of its layers, and the notes about the graph."""
     objective = scenario.objective
     has_target = objective.target is not None
     of_h = f"gradients are of {_loss_text(objective)} of the node; {NO_GRADIENT}"

@@ -34,7 +34,7 @@ def context_of(
     factory: Callable[[], Any] | None,
     batch_first: bool | None,
 ) -> Context:
-    """The arguments are those of `lstmtui.laws`."""
+    """Find out what the laws need to know of a model; the arguments are those of `lstmtui.laws`."""
     if isinstance(model, nn.RNNCellBase) and run is None:
         run = _over_time
     subject = Subject(model, run, reset)
@@ -58,7 +58,7 @@ def context_of(
 
 
 def _not_finite(context: Context, outputs: list[Tensor]) -> str:
-    """Where what comes out is NaN or infinite for the first time, in words."""
+    """Where the outputs are first NaN or infinite, in words; empty if they never are."""
     wrong = [~torch.isfinite(output) for output in outputs]
     places = [(*map(int, mask.nonzero()[0]), n) for n, mask in enumerate(wrong) if mask.any()]
     if not places:
@@ -72,7 +72,7 @@ def _not_finite(context: Context, outputs: list[Tensor]) -> str:
 
 
 def _repeated(context: Context) -> Context:
-    """With what differs between two calls that draw other random numbers."""
+    """The context, with the difference between two calls that draw different random numbers."""
     subject, inputs = context.subject, context.inputs
     results, states = [], []
     for seed in (0, 1):

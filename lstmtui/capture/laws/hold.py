@@ -131,7 +131,7 @@ def _names(only: Collection[str]) -> list[str]:
 
 
 def _held(name: str, context: Context, progress: LawProgress | None) -> LawResult:
-    """One law, with its time."""
+    """The result of one law, with the time that it took."""
     subject, began, first = context.subject, perf_counter(), context.subject.runs
     expected = subject.seconds * _runs(name, context)
 

@@ -16,7 +16,7 @@ OF_NOTHING = "none: the model returned no tensor"
 
 
 def default_loss(last: ModuleRun | None, result: Any) -> tuple[Tensor, str]:
-    """A scalar, and what it is in words.
+    """The loss if the caller gives none: a scalar, and its name.
 
     Args:
         last: the run of the recurrent layer that was called last; None where there is none.

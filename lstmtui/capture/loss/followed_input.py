@@ -81,7 +81,7 @@ class FollowedInput:
         """The ids of those that are leaves."""
 
     def begin(self, given: Any, *, follow: bool) -> None:
-        """Follow every tensor in these arguments that has at least two axes; or only know them."""
+        """Follow the tensors of these arguments that have two axes or more, or only note them as input."""
         tensors = [t for t in tensors_in(given) if isinstance(t, Tensor)]
         if follow and any(isinstance(part, PackedSequence) for part in tensors_in(given)):
             self.lost = "the model is called with a packed sequence"
@@ -98,7 +98,7 @@ class FollowedInput:
         return id(leaf) in self._twins
 
     def forget(self) -> None:
-        """Let go of everything."""
+        """Forget all tensors."""
         self.given, self.parts, self._followed = [], [], {}
 
     def twin(self, value: Any) -> Any:

@@ -37,7 +37,7 @@ LONG = 20_000
 
 
 def look_ahead(loss: Tensor, module: nn.Module, output: Tensor | None, turn: _Turn, tap: Tap) -> LookAhead:
-    """What is known of a run, before its loss is differentiated.
+    """Whether the loss reads what depends on later input; asked before the loss is differentiated.
 
     The part of the loss that is read from y up to a timestep is differentiated by the input. A recurrent
     layer is not run back for that: which of its inputs a timestep has seen is known.
@@ -83,14 +83,14 @@ def _why_not(loss: Tensor, module: nn.Module, output: Tensor | None, tap: Tap) -
 
 
 def _plain(run: ModuleRun) -> LookAhead:
-    """Of a recurrent module by itself."""
+    """The answer for a recurrent module by itself."""
     if run.layout.bidirectional:
         return LookAhead("meant", _reads_backward(run), 0, run.steps - 1)
     return LookAhead("none", "a layer that reads forward has seen nothing that comes later")
 
 
 def _seen(module: nn.Module, question: Question, given: FollowedInput) -> LookAhead:
-    """Of a model that does something before, between or after its layers."""
+    """The answer for a model that does something before, between or after its layers."""
     steps, runs = len(question.outputs), question.runs
     read = np.flatnonzero(numpy_of((question.d_outputs != 0).flatten(1).any(1)))
     early = read[read < steps - 1]
@@ -186,7 +186,7 @@ def _ahead(module: nn.Module, question: Question, t: int, latest: int) -> LookAh
 
 
 def _of_target(seen: LookAhead, offset: int | None) -> LookAhead:
-    """With what the loss compares y with, where that is the input itself.
+    """The answer, which differs if the loss compares y with the input itself.
 
     Args:
         seen: without.

@@ -20,7 +20,7 @@ _SAME = 1e-6
 
 
 def with_own_loss(trace: Trace, request: Request, generators: Generators) -> Trace:
-    """The trace, which says so where the model's own loss is another one.
+    """The trace, with a note if the model's own loss is a different one.
 
     A recurrent module that was recorded by itself is asked with lengths as it is with a packed sequence; a
     model that calls one has not packed it, and reads what comes after the end of a sequence. The lengths

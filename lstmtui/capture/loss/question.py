@@ -42,7 +42,7 @@ class Question:
     ∂L/∂ them: no timestep after the last one that is asked for is run back then. Empty for others."""
 
     def latest(self, start: int, stop: int, probe: Probe) -> int:
-        """The last timestep of the input that a part of what is read depends on; −1: none.
+        """The last timestep of the input that a part of the read outputs depends on; −1 if there is none.
 
         Args:
             start: the first timestep of that part.
@@ -155,7 +155,7 @@ def _is_apart(one: Tensor, other: Tensor, factors: Tensor) -> Tensor:
 
 @contextmanager
 def _probed(runs: Sequence[ModuleRun], forward: Probe, backward: Probe) -> Iterator[None]:
-    """Within this context layers say what they have seen in place of their gradients."""
+    """Within this context, layers report what they have seen instead of their gradients."""
     parts = list(chain.from_iterable((run, *run.further) for run in runs))
     recordings = [(place[1], r) for part in parts for place, r in part.recordings.items()]
     for direction, recording in recordings:

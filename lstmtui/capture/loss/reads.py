@@ -19,7 +19,7 @@ ROUNDINGS = 64
 
 @dataclass
 class Reads:
-    """What has come back to one layer and direction from outside, in the order in which the cell saw time."""
+    """The gradients that reached one layer and direction from outside, in the order in which it saw time."""
 
     output: Array
     """‖∂L/∂h‖ by what reads the output of each timestep, (T, B), float64."""
@@ -40,7 +40,7 @@ class Reads:
 def reads_of(
     d_output: Tensor | None, d_finals: Sequence[Tensor | None], output: Tensor, valid: Tensor | None
 ) -> Reads:
-    """What arrives at a layer.
+    """The gradients that reach a layer from outside.
 
     Args:
         d_output: ∂L/∂h of every timestep by what follows the layer, (T, B, units); None for 0.
@@ -60,7 +60,7 @@ def reads_of(
 
 
 def no_reads(steps: int, batch: int, states: int) -> Reads:
-    """Those of a part that no gradient has come back to."""
+    """The reads of a part that no gradient came back to."""
     return Reads(np.zeros((steps, batch)), (None,) * states, np.full(batch, steps - 1))
 
 

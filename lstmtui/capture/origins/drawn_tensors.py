@@ -44,7 +44,7 @@ _DRAWING = frozenset(
 
 
 class Drawing(TorchFunctionMode):
-    """Takes note of what is drawn at random while it is entered, in one thread.
+    """Notes, while it is entered, which tensors this thread draws at random.
 
     Args:
         drawn: gets it.
@@ -61,7 +61,7 @@ class Drawing(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Run an operation of the user's, as it is."""
+        """Run an operation of the user's code unchanged."""
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
         # Nearly every operation, and without a call, which where code is traced takes long.
@@ -85,7 +85,7 @@ class DrawnTensors:
         return not self.is_empty and tensor in self._tensors
 
     def note(self, function: Callable[..., Any], values: Any, result: Any) -> None:
-        """Take note of an operation.
+        """Note the random tensors that an operation made.
 
         Args:
             function: that was called.

@@ -28,7 +28,7 @@ class Origins:
         self._orders: list[Tensor] = []
 
     def add(self, result: Any, start: int, kinds: Sequence[Kind]) -> None:
-        """Take note of what a layer returned.
+        """Note what a layer returned.
 
         Args:
             result: the output, alone or with the last states.

@@ -44,7 +44,7 @@ class Beginning(NamedTuple):
 
 
 class StateOrigins:
-    """What is known of tensors when a model begins to run.
+    """Finds out where the states come from that a model begins to run with.
 
     Args:
         root: the model; what it keeps (parameters, buffers, other attributes) has a name. None: nothing has.
@@ -78,7 +78,7 @@ class StateOrigins:
         behind: Collection[int] = (),
         before: States = (),
     ) -> dict[Place, StateOrigin]:
-        """Of every layer and direction of a module that is called.
+        """What every layer and direction of a called module begins from.
 
         Args:
             layout: of the module.

@@ -35,7 +35,7 @@ class Generators:
 
     @contextmanager
     def again(self) -> Iterator[None]:
-        """Within this context they go on from where they were; afterwards from where they are now."""
+        """Within this context, random numbers are drawn again as they were; afterwards they continue."""
         now = list(self._taken())
         _call(self._restores)
         try:

@@ -170,7 +170,7 @@ class Replay(nn.Module):
                 _put(self, place, plain)
 
     def forward(self, _: None) -> Tensor:
-        """A loss whose gradients by all results are those that came back to them."""
+        """A loss whose gradients by all results are the gradients that came back to them."""
         pairs: list[tuple[Tensor, Tensor]] = []
         for call, place in zip(self._calls, self.places, strict=True):
             plain = self._plain[place].train(call.training)
@@ -189,7 +189,7 @@ class Replay(nn.Module):
         return loss_with(leaf, pairs)
 
     def _give_weights(self, plain: nn.Module, call: WatchedCall) -> None:
-        """Those of the call, which an optimizer may have changed since the one before."""
+        """Load the weights of a call, which an optimizer may have changed since the call before."""
         if id(call.weights) not in self._weights:
             self._weights[id(call.weights)] = parameters_of(call.module, call.weights)
         for name, parameter in self._weights[id(call.weights)].items():

@@ -145,7 +145,7 @@ def optional_topic(line: Reader) -> Arguments:
 
 
 def _refuse_word(line: Reader, wrong: str, at: int, meant: str, words: Iterable[str]) -> NoReturn:
-    """Say which word was probably meant; where none was, which there are."""
+    """Refuse a word; the message says which word was probably meant, or else which there are."""
     line.fail(wrong if meant else f"{wrong}; there are {', '.join(words)}", at, meant)
 
 

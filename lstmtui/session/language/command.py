@@ -42,7 +42,7 @@ class Command:
     """The line of the script, counted from 1."""
 
     def refused(self, why: str) -> str:
-        """The command, and why it cannot be done; what the sentence begins with is not said twice."""
+        """The message that a command cannot be executed, and why; no phrase is said twice."""
         name, colon, rest = why.partition(": ")
         is_said = bool(colon) and f" {self.text}".endswith(f" {name}")
         return f"{self.text}: {rest if is_said else why}"

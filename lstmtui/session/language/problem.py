@@ -47,5 +47,5 @@ class ScriptError(UserError):
 
 
 def shown(word: str) -> str:
-    """A word as it is repeated in a message: quoted, and cut where it is long."""
+    """A word as messages quote it, cut if it is long."""
     return f'"{word}"' if len(word) <= SHOWN else f'"{word[:SHOWN]}…"'

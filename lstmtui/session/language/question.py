@@ -21,7 +21,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Question:
-    """A prediction that somebody is asked for: a number, or one of several choices."""
+    """A question about a value: the answer is a number, or one of several choices."""
 
     text: str
     value: Expression | None = None
@@ -43,7 +43,7 @@ class Question:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The choices as they are shown: in an order that does not tell which one is right."""
+        """The choices in the order in which they are shown, which does not give the right one away."""
         texts = tuple(choice.text for choice in self.choices)
         return texts if self.is_decided_by_run else tuple(sorted(texts))
 

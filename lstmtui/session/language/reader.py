@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4
 
 
 class Reader:
-    """A place in a line, moved on by what is read.
+    """A position in a line, which moves on as words are read.
 
     Args:
         text: the line; what a terminal would act on is replaced, character by character, before it is read.
@@ -45,12 +45,12 @@ class Reader:
         return self.at >= len(self.text)
 
     def fail(self, wrong: str, at: int | None = None, suggestion: str = "") -> NoReturn:
-        """Say what is wrong at character `at`, counted from 0; left out: at the next one."""
+        """Raise a mistake at character `at`, counted from 0; if left out, at the next character."""
         column = (self.at if at is None else at) + 1
         raise ScriptError([ScriptProblem(self.line, column, wrong, suggestion)])
 
     def word(self, missing: str) -> str:
-        """The next word; `missing` is the mistake where there is none."""
+        """The next word; if there is none, `missing` is the mistake."""
         match = _WORD.match(self.text, self.at)
         if match is None:
             self.fail(missing)
@@ -105,11 +105,11 @@ class Reader:
         return text
 
     def skip_to(self, at: int) -> None:
-        """Go on at character `at`."""
+        """Continue at character `at`."""
         self._move(at)
 
     def expression(self, missing: str, stop: int | None = None) -> Expression:
-        """What is left before character `stop`; `missing` is the mistake where that is nothing."""
+        """The text before character `stop` as an expression; if there is none, `missing` is the mistake."""
         start = self.at
         end = len(self.text) if stop is None else stop
         text = self.text[start:end].rstrip()

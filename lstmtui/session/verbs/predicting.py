@@ -20,7 +20,7 @@ from lstmtui.session.verbs.verb import Verb
 
 
 def _ask(session: Session, question: Question) -> Outcome:
-    """Ask whoever can answer; where nobody can, it is an expectation that there is an answer."""
+    """Ask the user; without a user, expect that there is an answer."""
     try:
         right = solution(question, session.view)
     except UserError as error:

@@ -11,7 +11,7 @@ from lstmtui.session.session import Session
 
 @dataclass(frozen=True)
 class Selection:
-    """What there is to select, as it is written after the verb."""
+    """What can be selected, as it is written after the verb."""
 
     choices: Callable[[Session], Sequence[str]]
     selected: Callable[[Session], str]

@@ -19,7 +19,7 @@ def movement(move: Callable[..., Stop]) -> Execute:
 
 
 def moved(stop: Stop) -> Outcome:
-    """What came of a movement."""
+    """The outcome of a movement."""
     shown = replace(stop, text=printable(stop.text))
     return Outcome(stop.ok, shown.text, stop=shown)
 

@@ -53,7 +53,7 @@ class Arrangement:
         """The screen's size, the rows that are not the panels', and the places they have in it."""
 
     def arrange(self) -> None:
-        """Give every panel its place for what is selected, before any of them is drawn there."""
+        """Give every panel its place for the present selection, before any of them draws."""
         if self.zoomed is not None and not self.zoomed.fits(self._session):
             self.zoomed = None  # another cell is selected, which has nothing to show there
         size = self._screen.app.size

@@ -82,7 +82,7 @@ class CommandRunner:
             self._finish(command, execute(self._session, command))
 
     def executed(self, event: Executed) -> None:
-        """What ran is done: say what came of it, and go on with what waited."""
+        """Show the outcome of the command that has ended, and run the next one."""
         self.running = None
         with self._dialogue.answers(self._dialogue.late_answer(event.outcome, stayed=self._runs_model)):
             self._finish(event.command, event.outcome)
@@ -98,7 +98,7 @@ class CommandRunner:
             self._session.backend.cancel()
 
     def _is_long(self, command: Command) -> bool:
-        """Whether nobody can say how long it takes: arrays are elsewhere, or all of them are read."""
+        """Whether a command may take long: arrays are on another machine, or all of them are read."""
         reads = VERBS[command.verb].reads
         if reads == "run" and not is_small(self._session):
             return True
@@ -117,7 +117,7 @@ class CommandRunner:
             self._dialogue.tell(Outcome(True, f"waiting for the answer: {command.text}"))
 
     def _tell_on(self, command: Command, text: str) -> None:
-        """What the command that runs is at."""
+        """Show what the running command is doing."""
         if self.running is command:
             self._dialogue.tell(Outcome(True, text))
 

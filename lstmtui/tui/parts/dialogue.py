@@ -35,7 +35,7 @@ class Dialogue:
 
     @contextmanager
     def answers(self, typed: bool = True) -> Iterator[None]:
-        """What is told within answers the prompt."""
+        """Within this context, messages are answers to the prompt."""
         self._typed = typed
         try:
             yield
@@ -43,7 +43,7 @@ class Dialogue:
             self._typed = False
 
     def tell(self, outcome: Outcome) -> None:
-        """Say what came of a command: in the footer, or above the prompt while that is open."""
+        """Show the outcome of a command: in the footer, or above the prompt while that is open."""
         quiet = outcome.stop is not None and outcome.stop.is_quiet
         if outcome.stop is not None:
             self._say(None if quiet else outcome.stop)
@@ -65,7 +65,7 @@ class Dialogue:
             self._redraw()
 
     def put_off(self, *, comes_back: bool) -> None:
-        """The line that was entered is answered later: what is typed ahead is the next line.
+        """Answer the entered line later: what is typed in the meantime is the next line.
 
         Args:
             comes_back: whether the prompt is opened again with the line where the footer is not enough.

@@ -25,10 +25,10 @@ class Display(Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a command runs, for which traces stay as they are."""
+        """Whether a command is running; traces are not replaced while it does."""
 
     def renew(self, *, live: bool) -> None:
-        """The session has other traces: draw everything again; live: they go on growing."""
+        """Draw everything again, as the session has new traces; `live`: they are still growing."""
 
     def show_session(self) -> None:
         """Draw what changed."""
@@ -64,7 +64,7 @@ class Following:
 
     @property
     def follows(self) -> bool:
-        """Whether the cursor moves along: it does at the end, once it was told to, or moved there."""
+        """Whether the cursor moves along with the recording: if it was told to, and stands at the end."""
         return self._follows and is_at_end(self._session)
 
     async def look(self) -> None:
@@ -81,7 +81,7 @@ class Following:
             was_at_end = is_at_end(self._session)
 
     async def _poll(self) -> Trace | Traces | None:
-        """Ask in a thread that nobody waits for when the program ends: a link may be slow to answer."""
+        """Poll in a thread that the program does not wait for when it ends: a link may be slow."""
         answer: asyncio.Future[Trace | Traces | None] = asyncio.get_running_loop().create_future()
 
         def ask() -> None:

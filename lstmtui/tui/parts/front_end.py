@@ -65,7 +65,7 @@ class FrontEnd:
         )
 
     def carried_out(self, command: Command, outcome: Outcome) -> Outcome:
-        """What came of a command after what it asked for; it may write, and be called, off the event loop."""
+        """The outcome of a command after its request; may write, and be called, off the event loop."""
         if outcome.request is None:
             return outcome
         try:

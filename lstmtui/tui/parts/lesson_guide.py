@@ -21,7 +21,7 @@ WAIT = 0.1
 
 @dataclass(frozen=True, eq=False)
 class TurnedPage:
-    """A page that has been read: what was said on it, and where it left the session."""
+    """A page that was turned: what it showed, and where it left the session."""
 
     said: tuple[str, ...]
     grade: Grade | None
@@ -100,7 +100,7 @@ class LessonGuide:
         return [t.grade for page, t in zip(self.pages, self._turned, strict=False) if page.question]
 
     def toggle(self) -> None:
-        """Begin the lesson, go on with it where it was left, or leave it."""
+        """Begin the lesson, continue it where it was left, or leave it."""
         if self.is_active:
             self.leave()
             return
