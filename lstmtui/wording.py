@@ -14,3 +14,9 @@ def first_of(words: Sequence[str], most: int) -> str:
     """ "a, b and 7 more": as many words as `most` says, and how many are left out."""
     more = f" and {len(words) - most:,} more" if len(words) > most else ""
     return ", ".join(words[:most]) + more
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an exception says; the name of its type if it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -98,17 +98,17 @@ def _parsed(function: Function) -> _Parsed | None:
 
 def _around(tree: ast.Module, line: int) -> list[ast.stmt]:
     """The statements that a line is in, outermost first."""
-    found, inside = list[ast.stmt](), list(ast.iter_child_nodes(tree))
+    around, inside = list[ast.stmt](), list(ast.iter_child_nodes(tree))
     while inside:
         node = inside.pop()
         if isinstance(node, ast.stmt):
             if not node.lineno <= line <= (node.end_lineno or node.lineno):
                 continue
-            found.append(node)
+            around.append(node)
             inside = list(ast.iter_child_nodes(node))
         elif not isinstance(node, ast.expr):
             inside += ast.iter_child_nodes(node)  # the cases of a match, the handlers of a try
-    return found
+    return around
 
 
 def _text(node: ast.stmt, text: str) -> str:

@@ -10,6 +10,7 @@ from lstmtui.cells.cell import Cell
 from lstmtui.cells.parameters import Parameter
 from lstmtui.cells.written import definition_of
 from lstmtui.errors import UserError
+from lstmtui.wording import first_line
 from lstmtui.words import WORDS
 
 BUILT_IN = dict(CELLS)
@@ -71,10 +72,9 @@ def _problems(cell: Cell) -> Iterator[str]:
         yield str(error)
         return
     except Exception as error:
-        said = (str(error).splitlines() or [""])[0]
         yield (
-            f"its equations cannot be run on symbols: {type(error).__name__}: {said}; they may use + − · / @ "
-            "and what is in lstmtui.cells.functions"
+            f"its equations cannot be run on symbols: {type(error).__name__}: {first_line(error)}; they may "
+            "use + − · / @ and what is in lstmtui.cells.functions"
         )
         return
     undefined = [state for state in cell.states if state not in quantities]

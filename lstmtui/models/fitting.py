@@ -8,6 +8,7 @@ from torch import Tensor
 from lstmtui.cells.layout import Layout
 from lstmtui.errors import UserError
 from lstmtui.models.unroll import unroll
+from lstmtui.wording import first_line
 
 _BATCH = 2
 """Sequences of the trial, which has shapes alone and no numbers."""
@@ -37,8 +38,8 @@ def _check_layer(layout: Layout, layer: int) -> None:
         size = layout.state_size(name) if name in cell.states else layout.size(name)
         if tuple(value.shape) != (_BATCH, size):
             units = " × ".join(map(str, value.shape[1:])) or "no"
-            said = "state_sizes says" if name in cell.state_sizes else "it must be"
-            raise UserError(f"cell {cell.name}: {name} comes out with {units} units, and {said} {size}")
+            expected = "state_sizes says" if name in cell.state_sizes else "it must be"
+            raise UserError(f"cell {cell.name}: {name} comes out with {units} units, and {expected} {size}")
         return value
 
     states = tuple(_empty(_BATCH, layout.state_size(state)) for state in cell.states)
@@ -49,9 +50,9 @@ def _check_layer(layout: Layout, layer: int) -> None:
         raise
     except Exception as error:
         name = cell.quantities[count % len(cell.quantities)]
-        said = (str(error).splitlines() or [""])[0]
         raise UserError(
-            f"cell {cell.name}: {name} cannot be computed with the sizes of its parameters and states: {said}"
+            f"cell {cell.name}: {name} cannot be computed with the sizes of its parameters and states: "
+            f"{first_line(error)}"
         ) from None
 
 

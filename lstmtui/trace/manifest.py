@@ -17,6 +17,7 @@ from lstmtui.trace.claim import CLAIM
 from lstmtui.trace.file_lock import is_held
 from lstmtui.trace.header import SCHEMA, Header
 from lstmtui.version import __version__
+from lstmtui.wording import first_line
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -154,8 +155,8 @@ def read_header(data: Any, target: Path) -> Header:
         for layer in header.layers:
             _ = layer.layout
     except (ValidationError, KeyError, UserError) as error:
-        said = printable(str(error).splitlines()[0])
-        raise UserError(f"{target / MANIFEST}: damaged header: {said}") from error
+        why = printable(first_line(error))
+        raise UserError(f"{target / MANIFEST}: damaged header: {why}") from error
     return header
 
 

@@ -68,14 +68,14 @@ def _look_ahead(context: Context, numbers: list[int], cut: int, gradient: float,
     late = torch.arange(inputs.steps).unsqueeze(1).expand(-1, inputs.batch) >= cut
     changed = inputs.different(late)
     runs = [recorded_call(subject, part) for part in (inputs, changed)]
-    found = first_place(subject, runs, within=np.full(inputs.batch, cut))
+    parting = first_place(subject, runs, within=np.full(inputs.batch, cut))
     backward = context.backward_layer
-    if backward and found is not None and found[0].direction == "backward":
+    if backward and parting is not None and parting[0].direction == "backward":
         return by_design(f"{backward} reads backward too, so y at t depends on x after t", largest)
-    encoder = _encoder(runs[0], found)
+    encoder = _encoder(runs[0], parting)
     if encoder:
         return by_design(f"{encoder} begins from a state that is made of all of x", largest)
-    if backward and found is None:
+    if backward and parting is None:
         return by_design(
             f"{backward} reads backward too, and what else looks ahead cannot be told from that", largest
         )
@@ -86,18 +86,18 @@ def _look_ahead(context: Context, numbers: list[int], cut: int, gradient: float,
     text = f"{t} depends on x from t={cut} on"
     if gradient > 0:
         text += f", with a gradient of up to {gradient:.3g}"
-    if found is None:
+    if parting is None:
         return broken(text, largest, 0.0, place)
-    first, apart = found
+    first, apart = parting
     how = "; the layers do not look ahead, and what follows them does" if first.layer is None else ""
     if first.quantity == "x":
         how = "; what the layer reads looks ahead already"
     return broken(f"{text}{how}: {apart.a:.6g} becomes {apart.b:.6g}", largest, 0.0, first)
 
 
-def _encoder(trace: Trace | None, found: tuple[Place, Divergence] | None) -> str:
+def _encoder(trace: Trace | None, parting: tuple[Place, Divergence] | None) -> str:
     """The layer that x gets into by the state it begins from, as a decoder does; empty where none does."""
-    if trace is None or found is None or found[0].layer is None or found[0].t != -1:
+    if trace is None or parting is None or parting[0].layer is None or parting[0].t != -1:
         return ""
-    is_second = trace.layers[found[0].layer].path != trace.layers[0].path
-    return layer_path(trace, found[0].layer) if is_second else ""
+    is_second = trace.layers[parting[0].layer].path != trace.layers[0].path
+    return layer_path(trace, parting[0].layer) if is_second else ""

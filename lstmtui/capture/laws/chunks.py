@@ -15,7 +15,7 @@ from lstmtui.capture.laws.first_place import first_place, layer_path, output_pla
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.subject import Result
 from lstmtui.trace import Trace
-from lstmtui.wording import counted
+from lstmtui.wording import counted, first_line
 
 MOST_STEPS = 64
 """How many timesteps are walked one at a time."""
@@ -110,12 +110,8 @@ def _parts(context: Context, inputs: Inputs, bounds: list[int]) -> list[Tensor]:
             result = one_step(context, part, state)
         except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
             if start == 0:
-                raise _Refused(
-                    f"a call of {counted(stop, 'timestep')} fails: {str(error).splitlines()[0]}"
-                ) from None
-            raise _Refused(
-                f"the call from t={start} on fails: {(str(error).splitlines() or [''])[0]}"
-            ) from None
+                raise _Refused(f"a call of {counted(stop, 'timestep')} fails: {first_line(error)}") from None
+            raise _Refused(f"the call from t={start} on fails: {first_line(error)}") from None
         state = result.state
         if state is None and not context.keeps_state and context.step is None:
             raise _Refused("takes a state and returns none")
@@ -169,9 +165,9 @@ def _apart(context: Context, inputs: Inputs, bounds: list[int], largest: float, 
     text = f"{place.quantity} {calls} is up to {largest:.3g} away from one call"
     whole = recorded_call(subject, inputs)
     parts = recorded(subject, lambda: _parts(context, inputs, bounds))
-    found = first_place(subject, (whole, parts))
-    if found is not None:
-        first, apart = found
+    parting = first_place(subject, (whole, parts))
+    if parting is not None:
+        first, apart = parting
         return broken(
             f"{text}; {first.quantity} {apart.a:.6g} becomes {apart.b:.6g}", largest, tolerance, first
         )

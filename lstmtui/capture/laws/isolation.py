@@ -69,12 +69,12 @@ def _leak(context: Context, dependence: Dependence, numbers: list[int], influenc
     where[:, source] = True
     changed = inputs.different(where)
     runs = [recorded_call(subject, part) for part in (inputs, changed)]
-    found = first_place(subject, runs, within=only_sequence(inputs.batch, target, inputs.steps))
+    parting = first_place(subject, runs, within=only_sequence(inputs.batch, target, inputs.steps))
     text = f"sequence {target} depends on sequence {source}"
     if influence.gradient > 0:
         text += f", with a gradient of up to {influence.gradient:.3g}"
-    if found is not None:
-        place, apart = found
+    if parting is not None:
+        place, apart = parting
         return broken(
             f"{text}; {_how(place)}: {apart.a:.6g} becomes {apart.b:.6g}", influence.largest, 0.0, place
         )

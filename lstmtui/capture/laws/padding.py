@@ -13,7 +13,7 @@ from lstmtui.capture.laws.context import Context, broken, by_design, held, not_t
 from lstmtui.capture.laws.first_place import first_place, output_place, recorded_call
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.part_of_trace import part_of
-from lstmtui.wording import counted
+from lstmtui.wording import counted, first_line
 
 MOST_SEQUENCES = 16
 """How many sequences are run alone, the shortest first."""
@@ -42,7 +42,7 @@ def padding(context: Context) -> LawResult:
         try:
             result = context.subject.once(alone)
         except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
-            return not_taken(f"a batch of one fails: {(str(error).splitlines() or [''])[0]}")
+            return not_taken(f"a batch of one fails: {first_line(error)}")
         single = [tensor.detach() for tensor in context.shape.laid_out(result, alone)]
         outcome = _compared(context, inputs, sequence, whole, single)
         if isinstance(outcome, LawResult):
@@ -92,19 +92,19 @@ def _unlike(context: Context, inputs: Inputs, sequence: int, place: Place, large
     subject, length = context.subject, int(inputs.lengths[sequence])
     text = f"{place.quantity} of sequence {sequence} is up to {largest:.3g} away from what it is alone"
     batch, alone = recorded_call(subject, inputs), recorded_call(subject, _alone(inputs, sequence))
-    found = None
+    parting = None
     if batch is not None and alone is not None and batch.batch == inputs.batch and alone.batch == 1:
         steps = min(length, batch.steps, alone.steps)
         pair = part_of(alone, 0, 0, steps), part_of(batch, sequence, 0, steps)
-        found = first_place(subject, pair)
-        if found is None:
+        parting = first_place(subject, pair)
+        if parting is None:
             behind = f"t={length} to {inputs.steps - 1}"
             what = "it is a state that was advanced by" if _is_state(context, place) else "it is read in"
             text += f"; all layers are the same up to its end: {what} the padding at {behind}"
             place = replace(place, t=length)
-    if found is None:
+    if parting is None:
         return broken(text, largest, subject.tolerance, place)
-    first, apart = found
+    first, apart = parting
     return broken(
         f"{text}; alone {apart.a:.6g}, padded {apart.b:.6g}",
         largest,

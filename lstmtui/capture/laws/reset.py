@@ -144,9 +144,9 @@ def _remembered(context: Context, memory: _Memory, t: int, sequence: int, influe
         parts = [
             part_of(run, sequence, t, inputs.steps, with_initial=False) for run in runs if run is not None
         ]
-        found = first_place(subject, parts)
-        if found is not None:
-            place, apart = found
+        parting = first_place(subject, parts)
+        if parting is not None:
+            place, apart = parting
             at = replace(place, t=t + (place.t or 0), batch=sequence)
             return broken(f"{text}; {apart.a:.6g} becomes {apart.b:.6g}", influence.largest, 0.0, at)
     return broken(text, influence.largest, 0.0, Place(t, None, "", "", "y", None, sequence))
@@ -214,9 +214,9 @@ def _after_reset(context: Context) -> LawResult | None:
         )
     largest = largest_change(zip(one, other, strict=True), of, subject.tolerance)
     text = f"after the model's own reset, {place.quantity} is up to {largest:.3g} away from a fresh start"
-    found = first_place(subject, (recorded_call(subject, inputs), _recorded_after_reset(context, inputs)))
-    if found is not None:
-        place, apart = found
+    parting = first_place(subject, (recorded_call(subject, inputs), _recorded_after_reset(context, inputs)))
+    if parting is not None:
+        place, apart = parting
         text += f"; {apart.a:.6g} becomes {apart.b:.6g}"
     return broken(text, largest, subject.tolerance, place)
 

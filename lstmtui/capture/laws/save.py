@@ -19,6 +19,7 @@ from lstmtui.capture.laws.influence import largest_change
 from lstmtui.capture.laws.kept_tensors import kept_by_call
 from lstmtui.capture.laws.loaded_anew import loaded_anew
 from lstmtui.capture.plain_attributes import plain_attributes
+from lstmtui.wording import first_line
 
 
 def save(context: Context) -> LawResult:
@@ -33,7 +34,7 @@ def save(context: Context) -> LawResult:
         loaded = _read_back(model.state_dict())
         other = copy.deepcopy(model)
     except (RuntimeError, TypeError, pickle.UnpicklingError, AttributeError) as error:
-        return not_taken(f"it cannot be copied or saved: {(str(error).splitlines() or [''])[0]}")
+        return not_taken(f"it cannot be copied or saved: {first_line(error)}")
     unsaved = sorted(_forget(other))
     other.load_state_dict(loaded)
     whole = [t.detach() for t in context.shape.laid_out(subject.once(inputs), inputs)]
@@ -78,7 +79,7 @@ def _state(context: Context) -> LawResult | str:
     except (RuntimeError, TypeError, ValueError, IndexError, AssertionError):
         return ""
     except pickle.UnpicklingError as error:
-        return broken(f"the state cannot be read back: {str(error).splitlines()[0]}")
+        return broken(f"the state cannot be read back: {first_line(error)}")
     everywhere = torch.ones(rest.steps, rest.batch, dtype=torch.bool)
     one, other = ([t.detach() for t in tensors] for tensors in results)
     place = output_place([o.name for o in context.shape.outputs], one, other, everywhere, 0.0)

@@ -23,6 +23,7 @@ from lstmtui.capture.tap import Tap
 from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.models.torch_compat import has_backward_hooks
 from lstmtui.trace.look_ahead import LookAhead
+from lstmtui.wording import first_line
 
 _Turn = Callable[[Tensor], Tensor]
 
@@ -65,7 +66,7 @@ def look_ahead(loss: Tensor, module: nn.Module, output: Tensor | None, turn: _Tu
         question = Question(turned, turn(d_output), [], tap.runs, each)
         seen = _plain(tap.runs[0]) if is_plain(module) else _seen(module, question, given)
     except RuntimeError as error:
-        return LookAhead("unknown", f"autograd cannot go back twice: {str(error).splitlines()[0]}")
+        return LookAhead("unknown", f"autograd cannot go back twice: {first_line(error)}")
     return _of_target(seen, target_offset(loss, output, tap.origins, given.given))
 
 

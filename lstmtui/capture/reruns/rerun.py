@@ -25,6 +25,7 @@ from lstmtui.errors import UserError
 from lstmtui.trace import Header, Trace
 from lstmtui.trace.edits import Edit, LossAt
 from lstmtui.trace.keys import EXTENT, NORMS
+from lstmtui.wording import first_line
 
 
 def rerun(
@@ -60,7 +61,7 @@ def rerun(
             run_changed(stack, arrays, [] if is_same else inner, Progress(progress))
             header = _finish(stack, head_and_loss, arrays, edits, loss_at, is_same)
     except (RuntimeError, IndexError, ValueError, TypeError) as error:
-        why = str(error).splitlines()[0]
+        why = first_line(error)
         raise UserError(f"{trace.name}: cannot be run again: {why}") from error
     if head_and_loss.absent:
         return Trace(header, arrays)

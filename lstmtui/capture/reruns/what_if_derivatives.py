@@ -21,6 +21,7 @@ from lstmtui.errors import UserError
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit
 from lstmtui.trace.keys import array_key
+from lstmtui.wording import first_line
 
 _EMBEDDING = "parameter_gradients/embedding.weight"
 
@@ -71,7 +72,7 @@ def derivatives(
         for layer in reversed(stack.layers):
             d_h = _of_layer(stack, values, edits, layer, d_h, arrays)
     except RuntimeError as error:
-        why = str(error).splitlines()[0]
+        why = first_line(error)
         raise UserError(f"{stack.trace.name}: cannot work out the derivatives: {why}") from error
     if _EMBEDDING in derivative_keys(stack.trace):
         arrays[_EMBEDDING] = _of_embedding(stack, edits, arrays[array_key("dx", 0, "forward")])

@@ -1,0 +1,36 @@
+"""Counts, lists and other people's exceptions in sentences."""
+
+from __future__ import annotations
+
+import pytest
+
+from lstmtui.wording import counted, first_line, first_of
+
+
+def test_one_thing_is_singular_and_thousands_are_grouped() -> None:
+    assert [counted(n, "timestep") for n in (0, 1, 2, 12_345)] == [
+        "0 timesteps",
+        "1 timestep",
+        "2 timesteps",
+        "12,345 timesteps",
+    ]
+
+
+def test_a_list_names_its_first_words_and_counts_the_others() -> None:
+    assert first_of(["a", "b"], 2) == "a, b"
+    assert first_of(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("shapes differ\nin detail"), "shapes differ"),
+        (ValueError("\n  shapes differ"), "shapes differ"),
+        (AssertionError(), "AssertionError"),
+        (RuntimeError(" \n"), "RuntimeError"),
+    ],
+)
+def test_an_exception_is_its_first_line_and_one_without_words_is_its_type(
+    error: Exception, line: str
+) -> None:
+    assert first_line(error) == line
