@@ -104,7 +104,7 @@ def unknown(shape: Iterable[int]) -> Axes:
 
 def broadcast(shape: Sequence[int], parts: Sequence[Axes]) -> Axes:
     """What is worked out position by position from several tensors, aligned at their last axes."""
-    axes = [{axis for axis in column if is_told(axis)} for column in _columns(shape, parts)]
+    axes = [{axis for axis in column if is_known(axis)} for column in _columns(shape, parts)]
     moments = {part.at for part in parts} - {None}
     columns = (
         next(iter(own)) if len(own) == 1 else (Factor("", size),)
@@ -126,7 +126,7 @@ def joined(shape: Sequence[int], parts: Sequence[Axes], place: int) -> Axes:
     return whole.changed(place, axis)
 
 
-def is_told(axis: Axis) -> bool:
+def is_known(axis: Axis) -> bool:
     """Whether anything is known of an axis."""
     return any(factor.kind for factor in axis)
 

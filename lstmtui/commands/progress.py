@@ -16,9 +16,9 @@ class ProgressLine:
         self.shown = sys.stderr.isatty()
 
     def __call__(self, model: str, done: int, total: int) -> None:
-        self.say(f"{model}: {done:,} of {total:,} timesteps")
+        self.show(f"{model}: {done:,} of {total:,} timesteps")
 
-    def say(self, text: str) -> None:
+    def show(self, text: str) -> None:
         """Show a text, unless the last one is hardly there."""
         if self.shown and monotonic() - self.last_shown > 0.1:
             self.last_shown = monotonic()

@@ -206,7 +206,7 @@ class _StepLine:
         """`step` steps are done, the last with this loss."""
         text = f"{self._model}: step {step:,} of {self._steps:,}, loss {plain(loss)}"
         if self._line.shown:
-            self._line.say(text)
+            self._line.show(text)
         elif step * 10 // self._steps > (step - 1) * 10 // self._steps:
             print(printable(text), file=sys.stderr, flush=True)
 

@@ -128,7 +128,7 @@ class LstmtuiApp(DifferenceApp):
         # A follower is that of the first traces, not of others picked later.
         follower, self._follower = self._follower, None
         if self.start.backend is not None:
-            self.start.backend.on_update = self._tell_news
+            self.start.backend.on_update = self._post_news
         if follower is not None and not self.start.follow and follower.state != LIVE_STATE:
             follower = None
         course = self._course(place)
@@ -141,8 +141,8 @@ class LstmtuiApp(DifferenceApp):
         # step in twenty an extra 20 ms.
         self.screen.call_after_refresh(gc.freeze)
 
-    def _tell_news(self) -> None:
-        """Called from any thread, also when the app is about to end."""
+    def _post_news(self) -> None:
+        """Post that answers came; called from any thread, even when the app is about to end."""
         with suppress(RuntimeError):  # its event loop is closed
             self.post_message(self.News())
 

@@ -23,8 +23,8 @@ from lstmtui.view import View
 class Banner(StatusLine):
     """Looks through every run of a session, and shows itself if there is something to say."""
 
-    class Told(Message):
-        """Something was found."""
+    class Searched(Message):
+        """The runs were searched: where the first bad value is."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
@@ -39,7 +39,7 @@ class Banner(StatusLine):
         self._session = session
         self._due: Sequence[View] = ()
         """What is to be looked through."""
-        self._told_last = ""
+        self._last_text = ""
 
     def on_mount(self) -> None:
         """Look for the first bad value of any run."""
@@ -48,7 +48,7 @@ class Banner(StatusLine):
     def look_again(self, session: Session, *, live: bool = False) -> None:
         """Look for the first bad value of runs that are others now; a long one that grows, at its end."""
         if is_small(session):
-            self._tell(_bad_value_text(views_from_here(session)))
+            self._show_text(_bad_value_text(views_from_here(session)))
         elif not live:
             self._due = views_from_here(session)
 
@@ -62,23 +62,23 @@ class Banner(StatusLine):
     def _search(self, views: Sequence[View]) -> None:
         text = _bad_value_text(views)
         if text and not get_current_worker().is_cancelled:
-            self.post_message(self.Told(text))
+            self.post_message(self.Searched(text))
 
-    @on(Told)
-    def _take(self, event: Told) -> None:
+    @on(Searched)
+    def _show_result(self, event: Searched) -> None:
         event.stop()
-        self._tell(event.text)
+        self._show_text(event.text)
 
-    def _tell(self, text: str) -> None:
+    def _show_text(self, text: str) -> None:
         """Show it, unless the same was shown, and maybe dismissed, before."""
-        if text and text != self._told_last:
-            self._told_last = text
+        if text and text != self._last_text:
+            self._last_text = text
             self.set_spans(((f" {text}", "warning"), (", Esc hides this", "muted")))
             self.display = True
             self.post_message(self.Changed())
 
     @property
-    def is_told(self) -> bool:
+    def is_shown(self) -> bool:
         """Whether it is on screen."""
         return bool(self.display)
 

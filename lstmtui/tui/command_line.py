@@ -134,7 +134,7 @@ class CommandLine(Vertical):
             self._afterwards = self.screen.focused
         self.display = True
         self._at = len(self._history)
-        self.say([])
+        self.show_answer([])
         self.input.value = text
         self.input.cursor_position = len(text)
         # At once, not when the screen is drawn next: keys that were typed ahead are meant for the prompt.
@@ -145,7 +145,7 @@ class CommandLine(Vertical):
         if not self.is_open:
             return
         self.display = False
-        self.say([])
+        self.show_answer([])
         after = self._afterwards
         self.screen.set_focus(after if after is not None and after.is_on_screen else None, False)
 
@@ -155,7 +155,7 @@ class CommandLine(Vertical):
             self._afterwards = widget
         return self.is_open and widget is not self.input
 
-    def say(self, lines: list[Spans]) -> None:
+    def show_answer(self, lines: list[Spans]) -> None:
         """Show what came of a line, above it."""
         self.answer.display = bool(lines)
         self.answer.set_lines(lines)
@@ -166,7 +166,7 @@ class CommandLine(Vertical):
         if before < self.input.scroll_offset.x:
             self.input.cursor_position = column - 1
         at = max(0, before - self.input.scroll_offset.x) + len(SIGN)
-        self.say([((sentence, "warning"),), ((" " * at + "^", "warning"),)])
+        self.show_answer([((sentence, "warning"),), ((" " * at + "^", "warning"),)])
 
     def enter(self) -> None:
         """Take the line; an empty one leaves the prompt."""
@@ -197,7 +197,7 @@ class CommandLine(Vertical):
         completed = text[: len(text) - len(begun)] + common + (" " if len(words) == 1 else "")
         self.input.value = completed
         self.input.cursor_position = len(completed)
-        self.say([(("  ".join(words), "muted"),)] if len(words) > 1 else [])
+        self.show_answer([(("  ".join(words), "muted"),)] if len(words) > 1 else [])
 
 
 def _ascii(text: str) -> str:

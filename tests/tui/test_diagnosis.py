@@ -46,7 +46,7 @@ async def test_a_healthy_run_has_no_banner(debugger, shown) -> None:
 async def test_a_bad_value_is_told_until_escape(steps: int, debugger, shown) -> None:
     trace = spoilt(synthetic("gru", steps, 6), "0/forward/r", 37, 0, 3)
     async with debugger(trace) as pilot:
-        await until(pilot, lambda: screen_of(pilot).presenter.banner.is_told)
+        await until(pilot, lambda: screen_of(pilot).presenter.banner.is_shown)
         await pilot.pause()
         line = shown(pilot).splitlines()[1]
         assert "NaN first appears in layer 0 forward at t=37: r[3] of sequence 0 — :first-bad" in line
@@ -72,7 +72,7 @@ async def test_first_bad_goes_there_and_takes_the_banner_away(steps: int, debugg
         await pilot.pause()
         cursor = screen.session.cursor
         assert (cursor.layer, cursor.direction, cursor.batch, cursor.unit) == (1, "backward", 1, 4)
-        assert not screen.presenter.banner.is_told
+        assert not screen.presenter.banner.is_shown
         assert "n[4] of sequence 1" in shown(pilot)
 
 

@@ -127,7 +127,7 @@ async def test_a_bad_value_that_comes_later_is_told(
         banner = screen_of(pilot).presenter.banner
         recording.go_on(20, float("nan"))
         await header_has("t=0/29")
-        assert banner.is_told == small
+        assert banner.is_shown == small
         recording.end()
         await header_has("ended at t=399")
         async with asyncio.timeout(60):
@@ -136,7 +136,7 @@ async def test_a_bad_value_that_comes_later_is_told(
         banner.dismiss()
         banner.look_again(screen_of(pilot).session)
         await pilot.pause(0.1)
-        assert not banner.is_told
+        assert not banner.is_shown
 
 
 async def test_a_recording_that_is_given_up_is_told(opened: Any, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ class Bare(Screen[None]):
     def finish(self, command: Command, outcome: Outcome) -> None:
         """A command is done."""
         self.finished.append((command.text, outcome))
-        self.dialogue.tell(outcome)
+        self.dialogue.show(outcome)
 
     @on(Executed)
     def _executed(self, event: Executed) -> None:
@@ -166,7 +166,7 @@ async def test_only_what_was_entered_at_the_prompt_is_answered_there(bare: Bare)
 
 async def test_a_player_steps_by_the_clock_and_waits_for_the_screen(bare: Bare) -> None:
     behind = False
-    player = Player(bare.session, bare, lambda: behind, bare.dialogue.tell)
+    player = Player(bare.session, bare, lambda: behind, bare.dialogue.show)
     player.faster(len(SPEEDS))
     assert player.speed == SPEEDS[-1]
     player.toggle()
@@ -184,7 +184,7 @@ async def test_a_player_steps_by_the_clock_and_waits_for_the_screen(bare: Bare) 
 
 async def test_the_zoomed_panel_has_the_screen_and_leaves_it(bare: Bare) -> None:
     arrangement = Arrangement(
-        bare.session, bare, bare.panels, lambda: arrangement.arrange(), bare.dialogue.tell
+        bare.session, bare, bare.panels, lambda: arrangement.arrange(), bare.dialogue.show
     )
     arrangement.arrange()
     everywhere = {n for n, panel in bare.panels.items() if panel.display}

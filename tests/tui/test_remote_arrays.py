@@ -76,7 +76,7 @@ async def hold(pilot: Pilot[None], slow: Slow) -> DebuggerScreen:
     """Let nothing come any more, once everything that an opened app asks for has come."""
     screen = debugging(pilot)
     async with asyncio.timeout(60):
-        while not screen.presenter.banner.is_told or screen.is_behind:
+        while not screen.presenter.banner.is_shown or screen.is_behind:
             await settle()
     # The panels are a row lower now, and some a row less high: they ask again.
     answered = -1

@@ -98,7 +98,7 @@ class Block:
             if error is None:
                 raise
             # The user's own exception is what goes on.
-            self._say(f"lstmtui.recording: {self._why}")
+            self._print_once(f"lstmtui.recording: {self._why}")
 
     def _recurrent_is_called(self) -> None:
         """Where that was left open, recurrent modules are recorded, and nothing by source."""
@@ -133,7 +133,7 @@ class Block:
         if trace is None:
             self._why = self._nothing(code)
             if self.path is not None:
-                self._say(f"lstmtui.recording: nothing is written to {self.path}: {self._why}")
+                self._print_once(f"lstmtui.recording: nothing is written to {self.path}: {self._why}")
             return
         module = f"{places.root.__module__.split('.')[0]}.{places.root.__name__}"
         self._trace = Trace(replace(trace.header, module=module), trace.arrays)
@@ -154,10 +154,10 @@ class Block:
 
     def _trouble(self, error: Exception) -> None:
         """A call could not be kept; the others are."""
-        self._say(f"lstmtui.recording: a call is left out: {type(error).__name__}: {error}")
+        self._print_once(f"lstmtui.recording: a call is left out: {type(error).__name__}: {error}")
 
-    def _say(self, text: str) -> None:
-        """Say something once, on stderr, wherever that goes."""
+    def _print_once(self, text: str) -> None:
+        """Print a text to stderr once."""
         if text not in self._said:
             self._said.add(text)
             with suppress(OSError, ValueError, AttributeError):

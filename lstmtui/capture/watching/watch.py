@@ -117,11 +117,11 @@ class Watch:
         for step in self._watched.steps:
             step.let_go()
         if TWICE in self._seen:
-            self._say(f"the condition could not be judged: {TWICE}")
+            self._print_once(f"the condition could not be judged: {TWICE}")
         elif self._seen == {NO_BACKWARD} and error is None and not self._said:
-            self._say("the condition could not be judged: no gradient came back to any call")
+            self._print_once("the condition could not be judged: no gradient came back to any call")
         if self._watched.unseen or self._watched.compiled:
-            self._say(UNSEEN)
+            self._print_once(UNSEEN)
 
     def _judge(self, *, last: bool = False) -> None:
         """Look at the steps that are complete: those whose gradients are there, or that are about to go."""
@@ -190,7 +190,9 @@ class Watch:
         except UserError as error:
             names = list(dict.fromkeys(name for layer in self._layers for name in layer.quantities))
             shown = ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
-            self._say(f"when: {error}; the first step has {shown}; those that follow are judged all the same")
+            self._print_once(
+                f"when: {error}; the first step has {shown}; those that follow are judged all the same"
+            )
 
     def _trace(self, step: WatchedStep, name: str, *, derivatives: bool = True) -> Trace | None:
         """The trace of a step; None where nothing of it is over time."""
@@ -205,7 +207,7 @@ class Watch:
             derivatives=derivatives,
         )
         if trace is None and step.code is not None:
-            self._say(step.code.refusal())
+            self._print_once(step.code.refusal())
         return trace
 
     def _write(self, why: str, step: WatchedStep | None = None, place: Place | None = None) -> None:
@@ -220,7 +222,7 @@ class Watch:
         self._watched.remove(kept)
         if kept:
             self.written.append(why)
-            _tell(f"lstmtui: {why}; written to {self._path.current}")
+            _print_line(f"lstmtui: {why}; written to {self._path.current}")
 
     def _write_steps(self, steps: list[WatchedStep], why: str, place: Place | None) -> None:
         if not steps:
@@ -249,21 +251,21 @@ class Watch:
     def _give_up(self, error: Exception) -> None:
         """A watch never stops the training it watches."""
         self._limit = 0
-        self._say(f"cannot go on: {error}")
+        self._print_once(f"cannot go on: {error}")
 
     def _trouble(self, error: Exception) -> None:
         """A call could not be kept; the others are."""
-        self._say(f"a call is left out: {type(error).__name__}: {error}")
+        self._print_once(f"a call is left out: {type(error).__name__}: {error}")
 
-    def _say(self, text: str) -> None:
-        """Say something once."""
+    def _print_once(self, text: str) -> None:
+        """Print a text once."""
         if text not in self._said:
             self._said.add(text)
-            _tell(f"lstmtui.watch: {text}")
+            _print_line(f"lstmtui.watch: {text}")
 
 
-def _tell(text: str) -> None:
-    """A line on stderr, wherever that goes; a warning could be an exception in the user's forward."""
+def _print_line(text: str) -> None:
+    """Print a line to stderr; a warning could become an exception in the user's forward."""
     with suppress(OSError, ValueError, AttributeError):
         print(printable(text), file=sys.stderr)
 

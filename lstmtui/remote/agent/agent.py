@@ -166,7 +166,7 @@ class Agent:
         """The answer, or why there is none; whatever goes wrong with one request, the next is answered."""
         assert self._handler is not None
         try:
-            return Value(ask.id, Raw(self._handler.do(ask.request, self._reporter(ask.id))))
+            return Value(ask.id, Raw(self._handler.answer(ask.request, self._reporter(ask.id))))
         except Cancelled:
             return CancelledMessage(ask.id)
         except UserError as error:

@@ -95,7 +95,7 @@ class RequestHandler:
         self._growth: Growth | None = None
         self._opened: Opened | None = None
 
-    def do(self, request: Request, reporter: Reporter) -> bytes:
+    def answer(self, request: Request, reporter: Reporter) -> bytes:
         """What the request asks for, encoded.
 
         Raises:

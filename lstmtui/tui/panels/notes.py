@@ -62,7 +62,7 @@ class NotesPanel(Panel):
             self.page.scroll_home(animate=False)
             self.drawn()
 
-    def say(self, text: str, session: Session) -> None:
+    def add(self, text: str, session: Session) -> None:
         """Put a note above everything else."""
         self.said.append(f"**t={session.cursor.t}**  {text}")
         self.show(session)

@@ -95,7 +95,7 @@ class SequencePanel(Lane):
             self._summaries = reads_summaries(read, session.trace.header.look_ahead)
             self.set_title(self.TITLE)
             self.drawn()
-        self._say([line for line in now if line.quantity not in session.unseen])
+        self._write_keys([line for line in now if line.quantity not in session.unseen])
         self.show_cursor(session)
 
     def _draw(self, shown: Signal) -> None:
@@ -119,7 +119,7 @@ class SequencePanel(Lane):
             scale=scale,
         )
 
-    def _say(self, now: Sequence[Line]) -> None:
+    def _write_keys(self, now: Sequence[Line]) -> None:
         """Which line is what, with the numbers of this timestep where there is room for them."""
         forms = legends(self._series, self.look) or ((),)
         # Names that can be told apart come before what else there is to say.

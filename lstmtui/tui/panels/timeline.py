@@ -91,7 +91,7 @@ class TimelinePanel(Lane):
         )
         for row, view in zip(self.rows, views, strict=False):
             row.draw(view, self.axis)
-        self._say(session, shown)
+        self._write_title(session, shown)
         self.show_cursor(session)
 
     def chosen(self, session: Session, lines: int) -> Sequence[str]:
@@ -138,7 +138,7 @@ class TimelinePanel(Lane):
         if more and self.is_attached:
             self.mount(*more, after=last)
 
-    def _say(self, session: Session, shown: Sequence[str]) -> None:
+    def _write_title(self, session: Session, shown: Sequence[str]) -> None:
         """The title: what is shown, which colour is which value, and how units share rows."""
         name, count = self.name_of(session), len(self.quantities(session))
         if self.rows[0].difference and session.other is not None:

@@ -72,10 +72,10 @@ class ValuesPanel(Panel):
             at = next((at for at, row in enumerate(numbers, start=1) if row.quantity == name), 0)
             self.lines.scroll_to_line(at)
         self._origin = session.layer.state_origin(cursor.direction)
-        self._say(cursor.unit)
+        self._write_title(cursor.unit)
         self.drawn()
 
-    def _say(self, unit: int) -> None:
+    def _write_title(self, unit: int) -> None:
         """The title, and below how many rows are out of sight."""
         self._unit = unit
         more = self.lines.row_count - self.lines.top - self.lines.size.height
@@ -84,7 +84,7 @@ class ValuesPanel(Panel):
 
     def scroll_rows(self, rows: int) -> None:
         self.lines.scroll_to_row(self.lines.top + rows)
-        self._say(self._unit)
+        self._write_title(self._unit)
 
     def _remembered(self, session: Session) -> Horizon:
         """How long this sequence is remembered; worked out once for each run, layer and sequence."""

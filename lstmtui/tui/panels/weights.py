@@ -116,14 +116,14 @@ class WeightsPanel(Panel):
             if len(kinds) > 1:  # the weights may be there all the same
                 self._try_alone(session, place, str(error))
             else:
-                self._say([[(str(error), "muted")]])
+                self._show_text([[(str(error), "muted")]])
         self.drawn()
 
     def _try_alone(self, session: Session, place: object, why: str) -> None:
         try:
             self._show(session, place, (False,), why)
         except UserError as error:
-            self._say([[(str(error), "muted")]])
+            self._show_text([[(str(error), "muted")]])
 
     def _show(self, session: Session, place: object, kinds: Sequence[bool], why_no_other: str = "") -> None:
         width, height = self.rows.size
@@ -131,7 +131,7 @@ class WeightsPanel(Panel):
         if not stages:
             why = "was recorded by source" if session.layer.source is not None else "has no weights"
             text = f"{printable(session.layer.cell)} {why}: there is no map to draw."
-            self._say([[(text, "muted")]])
+            self._show_text([[(text, "muted")]])
             return
         bands = [band(stage, symbols, kinds, width) for stage, symbols in stages.items()]
         self._bands, self._room = len(bands), max(1, min(len(bands), (height - 1) // (_LEAST_LINES + 1)))
@@ -231,7 +231,7 @@ class WeightsPanel(Panel):
             "  ".join(filter(None, (late, more, rows, other))),
         )
 
-    def _say(self, lines: Sequence[Sequence[Part]]) -> None:
+    def _show_text(self, lines: Sequence[Sequence[Part]]) -> None:
         self._units, self._bands, self._room = [], 0, 0
         self.rows.set_lines(lines)
         self.set_title(self.TITLE, f"{self.key}: {'weights' if self.shows_gradients else 'gradients'}")

@@ -32,7 +32,7 @@ class Arrangement:
         screen: what they stand on.
         panels: all there are.
         redraw: called when panels are to have other places; it arranges them.
-        tell: is told what cannot be done.
+        report: shows why something cannot be done.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class Arrangement:
         screen: Screen[None],
         panels: PanelSet,
         redraw: Callable[[], None],
-        tell: Callable[[Outcome], None],
+        report: Callable[[Outcome], None],
     ) -> None:
         self._session, self._screen, self._panels = session, screen, panels
-        self._redraw, self._tell = redraw, tell
+        self._redraw, self._report = redraw, report
         self.zoomed: Panel | None = None
         """The panel that has the whole screen."""
         self.in_front = SHARED[0]
@@ -103,7 +103,7 @@ class Arrangement:
         panel = self._panels.get(number)
         if panel is None or not panel.fits(self._session):
             keys = ", ".join(self._panels[number].key for number in self._panels.fitting(self._session))
-            self._tell(Outcome(False, f"no panel {number} here; there are {keys}"))
+            self._report(Outcome(False, f"no panel {number} here; there are {keys}"))
             return
         if self._screen.focused is panel and panel.on_screen:
             panel.pressed_again()

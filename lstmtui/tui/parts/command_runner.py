@@ -71,7 +71,7 @@ class CommandRunner:
             self._wait(command, self.running)
         elif VERBS[command.verb].runs(self._session):
             self.running, self._runs_model = command, True
-            self._dialogue.tell(Outcome(True, f"running the model again: {command.text}"))
+            self._dialogue.show(Outcome(True, f"running the model again: {command.text}"))
             self._execute_elsewhere(command)
         elif self._is_long(command):
             self.running, self._runs_model = command, False
@@ -107,19 +107,19 @@ class CommandRunner:
     def _wait(self, command: Command, running: Command) -> None:
         """Execute a command after the one that runs, unless that may take long."""
         if self._runs_model or len(self._waiting) >= MOST_WAITING:
-            self._dialogue.tell(Outcome(False, f"still running: {running.text}"))
+            self._dialogue.show(Outcome(False, f"still running: {running.text}"))
         else:
             self._waiting.append(command)
             self._dialogue.put_off(comes_back=False)
 
     def _say_that_it_is_slow(self, command: Command) -> None:
         if self.running is command:
-            self._dialogue.tell(Outcome(True, f"waiting for the answer: {command.text}"))
+            self._dialogue.show(Outcome(True, f"waiting for the answer: {command.text}"))
 
-    def _tell_on(self, command: Command, text: str) -> None:
+    def _show_progress(self, command: Command, text: str) -> None:
         """Show what the running command is doing."""
         if self.running is command:
-            self._dialogue.tell(Outcome(True, text))
+            self._dialogue.show(Outcome(True, text))
 
     def _execute_elsewhere(self, command: Command) -> None:
         self._given_up = Event()
@@ -135,7 +135,9 @@ class CommandRunner:
 
         if self._session.what_ifs is not None:
             self._session.what_ifs.progress = progress
-        self._session.says = lambda text: self._screen.app.call_from_thread(self._tell_on, command, text)
+        self._session.says = lambda text: self._screen.app.call_from_thread(
+            self._show_progress, command, text
+        )
         try:
             progress(0, 1)
             outcome = execute(self._session, command)

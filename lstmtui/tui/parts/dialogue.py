@@ -42,7 +42,7 @@ class Dialogue:
         finally:
             self._typed = False
 
-    def tell(self, outcome: Outcome) -> None:
+    def show(self, outcome: Outcome) -> None:
         """Show the outcome of a command: in the footer, or above the prompt while that is open."""
         quiet = outcome.stop is not None and outcome.stop.is_quiet
         if outcome.stop is not None:
@@ -94,7 +94,7 @@ class Dialogue:
             self._prompt.close()
             return
         self._prompt.input.value = "" if outcome.ok else self._prompt.input.value
-        self._prompt.say([((outcome.text, "text" if outcome.ok else "warning"),)])
+        self._prompt.show_answer([((outcome.text, "text" if outcome.ok else "warning"),)])
 
     def _footer_is_enough(self, outcome: Outcome, *, quiet: bool = False) -> bool:
         fits = len(outcome.text) < self._prompt.screen.size.width - 2

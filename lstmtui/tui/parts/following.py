@@ -67,8 +67,8 @@ class Following:
         """Whether the cursor moves along with the recording: if it was told to, and stands at the end."""
         return self._follows and is_at_end(self._session)
 
-    async def look(self) -> None:
-        """Look whether the traces have grown, again and again until this is cancelled."""
+    async def poll_repeatedly(self) -> None:
+        """Poll the traces again and again, until this is cancelled."""
         was_at_end = is_at_end(self._session)
         while True:
             await asyncio.sleep(EVERY)

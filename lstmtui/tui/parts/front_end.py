@@ -77,7 +77,7 @@ class FrontEnd:
     def _carry_out(self, request: Request) -> None:
         match request:
             case Note(text):
-                self._notes.say(text, self._session)
+                self._notes.add(text, self._session)
             case Screenshot(name):
                 data = picture_file(picture(self._screen.app, self._session), name)
                 replace_file(name, lambda file: file.write(data))

@@ -37,7 +37,7 @@ class LessonGuide:
         is_behind: whether the screen does not show yet where the session is: the clock waits for it.
         start: executes a command.
         show: draws everything again: the page, and the session, which may be at another place.
-        tell: is told what cannot be done.
+        report: shows why something cannot be done.
         finished: called when the last page has been read and all that it expects holds.
     """
 
@@ -48,11 +48,11 @@ class LessonGuide:
         is_behind: Callable[[], bool],
         start: Callable[[Command], None],
         show: Callable[[], None],
-        tell: Callable[[Outcome], None],
+        report: Callable[[Outcome], None],
         finished: Callable[[], None],
     ) -> None:
         self._session, self._set_timer, self._is_behind = session, set_timer, is_behind
-        self._start, self._show, self._tell, self._finished = start, show, tell, finished
+        self._start, self._show, self._report, self._finished = start, show, report, finished
         self.pages: tuple[Page, ...] = ()
         self.position = 0
         """Of the page that is on screen."""
@@ -108,11 +108,11 @@ class LessonGuide:
             try:
                 script = parse_script(self._session.trace.header.script, "script", open_vocabulary())
             except ScriptError as error:
-                self._tell(Outcome(False, str(error.problems[0])))
+                self._report(Outcome(False, str(error.problems[0])))
                 return
             self.pages, self._turned, self.position = pages_of(script), [], 0
         if not self.pages:
-            self._tell(Outcome(False, "this scenario has no playback script"))
+            self._report(Outcome(False, "this scenario has no playback script"))
             return
         self.aside = Snapshot.take(self._session)
         if self._turned:

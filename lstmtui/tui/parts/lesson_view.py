@@ -75,7 +75,7 @@ class LessonView:
             lambda: screen.is_behind,
             screen.runner.start,
             self._show_page,
-            screen.dialogue.tell,
+            screen.dialogue.show,
             self._keep_finished,
         )
         self.next = course[1] if len(course) > 1 else None
@@ -84,7 +84,7 @@ class LessonView:
         self._pages = _page_count(screen.session) if course else 0
 
     @property
-    def is_told(self) -> bool:
+    def is_shown(self) -> bool:
         """Whether the band is on screen: a lesson is, or one is offered."""
         return self.guide.is_active or self._offers
 
@@ -141,7 +141,7 @@ class LessonView:
             await self._screen.app.run_action("next_lesson")
         else:
             text = "enter opens the next lesson" if self.next else "esc leaves the lesson"
-            self._screen.dialogue.tell(Outcome(True, f"this was the last page; {text}"))
+            self._screen.dialogue.show(Outcome(True, f"this was the last page; {text}"))
 
     def leave(self) -> None:
         """Leave the lesson, or decline it."""

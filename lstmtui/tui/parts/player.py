@@ -22,7 +22,7 @@ class Player:
         session: what is stepped through.
         screen: has the clock.
         is_behind: whether the screen does not show yet where the session is: time waits for it.
-        tell: is told what came of each step.
+        report: shows the outcome of each step.
     """
 
     def __init__(
@@ -30,9 +30,9 @@ class Player:
         session: Session,
         screen: Screen[None],
         is_behind: Callable[[], bool],
-        tell: Callable[[Outcome], None],
+        report: Callable[[Outcome], None],
     ) -> None:
-        self._session, self._screen, self._is_behind, self._tell = session, screen, is_behind, tell
+        self._session, self._screen, self._is_behind, self._report = session, screen, is_behind, report
         self._timer: Timer | None = None
         self.level = SPEEDS.index(5)
         """The position in `SPEEDS`."""
@@ -74,4 +74,4 @@ class Player:
         outcome = execute(self._session, _STEP)
         if outcome.stop is None or outcome.stop.kind != "step":
             self.pause()
-        self._tell(outcome)
+        self._report(outcome)

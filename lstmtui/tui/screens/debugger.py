@@ -76,14 +76,14 @@ class DebuggerScreen(KeyActions):
         self.command_line = CommandLine(look, lambda text: complete(text, session), self._run_typed)
         self.dialogue = Dialogue(self.command_line, self._say, self.show_session, lambda: self.is_busy)
         self.messages = MessageLog()
-        self.arrangement = Arrangement(session, self, panels, self.show_session, self.dialogue.tell)
+        self.arrangement = Arrangement(session, self, panels, self.show_session, self.dialogue.show)
         notes, show_panel = panels.of_kind(NotesPanel), self.arrangement.show_panel
         self.front_end = FrontEnd(self, session, notes, self.messages, self.run_text, show_panel)
         self.runner = CommandRunner(
             session, self, self.dialogue, self.front_end.carried_out, self.finish_command
         )
         self.presenter = Presenter(session, look, self, panels, self._header, self._footer, self._say)
-        self.player = Player(session, self, lambda: self.is_behind, self.dialogue.tell)
+        self.player = Player(session, self, lambda: self.is_behind, self.dialogue.show)
         self.lesson = LessonView(self, course)
         self.following = None if follower is None else Following(session, self, follower, follow=follow)
 
@@ -99,7 +99,7 @@ class DebuggerScreen(KeyActions):
         """Show everything, as soon as Textual gives places to what is on the screen."""
         self.call_next(self.show_session)
         if self.following is not None:
-            self.run_worker(self.following.look(), group="follow", exit_on_error=False)
+            self.run_worker(self.following.poll_repeatedly(), group="follow", exit_on_error=False)
 
     def set_focus(
         self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False
@@ -205,7 +205,7 @@ class DebuggerScreen(KeyActions):
         outcome = self.front_end.carried_out(command, outcome)
         if verb.changes_saved_state and self.place is not None and not self.lesson.guide.is_active:
             saved_state.save(self.session, self.place)
-        self.dialogue.tell(outcome)
+        self.dialogue.show(outcome)
         if shows_diagnosis:
             self.arrangement.focus(DiagnosisPanel.NUMBER)
 
@@ -216,7 +216,7 @@ class DebuggerScreen(KeyActions):
         self.show_session()
 
         def take() -> None:
-            self.dialogue.tell(self.front_end.carried_out(command, outcome))
+            self.dialogue.show(self.front_end.carried_out(command, outcome))
 
         self.call_after_refresh(take)
 

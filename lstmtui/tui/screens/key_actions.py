@@ -85,7 +85,7 @@ class KeyActions(Screen[None]):
         shared, pages = axis.page.per_column, axis.page.count
         where = "the whole run" if pages == 1 else f"page {axis.page.number} of {pages}"
         each = "a timestep" if shared == 1 else f"{shared} timesteps"
-        self.dialogue.tell(Outcome(True, f"{each} a column: {where}"))
+        self.dialogue.show(Outcome(True, f"{each} a column: {where}"))
 
     def action_select(self, name: str, by: int) -> None:
         """What a verb selects, the next or the one before, round."""
@@ -94,7 +94,7 @@ class KeyActions(Screen[None]):
         try:
             self.run_text(f"{name} {selection.next(self.session, by)}")
         except UserError as error:
-            self.dialogue.tell(Outcome(False, str(error)))
+            self.dialogue.show(Outcome(False, str(error)))
 
     def action_play(self) -> None:
         """Play, or pause."""
@@ -105,7 +105,7 @@ class KeyActions(Screen[None]):
     def action_faster(self, by: int) -> None:
         """Another speed of playing."""
         self.player.faster(by)
-        self.dialogue.tell(Outcome(True, f"{self.player.speed} timesteps a second"))
+        self.dialogue.show(Outcome(True, f"{self.player.speed} timesteps a second"))
 
     async def action_lesson(self, what: str) -> None:
         """Begin a lesson, turn its pages, leave it."""
@@ -113,16 +113,16 @@ class KeyActions(Screen[None]):
 
     def action_difference(self) -> None:
         """Show maps of the difference to what is compared, or to the run without what-ifs, and back."""
-        self.dialogue.tell(self.panels.toggle_difference(self.session))
+        self.dialogue.show(self.panels.toggle_difference(self.session))
 
     def action_copy(self) -> None:
         """Copy the value in focus by way of the terminal."""
         chosen, number = self.panels.of_kind(WatchesPanel).chosen_entry, self.arrangement.focused_number
-        self.dialogue.tell(copied_value(self.app, self.session, number, chosen))
+        self.dialogue.show(copied_value(self.app, self.session, number, chosen))
 
     def action_reconnect(self) -> None:
         """Try a lost link again now."""
-        self.dialogue.tell(reconnect(self.session))
+        self.dialogue.show(reconnect(self.session))
 
     def action_panel(self, number: int) -> None:
         """Focus a panel by number; one that has no room on this screen takes all of it.
@@ -151,9 +151,9 @@ class KeyActions(Screen[None]):
             self.action_play()
         elif self.arrangement.zoomed is not None:
             self.arrangement.zoom()
-        elif self.presenter.banner.is_told:
+        elif self.presenter.banner.is_shown:
             self.presenter.banner.dismiss()
-        elif self.lesson.is_told:
+        elif self.lesson.is_shown:
             self.lesson.leave()
         elif self.session.asked is not None:
             self.session.asked = None

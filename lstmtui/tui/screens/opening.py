@@ -75,7 +75,7 @@ class OpeningScreen(Dialog[Traces | Trace | None]):
 
     def on_mount(self) -> None:
         """Begin."""
-        self._say(self.opening.first, 0, 1)
+        self._show_progress(self.opening.first, 0, 1)
         self._record()
 
     @work(thread=True, exclusive=True, group="record", exit_on_error=False)
@@ -104,7 +104,7 @@ class OpeningScreen(Dialog[Traces | Trace | None]):
 
     def on_opening_screen_progressed(self, message: Progressed) -> None:
         """Show how far it is."""
-        self._say(message.what, message.done, message.total)
+        self._show_progress(message.what, message.done, message.total)
 
     def on_opening_screen_finished(self, message: Finished) -> None:
         """Go on with the traces, or show what went wrong until Enter or Escape."""
@@ -130,7 +130,7 @@ class OpeningScreen(Dialog[Traces | Trace | None]):
             self.dismiss(None)
         else:
             self.workers.cancel_group(self, "record")
-            self._say("stopping", 0, 1)
+            self._show_progress("stopping", 0, 1)
 
     def action_acknowledge(self) -> None:
         """Leave a problem that was shown."""
@@ -141,7 +141,7 @@ class OpeningScreen(Dialog[Traces | Trace | None]):
         """Scroll a long list of problems."""
         self.text.scroll_to_row(self.text.top + rows)
 
-    def _say(self, what: str, done: int, total: int) -> None:
+    def _show_progress(self, what: str, done: int, total: int) -> None:
         count = f"{done:,} of {total:,} timesteps, forward and back" if total > 1 else ""
         self.text.set_lines(
             [

@@ -304,7 +304,7 @@ def test_ten_thousand_mutated_answers_are_refused_or_are_answers(saved: Path) ->
     chance = random.Random(5)
     nothing = request_handler.Reporter(lambda *_: None, lambda _: None, lambda _: None)
     opened = msgspec.msgpack.decode(
-        request_handler.RequestHandler(ModelRunner(), "0" * 32).do(Open(str(saved)), nothing)
+        request_handler.RequestHandler(ModelRunner(), "0" * 32).answer(Open(str(saved)), nothing)
     )
     del opened["models"]["GRU"]
     opened["models"]["LSTM"]["arrays"] = opened["models"]["LSTM"]["arrays"][:4]
@@ -338,7 +338,7 @@ def test_ten_thousand_mutated_requests_are_refused_or_answered(saved: Path) -> N
     chance = random.Random(6)
     work = request_handler.RequestHandler(ModelRunner(), "0" * 32)
     nothing = request_handler.Reporter(lambda *_: None, lambda _: None, lambda _: None)
-    work.do(Open(str(saved)), nothing)
+    work.answer(Open(str(saved)), nothing)
     place = CursorReference(t=3)
 
     def answer(query: str, arguments: dict[str, Any], runs: ViewedRuns | None = None) -> Answer:
@@ -365,7 +365,7 @@ def test_ten_thousand_mutated_requests_are_refused_or_answered(saved: Path) -> N
             continue
         assert isinstance(message, Ask)
         try:
-            work.do(message.request, nothing)
+            work.answer(message.request, nothing)
             kinds.add("answered")
         except (UserError, MemoryError):
             kinds.add("refused")
