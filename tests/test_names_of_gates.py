@@ -40,7 +40,7 @@ OTHER_LETTERS = {
     "scenario/graph_inputs.py": "kinds of dtype",
     "scenario/sequences.py": "kinds of dtype",
     "scenario/tasks/copy.py": "a letter to copy",
-    "session/verbs/going_back.py": "short verbs",
+    "session/verbs/undoing.py": "short verbs",
     "session/verbs/walking.py": "short verbs",
     "streams.py": "modes of files",
     "trace/lazy_arrays.py": "modes of files",

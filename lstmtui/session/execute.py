@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
-from lstmtui.session.going_back import setting_of
 from lstmtui.session.history import Change
 from lstmtui.session.language import Command
 from lstmtui.session.outcome import Outcome
 from lstmtui.session.session import Session
+from lstmtui.session.undo import setting_of
 from lstmtui.session.verbs import VERBS
 
 

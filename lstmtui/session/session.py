@@ -13,7 +13,7 @@ from lstmtui.session.asked import Asked
 from lstmtui.session.breakpoints import Breakpoints
 from lstmtui.session.history import History
 from lstmtui.session.main_layer import main_layer
-from lstmtui.session.question import OpenQuestion
+from lstmtui.session.open_question import OpenQuestion
 from lstmtui.session.stages import stage_after_return, stage_text
 from lstmtui.session.stop import Kind, Stop
 from lstmtui.session.watches import Watches

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lstmtui.session.asked import Asked
 from lstmtui.session.breakpoints import Breakpoints
 from lstmtui.session.history import History
-from lstmtui.session.question import OpenQuestion
+from lstmtui.session.open_question import OpenQuestion
 from lstmtui.session.session import Session
 from lstmtui.session.watches import Watches
 from lstmtui.session.what_ifs import WhatIfs

@@ -22,9 +22,9 @@ from lstmtui.session.verbs import VERBS
 from lstmtui.tui.app import LstmtuiApp
 from lstmtui.tui.compat import LayoutUpdate, whole_screen
 from lstmtui.tui.difference import Frame
-from lstmtui.tui.picture import picture
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.dialog import Dialog
+from lstmtui.tui.screenshot import picture
 from lstmtui.tui.start import Start
 
 SIZE = (120, 40)

@@ -24,13 +24,13 @@ from lstmtui.analysis.windows import color_limit, vector, window
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.expressions import compile_expression
 from lstmtui.playback.export import export
+from lstmtui.remote.agent.queries import every_query
 from lstmtui.remote.client.client import Client
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.remote.wire.encoding import decode
 from lstmtui.remote.wire.messages import Open
 from lstmtui.session import Outcome, Session, parse_line
 from lstmtui.session.execute import execute
-from lstmtui.session.queries import every_query
 from lstmtui.view import NotReady
 
 SCRIPT = """\

@@ -19,9 +19,9 @@ from lstmtui.analysis.source_at import SourceAt, source_at
 from lstmtui.errors import UserError
 from lstmtui.expressions import compile_expression
 from lstmtui.playback.export import export
+from lstmtui.remote.agent.queries import every_query
 from lstmtui.session import Session, parse_line
 from lstmtui.session.execute import execute
-from lstmtui.session.queries import every_query
 from lstmtui.trace import Traces
 from lstmtui.trace.source import Raised
 from lstmtui.view import Query

@@ -22,8 +22,8 @@ from lstmtui.tui.panels.panel_set import PANELS, SHARED, PanelSet
 from lstmtui.tui.parts.arrangement import Arrangement
 from lstmtui.tui.parts.command_runner import CommandRunner, Executed
 from lstmtui.tui.parts.dialogue import Dialogue
-from lstmtui.tui.parts.link import reconnect
 from lstmtui.tui.parts.player import SPEEDS, Player
+from lstmtui.tui.parts.reconnecting import reconnect
 from lstmtui.tui.theme import Look
 
 

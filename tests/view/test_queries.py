@@ -21,10 +21,10 @@ from lstmtui.analysis.unit_values import numbers_at, survivals_at
 from lstmtui.analysis.windows import vector
 from lstmtui.errors import UserError
 from lstmtui.playback import export
+from lstmtui.remote.agent.queries import every_query
 from lstmtui.session import Outcome, Session
 from lstmtui.session.execute import execute
 from lstmtui.session.parse import parse_line
-from lstmtui.session.queries import every_query
 from lstmtui.trace import Trace, Traces
 from lstmtui.view import NotReady, View, query, together
 
@@ -193,7 +193,7 @@ def test_what_is_asked_of_a_long_and_wide_run_fits_64_kilobytes() -> None:
 
 
 def test_queries_are_there_for_those_that_answer_them() -> None:
-    script = "from lstmtui.session.queries import every_query; print(*sorted(every_query()))"
+    script = "from lstmtui.remote.agent.queries import every_query; print(*sorted(every_query()))"
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     names = set(every_query())
     assert set(process.stdout.split()) == names >= {"window", "vector", "evaluated", "survivals_at"}

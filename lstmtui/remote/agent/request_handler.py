@@ -17,6 +17,7 @@ from lstmtui.analysis.preparation import prepare
 from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.playback.export import export
+from lstmtui.remote.agent.queries import every_query
 from lstmtui.remote.agent.recordings import Recordings
 from lstmtui.remote.agent.run_store import RunStore, describe
 from lstmtui.remote.wire.bounds import ProtocolError
@@ -34,7 +35,6 @@ from lstmtui.remote.wire.messages import (
 )
 from lstmtui.remote.wire.references import Opened, RunReference
 from lstmtui.session.held_laws import LawEngine
-from lstmtui.session.queries import every_query
 from lstmtui.session.what_ifs import Engine
 from lstmtui.trace import Trace, Traces, load
 from lstmtui.trace.growth import Growth

@@ -6,11 +6,11 @@ from lstmtui.session.verbs.changing import CHANGING
 from lstmtui.session.verbs.diagnosing import DIAGNOSING
 from lstmtui.session.verbs.evaluating import EVALUATING
 from lstmtui.session.verbs.explaining import EXPLAINING
-from lstmtui.session.verbs.going_back import GOING_BACK
 from lstmtui.session.verbs.predicting import PREDICTING
 from lstmtui.session.verbs.scripting import SCRIPTING
 from lstmtui.session.verbs.selecting import SELECTING
 from lstmtui.session.verbs.showing import SHOWING
+from lstmtui.session.verbs.undoing import UNDOING
 from lstmtui.session.verbs.verb import Verb
 from lstmtui.session.verbs.walking import WALKING
 
@@ -26,7 +26,7 @@ VERBS: dict[str, Verb] = {
         *EVALUATING,
         *EXPLAINING,
         *CHANGING,
-        *GOING_BACK,
+        *UNDOING,
         *PREDICTING,
         *SHOWING,
         *SCRIPTING,

@@ -10,9 +10,9 @@ from lstmtui.session.grading import Solution, graded, solution
 from lstmtui.session.language import arguments
 from lstmtui.session.language.asking import question
 from lstmtui.session.language.question import Question
+from lstmtui.session.open_question import OpenQuestion
 from lstmtui.session.outcome import Outcome
 from lstmtui.session.place_text import place_text
-from lstmtui.session.question import OpenQuestion
 from lstmtui.session.session import Session
 from lstmtui.session.verbs import completions
 from lstmtui.session.verbs.completions import Begun

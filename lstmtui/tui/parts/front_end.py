@@ -29,12 +29,12 @@ from lstmtui.session.requests import (
 )
 from lstmtui.tui.harmless import is_harmless
 from lstmtui.tui.panels.notes import NotesPanel
-from lstmtui.tui.picture import picture
 from lstmtui.tui.screens.jacobian import JacobianScreen
 from lstmtui.tui.screens.laws import LawsScreen
 from lstmtui.tui.screens.messages import MessageLog, MessagesScreen
 from lstmtui.tui.screens.topic import TopicScreen
 from lstmtui.tui.screens.why import WhyTrail
+from lstmtui.tui.screenshot import picture
 
 
 class FrontEnd:

@@ -18,9 +18,9 @@ from lstmtui.tui.parts.arrangement import Arrangement
 from lstmtui.tui.parts.command_runner import CommandRunner
 from lstmtui.tui.parts.dialogue import Dialogue
 from lstmtui.tui.parts.lesson_view import LessonView
-from lstmtui.tui.parts.link import reconnect
 from lstmtui.tui.parts.player import Player
 from lstmtui.tui.parts.presenter import Presenter
+from lstmtui.tui.parts.reconnecting import reconnect
 
 
 class KeyActions(Screen[None]):

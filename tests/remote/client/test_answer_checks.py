@@ -27,11 +27,11 @@ from lstmtui.expressions import compile_expression
 from lstmtui.expressions.at_cursor import expectation
 from lstmtui.expressions.hits import hits_on_the_way, hits_within
 from lstmtui.remote.agent.agent import Agent
+from lstmtui.remote.agent.queries import every_query
 from lstmtui.remote.client.answer_checks import CHECKS
 from lstmtui.remote.wire.bounds import ProtocolError
 from lstmtui.session import Session, parse_line
 from lstmtui.session.execute import execute
-from lstmtui.session.queries import every_query
 from lstmtui.trace import Trace
 
 

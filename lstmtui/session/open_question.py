@@ -1,4 +1,4 @@
-"""A question that has been asked of somebody who can answer."""
+"""A question of a lesson that waits for its answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going through the history of a session: changes are undone and done again, places visited again."""
+"""Undo and redo of changes, and going back to places where the cursor was."""
 
 from __future__ import annotations
 

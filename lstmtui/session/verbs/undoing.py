@@ -1,28 +1,28 @@
-"""Verbs that go back to what there was before, and on again."""
+"""Verbs that undo and redo changes, and go back to places where the cursor was."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from lstmtui.session.going_back import go_newer, go_older, redo, runs_model, undo
 from lstmtui.session.language import arguments
 from lstmtui.session.outcome import Outcome
 from lstmtui.session.session import Session
+from lstmtui.session.undo import go_newer, go_older, redo, runs_model, undo
 from lstmtui.session.verbs.verb import Execute, Verb
 from lstmtui.session.verbs.walking import movement
 
 
-def _said(change: Callable[[Session], str]) -> Execute:
+def _outcome_of(change: Callable[[Session], str]) -> Execute:
     return lambda session: Outcome(True, change(session))
 
 
-GOING_BACK = (
+UNDOING = (
     Verb(
         name="undo",
         usage="undo",
         help="take back the latest change of what-ifs, breakpoints, watches or comparison",
         parse=arguments.nothing,
-        execute=_said(undo),
+        execute=_outcome_of(undo),
         aliases=("u",),
         reads="arrays",
         runs_model=runs_model(lambda session: session.history.changes),
@@ -35,7 +35,7 @@ GOING_BACK = (
         usage="redo",
         help="do again what was undone",
         parse=arguments.nothing,
-        execute=_said(redo),
+        execute=_outcome_of(redo),
         reads="arrays",
         runs_model=runs_model(lambda session: session.history.undone),
         changes_run=True,

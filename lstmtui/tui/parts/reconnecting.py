@@ -1,4 +1,4 @@
-"""The way to arrays that are on another machine."""
+"""Reconnecting to the machine that has the arrays."""
 
 from __future__ import annotations
 
