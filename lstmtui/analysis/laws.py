@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 NAMES: dict[str, str] = {
-    "isolation": "what comes out for one sequence does not depend on another",
+    "isolation": "the output for one sequence does not depend on another sequence",
     "causality": "y at t does not depend on x after t",
     "chunks": "one call equals two calls with the state handed on",
     "steps": "one call equals one call for each timestep, with the state handed on",
     "padding": "a sequence alone equals the same sequence padded in a batch",
-    "carry": "the state given to a call is the one that came out of the call before",
-    "reset": "after a reset nothing depends on what came before: the output is that of a fresh start",
-    "save": "what is written out and read back changes nothing",
+    "carry": "the state that a call begins with is the one that the call before returned",
+    "reset": "after a reset nothing depends on earlier input: the output is that of a fresh start",
+    "save": "saving and loading changes nothing",
 }
 """Every law, with what it says, in the order in which they are held."""
 
