@@ -89,7 +89,7 @@ class WhatIfs:
     def describe(self, edit: Edit) -> str:
         """A what-if in words, with its place as far as there is more than one."""
         trace, place = self.recorded[edit.model], []
-        if edit.quantity not in ("x", "y"):
+        if edit.quantity not in ("x", "y") or trace.layers[edit.layer].source is not None:
             if len(trace.layers) > 1:
                 place.append(f"layer {edit.layer}")
             if len(trace.layers[edit.layer].directions) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -49,3 +50,46 @@ def test_set_unset_reset_and_loss_at_on_recorded_code() -> None:
     assert session.trace.loss == 0
     assert "as it was recorded" in said("reset")
     assert "the gradients are of" in said("loss at 2")
+
+
+class Beside(nn.Module):
+    """A cell of PyTorch's, and what the loop makes of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(3, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(x.shape[1], 4)
+        kept = torch.zeros_like(h)
+        for v in x:
+            h = self.cell(v, h)
+            kept = 0.5 * kept + h
+        return kept
+
+
+def test_variables_beside_layers_of_pytorch_are_set_and_may_be_the_loss() -> None:
+    torch.manual_seed(0)
+    model, x = Beside(), torch.randn(5, 2, 3)
+    trace = lstmtui.record(model, x, loss=torch.sum, source=True, name="m")
+    session = Session(Traces({"m": trace}), RerunEngine())
+
+    def said(line: str) -> str:
+        command = parse_line(line, vocabulary=session.vocabulary)
+        assert command is not None
+        return execute(session, command).text
+
+    said("layer 1")
+    assert "kept[1] = 2 at t=3 in layer 1, batch 0" in said("set kept[1] = 2 from 3 to 3")
+    assert session.trace.loss == pytest.approx(
+        trace.loss + 0.5 * (2 - trace.values("kept", 1)[3, 0, 1]), rel=1e-5
+    )
+    said("reset")
+    said("loss at 3 of kept unit 1")
+    dkept = session.trace.values("dkept", 1)
+    assert dkept[:, 0, 1].tolist() == [0.125, 0.25, 0.5, 1, 0]
+    assert not dkept[:, 1].any()
+    said("reset")
+    said("layer 0")
+    assert "only the variables of that code" in said("set h[1] = 2")
+    assert "none of recorded code" in said("loss at 3 of h unit 1")

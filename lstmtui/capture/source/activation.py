@@ -241,7 +241,9 @@ class Activation:
                     self._bind(local, bound)
                     bound = []
                 if is_new and not self._has_name(name, value, is_sure=is_sure, is_place=is_place):
-                    bound.append((name, value, version_of(value), stretch.line, stretch.why))
+                    tracked[name] = value, version_of(value)
+                    if (stretch.line, name) not in self.facts.empty:
+                        bound.append((name, *tracked[name], stretch.line, stretch.why))
                 continue
             tracked.pop(name, None)
             is_unpacked = stretch.offset < self.facts.unpacked.get(name, -1)
@@ -263,11 +265,11 @@ class Activation:
 
     def _look_again(self, name: str, local: Any, stretch: Stretch) -> None:
         """A tensor was written into that a name was bound to, and may still be."""
-        tensor, _ = self._tracked[name]
-        value = held(local, name)
+        tensor, value = self._tracked[name][0], held(local, name)
+        has_values = (stretch.line, name) not in self.facts.empty
         if value is not tensor:
             del self._tracked[name]
-        elif self._collection.tensors.has_other_numbers(tensor):
+        elif has_values and self._collection.tensors.has_other_numbers(tensor):
             self._bind(local, [(name, tensor, version_of(tensor), stretch.line, stretch.why)])
         else:
             self._tracked[name] = tensor, version_of(tensor)

@@ -8,6 +8,7 @@ from types import CodeType
 
 from lstmtui.capture.source.loops import tree_of
 
+_EMPTY = ("empty", "new_empty", "empty_like", "empty_strided")
 _NAMED = (ast.Name, ast.Attribute, ast.Subscript)
 
 Fills = tuple[tuple[str, frozenset[str]], ...]
@@ -66,6 +67,31 @@ def changed_in_place(tree: ast.AST) -> Iterator[str]:
             yield chain
 
 
+def left_empty(tree: ast.AST) -> frozenset[tuple[int, str]]:
+    """The lines and names bound to memory as it happens to be, torch.empty(…), or that get a part of it."""
+    bound = {
+        (target.lineno, name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for target, value in _pairs(node.targets, node.value)
+        if isinstance(value, ast.Call)
+        and getattr(value.func, "attr", getattr(value.func, "id", "")) in _EMPTY
+        and (name := written(target))
+    }
+    names = {name for _, name in bound}
+    parts = (n for n in ast.walk(tree) if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store))
+    return frozenset(bound | {(n.lineno, written(n.value)) for n in parts if written(n.value) in names})
+
+
+def _pairs(targets: list[ast.expr], value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Each target with what is bound to it, as far as the source has that one by one."""
+    for target in targets:
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            yield from zip(target.elts, value.elts, strict=False)
+        else:
+            yield target, value
+
+
 def reads_item(code: CodeType, name: str, lines: range) -> bool:
     """Whether lines of a function read an item of a list again: the same place, or one that changes.
 
@@ -83,6 +109,12 @@ def reads_item(code: CodeType, name: str, lines: range) -> bool:
             if is_same:
                 return True
     return False
+
+
+def fills_in(code: CodeType) -> dict[int, Fills]:
+    """The same as `fills_of`, of a function; nothing where its source is not there."""
+    tree = tree_of(code)
+    return {} if tree is None else fills_of(tree)
 
 
 def fills_of(tree: ast.AST) -> dict[int, Fills]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lstmtui.arrays import Array
 from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.source_layer import SourceLayer
+from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit
 
 
-def changed_by(layer: SourceLayer, edit: Edit) -> Iterator[tuple[Binding, Array]]:
-    """The bindings that an edit changes, and which numbers of each."""
+def changed_by(layers: Sequence[SourceLayer], trace: Trace, edit: Edit) -> Iterator[tuple[Binding, Array]]:
+    """The bindings that an edit changes, and which numbers of each.
+
+    Args:
+        layers: all that were recorded by source.
+        trace: of the same run, in which they are the last of the layers.
+        edit: of a variable.
+    """
+    layer = layers[edit.layer - len(trace.layers) + len(layers)]
     part = layer.series[edit.quantity]
     places = layer.places(part)
     units = slice(None) if edit.unit is None else slice(edit.unit, edit.unit + 1)

@@ -42,7 +42,7 @@ class ChosenLoss:
         """Where the variable is bound; None where it is of what the model returned."""
         if at.quantity:
             edit = Edit(0, "", at.layer, "forward", at.batch, at.quantity, at.unit, 0.0, at.t, at.t)
-            bound: list[tuple[Binding, Array]] = list(changed_by(recorder.layers[at.layer], edit))
+            bound: list[tuple[Binding, Array]] = list(changed_by(recorder.layers, trace, edit))
             if not bound:
                 raise UserError(f"{at.quantity} is not bound at t={at.t}, so it cannot be the loss there")
             binding, positions = bound[-1]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from types import CodeType, FrameType
 
-from lstmtui.capture.source.assignments import assigned, changed_in_place, fills_of
+from lstmtui.capture.source.assignments import assigned, changed_in_place, fills_of, left_empty
 from lstmtui.capture.source.loops import Loops, tree_of
 from lstmtui.models.torch_compat import PURE
 
@@ -68,6 +68,7 @@ class CodeFacts:
             them: self.hidden, state['h'].
         unpacked: the names that it unpacks itself, `h, c = hx`, with where it does so last.
         globals: the global names that it binds.
+        empty: the lines and names that are bound to memory as it happens to be, or get a part of it.
         leaves: the offsets of the instructions by which a call returns or is suspended.
         is_suspended: whether it is a generator or a coroutine.
         is_comprehension: whether it is a comprehension, which some versions of Python give a frame.
@@ -90,6 +91,7 @@ class CodeFacts:
         self._lines = list(_lines_of(self._instructions))
         self._chains = {} if tree is None else dict(assigned(tree))
         self._fills = {} if tree is None else fills_of(tree)
+        self.empty = frozenset[tuple[int, str]]() if tree is None else left_empty(tree)
         self._stretches: dict[int, Stretch] = {}
         self.leaves = frozenset(self._leaving())
         nested = {n for c in code.co_consts if isinstance(c, CodeType) for n in c.co_freevars}

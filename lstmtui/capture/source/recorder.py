@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.progress import Progress
+from lstmtui.capture.source.assignments import fills_in
 from lstmtui.capture.source.bindings import Call
 from lstmtui.capture.source.exceptions import raising_call
 from lstmtui.capture.source.garbage import no_search
@@ -210,13 +211,22 @@ class SourceRecorder:
         return text
 
     def _steps_at_once(self, result: Any) -> int:
-        """T of code that computes all timesteps at once: what it scans, or what the user says is time."""
+        """T of code that computes all timesteps at once: what it scans or fills, or what is said to be."""
         if self._axes.time is not None:
             return max(self._sizes, default=0)
         nodes = [part.grad_fn for part in tensors_in(result) if isinstance(part, Tensor)]
         axes = {axis for node in nodes if node is not None for axis in scanned_axes(node)}
-        sizes = {size for _, size in axes if size in self._sizes}
+        sizes = {size for _, size in axes if size in self._sizes} or self._filled_sizes()
         return sizes.pop() if len(sizes) == 1 else 0
+
+    def _filled_sizes(self) -> set[int]:
+        """The sizes of axes of the input that a loop has as many passes as, or one less, which binds no name.
+
+        It may write each timestep into a tensor that is made for all of them before.
+        """
+        calls = [call for call in self.tracer.calls if call.reached and fills_in(call.code)]
+        counts = {number + 1 for call in calls for end in (call.reached or {}).values() for _, number in end}
+        return counts & self._sizes or {size for size in self._sizes if size - 1 in counts}
 
 
 def _turned(order: list[int], shape: tuple[int, ...], tensor: Tensor) -> Tensor:

@@ -48,7 +48,9 @@ def rerun_source(trace: Trace, edits: Sequence[Edit], loss_at: LossAt | None = N
             f"{trace.name}: a what-if runs its code again, which only the process that recorded it can do"
         )
     for edit in edits:
-        _check(trace, edit)
+        _check(_variable(trace, edit.layer, edit.quantity), edit.value)
+    if loss_at is not None and loss_at.quantity:
+        _variable(trace, loss_at.layer, loss_at.quantity)
     if not edits and loss_at is None:
         return trace
     recorders: list[SourceRecorder] = []
@@ -62,7 +64,7 @@ def rerun_source(trace: Trace, edits: Sequence[Edit], loss_at: LossAt | None = N
         id(binding): addresses.of(binding.call, binding.name, binding.line, binding.passes)
         for binding in recorders[0].tracer.bindings
     }
-    wanted = _replacements(recorders[0], numbers, edits)
+    wanted = _replacements(recorders[0], trace, numbers, edits)
     loss = None if loss_at is None else ChosenLoss(loss_at, trace, recorders[0], numbers)
     addresses.begin()
     replacements = Replacements(addresses, wanted, None if loss is None else loss.address)
@@ -102,21 +104,23 @@ def _variant(trace: Trace, changed: Trace, edits: Sequence[Edit]) -> Trace:
     return Trace(_header(trace.header, changed.header, edits), {**arrays, **beside})
 
 
-def _check(trace: Trace, edit: Edit) -> None:
-    source = trace.layers[edit.layer].source
-    variable = None if source is None else source.variable(edit.quantity)
+def _variable(trace: Trace, layer: int, quantity: str) -> Variable:
+    source = trace.layers[layer].source
+    variable = None if source is None else source.variable(quantity)
     if variable is None:
         raise UserError(
-            f"{edit.quantity}: in a model whose code was recorded, only the variables of that code can be set"
+            f"{quantity}: in a model whose code was recorded, only the variables of that code can be set, "
+            "or be what gradients are taken of"
         )
+    return variable
+
+
+def _check(variable: Variable, value: float) -> None:
+    """Refuse a value that cannot be put into a variable."""
     if not is_bindable(variable.written):
         raise UserError(
-            f"{edit.quantity}: {variable.written} is what a function returns, not a name that can be set"
+            f"{variable.name}: {variable.written} is what a function returns, not a name that can be set"
         )
-    _check_number(variable, edit.value)
-
-
-def _check_number(variable: Variable, value: float) -> None:
     kinds = {"bool": {0.0, 1.0}}
     is_real = variable.dtype.startswith(("float", "bfloat", "double", "half"))
     if not is_real and (not float(value).is_integer() or value not in kinds.get(variable.dtype, {value})):
@@ -124,12 +128,12 @@ def _check_number(variable: Variable, value: float) -> None:
 
 
 def _replacements(
-    recorder: SourceRecorder, numbers: Mapping[int, Address], edits: Sequence[Edit]
+    recorder: SourceRecorder, trace: Trace, numbers: Mapping[int, Address], edits: Sequence[Edit]
 ) -> dict[Address, list[Replacement]]:
     """The edits by where the names are bound that they are of."""
     wanted: dict[Address, list[Replacement]] = {}
     for edit in edits:
-        for binding, positions in changed_by(recorder.layers[edit.layer], edit):
+        for binding, positions in changed_by(recorder.layers, trace, edit):
             replacement = Replacement(torch.as_tensor(positions), edit.value)
             wanted.setdefault(numbers[id(binding)], []).append(replacement)
     return wanted

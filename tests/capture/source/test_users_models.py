@@ -539,3 +539,36 @@ def test_names_that_hold_no_numbers_are_left_out_and_the_trace_opens(tmp_path: P
     trace = lstmtui.load(tmp_path / "empty")
     assert [own.name for own in source_of(trace, 0).unrecorded if "no numbers" in own.why] == ["none", "rest"]
     assert "h" in [variable.name for variable in source_of(trace, 0).variables]
+
+
+def test_a_loop_that_binds_no_name_but_fills_a_tensor_is_over_time() -> None:
+    class Euler(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            states = torch.empty(T, B, H)
+            states[0] = x[0]
+            for t in range(1, T):
+                states[t] = torch.tanh(states[t - 1] + x[t])
+            return states
+
+    x = torch.randn(T, B, H, requires_grad=True)
+    trace = lstmtui.record(Euler(), x, loss=lambda y: y.square().sum())
+    source = source_of(trace)
+    # What states was before all of it was filled is memory as it happened to be, and no value.
+    assert (trace.steps, [v.name for v in source.variables], source.constants) == (T, ["x", "states"], ())
+    assert np.array_equal(trace.values("states"), Euler()(x).detach().numpy())
+    assert np.array_equal(trace.values("dstates"), 2 * trace.values("states"))
+
+
+def test_memory_that_is_not_filled_yet_is_no_value_and_no_obstacle_to_a_what_if() -> None:
+    class Reservoir(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            states, h = x.new_empty(T, B, H), x.new_zeros(B, H)
+            for t in range(T):
+                h = torch.tanh(0.5 * h + x[t])
+                states[t] = h
+            return states
+
+    trace = lstmtui.record(Reservoir(), torch.randn(T, B, H, requires_grad=True))
+    assert [v.name for v in source_of(trace).variables] == ["x", "h", "states"]
+    changed = rerun_source(trace, [Edit(1, "m", 0, "forward", 0, "h", 0, 0.5, 2, 2)])
+    assert changed.values("states")[2, 0, 0] == 0.5
