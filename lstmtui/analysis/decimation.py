@@ -50,9 +50,7 @@ def pixel_of(index: NDArray[np.int64], timesteps: int, pixels: int) -> NDArray[n
     return (2 * index + 1) * pixels // (2 * max(timesteps, 1))
 
 
-def envelope(
-    plotted: NDArray[np.float64], timesteps: int, pixels: int, *, step: bool = False, log: bool = False
-) -> Envelope:
+def envelope(plotted: NDArray[np.float64], timesteps: int, pixels: int, *, log: bool = False) -> Envelope:
     """Reduce values (n,), NaN where there is nothing to plot, to `pixels` columns; never across a NaN.
 
     On a log axis the extents are log10 of the values, which are all positive.
@@ -70,7 +68,7 @@ def envelope(
         has_value[at] = np.isfinite(low[at])
         broken[pixel_of(gaps, timesteps, pixels)] = True
         if timesteps <= pixels:
-            _fill(low, high, at, plotted, step)
+            _fill(low, high, at, plotted)
         elif log:
             low, high = np.log10(low), np.log10(high)
     whole = np.isfinite(low) & ~broken
@@ -107,13 +105,12 @@ def _fill(
     high: NDArray[np.float64],
     at: NDArray[np.int64],
     plotted: NDArray[np.float64],
-    step: bool,
 ) -> None:
     """Where there are fewer values than columns, the line between one value and the next."""
     columns = np.arange(at[0], at[-1] + 1)
     before = np.searchsorted(at, columns, side="right") - 1
     after = np.minimum(before + 1, len(at) - 1)
-    share = np.where(step, 0.0, (columns - at[before]) / np.maximum(at[after] - at[before], 1))
+    share = (columns - at[before]) / np.maximum(at[after] - at[before], 1)
     line = plotted[before] * (1 - share) + plotted[after] * share
     exact = columns == at[before]
     line[exact] = plotted[before[exact]]

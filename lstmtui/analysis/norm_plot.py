@@ -23,7 +23,7 @@ class NormPlot:
     """For each character what has no place on the axis, see `envelope.mark_cells`."""
 
 
-def shape_of(
+def norm_plot_of(
     values: NDArray[np.floating],
     absent: NDArray[np.bool_] | None,
     timesteps: int,
@@ -31,14 +31,13 @@ def shape_of(
     cells: int,
     *,
     log: bool = False,
-    step: bool = False,
 ) -> NormPlot:
     """What values look like, one for each timestep; true in `absent` is drawn as nothing."""
     plotted, kinds = classify(values, log)
     if absent is not None:
         absent = np.asarray(absent, bool)
         plotted, kinds = np.where(absent, np.nan, plotted), np.where(absent, 0, kinds).astype(np.uint8)
-    shape = envelope(plotted, timesteps, pixels, step=step, log=log)
+    shape = envelope(plotted, timesteps, pixels, log=log)
     return NormPlot(shape, mark_cells(kinds, timesteps, cells))
 
 
@@ -73,4 +72,4 @@ def gradient_norm_plot(
         norms = gradient_norms(view, quantity)
     except UserError:
         return None
-    return shape_of(norms[start:stop], None, timesteps, pixels, cells, log=True)
+    return norm_plot_of(norms[start:stop], None, timesteps, pixels, cells, log=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstmtui.analysis.norm_plot import NormPlot, shape_of
+from lstmtui.analysis.norm_plot import NormPlot, norm_plot_of
 from lstmtui.arrays import Array, norm
 from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
@@ -108,7 +108,7 @@ def signal(
                 line,
                 values=nothing,
                 absent=nothing.astype(bool),
-                plot=shape_of(line.values, line.absent, timesteps, pixels, cells),
+                plot=norm_plot_of(line.values, line.absent, timesteps, pixels, cells),
             )
             for line in lines
         ]

@@ -91,7 +91,7 @@ def ledger_at(
     """
     layer = trace.layers[place.layer]
     if place.quantity == "loss":
-        return loss_ledger(trace, place, notation, most)
+        return loss_ledger(trace, place, most)
     numbers = LayerNumbers(trace, place.layer, place.direction, place.batch, place.t)
     if not 0 <= place.t < numbers.length:
         raise UserError(f"t={place.t}: this sequence has t=0 to t={numbers.length - 1}")

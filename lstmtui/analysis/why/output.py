@@ -46,7 +46,7 @@ def output_ledger(trace: Trace, asked: Place, notation: Notation, most: int | No
     return ledger_of(asked, value, parts, equation=f"{y} = head{notation.times}h + head.bias", most=most)
 
 
-def loss_ledger(trace: Trace, asked: Place, notation: Notation, most: int | None) -> Ledger:
+def loss_ledger(trace: Trace, asked: Place, most: int | None) -> Ledger:
     """The loss by the timesteps that it is taken of, of every sequence; of one timestep alone by its units.
 
     Raises:

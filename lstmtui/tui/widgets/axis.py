@@ -57,18 +57,13 @@ class Axis:
         return labels
 
 
-def fit_axis(
-    plotted: Iterable[NDArray[np.float64]], log: bool, low: float | None, high: float | None
-) -> Axis:
-    """The axis that holds all finite values, whole powers of ten on a log axis; given ends are kept."""
+def fit_axis(plotted: Iterable[NDArray[np.float64]], log: bool) -> Axis:
+    """The axis that holds all finite values; on a log axis its ends are whole powers of ten."""
     ends = [(np.min(v[f]), np.max(v[f])) for v in plotted if (f := np.isfinite(v)).any()]
     bottom = min((float(e[0]) for e in ends), default=0.0)
     top = max((float(e[1]) for e in ends), default=0.0 if ends or log else 1.0)
     if log:
-        bottom = math.floor(bottom) if not low or low <= 0 else math.log10(low)
-        top = math.ceil(top) if not high or high <= 0 else math.log10(high)
-    else:
-        bottom, top = bottom if low is None else low, top if high is None else high
+        bottom, top = math.floor(bottom), math.ceil(top)
     if not top > bottom:
         margin = 1.0 if log else max(abs(bottom), 1.0) / 2
         bottom, top = bottom - margin, bottom + margin

@@ -12,7 +12,7 @@ from rich.segment import Segment
 from textual.message import Message
 
 from lstmtui.analysis.decimation import Envelope
-from lstmtui.analysis.norm_plot import NormPlot, fitted, shape_of
+from lstmtui.analysis.norm_plot import NormPlot, fitted, norm_plot_of
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.axis import fit_axis
 from lstmtui.tui.widgets.columns import ColumnMap
@@ -110,9 +110,6 @@ class LinePlot(LineWidget):
         *,
         gutter: int = 7,
         log: bool = False,
-        step: bool = False,
-        low: float | None = None,
-        high: float | None = None,
         legend: bool = True,
         shift: float = 0.0,
         scale: float = 1.0,
@@ -120,12 +117,10 @@ class LinePlot(LineWidget):
         """Show series over a page of `timesteps` (left out: the longest series).
 
         `columns` places the timesteps right of `gutter` characters of axis labels; left out, they fill
-        the width but for the letters. `low` and `high` fix the axis; what lies beyond is drawn at its edge.
-        The axis of a value says value · scale + shift.
+        the width but for the letters. The axis of a value says
+        value · scale + shift.
         """
-        self._plot = Plot(
-            tuple(series), timesteps, columns, gutter, log, step, low, high, legend, shift, scale
-        )
+        self._plot = Plot(tuple(series), timesteps, columns, gutter, log, legend, shift, scale)
         self._rows = []
         self.update()
 
@@ -163,9 +158,6 @@ class Plot:
     columns: ColumnMap | None = None
     gutter: int = 7
     log: bool = False
-    step: bool = False
-    low: float | None = None
-    high: float | None = None
     legend: bool = True
     shift: float = 0.0
     scale: float = 1.0
@@ -192,8 +184,7 @@ def plot_lines(plot: Plot, width: int, height: int, look: Look) -> list[Spans]:
     shapes = [_norm_plot(s, plot, pixels, cells) for s in plot.series]
     drawn = [_drawn(s, line.envelope, line.marks) for s, line in zip(plot.series, shapes, strict=True)]
     ends = (end for line in shapes for end in (line.envelope.low, line.envelope.high))
-    fit = fit_axis(ends, plot.log, plot.low, plot.high)
-    axis = replace(fit, shift=plot.shift, scale=plot.scale)
+    axis = replace(fit_axis(ends, plot.log), shift=plot.shift, scale=plot.scale)
     return plot_rows(drawn, axis, cells, width, height, plot.gutter, plot.legend, look)
 
 
@@ -203,7 +194,7 @@ def _norm_plot(series: Series, plot: Plot, pixels: int, cells: int) -> NormPlot:
         return fitted(series.values, pixels, cells)
     values, length = series.values[: plot.length], plot.length
     absent = None if series.absent is None else series.absent[:length]
-    return shape_of(values, absent, length, pixels, cells, log=plot.log, step=plot.step)
+    return norm_plot_of(values, absent, length, pixels, cells, log=plot.log)
 
 
 def _drawn(series: Series, shape: Envelope, marks: NDArray[np.uint8]) -> Drawn:

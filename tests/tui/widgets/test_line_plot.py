@@ -151,12 +151,10 @@ def test_one_bad_value_among_many_breaks_its_column_only():
     assert np.flatnonzero(~shape.joined).tolist() == [0, 50, 51]
 
 
-def test_a_step_line_holds_its_value_until_the_next():
-    held = envelope(np.array([0.0, 1.0]), 2, 8, step=True)
-    assert held.low[2:6].tolist() == [0, 0, 0, 0]
-    assert held.high[6] == 1
+def test_a_line_rises_from_a_value_to_the_next():
     sloped = envelope(np.array([0.0, 1.0]), 2, 8)
     assert 0 < sloped.high[4] < 1
+    assert sloped.high[6] == 1
 
 
 @pytest.mark.parametrize(
