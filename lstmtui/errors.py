@@ -1,4 +1,4 @@
-"""Mistakes of the user's input, each said in a sentence and never shown as a traceback."""
+"""Errors in the user's input: each is shown as a sentence, never as a traceback."""
 
 
 class UserError(Exception):

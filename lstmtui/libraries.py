@@ -1,4 +1,4 @@
-"""Libraries that may be missing here, which is said in a sentence when something needs one."""
+"""Libraries that may be missing; code that needs one fails with a sentence that says what to install."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text from files, made safe to show: what a terminal would obey becomes a visible sign."""
+"""Text from files, made safe to show: characters that a terminal would obey become visible signs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where what is kept from one session to the next lies."""
+"""The directory that keeps files from one session to the next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The standard streams, whatever they are: closed, on a full disk, or a pipe whose reader has gone."""
+"""Standard streams that may be closed, on a full disk, or pipes whose reader has gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first NaN or inf of recorded code, in the order in which its lines bound their names."""
+"""The first NaN or inf of recorded code, in the order in which its lines were run."""
 
 from __future__ import annotations
 

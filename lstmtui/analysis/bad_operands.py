@@ -1,4 +1,4 @@
-"""What made a NaN or inf: the equation it came from, with its numbers, and which of them was bad already."""
+"""What made a NaN or inf: the equation, with its numbers, and which of them was bad already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a layer's states are given of the gradient from above, apart from what comes back through time."""
+"""The gradient that a layer's states get from above, apart from what comes back through time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holding the laws of state comes to: one result for each law, with the first place that breaks it."""
+"""The results of the laws of state: one for each law, with the first place that breaks it."""
 
 from __future__ import annotations
 

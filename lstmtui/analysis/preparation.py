@@ -1,4 +1,4 @@
-"""What the panels need of a whole run, computed before the screen opens rather than while it is drawn."""
+"""What the panels need of a whole run, computed before the screen opens instead of while it is drawn."""
 
 from __future__ import annotations
 

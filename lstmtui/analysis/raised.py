@@ -1,4 +1,4 @@
-"""Where the model's code raised an exception, in a sentence."""
+"""Where the model's code raised an exception, as a sentence."""
 
 from __future__ import annotations
 

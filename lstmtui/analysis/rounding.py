@@ -1,4 +1,4 @@
-"""How far rounding takes the numbers of a run from what its equations say."""
+"""How far rounding may move the numbers of a run from what its equations give."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which layers of a run read which: stacks, where each layer is given the h of the one before."""
+"""Which layers of a run read which: stacks, in which each layer reads the h of the one before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of one unit at one timestep: its numbers, and the routes its gradient came back along."""
+"""The numbers of one unit at one timestep, and the routes along which its gradient came back."""
 
 from __future__ import annotations
 

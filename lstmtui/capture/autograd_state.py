@@ -1,4 +1,4 @@
-"""In which of autograd's ways a piece of a user's code is running in this thread."""
+"""The mode of autograd in which the user's code runs in this thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a model takes values out of the graph: no gradient comes back there, and that makes none 0."""
+"""Where a model takes values out of the graph: no gradient comes back there, which does not make it 0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows the last layer of a recorded stack: its output and its loss, taken again."""
+"""What follows the last layer of a recorded stack: its output and its loss, computed again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One layer and direction as one node of the graph, recorded in its forward and in its backward pass."""
+"""One layer and direction as one node of the autograd graph, recorded in its forward and backward pass."""
 
 from __future__ import annotations
 

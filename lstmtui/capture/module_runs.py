@@ -1,4 +1,4 @@
-"""What one recurrent module did: one call of it, or consecutive calls that make up one sequence."""
+"""What one recurrent module did in one call, or in consecutive calls that form one sequence."""
 
 from __future__ import annotations
 

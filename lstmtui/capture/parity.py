@@ -1,4 +1,4 @@
-"""Parity: how far the recorded outputs are from what the stock fused module gives."""
+"""Parity: how far the recorded outputs are from those of the stock fused module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What modules keep as plain attributes, beside their parameters, buffers and modules."""
+"""The plain attributes of modules, apart from parameters, buffers and submodules."""
 
 from __future__ import annotations
 

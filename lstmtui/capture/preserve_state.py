@@ -1,4 +1,4 @@
-"""A user's module, left as it was after it has run."""
+"""Leaves a user's module as it was before it ran."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The precision of products of matrices in float32: what a kernel takes, and our own made to take the same.
+"""The precision of float32 matrix products: that of the kernels, which our own products imitate.
 
 PyTorch says both in `torch.backends`, since 2.9 by `fp32_precision`, before that by `allow_tf32` and
 `torch.get_float32_matmul_precision`. In TF32 the operands of a product are rounded to 10 bits of mantissa,

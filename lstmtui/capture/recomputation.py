@@ -1,4 +1,4 @@
-"""Calls that run again in the backward pass, as activation checkpoints have them, matched with the first.
+"""Matches calls that run again in the backward pass, because of activation checkpoints, with the first ones.
 
 What a re-entrant checkpoint holds is run without a graph at first. When backward comes to it, it is run
 again with one, and goes backward through that: then the derivatives of the call of the forward are those of

@@ -1,4 +1,4 @@
-"""How a layer on a GPU is run once more for its arrays."""
+"""Runs a layer on a GPU once more to compute its arrays."""
 
 from __future__ import annotations
 

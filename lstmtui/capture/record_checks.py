@@ -1,4 +1,4 @@
-"""What a recording is checked for once the model has run: its loss, and whether anything was recorded."""
+"""Checks after the model has run: its loss, and whether anything was recorded."""
 
 from __future__ import annotations
 

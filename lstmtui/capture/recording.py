@@ -1,4 +1,4 @@
-"""What one layer and direction did: where everything that is recorded of it is kept."""
+"""What one layer and direction did: the place where everything recorded of it is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings of the same module take turns: each changes the module for its time, and puts it back."""
+"""Recordings of the same module take turns, as each changes the module and then restores it."""
 
 from __future__ import annotations
 

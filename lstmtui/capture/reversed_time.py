@@ -1,4 +1,4 @@
-"""A scenario with time turned round, for a model that reads sequences from their ends."""
+"""A scenario with time reversed, for a model that reads sequences from their ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taps: while a module runs, each recurrent module inside it is recorded."""
+"""Taps: they record each recurrent module inside a module while it runs."""
 
 from __future__ import annotations
 

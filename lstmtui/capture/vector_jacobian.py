@@ -1,4 +1,4 @@
-"""The gradients that come back to several tensors, put in where they arrive."""
+"""Puts gradients into a backward pass at the tensors that they belong to."""
 
 from __future__ import annotations
 

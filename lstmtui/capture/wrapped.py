@@ -1,4 +1,4 @@
-"""Wrappers round a user's modules: torch.compile, DataParallel and DistributedDataParallel, seen through."""
+"""The user's modules inside torch.compile, DataParallel and DistributedDataParallel."""
 
 from __future__ import annotations
 

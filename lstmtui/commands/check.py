@@ -1,4 +1,4 @@
-"""`lstmtui check`: validate scenarios, say every problem at once, and list what checkpoints hold."""
+"""`lstmtui check`: validate scenarios, report every problem at once, and list what checkpoints hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lstmtui doctor`: what was found on this machine and in this terminal, and why."""
+"""`lstmtui doctor`: show what was found on this machine and in this terminal, and why."""
 
 from __future__ import annotations
 

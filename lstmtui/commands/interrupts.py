@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish that is looked at between two steps, so that what was done is whole."""
+"""Ctrl-C as a request that is checked between two steps, so that each step is complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a run is, on standard error where that is a terminal."""
+"""The progress of a run, on standard error if that is a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The script that stands in a scenario, and the words it is read with."""
+"""The script of a scenario, and the vocabulary it is parsed with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an expression means something where it is to be evaluated."""
+"""Whether an expression makes sense where it is to be evaluated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an expression may see of a view."""
+"""What an expression can see of a view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first look at the text of an expression: what is let through to Python's parser.
+"""The first check of an expression's text: what may be passed to Python's parser.
 
 Only words that are known, decimal numbers, operators and brackets in a plausible order pass, so that the
 parser never meets hostile text and every mistake has its exact column.

@@ -1,4 +1,4 @@
-"""Python code in a process of its own, with bounds on its time and memory, and what it answers. No torch."""
+"""Runs Python code in a process of its own, within limits on time and memory. No torch."""
 
 from __future__ import annotations
 

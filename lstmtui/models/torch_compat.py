@@ -1,4 +1,4 @@
-"""Everything of PyTorch's own insides that is used here, as PyTorch has no public name for it."""
+"""Everything that is used of PyTorch's internals, which have no public name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A script, played: one command after another on a session, until the end or what cannot be done."""
+"""Plays a script: one command after another, until the end or a command that cannot be executed."""
 
 from __future__ import annotations
 

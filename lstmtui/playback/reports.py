@@ -1,4 +1,4 @@
-"""What is said of every command that was played: in sentences, and in JSON."""
+"""What is printed for every command that was played: sentences, or JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a script's pictures and exports go, and nowhere else."""
+"""The files that a script writes: its pictures and exports, and nothing else."""
 
 from __future__ import annotations
 

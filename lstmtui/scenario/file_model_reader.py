@@ -1,4 +1,4 @@
-"""What reading a [[model]] has in common whose sizes and weights follow from a file."""
+"""What [[model]] tables have in common whose sizes and weights come from a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening the files that a scenario names, and refusing what cannot be read safely."""
+"""Opens the files that a scenario names, and refuses those that cannot be read safely."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which order of axes an input goes into an ONNX graph."""
+"""The order of axes in which an input goes into an ONNX graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of a scenario that run a whole ONNX graph, for those who have none yet."""
+"""The lines that a scenario needs to run a whole ONNX graph, for users who have none yet."""
 
 from __future__ import annotations
 

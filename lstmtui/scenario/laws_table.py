@@ -1,4 +1,4 @@
-"""[laws]: what of a model has to be said before the laws of state can be held on it."""
+"""[laws]: what the laws of state need to know about a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reading a [[model]] table has in common, wherever its weights come from."""
+"""What all kinds of [[model]] tables have in common when they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels brought to a common scale; how to get the raw numbers back goes along."""
+"""Channels brought to a common scale, together with how to get the raw numbers back."""
 
 from __future__ import annotations
 

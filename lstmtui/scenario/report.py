@@ -1,4 +1,4 @@
-"""All problems of a scenario, collected while it is read, so that they are said at once."""
+"""Collects all problems of a scenario while it is read, so that they are reported at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the weights of a trained model are written, and what its scenario has to say to be given them."""
+"""Where the weights of a trained model are written, and what its scenario must say to use them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The honest test of an explanation: the model run again without a part of a number."""
+"""Tests an explanation: runs the model again without one part of a number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much one timestep depends on another, as a session asks it, and in words."""
+"""How much one timestep depends on another, as a session asks it, and the answer in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a number at the cursor is what it is, as a session asks it: what is left out is what is selected."""
+"""The question why a number is what it is, as a session asks it; what is left out is what is selected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which run the word of `compare` means: of a model of the session, or a saved one."""
+"""Which run `compare` means: a model of the session, or a saved trace."""
 
 from __future__ import annotations
 

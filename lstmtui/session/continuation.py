@@ -1,4 +1,4 @@
-"""Running on, or back, until a breakpoint is hit."""
+"""Continues, forwards or backwards, until a breakpoint is hit."""
 
 from __future__ import annotations
 

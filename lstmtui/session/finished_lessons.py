@@ -1,4 +1,4 @@
-"""Which lessons somebody has read to the end, kept in the user's state directory."""
+"""Which lessons have been read to the end, kept in the user's state directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cursor goes to the first NaN or inf of a session's runs."""
+"""Moves the cursor to the first NaN or inf of a session's runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer to a question: what is right, by which arithmetic, and how near somebody came."""
+"""Grades the answer to a question: what is right, by which arithmetic, and how close the answer is."""
 
 from __future__ import annotations
 

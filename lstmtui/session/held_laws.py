@@ -1,4 +1,4 @@
-"""The laws of state, held on the selected model where there is what can run it."""
+"""The laws of state, tested on the selected model if there is something that can run it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said in place of a value that is hidden."""
+"""The text that is shown in place of hidden values."""
 
 from __future__ import annotations
 

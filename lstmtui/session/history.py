@@ -1,4 +1,4 @@
-"""What there was before: settings that `undo` puts back, and places that `older` goes back to."""
+"""The history of a session: settings that `undo` restores, and places that `older` goes back to."""
 
 from __future__ import annotations
 

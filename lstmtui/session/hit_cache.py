@@ -1,4 +1,4 @@
-"""Pages of hits that were found before, so that a ruler costs nothing while its page stays."""
+"""Caches the hits of pages, so that a ruler costs nothing while its page stays."""
 
 from __future__ import annotations
 

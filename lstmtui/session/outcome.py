@@ -1,4 +1,4 @@
-"""What came of a command, as data and in a sentence."""
+"""The outcome of a command, as data and in a sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A script gone through without its numbers: what would be refused whatever they are."""
+"""Checks a script without its numbers: which commands would be refused whatever the numbers are."""
 
 from __future__ import annotations
 

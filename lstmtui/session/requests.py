@@ -1,4 +1,4 @@
-"""What a command asks of a front end, because a session has neither a screen nor files nor a clock."""
+"""What a command asks of a front end, as a session has no screen, no files and no clock."""
 
 from __future__ import annotations
 

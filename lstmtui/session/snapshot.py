@@ -1,4 +1,4 @@
-"""The state of a session at one moment, so that it can be put aside and come back."""
+"""The state of a session at one moment, which can be saved and restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `set` and `loss` ask for, held against the trace they are asked of."""
+"""Checks what `set` and `loss` ask for against the trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The right to write to the directory of a trace, which one writer at a time has."""
+"""The right to write to the directory of a trace; one writer at a time has it."""
 
 from __future__ import annotations
 

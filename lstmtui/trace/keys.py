@@ -1,4 +1,4 @@
-"""Under which keys the arrays of a trace stand."""
+"""The keys of the arrays of a trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hold of a reader on the data of a trace, which a writer that replaces the trace respects."""
+"""A lease of a reader on the data of a trace, which a writer that replaces the trace respects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many timesteps each sequence has in a layer: fewer than in the run, where a model reads some later."""
+"""The number of timesteps of each sequence in a layer, which may be fewer than in the whole run."""
 
 from __future__ import annotations
 

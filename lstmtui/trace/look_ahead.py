@@ -1,4 +1,4 @@
-"""Whether what the loss reads at a timestep depends on what the model is given after it."""
+"""Whether what the loss reads at a timestep depends on later input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether what a trace says of recorded code fits together; asked before anything of it is shown."""
+"""Checks that what a trace says of recorded code is consistent, before anything of it is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Norms and extents: what is kept beside the arrays, so that a whole run need not be read to draw it."""
+"""Norms and extents, stored with the arrays so that a whole run need not be read to draw it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the arrays of a trace are those its header promises; asked before any of them is read."""
+"""Checks that the arrays of a trace are those its header promises, before any of them is read."""
 
 from __future__ import annotations
 

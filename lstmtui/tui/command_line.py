@@ -1,4 +1,4 @@
-"""The `:` prompt at the bottom of the debugger: a line to type, and above it what came of the last one."""
+"""The `:` prompt at the bottom of the debugger: a line to type, and above it the answer to the last one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this program uses of Textual that Textual keeps to itself: it is used here and nowhere else."""
+"""Everything that is used of Textual's private parts; no other file uses them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Only the characters that changed are sent to the terminal.
+"""Sends only the characters that changed to the terminal.
 
 Textual sends a changed region again as a whole, and with it everything in the same widget to its left
 (Textualize/textual#5625). On a slow link that is what a step costs, so the app keeps what the terminal

@@ -1,4 +1,4 @@
-"""All that the help lists: what it can run (keys, commands, panels, scenarios, topics), and words to read."""
+"""Everything that the help lists: keys, commands, panels, scenarios and topics that it can run, and texts."""
 
 from __future__ import annotations
 

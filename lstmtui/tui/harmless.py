@@ -1,4 +1,4 @@
-"""Which commands of somebody else's may be executed."""
+"""Which commands that somebody else wrote may be executed."""
 
 from __future__ import annotations
 

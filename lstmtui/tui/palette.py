@@ -1,4 +1,4 @@
-"""How values become levels, and levels colours and glyphs, at every colour depth."""
+"""How values become levels, and how levels become colours and glyphs, at every colour depth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading all of a run: at once where nobody would notice, off the event loop where it takes a while."""
+"""Whether a whole run is read at once, or off the event loop because that takes a while."""
 
 from __future__ import annotations
 

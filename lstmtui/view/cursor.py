@@ -1,4 +1,4 @@
-"""Where the debugger stands."""
+"""The position of the debugger."""
 
 from __future__ import annotations
 

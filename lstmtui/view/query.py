@@ -1,4 +1,4 @@
-"""Queries: the functions of a `View` that read arrays, answered where the arrays are.
+"""Queries: functions of a `View` that read arrays, and are answered on the machine that has them.
 
 In a view whose arrays are in this process a query is an ordinary function; with a `RemoteBackend` the
 question travels to the other machine, and the answer comes back.

@@ -1,4 +1,4 @@
-"""The state given to a call is the one that came out of the call before."""
+"""The law `carry`: the state that a call begins with is the one that the call before returned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""y at t does not depend on x after t."""
+"""The law `causality`: y at t does not depend on x after t."""
 
 from __future__ import annotations
 

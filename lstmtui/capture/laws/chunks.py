@@ -1,4 +1,4 @@
-"""One call equals two calls, or one for each timestep, with the state handed on."""
+"""The laws `chunks` and `steps`: one call equals two calls, or one for each timestep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each recurrent call reads, and what its state has read before: seen by changing x at each timestep."""
+"""What each recurrent call reads, and what its state has read: found by changing x at each timestep."""
 
 from __future__ import annotations
 

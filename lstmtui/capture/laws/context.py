@@ -1,4 +1,4 @@
-"""All that a law is given: the model, its input and outputs, and what the user has said of them."""
+"""What every law needs to know: the model, its input and outputs, and what the user said about them."""
 
 from __future__ import annotations
 

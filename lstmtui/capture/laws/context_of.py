@@ -1,4 +1,4 @@
-"""Everything that can be found out about a model by calling it, before a law is held on it."""
+"""Finds out, by calling a model, everything that the laws need to know about it."""
 
 from __future__ import annotations
 

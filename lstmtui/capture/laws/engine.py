@@ -1,4 +1,4 @@
-"""What holds the laws on a session's models, and runs them again; torch is loaded when it is asked to."""
+"""Tests the laws on a session's models, and runs the models again; torch is loaded on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first (layer, timestep, unit, quantity) in which two runs part that should not."""
+"""The first layer, timestep, unit and quantity in which two runs differ that should be the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user gives a law: arguments told apart, and run once to see their axes and dtype."""
+"""Sorts the arguments a user gives to `laws`, and runs the model once to find its axes and dtype."""
 
 from __future__ import annotations
 

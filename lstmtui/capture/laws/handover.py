@@ -1,4 +1,4 @@
-"""The states that one module begins from and another has ended with: an encoder's, given to a decoder."""
+"""States that pass from one module to another, such as from an encoder to a decoder."""
 
 from __future__ import annotations
 

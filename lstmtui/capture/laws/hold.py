@@ -1,4 +1,4 @@
-"""`laws`: hold the laws of state on a model and an input, one after another."""
+"""`laws`: test a model and an input against the laws of state, one after another."""
 
 from __future__ import annotations
 

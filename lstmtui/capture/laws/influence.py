@@ -1,4 +1,4 @@
-"""Whether some of what comes out depends on some of what goes in: by gradients, and by changing the input."""
+"""Whether some of the output depends on some of the input: by gradients, and by changing the input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is given: tensors with an axis of time and one of sequences, cut, selected and changed."""
+"""A model's input: tensors with an axis of time and one of sequences, which are cut, selected and changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes out for one sequence does not depend on another."""
+"""The law `isolation`: the output for one sequence does not depend on another sequence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which axes of x are time and sequences, told by how the first recurrent layer is called."""
+"""Which axes of x are time and sequences, inferred from how the first recurrent layer is called."""
 
 from __future__ import annotations
 

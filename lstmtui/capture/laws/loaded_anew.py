@@ -1,4 +1,4 @@
-"""Whether a model that is built anew does the same once it has loaded the state_dict."""
+"""Whether a newly built model computes the same once it has loaded the state_dict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which axes of what a model returns are time and sequences: seen by calling it with less of either."""
+"""Which axes of a model's outputs are time and sequences, found by calling it with fewer of either."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sequence alone equals the same sequence padded in a batch."""
+"""The law `padding`: a sequence alone equals the same sequence padded in a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model that is built anew, with other random numbers, and loaded from a state_dict."""
+"""Builds a new model, with other random numbers, and loads a state_dict into it."""
 
 from __future__ import annotations
 

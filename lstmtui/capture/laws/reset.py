@@ -1,4 +1,4 @@
-"""After a reset nothing depends on what came before: the output is that of a fresh start."""
+"""The law `reset`: after a reset, the output is that of a fresh start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written out and read back changes nothing."""
+"""The law `save`: saving and loading changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model that laws are held on: a copy in float64 where that runs, called as its user calls it."""
+"""The model under test: a copy, in float64 if that runs, called as its user calls it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The laws of state, held on what the command line and the debugger open: scenarios and saved traces."""
+"""The laws of state for what the command line and the debugger open: scenarios and saved traces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is differentiated where the user gives no loss."""
+"""The loss that is differentiated if the user gives none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The input of a model, followed through its code: beside what has no gradient, the same numbers with one."""
+"""Follows a model's input through its code: each tensor without a gradient gets a twin that has one."""
 
 from __future__ import annotations
 

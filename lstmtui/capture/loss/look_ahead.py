@@ -1,4 +1,4 @@
-"""Whether what the loss reads at a timestep depends on the input after it: by gradients, which are exact."""
+"""Whether what the loss reads at a timestep depends on later input; found by gradients, which are exact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loss of somebody's loop, as the gradients by the results of calls that are run again."""
+"""The loss of a user's training loop, given by the gradients of results of calls that are run again."""
 
 from __future__ import annotations
 

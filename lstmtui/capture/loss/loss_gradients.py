@@ -1,4 +1,4 @@
-"""The backward pass of a recording: from the loss to parameters, output and all that code has bound."""
+"""The backward pass of a recording: from the loss to parameters, output and the names that code has bound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a loss compares a model's output with: is it the model's own input, of which timestep?"""
+"""Whether a loss compares a model's output with the model's own input, and of which timestep."""
 
 from __future__ import annotations
 

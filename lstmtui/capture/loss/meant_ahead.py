@@ -1,4 +1,4 @@
-"""Modules that are meant to see what comes later: convolutions over time, norms over all timesteps."""
+"""Modules that look ahead by design: convolutions over time, norms over all timesteps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why no gradient came back to a recurrent module, or can."""
+"""Why no gradient came back to a recurrent module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loss of a model as it runs by itself, where it was recorded with lengths that it does not know."""
+"""The loss of a model without the lengths that it was recorded with but does not use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a model's input the outputs that a loss reads depend on: by backward passes, before its own."""
+"""Which of its input the outputs that a loss reads depend on; asked by backward passes of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the input the graph leads to, from each of the tensors that an output was put together from."""
+"""Which parts of the input lie behind the tensors that an output was stacked from, by the graph alone."""
 
 from __future__ import annotations
 

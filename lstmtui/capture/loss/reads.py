@@ -1,4 +1,4 @@
-"""Where a layer is read: the gradients that come to its timesteps from outside its recurrence."""
+"""The gradients that reach the timesteps of a layer from outside its recurrence."""
 
 from __future__ import annotations
 

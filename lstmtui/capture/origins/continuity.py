@@ -1,4 +1,4 @@
-"""Which earlier call a call of a recurrent module goes on from, by the states that it is given."""
+"""Which earlier call a call of a recurrent module continues, told by the states that it is given."""
 
 from __future__ import annotations
 

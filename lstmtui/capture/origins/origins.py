@@ -1,4 +1,4 @@
-"""What recurrent layers returned, from which the axes of everything computed of it follow."""
+"""The results of recurrent layers, from which the axes of all tensors computed from them follow."""
 
 from __future__ import annotations
 

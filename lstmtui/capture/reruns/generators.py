@@ -1,4 +1,4 @@
-"""The states of the random generators that a model may draw from, taken and put back."""
+"""The states of the random generators that a model may use, saved and restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls of recurrent modules, run again with everything recorded and the gradients that came back then."""
+"""Calls of recurrent modules, run again with everything recorded and the gradients that came back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The modules of kept calls, rebuilt as plain ones of PyTorch's, and run with what each call was given."""
+"""The modules of kept calls, rebuilt as PyTorch's plain ones and run with the arguments of each call."""
 
 from __future__ import annotations
 

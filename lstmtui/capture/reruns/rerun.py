@@ -1,4 +1,4 @@
-"""What-ifs: a recorded run again, with some of its values put in place, from the first of them on."""
+"""What-ifs: a recorded run, run again with other values from the first changed timestep on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What-ifs inside a run: values that take the place of those the equations make."""
+"""What-ifs within a run: values that replace those of the equations."""
 
 from __future__ import annotations
 

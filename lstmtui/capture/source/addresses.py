@@ -1,4 +1,4 @@
-"""Where in a run a name is bound, told in a way that holds for another run of the same code."""
+"""Where in a run a name is bound, in a form that is valid for another run of the same code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which variables a round leaves to the next."""
+"""Which variables one round passes on to the next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which call an exception came from that has ended a run."""
+"""Which call raised the exception that ended a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to say of a model whose code shows nothing over time."""
+"""The message for a model whose code shows nothing over time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One recurrent layer of a checkpoint, as its names and shapes have it. No torch."""
+"""One recurrent layer of a checkpoint, as names and shapes describe it. No torch."""
 
 from __future__ import annotations
 

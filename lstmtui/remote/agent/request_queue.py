@@ -1,4 +1,4 @@
-"""The requests an agent has still to answer: what somebody waits for goes before what may be wanted soon."""
+"""The requests that an agent still has to answer: urgent ones go before prefetched ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer is held against: the query, and the run that it is about."""
+"""What an answer is checked against: the query, and the run that it is about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much may be under way at once, so that what is wanted now is not behind what may be wanted later."""
+"""How many requests may be under way at once, so that urgent ones do not wait behind prefetched ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A question of a script, parsed: what `ask` asks, and how its answer is told."""
+"""A question of a script, parsed: what `ask` asks, and the form of its answer."""
 
 from __future__ import annotations
 

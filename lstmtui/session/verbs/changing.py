@@ -1,4 +1,4 @@
-"""Verbs that change what a run is, beside what was recorded: what-ifs, and another run to compare with."""
+"""Verbs that change a run: what-ifs, another loss, and a run to compare with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verbs that say what a number is made of."""
+"""Verbs that explain what a number is made of."""
 
 from __future__ import annotations
 

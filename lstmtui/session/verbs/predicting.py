@@ -1,4 +1,4 @@
-"""Verbs that ask for a prediction, and hide meanwhile what would give it away."""
+"""Verbs that ask the user for a prediction, and hide what would give the answer away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For scripts: what is said, waited for and expected while one plays, what it writes; help, and the end."""
+"""Verbs for scripts: notes, pauses, expectations, files to write, help, and the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a front end with a screen shows what there is: panels, the scale of time, differences, the theme."""
+"""Verbs for front ends with a screen: panels, the scale of time, differences, the theme."""
 
 from __future__ import annotations
 

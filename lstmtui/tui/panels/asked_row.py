@@ -1,4 +1,4 @@
-"""A line below the maps of a state: what each timestep has in the number that is asked about."""
+"""A row below the maps of a state: how much of the number that is asked about comes from each timestep."""
 
 from __future__ import annotations
 

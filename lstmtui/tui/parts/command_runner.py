@@ -1,4 +1,4 @@
-"""Commands, one after another: at once, or off the event loop where one may take long."""
+"""Runs commands one after another: at once, or off the event loop if one may take long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the prompt and the footer say of commands."""
+"""Shows the outcomes of commands, at the prompt and in the footer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following a trace that grows: polled off the event loop, and the cursor kept at its end."""
+"""Follows a trace that grows: polls it off the event loop, and keeps the cursor at its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What verbs ask of a front end, as it is meant in front of a screen."""
+"""Does what commands ask of a front end, in front of a screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Playing: a timestep after another, by the clock."""
+"""Plays: one timestep after another, by the clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The session on a screen: its panels, the line above and the line below them, also while answers are due."""
+"""Shows the session: its panels and the lines above and below them, also while answers are awaited."""
 
 from __future__ import annotations
 

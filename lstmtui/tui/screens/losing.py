@@ -1,4 +1,4 @@
-"""A question before what-ifs are lost."""
+"""Asks before what-ifs are lost."""
 
 from __future__ import annotations
 

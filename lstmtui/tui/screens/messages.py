@@ -1,4 +1,4 @@
-"""What was said so far, to be read again."""
+"""The earlier messages, to be read again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recording a scenario off the event loop, with progress and a way out."""
+"""Records a scenario off the event loop, with progress and a way to cancel."""
 
 from __future__ import annotations
 
