@@ -24,7 +24,7 @@ _number = UNICODE.number
 
 
 def bad_line(trace: Trace, source: Source, bad: BadValue) -> tuple[str, str]:
-    """Where a bad value was bound, and what the line had read, each in a sentence without its full stop."""
+    """The line that bound a bad value, and what the line had read, each as a sentence without a full stop."""
     assert bad.layer is not None
     variable = _variable(source, bad.quantity)
     where = _where(trace, source, variable, bad)

@@ -23,7 +23,7 @@ from lstmtui.view.view import View
 
 @dataclass(frozen=True)
 class FirstBad:
-    """Where NaN or inf first appears in one pass of a run."""
+    """The first NaN or inf in one pass of a run."""
 
     which: str
     """forward, or backward: among the derivatives."""
@@ -70,7 +70,7 @@ def first_bad(view: View, which: str = "forward") -> FirstBad | None:
 
 
 def first_bad_of(trace: Trace, which: str = "forward") -> FirstBad | None:
-    """The same for a trace.
+    """The first NaN or inf in one pass of a trace.
 
     Forward, a parameter that is not finite comes first, as it is there before anything is computed; then
     the recorded values in order of evaluation (`first_bad_value`), then the loss. Backward, the

@@ -8,7 +8,7 @@ from lstmtui.trace.lengths import lengths_of
 
 
 def layer_name(trace: Trace, layer: int) -> str:
-    """Where the layer sits in the recorded module: "decoder.rnn", or "decoder.rnn.l1" in a stack.
+    """The path of a layer in the recorded module: "decoder.rnn", or "decoder.rnn.l1" in a stack.
 
     Empty where all layers are one module's, whose order their numbers say.
     """
@@ -16,7 +16,7 @@ def layer_name(trace: Trace, layer: int) -> str:
 
 
 def module_path(trace: Trace, layer: int) -> str:
-    """The same for every layer but those of the recorded module itself, for which it is empty."""
+    """The path of a layer in the recorded module; empty for a layer of that module itself."""
     return path_of(trace.layers, layer)
 
 

@@ -41,7 +41,7 @@ class Horizon:
 
 @query()
 def horizon(view: View) -> Horizon:
-    """Of the selected run, layer, direction and sequence; reads all of it, and does not depend on t."""
+    """The horizon of the selected layer, direction and sequence; reads all of it; the same at every t."""
     try:
         reach = gradient_reach(view)
     except UserError:

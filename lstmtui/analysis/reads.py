@@ -19,7 +19,7 @@ from lstmtui.view.view import View
 
 @dataclass(frozen=True)
 class Read:
-    """Where what follows the recurrence reads one layer and direction, in one sequence."""
+    """Where one layer and direction is read by what follows the recurrence, in one sequence."""
 
     layer: int
     direction: str

@@ -49,7 +49,7 @@ def weight_map(view: View, symbol: str, rows: int, columns: int, is_gradient: bo
 
 @query()
 def weight_limit(view: View, symbols: tuple[str, ...], is_gradient: bool = False) -> float:
-    """Where the colours of some parameters end, as of a map: three times the root mean square, or the most.
+    """The end of the colour scale of some parameters: three times their root mean square, or the largest.
 
     Raises:
         UserError: the trace does not hold one of them.

@@ -34,7 +34,7 @@ class FusedLayers(nn.Module):
 
 
 def fuse(model: ScenarioModel) -> ScenarioModel:
-    """Let PyTorch's fused layers run the model, with its weights, where PyTorch has exactly its cell.
+    """Replace layers by PyTorch's fused ones with the same weights, where PyTorch has exactly the cell.
 
     Weights that a stock module would have to hold in another form, as those of an LSTM with tied gates, stay
     with `Recurrent`.

@@ -19,7 +19,7 @@ class _Uninitialized:
     """
 
     def reset_parameters(self) -> None:
-        """Nothing: they are filled by whoever makes the module."""
+        """Do nothing: whoever makes the module fills the parameters."""
 
 
 class _RNN(_Uninitialized, nn.RNN): ...

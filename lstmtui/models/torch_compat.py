@@ -157,7 +157,7 @@ def without_modes() -> Iterator[None]:
 
 
 def take_function_mode_away(mode: Any) -> None:
-    """Have a mode of functions end, wherever among the others of this thread it is."""
+    """End a function mode, wherever it is among the active modes of this thread."""
     others = []
     while torch._C._len_torch_function_stack():
         top = _pop_mode()  # type: ignore[no-untyped-call]

@@ -79,7 +79,7 @@ class ModelReader:
 
 
 def origin_of(raw: Mapping[str, Any], position: int, report: Report) -> str:
-    """Where a model comes from, a key of :data:`KEYS`; keys that do not go with it are reported."""
+    """The key of :data:`KEYS` that a model comes from; keys that do not go with it are reported."""
     origins = [key for key in ("factory", "onnx", "checkpoint") if key in raw]
     origin = origins[0] if origins else ""
     own = KEYS[origin]

@@ -22,7 +22,7 @@ from lstmtui.scenario.validation import validate
 
 
 def read_models(raw: Sequence[Mapping[str, Any]], context: Context) -> tuple[tuple[int, AnySpec], ...]:
-    """Read every [[model]]: those without problems, each with its position in the file.
+    """Every [[model]] without problems, each with its position in the file.
 
     Args:
         raw: the tables.

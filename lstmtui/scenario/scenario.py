@@ -167,7 +167,7 @@ AnySpec: TypeAlias = ModelSpec | FactorySpec | GraphSpec
 
 @dataclass(frozen=True)
 class RunSpec:
-    """Where and how precisely a scenario runs."""
+    """On which device and in which dtype a scenario runs."""
 
     device: str = "auto"
     dtype: str = "float32"

@@ -277,7 +277,7 @@ class Trace:
         save(self, path)
 
     def _missing(self, quantity: str, layer: int) -> str:
-        """Why there is no such quantity, in a sentence."""
+        """Why there is no such quantity, as a sentence."""
         name = quantity.removeprefix("d")
         is_known = name in ("x", "y", *self._layer(layer).quantities)
         why = self.absent(layer, name) if is_known else ""

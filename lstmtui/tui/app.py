@@ -84,7 +84,7 @@ class LstmtuiApp(DifferenceApp):
         self.theme = theme.name
 
     def action_show_theme(self, name: str) -> None:
-        """Have the colours for a dark or a light background, or those of the start."""
+        """Use the colours for a dark or a light background, or those of the start."""
         light, colors = self._ground if name == "auto" else (name == "light", ())
         self.look = replace(self.look, light=light, colors=colors)
         self._use_theme()
@@ -246,7 +246,7 @@ class LstmtuiApp(DifferenceApp):
         self._list_all(True)
 
     def action_palette(self) -> None:
-        """The same, where words can be typed at once."""
+        """Open the help with the filter focused, so that words can be typed at once."""
         self.action_help(is_palette=True)
 
     def _opening(self, path: Path, opener: Callable[[Path], Opening]) -> Opening:

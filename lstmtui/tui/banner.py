@@ -21,7 +21,7 @@ from lstmtui.view import View
 
 
 class Banner(StatusLine):
-    """Looks through every run of a session, and shows itself if there is something to say."""
+    """Searches every run of a session for bad values, and shows itself if there are any."""
 
     class Searched(Message):
         """The runs were searched: where the first bad value is."""
@@ -46,14 +46,14 @@ class Banner(StatusLine):
         self.look_again(self._session)
 
     def look_again(self, session: Session, *, live: bool = False) -> None:
-        """Look for the first bad value of runs that are others now; a long one that grows, at its end."""
+        """Search runs that have changed; of a long one that grows, only once it has ended."""
         if is_small(session):
             self._show_text(_bad_value_text(views_from_here(session)))
         elif not live:
             self._due = views_from_here(session)
 
     def begin(self) -> None:
-        """Look off the event loop where that is still to be done: panels would wait while it is."""
+        """Start a search off the event loop if one is due; panels would wait during it."""
         if self._due:
             self._search(self._due)
             self._due = ()
@@ -70,7 +70,7 @@ class Banner(StatusLine):
         self._show_text(event.text)
 
     def _show_text(self, text: str) -> None:
-        """Show it, unless the same was shown, and maybe dismissed, before."""
+        """Show a text, unless the same was shown, and maybe dismissed, before."""
         if text and text != self._last_text:
             self._last_text = text
             self.set_spans(((f" {text}", "warning"), (", Esc hides this", "muted")))
@@ -83,7 +83,7 @@ class Banner(StatusLine):
         return bool(self.display)
 
     def dismiss(self) -> None:
-        """Show it no more."""
+        """Hide it."""
         self.display = False
         self.post_message(self.Changed())
 
@@ -96,7 +96,7 @@ def _bad_value_text(views: Sequence[View]) -> str:
 
 
 def bad_value_text(views: Sequence[View]) -> str:
-    """Where the first of some runs raised, or has NaN or inf first; empty where none does."""
+    """Where the first of some runs raised an exception or has NaN or inf first; empty if none does."""
     for view in views:
         model = f"{view.cursor.model}: " if len(views) > 1 else ""
         if raised := raised_text(view.trace):

@@ -259,7 +259,7 @@ KEYS: list[Key] = [
 
 
 def remap(changes: Mapping[str, Sequence[str]]) -> None:
-    """Have other keys, by the id of what they do; before the screen is imported, which binds them."""
+    """Set other keys, by the id of their action; called before the screen is imported, which binds them."""
     for at, key in enumerate(KEYS):
         if key.id in changes:
             names = tuple(changes[key.id])

@@ -134,7 +134,7 @@ def import_ahead(color: str = "auto") -> None:
 
 
 def refuse_what_cannot_be_drawn_on(instead: str = INSTEAD) -> None:
-    """See that there is a terminal, and one that obeys more than a typewriter."""
+    """Refuse to start without a terminal, or with one that cannot be drawn on."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UserError(f"the debugger needs a terminal; {instead}")
     term = os.environ.get("TERM", "").strip()

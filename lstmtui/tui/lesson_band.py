@@ -56,7 +56,7 @@ class LessonBand(TextLines):
         self._write(text, (*how, *later), room, min(MOST_LINES, len(wrap(text, room, self.look)) + 1))
 
     def clear(self) -> None:
-        """Nothing is said."""
+        """Show nothing."""
         if self.display:
             self.display = False
             for panel in self._panels.values():
@@ -85,7 +85,7 @@ def panel_about(panels: Mapping[int, Panel], page: Page, session: Session) -> Pa
 
 
 def page_spans(guide: LessonGuide) -> Spans:
-    """What a page says: why it stops, else its note and what it has printed, its question, or the answer."""
+    """What a page shows: why it stops, else its note and results, its question, or the answer."""
     if guide.problem:
         return ((guide.problem, "warning"),)
     said = "   ".join(guide.said)
@@ -98,7 +98,7 @@ def page_spans(guide: LessonGuide) -> Spans:
 
 
 def spans_before(page: Page) -> Spans:
-    """A page before anything has come of it."""
+    """A page before its commands have run."""
     if page.question is None:
         does = "   ".join(command.text for command in page.commands)
         return markdown_spans(page.note) if page.note else ((does, "muted"),)

@@ -85,7 +85,7 @@ def diagnose_trace(trace: Trace) -> tuple[Verdict, ...]:
 
 
 def _named(trace: Trace, verdict: Verdict) -> Verdict:
-    """With the layer's place in the module."""
+    """The verdict with the layer's path in the module."""
     if verdict.layer is None:
         return verdict
     return replace(verdict, module=printable(module_path(trace, verdict.layer)))

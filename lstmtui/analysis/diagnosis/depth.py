@@ -24,7 +24,7 @@ _MOST_TIMES = 1 << 12
 
 
 def depth_verdicts(trace: Trace) -> Iterator[Verdict]:
-    """depth: of each stack of layers, at its lowest."""
+    """The verdict `depth` of each stack of layers, at its lowest layer."""
     for stack in stacks(trace):
         yield _depth(trace, stack)
 

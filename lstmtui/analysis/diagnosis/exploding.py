@@ -41,7 +41,7 @@ class _Growth(NamedTuple):
 
 
 def exploding_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
-    """exploding: of the sequence in which the gradient grows most."""
+    """The verdict `exploding`, of the sequence in which the gradient grows most."""
     place, state = (layer, direction), trace.cell(layer).memory
     steps = int(lengths_of(trace, layer).max())
     absent = trace.absent(layer)

@@ -67,7 +67,7 @@ def gate_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]
 
 
 class _Spread:
-    """Where the values of one gate lie, unit by unit; reads all of them."""
+    """The range of the values of one gate, unit by unit; reads all of them."""
 
     def __init__(self, trace: Trace, layer: int, direction: str, quantity: str) -> None:
         self.trace, self.place, self.quantity = trace, (layer, direction), quantity

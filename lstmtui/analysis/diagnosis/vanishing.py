@@ -43,7 +43,7 @@ _EULER = 1e-6
 
 
 def vanishing_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]:
-    """vanishing: of the sequence in the middle, counted from where the loss begins to read the states."""
+    """The verdict `vanishing`, of the middle sequence, from where the loss begins to read the states."""
     place, state = (layer, direction), followed_state(trace, layer, direction)
     if not state:
         yield not_measured("vanishing", *place, "nothing is carried from one timestep to the next")

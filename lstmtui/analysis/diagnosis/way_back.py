@@ -54,7 +54,7 @@ class WayBack:
 
 
 def ways_back(trace: Trace, layer: int, direction: str) -> Iterator[WayBack]:
-    """That of each sequence that the layer has read.
+    """The way back of each sequence that the layer has read.
 
     Raises:
         UserError: as `fed_gradient`.
@@ -63,7 +63,7 @@ def ways_back(trace: Trace, layer: int, direction: str) -> Iterator[WayBack]:
 
 
 def unfed_ways(trace: Trace, layer: int, direction: str) -> Iterator[WayBack]:
-    """The same where it is not known what is fed from above: as if all came where the gradient begins."""
+    """The ways back if it is not known what comes from above: as if all came where the gradient begins."""
     total = sum(trace.norms("d" + state, layer, direction) for state in with_derivatives(trace, layer))
     order = slice(None) if direction == "backward" else slice(None, None, -1)
     begun = np.cumsum(np.asarray(total)[order] != 0, axis=0)[order] == 1

@@ -61,7 +61,7 @@ def why_of(
     batch: int,
     most: int | None,
 ) -> Ledger:
-    """The same of a run in this process, in full; layers, timesteps and units may count from the last."""
+    """The ledger for a run in this process, with all parts; layers, timesteps and units may be negative."""
     layers = len(trace.layers)
     if not -layers <= layer < layers:
         raise UserError(f"layer {layer}: this trace has layers 0 to {layers - 1}")
@@ -80,7 +80,7 @@ def ledger_at(
     *,
     is_quick: bool = False,
 ) -> Ledger:
-    """The same of a place; see `why`.
+    """The ledger for a place; see `why`.
 
     Args:
         trace: the run.

@@ -125,7 +125,7 @@ def _slopes_back(numbers: LayerNumbers, at: int, dtype: type, with_x: bool) -> I
 
 
 def _with_seeds(after: dict[str, Array], output: str, seeds: Array) -> dict[str, Array]:
-    """With more seeds behind those that there are."""
+    """The seeds, with more behind them."""
     count = max((len(values) for values in after.values()), default=0)
     rows = {
         state: np.concatenate([values, np.zeros((len(seeds), values.shape[1]), values.dtype)])

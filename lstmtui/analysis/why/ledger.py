@@ -113,7 +113,7 @@ class Ledger:
 
     @property
     def relative_residual(self) -> float:
-        """The same relative to the sum of the absolute parts; 0 where both are the same inf or NaN."""
+        """The residual relative to the sum of the absolute parts; 0 if both sides are the same inf or NaN."""
         if math.isnan(self.whole) and math.isnan(self.total):
             return 0.0
         return abs(self.residual) / self.size if self.size else abs(self.residual)

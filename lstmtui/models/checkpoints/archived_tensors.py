@@ -23,7 +23,7 @@ _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 @dataclass(frozen=True)
 class ArchivedTensor:
-    """Where one tensor's numbers are."""
+    """The location of one tensor's numbers."""
 
     dtype: str
     """F32, BF16 …; of other kinds the name that the archive has for it."""

@@ -85,7 +85,7 @@ class Client:
         self._reconnector.start()
 
     def begin_to_open(self, target: Open) -> None:
-        """Let the agent open what `open` will wait for, while a screen is made for it."""
+        """Let the agent begin to open what `open` will wait for, while a screen is made for it."""
 
         def take(value: Raw) -> Opened:
             opened = checked(decode(Opened, value))

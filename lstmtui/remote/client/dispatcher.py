@@ -56,7 +56,7 @@ class Dispatcher:
         self._connection: object = None
 
     def note(self, query: QueryRequest) -> None:
-        """Take note of what is being looked at, so that what comes next can be fetched."""
+        """Note which query was asked, so that the next ones can be prefetched."""
         with self.changed:
             self._prefetch.note(query)
             self.changed.notify_all()
@@ -146,7 +146,7 @@ class Dispatcher:
             self.changed.notify_all()
 
     def fail(self, error: UserError | None) -> None:
-        """Take note that there will be no more replies and why; None: there may be replies again."""
+        """Set why there will be no more replies; None: there may be replies again."""
         with self.changed:
             self.failure = error
             self.changed.notify_all()

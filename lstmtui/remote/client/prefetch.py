@@ -45,7 +45,7 @@ class Prefetch:
         self._walks: OrderedDict[Hashable, _Walk] = OrderedDict()
 
     def note(self, query: QueryRequest) -> None:
-        """Take note of a query, whether or not its answer is in the cache."""
+        """Note a query, whether or not its answer is in the cache."""
         runs = (query.place.model, query.runs)
         walk = self._walks.setdefault(runs, _Walk(query.t))
         self._walks.move_to_end(runs)
@@ -64,7 +64,7 @@ class Prefetch:
                 walk.pages.popitem(last=False)
 
     def forget(self) -> None:
-        """Take note that no answer is on its way any more."""
+        """Note that no answer is on its way any more."""
         for walk in self._walks.values():
             walk.fetched.clear()
 

@@ -23,7 +23,7 @@ class AnswerSizes:
         self._sizes: dict[str, float] = {}
 
     def learn(self, name: str, size: int) -> None:
-        """Take note of an answer of so many bytes to a query of this name."""
+        """Note the size in bytes of an answer to a query of this name."""
         self._sizes[name] = 0.7 * self._sizes.get(name, size) + 0.3 * size
 
     def estimate(self, name: str) -> int:

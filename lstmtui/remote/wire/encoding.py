@@ -112,7 +112,7 @@ def decode(annotation: Any, data: bytes | msgspec.Raw, trace_of: TraceOf = _no_t
 
 
 def map_texts(value: Any, change: Callable[[str], str]) -> Any:
-    """The same value with every text changed, keys of maps included."""
+    """The value with every text changed, including the keys of maps."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, (tuple, list)):

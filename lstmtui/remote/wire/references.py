@@ -10,7 +10,7 @@ from lstmtui.trace.edits import Edit, LossAt
 
 
 class RunReference(Struct, frozen=True, omit_defaults=True):
-    """One run: as it was recorded, with what-ifs, or saved on the agent's machine."""
+    """One run: the recorded one, one with what-ifs, or one saved on the agent's machine."""
 
     model: int
     """The number of the model among those that were opened."""

@@ -21,7 +21,7 @@ from lstmtui.view import View
 
 
 class DiagnosisPanel(Panel):
-    """The verdicts, what is bad first. [ and ] choose one, e goes to it and executes its command."""
+    """The verdicts, bad ones first. [ and ] choose one, e goes to it and executes its command."""
 
     NUMBER = 0
     TITLE = "Diagnosis"
@@ -34,7 +34,7 @@ class DiagnosisPanel(Panel):
     ]
 
     class Followed(Message):
-        """Commands that lead to what a verdict is about."""
+        """Commands that lead to the subject of a verdict."""
 
         def __init__(self, commands: tuple[str, ...]) -> None:
             super().__init__()

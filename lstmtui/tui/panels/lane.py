@@ -57,16 +57,16 @@ class Lane(Panel):
         yield from self.contents()
 
     def contents(self) -> Sequence[Widget]:
-        """What stands below the title."""
+        """The widgets below the title."""
         return ()
 
     @property
     def plots(self) -> Sequence[LinePlot]:
-        """Those of its contents that are plots."""
+        """The plots among its contents."""
         return [content for content in self.contents() if isinstance(content, LinePlot)]
 
     def set_keys(self, *keys: Key) -> None:
-        """How to read its colours or lines, behind the title: some forms, the longest first."""
+        """Set the keys to its colours or lines, beside the title, in several forms, the longest first."""
         if keys != self._keys:
             self._keys = keys
             self._write_titles()
@@ -76,7 +76,7 @@ class Lane(Panel):
         return 0
 
     def take_place(self, place: LanePlace, session: Session) -> None:
-        """Take so many rows, before anything is drawn there."""
+        """Take its rows of the screen, before anything is drawn there."""
         self.styles.height, self.head.display = place.rows, place.head
 
     def show_cursor(self, session: Session) -> None:
@@ -87,11 +87,11 @@ class Lane(Panel):
             plot.set_cursor(column)
 
     def on_focus(self) -> None:
-        """The line above says so."""
+        """Show the focus in the title."""
         self.head.set_focused(True)
 
     def on_blur(self) -> None:
-        """The line above says so."""
+        """Show in the title that the focus is gone."""
         self.head.set_focused(False)
 
     @on(ColumnClicked)
@@ -100,17 +100,17 @@ class Lane(Panel):
         self.post_message(self.Picked(t=self.axis.timestep_at(event.column)))
 
     def on_mouse_move(self, event: MouseMove) -> None:
-        """Go along with the mouse while its button is held."""
+        """Move the cursor with the mouse while its button is held."""
         column = self.axis.columns.column_at(int(event.screen_x) - self.region.x - self.axis.gutter)
         if event.button == 1 and column is not None:
             self.post_message(self.Picked(t=self.axis.timestep_at(column)))
 
     async def on_mouse_scroll_down(self) -> None:
-        """A page on, as by its key."""
+        """Go one page on, as the key does."""
         await self.run_action("screen.page(1)")
 
     async def on_mouse_scroll_up(self) -> None:
-        """A page back, as by its key."""
+        """Go one page back, as the key does."""
         await self.run_action("screen.page(-1)")
 
     def _write_titles(self) -> None:
@@ -121,5 +121,5 @@ class Lane(Panel):
         self.head.set_text(titles, self._keys, detail)
 
     def title_forms(self, title: str) -> Sequence[str]:
-        """The title, and what is enough of it where there is less room."""
+        """The title in full, and shorter forms for less room."""
         return (title,)

@@ -84,7 +84,7 @@ class PanelSet(Mapping[int, Panel]):
                 panel.axis = self.axis
 
     def make_rows(self, session: Session) -> None:
-        """Have a row for each map that any layer of any run needs, before they are composed."""
+        """Make a row for each map that any layer of any run needs, before the rows are composed."""
         for name, trace in session.traces.items():
             for layer in range(len(trace.layers)):
                 view = View(trace, trace, Cursor(name, layer=layer))
@@ -134,7 +134,7 @@ class PanelSet(Mapping[int, Panel]):
             panel.forget()
 
     def toggle_difference(self, session: Session) -> Outcome:
-        """Let maps show the difference to what the run is held against, or the values again."""
+        """Let maps show the difference to the other run, or the values again."""
         subtract = not self.of_kind(GatesPanel).subtract
         if subtract and session.other is None:
             text = "there is nothing to subtract: `compare` with another run, or `set` a what-if first"

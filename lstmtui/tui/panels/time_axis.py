@@ -78,7 +78,7 @@ class TimeAxis:
         return max(1, self.place.timesteps) * self.page.per_column
 
     def fit_all(self) -> None:
-        """Let so many timesteps share a column that all of a run is on one page, or each have its own."""
+        """Let a column share so many timesteps that all of a run is on one page, or only one timestep."""
         self.most_per_column = 1 if self.page.per_column > 1 else WHOLE_RUN
 
     def stretch(self, by: int) -> None:

@@ -131,7 +131,7 @@ class TimelinePanel(Lane):
             row.take_place(self.axis, max(1, (place.content - place.below) // max(1, len(shown))))
 
     def make_rows(self, count: int) -> None:
-        """Have a row for so many maps: at once before it is composed, else they come to be a moment later."""
+        """Make a row for so many maps: at once before composing, else a moment later."""
         more = [HeatRow(self.look, is_late=self.is_attached) for _ in range(count - len(self.rows))]
         last = self.rows[-1] if self.rows else self.head
         self.rows += more

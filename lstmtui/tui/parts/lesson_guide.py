@@ -147,7 +147,7 @@ class LessonGuide:
             self._turn_to(self.position - 1)
 
     def play(self) -> None:
-        """Let pages turn by themselves, or hold them."""
+        """Turn pages automatically, or stop doing so."""
         if self.plays:
             self.hold()
         elif self.is_active:
@@ -165,7 +165,7 @@ class LessonGuide:
         return command is self._executing
 
     def took(self, command: Command, outcome: Outcome) -> bool:
-        """Be told what came of any command; whether it is one of the lesson's own."""
+        """Take the outcome of any command; returns whether the command was one of the lesson."""
         if not self.is_active:
             return False
         if command is self._executing:

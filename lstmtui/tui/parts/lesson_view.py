@@ -152,7 +152,7 @@ class LessonView:
             self.show()
 
     def took(self, command: Command, outcome: Outcome) -> bool:
-        """Be told what came of any command; whether the lesson says it, so that nobody else has to."""
+        """Take the outcome of any command; returns whether the lesson shows it, so nobody else has to."""
         is_own = self.guide.is_executing(command)
         took = self.guide.took(command, outcome)
         if took and not is_own:

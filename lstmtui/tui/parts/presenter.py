@@ -58,7 +58,7 @@ class Presenter:
         return bool(self._outstanding)
 
     def show(self) -> None:
-        """Let every visible panel draw what changed."""
+        """Let every visible panel draw what has changed."""
         shown: tuple[Panel | TimeRuler, ...] = (*self._panels.values(), self._panels.ruler)
         self._outstanding &= {panel for panel in shown if panel.on_screen}
         self._draw(shown)

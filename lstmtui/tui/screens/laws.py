@@ -19,7 +19,7 @@ from lstmtui.tui.widgets.text_lines import TextLines
 
 
 class LawsScreen(Dialog[tuple[str, ...]]):
-    """A line for each law; it is left with the commands that lead to the place of the chosen one, or none.
+    """A line for each law; it is left with the commands that lead to the place of the chosen law, or none.
 
     Args:
         look: what the terminal can show.

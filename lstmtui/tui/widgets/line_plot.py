@@ -125,7 +125,7 @@ class LinePlot(LineWidget):
         self.update()
 
     def set_cursor(self, column: int | None) -> None:
-        """Let a line run through the plot where nothing else is drawn, `column` characters from its left."""
+        """Draw the cursor as a line through empty cells, `column` characters from the left; None: no line."""
         if column != self._cursor:
             self._cursor = column
             self.update()

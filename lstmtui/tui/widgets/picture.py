@@ -23,7 +23,7 @@ _LIGHT_FROM = 140
 
 @dataclass(frozen=True)
 class Shade:
-    """Where a number lies on the scale of a map."""
+    """The position of a number on the scale of a map."""
 
     value: float
     limit: float

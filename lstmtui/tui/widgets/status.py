@@ -40,7 +40,7 @@ class StatusLine(LineWidget):
         self.update()
 
     def set_parts(self, parts: Sequence[Part]) -> None:
-        """The same in pieces that can be clicked."""
+        """Show spans in parts that can be clicked."""
         self.set_spans([span for spans, _ in parts for span in spans])
         self._parts = parts
 
