@@ -91,6 +91,11 @@ def _problems(cell: Cell) -> Iterator[str]:
     except (UserError, ValueError, KeyError) as error:
         yield str(error).removeprefix(f"{cell.name}: ")
         return
+    yield from _parameter_problems(cell)
+
+
+def _parameter_problems(cell: Cell) -> Iterator[str]:
+    """What is wrong with the names, sizes and symbols of the parameters."""
     names = [parameter.name for parameter in cell.parameters]
     twice = {name for name in names if names.count(name) > 1}
     yield from (f"{name} is a parameter twice" for name in sorted(twice))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -68,21 +68,7 @@ def rerun_source(trace: Trace, edits: Sequence[Edit], loss_at: LossAt | None = N
     loss = None if loss_at is None else ChosenLoss(loss_at, trace, recorders[0], numbers)
     addresses.begin()
     replacements = Replacements(addresses, wanted, None if loss is None else loss.address)
-    recorders.clear()
-
-    def prepare(recorder: SourceRecorder) -> None:
-        recorders.append(recorder)
-        recorder.tracer.replace(replacements)
-
-    try:
-        changed = again(prepare, None if loss is None else loss.of(recorders, replacements))
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"{trace.name}: with this change its code raises {_first_line(error)}") from error
-    failure = recorders[0].tracer.failure
-    if failure is not None:
-        raise UserError(f"{trace.name}: {_first_line(failure)}") from failure
+    changed = _run_changed(trace.name, again, replacements, loss)
     if not replacements.count and wanted:
         names = ", ".join(dict.fromkeys(edit.quantity for edit in edits))
         raise UserError(
@@ -93,6 +79,38 @@ def rerun_source(trace: Trace, edits: Sequence[Edit], loss_at: LossAt | None = N
         return variant
     header = replace(variant.header, loss_text=loss.text, loss_kind="custom", loss_at=loss_at)
     return Trace(header, variant.arrays)
+
+
+def _run_changed(
+    name: str, again: Callable[..., Trace], replacements: Replacements, loss: ChosenLoss | None
+) -> Trace:
+    """Run the code with the replacements in place.
+
+    Args:
+        name: of the model.
+        again: runs and records it.
+        replacements: the other values of its variables.
+        loss: what the gradients are taken of; None: its own loss.
+
+    Raises:
+        UserError: the code raises an exception with them.
+    """
+    recorders: list[SourceRecorder] = []
+
+    def prepare(recorder: SourceRecorder) -> None:
+        recorders.append(recorder)
+        recorder.tracer.replace(replacements)
+
+    try:
+        changed = again(prepare, None if loss is None else loss.of(recorders, replacements))
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{name}: with this change its code raises {_first_line(error)}") from error
+    failure = recorders[0].tracer.failure
+    if failure is not None:
+        raise UserError(f"{name}: {_first_line(failure)}") from failure
+    return changed
 
 
 def _variant(trace: Trace, changed: Trace, edits: Sequence[Edit]) -> Trace:
