@@ -12,6 +12,7 @@ from types import CodeType, FrameType
 
 from lstmtui.capture.source.assignments import assigned, changed_in_place, fills_of, left_empty
 from lstmtui.capture.source.loops import Loops, tree_of
+from lstmtui.capture.source.statement_starts import further_starts
 from lstmtui.models.torch_compat import PURE
 
 _STORES = ("STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL")
@@ -68,6 +69,7 @@ class CodeFacts:
             them: self.hidden, state['h'].
         unpacked: the names that it unpacks itself, `h, c = hx`, with where it does so last.
         globals: the global names that it binds.
+        starts: the offsets at which a statement begins that is not the first on its line.
         empty: the lines and names that are bound to memory as it happens to be, or get a part of it.
         leaves: the offsets of the instructions by which a call returns or is suspended.
         is_suspended: whether it is a generator or a coroutine.
@@ -91,6 +93,7 @@ class CodeFacts:
         self._lines = list(_lines_of(self._instructions))
         self._chains = {} if tree is None else dict(assigned(tree))
         self._fills = {} if tree is None else fills_of(tree)
+        self.starts = frozenset[int]() if tree is None else further_starts(tree, self._instructions)
         self.empty = frozenset[tuple[int, str]]() if tree is None else left_empty(tree)
         self._stretches: dict[int, Stretch] = {}
         self.leaves = frozenset(self._leaving())
@@ -108,7 +111,7 @@ class CodeFacts:
                     yield following.offset  # where a suspended frame is, as some versions of Python see it
 
     def stretch(self, offset: int) -> Stretch:
-        """What runs from an instruction on, as far as no other line begins."""
+        """What runs from an instruction on, as far as no other line or statement begins."""
         stretch = self._stretches.get(offset)
         if stretch is None:
             stretch = self._stretches[offset] = self._stretch(self._landing(offset))
@@ -141,7 +144,7 @@ class CodeFacts:
         words = set()
         writes = False
         for here, instruction in enumerate(self._instructions[at:], start=at):
-            if self._lines[here] != line:
+            if self._lines[here] != line or (here > at and instruction.offset in self.starts):
                 break
             operation = instruction.opname
             into = sure if is_sure else maybe if loop < 0 else entered

@@ -34,6 +34,7 @@ class ThreadTracer:
         self._stack: list[Activation] = []
         self._suspended: dict[int, tuple[FrameType, Activation]] = {}
         self._facts = collection.facts
+        self._hears_instructions = False
         self._aside: FrameType | None = None
         """A module that is imported meanwhile, or what Python calls when it searches for garbage: neither its
         lines nor what they call are the run's."""
@@ -73,7 +74,7 @@ class ThreadTracer:
         if activation is None:
             return other
         activation.other = other
-        return _Local(self, activation).trace
+        return _Local(self, activation, frame).trace
 
     def enter(self, frame: FrameType, facts: CodeFacts) -> None:
         """Trace a frame that is running already."""
@@ -83,15 +84,16 @@ class ThreadTracer:
         activation.frame = frame
         activation.enter(frame)
         self._stack.append(activation)
-        frame.f_trace = _Local(self, activation).trace
+        frame.f_trace = _Local(self, activation, frame).trace
 
     def end(
         self, frame: FrameType, before: Any, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """The frame that ran already is left as it was; `error` is what ends the recording in it."""
-        if not isinstance(getattr(frame.f_trace, "__self__", None), _Local) or not self._stack:
+        own = getattr(frame.f_trace, "__self__", None)
+        if not isinstance(own, _Local) or not self._stack:
             return
-        frame.f_trace = before
+        frame.f_trace, frame.f_trace_opcodes = before, own.of_others
         activation = self._stack[0]
         try:
             activation.leave(frame)
@@ -138,13 +140,19 @@ class ThreadTracer:
         self._aside = frame
         return _Aside(self, other)
 
+    def hear_instructions(self) -> None:
+        """A frame wants to hear of each, which some versions of Python see when a trace function is set."""
+        if not self._hears_instructions and self.is_installed:
+            self._hears_instructions = True
+            sys.settrace(self.trace)
+
     def go_on(self) -> None:
         """That frame has ended."""
         self._aside = None
 
     def event(self, activation: Activation, frame: FrameType, event: str, argument: Any) -> None:
         """What happens in a frame that is traced."""
-        if event == "line":
+        if event == "line" or (event == "opcode" and frame.f_lasti in activation.facts.starts):
             activation.line_begins(frame)
         elif event == "exception":
             activation.exception(
@@ -193,15 +201,23 @@ class _Aside:
 class _Local:
     """The trace function of one frame."""
 
-    __slots__ = ("_activation", "_thread")
+    __slots__ = ("_activation", "_thread", "of_others")
 
-    def __init__(self, thread: ThreadTracer, activation: Activation) -> None:
+    def __init__(self, thread: ThreadTracer, activation: Activation, frame: FrameType) -> None:
         self._thread, self._activation = thread, activation
+        self.of_others = frame.f_trace_opcodes
+        """Whether another tracer wants to hear of every instruction."""
+        if activation.facts.starts:
+            frame.f_trace = self.trace  # without which some versions of Python take no note of the next line
+            frame.f_trace_opcodes = True
+            thread.hear_instructions()
 
     def trace(self, frame: FrameType, event: str, argument: Any) -> Any:
         """What `sys.settrace` asks for: called with everything that happens in the frame."""
         activation, thread = self._activation, self._thread
-        if activation.other is not None:
+        if event == "opcode" and not self.of_others and frame.f_lasti not in activation.facts.starts:
+            return self.trace
+        if activation.other is not None and (event != "opcode" or self.of_others):
             activation.other = activation.other(frame, event, argument)
         if not thread.collection.is_open:
             return activation.other

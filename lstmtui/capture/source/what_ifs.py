@@ -14,6 +14,7 @@ from lstmtui.capture.source.chosen_loss import ChosenLoss
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.replacements import Replacement, Replacements
 from lstmtui.capture.source.same_again import check_same
+from lstmtui.capture.source.statement_starts import is_read_at_once
 from lstmtui.errors import UserError
 from lstmtui.trace import Header, Trace
 from lstmtui.trace.edits import Edit, LossAt
@@ -152,6 +153,11 @@ def _replacements(
     wanted: dict[Address, list[Replacement]] = {}
     for edit in edits:
         for binding, positions in changed_by(recorder.layers, trace, edit):
+            if is_read_at_once(binding.call.code, binding.line, binding.name):
+                raise UserError(
+                    f"{edit.quantity}: line {binding.line} reads it for its next statement as it binds it; "
+                    "write each statement on a line of its own"
+                )
             replacement = Replacement(torch.as_tensor(positions), edit.value)
             wanted.setdefault(numbers[id(binding)], []).append(replacement)
     return wanted

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import lstmtui
 from lstmtui.capture.engine import RerunEngine
+from lstmtui.capture.source.what_ifs import rerun_source
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit
 
@@ -158,3 +159,34 @@ def test_what_cannot_be_had_is_refused_in_a_sentence(tmp_path: Any) -> None:
         RerunEngine().rerun(lstmtui.load(tmp_path / "t"), [edit("z", 1.0, 3, 3, layer=1)])
     with pytest.raises(lstmtui.UserError, match="only the variables of that code"):
         RerunEngine().rerun(trace, [edit("nothing", 1.0, 3, 3)])
+
+
+class Lines(nn.Module):
+    """Several statements of a line."""
+
+    # fmt: off
+    def forward(self, x: Tensor) -> Tensor:
+        h, out = x.new_zeros(x.shape[1:]), []
+        for v in x:
+            a = 0.5 * h; a = a + v; h = torch.tanh(a); out.append(h)  # noqa: E702
+        for v in x: h = h * v; out.append(h)  # noqa: E701, E702
+        return torch.stack(out)
+    # fmt: on
+
+
+def test_each_statement_of_a_line_has_its_bindings_and_what_is_set_is_read_by_the_next() -> None:
+    x = torch.randn(5, 2, 3, requires_grad=True)
+    trace = lstmtui.record(Lines(), x, loss=torch.sum)
+    assert trace.arrays["0/forward/inner/a"].shape[1] == 2
+    assert np.array_equal(trace.values("h", 1)[-1], Lines()(x)[-1].detach().numpy())
+    changed = rerun_source(trace, [Edit(1, "m", 0, "forward", 1, "h", 2, 0.25, 2, 2)])
+    h, out = torch.zeros(2, 3), []
+    for t, v in enumerate(x):
+        h = torch.tanh(0.5 * h + v)
+        if t == 2:
+            h = torch.where(torch.arange(6).view(2, 3) == 5, torch.tensor(0.25), h)
+        out.append(h)
+    for v in x:
+        h = h * v
+        out.append(h)
+    assert changed.loss == pytest.approx(torch.stack(out).sum().item(), rel=1e-6)

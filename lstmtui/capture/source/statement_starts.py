@@ -1,0 +1,70 @@
+"""Where statements begin within a line, `h = f(x, h); out.append(h)`."""
+
+from __future__ import annotations
+
+import ast
+import dis
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from types import CodeType
+
+from lstmtui.capture.source.loops import tree_of
+
+Place = tuple[int, int]
+
+
+def further_starts(tree: ast.AST, instructions: Sequence[dis.Instruction]) -> frozenset[int]:
+    """The offsets of the instructions with which they begin. The code may have several copies of a statement.
+
+    Args:
+        tree: of the function.
+        instructions: its code.
+    """
+    starts = set[int]()
+    for first, last in _further(tree):
+        is_before = False
+        for instruction in instructions:
+            place = _place(instruction)
+            is_inside = place is not None and first <= place < last
+            if is_inside and not is_before:
+                starts.add(instruction.offset)
+            is_before = is_inside
+    return frozenset(starts)
+
+
+def is_read_at_once(code: CodeType, line: int, name: str) -> bool:
+    """Whether the instruction that binds a name reads it for the next statement too, as in Python 3.13."""
+    tree, instructions = tree_of(code), list(dis.get_instructions(code))
+    starts = frozenset[int]() if tree is None else further_starts(tree, instructions)
+    return any(
+        here.opname == "STORE_FAST_LOAD_FAST"
+        and here.argval == (name, name)
+        and here.positions is not None
+        and here.positions.lineno == line
+        and following.offset in starts
+        for here, following in pairwise(instructions)
+    )
+
+
+def _further(tree: ast.AST) -> Iterator[tuple[Place, Place]]:
+    """Where they stand in the file, from and to."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.For, ast.AsyncFor)) and node.body[0].lineno == node.lineno:
+            yield _span(node.body[0])
+        for field in ("body", "orelse", "finalbody"):
+            statements = getattr(node, field, None)
+            for before, own in pairwise(statements) if isinstance(statements, list) else ():
+                if own.lineno == before.end_lineno:
+                    yield _span(own)
+
+
+def _span(statement: ast.stmt) -> tuple[Place, Place]:
+    last = statement.end_lineno or 0, statement.end_col_offset or 0
+    return (statement.lineno, statement.col_offset), last
+
+
+def _place(instruction: dis.Instruction) -> Place | None:
+    positions = instruction.positions
+    if positions is None or positions.lineno is None or positions.col_offset is None:
+        return None
+    return positions.lineno, positions.col_offset
