@@ -107,12 +107,12 @@ def _operands(place: LinePlace) -> str:
         before = [v.name for v in place.source.variables if place.variable.name in v.carried_to]
         is_carried = before and place.t
         return f"it is {before[0]} of t={place.t - 1}" if is_carried else "it reads no name that was recorded"
-    said = ", ".join(operand_text(operand, place) for operand in operands)
+    text = ", ".join(operand_text(operand, place) for operand in operands)
     values = values_at(place.trace, place.layer, place.variable.name, place.t, place.binding.inner_step)
     result = 0.0 if values is None else float(values[place.batch, place.unit])
     if not np.isfinite(result) and all(np.isfinite(operand.values).all() for operand in operands):
-        return f"{said}: {why_not_finite(place.trace, place.statement.text, result)}"
-    return said
+        return f"{text}: {why_not_finite(place.trace, place.statement.text, result)}"
+    return text
 
 
 def _readers(trace: Trace, source: Source, variable: Variable, bad: BadValue) -> Iterator[LinePlace]:

@@ -133,14 +133,14 @@ def _along(
         yield place, np.zeros(later) if rows is None else _norms(rows, len(directions))
 
 
-def _norms(rows: Array, each: int, gone: int = 0) -> Array:
-    """Of so many rows each, in float64, after the zeros of what is gone."""
+def _norms(rows: Array, each: int, vanished: int = 0) -> Array:
+    """Of so many rows each, in float64, after the zeros of what is vanished."""
     blocks = rows.reshape(-1, each, rows.shape[-1])
     if rows.dtype == np.float32:  # whose squares float64 has
         sizes = np.sqrt(np.einsum("ijk,ijk->i", blocks, blocks, dtype=np.float64))
     else:
         sizes = norm(blocks.reshape(len(blocks), -1))
-    return np.concatenate([np.zeros(gone), sizes])
+    return np.concatenate([np.zeros(vanished), sizes])
 
 
 def _directions(units: int, probes: int, seed: int) -> Array:

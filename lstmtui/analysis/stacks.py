@@ -32,7 +32,7 @@ def outputs(trace: Trace, layer: int, times: Array) -> Array:
 
 
 def _reads(trace: Trace, upper: int, lower: int) -> bool:
-    """Whether a layer is given what the other one gives: by their places in a module, or by its values."""
+    """Whether a layer is x what the other one gives: by their places in a module, or by its values."""
     above, below = trace.layers[upper], trace.layers[lower]
     if above.source is not None or below.source is not None:
         return False
@@ -41,12 +41,12 @@ def _reads(trace: Trace, upper: int, lower: int) -> bool:
     if above.input_size != below.layout.output_size * len(below.directions):
         return False
     times = np.unique(np.linspace(0, trace.steps - 1, _LOOKED_AT).astype(int))
-    given = np.asarray(trace.values("x", upper)[times])
-    if np.array_equal(given, outputs(trace, lower, times)):
+    x = np.asarray(trace.values("x", upper)[times])
+    if np.array_equal(x, outputs(trace, lower, times)):
         return True
     names = [_NUMBERED.fullmatch(path) for path in (above.path, below.path)]
     a, b = names
     if a is None or b is None or a[1] != b[1] or int(a[2]) != int(b[2]) + 1:
         return False
     # Numbered layers beside each other, such as the towers of an ensemble, are given the same.
-    return not np.array_equal(given, trace.values("x", lower)[times])
+    return not np.array_equal(x, trace.values("x", lower)[times])

@@ -50,10 +50,10 @@ def precision_of(tensor: Tensor) -> Precision:
 
 def matmul_precision(device: torch.device) -> Precision:
     """The precision in which PyTorch multiplies float32 matrices on a device."""
-    said = _read(device.type)
+    setting = _read(device.type)
     if device.type == "cuda":
-        return "TF32" if said in ("tf32", "high", "medium") and _has_tf32(device) else ""
-    return "BF16" if device.type == "cpu" and said in ("bf16", "medium") and _has_bfloat16() else ""
+        return "TF32" if setting in ("tf32", "high", "medium") and _has_tf32(device) else ""
+    return "BF16" if device.type == "cpu" and setting in ("bf16", "medium") and _has_bfloat16() else ""
 
 
 def is_cudnn(device: torch.device) -> bool:

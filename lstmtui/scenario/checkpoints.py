@@ -75,7 +75,7 @@ class Checkpoint:
         containers = {name: entry[0] for name, entry in self._entries.items()}
         layers = (self._unless_quantised(layer) for layer in find_layers(shapes, containers))
         return tuple(
-            layer.said(self._cells.get(layer.path, ""), self._wrong.get(layer.path, ""), self._remark)
+            layer.described(self._cells.get(layer.path, ""), self._wrong.get(layer.path, ""), self._remark)
             for layer in layers
         )
 

@@ -140,9 +140,9 @@ class GraphReader:
 
     def _fed(self, states: Mapping[str, str]) -> GraphValue | None:
         """The graph's input that [input] goes into: the first of its kind that nothing else is said of."""
-        given = {*(self._table.inputs or {}), *states, *self._file.state_inputs}
+        taken = {*(self._table.inputs or {}), *states, *self._file.state_inputs}
         kinds = _FLOATS if self._source.tokens is None else _WHOLE
-        free = [value for value in self._file.inputs if value.name not in given]
+        free = [value for value in self._file.inputs if value.name not in taken]
         fed = next((value for value in free if value.kind in kinds), None)
         if fed is None:
             what = "numbers" if self._source.tokens is None else "ids"
@@ -182,10 +182,12 @@ class GraphReader:
         """Say how fast a sound is where the graph is given another rate: it would just answer wrongly."""
         rate = self._source.sound_rate
         numbers = {name: array.item() for name, array in fixed.items() if array.size == 1}
-        said = {name: n for name, n in numbers.items() if isinstance(n, int) and n >= _SLOWEST_RATE}
-        if rate and said and {*said.values()} != {rate}:
-            given = ", ".join(f"{printable(name)} = {n:,}" for name, n in said.items())
-            self._notes.append(f"the sound has {rate:,} samples a second, and the graph is given {given}")
+        rates = {name: n for name, n in numbers.items() if isinstance(n, int) and n >= _SLOWEST_RATE}
+        if rate and rates and {*rates.values()} != {rate}:
+            rates_text = ", ".join(f"{printable(name)} = {n:,}" for name, n in rates.items())
+            self._notes.append(
+                f"the sound has {rate:,} samples a second, and the graph is given {rates_text}"
+            )
 
     def _output(self, states: Mapping[str, str]) -> str | None:
         """The output that is y."""
@@ -209,14 +211,18 @@ class GraphReader:
         data = source.values if source.tokens is None else source.tokens
         assert data is not None
         steps = stream.chunk + stream.context if stream.chunk else source.steps
-        known = self._table.batch_first
-        if known is None and fed.name in (*self._file.batch_first, *self._file.time_first):
-            known = fed.name in self._file.batch_first
-        order = order_of_axes(fed.shape, (steps, source.batch, source.size), source.tokens is not None, known)
+        batch_first = self._table.batch_first
+        if batch_first is None and fed.name in (*self._file.batch_first, *self._file.time_first):
+            batch_first = fed.name in self._file.batch_first
+        order = order_of_axes(
+            fed.shape, (steps, source.batch, source.size), source.tokens is not None, batch_first
+        )
         if order == "ti" and source.sound_rate and isinstance((fed.shape or ("",))[-1], str):
             order = ""  # Samples side by side with channels: no graph's open axis is that.
         if not order:
-            fitting = fitting_steps(fed.shape, source.batch, source.size, source.tokens is not None, known)
+            fitting = fitting_steps(
+                fed.shape, source.batch, source.size, source.tokens is not None, batch_first
+            )
             wrong = f"the graph takes {fed}, and {_sizes(source, steps)} does not fit"
             self._add(wrong, _advice(fitting, source))
             return [], ""

@@ -35,9 +35,9 @@ def ablate(session: Session, quantity: str | None, unit: Unit, number: int) -> s
         raise UserError(f"there is no part {number}: of {ledger.asked.name} {len(ledger.parts)} are listed")
     part = ledger.parts[number - 1]
     place, value = _removal(ledger, part)
-    said = _run_without(session, session.what_ifs, place, value)
+    change = _run_without(session, session.what_ifs, place, value)
     after = ask_why(session, quantity, unit, UNICODE).value
-    return f"without {part.text}: {said}; {_comparison(ledger, part, after)}"
+    return f"without {part.text}: {change}; {_comparison(ledger, part, after)}"
 
 
 def _removal(ledger: Ledger, part: Part) -> tuple[Place, float]:

@@ -70,14 +70,14 @@ def map_text(shown: JacobianMap, output: str) -> str:
 
 def _reach(row: JacobianRow, name: str, values: Array) -> str:
     """The largest norm, where it is, and the farthest timestep at which it is at least 1/e of that."""
-    known = np.flatnonzero(np.isfinite(values))
-    if not len(known):
+    finite = np.flatnonzero(np.isfinite(values))
+    if not len(finite):
         return f"by {name} nothing to look at"
-    if not values[known].any():
+    if not values[finite].any():
         return f"by {name} 0"
-    sizes = values[known]
+    sizes = values[finite]
     largest = float(sizes.max())
-    at = int(known[int(sizes.argmax())])
-    strong = known[sizes >= largest / math.e]
+    at = int(finite[int(sizes.argmax())])
+    strong = finite[sizes >= largest / math.e]
     farthest = int(strong[np.abs(strong - row.t).argmax()])
     return f"by {name} at most {plain(largest, 3)} (s={at}), above 1/e of it to s={farthest}"

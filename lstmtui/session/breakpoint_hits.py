@@ -62,8 +62,8 @@ def notes_on_the_way(session: Session, ts: range, most: int) -> tuple[tuple[Note
     if not noting:
         return (), {}
     passed = hits_on_the_way(session.view, tuple(when for _, when, _ in noting), ts, most)
-    said = zip(passed.at.tolist(), passed.which.tolist(), strict=True)
-    notes = tuple((ts[at], noting[which][2]) for at, which in said)
+    passages = zip(passed.at.tolist(), passed.which.tolist(), strict=True)
+    notes = tuple((ts[at], noting[which][2]) for at, which in passages)
     return notes, {number: hits for (number, _, _), hits in zip(noting, passed.counts, strict=True)}
 
 

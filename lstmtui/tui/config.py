@@ -116,12 +116,12 @@ class _Reader:
             if name not in ids:
                 self._unknown(("keys", name), ids)
                 continue
-            for one in written:
-                if problem := key_problem(one):
-                    self._report.add(("keys", name), f"is {_shown(one)}", problem)
+            for key in written:
+                if problem := key_problem(key):
+                    self._report.add(("keys", name), f"is {_shown(key)}", problem)
                     break
             else:
-                changes[name] = tuple(n for one in written for n in textual_names(one))
+                changes[name] = tuple(n for key in written for n in textual_names(key))
         self._clashes(changes)
         return changes
 

@@ -139,5 +139,5 @@ def refuse_what_cannot_be_drawn_on(instead: str = INSTEAD) -> None:
         raise UserError(f"the debugger needs a terminal; {instead}")
     term = os.environ.get("TERM", "").strip()
     if term.lower() in CANNOT_DRAW:
-        said = f"TERM={printable(term)}" if term else "TERM is not set"
-        raise UserError(f"this terminal ({said}) cannot be drawn on; {instead}")
+        terminal = f"TERM={printable(term)}" if term else "TERM is not set"
+        raise UserError(f"this terminal ({terminal}) cannot be drawn on; {instead}")

@@ -88,12 +88,12 @@ def page_spans(guide: LessonGuide) -> Spans:
     """What a page shows: why it stops, else its note and results, its question, or the answer."""
     if guide.problem:
         return ((guide.problem, "warning"),)
-    said = "   ".join(guide.said)
+    results = "   ".join(guide.said)
     if guide.page.question is None:
-        return (*spans_before(guide.page), *((("   " + said, "number"),) if said else ()))
+        return (*spans_before(guide.page), *((("   " + results, "number"),) if results else ()))
     if not guide.said:
         return spans_before(guide.page)
-    grade, _, arithmetic = said.partition(" ")
+    grade, _, arithmetic = results.partition(" ")
     return ((grade, "accent"), (f" {arithmetic}", "text"))
 
 

@@ -46,17 +46,17 @@ def _depth(trace: Trace, stack: Sequence[int]) -> Verdict:
         return not_measured("depth", bottom, "forward", why, "h")
     left = min(measured)
     how = BAD if left <= DEPTH_BAD else LOOK if left <= DEPTH_LOOK else FINE
-    said = []
+    parts = []
     if np.isfinite(gradient):
-        said.append(f"‖∂L/∂h‖ is {UNICODE.number(gradient)} of that in {above}")
+        parts.append(f"‖∂L/∂h‖ is {UNICODE.number(gradient)} of that in {above}")
     if np.isfinite(signal):
-        said.append(
+        parts.append(
             f"h differs between the sequences by {plain(signals[0], 2)} of its size, and by "
             f"{plain(signals[1], 2)} in {above}"
         )
     quantity = "dh" if left == gradient else "h"
     next_ = "" if how == FINE else then(selecting(trace, bottom, "forward"), f"watch norm({quantity})")
-    return Verdict("depth", how, bottom, "forward", quantity, left, DEPTH_LOOK, "; ".join(said), next=next_)
+    return Verdict("depth", how, bottom, "forward", quantity, left, DEPTH_LOOK, "; ".join(parts), next=next_)
 
 
 def _gradient(trace: Trace, layer: int) -> float:

@@ -125,8 +125,8 @@ class _Spread:
         opened = np.flatnonzero((self.least > OPEN) & (self.remembers != "open"))
         units, of = np.union1d(closed, opened), len(self.low)
         sides = [(closed, f"below {self.low_end}"), (opened, f"above {OPEN}")]
-        said = [f"{side} in {units_text(which.tolist(), of)}" for which, side in sides if len(which)]
-        text = f"{self.quantity} is throughout {' and '.join(said)}" if said else ""
+        parts = [f"{side} in {units_text(which.tolist(), of)}" for which, side in sides if len(which)]
+        text = f"{self.quantity} is throughout {' and '.join(parts)}" if parts else ""
         share = len(units) / of
         return Verdict(
             "stuck",

@@ -138,8 +138,8 @@ class _Flags:
             self.first[n, :, at] = _rows_differ(a.x[0], b.x[0])
             self.last[n, :, at] = _rows_differ(a.x[-1], b.x[-1])
             if a.before is not None and b.before is not None:
-                for one, other in zip(a.before, b.before, strict=True):
-                    self.state[n, :, at] |= _rows_differ(one.transpose(0, 1), other.transpose(0, 1))
+                for state, changed in zip(a.before, b.before, strict=True):
+                    self.state[n, :, at] |= _rows_differ(state.transpose(0, 1), changed.transpose(0, 1))
 
     def hashes(self) -> tuple[Tensor, Tensor]:
         """Of the first and of the last timesteps, each (runs, calls, B)."""

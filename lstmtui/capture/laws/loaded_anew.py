@@ -88,9 +88,9 @@ def _by_factory(
 
 
 def _drawn(
-    context: Context, one: list[Tensor], other: list[Tensor], place: Place, used: Sequence[str]
+    context: Context, whole: list[Tensor], again: list[Tensor], place: Place, used: Sequence[str]
 ) -> LawResult:
-    largest = largest_change(zip(one, other, strict=True), everywhere(context.inputs), 0.0)
+    largest = largest_change(zip(whole, again, strict=True), everywhere(context.inputs), 0.0)
     what = _listed(used) if used else "what it draws while it is built is"
     text = (
         f"a model built anew and loaded from the state_dict is up to {largest:.3g} away: {what} not in there"
@@ -102,9 +102,9 @@ def _outputs(context: Context, subject: Subject) -> list[Tensor]:
     return [t.detach() for t in context.shape.laid_out(subject.once(context.inputs), context.inputs)]
 
 
-def _apart(context: Context, one: list[Tensor], other: list[Tensor]) -> Place | None:
+def _apart(context: Context, whole: list[Tensor], again: list[Tensor]) -> Place | None:
     names = [output.name for output in context.shape.outputs]
-    return output_place(names, one, other, everywhere(context.inputs), context.subject.tolerance)
+    return output_place(names, whole, again, everywhere(context.inputs), context.subject.tolerance)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -81,11 +81,11 @@ def _state(context: Context) -> LawResult | str:
     except pickle.UnpicklingError as error:
         return broken(f"the state cannot be read back: {first_line(error)}")
     everywhere = torch.ones(rest.steps, rest.batch, dtype=torch.bool)
-    one, other = ([t.detach() for t in tensors] for tensors in results)
-    place = output_place([o.name for o in context.shape.outputs], one, other, everywhere, 0.0)
+    kept, read_back = ([t.detach() for t in tensors] for tensors in results)
+    place = output_place([o.name for o in context.shape.outputs], kept, read_back, everywhere, 0.0)
     if place is None:
         return " and the state"
-    largest = largest_change(zip(one, other, strict=True), everywhere, 0.0)
+    largest = largest_change(zip(kept, read_back, strict=True), everywhere, 0.0)
     at = Place(
         None if place.t is None else half + place.t, None, "", "", place.quantity, place.unit, place.batch
     )

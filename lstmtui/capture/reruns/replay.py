@@ -91,10 +91,10 @@ def _of_loop(layer: Layer, absent: Mapping[str, str], runs: Mapping[str, Watched
         runs: the first call of each run, by path.
     """
     why = absent.get(layer.path) or absent[layer.path.rpartition("@")[0]]
-    known = runs[layer.path].origins if layer.path in runs else {}
+    recorded = runs[layer.path].origins if layer.path in runs else {}
     origins = {}
     for direction, again in layer.states_from.items():
-        origin = known.get((layer.index, direction))
+        origin = recorded.get((layer.index, direction))
         # The run of the calls has seen copies of the loop's own tensors.
         if again.kind == "layer" or (origin is None and again.kind == "zeros"):
             origins[direction] = again

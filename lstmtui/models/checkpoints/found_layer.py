@@ -33,7 +33,7 @@ class FoundLayer:
     remark: str = ""
     """What else is to be known of it, in words."""
 
-    def said(self, cell: str = "", wrong: str = "", remark: str = "") -> FoundLayer:
+    def described(self, cell: str = "", wrong: str = "", remark: str = "") -> FoundLayer:
         """The layer with what its file says of it beside names and shapes.
 
         Args:

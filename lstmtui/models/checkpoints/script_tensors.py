@@ -69,5 +69,5 @@ def _plain_rnn(archive: zipfile.ZipFile, folder: str, module: Module) -> str:
     own = re.search(
         rf"^class {re.escape(module.type_name.rpartition('.')[2])}\(.*?(?=^class |\Z)", text, re.M | re.S
     )
-    said = {(a or b).lower() for a, b in _NONLINEARITY.findall(own[0] if own else "")}
-    return f"rnn_{said.pop()}" if len(said) == 1 else ""
+    nonlinearities = {(a or b).lower() for a, b in _NONLINEARITY.findall(own[0] if own else "")}
+    return f"rnn_{nonlinearities.pop()}" if len(nonlinearities) == 1 else ""

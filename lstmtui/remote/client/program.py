@@ -91,17 +91,17 @@ class ProgramStreams:
             self._errors.join(_GONE_WITHIN)
         if status == -signal.SIGINT and threading.current_thread() is threading.main_thread():
             raise KeyboardInterrupt
-        said = "; ".join([*self._said, *error.noise.splitlines()[-_LAST_LINES:]])
-        said = f": {said}" if said else ""
+        noise = "; ".join([*self._said, *error.noise.splitlines()[-_LAST_LINES:]])
+        noise = f": {noise}" if noise else ""
         if status == NOT_FOUND:
             return (
-                f"{self._name}: there is no `{printable(self._remote_command)}`{said}; say where it is with "
+                f"{self._name}: there is no `{printable(self._remote_command)}`{noise}; say where it is with "
                 "--remote-command '/path/to/lstmtui agent', or LSTMTUI_REMOTE_COMMAND"
             )
         if status == _SSH_FAILED:
-            return f"{self._name}: ssh could not connect{said}"
+            return f"{self._name}: ssh could not connect{noise}"
         how = "" if status is None else f" and ended with status {status}"
-        return f"{self._name}: {error}{how}{said}"
+        return f"{self._name}: {error}{how}{noise}"
 
     def close(self, wait: float = 0.0) -> None:
         """End the program, which gets some seconds to end by itself."""

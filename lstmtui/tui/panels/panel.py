@@ -158,8 +158,10 @@ class Panel(Container, can_focus=True):
         sign = "▸ " if self.is_marked else ""
         self.border_title = Content(crop_words(f"{sign}{self.key}{mark} {text}", width, self.look))
         room = width - len(self._more) - 2 if self._more else width
-        said = [crop_words(detail, room, self.look)] if detail and room > 1 else []
-        self.border_subtitle = Content(crop_words("  ".join([*said, self._more]).rstrip(), width, self.look))
+        details = [crop_words(detail, room, self.look)] if detail and room > 1 else []
+        self.border_subtitle = Content(
+            crop_words("  ".join([*details, self._more]).rstrip(), width, self.look)
+        )
 
     def changed(self, *facts: Hashable) -> bool:
         """Whether these facts differ from those that are on screen: what depends on them must be drawn."""

@@ -126,12 +126,20 @@ class SequencePanel(Lane):
         legible = legends(self._series, self.look, least=_LEGIBLE) or forms
         numbers = [f for brief in (False, True) for f in self._numbered(now, brief=brief)]
 
-        def said(keys: Sequence[Key]) -> list[Key]:
+        def with_summaries(keys: Sequence[Key]) -> list[Key]:
             return [(*key, ("  " + text, "muted")) for text in self._summaries for key in keys]
 
         # The numbers of the data are seen nowhere else.
         normalised = numbers if any((line.shift, line.scale) != (0.0, 1.0) for line in now) else ()
-        self.set_keys(*said(numbers), *normalised, *said(legible), *numbers, *legible, *said(forms), *forms)
+        self.set_keys(
+            *with_summaries(numbers),
+            *normalised,
+            *with_summaries(legible),
+            *numbers,
+            *legible,
+            *with_summaries(forms),
+            *forms,
+        )
 
     def _numbered(self, now: Sequence[Line], *, brief: bool) -> Sequence[Key]:
         """The legend with numbers: those of the data, and unless it is brief the normalised ones beside."""

@@ -86,8 +86,8 @@ class JacobianScreen(Dialog[tuple[str, ...]]):
         scale = f"colours: {number(largest / 10**_DECADES)} to {number(largest)}, logarithmic"
         binning = f"; {per_row} t a line, {per_column} s a column, the largest of them"
         row = self.shown.values[self.t - start] if 0 <= self.t - start < count else np.zeros(0)
-        known = np.flatnonzero(np.isfinite(row))
-        nearest = known[np.argsort(np.abs(known + start - self.t), kind="stable")][:3]
+        finite = np.flatnonzero(np.isfinite(row))
+        nearest = finite[np.argsort(np.abs(finite + start - self.t), kind="stable")][:3]
         ends = [(f"s={start + at}", number(float(row[at]))) for at in nearest.tolist()]
         near = ", ".join(f"{value} by {name}" for name, value in ends)
         self.text.set_lines(
