@@ -148,7 +148,7 @@ def test_every_verdict_has_its_line_with_its_thresholds() -> None:
         constants = [value for key, value in family.items() if key.isupper() and isinstance(value, float)]
         there = {text for value in constants for text in (f"{value:g}", f"{100 * value:g} %")} | {"0"}
         assert set(re.findall(r"(?<!\()\d[\d.]*(?: %)?", measures + bad.removeprefix(most))) <= there, name
-    assert f"Of fewer than {FEWEST_STEPS} timesteps" in topic_text("verdicts")
+    assert f"fewer than {FEWEST_STEPS} timesteps" in topic_text("verdicts")
 
 
 def test_every_law_its_status_and_its_arguments_have_their_lines() -> None:
