@@ -61,7 +61,7 @@ def _status(argv: list[str]) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one line, always printable, and whose help is written or fails."""
+    """A parser whose errors take one line and are always printable."""
 
     def error(self, message: str) -> NoReturn:
         hint = self._meant(message) or f"`{self.prog} --help` says more"

@@ -53,7 +53,7 @@ def _scaled_norm(values: Array) -> Array:
 
 
 class RootMeanSquare:
-    """That of all blocks that were added; as `norm`, right for numbers of any size."""
+    """The root mean square of all added blocks; right for numbers of any size, as `norm` is."""
 
     def __init__(self) -> None:
         self._norm, self._count = 0.0, 0

@@ -18,7 +18,7 @@ from lstmtui.trace.source import Source
 
 
 class BadBinding(NamedTuple):
-    """A name that is bound to a NaN or inf."""
+    """A binding of a name to NaN or inf."""
 
     quantity: str
     """d… for a derivative."""

@@ -14,7 +14,7 @@ from lstmtui.trace import Trace
 
 
 class LayerBinding(NamedTuple):
-    """A bad binding, and whose it is."""
+    """A bad binding, with its layer."""
 
     layer: int
     binding: BadBinding

@@ -31,7 +31,7 @@ class Place:
 
 @dataclass(frozen=True)
 class BoundValue:
-    """What a name is bound to at a place, at the unit of the cursor."""
+    """The value that a name has at a place, at the unit of the cursor."""
 
     status: Status
     value: float | None = None

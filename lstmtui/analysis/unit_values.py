@@ -33,7 +33,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class RoutePart:
-    """What came along one route."""
+    """The part of a gradient that came along one route."""
 
     name: str
     value: float | None
@@ -52,7 +52,7 @@ class Survival:
 
 @dataclass(frozen=True)
 class Survivals:
-    """The same for every state, h first."""
+    """How the gradients by all states came back, h first."""
 
     states: tuple[Survival, ...]
     refusal: str = ""

@@ -181,7 +181,7 @@ class CellLoop:
 
 
 class _Returned(torch.autograd.Function):
-    """What a cell returned, handed on; the total derivatives by it are kept on their way back."""
+    """Passes on what a cell returned, and keeps the total derivatives by it on their way back."""
 
     @staticmethod
     def forward(ctx: Any, call: CellCall, anchor: Tensor, *states: Tensor) -> tuple[Tensor, ...]:

@@ -75,7 +75,7 @@ def _handled_on_the_object(module: nn.Module, handler: Handler) -> Iterator[None
 
 
 class _Handled:
-    """A module with handlers, and the class it has otherwise."""
+    """A module with handlers, and its original class."""
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
@@ -112,7 +112,7 @@ def _one_behind_another(
 
 
 class _Unseen:
-    """What hides the class that is made for a module."""
+    """Hides the class that is made for a module."""
 
     _lstmtui_entry: _Handled
 

@@ -31,7 +31,7 @@ SAMPLE = 256
 
 @dataclass(frozen=True, eq=False)
 class CallInputs:
-    """What tells x and the states before a call from those of another call."""
+    """Identifies x and the states before a call, to tell one call from another."""
 
     digest: bytes
     sizes: tuple[torch.Size, ...]
@@ -77,7 +77,7 @@ class TappedCall:
 
 @dataclass
 class Recomputation:
-    """The calls of one forward, and those that repeat some of them."""
+    """The calls of one forward pass, and those that repeat some of them."""
 
     calls: list[TappedCall] = field(default_factory=list)
     """Of the forward, in order."""

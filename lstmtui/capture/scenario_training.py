@@ -49,7 +49,7 @@ def _why_not(spec: AnySpec) -> str:
 
 
 class Training:
-    """One model of a scenario while it learns.
+    """One model of a scenario in training.
 
     Args:
         scenario: with an objective that has a target.

@@ -21,7 +21,7 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Batch:
-    """Sequences with what is wanted of them."""
+    """Sequences with their targets."""
 
     x: Tensor
     """(T, B, I), or token ids (T, B)."""

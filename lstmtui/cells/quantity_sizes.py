@@ -10,7 +10,7 @@ from lstmtui.cells.terms import Term
 
 
 class Measure(NamedTuple):
-    """What the sizes of a cell's quantities follow from."""
+    """The facts that determine the sizes of a cell's quantities."""
 
     states: Mapping[str, Size]
     """The size of each state."""

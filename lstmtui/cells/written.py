@@ -48,7 +48,7 @@ _OPERATIONS: dict[str, tuple[int, Callable[..., Any]]] = {
 
 @dataclass(frozen=True)
 class Definition:
-    """What a cell is, without its Python."""
+    """The definition of a cell, without its Python."""
 
     summary: str
     rows: tuple[str, ...]

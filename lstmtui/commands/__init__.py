@@ -27,7 +27,7 @@ VERBS = (
 
 
 class Subcommand(Protocol):
-    """What a verb module has."""
+    """The contents of a verb module."""
 
     SUMMARY: str
 

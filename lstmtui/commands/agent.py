@@ -76,7 +76,7 @@ def _model_runner() -> ModelRunner:
     engine = ModelEngine()
 
     class Here:
-        """Scenarios and models of this machine."""
+        """Runs scenarios and models on this machine."""
 
         @property
         def engine(self) -> ModelEngine:

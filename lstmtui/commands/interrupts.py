@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Interrupts:
-    """Within this context the first Ctrl-C sets `came`; a second one interrupts at once, as ever.
+    """Within this context, the first Ctrl-C sets `came`; a second one interrupts at once.
 
     It never comes where signals are ignored (`nohup`), nor outside of the main thread, which alone gets them.
     """

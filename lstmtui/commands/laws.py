@@ -108,7 +108,7 @@ def _held_here(
 
 
 class _ProgressLine:
-    """Says on stderr which law is being held, and how long it takes where that is over a second."""
+    """Prints to stderr which law is being tested, and how long it takes if that is over a second."""
 
     def __init__(self, model: str) -> None:
         self._model, self._law, self._said = model, "", False

@@ -195,7 +195,7 @@ def _curve(losses: list[float], arguments: argparse.Namespace) -> list[str]:
 
 
 class _StepLine:
-    """How far the training is, on stderr: a line that counts on a terminal, else a line for each tenth."""
+    """The progress of a training on stderr: a counting line on a terminal, else a line for each tenth."""
 
     def __init__(self, model: str, steps: int) -> None:
         from lstmtui.commands.progress import ProgressLine

@@ -29,7 +29,7 @@ class VectorValue(Struct, frozen=True, eq=False, tag="vector"):
 
 
 class NoValue(Struct, frozen=True, tag="no value"):
-    """An expression means nothing at this place."""
+    """An expression has no meaning at this place."""
 
     error: str
     """Why."""
@@ -52,7 +52,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class WorkedOut:
-    """The one value of an expression, and how it comes about."""
+    """The one value of an expression, and how it was computed."""
 
     value: float
     arithmetic: str

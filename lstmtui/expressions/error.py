@@ -6,7 +6,7 @@ from lstmtui.errors import UserError
 
 
 class ExpressionError(UserError):
-    """An expression that means nothing, or nothing here."""
+    """An expression that has no meaning, or none here."""
 
     def __init__(self, wrong: str, column: int = 0, suggestion: str = "") -> None:
         super().__init__(f"{wrong}; did you mean {suggestion}?" if suggestion else wrong)

@@ -18,7 +18,7 @@ from lstmtui.expressions.vocabulary import Vocabulary, cell_vocabulary
 
 
 class Expression:
-    """What may be printed, watched, expected and stopped at; equal to another one of the same text.
+    """Something to print, watch, expect or stop at; equal to another expression of the same text.
 
     Args:
         text: as it was written.

@@ -14,7 +14,7 @@ from lstmtui.view.view import View
 
 @dataclass(frozen=True, eq=False)
 class Passed:
-    """Where conditions hold on the way."""
+    """Where conditions hold along the way."""
 
     at: Array
     """Places on the way, counted from its start, in order; the first of them."""

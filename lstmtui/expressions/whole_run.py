@@ -128,7 +128,7 @@ class _Flat(TraceScope):
 
 @dataclass(frozen=True)
 class _Sizes:
-    """The scope of a layer that has no values: it has not run, or what it computed is not looked at."""
+    """The scope of a layer without values: it has not run, or its values are not read."""
 
     layer: Layer
     steps: int = 0

@@ -21,7 +21,7 @@ FINE, REFUSED = 0, 2
 
 @dataclass(frozen=True)
 class Task:
-    """What such a process does with a file, in words that stand behind the file's name."""
+    """What such a process does with a file, in words that follow the file's name."""
 
     doing: str
     """reading"""

@@ -17,7 +17,7 @@ PREFIX = "recurrent."
 
 
 class ScenarioModel(nn.Module):
-    """Tokens or numbers in, y out.
+    """A model of a scenario: tokens or numbers in, y out.
 
     Args:
         layout: the sizes of the recurrent stack.

@@ -13,7 +13,7 @@ from lstmtui.models.recurrent import Recurrent
 
 
 class _Uninitialized:
-    """A module whose parameters hold what was in their memory: no random number is drawn for them.
+    """A module with uninitialised parameters: no random numbers are drawn for them.
 
     `torch.nn.utils.skip_init` does the same, and imports all of sympy for it.
     """

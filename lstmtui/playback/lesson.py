@@ -23,7 +23,7 @@ _UNIT = re.compile(r"\b([^\W\d]\w*)\[(\d{1,9})\]")
 
 @dataclass(frozen=True)
 class Page:
-    """Some commands of a script that belong together."""
+    """Commands of a script that belong together."""
 
     commands: tuple[Command, ...]
 

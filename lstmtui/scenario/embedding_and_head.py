@@ -34,7 +34,7 @@ def named_around(table: FileModelTable) -> set[str]:
 
 
 class EmbeddingAndHead:
-    """What a checkpoint has around a recurrent layer, as far as the scenario asks for it.
+    """The layers of a checkpoint before and after the recurrent layer, as far as the scenario names them.
 
     Args:
         file: the checkpoint.

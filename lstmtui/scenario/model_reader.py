@@ -28,7 +28,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 
 @dataclass
 class Context:
-    """What every model of a scenario is read beside."""
+    """What every model of a scenario shares while it is read."""
 
     source: Input | None
     """The input; None where it has problems, and what follows from it is not checked."""

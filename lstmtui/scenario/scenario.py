@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stream:
-    """How an ONNX graph gets a sequence in several calls."""
+    """How a sequence is passed to an ONNX graph in several calls."""
 
     chunk: int = 0
     """How many timesteps of the input each call gets; 0: one call gets all."""
@@ -175,7 +175,7 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class LawsSpec:
-    """What the laws of state are to know of a model and its input."""
+    """What the laws of state need to know about a model and its input."""
 
     starts: Array | None = None
     """(T, B) bool: where a sequence begins anew; None where it is not said."""

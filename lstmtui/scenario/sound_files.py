@@ -19,7 +19,7 @@ _CONVERTED = "ffmpeg -i {} -c:a pcm_s16le sound.wav makes one that is"
 
 
 class Sound(NamedTuple):
-    """What a file of sound holds."""
+    """The contents of a sound file."""
 
     samples: Array
     """(T, channels) float64 from −1 to 1."""

@@ -11,7 +11,7 @@ from lstmtui.view import Cursor
 
 @dataclass(frozen=True)
 class Asked:
-    """A number of a run, and which way it was asked about."""
+    """A number that was asked about, and whether by `why` or `where`."""
 
     direction: Direction
     model: str

@@ -16,7 +16,7 @@ Note = tuple[int, str]
 
 @dataclass(frozen=True)
 class BreakpointMarks:
-    """What the ruler shows of a page; timesteps in order."""
+    """The marks of a page on the ruler; timesteps in order."""
 
     breakpoints: tuple[int, ...]
     """Where enabled positional breakpoints are."""

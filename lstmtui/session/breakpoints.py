@@ -19,7 +19,7 @@ MOST_BREAKPOINTS = 1_000
 
 @dataclass(frozen=True)
 class Breakpoint:
-    """A timestep, or a condition, to stop at; with a note it speaks instead of stopping."""
+    """A timestep or a condition to stop at; with a note, it shows the note instead of stopping."""
 
     id: int
     t: int | None = None
@@ -43,7 +43,7 @@ class Breakpoint:
 
 
 class Breakpoints:
-    """Every breakpoint by its number, which is never given again; adding too many raises UserError."""
+    """All breakpoints by number; a number is never reused. Adding too many raises UserError."""
 
     def __init__(self) -> None:
         self._kept: dict[int, Breakpoint] = {}

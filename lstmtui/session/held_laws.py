@@ -13,7 +13,7 @@ from lstmtui.trace import Trace
 
 @runtime_checkable
 class LawEngine(Protocol):
-    """What can hold the laws of state on a recorded model."""
+    """Something that can test the laws of state on a recorded model."""
 
     def laws(
         self,

@@ -20,7 +20,7 @@ MOST = 200
 
 @dataclass(frozen=True)
 class Setting:
-    """Everything that can be undone, but not the runs of what-ifs, which would fill memory."""
+    """Everything that can be undone, without the runs of what-ifs, which would fill memory."""
 
     breakpoints: tuple[Breakpoint, ...]
     watches: tuple[WatchedExpression, ...]
@@ -42,7 +42,7 @@ class Change:
 
 @dataclass(frozen=True)
 class History:
-    """What a session was at before, and, after going back, what it was at then."""
+    """The earlier states of a session, and after `undo` or `older` also the later ones."""
 
     changes: tuple[Change, ...] = ()
     """What can be undone, the latest last."""

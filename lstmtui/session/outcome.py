@@ -13,7 +13,7 @@ from lstmtui.session.stop import Stop
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a front end shows, prints or acts on after one command."""
+    """What one command did: what a front end shows, prints or acts on."""
 
     ok: bool
     """Whether the command did what it asks; False: refused, or an `expect` that did not hold."""

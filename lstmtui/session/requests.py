@@ -75,7 +75,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class ShowDifference:
-    """Show maps of the difference to what the run is held against, or of the values again."""
+    """Show maps of the difference to the other run, or of the values again."""
 
 
 THEMES = ("dark", "light", "auto")
@@ -84,7 +84,7 @@ THEMES = ("dark", "light", "auto")
 
 @dataclass(frozen=True)
 class ShowTheme:
-    """Have the colours for a kind of background."""
+    """Use the colours for a kind of background."""
 
     name: str
     """One of `THEMES`."""

@@ -16,7 +16,7 @@ MOST_WATCHES = 1_000
 
 @dataclass(frozen=True)
 class WatchedExpression:
-    """One expression to keep an eye on."""
+    """One watched expression."""
 
     id: int
     expression: Expression
@@ -38,7 +38,7 @@ class Watched:
 
 
 class Watches:
-    """Every watch by its number, which is never given again; adding too many raises UserError."""
+    """All watches by number; a number is never reused. Adding too many raises UserError."""
 
     def __init__(self) -> None:
         self._kept: dict[int, WatchedExpression] = {}

@@ -19,7 +19,7 @@ Progress = Callable[[int, int], None]
 
 
 class Engine(Protocol):
-    """What can run a recorded model again."""
+    """Something that can run a recorded model again."""
 
     def rerun(
         self,

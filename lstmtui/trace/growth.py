@@ -17,7 +17,7 @@ LIVE_STATE = "live"
 
 
 class Follower(Protocol):
-    """What a front end asks from time to time, off its event loop."""
+    """What a front end polls, off its event loop."""
 
     @property
     def state(self) -> str:

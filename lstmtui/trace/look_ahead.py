@@ -12,7 +12,7 @@ predicted is the very input that has just been read; it could not be seen."""
 
 @dataclass(frozen=True)
 class LookAhead:
-    """Of a whole run."""
+    """Whether the loss of a whole run looks ahead."""
 
     kind: LookAheadKind
     text: str

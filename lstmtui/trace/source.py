@@ -8,7 +8,7 @@ from math import prod
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the user's that was recorded as it ran."""
+    """A function of the user's code that was recorded while it ran."""
 
     name: str
     """Its qualified name: MyCell.forward."""

@@ -19,7 +19,7 @@ def _nothing(p: object, x: Value, *states: Value) -> Equations:
 
 @dataclass(frozen=True)
 class SourceCell(Cell):
-    """What was recorded of code: what its variables mean is known from their values alone.
+    """Recorded code as a cell, of which only the values are known.
 
     Its states may be none. Every quantity is a symbol that no equation opens, so that nothing is said of
     what keeps a state.

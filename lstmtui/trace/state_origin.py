@@ -40,7 +40,7 @@ class StateChange:
 
 @dataclass(frozen=True)
 class StateOrigin:
-    """Of one layer and direction."""
+    """The origin of the states of one layer and direction."""
 
     kind: BeginningKind
     begins: str

@@ -53,7 +53,7 @@ class LstmtuiApp(DifferenceApp):
     BINDINGS: ClassVar[list[BindingType]] = []
 
     class News(Message):
-        """From where the arrays are: an answer has come, or something is wrong with the way."""
+        """An answer has arrived from the remote side, or something is wrong with the link."""
 
         def can_replace(self, message: Message) -> bool:
             """One is enough for all that has happened."""

@@ -26,7 +26,7 @@ _FIXED = ("panel",)
 
 @dataclass(frozen=True)
 class Config:
-    """What the user has chosen."""
+    """The user's choices."""
 
     theme: str = "auto"
     themes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

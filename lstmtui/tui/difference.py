@@ -42,7 +42,7 @@ def enabled() -> bool:
 
 
 class Frame:
-    """What the terminal shows, as far as it is known."""
+    """What the terminal shows, as far as that is known."""
 
     def __init__(self) -> None:
         self._rows: list[list[Character | None]] = []

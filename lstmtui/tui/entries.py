@@ -38,7 +38,7 @@ class Entry:
 
 
 class Actor(Protocol):
-    """A debugger's screen, as far as it is told what to do."""
+    """What the help needs of a debugger's screen to execute an entry."""
 
     session: Session
 

@@ -10,7 +10,7 @@ from lstmtui.trace.lengths import lengths_of
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in a run: everything a panel needs to know what to show."""
+    """A place in a run, which determines what every panel shows."""
 
     model: str
     t: int = 0

@@ -16,7 +16,7 @@ from lstmtui.view.cursor import Cursor
 
 @dataclass(frozen=True)
 class View:
-    """A run and a place in it: all that a question about the run depends on."""
+    """A run and a place in it: everything that a question about the run depends on."""
 
     trace: Trace
     """The run that is shown, with its what-ifs where it has any."""
@@ -80,11 +80,11 @@ class Query:
 
 
 class NotReady(Exception):
-    """The answer has not arrived, and this thread may not wait for it: ask again when it has."""
+    """The answer has not arrived, and this thread may not wait for it; ask again later."""
 
 
 class RemoteBackend(Protocol):
-    """What answers queries where the arrays are on another machine."""
+    """Answers queries whose arrays are on another machine."""
 
     on_update: Callable[[], None] | None
     """Called from any thread when an answer has arrived, or `link_status` has changed."""

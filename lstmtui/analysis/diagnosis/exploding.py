@@ -28,7 +28,7 @@ recurrence that multiplies nothing never gives back more than it was fed, howeve
 
 
 class _Growth(NamedTuple):
-    """How far the gradient outgrew what it was made of."""
+    """How much the gradient outgrew the gradients that it was made of."""
 
     ratio: float
     """inf where it grew until it was no number."""

@@ -103,7 +103,7 @@ def step_jacobians(numbers: LayerNumbers, at: int, dtype: type) -> Iterator[Step
 
 @dataclass(frozen=True, eq=False)
 class _Slopes:
-    """What an equation's derivatives are made of at one place."""
+    """The factors of an equation's derivatives at one place."""
 
     place: int
     uses: Mapping[str, tuple[Use, ...]]

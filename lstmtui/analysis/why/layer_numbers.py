@@ -17,7 +17,7 @@ from lstmtui.trace.lengths import lengths_of
 
 
 class LayerNumbers:
-    """What was recorded of a layer, by place in the order in which the layer itself went through time.
+    """The recorded numbers of a layer, by place in the order in which the layer saw time.
 
     Place 0 is the first timestep that it saw: t = 0, or the last one in the backward direction. Of arrays on
     disk no more is read than what is asked for.

@@ -119,7 +119,7 @@ def where(view: View, quantity: str, t: int, unit: int) -> Remains:
 
 @dataclass(frozen=True, eq=False)
 class AskedLane:
-    """What is asked about, over time."""
+    """The values over time of what is asked about."""
 
     values: Array
     """(T,); NaN where a timestep has no part in it."""

@@ -20,7 +20,7 @@ from lstmtui.cells.terms import Term
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """What was kept of one unit of a state, by place: from `start` to where it is asked about."""
+    """What was kept of one unit of a state, by place, from `start` to the place asked about."""
 
     start: int
     """The first place whose writing is still there: all that lies before it was replaced."""

@@ -28,7 +28,7 @@ from lstmtui.models.torch_compat import take_function_mode_away
 
 
 class BlockStep(WatchedStep):
-    """All calls of a block, and which of them go on from one another."""
+    """All calls of a block, and which of them continue others."""
 
     def __init__(self) -> None:
         super().__init__(0, threading.get_ident(), drawn=DrawnTensors())
@@ -106,7 +106,7 @@ class BlockStep(WatchedStep):
 
 
 class BlockCalls(CallKeeper):
-    """Handlers of the recurrent modules that are called while it is begun, in any thread.
+    """Handles the calls of all recurrent modules, in any thread, from `begin` to `end`.
 
     Args:
         trouble: called with what went wrong.

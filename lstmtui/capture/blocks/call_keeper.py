@@ -17,7 +17,7 @@ from lstmtui.models.torch_compat import has_values, is_in_backward
 
 
 class CallKeeper(ABC):
-    """What handlers of recurrent layers do: a call that is kept becomes part of a step.
+    """The handlers of recurrent layers: each call that is kept becomes part of a step.
 
     Whatever goes wrong in here is told to `trouble`, and the code goes on as if nobody looked.
 

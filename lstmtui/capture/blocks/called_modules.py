@@ -53,7 +53,7 @@ def _announced(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
 
 
 class Places:
-    """The paths of modules, each met while it is called."""
+    """The paths of modules, each recorded while the module is called."""
 
     def __init__(self) -> None:
         self.root: type[nn.Module] = nn.Module

@@ -120,7 +120,7 @@ class Parameters:
         return self._operand(value) @ self._operand(self._weight_hr).T
 
 
-class Found(NamedTuple):
+class Evaluation(NamedTuple):
     """The results of the equations."""
 
     values: dict[str, Tensor]
@@ -143,7 +143,7 @@ def values_of(
     states: States,
     valid: Tensor | None,
     operand: Operand = lambda tensor: tensor,
-) -> Found:
+) -> Evaluation:
     """Every quantity of every timestep.
 
     Args:
@@ -177,8 +177,8 @@ def values_of(
     gaps = ours.sub_(h) if valid is None else torch.where(valid, ours - h, 0.0)
     gap = gaps.abs_().amax()
     if c is None or sizes is None:
-        return Found(values, gap, None, None, underflow(values))
-    return Found(
+        return Evaluation(values, gap, None, None, underflow(values))
+    return Evaluation(
         values, gap, c.squashed, sizes, torch.maximum(suspicion(sizes, values["c"]), underflow(values))
     )
 
@@ -191,7 +191,7 @@ def underflow(values: Mapping[str, Tensor]) -> Tensor:
     return log(torch.finfo(values["h"].dtype).tiny) + 1 - torch.stack(sums).amin()
 
 
-def with_c_from_h(run: Found) -> Found | None:
+def with_c_from_h(run: Evaluation) -> Evaluation | None:
     """Where the terms that c is the sum of have cancelled, c from the kernel's h, which has not.
 
     Returns:

@@ -33,7 +33,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
 
 
 class Gradients(NamedTuple):
-    """What a kernel gives back."""
+    """The gradients that a kernel returns."""
 
     x: Tensor
     """∂L/∂x, (T, B, input)."""

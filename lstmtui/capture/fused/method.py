@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lstmtui.capture.devices import free_memory
 from lstmtui.capture.fused.derivatives import SegmentRun
-from lstmtui.capture.fused.equations import Found, values_of, with_c_from_h
+from lstmtui.capture.fused.equations import Evaluation, values_of, with_c_from_h
 from lstmtui.capture.fused.finite import finite, total_of
 from lstmtui.capture.fused.kernel import KERNELS, Kernel, KernelRun, is_onednn
 from lstmtui.capture.fused.taps import from_taps
@@ -32,7 +32,7 @@ LONGEST = 65_535
 
 
 class NotFinite(Exception):
-    """A number has overflowed or is no number, and has met a coefficient of 0 that the equations have not."""
+    """A number overflowed or is NaN, and would meet a coefficient of 0 that the equations do not have."""
 
 
 class Fused:
@@ -148,8 +148,8 @@ class Fused:
         return self._plain
 
     def _truer(
-        self, made: Found, finals: States, x: Tensor, states: States, valid: Tensor | None
-    ) -> tuple[Found, States]:
+        self, made: Evaluation, finals: States, x: Tensor, states: States, valid: Tensor | None
+    ) -> tuple[Evaluation, States]:
         """Every quantity, and the last states, of a suspicious run: with c from h, or step by step."""
         if made.sizes is not None and "weight_hr" not in self._parameters:
             retaken = with_c_from_h(made)
@@ -157,9 +157,9 @@ class Fused:
                 return retaken, finals
         segment = Unrolled(self._cell, self._parameters).forward(x, states, valid)
         gap = (segment.values["h"] - made.values["h"]).abs().amax()
-        return Found(segment.values, gap, None, None, gap), segment.finals
+        return Evaluation(segment.values, gap, None, None, gap), segment.finals
 
-    def _values(self, x: Tensor, h: Tensor, states: States, valid: Tensor | None) -> Found:
+    def _values(self, x: Tensor, h: Tensor, states: States, valid: Tensor | None) -> Evaluation:
         """Every quantity, by products in the precision of the kernel that gave h."""
         operand = operands_of(self.precision if is_cudnn(self._device) else "")
         with products_in(self.precision, self._device):

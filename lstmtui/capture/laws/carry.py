@@ -23,7 +23,7 @@ MOST_STREAMED = 24
 
 @dataclass
 class _Findings:
-    """What was seen of the calls of one module."""
+    """What the calls of one module read."""
 
     broken: LawResult | None = None
     judged: int = 0

@@ -122,7 +122,7 @@ def timesteps_to_try(steps: int, modules: Sequence[Sequence[SeenCall]]) -> list[
 
 
 class _Flags:
-    """What is known of the calls of a module after each run with another x."""
+    """Which calls of a module changed in each run with another x."""
 
     def __init__(self, calls: list[SeenCall], batch: int, times: Sequence[int]) -> None:
         self._place = {t: place for place, t in enumerate(times)}

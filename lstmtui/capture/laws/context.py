@@ -17,7 +17,7 @@ from lstmtui.capture.laws.subject import Subject
 
 @dataclass(frozen=True)
 class Context:
-    """A model that laws are held on."""
+    """A model under test."""
 
     subject: Subject
     inputs: Inputs

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ModelEngine(RerunEngine):
-    """Runs recorded models again: for what-ifs from their traces, for laws as their scenario builds them."""
+    """Runs recorded models again: from their traces for what-ifs, from their scenario for laws."""
 
     def __init__(self) -> None:
         self._scenarios: WeakKeyDictionary[Trace, tuple[Callable[[], Scenario], str]] = WeakKeyDictionary()

@@ -23,7 +23,7 @@ from lstmtui.trace import Trace
 
 
 class _Caller(nn.Module):
-    """A model, and what is done with it, as one module that can be recorded."""
+    """A model and a call of it, as one module that can be recorded."""
 
     def __init__(self, model: nn.Module, do: Callable[[], Any]) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ from lstmtui.capture.laws.subject import Subject
 
 @dataclass(frozen=True)
 class Influence:
-    """How much of what should not depend on an input does."""
+    """How much something depends on an input that it should not depend on."""
 
     gradient: float = 0.0
     """The largest |gradient|; NaN where one of them is not finite, which tells nothing."""
@@ -37,7 +37,7 @@ class Influence:
 
 
 class Graph:
-    """One run with its graph, to be differentiated as often as is needed.
+    """One run with its graph, which can be differentiated any number of times.
 
     Attributes:
         is_differentiable: whether anything that comes out has a gradient by what goes in; not by tokens that
@@ -103,7 +103,7 @@ class Graph:
 
 
 class Dependence:
-    """What of the outputs depends on what of the input, by gradients and by trying other inputs.
+    """Which outputs depend on which input, by gradients and by trying other inputs.
 
     Args:
         subject: what is run.

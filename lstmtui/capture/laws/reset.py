@@ -90,7 +90,7 @@ def _at_starts(context: Context, starts: Tensor) -> LawResult | str:
 
 
 class _Memory:
-    """What is left at a timestep of what came before it."""
+    """How much of earlier input is left at a timestep."""
 
     def __init__(self, context: Context, starts: Tensor, dependence: Dependence) -> None:
         self._inputs, self._starts, self.dependence = context.inputs, starts, dependence

@@ -20,7 +20,7 @@ _RESET = re.compile(r"^(reset|(reset|clear|zero)_(rnn_|lstm_|hidden_)?(states?|h
 
 @dataclass(frozen=True)
 class Signature:
-    """The arguments of a forward, by what they are."""
+    """The arguments of a forward, by their roles."""
 
     names: tuple[str, ...] = ()
     """Every argument that can be given by its name, in order; empty where that is not known."""

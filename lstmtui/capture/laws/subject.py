@@ -25,7 +25,7 @@ Run = Callable[[Any, Any, Any], Any]
 
 @dataclass
 class Result:
-    """What one call gave."""
+    """The result of one call."""
 
     tensors: list[Tensor]
     """Every tensor of floating-point numbers, first those of y, then those of the state; padded."""

@@ -38,7 +38,7 @@ Times = tuple[Tensor, Tensor]
 
 
 class Part(NamedTuple):
-    """Something in the graph that is made of the input alone."""
+    """A part of the graph that is made of the input alone."""
 
     source: Tensor | GradientEdge
     times: Times
@@ -49,7 +49,7 @@ class Part(NamedTuple):
 
 @dataclass
 class _Followed:
-    """A tensor that is made of the input, and has no gradient."""
+    """A tensor that is made of the input and has no gradient."""
 
     tensor: Tensor
     twin: Tensor | None
@@ -61,7 +61,7 @@ class _Followed:
 
 
 class FollowedInput:
-    """The tensors that a model is called with, and whatever it makes of them that has no graph of its own.
+    """The input tensors of a model, and everything made of them that has no graph of its own.
 
     An operation that is given such tensors works with their twins, so that what comes of it is in a graph
     down to the input; its caller gets the same numbers without a graph, unless they have one anyway.

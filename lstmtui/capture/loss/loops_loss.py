@@ -24,7 +24,7 @@ def loss_with(leaf: Tensor, pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
 
 
 class _Loss(torch.autograd.Function):
-    """A scalar that has these gradients by what it is given."""
+    """A scalar with given gradients by its operands."""
 
     @staticmethod
     def forward(ctx: Any, gradients: Sequence[Tensor], leaf: Tensor, *results: Tensor) -> Tensor:

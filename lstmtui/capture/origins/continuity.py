@@ -26,7 +26,7 @@ Kind = Literal["cell", "step", "sequence"]
 
 @dataclass(eq=False)
 class Chain:
-    """Calls of one module, each of which goes on from the one before."""
+    """Calls of one module, each of which continues the one before."""
 
     module: nn.Module
     batch: int

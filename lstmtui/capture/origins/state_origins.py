@@ -25,7 +25,7 @@ Place = tuple[int, str]
 
 
 class Ended(NamedTuple):
-    """What an earlier call has left."""
+    """What an earlier call left."""
 
     path: str
     """Of its module."""
@@ -37,7 +37,7 @@ class Ended(NamedTuple):
 
 
 class Beginning(NamedTuple):
-    """What one state begins from."""
+    """The origin of one state."""
 
     kind: BeginningKind
     text: str

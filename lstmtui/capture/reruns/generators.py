@@ -18,7 +18,7 @@ _OWN = (torch.Generator, np.random.Generator, np.random.RandomState, random.Rand
 
 
 class Generators:
-    """The generators of PyTorch on each device that is in use, of numpy and of Python, and the model's own.
+    """The random generators of PyTorch on each device in use, of numpy, of Python and of the model.
 
     The model's own are those that its modules hold, that it is called with, or that its methods have as
     global names or closures, also in lists, tuples and dicts.

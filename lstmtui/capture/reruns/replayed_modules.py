@@ -17,7 +17,7 @@ from lstmtui.models.stock import layout_of
 
 
 class Replay(nn.Module):
-    """The modules of some calls at their paths, plain ones of PyTorch's, with the parameters of then.
+    """The modules of some calls at their paths, as PyTorch's plain ones with the parameters of the time.
 
     Args:
         calls: that ended.

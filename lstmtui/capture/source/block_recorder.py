@@ -19,7 +19,7 @@ from lstmtui.models.torch_compat import has_values
 
 
 class BlockRecorder(HookedRecorder):
-    """Records what runs in a block by source, the lines of the block itself too.
+    """Records what runs in a block by source, including the lines of the block itself.
 
     Args:
         source: what of the code, as `record` takes it.

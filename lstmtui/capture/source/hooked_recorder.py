@@ -10,7 +10,7 @@ from lstmtui.capture.source.source_layer import SourceLayer
 
 
 class HookedRecorder(SourceRecorder):
-    """Hooks tell it the derivatives of whatever backward passes there are, until it is released."""
+    """Records until it is released; hooks give it the derivatives of all backward passes."""
 
     _is_grouped = False
 

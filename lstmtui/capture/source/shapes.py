@@ -33,7 +33,7 @@ def _shape_of(part: Tensor | PackedSequence) -> Shape:
 
 @dataclass(frozen=True)
 class Batch:
-    """How many sequences a run reads at once."""
+    """How many sequences a run reads."""
 
     size: int
     others: tuple[int, ...] = ()

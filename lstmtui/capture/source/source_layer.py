@@ -22,7 +22,7 @@ from lstmtui.trace.keys import array_key
 
 @dataclass(frozen=True)
 class Conditions:
-    """What is known of a recording as a whole."""
+    """What is known about a recording as a whole."""
 
     inputs: Sequence[Shape]
     """The shapes of the model's input."""

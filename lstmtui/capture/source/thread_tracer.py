@@ -21,7 +21,7 @@ MOST_LETTERS = 500
 
 
 class ThreadTracer:
-    """Traces the calls of one thread, and hands every event on to the trace function that was there.
+    """Traces the calls of one thread, and passes every event on to the trace function that was set before.
 
     Args:
         collection: what it adds to.

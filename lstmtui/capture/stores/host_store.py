@@ -39,7 +39,7 @@ class HostStore(Store):
 
 
 class PassingStore(Store):
-    """One array alone, on the device, until it is handed over; what else is put here is not kept.
+    """One array alone, on the device, until it is handed over; other arrays are not kept.
 
     Args:
         quantity: whose array it is.

@@ -55,7 +55,7 @@ class Place(Protocol):
 
 
 class Condition(Protocol):
-    """What is watched for."""
+    """The condition of a watch."""
 
     @property
     def text(self) -> str:

@@ -20,7 +20,7 @@ _MOST = 1000
 
 
 class WatchPath:
-    """The path of a watch; beside it, where somebody else has written to it since the watch began.
+    """The path that a watch writes to; another one beside it if somebody else has written there since.
 
     Rank n of a distributed training writes to `path-rankn`, rank 0 to `path`. Where that is being written,
     or holds a trace that others wrote since the watch began, it is `path-2`, `path-3` and so on.

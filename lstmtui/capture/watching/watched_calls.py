@@ -30,7 +30,7 @@ _STEP = "lstmtui step"
 
 @dataclass
 class WatchedCall(Repeatable):
-    """One call of a recurrent module: what it takes to run it again, and what came of it."""
+    """One call of a recurrent module: what is needed to run it again, and its results."""
 
     path: str
     module: nn.Module

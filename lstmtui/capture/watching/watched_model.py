@@ -28,7 +28,7 @@ MOST_CALLS = 10_000
 
 
 class WatchedModel(CallKeeper):
-    """Handlers of a model's calls, and what they keep.
+    """Handles a model's calls, and keeps them.
 
     For each step: copies of x, of the initial states and of the recurrent layers' parameters, and their
     outputs and the gradients of these as they are; and what its code bound, where that is recorded. A step is

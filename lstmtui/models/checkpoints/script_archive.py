@@ -95,7 +95,7 @@ def read_script(archive: zipfile.ZipFile, folder: str) -> Module:
 
 
 class _Reader(pickle.Unpickler):
-    """Makes modules and descriptions of tensors; what anything else is called is refused."""
+    """Makes modules and descriptions of tensors, and refuses to call anything else."""
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file)
@@ -141,7 +141,7 @@ def _mapping(*_: Any) -> dict[Any, Any]:
 
 
 class _Call:
-    """A function that a pickle may call, and do nothing else with."""
+    """A function that a pickle may call, but not use in any other way."""
 
     __slots__ = ("_function",)
 

@@ -19,7 +19,7 @@ _LIKE = {"LSTMCell": "LSTM", "GRUCell": "GRU", "SimpleRNNCell": "SimpleRNN"}
 
 @dataclass(frozen=True)
 class KerasLayer:
-    """What the configuration says of one layer."""
+    """The configuration of one layer."""
 
     name: str
     group: str

@@ -31,7 +31,7 @@ _OF_CELL, _OF_LAYER = ("kernel", "recurrent_kernel", "bias"), ("kernel", "bias")
 
 @dataclass
 class KerasFile:
-    """What a file of Keras holds."""
+    """The contents of a Keras file."""
 
     model: Mapping[str, Any]
     """The configuration as JSON has it; empty where the file has weights alone."""

@@ -53,7 +53,7 @@ Write = Callable[[bytes], object]
 
 
 class Agent:
-    """One connection.
+    """Serves one connection.
 
     Args:
         model_runner: what runs models.

@@ -50,7 +50,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class ModelRunner(Protocol):
-    """What reads scenarios and runs models on the agent's machine."""
+    """Reads scenarios and runs models on the agent's machine."""
 
     @property
     def engine(self) -> Engine:
@@ -69,7 +69,7 @@ class ModelRunner(Protocol):
 
 @dataclass
 class Reporter:
-    """Tells the client about one request while it is worked on."""
+    """Reports the progress of one request to the client."""
 
     progress: Progress
     """Report progress; raises `lstmtui.Cancelled` where the request was cancelled."""

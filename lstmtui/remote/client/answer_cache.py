@@ -18,7 +18,7 @@ _OVERHEAD = 64
 
 @dataclass(frozen=True, eq=False)
 class Reply:
-    """What came of a request: an answer, or why there is none."""
+    """The reply to a request: an answer, or why there is none."""
 
     value: Any = None
     error: Exception | None = None

@@ -25,7 +25,7 @@ _LONGEST_VERSION = 40
 
 
 class LinkLost(Exception):
-    """The connection ended; another one may do."""
+    """The connection ended; a new one may work."""
 
 
 class Connection:

@@ -28,7 +28,7 @@ class ByteStreams(Protocol):
 
 
 class Connector(Protocol):
-    """What connects to an agent, as often as it has to."""
+    """Connects to an agent, as often as necessary."""
 
     name: str
     """What is connected to."""

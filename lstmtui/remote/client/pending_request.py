@@ -24,7 +24,7 @@ _ERRORS: dict[str, type[UserError]] = {"user": UserError, "expression": Expressi
 
 @dataclass(eq=False)
 class PendingRequest:
-    """One request until its reply is here; it is sent again where the link was lost before that."""
+    """A request without a reply; it is sent again if the link is lost before the reply arrives."""
 
     number: int
     request: Request

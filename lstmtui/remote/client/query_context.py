@@ -18,7 +18,7 @@ NUMBERS, INTEGERS, TRUTHS = "biuf", "biu", "b"
 
 @dataclass(frozen=True, eq=False)
 class QueryContext:
-    """A query, as far as the answer depends on it."""
+    """The facts about a query that its answer depends on."""
 
     trace: Trace
     baseline: Trace

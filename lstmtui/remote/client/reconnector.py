@@ -22,7 +22,7 @@ _SETTLED = 30.0
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often, and how soon again, a lost link is tried."""
+    """How often, and after which delays, a lost link is retried."""
 
     attempts: int = 10
     first: float = 0.2

@@ -66,7 +66,7 @@ class Load(Struct, frozen=True, tag_field="do", tag="load"):
 
 
 class HoldLaws(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="laws"):
-    """Hold the laws of state on a model; answered by `HeldLaws`, with (law, seconds) as progress before."""
+    """Test the laws of state on a model; answered by `HeldLaws`, after (law, seconds) as progress."""
 
     run: RunReference
     only: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ class ExportRequest(Struct, frozen=True, omit_defaults=True, tag_field="do", tag
 
 
 class Poll(Struct, frozen=True, tag_field="do", tag="poll"):
-    """What was opened, if it is not what the client knows of any more: `Opened`, else None."""
+    """Ask for what was opened if it has changed; answered by `Opened`, or None."""
 
     token: str
 
@@ -112,7 +112,7 @@ class Ask(Struct, frozen=True, array_like=True, omit_defaults=True, tag="ask"):
 
 
 class Cancel(Struct, frozen=True, array_like=True, tag="cancel"):
-    """Nobody wants the answers to these requests any more."""
+    """The answers to these requests are not wanted any more."""
 
     ids: tuple[int, ...]
 
@@ -152,7 +152,7 @@ class RequestCancelled(Struct, frozen=True, array_like=True, tag="cancelled"):
 
 
 class RequestProgress(Struct, frozen=True, array_like=True, tag="progress"):
-    """How far a request is."""
+    """The progress of a request."""
 
     id: int
     activity: str
@@ -180,7 +180,7 @@ class Pong(Struct, frozen=True, array_like=True, tag="pong"):
 
 
 class Refused(Struct, frozen=True, array_like=True, tag="refused"):
-    """What the client sent makes no sense; the agent ends."""
+    """What the client sent is invalid; the agent ends."""
 
     reason: str
 

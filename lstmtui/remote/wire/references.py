@@ -69,7 +69,7 @@ class RunDescription(Struct, frozen=True, eq=False):
 
 
 class Opened(Struct, frozen=True, eq=False):
-    """What came of opening a target."""
+    """The result of opening a target."""
 
     models: dict[str, RunDescription]
     """By name, in order."""

@@ -21,7 +21,7 @@ from lstmtui.tui.widgets.line_widget import ColumnClicked
 
 @dataclass(frozen=True)
 class LanePlace:
-    """What a lane gets of the screen."""
+    """The place of a lane on the screen."""
 
     content: int
     """Rows below its title."""

@@ -25,7 +25,7 @@ SCROLL_BINDINGS: list[BindingType] = [
 
 
 class Panel(Container, can_focus=True):
-    """A bordered part of the screen. It is told of every move by `show`, and draws what changed."""
+    """A bordered part of the screen. `show` is called after every move, and draws what changed."""
 
     DEFAULT_CSS = """
     Panel { width: 1fr; height: 1fr; border: round $border-blurred; border-title-align: left;
@@ -47,7 +47,7 @@ class Panel(Container, can_focus=True):
     """Whether ↓ ↑ PgDn PgUp Home End scroll it while it has the focus, and do not move the cursor."""
 
     class Appeared(Message):
-        """Parts of it have their places only now: it can be shown a session."""
+        """Its parts have been laid out only now: it can be shown a session."""
 
     class Picked(Message):
         """A timestep or a unit was clicked."""

@@ -31,7 +31,7 @@ MOST_UNITS = 6
 
 
 class WatchesPanel(Panel):
-    """What the user keeps an eye on. With the focus here, [ and ] choose a line, x deletes, e switches."""
+    """What the user watches. With the focus here, [ and ] choose a line, x deletes, e switches."""
 
     NUMBER = 7
     TITLE = "Watches and breakpoints"

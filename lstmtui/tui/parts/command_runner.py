@@ -28,7 +28,7 @@ MOST_WAITING = 100
 
 
 class Executed(Message):
-    """A command that ran off the event loop is done: give it to the runner's `executed`."""
+    """A command that ran off the event loop has ended; pass it to `executed` of the runner."""
 
     def __init__(self, command: Command, outcome: Outcome) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from lstmtui.tui.command_line import CommandLine
 
 
 class Dialogue:
-    """Answers the prompt where a line was entered there, and everything else in the footer.
+    """Answers at the prompt if a line was entered there, and otherwise in the footer.
 
     Args:
         prompt: where lines are entered.

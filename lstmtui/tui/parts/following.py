@@ -18,7 +18,7 @@ EVERY = 0.5
 
 
 class Display(Protocol):
-    """What shows a session whose traces grow."""
+    """A screen that shows a session whose traces grow."""
 
     message: Stop | None
     """What was said last."""

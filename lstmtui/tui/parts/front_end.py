@@ -38,7 +38,7 @@ from lstmtui.tui.screenshot import picture
 
 
 class FrontEnd:
-    """Says notes, takes pictures, writes files, shows the reference and quits; a pause is not waited for.
+    """Shows notes, takes pictures, writes files, shows the reference and quits; it does not wait in a pause.
 
     Args:
         screen: what there is a picture of, and is left with the app.

@@ -63,7 +63,7 @@ def rows_below(height: int, stages: int) -> int:
 
 @dataclass(frozen=True)
 class LaneNeed:
-    """What a lane has to show."""
+    """What a lane needs to show."""
 
     bands: int
     """Maps of equal height; 0: it is a plot."""
@@ -75,7 +75,7 @@ class LaneNeed:
 
 @dataclass(frozen=True)
 class LaneRows:
-    """What a lane gets."""
+    """The rows that a lane gets."""
 
     content: int
     head: bool

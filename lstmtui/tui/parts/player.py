@@ -16,7 +16,7 @@ _STEP = Command("step", (1,), "step")
 
 
 class Player:
-    """Steps until it is paused, or there are no more steps.
+    """Steps until it is paused or there are no more timesteps.
 
     Args:
         session: what is stepped through.

@@ -22,7 +22,7 @@ MARKED_AFTER = 0.3
 
 
 class Presenter:
-    """Shows every panel every move; one whose answers are not here yet keeps what it shows.
+    """Shows every move in every panel; a panel without an answer yet keeps what it shows.
 
     Args:
         session: what is shown.

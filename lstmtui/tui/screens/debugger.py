@@ -42,7 +42,7 @@ from lstmtui.tui.widgets.status import Part, StatusLine
 
 
 class DebuggerScreen(KeyActions):
-    """Walks a session. Every key is a command; every panel is shown what came of it.
+    """Walks a session: every key is a command, whose outcome every panel shows.
 
     Args:
         session: what commands are executed on.

@@ -19,7 +19,7 @@ SHOWN = 8
 
 
 class LosingScreen(Dialog[bool]):
-    """Returns whether to go on, although what-ifs are lost by it.
+    """Asks whether to continue although what-ifs will be lost; returns the answer.
 
     Args:
         look: what the terminal can show.

@@ -17,7 +17,7 @@ MOST_MESSAGES = 1_000
 
 
 class Message(NamedTuple):
-    """What was said, and at which timestep."""
+    """A message, and the timestep at which it was shown."""
 
     t: int
     stop: Stop

@@ -27,7 +27,7 @@ _EVERY = 0.1
 
 
 class OpeningScreen(Dialog[Traces | Trace | None]):
-    """Returns what was recorded, or None when it was cancelled or could not be."""
+    """Returns the recorded traces, or None if the recording was cancelled or failed."""
 
     DEFAULT_CSS = """
     OpeningScreen { align: center middle; }
@@ -45,7 +45,7 @@ class OpeningScreen(Dialog[Traces | Trace | None]):
     ]
 
     class Progressed(Message):
-        """So much is done."""
+        """The progress of the work."""
 
         def __init__(self, what: str, done: int, total: int) -> None:
             super().__init__()
@@ -56,7 +56,7 @@ class OpeningScreen(Dialog[Traces | Trace | None]):
             return isinstance(message, type(self))
 
     class Finished(Message):
-        """The work is over: its traces, or what went wrong."""
+        """The work has ended: with its traces, or an error."""
 
         def __init__(self, traces: Trace | Traces | None, problem: str = "") -> None:
             super().__init__()
