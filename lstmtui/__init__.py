@@ -82,7 +82,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _teach_traces() -> None:
-    """Let every `Trace` be drawn, and answer why, by what may know more than a trace does."""
+    """Give `Trace` the functions that draw it and answer why, which live in rooms that it must not import."""
     module = sys.modules.get("lstmtui.trace.trace")
     if module is not None and module.Trace.draw_html is None:
         module.Trace.draw_html = staticmethod(_html_of)

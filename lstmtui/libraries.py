@@ -32,7 +32,7 @@ class MissingLibrary(UserError, ImportError):
 
 
 def require_library(name: str) -> None:
-    """See that a library of :data:`INSTALL` is installed, without loading it.
+    """Raise an error unless a library of :data:`INSTALL` is installed; does not load it.
 
     Raises:
         MissingLibrary: it is not.

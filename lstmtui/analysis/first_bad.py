@@ -169,6 +169,6 @@ def _at(trace: Trace, which: Which, bad: BadValue, where: str, how: str) -> Firs
 
 
 def _nowhere(which: Which, name: str, value: float, how: str) -> FirstBad:
-    """Something bad that belongs to no timestep."""
+    """A bad value that belongs to no timestep."""
     where = f"{name} is {UNICODE.number(value)}"
     return FirstBad(which, None, "", name, -1, 0, 0, value, where, how)

@@ -91,7 +91,7 @@ def jacobian_map(view: View, by: str, start: int, stop: int, seed: int = 0) -> J
 
 
 def _exact(numbers: LayerNumbers, places: Sequence[int], by: str, dtype: type) -> Iterator[tuple[int, Array]]:
-    """By place, the norms of each later one's derivative, the last first, by products of Jacobians."""
+    """By place, the norms of each later one's derivative, the last place first; by products of Jacobians."""
     states = numbers.cell.states
     sizes = [numbers.layer.size(state) for state in states]
     units, count = sizes[0], sum(sizes)
@@ -122,7 +122,7 @@ def _exact(numbers: LayerNumbers, places: Sequence[int], by: str, dtype: type) -
 def _along(
     numbers: LayerNumbers, places: Sequence[int], by: str, directions: Array
 ) -> Iterator[tuple[int, Array]]:
-    """By place, the norms of each later one's derivative, the last first, along directions, in float32."""
+    """By place, the norms of each later one's derivative, the last place first; along directions, float32."""
     seeds = dict.fromkeys(places, directions)
     for dependence in sweep_back(numbers, places[-1], seeds, np.float32, with_x=by == "x"):
         place = dependence.place if by == "x" else dependence.place - 1
@@ -134,7 +134,7 @@ def _along(
 
 
 def _norms(rows: Array, each: int, vanished: int = 0) -> Array:
-    """Of so many rows each, in float64, after the zeros of what is vanished."""
+    """The norm of each group of rows, in float64, behind zeros for groups that have vanished."""
     blocks = rows.reshape(-1, each, rows.shape[-1])
     if rows.dtype == np.float32:  # whose squares float64 has
         sizes = np.sqrt(np.einsum("ijk,ijk->i", blocks, blocks, dtype=np.float64))

@@ -104,7 +104,7 @@ def read_of(trace: Trace, layer: int, direction: str, batch: int) -> Read | None
 
 
 def reads_text(every: tuple[Read, ...], ahead: LookAhead | None = None) -> str:
-    """In a sentence without a full stop, with what is known of later inputs."""
+    """What the loss reads, as a sentence without a full stop, with what is known about later inputs."""
     text = "the loss reads " + "; ".join(str(read) for read in every)
     if ahead is None or ahead.kind == "unknown":
         return text
@@ -120,7 +120,7 @@ def _is_without_gradient(trace: Trace, layer: int, direction: str) -> bool:
 
 
 def reads_summaries(every: tuple[Read, ...], ahead: LookAhead | None = None) -> tuple[str, ...]:
-    """In a few words for a panel, the longest first: "loss reads t=3"; empty where it reads nothing."""
+    """What the loss reads in a few words, the longest first: "loss reads t=3"; empty if it reads nothing."""
     read = [place for place in every if place.timesteps]
     if not read:
         return ()

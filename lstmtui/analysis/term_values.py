@@ -20,7 +20,7 @@ def why_missing(trace: Trace, layer: int) -> str:
 
 
 def changed_text(layer: Layer) -> str:
-    """From when on the parameters of a layer are not kept; empty where they are."""
+    """From which timestep on the parameters of a layer are not kept; empty if they all are."""
     t = layer.parameters_until
     return f"changed at t={t}, and only those from before are kept" if t else ""
 

@@ -51,7 +51,7 @@ class Axes:
         return replace(self, axes=tuple(self.axes[n] for n in order))
 
     def changed(self, place: int, axis: Axis | None) -> Axes:
-        """With another meaning of one axis; None: without that axis."""
+        """The axes with another meaning of one of them; None: without that one."""
         own = () if axis is None else (axis,)
         return replace(self, axes=(*self.axes[:place], *own, *self.axes[place + 1 :]))
 

@@ -46,7 +46,7 @@ class Cuts(TorchFunctionMode):
         return id(part) in self._parts
 
     def forget_graph(self) -> None:
-        """Let go of the graph, so that nothing of it outlives the backward pass."""
+        """Release the graph, so that nothing of it outlives the backward pass."""
         self._nodes = set()
         self.input.forget()
 

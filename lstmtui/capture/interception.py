@@ -19,7 +19,7 @@ def kind_of(module: nn.Module) -> type[nn.Module] | None:
 
 
 def kind_of_class(own: type[nn.Module]) -> type[nn.Module] | None:
-    """As `kind_of`, of a module's class."""
+    """The same as `kind_of`, for a module's class."""
     return next((kind for kind in (*SEQUENCES, *CELLS) if issubclass(own, kind)), None)
 
 

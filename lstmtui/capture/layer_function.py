@@ -115,7 +115,7 @@ class _LayerFunction(torch.autograd.Function):
 def _seen_by(
     recording: Recording, x: Tensor, d_output: Tensor | None, d_finals: tuple[Tensor | None, ...]
 ) -> tuple[Tensor | None, ...]:
-    """In place of gradients: numbers other than 0 for all that the timesteps which are read have seen."""
+    """Numbers other than 0, in place of gradients, for everything that the read timesteps have seen."""
     sizes = torch.as_tensor(reads_of(d_output, d_finals, x, recording.valid).array(), device=x.device)
     is_seen = (sizes if recording.probe == "own" else sizes != 0).to(x.dtype)
     if recording.probe == "whole":

@@ -105,7 +105,7 @@ class ModuleRun:
         self.steps, self.further = self.length, []
 
     def leave_out_derivatives(self, why: str) -> None:
-        """They were not computed: nothing is to show 0 for them."""
+        """Mark the derivatives as not computed, so that nothing shows 0 for them."""
         self.absent = why
         for recording in self.recordings.values():
             recording.forget_derivatives()

@@ -93,7 +93,7 @@ def _check_time(
 
 
 def _written(value: bool) -> str:
-    """As TOML has it."""
+    """A truth value as TOML writes it."""
     return str(value).lower()
 
 

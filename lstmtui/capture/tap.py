@@ -93,7 +93,7 @@ class Tap(TappedRuns):
     def _own_forward_called(
         self, path: str, module: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any
     ) -> Any:
-        """In place of a subclass's own forward: take note of it until it calls `super().forward`."""
+        """Called in place of a subclass's own forward: note it until it calls `super().forward`."""
         kind = kind_of(module)
         if kind is not None and self._takes_part() and not self.repeats:
             name, base = module.__class__.__name__, kind.__name__
@@ -112,7 +112,7 @@ class Tap(TappedRuns):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        """In place of a module's forward: record the call, or let the forward have it as it is."""
+        """Called in place of a module's forward: record the call, or let the forward run as it is."""
         named = named_arguments(module, args, kwargs) if self._takes_part() else None
         if named is None:
             return forward(*args, **kwargs)

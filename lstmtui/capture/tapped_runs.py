@@ -80,7 +80,7 @@ class TappedRuns:
     def sequence(
         self, path: str, module: nn.Module, call: Call, packed: PackedSequence | None, hx: Any
     ) -> Any:
-        """A call of a module that reads whole sequences; what the module returns."""
+        """Run a call of a module that reads whole sequences; returns what the module returns."""
         single, again, last = is_single_step(module, call, packed), self.repeats, self.last
         part = before = run_of_call(module, call)
         chain = None
@@ -113,7 +113,7 @@ class TappedRuns:
         return result
 
     def cell(self, path: str, module: nn.Module, forward: Callable[..., Any], x: Tensor, hx: Any) -> Any:
-        """A call of a cell in a loop of the user's own; what the cell returns."""
+        """Run a call of a cell in a loop of the user's own; returns what the cell returns."""
         again, last = self.repeats, self.last
         with self._lock:
             loop, chain = self._loop_of(path, module, x, hx, again=again)
@@ -138,7 +138,7 @@ class TappedRuns:
         return result
 
     def forget_derivatives(self) -> None:
-        """Drop what backward passes within the module's own forward have left in the recordings."""
+        """Discard what backward passes within the module's own forward have left in the recordings."""
         for run in self.runs:
             for part in (run, *run.further):
                 for recording in part.recordings.values():
@@ -165,7 +165,7 @@ class TappedRuns:
                 run.leave_out_derivatives(why)
 
     def release(self) -> None:
-        """Let go of every tensor; what took over a module's forward may hold this until it is collected."""
+        """Release every tensor; whatever took over a module's forward may hold this until it is collected."""
         self.runs, self.last, self._runs_of = [], None, []
         self._run_of_chain, self._loops, self._steps, self.continuity = {}, {}, {}, Continuity()
         self.origins, self.recomputation, self.cuts = Origins(), Recomputation(), Cuts()
@@ -246,7 +246,7 @@ class TappedRuns:
         return run, run, chain
 
     def _note_states(self, run: ModuleRun, chain: Chain, hx: Any, t: int) -> None:
-        """Take note of where the states come from that a call is given before the timestep `t`."""
+        """Note where the states come from that a call is given before the timestep `t`."""
         for kind in chain.changes:
             run.changes.setdefault(kind, []).append(t)
         if chain.calls > 1 or self.state_origins is None:

@@ -46,7 +46,7 @@ def place_of(module: nn.Module) -> torch.device | None:
 
 
 def named_modules(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """As `nn.Module.named_modules`, each module once, with wrappers left out of the list and the paths."""
+    """Like `nn.Module.named_modules`, with each module once and wrappers left out of list and paths."""
     seen: set[int] = set()
 
     def walk(path: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -62,7 +62,7 @@ def named_modules(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def named_parameters(root: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """As `nn.Module.named_parameters`, each parameter once, with wrappers left out of the names."""
+    """Like `nn.Module.named_parameters`, with each parameter once and without wrappers in the names."""
     seen: set[int] = set()
     for path, module in named_modules(root):
         for name, parameter in module.named_parameters(recurse=False):
@@ -72,7 +72,7 @@ def named_parameters(root: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def see_through(root: nn.Module) -> None:
-    """Have the parallel wrappers inside a module call what they wrap, where it is.
+    """Let the parallel wrappers inside a module call what they wrap, where it is.
 
     Nothing is scattered over devices, and nothing made ready for a reduction of gradients.
     """

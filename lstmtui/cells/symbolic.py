@@ -71,7 +71,7 @@ def definitions_in(
 def symbols_of(
     equations: Callable[..., Equations], parameters: ParameterSymbols, states: Sequence[str]
 ) -> Iterator[tuple[str, Term]]:
-    """As `definitions_in`, on symbols that have no numbers: the old states are those without a definition."""
+    """Like `definitions_in`, on symbols without numbers: the old states are those without a definition."""
 
     def symbol(name: str, definition: Term | None = None) -> Term:
         return Term("symbol", text=name, role=name, definition=definition)

@@ -59,7 +59,7 @@ class Scope(Protocol):
         """The shapes of the parameters there are, by their symbols in the equations."""
 
     def parameter(self, symbol: str) -> Array:
-        """One of them, float64."""
+        """A parameter, float64."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,7 @@ def own_buffers(module: nn.Module) -> dict[str, Tensor | None]:
 
 
 def gradients(loss: Tensor, sources: Sequence[Tensor | GradientEdge]) -> Sequence[Tensor | None]:
-    """As `torch.autograd.grad` gives them, which asks each source several times what it is."""
+    """The gradients that `torch.autograd.grad` gives, which asks each source several times what it is."""
     return torch.autograd.graph._engine_run_backward(
         (loss,), (torch.ones_like(loss),), False, False, tuple(sources), True, accumulate_grad=False
     )

@@ -37,7 +37,7 @@ class Cast:
         self._events: list[tuple[float, str, str]] = [(0.0, "o", _BEGIN)]
 
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
+        """Let time pass in the recording."""
         self._now += seconds
 
     def output(self, text: str) -> None:

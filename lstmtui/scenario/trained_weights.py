@@ -30,7 +30,7 @@ class WeightFile:
 def weight_files(
     scenario: Scenario, specs: Sequence[ModelSpec], folder: Path | None = None
 ) -> Mapping[str, WeightFile]:
-    """By model, where its weights go: the file that `weights = …` names, or SCENARIO-MODEL.safetensors.
+    """The file of the weights of each model: the one that `weights = …` names, or SCENARIO-MODEL.safetensors.
 
     Args:
         scenario: beside whose file they are.

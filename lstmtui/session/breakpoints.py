@@ -89,7 +89,7 @@ class Breakpoints:
         return self._kept.pop(number, None)
 
     def enable(self, number: int) -> Breakpoint | None:
-        """Let a breakpoint stop again; None where there is none of this number."""
+        """Let a breakpoint stop again; None if there is none of this number."""
         return self._change(number, enabled=True)
 
     def disable(self, number: int) -> Breakpoint | None:

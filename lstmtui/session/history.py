@@ -56,11 +56,11 @@ class History:
     """What kind of movement the latest one was, where more of it belongs to it; empty where none does."""
 
     def changed(self, change: Change) -> History:
-        """With one more change; what was undone before is forgotten."""
+        """The history with one more change; what was undone before is forgotten."""
         return replace(self, changes=(*self.changes, change)[-MOST:], undone=())
 
     def moved(self, before: Cursor, walk: str = "") -> History:
-        """With one more place that the cursor has left.
+        """The history with one more place that the cursor has left.
 
         Args:
             before: the place.

@@ -54,7 +54,7 @@ class Claim:
         )
 
     def release(self) -> None:
-        """Let others write; does nothing a second time."""
+        """Let others write; has no effect the second time."""
         if self._stream.closed:
             return
         with suppress(OSError):

@@ -48,7 +48,7 @@ class StateOrigin:
     changes: tuple[StateChange, ...] = ()
 
     def sentence(self, calls: int) -> str:
-        """In words without a full stop.
+        """The origin in words, without a full stop.
 
         Args:
             calls: how many calls the timesteps come from.

@@ -79,7 +79,7 @@ class TraceWriter:
         return {k: self._arrays[k].read_all() for k in self._whole if not k.startswith(EXTENT)}
 
     def advance(self, steps: int) -> None:
-        """So many timesteps are complete; shows them to readers every half second.
+        """Mark so many timesteps as complete; readers see them every half second.
 
         How far each array has come is known from its blocks: what readers see is the timesteps that every
         value of the first layer has, and the other layers once they have all of those too.

@@ -31,7 +31,7 @@ class Banner(StatusLine):
             self.text = text
 
     class Changed(Message):
-        """It takes a row of the screen, or gives it back."""
+        """The banner takes a row of the screen, or gives it back."""
 
     def __init__(self, session: Session, look: Look) -> None:
         super().__init__(look, id="banner")

@@ -50,6 +50,6 @@ def clipboard_sequence(text: str, environment: Mapping[str, str] | None = None) 
 
 
 def _through_screen(sequence: str) -> str:
-    """In pieces, which arrive at the terminal as one."""
+    """The text in pieces, which arrive at the terminal as one."""
     starts = range(0, len(sequence), _SCREEN_PIECE)
     return "".join(f"\x1bP{sequence[start : start + _SCREEN_PIECE]}\x1b\\" for start in starts)

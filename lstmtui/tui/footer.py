@@ -57,7 +57,7 @@ def _width(hints: list[tuple[str, str, str]]) -> int:
 
 
 def _fitting(hints: list[tuple[str, str, str]], room: int) -> list[tuple[str, str, str]]:
-    """As many hints as fit; the last two, help and quit, stay to the end."""
+    """As many hints as fit; the last two, help and quit, stay longest."""
     while len(hints) > 2 and _width(hints) > room:
         del hints[-3]
     return hints

@@ -51,7 +51,7 @@ def _action(fact: Spans) -> str:
 
 
 def _facts(session: Session, growth: str, width: int) -> list[Spans]:
-    """From the most important to the least."""
+    """The facts, the most important first."""
     cursor, trace = session.cursor, session.trace
     layer_text = " ".join(filter(None, (f"layer {cursor.layer}", layer_name(trace, cursor.layer))))
     is_known = trace.header.loss_is_known and not (trace.header.live and np.isnan(trace.loss))

@@ -144,7 +144,7 @@ class BlockCalls(CallKeeper):
             self._handlers.close()
 
     def forget(self) -> None:
-        """Let go of what was kept."""
+        """Release everything that was kept."""
         self.step, self._met = BlockStep(), {}
 
     def _meet(self, module: nn.Module) -> None:

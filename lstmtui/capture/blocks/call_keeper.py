@@ -33,7 +33,7 @@ class CallKeeper(ABC):
     @property
     @abstractmethod
     def steps(self) -> Sequence[WatchedStep]:
-        """Those that are kept, in order."""
+        """The kept steps, in order."""
 
     @abstractmethod
     def step_of_call(self) -> WatchedStep:

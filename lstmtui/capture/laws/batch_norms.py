@@ -8,7 +8,7 @@ from torch import nn
 
 
 def norms_in_training(model: Any) -> list[tuple[str, nn.Module]]:
-    """Those of a model that mix the sequences of a batch, by their paths."""
+    """The batch norms that mix the sequences of a batch, by their paths."""
     if not isinstance(model, nn.Module):
         return []
     kind = nn.modules.batchnorm._BatchNorm

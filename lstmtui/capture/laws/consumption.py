@@ -64,7 +64,7 @@ class Consumed:
 
 
 def consumption(subject: Subject, inputs: Inputs, drive: Drive) -> list[Consumed]:
-    """Of every module that is called more than once with the sequences of the input.
+    """What is consumed by every module that is called more than once with the sequences of the input.
 
     Args:
         subject: what is run, once for each timestep that is tried.
@@ -142,7 +142,7 @@ class _Flags:
                     self.state[n, :, at] |= _rows_differ(state.transpose(0, 1), changed.transpose(0, 1))
 
     def hashes(self) -> tuple[Tensor, Tensor]:
-        """Of the first and of the last timesteps, each (runs, calls, B)."""
+        """The hashes of the first and of the last timesteps, each (runs, calls, B)."""
         every = torch.stack(self._hashes)
         return every[:, 0], every[:, 1]
 

@@ -56,7 +56,7 @@ class Context:
 
     @property
     def other_steps(self) -> str:
-        """That y has other timesteps than x, as behind a convolution that is not padded; empty where not."""
+        """A message if y has other timesteps than x, as behind an unpadded convolution; else empty."""
         steps = self.shape.other_steps
         return (
             f"y has {steps:,} timesteps and x {self.inputs.steps:,}, and which belong together is not known"

@@ -60,7 +60,7 @@ class Inputs:
         return [tensor for tensor in tensors_in(self.x) if isinstance(tensor, Tensor)]
 
     def mapped(self, change: Callable[[Leaf, Tensor], Tensor]) -> Inputs:
-        """With every tensor of x changed, and contiguous where it was, so that it can be viewed as before."""
+        """The inputs with every tensor of x changed; contiguous ones stay so, to be viewed as before."""
         leaves = iter(self.leaves)
 
         def laid_out_alike(tensor: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class Inputs:
         return replace(self.mapped(part), steps=stop - start, lengths=lengths)
 
     def unpadded(self) -> Inputs:
-        """With every sequence as long as the batch, so that all of them go on from call to call."""
+        """The inputs with every sequence as long as the batch, so that all of them continue in each call."""
         return (
             self if self.lengths is None else replace(self, lengths=torch.full_like(self.lengths, self.steps))
         )
@@ -99,7 +99,7 @@ class Inputs:
         return replace(part, batch=len(index), lengths=lengths, state=state)
 
     def different(self, where: Tensor) -> Inputs:
-        """With other numbers, or other tokens, at some places.
+        """The inputs with other numbers, or other tokens, at some places.
 
         Args:
             where: bool (T, B).

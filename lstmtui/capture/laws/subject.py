@@ -212,7 +212,7 @@ def _copied(model: nn.Module) -> nn.Module:
 
 
 def _own_tensors(model: nn.Module, dtype: torch.dtype | None) -> None:
-    """Let plain attributes hold tensors of their own, so that what is written into these stays unseen.
+    """Give plain attributes tensors of their own, so that writing into these has no effect on the original.
 
     They are taken out of the graph of earlier calls, but those that are trained.
     """

@@ -129,7 +129,7 @@ class FollowedInput:
         return self._computed(func, args, kwargs)
 
     def _written(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Something is changed in place: what it was is followed no longer."""
+        """Stop following a tensor that is changed in place."""
         target = args[0] if args else None
         if isinstance(target, Tensor) and target.requires_grad and self._of(target) is None:
             return func(*self._with_twins(args), **self._with_twins(kwargs))
@@ -237,7 +237,7 @@ class FollowedInput:
 
 
 def _tensors(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[Tensor]:
-    """Those among the arguments of an operation, and in lists of these."""
+    """The tensors among the arguments of an operation, and in lists of these."""
     for value in (*args, *kwargs.values()):
         if isinstance(value, Tensor):
             yield value

@@ -142,7 +142,7 @@ class Question:
 
 
 def _positions(tensor: Tensor, axis: int) -> Tensor:
-    """Of every number of a tensor the position along an axis."""
+    """The position along an axis of every number of a tensor."""
     positions = torch.arange(tensor.shape[axis], device=tensor.device)
     return positions.expand(tensor.movedim(axis, -1).shape).movedim(-1, axis)
 

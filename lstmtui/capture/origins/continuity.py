@@ -101,7 +101,7 @@ class Continuity:
         return chain
 
     def ended(self, chain: Chain, result: Any) -> None:
-        """Take note of what a call returned: the output and the last states, or those of a Cell."""
+        """Note what a call returned: the output and the last states, or those of a Cell."""
         with self._lock:
             self._calls += 1
             chain.number = self._calls
@@ -204,7 +204,7 @@ class KnownContinuity(Continuity):
         return chain
 
     def ended(self, chain: Chain, result: Any) -> None:
-        """Nothing of it is asked for."""
+        """Do nothing: the chains are known."""
 
 
 def same(a: Tensor, b: Tensor) -> bool:

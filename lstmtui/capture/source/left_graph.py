@@ -11,7 +11,7 @@ CUT = "no gradient came back, and the code takes values out of the graph (detach
 
 
 def mark_cuts(calls: Iterable[Call], bindings: Iterable[Binding]) -> None:
-    """Have names that no gradient reached say so, where the code that ran may have cut them off.
+    """Mark names that no gradient reached, if the code that ran may have cut them off.
 
     Elsewhere the loss does not depend on such a name, and its derivative is 0.
     """

@@ -280,7 +280,7 @@ def _is_in(place: Span, span: Span) -> bool:
 
 
 def _statements(tree: ast.AST) -> list[ast.AST]:
-    """Those of a function in order, outer ones first, without those of functions within it."""
+    """The statements of a function in order, outer ones first, without those of inner functions."""
     collected: list[ast.AST] = []
     nodes = list(ast.iter_child_nodes(tree))[::-1]
     while nodes:

@@ -11,7 +11,7 @@ from lstmtui.trace.keys import array_key
 
 
 def check_same(trace: Trace, same: Trace) -> None:
-    """That the model runs as it did when it was recorded.
+    """Raise an error unless the model runs as it did when it was recorded.
 
     Raises:
         UserError: it does not; the message says by what.

@@ -18,7 +18,7 @@ NO_LOSS = "the model raised an exception before there was a loss, so no derivati
 def keep_until_raised(
     error: BaseException, code: SourceRecorder, tap: TappedRuns, module: nn.Module, name: str
 ) -> None:
-    """Have an exception of the model's code lead to what was recorded until then.
+    """Attach what was recorded so far to an exception of the model.
 
     Args:
         error: gets the trace as `lstmtui_trace`, and a note that says where it is.

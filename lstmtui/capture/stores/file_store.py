@@ -62,7 +62,7 @@ class FileStore(Store):
     hands_back = False
 
     def parts(self, start: int, stop: int) -> dict[str, Tensor]:
-        """Nothing: they are worked out again."""
+        """None: parts are computed again."""
         return {}
 
     def gave(self, tensor: Tensor) -> bool:

@@ -30,7 +30,7 @@ class HostStore(Store):
         self._like = values.new_empty(0)
 
     def parts(self, start: int, stop: int) -> dict[str, Tensor]:
-        """Nothing: they are worked out again, or kept by whoever made them."""
+        """None: parts are computed again, or kept by whoever made them."""
         return {}
 
     def _whole(self, quantity: str) -> Tensor:
@@ -63,7 +63,7 @@ class PassingStore(Store):
         self[quantity][start : start + len(values)] = values
 
     def parts(self, start: int, stop: int) -> dict[str, Tensor]:
-        """Nothing."""
+        """None."""
         return {}
 
     def _whole(self, quantity: str) -> Tensor:

@@ -94,7 +94,7 @@ class WatchedModel(CallKeeper):
 
     @property
     def steps(self) -> list[WatchedStep]:
-        """Those that are kept, in order."""
+        """The kept steps, in order."""
         with self._lock:
             return list(self._steps)
 

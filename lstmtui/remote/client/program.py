@@ -76,7 +76,7 @@ class ProgramStreams:
             view = view[self._input.write(view) or 0 :]
 
     def began(self) -> None:
-        """From now on errors are kept, not shown."""
+        """Keep errors from now on instead of showing them."""
         self._passes_on = False
 
     def failure(self, error: NoFrames) -> str:

@@ -131,7 +131,7 @@ class Reader:
         return expression
 
     def end(self, usage: str) -> None:
-        """Nothing may be left."""
+        """Raise a mistake if anything is left."""
         if not self.done:
             self.fail(f"{shown(self.text[self.at :])} does not belong here; the command is: {usage}")
 

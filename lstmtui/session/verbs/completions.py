@@ -34,12 +34,12 @@ def nothing(session: Session, begun: Begun) -> list[str]:
 
 
 def only(words: Callable[[Session], Iterable[str]]) -> Complete:
-    """One of these words, after which nothing comes."""
+    """Complete one of these words, after which nothing comes."""
     return lambda session, begun: [] if begun.before else beginning(begun.last, words(session))
 
 
 def name(names: Callable[[Session], Iterable[str]]) -> Complete:
-    """One of these names, which may have blanks in them."""
+    """Complete one of these names, which may contain blanks."""
     return lambda session, begun: beginning(begun.text, names(session))
 
 

@@ -38,7 +38,7 @@ class FilteredDialog(Dialog[Result]):
         self.set_focus(None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """In the filter / is a character as others are."""
+        """Disable the action of / while the filter has the focus, where it is a character like any other."""
         is_typed = action == "filter" and self.focused is self.filter
         return False if is_typed else super().check_action(action, parameters)
 
