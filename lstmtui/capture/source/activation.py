@@ -8,13 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
-from lstmtui.capture.source.attributes import WithGlobals, held, is_item, put
+from lstmtui.capture.source.attributes import WithGlobals, held, is_item
 from lstmtui.capture.source.bindings import RETURNED, Call, Passes
 from lstmtui.capture.source.code_facts import CodeFacts, Stretch
 from lstmtui.capture.source.collection import Collection
 from lstmtui.capture.source.loops import Counter
 from lstmtui.capture.source.paths import Item, Path
-from lstmtui.capture.source.replacements import Replacements
 from lstmtui.capture.source.tensors import Named, tensors_in
 from lstmtui.models.torch_compat import version_of, written
 
@@ -120,9 +119,12 @@ class Activation:
         stretch = following.last
         if stretch.is_start:
             self._counter.first_pass(stretch.offset)
+        is_entered = before.loop in stretch.around
+        if not is_entered:
+            self._leave_loop(before)
         if changed or path.items or self._filling:
             local = self._names(frame)
-            self._look(local, path.items, before, changed, is_entered=before.loop in stretch.around)
+            self._look(local, path.items, before, changed, is_entered=is_entered)
             if self._filling and stretch.around[:1] != before.around[:1]:
                 self._filled(local)
         if stretch.is_start or stretch.around is not before.around:
@@ -147,13 +149,15 @@ class Activation:
         if has_raised:
             self._stop()
         path, local = self.path, self._names(frame)
+        is_suspended = self.facts.is_suspended and not has_raised
+        if not (has_raised or is_suspended):
+            self._leave_loop(path.last)
         if path.last is not _START:
             self._look(local, path.items, path.last, self._changed())
             if self._filling:
                 self._filled(local)
             if path.last.around and (has_raised or not self.facts.is_suspended):
                 self._loops_end(path.last, (), has_raised=has_raised)
-            is_suspended = self.facts.is_suspended and not has_raised
             self.path = self._begun(self.facts.after(frame.f_lasti) if is_suspended else path.last.offset)
         self.frame = None
         return has_raised
@@ -172,6 +176,11 @@ class Activation:
         if self.raised is None or self.raised[0] is not value:
             self.raised = value, frame.f_lineno
             self.call.raised_passes = self.passes
+
+    def _leave_loop(self, last: Stretch) -> None:
+        if last.loop in last.around:  # it asked for a further item, and found none
+            self._loops_end(last, last.around[: last.around.index(last.loop)])
+            self._counter.leave(last.loop)
 
     def _loops_end(self, last: Stretch, around: tuple[int, ...], *, has_raised: bool = False) -> None:
         """Take note of how many passes the loops had that what ran last is in, and what follows is not."""
@@ -233,7 +242,8 @@ class Activation:
         bound: list[Named] = []
         for name, stretch, is_bound, is_place in items:
             value = held(local, name) if is_place else local.get(name)
-            is_sure = is_entered if is_bound is None else is_bound
+            is_left = not is_entered and name in stretch.left
+            is_sure = is_left or (is_entered if is_bound is None else is_bound)
             if isinstance(value, Tensor):
                 before = tracked.get(name)
                 is_new = is_sure or before is None or before[0] is not value or name in changed
@@ -283,18 +293,8 @@ class Activation:
 
     def _bind(self, local: Any, bound: list[Named], passes: Passes | None = None) -> None:
         passes = self.passes if passes is None else passes
-        replacements = self._collection.replacements
-        if replacements is not None:
-            bound = [self._replaced(local, replacements, named, passes) for named in bound]
+        if (replacements := self._collection.replacements) is not None:
+            bound = [replacements.put(local, self.call, passes, named) for named in bound]
         for name, value, version, _, _ in bound:
             self._tracked[name] = value, version
         self._collection.bind(self.call, passes, bound)
-
-    def _replaced(self, local: Any, replacements: Replacements, named: Named, passes: Passes) -> Named:
-        """A name, bound to what is put in place of its tensor, if anything is."""
-        name, value, version, line, why = named
-        other = replacements.instead(self.call, name, line, passes, value)
-        if other is not value:
-            put(local, name, other)
-            version = version_of(other)
-        return name, other, version, line, why

@@ -188,8 +188,8 @@ def _kinds(code: CodeType, name: str, first: int, last: int, *, attribute: bool)
         if not first <= line <= last:
             continue
         operation, names = instruction.opname, instruction.argval
-        if attribute != operation.endswith(("ATTR", "METHOD")):
-            continue
+        if attribute != operation.endswith(("ATTR", "METHOD")) or operation == "LOAD_FAST_AND_CLEAR":
+            continue  # the last is how a comprehension keeps a name's value, to put it back
         parts = names if isinstance(names, tuple) else (names,)
         # 3.13 has instructions of two names: STORE_FAST_LOAD_FAST stores the first and loads the second.
         kinds = [kind for kind in operation.split("_") if kind in ("LOAD", "STORE")]

@@ -46,6 +46,8 @@ class Stretch:
     """The loop over something of which it takes the next item; −1: of none."""
     entered: frozenset[str] = frozenset()
     """The names that it binds where there was one."""
+    left: frozenset[str] = frozenset()
+    """The names that it binds behind that loop where there was none: y, of y = cat([f(v) for v in x])."""
     fills: tuple[tuple[str, frozenset[str]], ...] = ()
     """The tensors of which it writes one place in each pass of a loop, and the names that say which."""
     why: str = ""
@@ -140,6 +142,7 @@ class CodeFacts:
         sure: list[str] = []
         maybe: list[str] = []
         entered: list[str] = []
+        left: list[str] = []
         loop = -1
         words = set()
         writes = False
@@ -154,13 +157,14 @@ class CodeFacts:
                 words.add(str(instruction.argval))
             elif operation == "FOR_ITER" and is_sure:
                 loop, is_sure = self.loops.started_by(instruction.offset), False
+                left = [*self._bound_behind(instruction, line)]
             elif operation in ("FOR_ITER", *_SUSPENDING) or ("JUMP" in operation and "IF" in operation):
                 loop, is_sure = -1, False
             elif "FORWARD" in operation:
                 is_sure, loop = False, -1  # past the other branch of a conditional expression
             elif "JUMP" in operation or operation in _LEAVES:
                 break
-        names = tuple(dict.fromkeys((*sure, *entered, *maybe, *self.shared)))
+        names = tuple(dict.fromkeys((*sure, *entered, *maybe, *left, *self.shared)))
         around, is_start = self.loops.around.get(offset, ()), offset in self.loops.starts
         why = DETACHED if words & _DETACHING else ""
         fills = self._fills.get(line, ())
@@ -171,12 +175,22 @@ class CodeFacts:
             frozenset(sure),
             loop,
             frozenset(entered),
+            frozenset(left) - {*sure, *entered, *maybe},
             fills,
             why,
             writes,
             around,
             is_start,
         )
+
+    def _bound_behind(self, loop: dis.Instruction, line: int) -> Iterator[str]:
+        """What its line binds behind a loop that ends within it, up to the next loop or branch."""
+        at = self._index.get(loop.argval, len(self._instructions))
+        for here, instruction in enumerate(self._instructions[at:], start=at):
+            operation = instruction.opname
+            if self._lines[here] != line or "JUMP" in operation or operation in ("FOR_ITER", *_LEAVES):
+                return
+            yield from self._bound_by(instruction)
 
     def _ends_with(self, at: int) -> bool:
         """Whether the block of a `with` ends with an instruction: what follows calls `__exit__` with it."""

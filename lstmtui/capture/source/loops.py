@@ -164,8 +164,13 @@ class Counter:
         around = loops.around[offset]
         loop = loops.loops[around[-1]]
         if loop.is_for and around[-1] not in self._now and offset in loop.starts:
-            self._counts[around[-1]] = 0
+            self._counts |= {number: 0 for number in around if number not in self._now}
             self._enter(around)
+
+    def leave(self, loop: int) -> None:
+        """A loop has no further item: what runs on is outside of it, though it may be on its line."""
+        if loop in self._now:
+            self._enter(self._now[: self._now.index(loop)])
 
     def move(self, offset: int) -> None:
         """The instruction at `offset` is next."""
@@ -225,17 +230,6 @@ def tree_of(code: CodeType, lines_of: dict[str, object] | None = None) -> ast.AS
     if code.co_name == "<module>":
         return tree
     return next((n for n in ast.walk(tree) if isinstance(n, names) and n.name == code.co_name), None)
-
-
-def lines_of_tests(code: CodeType) -> dict[int, int]:
-    """The further lines of the tests of while loops, with the lines of their headers."""
-    tree = tree_of(code)
-    loops = () if tree is None else (node for node in ast.walk(tree) if isinstance(node, ast.While))
-    return {
-        line: loop.lineno
-        for loop in loops
-        for line in range(loop.lineno + 1, min((loop.test.end_lineno or 0) + 1, loop.body[0].lineno))
-    }
 
 
 def _last_line(code: CodeType) -> int:

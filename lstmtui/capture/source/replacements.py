@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from lstmtui.capture.source.addresses import Address, Addresses
+from lstmtui.capture.source.attributes import put
 from lstmtui.capture.source.bindings import Call, Passes
 from lstmtui.capture.source.series import real_parts
+from lstmtui.capture.source.tensors import Named
+from lstmtui.models.torch_compat import version_of
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,22 @@ class Replacements:
         """The one that is wanted, once it was bound."""
         self.count = 0
         """How many bindings were replaced."""
+
+    def put(self, local: Any, call: Call, passes: Passes, named: Named) -> Named:
+        """A name, bound to what is put in place of its tensor, if anything is.
+
+        Args:
+            local: the names of the frame.
+            call: of its function.
+            passes: the loops that the line is in.
+            named: the name, and what it is bound to.
+        """
+        name, value, version, line, why = named
+        other = self.instead(call, name, line, passes, value)
+        if other is not value:
+            put(local, name, other)
+            version = version_of(other)
+        return name, other, version, line, why
 
     def instead(self, call: Call, name: str, line: int, passes: Passes, value: Tensor) -> Tensor:
         """What a name is to be bound to: the value itself, or a tensor with some numbers in place of its own.

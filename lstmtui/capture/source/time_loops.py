@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
-from lstmtui.capture.source.loops import lines_of_tests
+from lstmtui.capture.source.heads import lines_of_tests, names_in_comprehensions
 
 Place: TypeAlias = tuple[tuple[tuple[int, int], int], ...]
 """The loops that something ran in, outermost first: (function and line of the loop, which pass)."""
@@ -35,6 +35,8 @@ class Places:
         }
         self._heads: dict[tuple[int, int], int] = {}
         """The line of a loop's header, by function and line; a while loop's test may have further lines."""
+        self._comprehended: dict[tuple[int, int], frozenset[str]] = {}
+        """Which names are bound in the comprehensions of a line, by function and line."""
         self._last: dict[tuple[int, Passes, int], int] = {}
         """The last pass of a loop that binds more than its head does, by call, loops round it and line."""
         passes: Passes = ()
@@ -51,10 +53,14 @@ class Places:
         if any((code, line) not in self._heads for line, _ in passes):
             lines = {line: line for line, _ in passes} | lines_of_tests(call.code)
             self._heads |= {(code, line): header for line, header in lines.items()}
+            inside = names_in_comprehensions(call.code)
+            self._comprehended |= {(code, line): names for line, names in inside.items()}
 
     def _head_of(self, binding: Binding) -> int:
         """The line of the header of the loop in whose head a binding was; −1: it was in none."""
-        return self._heads.get((id(binding.call.code), binding.line), -1)
+        place = id(binding.call.code), binding.line
+        inside = self._comprehended.get(place)
+        return -1 if inside is not None and binding.name not in inside else self._heads.get(place, -1)
 
     def groups(self, bindings: Iterable[Binding]) -> Iterator[tuple[Call, Passes, list[Binding]]]:
         """Bindings in order, those that follow each other in the same loops of the same call together."""
