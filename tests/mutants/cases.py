@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +71,13 @@ class Files:
     sound: dict[Path, bytes]
     spoilt: list[Path] = field(default_factory=list)
 
+    @cached_property
+    def traces(self) -> dict[str, list[Path]]:
+        """The files of each trace."""
+        return {
+            name: [path for path in self.sound if self.folder / name in path.parents] for name in _SCRIPTS
+        }
+
     def spoil(self, paths: list[Path], rng: random.Random) -> None:
         path = rng.choice(paths)
         self.spoilt.append(path)
@@ -106,16 +113,14 @@ class Files:
 
     def trace(self, rng: random.Random) -> int:
         """open, diagnose and play: a saved trace, its manifest or one of its arrays."""
-        paths = [path for path in self.sound if self.folder / "saved" in path.parents]
         manifest = self.folder / "saved" / "trace.json"
-        self.spoil([manifest] if rng.random() < 0.4 else paths, rng)
+        self.spoil([manifest] if rng.random() < 0.4 else self.traces["saved"], rng)
         return self._look("saved", rng)
 
     def live(self, rng: random.Random) -> int:
         """open, diagnose and play: a recording that a killed process left."""
-        paths = [path for path in self.sound if self.folder / "killed" in path.parents]
         live = self.folder / "killed" / "live.json"
-        self.spoil([live] if rng.random() < 0.5 else paths, rng)
+        self.spoil([live] if rng.random() < 0.5 else self.traces["killed"], rng)
         return self._look("killed", rng)
 
     def script(self, rng: random.Random) -> int:
@@ -199,7 +204,10 @@ def _leave_half(path: Path) -> None:
 
 
 def _stay_in_this_process() -> None:
-    """No screen is opened, and foreign readers run in forks of this process, which start faster."""
+    """No screen is opened; foreign readers run in forks of this process, which has loaded them already."""
+    import h5py  # noqa: F401
+    import onnx  # noqa: F401
+
     import lstmtui.tui.launch
 
     def look(start: Start, **_: object) -> None:

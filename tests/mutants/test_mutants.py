@@ -25,10 +25,10 @@ def test_sound_scenarios_pass_before_they_are_spoilt(
             assert main(["check", str(tmp_path / "a.toml")]) == 0, capsys.readouterr().err
 
 
-def test_twelve_hundred_spoilt_files_of_every_kind_are_answered() -> None:
-    outcome = run(1200)
+def test_two_thousand_spoilt_files_of_every_kind_are_answered() -> None:
+    outcome = run(2000)
     assert not outcome.failures, str(outcome)
-    assert sum(outcome.counts.values()) == 1200
+    assert sum(outcome.counts.values()) == 2000
     answered = {name for name, number in outcome.counts.items() if number >= 10}
     kinds = ("scenario", "checkpoint", "trace", "live", "script")
     assert answered >= {f"{kind} {status}" for kind in kinds for status in (0, 2)}, str(outcome)
