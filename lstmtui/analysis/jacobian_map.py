@@ -99,23 +99,23 @@ def _exact(numbers: LayerNumbers, places: Sequence[int], by: str, dtype: type) -
     block = slice(sum(sizes[:at]), sum(sizes[: at + 1]))
     after: Array = np.zeros((len(places) * units, count), dtype)
     before = np.zeros_like(after)
-    gone = 0  # Of so many of the latest places nothing is left.
+    vanished = 0  # Of so many of the latest places nothing is left.
     for number, step in enumerate(step_jacobians(numbers, places[-1], dtype)):
-        rows = slice(gone * units, (number + 1) * units)
+        rows = slice(vanished * units, (number + 1) * units)
         after[number * units : rows.stop] = np.eye(units, count)
         with np.errstate(all="ignore"):
             if by == "x":
-                yield step.place, _norms(after[rows] @ step.by_x, units, gone)
+                yield step.place, _norms(after[rows] @ step.by_x, units, vanished)
             if step.place == places[0]:
                 return
             np.matmul(after[rows], step.by_before, out=before[rows])
             if by != "x":
-                yield step.place - 1, _norms(before[rows, block], units, gone)
+                yield step.place - 1, _norms(before[rows, block], units, vanished)
             before[rows, ~step.carried] = 0
             if number % FLUSHES == 0:
                 before[rows] = flushed(before[rows])
-                while gone <= number and not before[gone * units : (gone + 1) * units].any():
-                    gone += 1
+                while vanished <= number and not before[vanished * units : (vanished + 1) * units].any():
+                    vanished += 1
         after, before = before, after
 
 

@@ -32,7 +32,7 @@ def outputs(trace: Trace, layer: int, times: Array) -> Array:
 
 
 def _reads(trace: Trace, upper: int, lower: int) -> bool:
-    """Whether a layer is x what the other one gives: by their places in a module, or by its values."""
+    """Whether a layer reads what the other one returns: by their places in a module, or by its values."""
     above, below = trace.layers[upper], trace.layers[lower]
     if above.source is not None or below.source is not None:
         return False

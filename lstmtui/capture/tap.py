@@ -54,12 +54,12 @@ class Tap(TappedRuns):
         self._root: nn.Module | None = None
 
     @contextmanager
-    def installed(self, root: nn.Module, given: Any = ()) -> Iterator[None]:
+    def installed(self, root: nn.Module, arguments: Any = ()) -> Iterator[None]:
         """Within this context every recurrent module under `root` is recorded when called.
 
         Args:
             root: the model.
-            given: what it is called with.
+            arguments: what it is called with.
 
         Raises:
             TypeError: one of them cannot be.
@@ -81,8 +81,8 @@ class Tap(TappedRuns):
             see_through(root)
             self._root = root
             self._others = {thread.ident for thread in threading.enumerate()} - {self._thread}
-            self.cuts.input.begin(given, follow=not is_plain(root))
-            self.state_origins = StateOrigins(root, self.cuts.drawn, given, of_input=self.cuts.input.has)
+            self.cuts.input.begin(arguments, follow=not is_plain(root))
+            self.state_origins = StateOrigins(root, self.cuts.drawn, arguments, of_input=self.cuts.input.has)
             yield
 
     @property

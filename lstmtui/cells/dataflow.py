@@ -95,7 +95,7 @@ class _Builder:
                 self._define(name, term)
         for leaf in (leaf for term in self._definitions.values() for leaf in symbols_in(term)):
             if leaf.role in self._sources and leaf.definition is None:
-                self._values[self._sources[leaf.role]] = NodeValue(self._known(leaf), None)
+                self._values[self._sources[leaf.role]] = NodeValue(self._value(leaf), None)
         return tuple(self._nodes), tuple(self._values)
 
     def _define(self, name: str, term: Term) -> None:
@@ -157,11 +157,11 @@ class _Builder:
         if form not in self._by_form:
             self._by_form[form] = len(self._nodes)
             self._nodes.append(Node(kind, text, reads, stage))
-            before = None if core is None or core is term else self._known(core)
-            self._values.append(NodeValue(self._known(term), before))
+            before = None if core is None or core is term else self._value(core)
+            self._values.append(NodeValue(self._value(term), before))
         return self._by_form[form]
 
-    def _known(self, term: Term) -> float | None:
+    def _value(self, term: Term) -> float | None:
         """The value of a term at the unit; None where a leaf of it has no numbers, or not that unit."""
         if all(self._has_number(leaf) for leaf in symbols_in(term)):
             return term.value

@@ -26,13 +26,13 @@ class Measure(NamedTuple):
         Args:
             definitions: of each quantity, in order of evaluation.
         """
-        known: dict[str, Size] = {"x": "input", **self.states}
+        by_name: dict[str, Size] = {"x": "input", **self.states}
         for name, term in definitions.items():
             if name not in self.states:
-                known[name] = self._of(term, known)
-        return {name: known[name] for name in definitions}
+                by_name[name] = self._of(term, by_name)
+        return {name: by_name[name] for name in definitions}
 
-    def _of(self, term: Term, known: Mapping[str, Size]) -> Size:
+    def _of(self, term: Term, by_name: Mapping[str, Size]) -> Size:
         if term.kind == "number":
             return 1
         if term.kind == "@":
@@ -43,6 +43,6 @@ class Measure(NamedTuple):
             shape = self.blocks[term.text][0].parameter.shape
             return shape[0] if shape else 1
         if term.kind == "symbol":
-            return known[term.role]
-        sizes = [self._of(part, known) for part in term.parts]
+            return by_name[term.role]
+        sizes = [self._of(part, by_name) for part in term.parts]
         return next((size for size in sizes if size != 1), 1)

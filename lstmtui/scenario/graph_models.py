@@ -153,18 +153,18 @@ class GraphReader:
 
     def _fixed(self, states: Mapping[str, str], fed: GraphValue | None) -> dict[str, Array]:
         """The inputs that are the same in every call, and the states as they begin."""
-        given, arrays = dict(self._table.inputs or {}), {}
+        inputs, arrays = dict(self._table.inputs or {}), {}
         names = [value.name for value in self._file.inputs]
-        for name in given.keys() - {*names}:
+        for name in inputs.keys() - {*names}:
             wrong = f"the graph has no input {shown(name)}"
             self._report.add((*self._place, "inputs", name), wrong, one_of(names), closest(name, names))
         for value in self._file.inputs:
             if fed is not None and value.name == fed.name:
                 continue
             try:
-                if value.name in given:
+                if value.name in inputs:
                     arrays[value.name] = given_array(
-                        given[value.name], value, self._source.batch, self._folder
+                        inputs[value.name], value, self._source.batch, self._folder
                     )
                 elif value.name in states or value.name in self._file.state_inputs:
                     arrays[value.name] = zeros_for(value, self._source.batch)

@@ -133,14 +133,10 @@ def _compare(
         report.add(place, f"{prefix}{first_of(missing, MOST)} missing")
     wrong = [name for name in expected if name in shapes and shapes[name] != expected[name]]
     for name in wrong[:MOST]:
-        sentence = f"{prefix}{name} has shape {_shape(shapes[name])}, {_shape(expected[name])} is expected"
+        sentence = f"{prefix}{name} has shape {tuple(shapes[name])}, {tuple(expected[name])} is expected"
         report.add(place, sentence, _hint(name, shapes, layout))
     if len(wrong) > MOST:
         report.add(place, f"{prefix}and {counted(len(wrong) - MOST, 'more parameter')} of another shape")
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
 def _hint(name: str, shapes: Shapes, layout: Layout) -> str:

@@ -107,16 +107,16 @@ def output_place(
         of: bool (T, B): which places count.
         tolerance: relative to the largest value, or 1.
     """
-    for name, one, other in zip(names, a, b, strict=True):
-        if one.shape != other.shape:
+    for name, x, y in zip(names, a, b, strict=True):
+        if x.shape != y.shape:
             return Place(None, None, "", "", name)
-        scale = max(1.0, float(one.abs().nan_to_num(0, 0, 0).max()))
-        apart = ~((one - other).abs() <= tolerance * scale)
-        apart &= ~(torch.isnan(one) & torch.isnan(other))
-        apart &= chosen(of, one).unsqueeze(-1)
+        scale = max(1.0, float(x.abs().nan_to_num(0, 0, 0).max()))
+        apart = ~((x - y).abs() <= tolerance * scale)
+        apart &= ~(torch.isnan(x) & torch.isnan(y))
+        apart &= chosen(of, x).unsqueeze(-1)
         if apart.any():
             t, batch, unit = (int(i) for i in apart.nonzero()[0])
-            has_time, has_batch = one.shape[0] > 1 or len(of) == 1, one.shape[1] > 1 or of.shape[1] == 1
+            has_time, has_batch = x.shape[0] > 1 or len(of) == 1, x.shape[1] > 1 or of.shape[1] == 1
             return Place(t if has_time else None, None, "", "", name, unit, batch if has_batch else None)
     return None
 

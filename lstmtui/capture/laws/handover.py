@@ -32,11 +32,11 @@ def wrong_layer(calls: list[SeenCall]) -> LawResult | None:
 
 def _matched(earlier: SeenCall, call: SeenCall) -> LawResult | None:
     assert call.before is not None
-    given, left = call.before[0], earlier.after[0]
-    if given.shape[1:] != left.shape[1:]:
+    begun, left = call.before[0], earlier.after[0]
+    if begun.shape[1:] != left.shape[1:]:
         return None
     own, other = layout_of(call.module), layout_of(earlier.module)
-    layers = [_source(given[slot], left) for slot in range(len(given))]
+    layers = [_source(begun[slot], left) for slot in range(len(begun))]
     if None in layers:
         return None
     both, theirs = len(own.directions), len(other.directions)

@@ -73,20 +73,20 @@ class FollowedInput:
     """
 
     def __init__(self) -> None:
-        self.given: list[Tensor] = []
+        self.tensors: list[Tensor] = []
         self.parts: list[Part] = []
         self.lost = ""
         self._followed: dict[int, _Followed] = {}
         self._twins: set[int] = set()
         """The ids of those that are leaves."""
 
-    def begin(self, given: Any, *, follow: bool) -> None:
+    def begin(self, arguments: Any, *, follow: bool) -> None:
         """Follow the tensors of these arguments that have two axes or more, or only note them as input."""
-        tensors = [t for t in tensors_in(given) if isinstance(t, Tensor)]
-        if follow and any(isinstance(part, PackedSequence) for part in tensors_in(given)):
+        tensors = [t for t in tensors_in(arguments) if isinstance(t, Tensor)]
+        if follow and any(isinstance(part, PackedSequence) for part in tensors_in(arguments)):
             self.lost = "the model is called with a packed sequence"
-        self.given = [t for t in tensors if t.dim() >= 2 and t.numel() and t.dtype != torch.bool]
-        for tensor in self.given if follow else ():
+        self.tensors = [t for t in tensors if t.dim() >= 2 and t.numel() and t.dtype != torch.bool]
+        for tensor in self.tensors if follow else ():
             shape, times = (tensor.shape[0], tensor.shape[1]), _positions(tensor)
             if tensor.requires_grad:
                 self._add(Part(get_gradient_edge(tensor), times, shape))
@@ -99,7 +99,7 @@ class FollowedInput:
 
     def forget(self) -> None:
         """Forget all tensors."""
-        self.given, self.parts, self._followed = [], [], {}
+        self.tensors, self.parts, self._followed = [], [], {}
 
     def twin(self, value: Any) -> Any:
         """The twin of a tensor, or of the numbers of a packed sequence; what has none is as it is."""

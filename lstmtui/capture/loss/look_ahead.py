@@ -50,7 +50,7 @@ def look_ahead(loss: Tensor, module: nn.Module, output: Tensor | None, turn: _Tu
         turn: lays y out as (T, B, units).
         tap: what has recorded it.
     """
-    given = tap.cuts.input
+    followed = tap.cuts.input
     if why := _why_not(loss, module, output, tap):
         return LookAhead("unknown", why)
     assert output is not None
@@ -64,10 +64,10 @@ def look_ahead(loss: Tensor, module: nn.Module, output: Tensor | None, turn: _Tu
         turned = turn(output)
         each = _stacked(output, d_output, turned)
         question = Question(turned, turn(d_output), [], tap.runs, each)
-        seen = _plain(tap.runs[0]) if is_plain(module) else _seen(module, question, given)
+        seen = _plain(tap.runs[0]) if is_plain(module) else _seen(module, question, followed)
     except RuntimeError as error:
         return LookAhead("unknown", f"autograd cannot go back twice: {first_line(error)}")
-    return _of_target(seen, target_offset(loss, output, tap.origins, given.given))
+    return _of_target(seen, target_offset(loss, output, tap.origins, followed.tensors))
 
 
 def _why_not(loss: Tensor, module: nn.Module, output: Tensor | None, tap: Tap) -> str:
@@ -90,7 +90,7 @@ def _plain(run: ModuleRun) -> LookAhead:
     return LookAhead("none", "a layer that reads forward has seen nothing that comes later")
 
 
-def _seen(module: nn.Module, question: Question, given: FollowedInput) -> LookAhead:
+def _seen(module: nn.Module, question: Question, followed: FollowedInput) -> LookAhead:
     """The answer for a model that does something before, between or after its layers."""
     steps, runs = len(question.outputs), question.runs
     read = np.flatnonzero(numpy_of((question.d_outputs != 0).flatten(1).any(1)))
@@ -98,16 +98,16 @@ def _seen(module: nn.Module, question: Question, given: FollowedInput) -> LookAh
     if not len(early):
         t = steps - 1
         return LookAhead("none", "y is read at the last timestep alone, and nothing comes after it", t, t)
-    question.parts = list(_of_time(given.parts, steps, batch_first=bool(runs) and runs[0].batch_first))
+    question.parts = list(_of_time(followed.parts, steps, batch_first=bool(runs) and runs[0].batch_first))
     if not question.parts:
-        return LookAhead("unknown", given.lost or "no input of the model has the timesteps of y")
+        return LookAhead("unknown", followed.lost or "no input of the model has the timesteps of y")
     middle = min(len(early) // 2, SOON) if question.each else len(early) // 2
     tried = sorted({int(early[middle]), int(early[max(0, middle - 1)])})
     for t in tried:
         latest = question.latest(0, t + 1, "pointwise")
         if latest > t:
             return _ahead(module, question, t, latest)
-    is_whole = latest >= 0 and not given.lost and not holds_functions(question.outputs)
+    is_whole = latest >= 0 and not followed.lost and not holds_functions(question.outputs)
     more = _suspects(question, early) if is_whole else []
     for suspect in more:
         later = question.latest(0, suspect + 1, "pointwise")
@@ -117,7 +117,7 @@ def _seen(module: nn.Module, question: Question, given: FollowedInput) -> LookAh
     if backward is not None and (whole := question.latest(0, t + 1, "whole")) > t:
         return LookAhead("meant", _reads_backward(backward), t, whole)
     if not is_whole:
-        return LookAhead("unknown", given.lost or "its gradient does not come back to all of the input")
+        return LookAhead("unknown", followed.lost or "its gradient does not come back to all of the input")
     where = f"up to {_listed(sorted({*tried, *more}))}" if more else "at any timestep"
     return LookAhead("none", f"no gradient goes from what is read {where} to a later input", t, latest)
 

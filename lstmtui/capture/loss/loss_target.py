@@ -36,23 +36,23 @@ def target_offset(loss: Tensor, output: Tensor, origins: Origins, inputs: Sequen
         if laid_out is None:
             continue
         rows, start = laid_out
-        for given in inputs:
-            offsets = set(_offsets(rows, start, given, getattr(node, "_saved_ignore_index", None)))
+        for tensor in inputs:
+            offsets = set(_offsets(rows, start, tensor, getattr(node, "_saved_ignore_index", None)))
             if len(offsets) == 1:
                 return offsets.pop()
     return None
 
 
-def _offsets(rows: Tensor, start: int, given: Tensor, ignored: int | None) -> Iterator[int]:
+def _offsets(rows: Tensor, start: int, tensor: Tensor, ignored: int | None) -> Iterator[int]:
     """Every k for which all rows of the target are those of the input k timesteps on.
 
     Args:
         rows: (T', B, …), the target.
         start: the timestep of the first.
-        given: one of the model's inputs.
+        tensor: one of the model's inputs.
         ignored: what stands where there is no target.
     """
-    for x in (given, given.transpose(0, 1)):
+    for x in (tensor, tensor.transpose(0, 1)):
         if x.shape[1] != rows.shape[1] or len(x) < start + len(rows):
             continue
         if x.shape[2:] != rows.shape[2:] or x.is_floating_point() != rows.is_floating_point():

@@ -85,18 +85,18 @@ class Question:
             sources = [GradientEdge(stacked.node, 0)]
         plain, weighted = (self._weighted(f, sources) for f in (torch.ones_like(factors), factors))
         elsewhere, early = np.zeros(steps, bool), np.ones(steps, bool)
-        for n, (one, other) in enumerate(zip(plain, weighted, strict=True)):
-            if one is None or other is None:
+        for n, (even, factored) in enumerate(zip(plain, weighted, strict=True)):
+            if even is None or factored is None:
                 continue
             if stacked is None:
                 part, axis = parts[n]
-                times = part.times[axis].to(device).expand(one.shape)
+                times = part.times[axis].to(device).expand(even.shape)
             else:
-                times = _positions(one, stacked.axis)
-            is_apart = _is_apart(one, other, factors[times])
+                times = _positions(even, stacked.axis)
+            is_apart = _is_apart(even, factored, factors[times])
             if bool(is_apart.any()):
                 elsewhere[numpy_of(times[is_apart])] = True
-                before = _is_apart(one, other, factors[(times - 1).clamp(min=0)])
+                before = _is_apart(even, factored, factors[(times - 1).clamp(min=0)])
                 early[numpy_of(times[before])] = False
         where = np.flatnonzero(elsewhere)
         return where[np.argsort(~early[where], kind="stable")]
@@ -147,10 +147,10 @@ def _positions(tensor: Tensor, axis: int) -> Tensor:
     return positions.expand(tensor.movedim(axis, -1).shape).movedim(-1, axis)
 
 
-def _is_apart(one: Tensor, other: Tensor, factors: Tensor) -> Tensor:
-    """Where a gradient is not another one, multiplied."""
-    expected = one * factors.to(one.dtype)
-    return (other != expected) & ~(other.isnan() & expected.isnan())
+def _is_apart(gradient: Tensor, factored: Tensor, factors: Tensor) -> Tensor:
+    """Where `factored` is not the gradient times the factors."""
+    expected = gradient * factors.to(gradient.dtype)
+    return (factored != expected) & ~(factored.isnan() & expected.isnan())
 
 
 @contextmanager

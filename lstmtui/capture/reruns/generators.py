@@ -25,11 +25,11 @@ class Generators:
 
     Args:
         module: the model.
-        given: what it is called with.
+        arguments: what it is called with.
     """
 
-    def __init__(self, module: nn.Module, given: Iterable[Any] = ()) -> None:
-        objects = [*(vars(part) for part in module.modules()), *given, *_outside(module)]
+    def __init__(self, module: nn.Module, arguments: Iterable[Any] = ()) -> None:
+        objects = [*(vars(part) for part in module.modules()), *arguments, *_outside(module)]
         self._own = list({id(own): own for value in objects for own in _generators_in(value)}.values())
         self._restores = list(self._taken())
 

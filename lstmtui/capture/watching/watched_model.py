@@ -180,9 +180,9 @@ class WatchedModel(CallKeeper):
             step.before = {} if latest is None else {**latest.before, **latest.last_states}
             self._count += 1
             with self._lock:
-                gone = [self._steps[0]] if len(self._steps) == self.keep else []
+                oldest = [self._steps[0]] if len(self._steps) == self.keep else []
                 self._steps.append(step)
-            for old in gone:
+            for old in oldest:
                 old.let_go()
         return step
 

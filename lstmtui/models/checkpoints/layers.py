@@ -110,7 +110,7 @@ def _sizes(parameters: tuple[tuple[str, tuple[int, ...]], ...]) -> tuple[tuple[L
     every = [layout for cell in CELLS.values() if (layout := _layout(cell, shapes, highest + 1)) is not None]
     likely = [layout for layout in every if _could_be(layout.cell, matrix, names)]
     if not likely:
-        return (), f"{matrix}_l0 {_said((rows, columns))} is that of no cell"
+        return (), f"{matrix}_l0 {(rows, columns)} is that of no cell"
     usual = _DEFAULTS.get(rows // likely[0].hidden_size) if is_recurrent else None
     likely.sort(key=lambda layout: layout.cell.name != usual)
     fitting = tuple(layout for layout in likely if not _misfit(layout, shapes))
@@ -197,7 +197,7 @@ def _misfit(layout: Layout, shapes: Shapes) -> str:
         if name not in shapes:
             return f"{name} is missing"
         if shapes[name] != shape:
-            return f"{name} has shape {_said(shapes[name])}, {_said(shape)} is expected"
+            return f"{name} has shape {tuple(shapes[name])}, {tuple(shape)} is expected"
     more = [name for name in shapes if name not in expected]
     return f"{more[0]} does not belong to a {layout.cell.name}" if more else ""
 
@@ -207,7 +207,3 @@ def _reparametrized(name: str) -> str:
         f"{name} is computed from other parameters (weight_norm, pruning, weight drop); remove that, as with "
         "torch.nn.utils.parametrize.remove_parametrizations, and save again"
     )
-
-
-def _said(shape: tuple[int, ...]) -> str:
-    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"

@@ -115,10 +115,10 @@ class PickledTensors:
         if at >= 0:
             raise self._refused("GLOBAL builtins.bytearray")
 
-    def _refused(self, said: str) -> UserError:
+    def _refused(self, complaint: str) -> UserError:
         """The unpickler's complaint in our words; it names what the file wanted to call."""
-        named = re.search(r"GLOBAL ([^\s`]{1,80})", said)
-        if named is None and "Unsupported operand" in said:
+        named = re.search(r"GLOBAL ([^\s`]{1,80})", complaint)
+        if named is None and "Unsupported operand" in complaint:
             return UserError(f"{self._name} is refused: it is a pickle of more than tensors; {_ADVICE}")
         if named is None:
             return self._broken("it is damaged or of another kind")

@@ -155,17 +155,17 @@ class Wires:
     def _route(self, net: int, goal: Goal) -> str:
         """Lead a net to a goal the cheapest way; the step that it comes in by."""
         order, queue = count(), list[tuple[int, int, Leaving, Leaving | None]]()
-        came: dict[Leaving, Leaving | None] = {}
+        came_from: dict[Leaving, Leaving | None] = {}
         for cell, step in self._ways_out(net):
             heappush(queue, (0, next(order), (cell, step), None))
         while queue:
             cost, _, leaving, before = heappop(queue)
-            if leaving in came:
+            if leaving in came_from:
                 continue
-            came[leaving] = before
+            came_from[leaving] = before
             there, step = _moved(*leaving), leaving[1]
             if there == goal.cell and step in goal.steps:
-                self._lay(net, leaving, came)
+                self._lay(net, leaving, came_from)
                 return step
             if not self._is_inside(there) or there in self.placement.spots:
                 continue
@@ -191,13 +191,13 @@ class Wires:
             else None
         )
 
-    def _lay(self, net: int, end: Leaving, came: Mapping[Leaving, Leaving | None]) -> None:
+    def _lay(self, net: int, end: Leaving, came_from: Mapping[Leaving, Leaving | None]) -> None:
         at: Leaving | None = end
         while at is not None:
             self._join(net, *at)
-            if came[at] is None and at[0] == self.placement.text_at.get(net):
+            if came_from[at] is None and at[0] == self.placement.text_at.get(net):
                 self._sides.setdefault(net, {})[at[1]] = net
-            at = came[at]
+            at = came_from[at]
 
 
 def _moved(cell: Cell, step: str) -> Cell:

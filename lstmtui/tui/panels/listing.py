@@ -65,11 +65,11 @@ class Listing:
 
     def lines(self, *, folded: bool = False) -> Iterator[tuple[int, Spans]]:
         """(number, code) of every line, or of those that something is said of; first what has no code."""
-        told = {*self.values, *self.errors, *((self.marked,) if self.marked is not None else ())}
+        annotated = {*self.values, *self.errors, *((self.marked,) if self.marked is not None else ())}
         own = range(self.first_line, self.first_line + len(self.code))
-        yield from ((number, ()) for number in sorted(told) if number not in own)
+        yield from ((number, ()) for number in sorted(annotated) if number not in own)
         for number, code in zip(own, self.code, strict=True):
-            if not folded or number in told:
+            if not folded or number in annotated:
                 yield number, code
 
 
