@@ -7,7 +7,7 @@ import argparse
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 
-SUMMARY = "print the reference: verbs, expressions, verdicts, scenarios, keys, remote, security"
+SUMMARY = "print the reference: verbs, expressions, verdicts, scenarios, keys, security"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
