@@ -42,14 +42,14 @@ def hold_laws(session: Session) -> tuple[LawResult, ...]:
     engine: object = session.engine
     if not isinstance(engine, LawEngine):
         raise UserError("laws are tested where the model is: run `lstmtui laws` there")
-    told: set[str] = set()
+    announced: set[str] = set()
 
     def progress(law: str, seconds: float) -> None:
         if session.what_ifs is not None and session.what_ifs.progress is not None:
             session.what_ifs.progress(0, 1)
-        if law not in told and seconds > 1 and session.says is not None:
-            told.add(law)
-            session.says(f"holding the law of {law}: about {seconds:,.0f} s; Esc stops it")
+        if law not in announced and seconds > 1 and session.says is not None:
+            announced.add(law)
+            session.says(f"testing the law {law}: about {seconds:,.0f} s; Esc stops it")
 
     return engine.laws(session.baseline, progress).results
 

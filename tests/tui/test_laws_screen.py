@@ -71,7 +71,7 @@ async def test_laws_are_listed_and_e_goes_to_what_breaks_one(size, debugger, sho
 async def test_how_long_a_law_takes_is_said_and_escape_stops_it(debugger, shown) -> None:
     async with debugger(Start(traces=made("lstm"), engine=Given())) as pilot:
         await pilot.press("S")
-        await until(pilot, lambda: "holding the law of carry: about 12 s" in shown(pilot))
+        await until(pilot, lambda: "testing the law carry: about 12 s" in shown(pilot))
         await pilot.press("escape")
         await until(pilot, lambda: "stopped: laws" in shown(pilot))
         assert isinstance(pilot.app.screen, DebuggerScreen)
