@@ -28,9 +28,9 @@ from lstmtui.capture.readiness import holds_recurrent, nothing_recorded, ready, 
 from lstmtui.capture.record_checks import check_loss, check_recorded
 from lstmtui.capture.request import Beside, Prepare, Request
 from lstmtui.capture.reruns.generators import Generators
-from lstmtui.capture.source.garbage import old_objects_aside
 from lstmtui.capture.source.input_axes import InputAxes
 from lstmtui.capture.source.recorder import SourceRecorder
+from lstmtui.capture.source.undisturbed import old_objects_aside
 from lstmtui.capture.source.unfinished import keep_until_raised
 from lstmtui.capture.source.users_code import What
 from lstmtui.capture.tap import Tap

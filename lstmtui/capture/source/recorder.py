@@ -14,7 +14,6 @@ from lstmtui.capture.progress import Progress
 from lstmtui.capture.source.assignments import fills_in
 from lstmtui.capture.source.bindings import Call
 from lstmtui.capture.source.exceptions import raising_call
-from lstmtui.capture.source.garbage import no_search
 from lstmtui.capture.source.input_axes import InputAxes, Shape
 from lstmtui.capture.source.layers import layer_of
 from lstmtui.capture.source.left_graph import mark_cuts
@@ -25,6 +24,7 @@ from lstmtui.capture.source.scans import scanned_axes
 from lstmtui.capture.source.shapes import Batch, Unfit, leading_sizes, time_axis_of
 from lstmtui.capture.source.source_layer import Conditions, SourceLayer
 from lstmtui.capture.source.tracer import SourceTracer
+from lstmtui.capture.source.undisturbed import undisturbed
 from lstmtui.capture.source.users_code import What
 from lstmtui.errors import UserError
 from lstmtui.trace.source import Raised
@@ -75,7 +75,7 @@ class SourceRecorder:
         most = max(self._sizes, default=0)
         self.tracer.tell(lambda done: progress.reach(done, most))
 
-    @no_search()
+    @undisturbed()
     def group(self, result: Any, steps: Collection[int]) -> None:
         """Find the runs and how many timesteps there are, once the model has returned.
 
@@ -126,7 +126,7 @@ class SourceRecorder:
         self.tracer.release()
         return self.made(derived=derived)
 
-    @no_search()
+    @undisturbed()
     def made(self, *, derived: bool) -> list[SourceLayer]:
         """The layers of what there is so far.
 

@@ -18,6 +18,7 @@ from lstmtui.capture.source.code_facts import CodeFacts
 from lstmtui.capture.source.collection import Collection
 from lstmtui.capture.source.replacements import Replacements
 from lstmtui.capture.source.thread_tracer import ThreadTracer
+from lstmtui.capture.source.undisturbed import undisturbed
 from lstmtui.capture.source.users_code import Selection, What
 from lstmtui.capture.wrapped import uncompiled
 
@@ -129,10 +130,12 @@ class SourceTracer:
         """Have these put in place of what names are bound to."""
         self._collection.replacements = replacements
 
+    @undisturbed()
     def ends(self) -> list[Tensor | GradientEdge]:
         """What the loss is to be differentiated by, for `derive`."""
         return self._collection.tensors.ends()
 
+    @undisturbed()
     def derive(self, gradients: Sequence[Tensor | None]) -> None:
         """Take the derivatives by all `ends`; None where the loss does not depend on one."""
         self._collection.tensors.derive(gradients)

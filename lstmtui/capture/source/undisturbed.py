@@ -1,4 +1,4 @@
-"""Python's search for garbage, while very many objects are made that all stay."""
+"""Code of our own that goes through very many objects, which Python and PyTorch would look at each time."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lstmtui.models.torch_compat import without_functions
+
 
 @contextmanager
-def no_search() -> Iterator[None]:
-    """Within this context, which is for code of our own alone, the collector does nothing."""
-    if not gc.isenabled():
-        yield
-        return
+def undisturbed() -> Iterator[None]:
+    """Within this context, which is for code of our own alone, no garbage is searched for, and no torch
+    function mode takes part in what tensors are asked for."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
-        yield
+        with without_functions():
+            yield
     finally:
-        gc.enable()
+        if was_enabled:
+            gc.enable()
 
 
 @contextmanager
