@@ -106,10 +106,11 @@ class RecordedStack:
         for index, layer in enumerate(trace.layers):
             for direction in layer.directions:
                 parameters = trace.layer_parameters(index, direction)
-                states = ["initial/" + state for state in trace.cell(index).states]
-                needed = [array_key(name, index, direction) for name in ("x", *states)]
-                if set(layer.layout.shapes_of(0)) - set(parameters) or set(needed) - set(trace.arrays):
-                    self._refuse(f"its trace lacks parameters or inputs of layer {index}")
+                states = trace.cell(index).states
+                names = {"x", "h", *states, *("initial/" + state for state in states)}
+                needed = {array_key(name, index, direction) for name in names}
+                if set(layer.layout.shapes_of(0)) - set(parameters) or needed - set(trace.arrays):
+                    self._refuse(f"its trace lacks parameters, states or inputs of layer {index}")
             above = trace.arrays[array_key("x", index, "forward")]
             if index and not np.array_equal(above, h_of(trace, trace.arrays, index - 1), equal_nan=True):
                 self._refuse(
