@@ -14,9 +14,12 @@ from textual.app import ScreenStackError
 from textual.events import Key
 from textual.keys import _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 LONGEST = 1.0
 """Seconds after which an event loop that never rests, as of a program that plays, is let be."""
+_DRAWINGS = 5
+"""How often a screen is drawn anew that asks for it each time, until it is let be."""
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
@@ -45,8 +48,17 @@ async def pause(pilot: Pilot[None], delay: float | None = None) -> None:
         screen = pilot.app.screen
     except ScreenStackError:  # it has ended
         return
-    screen._on_timer_update()
-    await settle()
+    for _ in range(_DRAWINGS):
+        screen._on_timer_update()
+        await settle()
+        if not _is_undrawn(screen):
+            return
+
+
+def _is_undrawn(screen: Screen[Any]) -> bool:
+    """Whether Textual will draw again with its next tick: what it has laid out may ask for another layout."""
+    needs = screen._layout_required, screen._scroll_required, screen._repaint_required, screen._dirty_widgets
+    return any(needs)
 
 
 def send(pilot: Pilot[None], text: str) -> None:
