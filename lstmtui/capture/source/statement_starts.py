@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dis
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
 
@@ -32,6 +33,7 @@ def further_starts(tree: ast.AST, instructions: Sequence[dis.Instruction]) -> fr
     return frozenset(starts)
 
 
+@lru_cache(maxsize=32)
 def is_read_at_once(code: CodeType, line: int, name: str) -> bool:
     """Whether the instruction that binds a name reads it for the next statement too, as in Python 3.13."""
     tree, instructions = tree_of(code), list(dis.get_instructions(code))

@@ -119,8 +119,7 @@ def _variant(trace: Trace, changed: Trace, edits: Sequence[Edit]) -> Trace:
     beside = {key: trace.arrays[key] for key in _BESIDE if key in trace.arrays}
     if changed.steps != trace.steps or changed.batch != trace.batch:
         beside = {}
-    arrays = {key: changed.arrays[key] for key in changed.arrays}
-    return Trace(_header(trace.header, changed.header, edits), {**arrays, **beside})
+    return Trace(_header(trace.header, changed.header, edits), {**changed.arrays, **beside})
 
 
 def _variable(trace: Trace, layer: int, quantity: str) -> Variable:
