@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from lstmtui.commands import VERBS, verb
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
-from lstmtui.streams import complain, drop_output, open_streams
+from lstmtui.streams import complain, drop_output, open_streams, warnings_as_notes
 from lstmtui.version import __version__
 
 COMPLETION = "--print-completion"
@@ -26,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     open_streams()
     try:
-        status = _status(list(sys.argv[1:] if argv is None else argv))
+        with warnings_as_notes():
+            status = _status(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except KeyboardInterrupt:
         status = INTERRUPTED

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from lstmtui.printable import printable
 
@@ -34,6 +36,35 @@ def complain(text: str) -> None:
     """Lines on standard error; where that takes none, the exit status says enough."""
     with suppress(OSError):
         print(printable(text, lines=True), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Within this context a warning is a line on standard error, once, without this program's own code.
+
+    One about code of the user's, or of a library, is led by its place there.
+    """
+    said = set[str]()
+    own = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: object = None,
+        line: object = None,
+    ) -> None:
+        text = str(message).removeprefix("lstmtui.record: ")
+        is_own = os.path.abspath(filename).startswith(own)
+        text = f"note: {text}" if is_own else f"{filename}:{lineno}: {category.__name__}: {text}"
+        if text not in said:
+            said.add(text)
+            complain(text)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def drop_output() -> None:

@@ -21,6 +21,7 @@ from lstmtui.trace import Trace
 from lstmtui.trace.source import Source, Variable
 
 _number = UNICODE.number
+_NO_TEXT = "the text of its code was not there when it was recorded"
 
 
 def bad_line(trace: Trace, source: Source, bad: BadValue) -> tuple[str, str]:
@@ -49,8 +50,9 @@ def bad_derivative_line(trace: Trace, source: Source, bad: BadValue) -> tuple[st
             behind = ", ".join(f"{text} is {_number(value)}" for text, value in names)
             how = ", ".join(part for part in (behind, _operands(place)) if part)
             return f"{_line_text(place)}: {where}", how
-    line = f":{variable.line}" if variable.line else ""
-    here = f"{_file(source, variable.function)}{line}: {_text(source, variable)}{where}"
+    if not all(function.text for function in source.functions):
+        return f"{_place_of(source, variable)}: {where}", f"{_NO_TEXT}, so which line read it is not known"
+    here = f"{_place_of(source, variable)}: {_text(source, variable)}{where}"
     is_known = trace.header.loss_is_known and not np.isfinite(trace.loss)
     loss = f", which is {_number(trace.loss)}" if is_known else ""
     behind = "it comes from what is returned, up to the loss"
@@ -96,6 +98,12 @@ def _text(source: Source, variable: Variable) -> str:
     return f"{text}: " if text else ""
 
 
+def _place_of(source: Source, variable: Variable) -> str:
+    """ "my_cell.py:88"."""
+    line = f":{variable.line}" if variable.line else ""
+    return f"{_file(source, variable.function)}{line}"
+
+
 def _file(source: Source, function: int) -> str:
     return printable(PurePath(source.functions[function].file).name)
 
@@ -103,8 +111,11 @@ def _file(source: Source, function: int) -> str:
 def _operands(place: LinePlace) -> str:
     """What a line had read; where all of it is finite, why its result need not be."""
     operands = list(operands_at(place))
+    if not place.statement.text:
+        return f"{_NO_TEXT}, so what it read is not known"
     if not operands:
-        before = [v.name for v in place.source.variables if place.variable.name in v.carried_to]
+        own = place.variable
+        before = [v.name for v in place.source.variables if own.name in v.carried_to and v is not own]
         is_carried = before and place.t
         return f"it is {before[0]} of t={place.t - 1}" if is_carried else "it reads no name that was recorded"
     text = ", ".join(operand_text(operand, place) for operand in operands)

@@ -119,6 +119,34 @@ def test_derivatives_are_named_by_the_line_that_they_came_back_through(
     assert sentence in str(first_bad_of(spoilt(*changes), "backward"))
 
 
+def test_code_whose_text_is_gone_has_its_file_and_line_and_says_so() -> None:
+    trace = spoilt(("new_c", (5, 1, 2), NAN), ("dnew_c", (4, 1, 1), NAN))
+    (layer,) = trace.layers
+    assert layer.source is not None
+    functions = tuple(replace(own, text="") for own in layer.source.functions)
+    layer = replace(layer, source=replace(layer.source, functions=functions))
+    trace = Trace(replace(trace.header, layers=(layer,)), trace.arrays)
+    gone = "the text of its code was not there when it was recorded"
+    assert str(first_bad_of(trace)) == (
+        f"my_cell.py:30: new_c[2] of sequence 1 is NaN at t=5; {gone}, so what it read is not known"
+    )
+    assert str(first_bad_of(trace, "backward")) == (
+        f"my_cell.py:30: dnew_c[1] of sequence 1 is NaN at t=4; {gone}, so which line read it is not known"
+    )
+
+
+def test_a_line_that_reads_nothing_recorded_is_not_said_to_hand_on_the_state_that_it_computes() -> None:
+    trace = spoilt(("S", (5, 1, 7), NAN))
+    (layer,) = trace.layers
+    assert layer.source is not None
+    own, *others = layer.source.functions
+    text = own.text.replace("S = 0.9 * S_prev + self.write(new_h)", "S = self.write()")
+    variables = tuple(replace(v, carried_to=("S",)) if v.name == "S" else v for v in layer.source.variables)
+    source = replace(layer.source, functions=(replace(own, text=text), *others), variables=variables)
+    trace = Trace(replace(trace.header, layers=(replace(layer, source=source),)), trace.arrays)
+    assert str(first_bad_of(trace)).endswith("at t=5; it reads no name that was recorded")
+
+
 def test_infinity_is_a_number_of_code_that_names_it() -> None:
     meant = spoilt(("gates", (2, 0, 1), -INF), writes="        gates.masked_fill(mask, -torch.inf)\n")
     assert first_bad_of(meant) is None

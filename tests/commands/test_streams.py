@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 from synthetic import synthetic
+
+from lstmtui.__main__ import main
 
 FULL = "standard output: no space left on device\n"
 NO_TERMINAL = "the debugger needs a terminal; `lstmtui play --plain TARGET` works without one\n"
@@ -83,3 +86,45 @@ def test_a_reader_that_has_seen_enough_is_no_traceback(saved: str) -> None:
         env={**os.environ, "SCRIPT": script},
     )
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+FACTORY = """
+import warnings
+import torch
+from torch import nn
+
+class Cell(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Linear(1, 3)
+
+    def forward(self, x):
+        warnings.warn("of the user\x1b[31m")
+        h = x.new_zeros(x.shape[1], 3)
+        for t in range(len(x)):
+            h = torch.tanh(self.w(x[t]) + h)
+        return h.detach()
+"""
+SCENARIO = """
+[input]
+values = [[0.1], [0.4], [0.2]]
+[[model]]
+factory = "notes_of_a_cell:Cell"
+"""
+
+
+def test_warnings_are_sentences_without_code_of_this_program(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes_of_a_cell.py").write_text(FACTORY)
+    (tmp_path / "run.toml").write_text(SCENARIO)
+    (tmp_path / "script").write_text("set h = 1 from 1 to 1\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        status = main(["play", str(tmp_path / "run.toml"), "--trust", "--script", str(tmp_path / "script")])
+    printed = capsys.readouterr()
+    assert status == 0, printed.err
+    (own,) = [line for line in printed.err.splitlines() if line.startswith("note: ")]
+    assert own.startswith("note: the loss has no gradient")
+    assert printed.err.count(f"{tmp_path / 'notes_of_a_cell.py'}:12: UserWarning: of the user␛[31m") == 1
+    assert "lstmtui/" not in printed.err
