@@ -37,6 +37,7 @@ from lstmtui.capture.tap import Tap
 from lstmtui.capture.wrapped import place_of, unwrapped
 from lstmtui.cells.glossary import LAST_HIDDEN
 from lstmtui.errors import UserError
+from lstmtui.models.torch_compat import without_checkpoints
 from lstmtui.trace import Trace
 from lstmtui.trace.writing import TraceWriter
 
@@ -260,7 +261,7 @@ def _called(
         return module(*args, **kwargs)
     code.tell(tap.progress)
     try:
-        with code.tracer:
+        with code.tracer, without_checkpoints():
             result = module(*args, **kwargs)
         code.tracer.check()
         return result

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import is_fake
 from torch.autograd.graph import GradientEdge
 from torch.overrides import _pop_mode, _push_mode
+from torch.utils import checkpoint
 from torch.utils._python_dispatch import _disable_current_modes
 
 
@@ -154,6 +155,42 @@ def without_modes() -> Iterator[None]:
     finally:
         for mode in reversed(functions):
             _push_mode(mode)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def without_checkpoints() -> Iterator[None]:
+    """Within this context what activation checkpoints hold is run once, with its graph, as if without them.
+
+    A re-entrant checkpoint that is given nothing with a gradient makes no graph, so that none is made.
+    """
+    names = {
+        "CheckpointFunction": _RunOnce,
+        "_checkpoint_without_reentrant_generator": _nothing_around,
+        "_checkpoint_without_reentrant_generator_impl": _nothing_around,
+    }
+    before = {name: getattr(checkpoint, name) for name in names if hasattr(checkpoint, name)}
+    try:
+        for name in before:
+            setattr(checkpoint, name, names[name])
+        yield
+    finally:
+        for name, own in before.items():
+            setattr(checkpoint, name, own)
+
+
+class _RunOnce:
+    """In place of the autograd Function of a re-entrant checkpoint."""
+
+    @staticmethod
+    def apply(function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
+        has_gradient = any(isinstance(part, Tensor) and part.requires_grad for part in args)
+        with torch.set_grad_enabled(has_gradient and torch.is_grad_enabled()):
+            return function(*args)
+
+
+def _nothing_around(*args: Any, **kwargs: Any) -> Iterator[None]:
+    """In place of what a checkpoint that is not re-entrant does before and after it runs."""
+    yield
 
 
 def take_function_mode_away(mode: Any) -> None:

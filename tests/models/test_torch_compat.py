@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 import lstmtui
 from lstmtui.models import torch_compat as compat
@@ -131,6 +132,25 @@ def saving() -> None:
     assert not compat.has_saved_tensors_hooks() or torch.__version__ < "2.8"
 
 
+def checkpoints() -> None:
+    for is_reentrant in (False, True):
+        calls: list[bool] = []
+
+        def inside(x: Tensor, calls: list[bool] = calls) -> Tensor:
+            calls.append(torch.is_grad_enabled())
+            return (x * 3).tanh()
+
+        with compat.without_checkpoints():
+            result = checkpoint(inside, tensor := leaf(), use_reentrant=is_reentrant)
+        result.sum().backward()
+        assert (calls, result.grad_fn.name()) == ([True], "TanhBackward0")
+        assert tensor.grad is not None
+        checkpoint(inside, leaf(), use_reentrant=is_reentrant).sum().backward()
+        assert len(calls) == 3, "it is as it was"
+    with compat.without_checkpoints():
+        assert not checkpoint(lambda x: x * leaf(), torch.ones(2, 3), use_reentrant=True).requires_grad
+
+
 def operations() -> None:
     a, gradient = torch.randn(5, dtype=torch.float64, requires_grad=True), torch.randn(5, dtype=torch.float64)
     for function, derivative in (
@@ -156,6 +176,7 @@ def operations() -> None:
         backward,
         modes,
         saving,
+        checkpoints,
         operations,
     ],
     ids=lambda use: use.__name__,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 import lstmtui
 from lstmtui.capture.engine import RerunEngine
@@ -129,6 +130,39 @@ def test_a_variable_of_a_cell_that_is_called_again_and_again_is_replaced_in_its_
     for t in range(3, 7):
         np.testing.assert_array_equal(variant.values("h")[t, 0], h[2, 0])
         np.testing.assert_array_equal(variant.values("h")[t, 1], h[t, 1])
+
+
+class Checkpointed(Called):
+    """The same with each timestep in an activation checkpoint of some kind; None: in none."""
+
+    def __init__(self, is_reentrant: bool | None) -> None:
+        super().__init__()
+        self.is_reentrant = is_reentrant
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(x.shape[1], 5).requires_grad_()
+        for x_t in x:
+            if self.is_reentrant is None:
+                h = self.cell(x_t, h)
+            else:
+                h = checkpoint(self.cell, x_t, h, use_reentrant=self.is_reentrant)
+        return h
+
+
+@pytest.mark.parametrize("is_reentrant", [False, True])
+def test_what_an_activation_checkpoint_holds_is_recorded_and_set_as_if_it_were_in_none(
+    is_reentrant: bool,
+) -> None:
+    models = [Checkpointed(None), Checkpointed(is_reentrant)]
+    models[1].load_state_dict(models[0].state_dict())
+    plain, held = map(recorded, models)
+    edits = [edit("z", 1.0, 1, 3, unit=2, layer=1), edit("n", 0.0, 5, 5, batch=1, layer=1)]
+    for one, other in ((plain, held), (rerun_source(plain, edits), rerun_source(held, edits))):
+        assert one.values("dz", layer=1).any()
+        assert one.arrays.keys() == other.arrays.keys()
+        for key, values in one.arrays.items():
+            np.testing.assert_array_equal(values, other.arrays[key], key)
+    assert other.loss != held.loss
 
 
 def test_a_change_to_what_is_there_already_cuts_off_what_it_was_made_of_and_nothing_else() -> None:
