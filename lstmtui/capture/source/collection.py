@@ -134,6 +134,14 @@ class Collection:
             self.calls.append(call)
         return call
 
+    def forget(self, call: Call) -> None:
+        """The call that began last is none, and what it was given is of no name."""
+        with self._lock:
+            if self.calls[-1] is call:
+                self.calls.pop()
+            while self.bindings and self.bindings[-1].call is call:
+                self.bindings.pop()
+
     def _path(self, module: nn.Module) -> str:
         path = self._paths.get(id(module))
         if path is None:

@@ -57,10 +57,10 @@ class ThreadTracer:
         if event != "call" or self._aside is not None or not self.collection.is_open:
             return other
         if frame.f_code.co_name == "<module>" and is_imported(frame):
-            return self._step_aside(frame, other)
+            return self.step_aside(frame, other)
         facts = self._facts.get(id(frame.f_code)) or self.collection.facts_of(frame)
         if facts is Unrecorded.OF_GARBAGE:
-            return self._step_aside(frame, other)
+            return self.step_aside(frame, other)
         if facts is _HARMLESS or not self.collection.is_open:
             return other
         try:
@@ -135,7 +135,7 @@ class ThreadTracer:
         is_outermost = caller is None or caller.call.module is not first or caller.call.code is facts.code
         return first if isinstance(first, nn.Module) and is_outermost else None
 
-    def _step_aside(self, frame: FrameType, other: Any) -> _Aside:
+    def step_aside(self, frame: FrameType, other: Any) -> _Aside:
         """A frame begins that is not the run's; returns its trace function."""
         self._aside = frame
         return _Aside(self, other)
@@ -145,6 +145,19 @@ class ThreadTracer:
         if not self._hears_instructions and self.is_installed:
             self._hears_instructions = True
             sys.settrace(self.trace)
+
+    def is_closed(self, activation: Activation, argument: Any) -> bool:
+        """Whether an exception, its first event, has resumed a generator only to end it.
+
+        It began before the recording, and Python ends it where it lets go of it, whatever runs: it is no call
+        of the run, nor is what it calls then.
+        """
+        is_first = activation.facts.is_suspended and not activation.line
+        if is_first and issubclass(argument[0], GeneratorExit) and self._stack[-1:] == [activation]:
+            self._stack.pop()
+            self.collection.forget(activation.call)
+            return True
+        return False
 
     def go_on(self) -> None:
         """That frame has ended."""
@@ -226,6 +239,8 @@ class _Local:
             if longer is not None:
                 activation.path = longer
                 return self.trace
+        if event == "exception" and thread.is_closed(activation, argument):
+            return thread.step_aside(frame, activation.other)
         try:
             if has_function_modes():
                 with without_functions():

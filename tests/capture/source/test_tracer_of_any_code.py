@@ -266,6 +266,37 @@ def test_finalizers_of_what_is_found_meanwhile_are_not_recorded() -> None:
     assert values(tracer, "h") == [0.5]
 
 
+def test_generators_that_python_only_ends_meanwhile_are_no_calls_and_others_of_before_are() -> None:
+    def helper(x: Tensor) -> Tensor:
+        return x + 1
+
+    def stream(tensors: list[Tensor]) -> Iterator[Tensor]:
+        try:
+            for item in tensors:
+                seen = item * 2
+                yield seen
+        finally:
+            closing = helper(tensors[0])
+            helper(closing)
+
+    forgotten, going_on = stream([X, X]), stream([X, X])
+    generators = [forgotten]
+    next(forgotten), next(going_on)
+    del forgotten
+
+    def work(x: Tensor) -> Tensor:
+        generators.clear()
+        h = x * 3
+        return h + next(going_on)
+
+    tracer = traced(work, X)
+    names = [call.name.rpartition(".")[2] for call in tracer.calls]
+    assert names == ["work", "stream"]
+    assert {b.name for b in tracer.bindings if b.call is tracer.calls[0]} == {"x", "h", "return"}
+    assert values(tracer, "seen") == [2]
+    assert not named(tracer, "closing")
+
+
 def test_generators_comprehensions_and_coroutines_keep_their_own_names() -> None:
     def steps(x: Tensor) -> Iterator[Tensor]:
         h = x
