@@ -134,6 +134,11 @@ class Program:
         """How the terminal treats what is typed and written (termios)."""
         return termios.tcgetattr(self._master)
 
+    @property
+    def foreground(self) -> int:
+        """The process group that has the terminal; it must be the controlling terminal of someone."""
+        return os.tcgetpgrp(self._master)
+
     def send(self, keys: str) -> None:
         """Type."""
         os.write(self._master, keys.encode())

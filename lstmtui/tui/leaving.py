@@ -24,6 +24,8 @@ from textual.app import App
 from lstmtui.tui.compat import event_loop
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+TEXTUALS = (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU)
+"""Signals that Textual's driver handles, also when its app has ended."""
 
 RESTORE = (
     "\x18"  # whatever sequence was cut short
@@ -52,7 +54,9 @@ def leaving_cleanly(app: App[Any]) -> Iterator[WayOut]:
     way_out = WayOut(app)
     handlers = {}
     if this_thread() is main_thread():
-        handlers = {number: signal.signal(number, way_out.take) for number in SIGNALS}
+        handlers = {number: signal.getsignal(number) for number in (*SIGNALS, *TEXTUALS)}
+        for number in SIGNALS:
+            signal.signal(number, way_out.take)
     Thread(target=way_out.watch, daemon=True, name="terminal-watch").start()
     try:
         yield way_out
@@ -64,7 +68,7 @@ def leaving_cleanly(app: App[Any]) -> Iterator[WayOut]:
         with suppress(OSError, ValueError):
             way_out.write(AFTERWARDS)
         for number, handler in handlers.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
         way_out.ended.set()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,15 @@ def test_textual_still_has_what_is_used(owner: str, name: str) -> None:
 @pytest.mark.parametrize("name", ["ChopsUpdate", "CompositorUpdate", "LayoutUpdate"])
 def test_textual_still_has_the_kinds_of_updates(name: str) -> None:
     assert hasattr(_compositor, name), f"Textual {textual.__version__} took away textual._compositor.{name}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="another driver")
+def test_textual_still_has_what_is_used_of_its_driver() -> None:
+    linux_driver = pytest.importorskip("textual.drivers.linux_driver")
+    said = f"changed in Textual {textual.__version__}"
+    source = inspect.getsource(linux_driver.LinuxDriver) + inspect.getsource(linux_driver.Driver)
+    for name in ("_sigcont_application", "_must_signal_resume", "_auto_restart", "_get_terminal_size"):
+        assert name in source, said
 
 
 def test_textual_still_calls_what_is_used_in_the_same_way() -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import shutil
 import signal
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -47,6 +53,20 @@ def work(progress):
         time.sleep(0.001)
 launch(Start(opening=Opening("one", work)))
 """
+IN_A_SHELL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"])
+"""
+DEBUGS = """
+import signal, sys
+import lstmtui
+before = {number: signal.getsignal(number) for number in signal.valid_signals()}
+lstmtui.debug(lstmtui.load(sys.argv[1]))
+changed = [number for number, handler in before.items() if signal.getsignal(number) != handler]
+print("changed:", changed)
+"""
+DRAWN = "t=0/29(.|\n)*quit"
 PAGE_DOWN = "\x1b[6~"
 
 
@@ -57,11 +77,11 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-def opened(saved: str, **options: object) -> Program:
+def opened(saved: str, command: Sequence[str] = ("open",), **options: object) -> Program:
     """The debugger with its first screen drawn."""
-    program = Program(["open", saved], (80, 24), **options)  # type: ignore[arg-type]
+    program = Program([*command, saved], (80, 24), **options)  # type: ignore[arg-type]
     program.before = program.attributes  # type: ignore[attr-defined]
-    program.wait_for("t=0/29(.|\n)*quit")
+    program.wait_for(DRAWN)
     assert 1049 in program.terminal.modes
     return program
 
@@ -73,6 +93,7 @@ def assert_clean(program: Program) -> None:
     assert terminal.screen.cursor.attrs == terminal.screen.default_char
     assert not terminal.screen.cursor.hidden
     assert program.written.rfind(b"\x1b[<u") > program.written.rfind(b"\x1b[>")
+    assert len(re.findall(rb"\x1b\[>\d+u", program.written)) <= program.written.count(b"\x1b[<u")
     assert program.attributes == program.before  # type: ignore[attr-defined]
 
 
@@ -141,3 +162,55 @@ def test_a_mistake_in_the_program_leaves_the_terminal_clean(saved: str, tmp_path
         assert program.end() == 1
         assert "a mistake in the program" in program.terminal.text
         assert_clean(program)
+
+
+def test_it_goes_on_after_it_was_stopped_from_outside(saved: str) -> None:
+    with opened(saved) as program:
+        stops = (signal.SIGSTOP, signal.SIGSTOP, signal.SIGTSTP, signal.SIGSTOP)
+        for at, number in enumerate(stops):
+            program.process.send_signal(number)
+            os.waitid(os.P_PID, program.process.pid, os.WSTOPPED)
+            program.read()
+            program.terminal.screen.erase_in_display(2)  # what a shell wrote meanwhile
+            program.process.send_signal(signal.SIGCONT)
+            program.wait_for(rf"t={at}/29(.|\n)*quit")
+            program.send("l")
+            program.wait_for(f"t={at + 1}/29")
+        program.send("q")
+        assert program.end() == 0
+        assert_clean(program)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_a_shell_stops_it_and_takes_it_to_the_foreground_again(saved: str) -> None:
+    with Program([], (80, 24), {"PS1": "ready> "}, ("-c", IN_A_SHELL)) as program:
+        program.wait_for("ready> ")
+        program.before = program.attributes  # type: ignore[attr-defined]
+        program.send(shlex.join([sys.executable, "-m", "lstmtui", "open", saved]) + "\n")
+        program.wait_for(DRAWN)
+        group = program.foreground
+        for at, number in enumerate((signal.SIGSTOP, signal.SIGSTOP, signal.SIGTSTP)):
+            os.killpg(group, number)
+            program.wait_for("Stopped(.|\n)*ready> ")
+            program.terminal.screen.erase_in_display(2)
+            if at:
+                os.killpg(group, signal.SIGCONT)  # in the background, where it must not draw
+                program.send("sleep 0.5; jobs\n")
+                program.wait_for("Stopped(.|\n)*ready> ")
+                program.terminal.screen.erase_in_display(2)
+            program.send("fg\n")
+            program.wait_for(rf"t={at}/29(.|\n)*quit")
+            program.send("l")
+            program.wait_for(f"t={at + 1}/29")
+        program.send("q")
+        program.wait_for("ready> ")
+        program.send("echo status $?\n")
+        program.wait_for("status 0")
+        assert_clean(program)
+
+
+def test_a_python_session_has_its_signals_back(saved: str) -> None:
+    with opened(saved, program=("-c", DEBUGS), command=()) as program:
+        program.send("q")
+        assert program.end() == 0
+        assert "changed: []" in program.terminal.text
