@@ -25,7 +25,7 @@ def first_bad_of_code(trace: Trace, which: Which, batch: int | None = None) -> L
 
     Each layer has its own first one. Of these that counts which was made by its line, out of names that are
     finite, before those that a line was given; then the order of the layers; and before a line that calls
-    other code, the line of that code in the same round or an earlier one. Backward, the later round counts.
+    other code, the line of that code, if that had run by then. Backward, the later round counts.
 
     Args:
         trace: the run.
@@ -41,7 +41,8 @@ def first_bad_of_code(trace: Trace, which: Which, batch: int | None = None) -> L
     for other in every[1:]:
         assert first is not None
         own, t = first.binding.t, other.binding.t
-        if which == "forward" and _is_called_by(trace, other.layer, first.layer) and t <= own:
+        is_inside = _is_called_by(trace, other.layer, first.layer) and t <= own
+        if which == "forward" and (is_inside or _is_read_by(trace, other, first)):
             first = other
         related = _is_called_by(trace, other.layer, first.layer) or _is_called_by(
             trace, first.layer, other.layer
@@ -65,14 +66,34 @@ def _is_called_by(trace: Trace, layer: int, caller: int) -> bool:
     return path != outer and (not outer or path.startswith(outer + "."))
 
 
+def _is_read_by(trace: Trace, inner: LayerBinding, outer: LayerBinding) -> bool:
+    """Whether the line of a bad binding calls, by its name, the module in whose code another is.
+
+    That module has run by then: in the same round or an earlier one, or where it has timesteps of its own,
+    in a call of such a round.
+    """
+    place, layer = _place_of(trace, outer), trace.layers[inner.layer]
+    path, _, number = layer.path.partition("@")
+    read = () if place is None else place.statement.names
+    if not any(f".{path}".endswith(f".{name.removeprefix('self.')}") for name in read):
+        return False
+    has_own_time = layer.calls == 1 and trace.steps > 1
+    return (int(number or 1) - 1 if has_own_time else inner.binding.t) <= outer.binding.t
+
+
 def _is_made_there(trace: Trace, bad: LayerBinding) -> bool:
     """Whether the line that bound it had read names, all of them finite."""
+    place = _place_of(trace, bad)
+    operands = [] if place is None else list(operands_at(place))
+    return bool(operands) and all(np.isfinite(operand.values).all() for operand in operands)
+
+
+def _place_of(trace: Trace, bad: LayerBinding) -> LinePlace | None:
+    """The line that bound it; None of an argument."""
     source, binding = trace.layers[bad.layer].source, bad.binding
     variable = None if source is None else source.variable(binding.quantity)
     if source is None or variable is None or binding.stage is None or not variable.line:
-        return False
-    place = LinePlace(
+        return None
+    return LinePlace(
         trace, bad.layer, source, variable, binding.stage, binding.t, binding.batch, binding.unit
     )
-    operands = list(operands_at(place))
-    return bool(operands) and all(np.isfinite(operand.values).all() for operand in operands)

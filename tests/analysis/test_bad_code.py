@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -77,6 +80,56 @@ def test_a_line_that_is_called_comes_before_the_line_that_calls_it() -> None:
     assert "every one is finite, and float32 ends at 3.40e38" in bad.how
     assert f"test_bad_code.py:{line + 1}: h = c - c: h[" in bad.how
     assert "c is +inf" in bad.how
+
+
+class Memory(nn.Module):
+    """Its memory is NaN as soon as an input is a surprise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encode = nn.Linear(3, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        m = torch.zeros(x.shape[0], 4)
+        for t in range(x.shape[1]):
+            e = torch.tanh(self.encode(x[:, t]))
+            keep = torch.sqrt(0.9 - (e - m).square())
+            m = keep * m + (1 - keep) * e
+        return m
+
+
+def test_in_a_training_loop_the_line_of_the_model_comes_before_the_one_that_calls_it() -> None:
+    net = Memory()
+    with lstmtui.recording() as r:
+        for x in 0.1 * torch.randn(3, 2, 12, 3):
+            x[1, 7] = 20
+            out = net(x)
+            loss = out.square().mean()
+            loss.backward()
+    line = Memory.forward.__code__.co_firstlineno + 4
+    assert str(first_bad_of(r.trace)).startswith(f"test_bad_code.py:{line}: keep = torch.sqrt(0.9 - (e")
+    assert " of sequence 1 in layer 1 is NaN at t=7;" in str(first_bad_of(r.trace))
+
+
+def test_lines_of_a_file_outside_of_functions_are_kept_with_their_text(tmp_path: Path) -> None:
+    text = """import torch
+import lstmtui
+
+h = torch.ones(1, 3)
+w = 1.0
+with lstmtui.recording() as r:
+    for k in range(5):
+        z = h * w
+        h = torch.log(z - k)
+"""
+    path = tmp_path / "filtering.py"
+    path.write_text(text)
+    space = {"__name__": "filtering"}
+    exec(compile(text, str(path), "exec"), space)
+    trace: Any = space["r"]
+    assert trace.trace.name == "filtering"
+    said = str(first_bad_of(trace.trace))
+    assert said.startswith("filtering.py:9: h = torch.log(z - k): h[0] of sequence 0 is NaN at t=1; z is 0")
 
 
 def test_a_derivative_is_named_by_the_line_it_came_back_through() -> None:

@@ -7,8 +7,10 @@ import threading
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import Self
+
+from torch import nn
 
 from lstmtui.capture.blocks.block_calls import BlockCalls
 from lstmtui.capture.blocks.step_trace import trace_of
@@ -33,7 +35,7 @@ class Block:
         path: where to write the trace; None: it is in memory.
         source: what to record by source; None: all code, unless a recurrent module is called.
         axes: which of tensors are time and the sequences, by source.
-        name: of the trace; empty: the type of the first outermost module.
+        name: of the trace; empty: the type of the first outermost module, or what the block is in.
     """
 
     def __init__(self, path: str | Path | None, source: What | None, name: str, axes: InputAxes) -> None:
@@ -69,11 +71,13 @@ class Block:
         Raises:
             UserError: this thread is within `lstmtui.record`, or the block was entered before.
         """
+        code = sys._getframe(1).f_code
         if is_recording():
             raise UserError("recording: this thread is inside lstmtui.record already; use one of the two")
         if self._is_begun:
             raise UserError("recording: this one was used already; make a new one by lstmtui.recording(…)")
         self._is_begun, self._thread = True, threading.get_ident()
+        self._of_block = _name_of(code)
         self._calls.begin()
         if self._source is not False:
             what = True if self._source is None else self._source
@@ -121,7 +125,7 @@ class Block:
             trace = trace_of(
                 self._calls.step,
                 code,
-                self._name or places.root.__name__,
+                self._name or (self._of_block if places.root is nn.Module else places.root.__name__),
                 why_absent=NO_BACKWARD_IN_BLOCK,
                 loss_text=LOSS_TEXT,
                 has_raised=has_raised,
@@ -162,3 +166,11 @@ class Block:
             self._said.add(text)
             with suppress(OSError, ValueError, AttributeError):
                 print(printable(text), file=sys.stderr)
+
+
+def _name_of(code: CodeType) -> str:
+    """The name of a function, or of the file of lines that are in none."""
+    if code.co_name != "<module>":
+        return code.co_name.strip("<>")
+    stem = Path(code.co_filename).stem
+    return stem if stem.isidentifier() else "block"

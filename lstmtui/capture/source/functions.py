@@ -23,7 +23,9 @@ def functions_of(calls: Iterable[Call]) -> tuple[list[CodeType], tuple[Function,
 
 def _function(code: CodeType, name: str) -> Function:
     try:
-        lines, first = inspect.getsourcelines(code)
+        # Of the lines of a file itself, outside of all functions, all are its text.
+        is_file = code.co_name == "<module>"
+        lines, first = (inspect.findsource(code)[0], 1) if is_file else inspect.getsourcelines(code)
     except (OSError, TypeError, SyntaxError, IndexError):
         # Code that was never in a file, or whose file is gone or is something else by now.
         lines, first = [], code.co_firstlineno
