@@ -91,22 +91,18 @@ def batch_of(
         for shape in _shapes_of([part])
     ]
     inputs = list(inputs)
-    # States of one axis that is as long as one of a parameter: their units, of one sequence.
-    is_flat = bool(own) and all(len(state.shape) == 1 for state in own)
-    # So are most names where such a sequence has a matrix for a state.
-    are_flat = 2 * sum(len(shape) == 1 for shape in shapes) > len(shapes)
-    is_flat |= are_flat and all(len(shape) == 2 for shape in inputs)
     candidates = {size for shape in inputs for size in _sequences(shape, steps)}
+    units = _sizes_of_units(own, shapes, inputs, steps, features)
     lead = _leading_of(own, inputs)
     is_known = bool(own) and all(state.units and 0 not in state.units for state in own)
     if lead is not None and (is_known or lead not in features):
         candidates = {lead}
     if said:
-        candidates, is_flat = {*said}, False
+        candidates, units = {*said}, set()
     votes = {
         size: sum(size in shape[:2] for shape in shapes)
         for size in candidates
-        if all(state.may_have(size) for state in own) and not (size in features and is_flat)
+        if size not in units and all(state.may_have(size) for state in own)
     }
     leads = Counter(shape[0] for shape in shapes)
     best, most = max(votes.items(), key=lambda item: (item[1], leads[item[0]]), default=(1, 0))
@@ -117,6 +113,30 @@ def batch_of(
     leading = Counter(shape[0] for shape in shapes if len(shape) > 1)
     best, most = max(leading.items(), key=lambda item: item[1], default=(1, 0))
     return Batch(best if 2 * most > len(shapes) else 1)
+
+
+def _sizes_of_units(
+    states: Sequence[State],
+    shapes: Sequence[Shape],
+    inputs: Sequence[Shape],
+    steps: Collection[int],
+    features: Collection[int],
+) -> set[int]:
+    """The sizes that are those of units, for that states have one axis, or most names of one sequence.
+
+    Such an axis is units where one of a parameter is as long, or where the input has no other axis. It is the
+    sequences where the input has that axis between time and units.
+    """
+    are_vectors = bool(states) and all(len(state.shape) == 1 for state in states)
+    # Most names are vectors where one sequence has a matrix for a state.
+    are_flat = 2 * sum(len(shape) == 1 for shape in shapes) > len(shapes)
+    axes = [(size, len(shape)) for shape in inputs for size in _sequences(shape, steps)]
+    units = set[int]()
+    if are_vectors or (are_flat and all(len(shape) == 2 for shape in inputs)):
+        units |= {*features} - {size for size, count in axes if count > 2}
+    if are_vectors:
+        units |= {size for size, _ in axes} - {size for size, count in axes if count > 1}
+    return units
 
 
 def _leading_of(states: Sequence[State], inputs: Iterable[Shape]) -> int | None:

@@ -137,6 +137,49 @@ def test_a_loop_is_found_whatever_is_as_long(times: int, batch: int) -> None:
             assert np.array_equal(trace.values("h"), states), where
 
 
+class Adds(nn.Module):
+    """One number for each sequence, added up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.both = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(x.shape[1])
+        for v in x:
+            h = 0.9 * h + self.both(v).squeeze(-1)
+        return h
+
+
+@pytest.mark.parametrize("batch", [2, 3, 4, 5, 7])
+def test_a_number_for_each_sequence_is_no_units_though_a_parameter_has_as_many(batch: int) -> None:
+    x = torch.randn(5, batch, 3)
+    trace = lstmtui.record(Adds(), x)
+    assert (trace.steps, trace.batch, trace.values("h").shape) == (5, batch, (5, batch, 1))
+    assert np.array_equal(trace.values("h")[-1, :, 0], Adds()(x).detach().numpy())
+
+
+class Falls(nn.Module):
+    """A simulation of some bodies, which no parameter counts."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        v = torch.zeros_like(x)
+        for _ in range(6):
+            v = v - 0.1 * x
+            x = x + 0.1 * v
+        return x
+
+
+@pytest.mark.parametrize(("shape", "batch"), [((3,), 1), ((2, 3), 2)])
+def test_a_vector_alone_is_of_one_sequence(shape: tuple[int, ...], batch: int) -> None:
+    x = torch.randn(shape, requires_grad=True)
+    trace = lstmtui.record(Falls(), x)
+    assert (trace.steps, trace.batch, trace.values("v").shape) == (6, batch, (6, batch, 3))
+    assert np.array_equal(trace.values("x")[-1], Falls()(x).detach().numpy().reshape(batch, 3))
+    assert batch > 1 or lstmtui.record(Falls(), x, batch_axis=0).batch == 3
+
+
 class Transposed(nn.Module):
     """A state of (units, sequences)."""
 
