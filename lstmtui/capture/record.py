@@ -243,7 +243,10 @@ def _forward(
         an empty string where the loss is the caller's own.
     """
     # What is taken out of the graph says why layers have no derivatives.
-    with tap.cuts if holds_recurrent(module) else Drawing(tap.cuts.drawn):
+    drawing = tap.cuts if holds_recurrent(module) else Drawing(tap.cuts.drawn)
+    if code is not None and isinstance(drawing, Drawing):
+        code.tracer.pause_in_loops(drawing)
+    with drawing:
         result = _called(module, args, kwargs, code, tap, request.name)
         tap.during = "loss"
         code = check_recorded(tap, module, code, result, is_chosen=request.source is not None)

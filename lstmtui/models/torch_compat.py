@@ -109,6 +109,9 @@ def has_saved_tensors_hooks() -> bool:
 below_autograd = torch._C._AutoDispatchBelowAutograd
 """A context in which operations on ordinary tensors know nothing of autograd."""
 
+copy_each = torch._foreach_copy_
+"""Copies the numbers of each of several tensors into another, in one call."""
+
 has_function_modes = torch._C._len_torch_function_stack
 """How many modes of the user's take part in every function of torch's, and in every attribute of a tensor."""
 
@@ -203,6 +206,22 @@ def take_function_mode_away(mode: Any) -> None:
         others.append(top)
     for other in reversed(others):
         _push_mode(other)  # type: ignore[no-untyped-call]
+
+
+def top_function_mode() -> Any:
+    """The function mode of this thread that was entered last; None where there is none."""
+    depth = torch._C._len_torch_function_stack()
+    return torch._C._get_function_stack_at(depth - 1) if depth else None
+
+
+def pop_function_mode() -> None:
+    """End, for now, the function mode of this thread that was entered last."""
+    _pop_mode()  # type: ignore[no-untyped-call]
+
+
+def push_function_mode(mode: Any) -> None:
+    """Begin a function mode again that was popped."""
+    _push_mode(mode)  # type: ignore[no-untyped-call]
 
 
 def has_bfloat16_products() -> bool:

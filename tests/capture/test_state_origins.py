@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -280,6 +281,46 @@ class Draws(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.rnn(x, torch.rand(1, x.shape[1], 3))[0]
         return y
+
+
+MODES: list[int] = []
+
+
+class TwoLoops(nn.Module):
+    """The state of the second loop is drawn once the first has ended; notes how many modes there are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(3, 2)
+        for x_t in x:
+            MODES.append(torch._C._len_torch_function_stack())
+            h = torch.tanh(self.linear(torch.cat([x_t, h], -1)))
+        MODES.append(torch._C._len_torch_function_stack())
+        z = torch.rand(3, 2)
+        for x_t in x:
+            with torch.device("cpu"):
+                MODES.append(torch._C._len_torch_function_stack())
+                z = torch.tanh(self.linear(torch.cat([x_t, z], -1)))
+                if x_t.isnan().any():
+                    raise ArithmeticError
+        MODES.append(torch._C._len_torch_function_stack())
+        return h + z
+
+
+def test_what_is_drawn_is_followed_outside_of_loops_and_in_the_first_pass_of_each() -> None:
+    MODES.clear()
+    model = TwoLoops()
+    trace = record(model, torch.randn(4, 3, 2), loss=lambda y: y.sum())
+    assert MODES == [1, 0, 0, 0, 1, 2, 1, 1, 1, 1]
+    assert origins(trace) == ["begins from zeros", "begins from numbers drawn at random in this call"]
+    MODES.clear()
+    with pytest.raises(ArithmeticError):
+        record(model, torch.full((4, 3, 2), math.nan))
+    assert MODES == [1, 0, 0, 0, 1, 2]
+    assert torch._C._len_torch_function_stack() == 0
 
 
 @pytest.mark.parametrize("model", [Draws(), Written(lambda m, x: torch.randn(2, 3), lambda t, h: h)])

@@ -11,6 +11,12 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from lstmtui.capture.arguments import tensors_in
+from lstmtui.models.torch_compat import (
+    has_function_modes,
+    pop_function_mode,
+    push_function_mode,
+    top_function_mode,
+)
 
 _DRAWING = frozenset(
     {
@@ -53,6 +59,27 @@ class Drawing(TorchFunctionMode):
     def __init__(self, drawn: DrawnTensors) -> None:
         super().__init__()
         self._drawn = drawn
+        self._modes_without = -1
+        """How many other modes there were when it was paused; −1: it is not."""
+
+    def __exit__(self, *error: Any) -> None:
+        """End, also while it is paused."""
+        if self._modes_without < 0:
+            super().__exit__(*error)  # type: ignore[no-untyped-call]
+
+    def pause(self) -> bool:
+        """Take note of nothing until `resume`; False: not paused, as another mode was entered since."""
+        if top_function_mode() is not self:
+            return False
+        pop_function_mode()
+        self._modes_without = has_function_modes()
+        return True
+
+    def resume(self) -> None:
+        """Take note again, if the modes are those that there were when it was paused."""
+        if self._modes_without == has_function_modes():
+            push_function_mode(self)
+            self._modes_without = -1
 
     def __torch_function__(
         self,

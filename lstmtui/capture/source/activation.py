@@ -133,7 +133,7 @@ class Activation:
             self._counter.move(stretch.offset)
         self.path = following
         if stretch.is_start and len(stretch.around) == 1:
-            self._collection.begin_pass(self._counter.passes[0][1])
+            self._collection.begin_pass(self, self._counter.passes[0][1])
 
     def catch_up(self) -> None:
         """Look at what the lines bound before the one that runs, which may write into it now."""
@@ -186,6 +186,8 @@ class Activation:
         """Take note of how many passes the loops had that what ran last is in, and what follows is not."""
         for passes in self._counter.ended(around, is_at_start=last.is_start, has_raised=has_raised):
             self.call.reach(self._outer + passes)
+        if not around:
+            self._collection.end_loops(self)
 
     def _names(self, frame: FrameType) -> Any:
         """The names of the frame, with the global ones that it binds."""

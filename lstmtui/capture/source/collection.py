@@ -10,6 +10,7 @@ from types import CodeType, FrameType
 
 from torch import Tensor, nn
 
+from lstmtui.capture.origins.drawn_tensors import Drawing
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.code_facts import CodeFacts
 from lstmtui.capture.source.paths import Path
@@ -62,6 +63,10 @@ class Collection:
         """What takes the place of values; None: nothing does."""
         self.pass_begins: Callable[[int], None] | None = None
         """Called in outermost loops of functions, with how many passes are done."""
+        self.drawing: Drawing | None = None
+        """What follows which tensors are drawn; None: nothing does, or all of the run is to be followed."""
+        self._paused_by: object = None
+        """The call in whose loop that is paused."""
         self.cancelled: Cancelled | None = None
         """What it has raised, which ends the run."""
         self.is_open = False
@@ -83,18 +88,27 @@ class Collection:
         last = next((b for b in reversed(self.bindings) if b.call is call and b.name == name), None)
         return last is not None and last.identity == self.tensors.identity_of(tensor)
 
-    def begin_pass(self, done: int) -> None:
-        """A pass of an outermost loop begins, after so many others.
+    def begin_pass(self, activation: object, done: int) -> None:
+        """A pass of an outermost loop of a call begins, after so many others.
 
         Raises:
             Cancelled: the run is to end.
         """
+        # What states begin from is there by then, and to follow what is drawn slows every operation.
+        if done == 1 and self.drawing is not None and self._paused_by is None and self.drawing.pause():
+            self._paused_by = activation
         if self.pass_begins is not None:
             try:
                 self.pass_begins(done)
             except Cancelled as cancelled:
                 self.cancelled, self.is_open = cancelled, False
                 raise
+
+    def end_loops(self, activation: object) -> None:
+        """A call is in no loop any more."""
+        if self._paused_by is activation and self.drawing is not None:
+            self._paused_by = None
+            self.drawing.resume()
 
     def facts_of(self, frame: FrameType) -> CodeFacts | Unrecorded:
         """What is known of the code of a frame."""

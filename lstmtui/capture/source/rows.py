@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from itertools import count
+from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from lstmtui.models.torch_compat import copy_each
+
 _MOST = 1 << 23
 """Numbers that memory is taken for at once; pages that are never written to take none."""
+_TOGETHER = 256
+"""Rows that are told apart at once."""
 
 
 class _Block(NamedTuple):
-    whole: Tensor
+    free: Iterator[Tensor]
+    """The rows that hold nothing yet."""
     shape: torch.Size
     dtype: torch.dtype
-    following: count[int]
-    """The number of the row that is free."""
 
 
 class Rows:
-    """Makes copies of tensors, on the CPU those of one place behind each other.
+    """Memory for copies of tensors, on the CPU those of one place behind each other.
 
     Attributes:
         expected: how many one place may have; 0: that is not known, and each copy is by itself.
@@ -32,27 +34,47 @@ class Rows:
         self.expected = 0
         self._blocks: dict[Hashable, _Block] = {}
 
-    def copy(self, place: Hashable, tensor: Tensor) -> Tensor:
-        """A copy of a tensor, behind the one that was made last for this place.
+    def copy(self, placed: Sequence[tuple[Hashable, Tensor]]) -> list[Tensor]:
+        """Copies of tensors, each behind the one that was made last for its place.
 
         Args:
-            place: where a name is bound.
-            tensor: what it is bound to.
+            placed: where a name is bound, and what it is bound to.
         """
-        if self.expected < 2 or not tensor.is_cpu or torch.is_inference_mode_enabled():
-            return tensor.clone()
+        if self.expected < 2 or torch.is_inference_mode_enabled():
+            return [tensor.clone() for _, tensor in placed]
+        copies, rows, tensors = [], [], []
+        for place, tensor in placed:
+            row = self._row(place, tensor)
+            if row is None:
+                copies.append(tensor.clone())
+            else:
+                copies.append(row)
+                rows.append(row)
+                tensors.append(tensor)
+        if rows:
+            copy_each(rows, tensors)
+        return copies
+
+    def _row(self, place: Hashable, tensor: Tensor) -> Tensor | None:
+        """The memory for a copy; None where it is to be by itself."""
         block = self._blocks.get(place)
-        if block is not None:
-            at = next(block.following)
-            if at < len(block.whole) and block.shape == tensor.shape and block.dtype == tensor.dtype:
-                return block.whole[at].copy_(tensor)
+        if block is not None and block.shape == tensor.shape and block.dtype == tensor.dtype:
+            row = next(block.free, None)
+            if row is not None:
+                return row
         rows = min(self.expected, _MOST // max(tensor.numel(), 1))
         # Where algorithms are to be deterministic, memory is filled when it is taken.
-        if rows < 2 or tensor.is_quantized or torch.are_deterministic_algorithms_enabled():
-            return tensor.clone()
-        whole = tensor.new_empty((rows, *tensor.shape))
-        self._blocks[place] = _Block(whole, tensor.shape, tensor.dtype, count(1))
-        return whole[0].copy_(tensor)
+        is_deterministic = torch.are_deterministic_algorithms_enabled()
+        if rows < 2 or not tensor.is_cpu or tensor.is_quantized or is_deterministic:
+            return None
+        free = _rows_of(tensor.new_empty((rows, *tensor.shape)))
+        self._blocks[place] = _Block(free, tensor.shape, tensor.dtype)
+        return next(free)
+
+
+def _rows_of(whole: Tensor) -> Iterator[Tensor]:
+    for part in torch.split(whole, _TOGETHER):
+        yield from part.unbind()
 
 
 def block_of(rows: Sequence[Tensor]) -> Tensor | None:

@@ -137,11 +137,14 @@ class Tensors:
             else:
                 self._ask(tensor, seen)
             bindings.append(seen)
-        with below_autograd():
-            for seen in new:
-                place = id(call.code), id(call.module), seen.name, seen.line
-                seen.value = self.rows.copy(place, seen.value)
-                self._numbers += seen.value.numel()
+        if new:
+            code, module = id(call.code), id(call.module)
+            placed = [((code, module, seen.name, seen.line), seen.value) for seen in new]
+            with below_autograd():
+                copies = self.rows.copy(placed)
+            for seen, copy in zip(new, copies, strict=True):
+                seen.value = copy
+                self._numbers += copy.numel()
         for other, first in again:
             other.value, other.leaf, other.absent = first.value, first.leaf, first.absent
             other.gradients, other.drawn = first.gradients, first.drawn

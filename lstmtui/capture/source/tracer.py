@@ -12,7 +12,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 
-from lstmtui.capture.origins.drawn_tensors import DrawnTensors
+from lstmtui.capture.origins.drawn_tensors import Drawing, DrawnTensors
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.code_facts import CodeFacts
 from lstmtui.capture.source.collection import Collection
@@ -109,6 +109,10 @@ class SourceTracer:
     def note_drawn(self, drawn: DrawnTensors | None) -> None:
         """Say which bindings are among these, which somebody takes note of meanwhile."""
         self._collection.tensors.drawn = drawn
+
+    def pause_in_loops(self, drawing: Drawing) -> None:
+        """Have what follows which tensors are drawn paused from the second pass of a loop to its end."""
+        self._collection.drawing = drawing
 
     def tell(self, pass_begins: Callable[[int], None]) -> None:
         """Have this called whenever a pass of an outermost loop begins, with how many of it are done.

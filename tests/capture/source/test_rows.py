@@ -20,7 +20,7 @@ def rows_of(expected: int) -> Rows:
 def test_copies_of_one_place_are_one_tensor_without_another_copy() -> None:
     rows = rows_of(4)
     tensors = torch.randn(4, 3, 2).unbind()
-    copies = [(rows.copy("a", tensor), rows.copy("b", tensor.t() + 1)) for tensor in tensors]
+    copies = [rows.copy([("a", tensor), ("b", tensor.t() + 1)]) for tensor in tensors]
     a, b = ([*own] for own in zip(*copies, strict=True))
     block, other = block_of(a), block_of(b)
     assert block is not None
@@ -34,12 +34,12 @@ def test_copies_of_one_place_are_one_tensor_without_another_copy() -> None:
 
 def test_what_is_not_side_by_side_is_no_block() -> None:
     rows = rows_of(4)
-    a = [rows.copy("a", torch.full((2,), float(n))) for n in range(6)]  # in two pieces of memory
+    a = [rows.copy([("a", torch.full((2,), float(n)))])[0] for n in range(6)]  # in two pieces of memory
     assert block_of(a) is None
     assert block_of(a[1:4]) is None  # not from the beginning
     assert block_of([a[1], a[0], *a[2:4]]) is None  # in another order
     assert block_of(a[:1]) is None  # most of it would be empty
-    assert block_of([rows.copy("b", torch.zeros(0)) for _ in range(3)]) is None
+    assert block_of([rows.copy([("b", torch.zeros(0))])[0] for _ in range(3)]) is None
     assert block_of([a[0], *(tensor.clone() for tensor in a[1:4])]) is None
 
 
@@ -48,7 +48,7 @@ def test_another_shape_or_dtype_begins_anew() -> None:
     values = [torch.ones(2), torch.ones(3), torch.ones(3, dtype=torch.int64), torch.ones(2)]
     values.append(torch.ones(3, dtype=torch.complex64).conj())
     for value in values:
-        copy = rows.copy("a", value)
+        (copy,) = rows.copy([("a", value)])
         assert copy.shape == value.shape
         assert copy.dtype == value.dtype
         assert torch.equal(copy, value)
