@@ -20,6 +20,7 @@ from lstmtui.capture.source.shapes import Batch, Unfit
 from lstmtui.capture.source.source_layer import Conditions, SourceLayer
 from lstmtui.capture.source.stacked import Stacked, check_kind, stack, unrolled
 from lstmtui.capture.source.state_origin import state_origin_of
+from lstmtui.capture.stores.deferred_arrays import Entry, changed
 from lstmtui.capture.to_numpy import own_array
 from lstmtui.trace import Layer
 from lstmtui.trace.source import Constant, Source, Stage, Unrecorded, Variable
@@ -121,7 +122,7 @@ class _Builder:
         calls = _calls_of(others, self.run.call)
         codes, functions = functions_of(calls)
         numbers = {code: number for number, code in enumerate(codes)}
-        arrays: dict[str, Array] = {}
+        arrays: dict[str, Entry] = {}
         variables = []
         for part in shown:
             stacked = self.stacked[part]
@@ -170,7 +171,7 @@ class _Builder:
             codes,
         )
 
-    def _add_initial(self, arrays: dict[str, Array], part: Series, targets: Sequence[Series]) -> None:
+    def _add_initial(self, arrays: dict[str, Entry], part: Series, targets: Sequence[Series]) -> None:
         """What a state was before the first round."""
         binding = next((b for target in targets if (b := initial_of(target, self.run)) is not None), None)
         if binding is None:
@@ -184,7 +185,7 @@ class _Builder:
         if stacked.shape == self.stacked[part].shape:
             arrays["initial/" + part.name] = stacked.values[0]
             if stacked.derivative is not None:
-                arrays["initial/d" + part.name] = stacked.derivative[0]
+                arrays["initial/d" + part.name] = changed(lambda array: array[0], stacked.derivative)
 
     def _lengths(self) -> Array:
         """How many rounds each sequence is in."""
@@ -240,7 +241,7 @@ def _in_unit_interval(values: Array) -> bool:
     return bool(least >= 0 and most <= 1)
 
 
-def _add(arrays: dict[str, Array], name: str, stacked: Stacked) -> None:
+def _add(arrays: dict[str, Entry], name: str, stacked: Stacked) -> None:
     arrays[name] = stacked.values
     if not stacked.bound.all():
         arrays["bound/" + name] = stacked.bound

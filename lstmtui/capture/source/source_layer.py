@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import CodeType
 
 import numpy as np
@@ -16,6 +17,7 @@ from lstmtui.capture.source.runs import Run
 from lstmtui.capture.source.series import Series
 from lstmtui.capture.source.shapes import Batch, time_axis_of
 from lstmtui.capture.source.stacked import Stacked, stack, unrolled
+from lstmtui.capture.stores.deferred_arrays import Entry, changed
 from lstmtui.trace import Layer
 from lstmtui.trace.keys import array_key
 
@@ -51,7 +53,7 @@ class SourceLayer:
     layer: Layer
     steps: int
     batch: int
-    arrays: dict[str, Array]
+    arrays: dict[str, Entry]
     """By what follows the number of the layer and its direction."""
     lengths: Array
     """(B,): the number of rounds of each sequence."""
@@ -64,7 +66,7 @@ class SourceLayer:
     codes: Sequence[CodeType]
     """Of its functions, in their order."""
 
-    def keyed(self, number: int, steps: int, batch: int) -> dict[str, Array]:
+    def keyed(self, number: int, steps: int, batch: int) -> dict[str, Entry]:
         """The arrays by their keys in a trace, with zeros past the end of this run.
 
         Args:
@@ -73,16 +75,9 @@ class SourceLayer:
             batch: B of the trace.
         """
         return {
-            array_key(name, number, "forward"): self._padded(name, array, steps, batch)
+            array_key(name, number, "forward"): changed(partial(_padded, name, steps, batch), array)
             for name, array in self.arrays.items()
         }
-
-    def _padded(self, name: str, array: Array, steps: int, batch: int) -> Array:
-        kind = name.partition("/")[0] if "/" in name else ""
-        axes = {"once": {}, "initial": {0: batch}, "bound": {0: steps}, "inner_count": {0: steps}}
-        sizes = axes.get(kind, {0: steps, 2 if kind == "inner" else 1: batch})
-        missing = [(0, sizes.get(axis, have) - have) for axis, have in enumerate(array.shape)]
-        return np.pad(array, missing) if any(more for _, more in missing) else array
 
     def places(self, part: Series) -> Stacked:
         """Where each number of a variable is in the tensor that it was bound to: row-major, from 1."""
@@ -93,6 +88,14 @@ class SourceLayer:
             return stack(alike, self.sequences, derived=False)
         time = self.conditions.time_of(tuple(whole.value.shape), self.steps)
         return unrolled(alike, self.sequences, self.steps, time, derived=False)
+
+
+def _padded(name: str, steps: int, batch: int, array: Array) -> Array:
+    kind = name.partition("/")[0] if "/" in name else ""
+    axes = {"once": {}, "initial": {0: batch}, "bound": {0: steps}, "inner_count": {0: steps}}
+    sizes = axes.get(kind, {0: steps, 2 if kind == "inner" else 1: batch})
+    missing = [(0, sizes.get(axis, have) - have) for axis, have in enumerate(array.shape)]
+    return np.pad(array, missing) if any(more for _, more in missing) else array
 
 
 def _numbered(binding: Binding) -> Binding:

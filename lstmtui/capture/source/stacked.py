@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from math import prod
 
 import numpy as np
@@ -16,7 +16,10 @@ from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.input_axes import Shape
 from lstmtui.capture.source.series import Series, real_parts
 from lstmtui.capture.source.shapes import Batch, Unfit
+from lstmtui.capture.stores.deferred_arrays import Entry, changed
 from lstmtui.capture.to_numpy import numpy_of
+from lstmtui.errors import UserError
+from lstmtui.models.torch_compat import version_of
 
 _QUANTISED = (torch.quint8, torch.qint8, torch.qint32, torch.quint4x2, torch.quint2x4)
 
@@ -27,7 +30,7 @@ class Stacked:
 
     values: Array
     """(T, B, units); 0 where a round did not bind the name."""
-    derivative: Array | None
+    derivative: Entry | None
     """As the values; 0 where nothing is in `has_derivative`."""
     shape: Shape
     """The axes behind the batch."""
@@ -39,7 +42,7 @@ class Stacked:
     """(T,): how often each round bound it."""
     inner: Array | None = None
     """(T, inner steps, B, units), where rounds bind it several times."""
-    inner_derivative: Array | None = None
+    inner_derivative: Entry | None = None
     rows: Array | None = None
     """(T,): how many sequences each round has, where that changes."""
 
@@ -84,19 +87,23 @@ def stack(series: Series, batch: Batch, *, derived: bool) -> Stacked:
     counts = np.array([*map(len, series.rounds)])
     bound = counts > 0
 
-    def array(bindings: Sequence[Binding | None], *, d: bool) -> Array:
-        return _array(bindings, axis, shape, batch.size, derivative=d, is_alike=is_alike)
+    like = next(binding.value for binding in last if binding is not None)
+
+    def array(tensors: Sequence[Tensor | None]) -> Array:
+        return _array(tensors, like, axis, shape, batch.size, is_alike=is_alike)
 
     block = series.block
-    values = array(last, d=False) if block is None else _arranged(block, axis, shape, batch.size)
+    values = array(_values(last)) if block is None else _arranged(block, axis, shape, batch.size)
     known = np.array([b is not None and derived and has_derivative(b) for b in last])
-    stacked = Stacked(values, array(last, d=True) if known.any() else None, shape, bound, known, counts)
+    derivative = _when_read(array, _gradients(last)) if known.any() else None
+    stacked = Stacked(values, derivative, shape, bound, known, counts)
     most = int(counts.max())
     if most > 1:
         by_step = [[own[n] if n < len(own) else None for own in series.rounds] for n in range(most)]
-        stacked.inner = np.stack([array(step, d=False) for step in by_step], axis=1)
-        if stacked.derivative is not None:
-            stacked.inner_derivative = np.stack([array(step, d=True) for step in by_step], axis=1)
+        stacked.inner = _side_by_side(*(array(_values(step)) for step in by_step))
+        if derivative is not None:
+            steps = [_when_read(array, _gradients(step)) for step in by_step]
+            stacked.inner_derivative = changed(_side_by_side, *steps)
     if len(set(rows)) > 1:
         stacked.rows = np.array(rows)
     return stacked
@@ -171,29 +178,58 @@ def _without(shape: Shape, axis: int | None) -> Shape:
     return shape if axis is None else (*shape[:axis], *shape[axis + 1 :])
 
 
+def _values(bindings: Sequence[Binding | None]) -> list[Tensor | None]:
+    return [None if binding is None else binding.value for binding in bindings]
+
+
+def _gradients(bindings: Sequence[Binding | None]) -> list[Tensor | None]:
+    return [None if binding is None else gradient_of(binding) for binding in bindings]
+
+
+def _side_by_side(*steps: Array) -> Array:
+    """(T, inner steps, B, units) of an array for each inner step."""
+    return np.stack(steps, axis=1)
+
+
+def _when_read(array: Callable[[Sequence[Tensor | None]], Array], gradients: list[Tensor | None]) -> Entry:
+    """The array of gradients, made when it is first read; at once on a GPU, whose memory is short."""
+    if not all(gradient is None or gradient.is_cpu for gradient in gradients):
+        return array(gradients)
+    versions = _versions(gradients)
+
+    @cache
+    def make() -> Array:
+        if _versions(gradients) != versions:  # a hook of the user's has kept one
+            raise UserError("derivatives were written into after they had been recorded: record again")
+        return array(gradients)
+
+    return make
+
+
+def _versions(tensors: Sequence[Tensor | None]) -> list[int]:
+    return [0 if tensor is None else version_of(tensor) for tensor in tensors]
+
+
 def _array(
-    bindings: Sequence[Binding | None],
+    tensors: Sequence[Tensor | None],
+    like: Tensor,
     axis: int | None,
     shape: Shape,
     batch: int,
     *,
-    derivative: bool,
     is_alike: bool,
 ) -> Array:
-    """(T, B, units) of one binding for each round; 0 where there is none.
+    """(T, B, units) of one tensor for each round; 0 where there is none.
 
     Args:
-        bindings: of the rounds.
-        axis: of their tensors that is the sequences; None: they have none.
+        tensors: of the rounds.
+        like: has the dtype and the device, where there is none at all.
+        axis: of the tensors that is the sequences; None: they have none.
         shape: of the other axes.
         batch: the number of sequences.
-        derivative: whether it is that of the derivatives.
         is_alike: whether all tensors have one shape and one dtype.
     """
-    tensors = [None if b is None else gradient_of(b) if derivative else b.value for b in bindings]
-    like = next((t for t in tensors if t is not None), None)
-    if like is None:
-        like = next(b.value for b in bindings if b is not None)
+    like = next((tensor for tensor in tensors if tensor is not None), like)
     sizes = shape if axis is None else (*shape[:axis], batch, *shape[axis:])
     zero = torch.zeros(sizes, dtype=like.dtype, device=like.device)
     if is_alike:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +14,7 @@ from lstmtui.capture.source.bindings import Binding
 
 T, B, H = 6, 16, 40
 KEPT: list[list[Tensor]] = []
+GRADIENTS: list[Tensor] = []
 
 
 class Loop(nn.Module):
@@ -63,3 +65,38 @@ def test_nothing_of_the_run_is_left_once_it_is_recorded_also_without_a_search_fo
     finally:
         gc.enable()
     assert trace.steps == T
+
+
+class Hooked(nn.Module):
+    """Keeps the gradients of its state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(3, 2)
+        for x_t in x:
+            h = self.linear(x_t + h)
+            h.register_hook(GRADIENTS.append)
+        return h
+
+
+@pytest.mark.parametrize("is_read_before", [True, False])
+def test_derivatives_that_the_users_hooks_keep_and_change_are_never_shown_changed(
+    is_read_before: bool,
+) -> None:
+    model, x = Hooked(), torch.randn(4, 3, 2)
+    expected = lstmtui.record(model, x).arrays["0/forward/dh"]
+    assert expected.any(axis=(1, 2)).all()
+    GRADIENTS.clear()
+    arrays = lstmtui.record(model, x).arrays
+    if is_read_before:
+        assert np.array_equal(arrays["0/forward/dh"], expected)
+    for gradient in GRADIENTS:
+        gradient.zero_()
+    if is_read_before:
+        assert np.array_equal(arrays["0/forward/dh"], expected)
+    else:
+        with pytest.raises(lstmtui.UserError, match="written into after they had been recorded"):
+            arrays["0/forward/dh"]
