@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmtui.errors import UserError
-from lstmtui.libraries import load_library
 from lstmtui.models.checkpoints.layers import find_layers
 from lstmtui.models.checkpoints.names import Entry, plain_names
-from lstmtui.models.checkpoints.program_files import SCRIPT, program_kind
 from lstmtui.scenario.data import file_kind
 from lstmtui.scenario.files import file_size
 from lstmtui.scenario.problem import shown
@@ -91,20 +89,12 @@ class Checkpoint:
         }
 
     def _of_torch(self) -> Tensors:
-        program = program_kind(self.path)
-        if not program:
-            load_library("torch")
-            from lstmtui.models.checkpoints.pickle import PickledTensors
+        from lstmtui.models.checkpoints.torch_files import open_torch_file
 
-            pickled = PickledTensors(self.path)
-            self._read = pickled.read
-            return pickled.tensors
-        from lstmtui.models.checkpoints.exported_tensors import ExportedTensors
-        from lstmtui.models.checkpoints.script_tensors import ScriptTensors
-
-        tensors = ScriptTensors(self.path) if program == SCRIPT else ExportedTensors(self.path)
+        tensors, program = open_torch_file(self.path)
         self._read, self._cells = tensors.read, tensors.cells
-        self._remark = f"of a program of {program}, none of which is run: x is what goes into this layer"
+        if program:
+            self._remark = f"of a program of {program}, none of which is run: x is what goes into this layer"
         return tensors.tensors
 
     def _unless_quantised(self, layer: FoundLayer) -> FoundLayer:

@@ -82,11 +82,11 @@ def test_a_sparse_checkpoint_of_gigabytes_is_refused_unread(
 def test_a_checkpoint_whose_description_has_no_end_is_refused_unread(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lstmtui.models.checkpoints.pickle.LARGEST_PICKLE", 1000)
+    monkeypatch.setattr("lstmtui.models.checkpoints.pickle.LARGEST_PICKLE", 1 << 20)
     with zipfile.ZipFile(tmp_path / "m.pt", "w") as archive:
-        archive.writestr("m/data.pkl", bytes(1001))
+        archive.writestr("m/data.pkl", bytes((1 << 20) + 1))
     assert main(["check", str(tmp_path / "m.pt")]) == 2
-    assert "what describes its tensors has more than 512 MiB" in capsys.readouterr().err
+    assert "what describes its tensors has more than 1 MiB" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the size of the process is Linux's VmHWM")
@@ -142,6 +142,20 @@ def test_a_checkpoint_of_thousands_of_tensors_is_listed_in_part(
     assert said.out.count("\n") == lines
     assert said.out.endswith(last + "\n" if last else "")
     assert ("no recurrent layer" in said.err) == (not lines)
+
+
+@pytest.mark.clock
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_few_tensors_of_very_many_that_torch_saved_are_found_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], within: Within, zipped: bool
+) -> None:
+    torch = pytest.importorskip("torch")
+    number = torch.zeros(1)
+    state = {f"encoder.{i}.weight": number.clone() for i in range(20_000)} | torch.nn.GRU(2, 3).state_dict()
+    torch.save(state, tmp_path / "a.pt", _use_new_zipfile_serialization=zipped)
+    with within(1.5):
+        assert main(["check", str(tmp_path / "a.pt")]) == 2
+    assert "it holds encoder.0.weight" in capsys.readouterr().out
 
 
 @pytest.mark.clock

@@ -1,9 +1,8 @@
-"""Tensors that lie in a zip archive as plain numbers, described beside. No torch."""
+"""Tensors that lie in a file as plain numbers, described beside. No torch."""
 
 from __future__ import annotations
 
 import math
-import zipfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from lstmtui.errors import UserError
+from lstmtui.models.checkpoints.archive import Archive
 from lstmtui.models.checkpoints.names import Entry
 from lstmtui.printable import printable
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
 
+ADVICE = "save model.state_dict() with torch.save, or as .safetensors"
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
@@ -33,7 +34,7 @@ class ArchivedTensor:
     offset: int
     """Of its first number in the member, in numbers."""
     member: str
-    """The name of the member that holds its numbers."""
+    """The name of what holds its numbers in the file; empty where they are not in it one by one."""
 
     def __setstate__(self, state: Any) -> NoReturn:
         raise ValueError("a description changes a tensor")
@@ -44,36 +45,32 @@ class ArchivedTensor:
         return self.offset + sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
 
 
-class ArchivedTensors(ABC):
-    """The tensors of an archive, whose descriptions the classes made of this one read.
+class DescribedTensors(ABC):
+    """The tensors of a file, whose descriptions the classes made of this one read.
 
     Args:
-        path: a zip file.
+        path: the file.
 
     Raises:
         UserError: it is damaged.
     """
 
-    kind = "archive"
+    kind = "PyTorch checkpoint"
     """What the file should be, in words."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._name = path, printable(path.name)
+        self._path, self._name, self._is_big_endian = path, printable(path.name), False
         try:
-            with zipfile.ZipFile(path) as archive:
-                # Everything is in one folder, which is called as the file was when it was written.
-                self._tensors = self._described(archive, archive.namelist()[0].partition("/")[0] + "/")
+            self._tensors = self._described()
         except (UserError, MemoryError):
             raise
-        except (
-            Exception
-        ) as error:  # zipfile has errors of many kinds, and so have the parsers of what is in it
+        except Exception as error:  # the parsers of what is in it have errors of many kinds
             raise self._broken(_reason(error)) from None
 
     @property
     def tensors(self) -> dict[Entry, tuple[str, tuple[int, ...]]]:
         """The dtype (F32, BF16 …) and shape of every tensor."""
-        return {((), name): (tensor.dtype, tensor.shape) for name, tensor in self._tensors.items()}
+        return {entry: (tensor.dtype, tensor.shape) for entry, tensor in self._tensors.items()}
 
     @property
     def cells(self) -> dict[str, str]:
@@ -84,32 +81,34 @@ class ArchivedTensors(ABC):
         """One tensor, copied; float32 where it is stored in half precision.
 
         Raises:
-            UserError: its numbers are not in the file.
+            UserError: its numbers are not in the file, or not one by one.
         """
-        tensor, name = self._tensors[entry[1]], printable(entry[1])
+        tensor, name = self._tensors[entry], printable(entry[1])
         kind = _DTYPES.get(tensor.dtype)
         if kind is None:
             raise UserError(f"{self._name}: {name} is of dtype {printable(tensor.dtype)}")
+        count = math.prod(tensor.shape)
+        span = tensor.last + 1 - tensor.offset if count else 0
+        if count > span or not tensor.member:
+            raise UserError(f"{self._name}: {name} is not stored as a whole tensor; {ADVICE}")
+        size = np.dtype(kind).itemsize
+        start = tensor.offset * size
         try:
-            with zipfile.ZipFile(self._path) as archive:
-                if archive.getinfo(tensor.member).file_size > self._path.stat().st_size:
-                    raise ValueError("a tensor claims more bytes than the file has")
-                content = archive.read(tensor.member)
-            numbers = np.frombuffer(content, kind)
+            content = self._numbers(tensor.member, start, start + span * size)
         except MemoryError:
             raise
-        except Exception as error:  # zipfile has errors of many kinds, and so has each compression
+        except Exception as error:  # whatever a damaged directory leads to
             raise self._broken(_reason(error)) from None
-        if math.prod(tensor.shape) and tensor.last >= numbers.size:
+        if len(content) < span * size:
             raise self._broken(f"it ends within {name}")
-        strides = tuple(stride * numbers.itemsize for stride in tensor.strides)
-        array = np.lib.stride_tricks.as_strided(numbers[tensor.offset :], tensor.shape, strides)
+        numbers = np.frombuffer(content, np.dtype(kind).newbyteorder(">" if self._is_big_endian else "<"))
+        array = np.lib.stride_tricks.as_strided(numbers, tensor.shape, [size * n for n in tensor.strides])
         if tensor.dtype == "BF16":
             return (array.astype(np.uint32) << 16).view(np.float32)
         return array.astype(np.float32 if tensor.dtype == "F16" else kind)
 
     @abstractmethod
-    def _described(self, archive: zipfile.ZipFile, folder: str) -> dict[str, ArchivedTensor]:
+    def _described(self) -> dict[Entry, ArchivedTensor]:
         """The tensors by name.
 
         Raises:
@@ -117,8 +116,37 @@ class ArchivedTensors(ABC):
             ValueError: the description is not one; a sentence.
         """
 
+    @abstractmethod
+    def _numbers(self, member: str, start: int, end: int) -> bytes:
+        """The bytes of a member from `start` to `end`, fewer where it has not so many."""
+
     def _broken(self, reason: str) -> UserError:
         return UserError(f"{self._name} is not a readable {self.kind}: {printable(reason)[:160]}")
+
+
+class ArchivedTensors(DescribedTensors):
+    """The tensors of a zip archive.
+
+    Args:
+        path: the file.
+        archive: what is in it; left out: it is read.
+
+    Raises:
+        UserError: it is damaged.
+    """
+
+    def __init__(self, path: Path, archive: Archive | None = None) -> None:
+        self._opened = archive
+        super().__init__(path)
+
+    @property
+    def _archive(self) -> Archive:
+        if self._opened is None:
+            self._opened = Archive(self._path)
+        return self._opened
+
+    def _numbers(self, member: str, start: int, end: int) -> bytes:
+        return self._archive.read(member, start, end)
 
 
 def _reason(error: Exception) -> str:

@@ -6,11 +6,11 @@ The layout of the archive: https://docs.pytorch.org/docs/stable/user_guide/torch
 from __future__ import annotations
 
 import json
-import zipfile
 from typing import Any
 
 from lstmtui.errors import UserError
 from lstmtui.models.checkpoints.archived_tensors import ArchivedTensor, ArchivedTensors, checked_sizes
+from lstmtui.models.checkpoints.names import Entry
 
 _WEIGHTS = "data/weights/"
 _TABLE = _WEIGHTS + "model_weights_config.json"
@@ -30,21 +30,21 @@ class ExportedTensors(ArchivedTensors):
 
     kind = "program of torch.export"
 
-    def _described(self, archive: zipfile.ZipFile, folder: str) -> dict[str, ArchivedTensor]:
-        members = set(archive.namelist())
+    def _described(self) -> dict[Entry, ArchivedTensor]:
+        archive, folder, members = self._archive, self._archive.folder, self._archive.names
         if _BEFORE in members or folder + _BEFORE in members:
             raise UserError(
                 f"{self._name} was written by torch.export before PyTorch 2.8; export it again, or save its "
                 'parameters alone: torch.save(torch.export.load(…).state_dict, "weights.pt")'
             )
-        if archive.getinfo(folder + _TABLE).file_size > _LARGEST_TABLE:
+        if archive.size(folder + _TABLE) > _LARGEST_TABLE:
             raise ValueError("its table of weights is too large")
         table = json.loads(archive.read(folder + _TABLE))
         try:
             if any(entry["use_pickle"] for entry in table["config"].values()):
                 raise ValueError("it has parameters of a kind of their own, pickled, which would run code")
             return {
-                str(name): _tensor(entry["tensor_meta"], folder + _WEIGHTS + str(entry["path_name"]))
+                ((), str(name)): _tensor(entry["tensor_meta"], folder + _WEIGHTS + str(entry["path_name"]))
                 for name, entry in table["config"].items()
             }
         except (KeyError, TypeError, AttributeError) as error:

@@ -7,32 +7,14 @@ https://github.com/pytorch/pytorch/blob/main/torch/csrc/jit/docs/serialization.m
 from __future__ import annotations
 
 import pickle
-import pickletools
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from io import BytesIO
-from typing import IO, Any, NoReturn
+from collections.abc import Iterator
+from typing import Any
 
-from lstmtui.models.checkpoints.archived_tensors import ArchivedTensor, checked_sizes
+from lstmtui.models.checkpoints.archive import Archive
+from lstmtui.models.checkpoints.tensor_pickle import LARGEST_PICKLE, TensorUnpickler, end_of_pickle
 
-LARGEST_PICKLE = 64 << 20
-"""Bytes of `data.pkl`, which describes the modules; the numbers are elsewhere."""
 DEEPEST = 64
 """How many modules within modules are looked into."""
-_OPCODES = frozenset(
-    """
-    PROTO FRAME STOP MARK POP POP_MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE
-    SHORT_BINUNICODE EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST APPEND APPENDS EMPTY_DICT SETITEM
-    SETITEMS GLOBAL REDUCE NEWOBJ BUILD BINPERSID BINPUT LONG_BINPUT BINGET LONG_BINGET
-    """.split()  # noqa: SIM905
-)
-"""What TorchScript writes. None of the others is executed: some claim any amount of memory."""
-_STORAGES = {
-    "DoubleStorage": "F64",
-    "FloatStorage": "F32",
-    "HalfStorage": "F16",
-    "BFloat16Storage": "BF16",
-}
 
 
 class Module:
@@ -64,27 +46,19 @@ def modules_of(root: Module) -> Iterator[tuple[str, Module]]:
                 waiting.append((inner, value))
 
 
-def read_script(archive: zipfile.ZipFile, folder: str) -> Module:
+def read_script(archive: Archive) -> Module:
     """The module that a TorchScript archive holds.
-
-    Args:
-        archive: the file.
-        folder: in which everything of it is, with a "/" at the end.
 
     Raises:
         ValueError: its description is damaged, or asks for more than modules and tensors; a sentence.
     """
-    if archive.getinfo(folder + "data.pkl").file_size > LARGEST_PICKLE:
+    member = archive.folder + "data.pkl"
+    if archive.size(member) > LARGEST_PICKLE:
         raise ValueError(f"its description of modules has more than {LARGEST_PICKLE >> 20} MiB")
-    content = archive.read(folder + "data.pkl")
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(content), 1):
-        is_far = opcode.name == "LONG_BINPUT" and isinstance(argument, int) and argument > count
-        if opcode.name not in _OPCODES or is_far:
-            raise ValueError(
-                f"its description of modules has a {opcode.name}, which TorchScript does not write"
-            )
+    content = archive.read(member)
+    end_of_pickle(content)
     try:
-        root = _Reader(BytesIO(content)).load()
+        root = _Reader(content).load()
     except (pickle.UnpicklingError, ValueError):
         raise
     except Exception as error:  # whatever a damaged pickle makes the unpickler stumble over
@@ -94,11 +68,11 @@ def read_script(archive: zipfile.ZipFile, folder: str) -> Module:
     return root
 
 
-class _Reader(pickle.Unpickler):
-    """Makes modules and descriptions of tensors, and refuses to call anything else."""
+class _Reader(TensorUnpickler):
+    """Makes modules, too."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        super().__init__(file)
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
         self._classes: dict[tuple[str, str], type[Module]] = {}
 
     def find_class(self, module: str, name: str) -> Any:
@@ -107,58 +81,6 @@ class _Reader(pickle.Unpickler):
             plain = [part for part in module.split(".")[1:] if not part.startswith("___torch_mangle_")]
             names = {"type_name": ".".join((*plain, name)), "code": module.replace(".", "/")}
             return self._classes.setdefault((module, name), type("Module", (Module,), names))
-        if (module, name) in _CALLED:
-            return _CALLED[module, name]
-        if module == "torch" and name.endswith("Storage"):
-            return name
         if name == "_rebuild_qtensor":
-            raise pickle.UnpicklingError(
-                "its weights are quantised; use the program from before quantisation"
-            )
-        raise pickle.UnpicklingError(f"opening it would call {module}.{name}")
-
-    def persistent_load(self, pid: Any) -> Any:
-        kind, storage, key, *_ = pid
-        if kind != "storage" or not isinstance(storage, str) or not isinstance(key, str):
-            raise ValueError("its description of modules has a tensor without numbers")
-        return storage, key
-
-
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> ArchivedTensor:
-    kind, key = storage
-    shape, strides, (offset,) = checked_sizes(shape), checked_sizes(strides), checked_sizes([offset])
-    if len(shape) != len(strides):
-        raise ValueError("a tensor's shape is not valid")
-    return ArchivedTensor(_STORAGES.get(kind, kind), shape, strides, offset, key)
-
-
-def _same(value: Any, *_: Any) -> Any:
-    return value
-
-
-def _mapping(*_: Any) -> dict[Any, Any]:
-    return {}
-
-
-class _Call:
-    """A function that a pickle may call, but not use in any other way."""
-
-    __slots__ = ("_function",)
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self._function(*arguments)
-
-    def __setstate__(self, state: Any) -> NoReturn:
-        raise ValueError("its description of modules changes a function")
-
-
-_LISTS = ("build_intlist", "build_tensorlist", "build_doublelist", "build_boollist", "restore_type_tag")
-_CALLED: Mapping[tuple[str, str], Any] = {
-    ("torch._utils", "_rebuild_tensor_v2"): _Call(_tensor),
-    ("collections", "OrderedDict"): _Call(_mapping),
-    **{("torch.jit._pickle", name): _Call(_same) for name in _LISTS},
-}
-"""What an archive may call, by what stands for it here."""
+            raise ValueError("its weights are quantised; use the program from before quantisation")
+        return super().find_class(module, name)

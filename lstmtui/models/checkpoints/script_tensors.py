@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 from lstmtui.errors import UserError
+from lstmtui.models.checkpoints.archive import Archive
 from lstmtui.models.checkpoints.archived_tensors import ArchivedTensor, ArchivedTensors
+from lstmtui.models.checkpoints.names import Entry
 from lstmtui.models.checkpoints.script_archive import Module, modules_of, read_script
 
 _LARGEST_CODE = 4 << 20
@@ -30,26 +31,27 @@ class ScriptTensors(ArchivedTensors):
 
     kind = "TorchScript program"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, archive: Archive | None = None) -> None:
         self._cells: dict[str, str] = {}
-        super().__init__(path)
+        super().__init__(path, archive)
 
     @property
     def cells(self) -> dict[str, str]:
         """The cell by the path of a module: its type says it, of the plain RNNs its code."""
         return self._cells
 
-    def _described(self, archive: zipfile.ZipFile, folder: str) -> dict[str, ArchivedTensor]:
-        tensors: dict[str, ArchivedTensor] = {}
-        for path, module in modules_of(read_script(archive, folder)):
+    def _described(self) -> dict[Entry, ArchivedTensor]:
+        folder = self._archive.folder
+        tensors: dict[Entry, ArchivedTensor] = {}
+        for path, module in modules_of(read_script(self._archive)):
             for name, value in module.attributes.items():
                 if isinstance(value, ArchivedTensor) and isinstance(name, str):
                     full = f"{path}.{name}" if path else name
-                    tensors[full] = replace(value, member=f"{folder}data/{value.member}")
+                    tensors[(), full] = replace(value, member=f"{folder}data/{value.member}")
             kind = module.type_name.removeprefix(_MODULES)
             if module.type_name.startswith(_MODULES) and kind in _CELLS:
-                self._cells[path] = _CELLS[kind] or _plain_rnn(archive, folder, module)
-        if not tensors and any(name.startswith(folder + "constants/") for name in archive.namelist()):
+                self._cells[path] = _CELLS[kind] or _plain_rnn(self._archive, module)
+        if not tensors and any(name.startswith(folder + "constants/") for name in self._archive.names):
             raise UserError(
                 f"{self._name} is a frozen TorchScript program (torch.jit.freeze), whose parameters have no "
                 'names; use the program from before freezing, or torch.save(model.state_dict(), "weights.pt")'
@@ -57,13 +59,13 @@ class ScriptTensors(ArchivedTensors):
         return tensors
 
 
-def _plain_rnn(archive: zipfile.ZipFile, folder: str, module: Module) -> str:
+def _plain_rnn(archive: Archive, module: Module) -> str:
     """Which of the plain RNNs a module is, from the text of its code; empty where that does not say it."""
-    member = f"{folder}code/{module.code}.py"
+    member = f"{archive.folder}code/{module.code}.py"
     try:
-        if archive.getinfo(member).file_size > _LARGEST_CODE:
+        if archive.size(member) > _LARGEST_CODE:
             return ""
-        text = archive.read(member).decode("utf-8", "replace")
+        text = archive.text(member)
     except KeyError:
         return ""
     own = re.search(

@@ -1,0 +1,73 @@
+"""Tensors from files of `torch.save` before PyTorch 1.6: pickles, then the numbers. No torch."""
+
+from __future__ import annotations
+
+import mmap
+from typing import Any
+
+from lstmtui.models.checkpoints.archived_tensors import ArchivedTensor, DescribedTensors
+from lstmtui.models.checkpoints.names import Entry
+from lstmtui.models.checkpoints.pickle import DAMAGED, end_of_description, entries_of, unpickled
+from lstmtui.models.checkpoints.tensor_pickle import TensorUnpickler
+
+LARGEST = 4 << 30
+"""The most bytes of a file, whose descriptions have to be looked for."""
+_MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+_SIZES = (
+    {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "complex128": 16, "complex64": 8, "int64": 8, "int32": 4}
+    | {"int16": 2, "qint32": 4}
+    | dict.fromkeys(("int8", "uint8", "bool", "qint8", "quint8", "UntypedStorage"), 1)
+)
+"""Bytes of a number."""
+
+
+class OldTensors(DescribedTensors):
+    """The tensors of such a file; what is read of it and what is not is as in `PickledTensors`.
+
+    Raises:
+        UserError: the file holds more than tensors, is cut off, or is no such file.
+    """
+
+    def _described(self) -> dict[Entry, ArchivedTensor]:
+        if self._path.stat().st_size > LARGEST:
+            raise ValueError("it is in PyTorch's old format and larger than 4 GiB")
+        with (
+            self._path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            values, at = [], 0
+            for expected in (_MAGIC, _PROTOCOL, None, None, None):
+                end = end_of_description(content, self._name, at)
+                unpickler = TensorUnpickler(content[at:end])
+                value, at = unpickled(unpickler, self._name), end
+                if expected is not None and value != expected:
+                    raise ValueError(DAMAGED)
+                values.append((unpickler, value))
+            (described, loaded), (_, keys) = values[-2:]
+            self._places = _places(content, at, keys, described.storages)
+        return dict(entries_of(loaded))
+
+    def _numbers(self, member: str, start: int, end: int) -> bytes:
+        first, last = self._places[member]
+        with self._path.open("rb") as file:
+            file.seek(first + start)
+            return file.read(max(min(first + end, last) - first - start, 0))
+
+
+def _places(content: mmap.mmap, at: int, keys: Any, storages: dict[str, str]) -> dict[str, tuple[int, int]]:
+    """Where the numbers under each key begin and end: each is headed by how many they are.
+
+    Raises:
+        ValueError: they are not all there.
+    """
+    places: dict[str, tuple[int, int]] = {}
+    for key in keys if isinstance(keys, list) else ():
+        size = _SIZES.get(storages.get(key, ""))
+        if size is None:
+            raise ValueError(f"its numbers are of an unknown kind, {storages.get(key)}")
+        count = int.from_bytes(content[at : at + 8], "little", signed=True)
+        first, at = at + 8, at + 8 + count * size
+        if count < 0 or at > len(content):
+            raise ValueError("it is cut off")
+        places[key] = first, at
+    return places
