@@ -16,9 +16,11 @@ from lstmtui.scenario.files import file_size
 from lstmtui.scenario.problem import shown
 from lstmtui.scenario.report import DataError
 from lstmtui.scenario.tensors import FLOATS, StoredTensor, TensorFile
+from lstmtui.uncollected import uncollected
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
+    from lstmtui.models.checkpoints.archived_tensors import ArchivedTensor
     from lstmtui.models.checkpoints.found_layer import FoundLayer
 
 PICKLED = (".pt", ".pth", ".ckpt", ".bin")
@@ -29,8 +31,8 @@ _QUANTISED = ("qint8", "quint8", "qint32", "quint4x2", "quint2x4", "int8", "uint
 """The dtypes of quantised weights, whose scale is kept in another tensor."""
 
 
-Tensors = Mapping[Entry, tuple[str, tuple[int, ...]]]
-"""The dtype (F32, BF16 …) and shape of every tensor."""
+Tensors = Mapping[Entry, "StoredTensor | ArchivedTensor"]
+"""Every tensor: its dtype (F32, BF16 …) and shape are known."""
 
 
 class Checkpoint:
@@ -44,13 +46,14 @@ class Checkpoint:
         DataError: it cannot be read, or is refused.
     """
 
+    @uncollected()
     def __init__(self, path: Path) -> None:
         self.path = path
         kind = file_kind(path.name, KINDS)
         self._cells: Mapping[str, str] = {}
         self._wrong: Mapping[str, str] = {}
         self._remark = ""
-        stored: dict[Entry, StoredTensor]
+        stored: Tensors
         self._read: Callable[[Entry], Array]
         if kind == ".safetensors":
             file = TensorFile(path)
@@ -59,14 +62,14 @@ class Checkpoint:
         else:
             file_size(path)
             try:
-                tensors = self._keras() if kind in KERAS else self._of_torch()
+                stored = self._keras() if kind in KERAS else self._of_torch()
             except UserError as error:
                 raise DataError(str(error)) from None
-            stored = {entry: StoredTensor(*what) for entry, what in tensors.items()}
         self._entries = plain_names(stored)
         self.tensors = {name: stored[entry] for name, entry in self._entries.items()}
 
     @cached_property
+    @uncollected()
     def layers(self) -> tuple[FoundLayer, ...]:
         """Every recurrent module, in the file's order."""
         shapes = {name: tensor.shape for name, tensor in self.tensors.items()}
@@ -84,7 +87,7 @@ class Checkpoint:
         self._read = lambda entry: weights.tensors[entry[1]]
         self._cells, self._wrong, self._remark = weights.cells, weights.wrong, weights.remark
         return {
-            ((), name): (f"F{8 * array.dtype.itemsize}", array.shape)
+            ((), name): StoredTensor(f"F{8 * array.dtype.itemsize}", array.shape)
             for name, array in weights.tensors.items()
         }
 

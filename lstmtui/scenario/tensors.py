@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from lstmtui.scenario.files import open_file
 from lstmtui.scenario.problem import short, shown
@@ -38,8 +37,7 @@ _DTYPES = {
 FLOATS = ("F64", "F32", "F16", "BF16")
 
 
-@dataclass(frozen=True)
-class StoredTensor:
+class StoredTensor(NamedTuple):
     """What the header says of one tensor."""
 
     dtype: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import struct
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,9 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from clock import Within
 from torch import nn
 
 from lstmtui.errors import UserError
+from lstmtui.models.checkpoints.archive import Archive
 from lstmtui.models.checkpoints.archived_tensors import DescribedTensors
 from lstmtui.models.checkpoints.torch_files import open_torch_file
 
@@ -26,6 +29,18 @@ def tensors_of(path: Path) -> DescribedTensors:
 
 def save(path: Path, value: Any, **options: Any) -> Path:
     torch.save(value, path, **options)
+    return path
+
+
+def of_pickle(path: Path, pickled: bytes, zipped: bool) -> Path:
+    """A file whose description this is."""
+    if zipped:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("c/data.pkl", pickled)
+        return path
+    beside = (0x1950A86A20F9469CFC6C, 1001, {}), ([],)
+    before, after = (b"".join(pickle.dumps(value, protocol=2) for value in values) for values in beside)
+    path.write_bytes(before + pickled + after)
     return path
 
 
@@ -44,7 +59,7 @@ def test_tensors_of_a_whole_training_checkpoint_are_read(tmp_path: Path, zipped:
     path = save(tmp_path / "c.pt", checkpoint, _use_new_zipfile_serialization=zipped)
     stored = tensors_of(path)
     for name, tensor in model.state_dict().items():
-        assert stored.tensors[("state_dict",), name] == ("F32", tuple(tensor.shape))
+        assert stored.tensors[("state_dict",), name][:2] == ("F32", tuple(tensor.shape))
         np.testing.assert_array_equal(stored.read((("state_dict",), name)), tensor.numpy())
 
 
@@ -94,17 +109,9 @@ def test_whole_modules_are_refused_with_advice(tmp_path: Path) -> None:
 
 
 def test_bytes_of_any_claimed_length_are_not_made(tmp_path: Path) -> None:
-    bomb = b"\x80\x02cbuiltins\nbytearray\n\x8a\x05\x00\x00\x00\x00\x10\x85R."
-    (tmp_path / "c.pt").write_bytes(bomb)
-    with pytest.raises(UserError, match=r"opening it would call builtins\.bytearray"):
-        tensors_of(tmp_path / "c.pt")
-    with zipfile.ZipFile(save(tmp_path / "d.pt", {"w": torch.ones(2)})) as sound:
-        parts = {name: sound.read(name) for name in sound.namelist()}
-    with zipfile.ZipFile(tmp_path / "d.pt", "w") as archive:
-        for name, content in parts.items():
-            archive.writestr(name, bomb if name.endswith("data.pkl") else content)
-    with pytest.raises(UserError, match=r"opening it would call builtins\.bytearray"):
-        tensors_of(tmp_path / "d.pt")
+    bomb = b"\x80\x02cbuiltins\nbytearray\n\x8a\x06\x00\x00\x00\x00\x00\x10\x85R."
+    assert not tensors_of(of_pickle(tmp_path / "c.pt", bomb, zipped=True)).tensors
+    assert not tensors_of(of_pickle(tmp_path / "c.pt", bomb, zipped=False)).tensors
 
 
 def _cut(data: bytes) -> bytes:
@@ -172,7 +179,7 @@ def test_every_kind_of_tensor_is_described_as_torch_loads_it(tmp_path: Path) -> 
         path = save(tmp_path / "c.pt", state, _use_new_zipfile_serialization=zipped)
         loaded = torch.load(path, weights_only=True)
         read = tensors_of(path)
-        shapes = {entry[1]: shape for entry, (_, shape) in read.tensors.items()}
+        shapes = {entry[1]: tensor.shape for entry, tensor in read.tensors.items()}
         expected = {name: tuple(t.shape) for name, t in loaded.items() if isinstance(t, torch.Tensor)}
         assert shapes == expected | {"again": (3, 3)}
         for name in ("view", "transposed", "parameter", "none", "number"):
@@ -185,13 +192,82 @@ def test_every_kind_of_tensor_is_described_as_torch_loads_it(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_memo_of_any_claimed_size_is_not_made(tmp_path: Path, zipped: bool) -> None:
-    bomb = b"\x80\x02}r\xff\xff\xff\x7f."
-    (tmp_path / "c.pt").write_bytes(bomb)
-    if zipped:
-        with zipfile.ZipFile(tmp_path / "c.pt", "w") as archive:
-            archive.writestr("c/data.pkl", bomb)
+    path = of_pickle(tmp_path / "c.pt", b"\x80\x02}r\xff\xff\xff\x7f.", zipped)
     with pytest.raises(UserError, match=r"c\.pt is refused: it is a pickle of more than tensors"):
+        tensors_of(path)
+
+
+def text(value: str) -> bytes:
+    return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+
+DOUBLED = b")q\x00" + b"".join(b"h%ch%c\x86q%c" % (n, n, n + 1) for n in range(60))
+"""A tuple of two tuples, of four, of eight …"""
+LISTS = b"]q\x00" + b"".join(b"](h%ch%ceq%c0" % (n, n, n + 1) for n in range(60)) + b"h\x3c"
+NUMBERS = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu") + b"K\x04tQ"
+REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
+HOSTILE = {
+    "a key of very many tuples": b"}" + DOUBLED + b"K\x01s",
+    "a key of tuples within tuples": b"})" + b"\x85" * 1_000_000 + b"K\x01s",
+    "a pair whose key is of very many tuples": b"ccollections\nOrderedDict\n](" + DOUBLED + b"N\x86e\x85R",
+    "a dtype that takes for ever to print": b"ctorch._utils\n_rebuild_meta_tensor_no_storage\n"
+    + LISTS
+    + b")\x86R",
+    "very many arguments, very often": REBUILD
+    + b"q\x01("
+    + b"N" * 500_000
+    + b"tq\x02("
+    + b"h\x01h\x02R" * 50_000
+    + b"t",
+    "very many pairs, very often": b"ccollections\nOrderedDict\nq\x01]("
+    + b"X\x01\0\0\0aN\x86" * 50_000
+    + b"e\x85q\x02("
+    + b"h\x01h\x02R" * 50_000
+    + b"t",
+    "very many tuples": b"(" + b")\x85" * (5 << 20) + b"t",
+    "a long name, very often": b"}"
+    + text("n" * 1_000_000)
+    + b"}("
+    + b"".join(text(f"{n}") + REBUILD + b"(" + NUMBERS + b"K\x00))tR" for n in range(200))
+    + b"us",
+    "attributes of a function": REBUILD + b"}" + text("x") + b"Nsb",
+    "a function that calls itself": b"ctorch._tensor\n_rebuild_from_type_v2\nq\x01N"
+    + b"N(h\x01N(h\x01N" * 5_000,
+}
+
+
+@pytest.mark.clock
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("pickled", HOSTILE.values(), ids=HOSTILE)
+def test_a_description_that_would_take_for_ever_or_all_memory_is_answered(
+    tmp_path: Path, within: Within, pickled: bytes, zipped: bool
+) -> None:
+    path = of_pickle(tmp_path / "c.pt", b"\x80\x02" + pickled + b".", zipped)
+    with within(3), suppress(UserError):
+        assert not tensors_of(path).tensors
+
+
+@pytest.mark.clock
+def test_a_key_of_very_many_tuples_is_no_key_of_numbers(tmp_path: Path, within: Within) -> None:
+    whole = of_pickle(tmp_path / "c.pt", b"\x80\x02}.", zipped=False).read_bytes()
+    keys = b"\x80\x02](" + DOUBLED + b"e."
+    (tmp_path / "c.pt").write_bytes(whole.removesuffix(pickle.dumps([], protocol=2)) + keys)
+    with within(3), pytest.raises(UserError, match="it is damaged or of another kind"):
         tensors_of(tmp_path / "c.pt")
+
+
+def test_a_directory_of_64_bit_numbers_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 10)
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 2)
+    members = {f"c/{name}": bytes([len(name)]) * 100 for name in ("data.pkl", "é", "data/0", "byteorder")}
+    with zipfile.ZipFile(tmp_path / "c.pt", "w") as archive:
+        archive.comment = b"a comment"
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert zipfile.ZipFile(tmp_path / "c.pt").getinfo("c/data/0").extra
+    read = Archive(tmp_path / "c.pt")
+    assert {name: read.read(name) for name in read.names} == members
+    assert (read.size("c/é"), read.read("c/é", 98), read.read("c/é", 5, 7)) == (100, b"\1\1", b"\1\1")
 
 
 @pytest.mark.parametrize("zipped", [True, False])

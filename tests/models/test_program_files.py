@@ -19,6 +19,8 @@ from torch import Tensor, nn
 import lstmtui
 from lstmtui.__main__ import main
 from lstmtui.errors import UserError
+from lstmtui.models.checkpoints.archive import Archive
+from lstmtui.models.checkpoints.archived_tensors import ArchivedTensors
 from lstmtui.models.checkpoints.exported_tensors import ExportedTensors
 from lstmtui.models.checkpoints.script_tensors import ScriptTensors
 
@@ -59,6 +61,10 @@ def exported(model: nn.Module, path: Path) -> None:
     torch.export.save(torch.export.export(model, (x,)), path)
 
 
+def read_by(reader: type[ArchivedTensors], path: Path) -> ArchivedTensors:
+    return reader(path, Archive(path))
+
+
 WRITERS = [(scripted, "m.jit"), (traced, "m.pt")]
 HALVES = (torch.float16, torch.bfloat16)
 has_archive = pytest.mark.skipif(
@@ -86,7 +92,7 @@ def test_every_parameter_is_read_by_its_name(
     model: nn.Module, write: Callable[..., None], name: str, dtype: torch.dtype, tmp_path: Path
 ) -> None:
     write(model.to(dtype), tmp_path / name)
-    read = (ExportedTensors if write is exported else ScriptTensors)(tmp_path / name)
+    read = read_by(ExportedTensors if write is exported else ScriptTensors, tmp_path / name)
     for full, tensor in model.state_dict().items():
         array = read.read(((), full))
         wide = tensor.float() if dtype in HALVES else tensor
@@ -126,7 +132,7 @@ def test_a_frozen_program_says_that_its_parameters_have_no_names(model: nn.Modul
     with pytest.raises(
         UserError, match=r"frozen TorchScript program .* use the program from before freezing"
     ):
-        ScriptTensors(tmp_path / "m.pt")
+        read_by(ScriptTensors, tmp_path / "m.pt")
 
 
 @pytest.mark.filterwarnings("ignore:.*quantize_per_tensor")
@@ -138,7 +144,7 @@ def test_a_quantised_program_says_that_it_is(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"its weights are quantised; use the program from before quantisation"
     ):
-        ScriptTensors(tmp_path / "m.pt")
+        read_by(ScriptTensors, tmp_path / "m.pt")
 
 
 def rewritten(path: Path, pickled: bytes) -> Path:
@@ -159,7 +165,7 @@ class Command:
 def test_what_a_description_would_call_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"opening it would call (posix|nt)\.system"):
-        ScriptTensors(rewritten(tmp_path / "m.pt", pickle.dumps(Command(), protocol=2)))
+        read_by(ScriptTensors, rewritten(tmp_path / "m.pt", pickle.dumps(Command(), protocol=2)))
     assert not (tmp_path / "run").exists()
 
 
@@ -176,7 +182,7 @@ def test_what_a_description_would_call_is_refused(tmp_path: Path, monkeypatch: p
 )
 def test_a_hostile_description_is_a_sentence(pickled: bytes, said: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=said):
-        ScriptTensors(rewritten(tmp_path / "m.pt", pickled))
+        read_by(ScriptTensors, rewritten(tmp_path / "m.pt", pickled))
 
 
 @pytest.mark.parametrize("write", [scripted, pytest.param(exported, marks=has_archive)])
@@ -184,7 +190,7 @@ def test_a_damaged_program_is_read_or_refused_in_a_sentence(
     write: Callable[..., None], tmp_path: Path
 ) -> None:
     write(Tagger().eval(), tmp_path / "whole")
-    reader = ExportedTensors if write is exported else ScriptTensors
+    reader: type[ArchivedTensors] = ExportedTensors if write is exported else ScriptTensors
     random = np.random.default_rng(0)
     with zipfile.ZipFile(tmp_path / "whole") as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -203,7 +209,7 @@ def test_a_damaged_program_is_read_or_refused_in_a_sentence(
                 archive.writestr(own, data)
         (tmp_path / "m.pt").write_bytes(stream.getvalue())
         with suppress(UserError):
-            read = reader(tmp_path / "m.pt")
+            read = read_by(reader, tmp_path / "m.pt")
             for entry in read.tensors:
                 read.read(entry)
             continue
@@ -212,9 +218,7 @@ def test_a_damaged_program_is_read_or_refused_in_a_sentence(
 
 
 @pytest.mark.parametrize("kind", ["checkpoint", "TorchScript"])
-@pytest.mark.parametrize(
-    ("place", "number"), [(6, 171), (8, 1), (10, 14)], ids=["later version", "encrypted", "other compression"]
-)
+@pytest.mark.parametrize(("place", "number"), [(8, 1), (10, 14)], ids=["encrypted", "other compression"])
 def test_a_zip_archive_that_python_does_not_support_is_a_sentence(
     model: nn.Module, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, place: int, number: int
 ) -> None:

@@ -7,20 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lstmtui.models.torch_compat import without_functions
+from lstmtui.uncollected import uncollected
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Within this context, which is for code of our own alone, no garbage is searched for, and no torch
     function mode takes part in what tensors are asked for."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        with without_functions():
-            yield
-    finally:
-        if was_enabled:
-            gc.enable()
+    with uncollected(), without_functions():
+        yield
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from lstmtui.arrays import Array
 
 ADVICE = "save model.state_dict() with torch.save, or as .safetensors"
+_MOST_AXES = 32
+"""Of numpy's arrays."""
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
-@dataclass(frozen=True)
-class ArchivedTensor:
+class ArchivedTensor(NamedTuple):
     """The location of one tensor's numbers."""
 
     dtype: str
@@ -68,9 +69,9 @@ class DescribedTensors(ABC):
             raise self._broken(_reason(error)) from None
 
     @property
-    def tensors(self) -> dict[Entry, tuple[str, tuple[int, ...]]]:
-        """The dtype (F32, BF16 …) and shape of every tensor."""
-        return {entry: (tensor.dtype, tensor.shape) for entry, tensor in self._tensors.items()}
+    def tensors(self) -> Mapping[Entry, ArchivedTensor]:
+        """Every tensor."""
+        return self._tensors
 
     @property
     def cells(self) -> dict[str, str]:
@@ -89,9 +90,10 @@ class DescribedTensors(ABC):
             raise UserError(f"{self._name}: {name} is of dtype {printable(tensor.dtype)}")
         count = math.prod(tensor.shape)
         span = tensor.last + 1 - tensor.offset if count else 0
-        if count > span or not tensor.member:
-            raise UserError(f"{self._name}: {name} is not stored as a whole tensor; {ADVICE}")
         size = np.dtype(kind).itemsize
+        is_spread_out = count * size > self._path.stat().st_size
+        if is_spread_out or not tensor.member or len(tensor.shape) > _MOST_AXES:
+            raise UserError(f"{self._name}: {name} is not stored as a whole tensor; {ADVICE}")
         start = tensor.offset * size
         try:
             content = self._numbers(tensor.member, start, start + span * size)
@@ -129,23 +131,18 @@ class ArchivedTensors(DescribedTensors):
 
     Args:
         path: the file.
-        archive: what is in it; left out: it is read.
+        archive: what is in it.
 
     Raises:
         UserError: it is damaged.
     """
 
-    def __init__(self, path: Path, archive: Archive | None = None) -> None:
-        self._opened = archive
+    def __init__(self, path: Path, archive: Archive) -> None:
+        self._archive = archive
         super().__init__(path)
 
-    @property
-    def _archive(self) -> Archive:
-        if self._opened is None:
-            self._opened = Archive(self._path)
-        return self._opened
-
     def _numbers(self, member: str, start: int, end: int) -> bytes:
+        self._is_big_endian = self._archive.is_big_endian
         return self._archive.read(member, start, end)
 
 
@@ -159,8 +156,10 @@ def checked_sizes(values: Any) -> tuple[int, ...]:
     Raises:
         ValueError: they are none.
     """
-    if not isinstance(values, (tuple, list)) or len(values) > 8:
-        raise ValueError("a tensor's shape is not valid")
-    if not all(type(n) is int and 0 <= n < 1 << 40 for n in values):
-        raise ValueError("a tensor's shape is not valid")
-    return tuple(values)
+    if isinstance(values, (tuple, list)) and len(values) <= 64:
+        for n in values:
+            if type(n) is not int or not 0 <= n < 1 << 40:
+                break
+        else:
+            return tuple(values)
+    raise ValueError("a tensor's shape is not valid")

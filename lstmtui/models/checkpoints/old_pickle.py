@@ -7,7 +7,7 @@ from typing import Any
 
 from lstmtui.models.checkpoints.archived_tensors import ArchivedTensor, DescribedTensors
 from lstmtui.models.checkpoints.names import Entry
-from lstmtui.models.checkpoints.pickle import DAMAGED, end_of_description, entries_of, unpickled
+from lstmtui.models.checkpoints.pickle import DAMAGED, entries_of, harmless_description, unpickled
 from lstmtui.models.checkpoints.tensor_pickle import TensorUnpickler
 
 LARGEST = 4 << 30
@@ -16,7 +16,7 @@ _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _SIZES = (
     {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "complex128": 16, "complex64": 8, "int64": 8, "int32": 4}
     | {"int16": 2, "qint32": 4}
-    | dict.fromkeys(("int8", "uint8", "bool", "qint8", "quint8", "UntypedStorage"), 1)
+    | dict.fromkeys(("int8", "uint8", "bool", "qint8", "quint8"), 1)
 )
 """Bytes of a number."""
 
@@ -37,10 +37,10 @@ class OldTensors(DescribedTensors):
         ):
             values, at = [], 0
             for expected in (_MAGIC, _PROTOCOL, None, None, None):
-                end = end_of_description(content, self._name, at)
-                unpickler = TensorUnpickler(content[at:end])
-                value, at = unpickled(unpickler, self._name), end
-                if expected is not None and value != expected:
+                description, at = harmless_description(content, self._name, at)
+                unpickler = TensorUnpickler(description)
+                value = unpickled(unpickler, self._name)
+                if expected is not None and (type(value) is not int or value != expected):
                     raise ValueError(DAMAGED)
                 values.append((unpickler, value))
             (described, loaded), (_, keys) = values[-2:]
@@ -62,9 +62,11 @@ def _places(content: mmap.mmap, at: int, keys: Any, storages: dict[str, str]) ->
     """
     places: dict[str, tuple[int, int]] = {}
     for key in keys if isinstance(keys, list) else ():
-        size = _SIZES.get(storages.get(key, ""))
+        if not isinstance(key, str) or key not in storages:
+            raise ValueError(DAMAGED)
+        size = _SIZES.get(storages[key])
         if size is None:
-            raise ValueError(f"its numbers are of an unknown kind, {storages.get(key)}")
+            raise ValueError(f"its numbers are of an unknown kind, {storages[key]}")
         count = int.from_bytes(content[at : at + 8], "little", signed=True)
         first, at = at + 8, at + 8 + count * size
         if count < 0 or at > len(content):

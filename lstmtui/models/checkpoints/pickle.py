@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from lstmtui.errors import UserError
-from lstmtui.models.checkpoints.archived_tensors import (
-    ADVICE,
-    ArchivedTensor,
-    ArchivedTensors,
-)
+from lstmtui.models.checkpoints.archived_tensors import ADVICE, ArchivedTensor, ArchivedTensors
 from lstmtui.models.checkpoints.names import Entry
-from lstmtui.models.checkpoints.tensor_pickle import (
-    LARGEST_PICKLE,
-    CalleeError,
-    TensorUnpickler,
-    UnsafeOpcodeError,
-    end_of_pickle,
-)
+from lstmtui.models.checkpoints.opcodes import LARGEST_PICKLE, UnsafeOpcodeError, harmless
+from lstmtui.models.checkpoints.tensor_pickle import CalleeError, TensorUnpickler
 from lstmtui.printable import printable
 
 DEEPEST = 16
 """How many dicts within dicts are looked into."""
 MOST_ENTRIES = 1 << 20
+MOST_CHARACTERS = 64 << 20
+"""Of the names of all tensors, each with its containers', which hold what few bytes describe many times."""
 DAMAGED = "it is damaged or of another kind"
 
 
@@ -43,12 +37,8 @@ class PickledTensors(ArchivedTensors):
         member = archive.folder + "data.pkl"
         if archive.size(member) > LARGEST_PICKLE:
             raise ValueError(f"what describes its tensors has more than {LARGEST_PICKLE >> 20} MiB")
-        order = archive.folder + "byteorder"
-        if order in archive.names and archive.read(order, 0, 3) == b"big":
-            self._is_big_endian = True
-        content = archive.read(member)
-        end_of_description(content, self._name)
-        return dict(entries_of(unpickled(TensorUnpickler(content), self._name)))
+        description, _ = harmless_description(archive.read(member), self._name)
+        return dict(entries_of(unpickled(TensorUnpickler(description), self._name)))
 
     def _numbers(self, member: str, start: int, end: int) -> bytes:
         return super()._numbers(f"{self._archive.folder}data/{member}", start, end)
@@ -79,38 +69,46 @@ def unpickled(unpickler: TensorUnpickler, file: str) -> Any:
         raise ValueError(DAMAGED) from None
 
 
-def end_of_description(content: bytes | mmap.mmap, file: str, start: int = 0) -> int:
-    """Where a description ends that nothing speaks against reading.
+def harmless_description(content: bytes | mmap.mmap, file: str, start: int = 0) -> tuple[bytes, int]:
+    """A description that is safe to execute, and where it ends in `content`.
 
     Raises:
         UserError: it holds more than tensors.
-        ValueError: it is none, too long or cut off; a sentence.
+        ValueError: it is none, too large or cut off; a sentence.
     """
     if content[start : start + 1] != b"\x80":
         raise ValueError(DAMAGED)
     try:
-        return end_of_pickle(content, start)
+        return harmless(content, start)
     except UnsafeOpcodeError:
         raise UserError(f"{file} is refused: it is a pickle of more than tensors; {ADVICE}") from None
 
 
 def entries_of(loaded: Any) -> Iterator[tuple[Entry, ArchivedTensor]]:
-    """Every tensor under string keys, in dicts within dicts; each dict is looked into once."""
+    """Every tensor under string keys, in dicts within dicts; each dict is looked into once.
+
+    Raises:
+        ValueError: the names are too long together; a sentence.
+    """
     if isinstance(loaded, ArchivedTensor):
         yield ((), "tensor"), loaded
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), loaded)]
+    waiting: deque[tuple[tuple[str, ...], Any]] = deque([((), loaded)])
     seen: set[int] = set()
-    count = 0
+    count = characters = 0
     while waiting:
-        containers, mapping = waiting.pop(0)
-        if not isinstance(mapping, Mapping) or id(mapping) in seen or len(containers) > DEEPEST:
+        containers, mapping = waiting.popleft()
+        if not isinstance(mapping, dict) or id(mapping) in seen or len(containers) > DEEPEST:
             continue
         seen.add(id(mapping))
+        before = sum(map(len, containers))
         for key, value in mapping.items():
             count += 1
             if count > MOST_ENTRIES:
                 return
-            if isinstance(key, str) and isinstance(value, ArchivedTensor):
+            if isinstance(value, ArchivedTensor):
+                characters += before + len(key)
+                if characters > MOST_CHARACTERS:
+                    raise ValueError("the names of its tensors are too long")
                 yield (containers, key), value
-            elif isinstance(key, str) and isinstance(value, Mapping):
+            elif isinstance(value, dict):
                 waiting.append(((*containers, key), value))

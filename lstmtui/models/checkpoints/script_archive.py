@@ -7,14 +7,19 @@ https://github.com/pytorch/pytorch/blob/main/torch/csrc/jit/docs/serialization.m
 from __future__ import annotations
 
 import pickle
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from lstmtui.models.checkpoints.archive import Archive
-from lstmtui.models.checkpoints.tensor_pickle import LARGEST_PICKLE, TensorUnpickler, end_of_pickle
+from lstmtui.models.checkpoints.opcodes import LARGEST_PICKLE, harmless
+from lstmtui.models.checkpoints.tensor_pickle import TensorUnpickler
 
 DEEPEST = 64
 """How many modules within modules are looked into."""
+MOST_CHARACTERS = 64 << 20
+"""Of the names of all attributes, each with its module's path."""
+MOST_CLASSES = 1 << 18
 
 
 class Module:
@@ -34,14 +39,17 @@ class Module:
 
 def modules_of(root: Module) -> Iterator[tuple[str, Module]]:
     """Every module by its path, the root's empty; each once."""
-    waiting, seen = [("", root)], {id(root)}
+    waiting, seen, characters = deque([("", root)]), {id(root)}, 0
     while waiting:
-        path, module = waiting.pop(0)
+        path, module = waiting.popleft()
         yield path, module
         for name, value in module.attributes.items():
+            characters += len(path) + len(name)
+            if characters > MOST_CHARACTERS:
+                raise ValueError("the names of its modules are too long")
             inner = f"{path}.{name}" if path else name
             is_new = isinstance(value, Module) and id(value) not in seen
-            if is_new and isinstance(name, str) and inner.count(".") < DEEPEST:
+            if is_new and inner.count(".") < DEEPEST:
                 seen.add(id(value))
                 waiting.append((inner, value))
 
@@ -55,10 +63,9 @@ def read_script(archive: Archive) -> Module:
     member = archive.folder + "data.pkl"
     if archive.size(member) > LARGEST_PICKLE:
         raise ValueError(f"its description of modules has more than {LARGEST_PICKLE >> 20} MiB")
-    content = archive.read(member)
-    end_of_pickle(content)
+    description, _ = harmless(archive.read(member))
     try:
-        root = _Reader(content).load()
+        root = _Reader(description).load()
     except (pickle.UnpicklingError, ValueError):
         raise
     except Exception as error:  # whatever a damaged pickle makes the unpickler stumble over
@@ -80,6 +87,8 @@ class _Reader(TensorUnpickler):
             # A mangled name stands for another type of the same class: ___torch_mangle_3.
             plain = [part for part in module.split(".")[1:] if not part.startswith("___torch_mangle_")]
             names = {"type_name": ".".join((*plain, name)), "code": module.replace(".", "/")}
+            if len(self._classes) == MOST_CLASSES:
+                raise ValueError(f"it has more than {MOST_CLASSES:,} classes")
             return self._classes.setdefault((module, name), type("Module", (Module,), names))
         if name == "_rebuild_qtensor":
             raise ValueError("its weights are quantised; use the program from before quantisation")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from lstmtui.errors import UserError
@@ -12,7 +11,8 @@ from lstmtui.models.checkpoints.archived_tensors import ArchivedTensor, Archived
 from lstmtui.models.checkpoints.names import Entry
 from lstmtui.models.checkpoints.script_archive import Module, modules_of, read_script
 
-_LARGEST_CODE = 4 << 20
+_LARGEST_CODE, _MOST_CODE = 4 << 20, 64 << 20
+"""Bytes of a file of code that is looked into, and of all."""
 _CELLS = {"LSTM": "lstm", "LSTMCell": "lstm", "GRU": "gru", "GRUCell": "gru", "RNN": "", "RNNCell": ""}
 """The cells of PyTorch's modules; which of the plain RNNs one is stands in its code."""
 _MODULES = "torch.nn.modules.rnn."
@@ -31,8 +31,9 @@ class ScriptTensors(ArchivedTensors):
 
     kind = "TorchScript program"
 
-    def __init__(self, path: Path, archive: Archive | None = None) -> None:
+    def __init__(self, path: Path, archive: Archive) -> None:
         self._cells: dict[str, str] = {}
+        self._code_left = _MOST_CODE
         super().__init__(path, archive)
 
     @property
@@ -47,10 +48,10 @@ class ScriptTensors(ArchivedTensors):
             for name, value in module.attributes.items():
                 if isinstance(value, ArchivedTensor) and isinstance(name, str):
                     full = f"{path}.{name}" if path else name
-                    tensors[(), full] = replace(value, member=f"{folder}data/{value.member}")
+                    tensors[(), full] = value._replace(member=f"{folder}data/{value.member}")
             kind = module.type_name.removeprefix(_MODULES)
             if module.type_name.startswith(_MODULES) and kind in _CELLS:
-                self._cells[path] = _CELLS[kind] or _plain_rnn(self._archive, module)
+                self._cells[path] = _CELLS[kind] or self._plain_rnn(module)
         if not tensors and any(name.startswith(folder + "constants/") for name in self._archive.names):
             raise UserError(
                 f"{self._name} is a frozen TorchScript program (torch.jit.freeze), whose parameters have no "
@@ -58,18 +59,12 @@ class ScriptTensors(ArchivedTensors):
             )
         return tensors
 
-
-def _plain_rnn(archive: Archive, module: Module) -> str:
-    """Which of the plain RNNs a module is, from the text of its code; empty where that does not say it."""
-    member = f"{archive.folder}code/{module.code}.py"
-    try:
-        if archive.size(member) > _LARGEST_CODE:
-            return ""
-        text = archive.text(member)
-    except KeyError:
-        return ""
-    own = re.search(
-        rf"^class {re.escape(module.type_name.rpartition('.')[2])}\(.*?(?=^class |\Z)", text, re.M | re.S
-    )
-    nonlinearities = {(a or b).lower() for a, b in _NONLINEARITY.findall(own[0] if own else "")}
-    return f"rnn_{nonlinearities.pop()}" if len(nonlinearities) == 1 else ""
+    def _plain_rnn(self, module: Module) -> str:
+        """Which of the plain RNNs a module is, from its code; empty where that does not say it."""
+        member = f"{self._archive.folder}code/{module.code}.py"
+        text = self._archive.text(member, min(_LARGEST_CODE, self._code_left))
+        self._code_left -= len(text)
+        name = re.escape(module.type_name.rpartition(".")[2])
+        own = re.search(rf"^class {name}\(.*?(?=^class |\Z)", text, re.MULTILINE | re.DOTALL)
+        nonlinearities = {(a or b).lower() for a, b in _NONLINEARITY.findall(own[0] if own else "")}
+        return f"rnn_{nonlinearities.pop()}" if len(nonlinearities) == 1 else ""

@@ -38,15 +38,20 @@ def open_torch_file(path: Path) -> tuple[DescribedTensors, str]:
         raise UserError(
             f"{name} is not a readable {DescribedTensors.kind}: {printable(str(error))}"
         ) from None
-    kind = _program_kind(archive.names)
+    kind = _program_kind(archive)
     return _READERS[kind](path, archive), kind
 
 
-def _program_kind(members: Iterable[str]) -> str:
-    """Which program an archive with these members holds; empty where it holds none."""
-    # Each name is below a folder that is called as the file was when it was written.
-    names = {part for name in members for part in (name, name.partition("/")[2])}
-    if "constants.pkl" in names or any(name.startswith("code/") for name in names):
+def _program_kind(archive: Archive) -> str:
+    """Which program an archive holds; empty where it holds none."""
+    folder, names = archive.folder, archive.names
+    # Some write members beside the folder, too.
+    if folder + "constants.pkl" in names or _begin(names, folder + "code/", "code/"):
         return SCRIPT
     exported = {"archive_format", "serialized_exported_program.json"}
-    return EXPORTED if exported & names or any(name.startswith("models/") for name in names) else ""
+    is_exported = any(name in names or folder + name in names for name in exported)
+    return EXPORTED if is_exported or _begin(names, folder + "models/", "models/") else ""
+
+
+def _begin(names: Iterable[str], *prefixes: str) -> bool:
+    return any(name.startswith(prefixes) for name in names)

@@ -1,0 +1,114 @@
+"""The opcodes of a pickle, looked at before any is executed. No torch.
+
+What `torch.save` and TorchScript write is the pickle protocol 2 of Python:
+https://github.com/python/cpython/blob/main/Lib/pickletools.py
+"""
+
+from __future__ import annotations
+
+import mmap
+import pickletools
+import re
+from functools import cache
+
+LARGEST_PICKLE = 64 << 20
+"""Bytes of a description; the tensors' numbers are elsewhere."""
+MOST_OBJECTS = 4 << 20
+"""Of what one byte of a description makes, and 50 to 200 bytes of memory hold: tuples, lists, tensors …"""
+DICT = ("lstmtui", "dict")
+"""The class of what stands for dicts: module and name."""
+
+_ARGUMENTS = {
+    1: "BINPUT BINGET BININT1 PROTO",
+    0: "MARK POP NONE NEWTRUE NEWFALSE EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST APPEND APPENDS "
+    "SETITEM SETITEMS REDUCE NEWOBJ BUILD BINPERSID",
+    2: "BININT2",
+    4: "BININT LONG_BINGET",
+    8: "BINFLOAT",
+}
+"""Opcodes by how many bytes follow them. What is in none of these tables is not executed: some claim any
+amount of memory."""
+_COUNTED = {"BINUNICODE": 4, "SHORT_BINSTRING": 1, "LONG1": 1}
+"""Opcodes that say how many bytes follow, by how many bytes say so."""
+_SHORT_TEXT = 96
+"""Bytes of text that a pattern goes over, together with the opcodes around it."""
+_AT_ONCE = 1000
+"""How many opcodes a pattern goes over, so that it takes little memory."""
+_CODES = {opcode.name: opcode.code.encode("latin-1") for opcode in pickletools.opcodes}
+_NAMES = {code: name for name, code in _CODES.items()}
+_LENGTHS = {_CODES[name]: 1 + count for count, names in _ARGUMENTS.items() for name in names.split()}
+_PREFIXES = {_CODES[name]: count for name, count in _COUNTED.items()}
+_TOO_MANY = f"its description has more than {MOST_OBJECTS:,} tuples, lists, dicts and tensors"
+_MAKERS = "EMPTY_LIST EMPTY_DICT TUPLE1 TUPLE2 TUPLE3 REDUCE NEWOBJ BINPERSID"
+_NEW_DICT = b"c%b\n%b\n)\x81" % tuple(name.encode() for name in DICT)
+"""Makes an object of the class `DICT`."""
+
+
+class UnsafeOpcodeError(ValueError):
+    """An opcode that no description of tensors has."""
+
+
+def harmless(content: bytes | mmap.mmap, start: int = 0) -> tuple[bytes, int]:
+    """A pickle that is safe to execute, and where it ends in `content`.
+
+    It has nothing but opcodes that take as much memory as they have bytes, or some times as much. Its dicts
+    are objects of the class `DICT`: a dict of Python's would ask any key for its hash, which of tuples within
+    tuples takes any amount of time.
+
+    Raises:
+        ValueError: it has others, is too large, or has no end; a sentence.
+    """
+    limit = min(len(content), start + LARGEST_PICKLE)
+    # The memo takes memory up to the largest number of an entry; each takes six bytes, the first 256 fewer.
+    pattern = _pattern(((limit - start) // 6 + 256) >> 16)
+    parts: list[bytes] = []
+    copied = at = start
+    while at < limit and len(parts) <= 2 * MOST_OBJECTS:
+        match = pattern.match(content, at, limit)
+        assert match is not None  # it may be empty
+        if match.end() > at:
+            at = match.end()
+            continue
+        code = content[at : at + 1]
+        if code == b".":
+            parts.append(content[copied : at + 1])
+            return _checked(b"".join(parts)), at + 1
+        if code == b"}":
+            parts += content[copied:at], _NEW_DICT
+            copied = at = at + 1
+        elif prefix := _PREFIXES.get(code):
+            at += 1 + prefix + int.from_bytes(content[at + 1 : at + 1 + prefix], "little")
+        elif code == b"c" or at + _LENGTHS.get(code, 1) > limit:
+            break
+        else:
+            opcode = _NAMES.get(code, f"{content[at]}")
+            raise UnsafeOpcodeError(f"its description has a {opcode}, which PyTorch does not write")
+    if len(parts) > 2 * MOST_OBJECTS:
+        raise ValueError(_TOO_MANY)
+    if limit < len(content) and limit - start == LARGEST_PICKLE:
+        raise ValueError(f"what describes its tensors has more than {LARGEST_PICKLE >> 20} MiB")
+    raise ValueError("it is cut off")
+
+
+def _checked(pickle: bytes) -> bytes:
+    # More than there are, as some of these bytes are in names and numbers.
+    if sum(pickle.count(_CODES[name]) for name in _MAKERS.split()) > MOST_OBJECTS:
+        raise ValueError(_TOO_MANY)
+    return pickle
+
+
+@cache
+def _pattern(high: int) -> re.Pattern[bytes]:
+    """Up to a thousand safe opcodes.
+
+    Args:
+        high: of the largest number that an entry of the memo may have, the part above 16 bits, below 256.
+    """
+    parts = [
+        b"[" + b"".join(re.escape(_CODES[name]) for name in names.split()) + b"]" + b"." * count
+        for count, names in _ARGUMENTS.items()
+    ]
+    texts = (re.escape(bytes((count,))) + b"\\0\\0\\0" + b"." * count for count in range(_SHORT_TEXT))
+    parts += [b"X(?:" + b"|".join(texts) + b")", rb"c[^\n]*\n[^\n]*\n"]
+    parts.append(b"r..[\\0-\\x%02x]\\0" % high)
+    return re.compile(b"(?:" + b"|".join(parts) + b"){0,%d}" % _AT_ONCE, re.DOTALL)
