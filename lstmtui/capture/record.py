@@ -276,8 +276,7 @@ def _called(
 
 
 def _kind(value: Any) -> str:
-    return (
-        f"the class {value.__name__}; make one of it first"
-        if isinstance(value, type)
-        else type(value).__name__
-    )
+    if isinstance(value, type):
+        return f"the class {value.__name__}; make one of it first"
+    name = type(value).__name__
+    return f"{name}; `with lstmtui.recording() as r:` records a call of it" if callable(value) else name

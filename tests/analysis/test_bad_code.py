@@ -127,7 +127,7 @@ with lstmtui.recording() as r:
     space = {"__name__": "filtering"}
     exec(compile(text, str(path), "exec"), space)
     trace: Any = space["r"]
-    assert trace.trace.name == "filtering"
+    assert (trace.trace.name, trace.trace.header.module) == ("filtering", "")
     said = str(first_bad_of(trace.trace))
     assert said.startswith("filtering.py:9: h = torch.log(z - k): h[0] of sequence 0 is NaN at t=1; z is 0")
 

@@ -267,6 +267,10 @@ def test_modules_without_anything_to_record_are_refused() -> None:
 
     with pytest.raises(TypeError, match=r"Linear holds no LSTM, GRU, RNN, their Cells or lstmtui.Recurrent"):
         record(nn.Linear(3, 4), torch.ones(4, 2, 3))
+    with pytest.raises(
+        TypeError, match=r"is function; `with lstmtui\.recording\(\) as r:` records a call of it"
+    ):
+        record(snapshot, torch.zeros(3, 1, 2))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"must be an nn\.Module, is the class LSTM; make one of it first"):
         record(nn.LSTM, torch.ones(4, 2, 3))  # type: ignore[arg-type]
     with pytest.raises(

@@ -139,7 +139,8 @@ class Block:
             if self.path is not None:
                 self._print_once(f"lstmtui.recording: nothing is written to {self.path}: {self._why}")
             return
-        module = f"{places.root.__module__.split('.')[0]}.{places.root.__name__}"
+        root = places.root
+        module = "" if root is nn.Module else f"{root.__module__.split('.')[0]}.{root.__name__}"
         self._trace = Trace(replace(trace.header, module=module), trace.arrays)
         self._calls.forget()
         self._code = None
