@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 
 import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from lstmtui.errors import UserError
 
@@ -41,6 +43,19 @@ def resolve_device(name: str) -> torch.device:
         kinds = ", ".join(kind for kind, count in present.items() if count)
         raise UserError(f"device {name}: not on this machine; found {kinds}")
     return device
+
+
+def on_device(array: ArrayLike | None, device: torch.device) -> Tensor:
+    """An array as a tensor on a device; float64 becomes float32 where the device, as MPS, has no float64."""
+    tensor = torch.as_tensor(array)
+    if device.type == "mps" and tensor.dtype == torch.float64:
+        tensor = tensor.float()
+    return tensor.to(device)
+
+
+def where_float64_is(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy on the host where its device, as MPS, has no float64."""
+    return tensor.cpu() if tensor.device.type == "mps" else tensor
 
 
 def check_memory(values: int, dtype: torch.dtype) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lstmtui.capture.autograd_state import saved_as_it_is
+from lstmtui.capture.devices import on_device
 from lstmtui.capture.fused.method import applies
 from lstmtui.capture.loss.reads import reads_of
 from lstmtui.capture.recomputed_layer import RecomputedLayer
@@ -116,7 +117,7 @@ def _seen_by(
     recording: Recording, x: Tensor, d_output: Tensor | None, d_finals: tuple[Tensor | None, ...]
 ) -> tuple[Tensor | None, ...]:
     """Numbers other than 0, in place of gradients, for everything that the read timesteps have seen."""
-    sizes = torch.as_tensor(reads_of(d_output, d_finals, x, recording.valid).array(), device=x.device)
+    sizes = on_device(reads_of(d_output, d_finals, x, recording.valid).array(), x.device)
     is_seen = (sizes if recording.probe == "own" else sizes != 0).to(x.dtype)
     if recording.probe == "whole":
         is_seen = is_seen.flip(0).cummax(0).values.flip(0)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from lstmtui.capture.devices import where_float64_is
 from lstmtui.capture.recording import Recording
 from lstmtui.cells.layout import Layout
 from lstmtui.models.stock import stock_twin
@@ -67,6 +68,6 @@ def parity(
 
 def largest_gap(output: Tensor, expected: Tensor) -> float:
     """max |Δ| of two tensors; equal infinities and two NaN differ by 0, a NaN and a number by NaN."""
-    ours, theirs = output.double(), expected.double()
+    ours, theirs = (where_float64_is(tensor).double() for tensor in (output, expected))
     same = (ours == theirs) | (ours.isnan() & theirs.isnan())
     return float(torch.where(same, 0.0, (ours - theirs).abs()).max())

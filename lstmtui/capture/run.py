@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from lstmtui.arrays import Array
-from lstmtui.capture.devices import DTYPES, resolve_device
+from lstmtui.capture.devices import DTYPES, on_device, resolve_device
 from lstmtui.capture.graph.run_graph import record_graph
 from lstmtui.capture.initial_header import initial_arrays, initial_header
 from lstmtui.capture.loss.objective import describe, loss_of
@@ -125,7 +125,7 @@ def _run_model(
     if spec.reverse:
         source, objective = reverse_time(source, objective)
     model = build(spec, source).to(device, dtype)
-    x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
+    x = on_device(source.values if source.tokens is None else source.tokens, device)
     hx = initial_state(spec, device, dtype, source.batch)
     extras = _extras(source, objective.target, objective.mask)
     loss = loss_of(objective, device, head=spec.head is not None)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lstmtui.capture.devices import on_device
 from lstmtui.capture.loss.objective import describe, loss_of
 from lstmtui.capture.progress import ProgressCallback
 from lstmtui.capture.readiness import holds_recurrent
@@ -129,7 +130,7 @@ def built_factory(
         load_weights(module, arrays, spec.weights.path.name)
     module = module.to(device, dtype)
     source = scenario.input
-    x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
+    x = on_device(source.values if source.tokens is None else source.tokens, device)
     x = x.to(dtype) if x.is_floating_point() else x
     batch_first = takes_batch_first(module) if spec.batch_first is None else spec.batch_first
     return module, x.transpose(0, 1) if batch_first else x, batch_first

@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from lstmtui.capture.devices import on_device
 from lstmtui.capture.loss.objective import loss_of
 from lstmtui.capture.run import build, initial_state, place_of_run
 from lstmtui.capture.training import BATCH, FRESH_SEED, Batch, measure, train
@@ -98,7 +99,7 @@ class Training:
         loss = loss_of(objective, self._device, head=True)
         assert loss is not None
         data = source.tokens if source.tokens is not None else source.values
-        x = torch.as_tensor(data, device=self._device)
+        x = on_device(data, self._device)
         return Batch(
             x.to(self._dtype) if x.is_floating_point() else x,
             lambda y: loss((y, None)),

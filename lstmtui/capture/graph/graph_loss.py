@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lstmtui.capture.devices import on_device
 from lstmtui.capture.graph.graph_module import GraphModule
 from lstmtui.capture.graph.graph_output import graph_output
 from lstmtui.capture.graph.rest_of_graph import INSTEAD
@@ -54,7 +55,7 @@ def loss_of_output(
             return _with(objective, y)
         assert objective.target is not None
         taken = y[torch.as_tensor(objective.mask, device=y.device)]
-        target = torch.as_tensor(objective.target[objective.mask], device=y.device)
+        target = on_device(objective.target[objective.mask], y.device)
         if objective.loss == "bce":
             return functional.binary_cross_entropy(taken, target.to(y.dtype))
         return functional.nll_loss(taken.log(), target)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lstmtui.analysis.laws import LawResult
+from lstmtui.capture.devices import on_device
 from lstmtui.capture.graph.run_graph import record_graph
 from lstmtui.capture.laws.hold import LawProgress, laws
 from lstmtui.capture.laws.subject import Run
@@ -73,7 +74,7 @@ def scenario_laws(
     if isinstance(spec, GraphSpec):
         return trace_laws(record_graph(scenario, spec, device, dtype, None), only, progress)
     stack = build(spec, source).to(device, dtype)
-    x = torch.as_tensor(source.tokens if source.tokens is not None else source.values, device=device)
+    x = on_device(source.values if source.tokens is None else source.tokens, device)
     x = x.to(dtype) if x.is_floating_point() else x
     state = initial_state(spec, device, dtype, source.batch)
     with users_code(f"{spec.name}: [laws]"):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lstmtui.capture.devices import on_device
 from lstmtui.cells.glossary import LAST_HIDDEN
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def loss_of(objective: Objective, device: torch.device, *, head: bool) -> Callab
     if objective.at == "last_hidden" and not head:
         return None
     mask = torch.as_tensor(objective.mask, device=device)
-    target = None if objective.target is None else torch.as_tensor(objective.target, device=device)
+    target = None if objective.target is None else on_device(objective.target, device)
 
     def loss(result: Result) -> Tensor:
         y = result[0][mask]

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from lstmtui.arrays import Array
+from lstmtui.capture.devices import on_device
 from lstmtui.capture.loss.followed_input import Part
 from lstmtui.capture.loss.reach import Stacked
 from lstmtui.capture.module_runs import ModuleRun
@@ -78,7 +79,7 @@ class Question:
         most = 4 if self.outputs.dtype == torch.float16 else 16
         # Of two neighbours no exponent is the same.
         exponents = np.random.default_rng(0).integers(1, most, steps).cumsum() % most
-        factors = torch.as_tensor(2.0**exponents, device=device)
+        factors = on_device(2.0**exponents, device)
         parts = [] if stacked is not None else self.parts
         sources: list[Any] = [part.source for part, _ in parts]
         if stacked is not None:
@@ -111,7 +112,7 @@ class Question:
         sources: list[Any] = [part.source for part, _ in self.parts]
         every = torch.arange(steps, device=self.outputs.device) % APART
         for rest in range(APART):
-            gradients = self._weighted((every == rest).to(torch.float64), sources)
+            gradients = self._weighted(every == rest, sources)
             for (part, axis), gradient in zip(self.parts, gradients, strict=True):
                 if gradient is not None:
                     times = part.times[axis].to(gradient.device).expand(gradient.shape)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lstmtui.arrays import Array, norm
+from lstmtui.capture.devices import where_float64_is
 from lstmtui.capture.to_numpy import numpy_of
 
 ROUNDINGS = 64
@@ -111,4 +112,5 @@ def sizes_of(vectors: Tensor) -> Array:
     if vectors.dtype == torch.float64:
         return norm(numpy_of(vectors))
     # On its own device, which is nearer; no square of a float32 vanishes in float64.
-    return numpy_of(torch.linalg.vector_norm(vectors.detach(), dim=-1, dtype=torch.float64))
+    wide = where_float64_is(vectors.detach())
+    return numpy_of(torch.linalg.vector_norm(wide, dim=-1, dtype=torch.float64))
