@@ -12,6 +12,7 @@ from torch import Tensor
 from lstmtui.models.torch_compat import (
     has_forward_mode,
     has_saved_tensors_hooks,
+    is_captured,
     is_traced,
     without_modes,
 )
@@ -31,8 +32,8 @@ def graph() -> Graph:
 
 
 def is_symbolic() -> bool:
-    """Whether tensors stand for something else: a trace, a compilation, a transform of `torch.func`."""
-    return torch.compiler.is_compiling() or is_traced()
+    """Whether tensors stand for something else: a trace, a compilation, a CUDA graph, `torch.func`."""
+    return torch.compiler.is_compiling() or is_traced() or is_captured()
 
 
 @contextmanager

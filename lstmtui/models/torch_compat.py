@@ -100,6 +100,12 @@ def is_traced() -> bool:
     return tracing or torch._C._functorch.peek_interpreter_stack() is not None
 
 
+def is_captured() -> bool:
+    """Whether a CUDA graph is being captured: nothing is computed then, and to wait for it is an error."""
+    cuda = torch.cuda
+    return cuda.is_initialized() and cuda.is_current_stream_capturing()  # type: ignore[no-untyped-call]
+
+
 def has_saved_tensors_hooks() -> bool:
     """Whether a hook sees tensors that are saved for backward; True too where this torch cannot tell."""
     top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)

@@ -513,6 +513,19 @@ def test_transforms_of_functions_run_as_without_and_are_said_to_be_passed_over(
     assert "lstmtui.watch: calls of the model inside torch.func" in capsys.readouterr().err
 
 
+def test_calls_while_a_cuda_graph_is_captured_are_passed_over_and_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer, x = nn.GRU(3, 4), torch.randn(5, 2, 3)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    with lstmtui.watch(layer, when=NEVER) as watch:
+        for is_capturing in (True, False, True):
+            monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda answer=is_capturing: answer)
+            layer(x)[0].sum().backward()
+        assert len(watch._watched.steps) == 1
+    assert capsys.readouterr().err.count("a CUDA graph") == 1
+
+
 @pytest.mark.parametrize("when", [None, NEVER])
 def test_modes_and_hooks_round_the_loop_see_what_they_see_without(when: str | None) -> None:
     class Functions(TorchFunctionMode):

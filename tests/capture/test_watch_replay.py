@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from oracles.pretended_mps import PretendedMps
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
 import lstmtui
+from lstmtui.capture.reruns.replayed_modules import Replay
 from lstmtui.trace import Traces
 
 
@@ -84,3 +86,40 @@ def test_what_is_written_is_what_recording_the_step_with_its_loss_gives(tmp_path
     for name, gradient in expected.parameter_gradients.items():
         assert np.allclose(trace.parameter_gradients[name], gradient, rtol=0, atol=1e-12), name
     assert np.abs(trace.values("dh")).max() > 0
+
+
+def test_what_a_device_other_than_the_cpu_drew_is_said_to_be_drawn_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PretendedMps(monkeypatch):
+        for dropout in (0.5, 0.0):
+            layer, x = nn.GRU(3, 4, 2, dropout=dropout).to("mps"), torch.randn(5, 2, 3).to("mps")
+            with lstmtui.watch(layer, when="t == 0", keep=1, path=tmp_path / f"{dropout}"):
+                layer(x)
+            traces = lstmtui.load(tmp_path / f"{dropout}")
+            assert isinstance(traces, Traces)
+            assert ("drawn on the MPS cannot be drawn again" in traces["step 0"].header.notes) == bool(
+                dropout
+            )
+
+
+def test_a_call_without_autocast_is_run_again_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_on: list[bool] = []
+    forward = Replay.forward
+
+    def seen(self: Replay, argument: None) -> Tensor:
+        is_on.append(torch.is_autocast_enabled("mps"))
+        return forward(self, argument)
+
+    monkeypatch.setattr(Replay, "forward", seen)
+    with PretendedMps(monkeypatch):
+        layer, x = nn.GRU(3, 4).to("mps"), torch.randn(5, 2, 3).to("mps")
+        with (
+            torch.autocast("mps", torch.float16),
+            lstmtui.watch(layer, when="z[0] > 2", path=tmp_path / "w"),
+            torch.autocast("mps", enabled=False),
+        ):
+            layer(x)
+    assert is_on == [False]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 
 import torch
@@ -27,6 +28,7 @@ from lstmtui.trace.keys import array_key
 LOSS_TEXT = "the loss of the training loop"
 NO_BACKWARD = "no gradient came back to this call"
 NO_BACKWARD_IN_BLOCK = "no backward pass of the block reached it"
+DRAWN_ANEW = "Dropout between layers is drawn anew: what was drawn on the {} cannot be drawn again."
 TWICE = "a gradient of its gradient was taken (create_graph), which a run of the layer alone does not show"
 
 
@@ -53,17 +55,18 @@ def replayed(
     calls = [call for call in step.calls if call.results]
     twice = {group_of(call) for call in calls if call.twice}
     reached = {group_of(call) for call in calls if call.derivatives and derivatives} - twice
-    devices = {call.results[0].device for call in calls if call.results[0].is_cuda}
+    devices = {call.results[0].device for call in calls}
+    drawn_on = {call.results[0].device.type for call in calls if call.random is not None} - {"cpu"}
     tap = Tap(Progress(None))
     links = [call.link for call in calls if call.link is not None]
     if links:
         tap.continuity = KnownContinuity(links)
     replay = Replay(calls, reached)
     try:
-        with (
-            torch.random.fork_rng([device.index for device in devices]),
-            torch.autocast("cpu", enabled=False),
-        ):
+        with ExitStack() as contexts:
+            contexts.enter_context(torch.random.fork_rng([d.index for d in devices if d.type == "cuda"]))
+            for kind in {"cpu", *(device.type for device in devices)}:
+                contexts.enter_context(torch.autocast(kind, enabled=False))
             request = Request(replay, loss=lambda result: result, source=False, name=name)
             trace = record_with(tap, request, beside=beside)
     finally:
@@ -78,6 +81,7 @@ def replayed(
         loss=float("nan"),
         loss_is_known=False,
         loss_text=loss_text if is_reached else "",
+        notes=" ".join(DRAWN_ANEW.format(kind.upper()) for kind in sorted(drawn_on)),
     )
     return Trace(header, trace.arrays)
 

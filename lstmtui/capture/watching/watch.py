@@ -27,8 +27,8 @@ from lstmtui.trace import Layer, Trace
 from lstmtui.trace.storage import write_trace
 
 UNSEEN = (
-    "calls of the model inside torch.func, torch.jit.trace or a torch.compile that began within the block, "
-    "or on meta tensors, have no values that could be kept, and were passed over"
+    "calls of the model inside torch.func, torch.jit.trace, a CUDA graph or a torch.compile that began "
+    "within the block, or on meta tensors, have no values that could be kept, and were passed over"
 )
 MOST_NAMED = 12
 """Of the quantities of a step that are listed in a message."""
@@ -238,6 +238,7 @@ class Watch:
                     continue
                 chosen = step is steps[-1]
                 notes = f"{why}." if chosen else f"{steps[-1].number - step.number} before: {why}."
+                notes = " ".join(part for part in (notes, own.header.notes) if part)
                 header = replace(own.header, title=self._title(), notes=notes, module=self._watched.name)
                 header = replace(header, opens=chosen)
                 if chosen and place is not None and self._condition is not None:
