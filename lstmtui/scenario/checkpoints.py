@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +26,7 @@ PICKLED = (".pt", ".pth", ".ckpt", ".bin")
 PROGRAMS = (".jit", ".ts", ".pt2")
 KERAS = (".keras", ".h5", ".hdf5")
 KINDS = (".safetensors", *PICKLED, *PROGRAMS, *KERAS)
-_QUANTISED = ("qint8", "quint8", "qint32", "quint4x2", "quint2x4", "int8", "uint8", "I8", "U8")
+_QUANTISED = frozenset(("qint8", "quint8", "qint32", "quint4x2", "quint2x4", "int8", "uint8", "I8", "U8"))
 """The dtypes of quantised weights, whose scale is kept in another tensor."""
 
 
@@ -101,12 +100,13 @@ class Checkpoint:
         return tensors.tensors
 
     def _unless_quantised(self, layer: FoundLayer) -> FoundLayer:
-        kinds = {self.tensors[name].dtype for name in layer.names.values()}
-        integers = sorted(kind for kind in kinds if kind in _QUANTISED)
+        integers = sorted(
+            {kind for name in layer.names.values() if (kind := self.tensors[name].dtype) in _QUANTISED}
+        )
         if not integers:
             return layer
         wrong = f"its weights are quantised ({', '.join(integers)}); save them as floating-point numbers"
-        return replace(layer, layout=None, wrong=wrong)
+        return layer._replace(layout=None, wrong=wrong)
 
     def read(self, name: str) -> Array:
         """One tensor; float32 where it is stored in half precision.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import NamedTuple
 
 from lstmtui.cells.layout import Layout
 
@@ -11,8 +12,7 @@ _MOST_NAMED, _LONGEST = 4, 60
 """How many tensors a refusal names, and how much of each name."""
 
 
-@dataclass(frozen=True)
-class FoundLayer:
+class FoundLayer(NamedTuple):
     """One recurrent module of a checkpoint."""
 
     path: str
@@ -20,7 +20,7 @@ class FoundLayer:
     layout: Layout | None
     """Its sizes; None where they do not fit together, and `wrong` says why."""
     wrong: str = ""
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = MappingProxyType({})
     """The checkpoint's names by those of the layout: {"weight_ih_l0": "encoder.rnn.weight_ih_l0", …}."""
     cells: tuple[str, ...] = ()
     """The cells whose parameters have these shapes; the layout's is the first."""
@@ -42,15 +42,15 @@ class FoundLayer:
             remark: what else is to be known of it.
         """
         if wrong:
-            return replace(self, layout=None, wrong=wrong)
+            return self._replace(layout=None, wrong=wrong)
         if cell not in self.cells:
-            return replace(self, remark=remark)
+            return self._replace(remark=remark) if remark else self
         layout = self.layouts[self.cells.index(cell)]
-        return replace(self, layout=layout, cells=(cell,), layouts=(layout,), remark=remark, is_said=True)
+        return self._replace(layout=layout, cells=(cell,), layouts=(layout,), remark=remark, is_said=True)
 
     def as_cell(self, name: str) -> FoundLayer:
         """The same parameters taken as another of `cells`."""
-        return replace(self, layout=self.layouts[self.cells.index(name)])
+        return self._replace(layout=self.layouts[self.cells.index(name)])
 
     def checked(self, used: Collection[str] = ()) -> FoundLayer:
         """The layer; without a layout, and `wrong`, where tensors lie beside its own that nothing uses.
@@ -67,7 +67,7 @@ class FoundLayer:
         wrong = f"it holds {first}{more}, which {_a(cell)} has not, so it is a cell of another kind"
         if any("." in name.removeprefix(self.path + ".") for name in left):
             wrong += "; an embedding before it, or a linear layer after it, is named by embedding = or head ="
-        return replace(self, layout=None, wrong=wrong)
+        return self._replace(layout=None, wrong=wrong)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
 
 from lstmtui.cells import CELLS, Cell
-from lstmtui.cells.layout import Layout
 from lstmtui.models.checkpoints.found_layer import FoundLayer
+from lstmtui.models.checkpoints.module_sizes import STOCK, Shapes, sizes_of_module
 
-MOST_LAYERS = 64
-
-_STOCK = frozenset(("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"))
-"""The parameters of PyTorch's own modules; further ones say which cell a module is."""
-_COMPUTED = re.compile(
-    r"(?:(?P<path>.*)\.)?(?:parametrizations\.(?P<new>(?:weight|bias)_[ih]h(?:_l\d{1,4})?(?:_reverse)?)\.original\d*"
-    r"|(?P<old>(?:weight|bias)_[ih]h(?:_l\d{1,4})?(?:_reverse)?)_(?:g|v|orig|raw|mask))",
+_COMPUTED = r"(?P<name>(?:weight|bias)_[ih]h(?:_l\d{1,4})?(?:_reverse)?)"
+_PARAMETRIZED = re.compile(
+    rf"(?:(?P<path>.*)\.)?parametrizations\.{_COMPUTED}\.original\d*",
     re.DOTALL,
 )
-_MATRIX = re.compile(r"weight_(?:ih|hh|hr)(?:_l|$)")
+_REPARAMETRIZED = re.compile(rf"{_COMPUTED}_(?:g|v|orig|raw|mask)")
 _DEEPEST = 32
 """How many modules within modules are gone up."""
-_DEFAULTS = {1: "rnn_tanh", 3: "gru", 4: "lstm"}
-
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 def find_layers(
@@ -42,24 +34,34 @@ def find_layers(
         shapes: of every tensor by name, without wrappers'.
         containers: the keys of the dicts around each tensor; left out: all are in one state dict.
     """
-    parameter = _pattern(tuple(CELLS.values()))
     modules: dict[str, dict[str, str]] = {}
     computed: dict[str, str] = {}
+    kinds: dict[str, tuple[str, str]] = {}
+    pattern = _pattern(tuple(CELLS.values()))
     for name in shapes:
-        if match := parameter.fullmatch(name):
-            own = modules.setdefault(match["path"] or "", {})
-            own.setdefault(match["base"] + (match["end"] or "_l0"), name)
-        elif match := _COMPUTED.fullmatch(name):
-            computed.setdefault(match["path"] or "", match["new"] or match["old"])
+        path, _, last = name.rpartition(".")
+        if (kind := kinds.get(last)) is None:
+            kind = kinds[last] = _kind(last, pattern)
+        parameter, original = kind
+        if parameter:
+            own = modules.get(path)
+            if own is None:
+                own = modules[path] = {}
+            own.setdefault(parameter, name)
+        elif original:
+            computed.setdefault(path, original)
+        elif last.startswith("original") and (match := _PARAMETRIZED.fullmatch(name)):
+            computed.setdefault(match["path"] or "", match["name"])
     beside = _beside(shapes, modules, containers or {})
     layers = []
     for path in dict.fromkeys([*modules, *computed]):
-        own = modules.get(path, {})
         if path in computed:
             layers.append(FoundLayer(path, None, _reparametrized(computed[path])))
-        elif any(name.startswith("weight_hh") for name in own) or (not computed and _is_without_r(own)):
-            layouts, wrong = _sizes(tuple((name, shapes[full]) for name, full in own.items()))
-            cells = tuple(layout.cell.name for layout in layouts)
+            continue
+        own = modules[path]
+        sizes = sizes_of_module(tuple([(name, shapes[full]) for name, full in own.items()]))
+        layouts, cells, wrong, has_state, may_have_none = sizes
+        if has_state or (may_have_none and not computed):
             left = tuple(beside.get(path, ()))
             layers.append(FoundLayer(path, layouts[0] if layouts else None, wrong, own, cells, layouts, left))
     return tuple(layers)
@@ -71,135 +73,45 @@ def _beside(
     containers: Mapping[str, tuple[str, ...]],
 ) -> dict[str, list[str]]:
     """The tensors of the same state dict under each module's path that are not among its parameters."""
-    used = {path: set(own.values()) for path, own in modules.items()}
-    home = {path: containers.get(next(iter(own.values()))) for path, own in modules.items()}
+    used = {name for own in modules.values() for name in own.values()}
     left: dict[str, list[str]] = {}
+    above: dict[str, list[str]] = {}
     for name in names:
-        path, dot, _ = name.rpartition(".")
-        above = [path]
-        while dot and len(above) < _DEEPEST:
-            path, dot, _ = path.rpartition(".")
-            above.append(path)
-        for path in above:
-            if path in used and name not in used[path] and containers.get(name) == home[path]:
+        parent, dot, _ = name.rpartition(".")
+        if (paths := above.get(parent)) is None:
+            paths = above[parent] = _modules_above(parent, bool(dot), modules)
+        for path in paths:
+            if path == parent and name in used:
+                continue
+            if containers.get(name) == containers.get(next(iter(modules[path].values()))):
                 left.setdefault(path, []).append(name)
     return left
 
 
-@lru_cache(maxsize=1024)
-def _sizes(parameters: tuple[tuple[str, tuple[int, ...]], ...]) -> tuple[tuple[Layout, ...], str]:
-    """The layout of one module for each cell that it may be, the usual one first; or what is wrong with it.
-
-    Args:
-        parameters: the names of a layout, and shapes.
-    """
-    shapes = dict(parameters)
-    names = _bases(shapes)
-    is_recurrent = "weight_hh" in names or not _is_without_r(shapes)
-    if "weight_ih_l0" not in shapes or (is_recurrent and "weight_hh_l0" not in shapes):
-        absent = "weight_ih_l0" if "weight_hh_l0" in shapes else "weight_hh_l0"
-        return (), f"{absent} is missing"
-    matrices = [shape for name, shape in shapes.items() if _MATRIX.match(name)]
-    if any(len(shape) != 2 or 0 in shape for shape in matrices):
-        return (), "its weights are not matrices"
-    highest = max(int(number) for name in shapes for number in re.findall(r"_l(\d+)", name))
-    if highest >= MOST_LAYERS:
-        return (), f"it has a layer {highest}, at most {MOST_LAYERS} layers are read"
-    matrix = "weight_hh" if is_recurrent else "weight_ih"
-    rows, columns = shapes[matrix + "_l0"]
-    every = [layout for cell in CELLS.values() if (layout := _layout(cell, shapes, highest + 1)) is not None]
-    likely = [layout for layout in every if _could_be(layout.cell, matrix, names)]
-    if not likely:
-        return (), f"{matrix}_l0 {(rows, columns)} is that of no cell"
-    usual = _DEFAULTS.get(rows // likely[0].hidden_size) if is_recurrent else None
-    likely.sort(key=lambda layout: layout.cell.name != usual)
-    fitting = tuple(layout for layout in likely if not _misfit(layout, shapes))
-    return (fitting, "") if fitting else ((), _misfit(likely[0], shapes))
+def _modules_above(path: str, is_inner: bool, modules: Container[str]) -> list[str]:
+    """Those of some modules that a tensor right under a path is in, the innermost first."""
+    above = [path]
+    while is_inner and len(above) < _DEEPEST:
+        path, dot, _ = path.rpartition(".")
+        is_inner = bool(dot)
+        above.append(path)
+    return [path for path in above if path in modules]
 
 
-def _layout(cell: Cell, shapes: Shapes, layers: int) -> Layout | None:
-    """The sizes that a module has as one cell; None where its parameters are of no such sizes."""
-    numbers: dict[str, int] = {}
-    for parameter in cell.parameters:
-        shape, count = shapes.get(parameter.name + "_l0"), len(parameter.symbols)
-        if shape is None or len(shape) != max(len(parameter.shape), count > 1):
-            continue
-        for axis, size in enumerate(parameter.shape):
-            number, rest = divmod(shape[axis], count if axis == 0 else 1)
-            if rest:
-                return None
-            if isinstance(size, str) and "/" not in size and numbers.setdefault(size, number) != number:
-                return None
-    projected = "weight_hr_l0" in shapes
-    hidden = numbers.get("hidden") or numbers.get("output")
-    if not hidden or "input" not in numbers or (projected and not cell.projects):
-        return None
-    if not projected and numbers.get("output", hidden) != hidden:
-        return None
-    layout = Layout(
-        cell,
-        numbers["input"],
-        hidden,
-        layers,
-        any(name.endswith("_reverse") for name in shapes),
-        numbers.get("output", 0) if projected else 0,
-        any(p.name + "_l0" in shapes for p in cell.parameters if p.needs == "bias"),
-    )
-    usual = layout.own_sizes
-    own = tuple((n, numbers[n]) for n in cell.sizes if n in numbers and numbers[n] != usual[n])
-    return replace(layout, sizes=own)
-
-
-def _could_be(cell: Cell, matrix: str, names: frozenset[str]) -> bool:
-    """Whether a module may be of a cell, by the names of its parameters.
-
-    Args:
-        cell: which.
-        matrix: weight_hh, or weight_ih for cells without that.
-        names: of the module's parameters, by base name.
-    """
-    own = {p.name for p in cell.parameters} - _STOCK
-    told_apart = bool(own & names) if own else not names - _STOCK
-    return (_blocks(cell, "weight_hh") > 0) == (matrix == "weight_hh") and told_apart
-
-
-def _blocks(cell: Cell, name: str) -> int:
-    """How many blocks of rows a parameter of a cell has; 0 where the cell does not have it."""
-    return next((len(p.symbols) for p in cell.parameters if p.name == name), 0)
-
-
-def _is_without_r(names: Iterable[str]) -> bool:
-    """Whether a module with these parameters may be a cell that has no weight_hh."""
-    cells, bases = [cell for cell in CELLS.values() if not _blocks(cell, "weight_hh")], _bases(names)
-    return "weight_ih" in bases and any(bases <= {p.name for p in cell.parameters} for cell in cells)
-
-
-def _bases(names: Iterable[str]) -> frozenset[str]:
-    """Names without the number of the layer and its direction."""
-    return frozenset(re.sub(r"_l\d+(_reverse)?$", "", name) for name in names)
+def _kind(last: str, parameter: re.Pattern[str]) -> tuple[str, str]:
+    """What a tensor is by the last part of its name: a parameter, by its name in a layout, or what a
+    parameter of this name is computed from; each empty where it is not that."""
+    if match := parameter.fullmatch(last):
+        return match["base"] + (match["end"] or "_l0"), ""
+    match = _REPARAMETRIZED.fullmatch(last)
+    return "", match["name"] if match else ""
 
 
 @lru_cache(maxsize=4)
 def _pattern(cells: tuple[Cell, ...]) -> re.Pattern[str]:
-    """The full name of a parameter of some cells: path, base name, and the layer's number and direction."""
-    bases = sorted({re.escape(p.name) for cell in cells for p in cell.parameters} | _STOCK)
-    end = r"(?:_l\d{1,4}(?:_reverse)?)?"
-    return re.compile(rf"(?:(?P<path>.*)\.)?(?P<base>{'|'.join(bases)})(?P<end>{end})", re.DOTALL)
-
-
-def _misfit(layout: Layout, shapes: Shapes) -> str:
-    """The first parameter that is missing, too many or of another shape than the sizes ask for."""
-    problems = layout.problems()
-    if problems:
-        return f"{problems[0][0]} {problems[0][1]}"
-    expected = layout.shapes()
-    for name, shape in expected.items():
-        if name not in shapes:
-            return f"{name} is missing"
-        if shapes[name] != shape:
-            return f"{name} has shape {tuple(shapes[name])}, {tuple(shape)} is expected"
-    more = [name for name in shapes if name not in expected]
-    return f"{more[0]} does not belong to a {layout.cell.name}" if more else ""
+    """The name of a parameter of some cells: base name, and the layer's number and direction."""
+    bases = sorted({re.escape(p.name) for cell in cells for p in cell.parameters} | STOCK)
+    return re.compile(rf"(?P<base>{'|'.join(bases)})(?P<end>(?:_l\d{{1,4}}(?:_reverse)?)?)")
 
 
 def _reparametrized(name: str) -> str:

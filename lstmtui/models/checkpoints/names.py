@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 CONTAINERS = frozenset(
     (
@@ -33,18 +33,17 @@ def plain_names(entries: Iterable[Entry]) -> dict[str, Entry]:
     where every name begins with it, and the `_orig_mod.` of `torch.compile`. Where two state dicts then
     have the same names (a model and its moving average), those of the later keep their container's key.
     """
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for containers, name in entries:
-        groups.setdefault(containers, []).append(name)
+    groups: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry[0], []).append(entry)
     plain: dict[str, Entry] = {}
-    for containers, names in groups.items():
-        outer = [key for key in containers if key not in CONTAINERS]
-        unwrapped = _unwrapped(names)
-        for name in names:
-            full = ".".join((*outer, unwrapped[name]))
+    for containers, group in groups.items():
+        outer = "".join(f"{key}." for key in containers if key not in CONTAINERS)
+        for unwrapped, entry in zip(_unwrapped([name for _, name in group]), group, strict=True):
+            full = outer + unwrapped
             if full in plain:
-                full = ".".join((*containers, unwrapped[name]))
-            plain[full] = (containers, name)
+                full = ".".join((*containers, unwrapped))
+            plain[full] = entry
     return plain
 
 
@@ -53,11 +52,11 @@ def plain_path(path: str) -> str:
     return _without_dots(_COMPILED.sub(r"\1", path)).removeprefix("module.")
 
 
-def _unwrapped(names: Iterable[str]) -> Mapping[str, str]:
+def _unwrapped(names: list[str]) -> list[str]:
     """The names of one state dict without its wrappers'."""
-    plain = {name: _without_dots(_COMPILED.sub(r"\1", name)) for name in names}
-    if all(name.startswith("module.") for name in plain.values()):
-        plain = {name: inner.removeprefix("module.") for name, inner in plain.items()}
+    plain = [_without_dots(_COMPILED.sub(r"\1", name) if "_orig_mod" in name else name) for name in names]
+    if all(name.startswith("module.") for name in plain):
+        plain = [name.removeprefix("module.") for name in plain]
     return plain
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
 from lstmtui.models.checkpoints.found_layer import sizes_of
-from lstmtui.models.checkpoints.layers import MOST_LAYERS
+from lstmtui.models.checkpoints.module_sizes import MOST_LAYERS
 from lstmtui.models.onnx.constants import Constants, attributes
 from lstmtui.models.onnx.graph import GraphValue
 from lstmtui.models.onnx.node import OnnxNode
