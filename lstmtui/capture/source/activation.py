@@ -109,7 +109,7 @@ class Activation:
         """Another line begins: what the one before it bound is there, and is looked at now or later."""
         offset = frame.f_lasti
         path, before = self.path, self.path.last
-        changed = self._changed() if path.may_have_written else _NOTHING
+        changed = written(self._tracked) if path.may_have_written else _NOTHING
         if not changed and self._collection.replacements is None:
             longer = path.longer[offset] if offset in path.longer else path.go_on(offset)
             if longer is not None:
@@ -153,7 +153,7 @@ class Activation:
         if not (has_raised or is_suspended):
             self._leave_loop(path.last)
         if path.last is not _START:
-            self._look(local, path.items, path.last, self._changed())
+            self._look(local, path.items, path.last, written(self._tracked))
             if self._filling:
                 self._filled(local)
             if path.last.around and (has_raised or not self.facts.is_suspended):
@@ -204,10 +204,6 @@ class Activation:
             self._paths[offset] = Path(self.facts, self.facts.stretch(offset))
         return self._paths[offset]
 
-    def _changed(self) -> list[str]:
-        """The names of tensors that were written into."""
-        return written(self._tracked)
-
     def _filled(self, local: Any) -> None:
         """A loop has ended that wrote one place of a tensor in each pass: its name is bound to all of it."""
         for name, (line, why) in self._filling.items():
@@ -234,7 +230,7 @@ class Activation:
             changed: the names of tensors that were written into.
             is_entered: whether a loop has taken its next item last.
         """
-        tracked = self._tracked
+        tracked, empty = self._tracked, self.facts.empty
         for name, counters in last.fills if changed else ():
             if name in changed and any(type(local.get(counter)) is int for counter in counters):
                 changed.remove(name)
@@ -244,18 +240,20 @@ class Activation:
         bound: list[Named] = []
         for name, stretch, is_bound, is_place in items:
             value = held(local, name) if is_place else local.get(name)
-            is_left = not is_entered and name in stretch.left
-            is_sure = is_left or (is_entered if is_bound is None else is_bound)
+            is_sure = is_bound or (is_bound is None if is_entered else name in stretch.left)
             if isinstance(value, Tensor):
-                before = tracked.get(name)
-                is_new = is_sure or before is None or before[0] is not value or name in changed
-                if is_place and is_new and bound:
+                if not is_sure and name in tracked and tracked[name][0] is value and name not in changed:
+                    continue
+                if is_place and bound:
                     self._bind(local, bound)
                     bound = []
-                if is_new and not self._has_name(name, value, is_sure=is_sure, is_place=is_place):
-                    tracked[name] = value, version_of(value)
-                    if (stretch.line, name) not in self.facts.empty:
-                        bound.append((name, *tracked[name], stretch.line, stretch.why))
+                if (is_place or not is_sure) and self._has_name(name, value, is_place=is_place):
+                    continue
+                version = version_of(value)
+                if empty and (stretch.line, name) in empty:
+                    tracked[name] = value, version
+                else:
+                    bound.append((name, value, version, stretch.line, stretch.why))
                 continue
             tracked.pop(name, None)
             is_unpacked = stretch.offset < self.facts.unpacked.get(name, -1)
@@ -269,11 +267,11 @@ class Activation:
             if all(name != own[0] for own in items):
                 self._look_again(name, local, last)
 
-    def _has_name(self, name: str, value: Tensor, *, is_sure: bool | None, is_place: bool) -> bool:
+    def _has_name(self, name: str, value: Tensor, *, is_place: bool) -> bool:
         """Whether a tensor was bound where it was put into an item, or by a comprehension under this name."""
         if is_place:
             return is_item(name) and self._collection.tensors.is_known(value)
-        return not is_sure and name in self.facts.shared and self._collection.has(self.call, name, value)
+        return name in self.facts.shared and self._collection.has(self.call, name, value)
 
     def _look_again(self, name: str, local: Any, stretch: Stretch) -> None:
         """A tensor was written into that a name was bound to, and may still be."""

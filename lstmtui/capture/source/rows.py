@@ -21,6 +21,8 @@ class _Block(NamedTuple):
     """The rows that hold nothing yet."""
     shape: torch.Size
     dtype: torch.dtype
+    size: int
+    """How many numbers each has."""
 
 
 class Rows:
@@ -28,10 +30,11 @@ class Rows:
 
     Attributes:
         expected: how many one place may have; 0: that is not known, and each copy is by itself.
+        numbers: how many have been copied.
     """
 
     def __init__(self) -> None:
-        self.expected = 0
+        self.expected = self.numbers = 0
         self._blocks: dict[Hashable, _Block] = {}
 
     def copy(self, placed: Sequence[tuple[Hashable, Tensor]]) -> list[Tensor]:
@@ -40,13 +43,13 @@ class Rows:
         Args:
             placed: where a name is bound, and what it is bound to.
         """
-        if self.expected < 2 or torch.is_inference_mode_enabled():
-            return [tensor.clone() for _, tensor in placed]
+        is_by_itself = self.expected < 2 or torch.is_inference_mode_enabled()
         copies, rows, tensors = [], [], []
         for place, tensor in placed:
-            row = self._row(place, tensor)
+            row = None if is_by_itself else self._row(place, tensor)
             if row is None:
                 copies.append(tensor.clone())
+                self.numbers += tensor.numel()
             else:
                 copies.append(row)
                 rows.append(row)
@@ -58,17 +61,20 @@ class Rows:
     def _row(self, place: Hashable, tensor: Tensor) -> Tensor | None:
         """The memory for a copy; None where it is to be by itself."""
         block = self._blocks.get(place)
-        if block is not None and block.shape == tensor.shape and block.dtype == tensor.dtype:
+        if block is not None and block.dtype is tensor.dtype and block.shape == tensor.shape:
             row = next(block.free, None)
             if row is not None:
+                self.numbers += block.size
                 return row
-        rows = min(self.expected, _MOST // max(tensor.numel(), 1))
+        size = tensor.numel()
+        rows = min(self.expected, _MOST // max(size, 1))
         # Where algorithms are to be deterministic, memory is filled when it is taken.
         is_deterministic = torch.are_deterministic_algorithms_enabled()
         if rows < 2 or not tensor.is_cpu or tensor.is_quantized or is_deterministic:
             return None
         free = _rows_of(tensor.new_empty((rows, *tensor.shape)))
-        self._blocks[place] = _Block(free, tensor.shape, tensor.dtype)
+        self._blocks[place] = _Block(free, tensor.shape, tensor.dtype, size)
+        self.numbers += size
         return next(free)
 
 

@@ -45,8 +45,9 @@ class Series:
 
     def show_complex(self) -> None:
         """Have each complex number as its real and its imaginary part, along an axis behind all others."""
-        for binding in self.bindings:
-            binding.value = real_parts(binding.value)
+        if any(binding.value.is_complex() for binding in self.bindings):
+            for binding in self.bindings:
+                binding.value = real_parts(binding.value)
 
     def gather(self) -> None:
         """Have the values in one tensor where they are side by side or take more memory than their places."""

@@ -50,6 +50,25 @@ class Seen(Binding):
     end: Any
     """Where its derivative is to be had: its node, or of a leaf itself; None: nowhere."""
 
+    def __init__(
+        self,
+        order: int,
+        call: Call,
+        name: str,
+        line: int,
+        passes: Passes,
+        tensor: Tensor,
+        identity: int,
+        version: int,
+        end: Any,
+    ) -> None:
+        # There are very many: this takes half as long as the one of a dataclass.
+        self.order, self.call, self.name, self.line, self.passes = order, call, name, line, passes
+        self.value, self.identity, self.version, self.end = tensor, identity, version, end
+        self.leaf, self.absent, self.drawn, self.gradients = False, "", False, []
+        self.ref, self.handle, self.output = weakref.ref(tensor), None, 0
+        self.is_named = name[:6] != RETURNED
+
     @property
     def is_asked(self) -> bool:
         """Whether backward passes tell its derivative."""
@@ -86,7 +105,7 @@ class Tensors:
         """How many bindings were left out because their tensors have no values that can be kept."""
         self.rows = Rows()
         self._orders = count()
-        self._numbers = self._unchecked = 0
+        self._unchecked = 0
 
     def bind(self, call: Call, passes: Passes, named: Sequence[Named]) -> list[Binding]:
         """Names are bound to tensors; those of tensors without values that can be kept are left out.
@@ -99,6 +118,7 @@ class Tensors:
         bindings: list[Binding] = []
         new: list[Seen] = []
         again: list[tuple[Binding, Seen]] = []
+        drawn = None if self.drawn is None or self.drawn.is_empty else self.drawn
         is_ordinary, cut = not is_dispatched(), "" if torch.is_grad_enabled() else DETACHED
         for name, tensor, version, line, why in named:
             # A tensor that a name was bound to may enter the graph later, as what the forward of a
@@ -118,18 +138,22 @@ class Tensors:
                     continue
                 if first.version != version:
                     self._changed(first, tensor)
-            is_plain = is_ordinary and type(tensor) in _ORDINARY and not tensor.is_meta
-            is_plain = is_plain and tensor.layout is torch.strided
-            value = tensor if is_plain else self._copy(tensor)
-            if value is None:
+            seen = Seen(order, call, name, line, passes, tensor, identity, version, end)
+            if (
+                is_ordinary
+                and type(tensor) in _ORDINARY
+                and (tensor.is_cpu or not tensor.is_meta)
+                and tensor.layout is torch.strided
+            ):
+                new.append(seen)
+            elif (value := self._copy(tensor)) is not None:
+                seen.value = value
+            else:
                 self.without_values += 1
                 continue
-            self._now[id(tensor)] = seen = Seen(order, call, name, line, passes, value, identity)
-            seen.ref, seen.version, seen.end, seen.handle = weakref.ref(tensor), version, end, None
-            seen.is_named = name[:6] != RETURNED
-            seen.drawn = self.drawn is not None and tensor in self.drawn
-            if is_plain:
-                new.append(seen)
+            self._now[id(tensor)] = seen
+            if drawn is not None and tensor in drawn:
+                seen.drawn = True
             if end is None:
                 is_real = tensor.is_floating_point() or tensor.is_complex()
                 seen.absent = (why or cut or "requires none") if is_real else "integer"
@@ -144,7 +168,6 @@ class Tensors:
                 copies = self.rows.copy(placed)
             for seen, copy in zip(new, copies, strict=True):
                 seen.value = copy
-                self._numbers += copy.numel()
         for other, first in again:
             other.value, other.leaf, other.absent = first.value, first.leaf, first.absent
             other.gradients, other.drawn = first.gradients, first.drawn
@@ -157,7 +180,7 @@ class Tensors:
         if self._unchecked >= _CHECKED:
             self._unchecked = 0
             # The value and the derivative, here and in the arrays that are made of them.
-            check_memory(4 * self._numbers, bindings[-1].value.dtype)
+            check_memory(4 * self.rows.numbers, bindings[-1].value.dtype)
 
     def is_known(self, tensor: Tensor) -> bool:
         """Whether a name was bound to a tensor as it is now."""

@@ -227,18 +227,19 @@ class _Local:
 
     def trace(self, frame: FrameType, event: str, argument: Any) -> Any:
         """What `sys.settrace` asks for: called with everything that happens in the frame."""
-        activation, thread = self._activation, self._thread
+        activation = self._activation
+        if event == "line" and activation.other is None:  # as nearly all are, and most need no more than this
+            path = activation.path
+            if not path.may_have_written and (longer := path.longer.get(frame.f_lasti)) is not None:
+                activation.path = longer
+                return self.trace
+        thread = self._thread
         if event == "opcode" and not self.of_others and frame.f_lasti not in activation.facts.starts:
             return self.trace
         if activation.other is not None and (event != "opcode" or self.of_others):
             activation.other = activation.other(frame, event, argument)
         if not thread.collection.is_open:
             return activation.other
-        if event == "line" and not activation.path.may_have_written:
-            longer = activation.path.longer.get(frame.f_lasti)
-            if longer is not None:
-                activation.path = longer
-                return self.trace
         if event == "exception" and thread.is_closed(activation, argument):
             return thread.step_aside(frame, activation.other)
         try:

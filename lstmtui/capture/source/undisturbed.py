@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from lstmtui.models.torch_compat import without_functions
 from lstmtui.uncollected import uncollected
 
+_MOST_NEW = 100_000
+"""Objects that are made until garbage is searched for."""
+
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
@@ -20,15 +23,19 @@ def undisturbed() -> Iterator[None]:
 
 @contextmanager
 def old_objects_aside() -> Iterator[None]:
-    """Within this context the collector does not go through objects again and again that were there before.
+    """Within this context the collector seldom searches, and not through objects that were there before.
 
-    Recording makes objects so fast that it would, which takes longer than the recording itself.
+    Recording makes objects so fast that it would do so again and again, which takes longer than the recording
+    itself.
     """
     if not gc.isenabled() or gc.get_freeze_count():
         yield
         return
+    most, *others = gc.get_threshold()
+    gc.set_threshold(max(most, _MOST_NEW) if most else 0, *others)
     gc.freeze()
     try:
         yield
     finally:
         gc.unfreeze()
+        gc.set_threshold(most, *others)
