@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
@@ -40,10 +40,13 @@ def carried_by(series: Sequence[Series], run: Run) -> dict[Series, list[Series]]
         for part in series
         if part.rounds and not (part.place and last.get((part.code, part.written)) is part.first.call)
     ]
-    bound = _by_identity(series, [n for n, own in enumerate(run.rounds) if own])
+    times = Counter([binding.identity for part in series for own in part.rounds for binding in own])
+    several = {identity for identity, count in times.items() if count > 1}
+    bound = _by_identity(series, [n for n, own in enumerate(run.rounds) if own], several)
     carried: dict[Series, list[Series]] = {}
     for part in ends:
-        targets = _going_on(part, bound)
+        is_among = not several.isdisjoint([own[-1].identity for own in part.rounds if own])
+        targets = _going_on(part, bound) if is_among else []
         if not targets and is_read_first(part, run):
             targets = [part]
         if targets:
@@ -61,10 +64,8 @@ Bound: TypeAlias = dict[int, dict[int, list[Series]]]
 """For each round that binds anything which names it binds to each tensor that is bound several times."""
 
 
-def _by_identity(series: Sequence[Series], rounds: Sequence[int]) -> Bound:
+def _by_identity(series: Sequence[Series], rounds: Sequence[int], several: Set[int]) -> Bound:
     bound: Bound = {number: {} for number in rounds}
-    times = Counter([binding.identity for part in series for own in part.rounds for binding in own])
-    several = {identity for identity, count in times.items() if count > 1}
     for part in series if several else ():
         for number, names in bound.items():
             for binding in part.rounds[number]:

@@ -40,13 +40,15 @@ class Places:
         self._last: dict[tuple[int, Passes, int], int] = {}
         """The last pass of a loop that binds more than its head does, by call, loops round it and line."""
         passes: Passes = ()
+        is_beyond = False
         for binding in bindings:
             if binding.passes is not passes:
-                passes = binding.passes
+                passes, is_beyond = binding.passes, False
                 self._add_heads(binding.call, passes)
-            if passes and self._head_of(binding) != passes[-1][0]:
+            if passes and not is_beyond and self._head_of(binding) != passes[-1][0]:
                 (line, number), outer = passes[-1], passes[:-1]
                 self._last[binding.call.number, outer, line] = number
+                is_beyond = True
 
     def _add_heads(self, call: Call, passes: Passes) -> None:
         code = id(call.code)
