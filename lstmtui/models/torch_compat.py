@@ -106,6 +106,18 @@ def is_captured() -> bool:
     return cuda.is_initialized() and cuda.is_current_stream_capturing()  # type: ignore[no-untyped-call]
 
 
+@contextmanager
+def without_cudnn() -> Iterator[None]:
+    """Within this context cuDNN is not used; `torch.backends.cudnn.flags` would set its precision too."""
+    library = torch.backends.cudnn
+    before = library.enabled
+    library.enabled = False
+    try:
+        yield
+    finally:
+        library.enabled = before
+
+
 def has_saved_tensors_hooks() -> bool:
     """Whether a hook sees tensors that are saved for backward; True too where this torch cannot tell."""
     top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)

@@ -19,6 +19,7 @@ from lstmtui.capture.laws.signature import Signature, is_sequence_module, reset_
 from lstmtui.capture.plain_attributes import plain_attributes
 from lstmtui.capture.preserve_state import preserve_state
 from lstmtui.capture.wrapped import uncompiled, unwrapped
+from lstmtui.models.torch_compat import without_cudnn
 
 Run = Callable[[Any, Any, Any], Any]
 
@@ -98,7 +99,7 @@ class Subject:
         model, default = self.model, torch.get_default_dtype()
         is_used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
         devices = range(torch.cuda.device_count()) if is_used else ()
-        with torch.random.fork_rng(devices), uncompiled(), torch.backends.cudnn.flags(enabled=False):
+        with torch.random.fork_rng(devices), uncompiled(), without_cudnn():
             torch.manual_seed(seed)
             torch.set_default_dtype(self.dtype)
             try:

@@ -311,3 +311,18 @@ def test_where_not_all_timesteps_can_be_tried_they_are_spread() -> None:
     assert len(tried) == 16
     assert (tried[0], tried[-1]) == (0, 999)
     assert timesteps_to_try(100, []) == list(range(100))
+
+
+def test_they_hold_whatever_was_set_about_precision_and_leave_that_alone() -> None:
+    layers = torch.backends.cudnn.rnn if hasattr(torch.backends.cudnn, "rnn") else None
+    if not hasattr(layers, "fp32_precision"):
+        pytest.skip("this torch has allow_tf32 alone")
+    before = layers.fp32_precision
+    try:
+        for setting in ("ieee", "tf32"):
+            layers.fp32_precision = setting
+            assert HELD in {result.status for result in held(nn.GRU(of.SIZE, of.UNITS), X).values()}
+            assert layers.fp32_precision == setting
+            assert torch.backends.cudnn.enabled
+    finally:
+        layers.fp32_precision = before
