@@ -19,9 +19,9 @@ from torch import Tensor
 
 from lstmtui.capture.autograd_state import graph
 from lstmtui.capture.devices import check_memory
+from lstmtui.capture.equality import same
 from lstmtui.capture.loss.reads import Reads, brought_back, sizes_of, without
 from lstmtui.capture.module_runs import ModuleRun, joined_recordings
-from lstmtui.capture.origins.continuity import same
 from lstmtui.capture.parity import largest_gap
 from lstmtui.capture.precision import cast, computed_in, full_precision
 from lstmtui.capture.products import precision_of

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from lstmtui.capture.autograd_state import Graph, graph
+from lstmtui.capture.equality import same
 from lstmtui.capture.loss.reads import Reads, brought_back, joined_reads, no_reads
-from lstmtui.capture.origins.continuity import same
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.stores.file_store import FileStore

@@ -1,4 +1,4 @@
-"""MPS, pretended on the CPU: tensors say that they are there, have no float64, and are not read by numpy."""
+"""MPS, pretended on the CPU: tensors say that they are there, have no float64, and meet no others."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 HOST, THERE = torch.device("cpu"), torch.device("mps")
 IN_PLACE = ("copy_", "__setitem__", "set_", "requires_grad_", "detach_")
+BOTH = ("copy_", "to", "__getitem__", "__setitem__", "__set__", "__get__", "backward", "_make_subclass")
+"""What takes tensors of both devices."""
 
 
 class PretendedMps(TorchFunctionMode):
@@ -30,8 +32,8 @@ class PretendedMps(TorchFunctionMode):
         monkeypatch.setattr(nn.Parameter, "__new__", new_parameter)  # these two no mode is told of
         monkeypatch.setattr(torch, "from_numpy", lambda array: self._placed(from_numpy(array), True))
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-        monkeypatch.setattr(torch.mps, "get_rng_state", torch.get_rng_state)
-        monkeypatch.setattr(torch.mps, "set_rng_state", torch.set_rng_state)
+        monkeypatch.setattr(torch.mps, "get_rng_state", lambda: torch.get_rng_state())
+        monkeypatch.setattr(torch.mps, "set_rng_state", lambda state: torch.set_rng_state(state))
 
     def _is_on_host(self, tensor: Tensor) -> bool:
         kept = self._host.get(id(tensor))
@@ -48,7 +50,7 @@ class PretendedMps(TorchFunctionMode):
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, tensors = function.__name__, [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
-        if function is torch.device:
+        if function is torch.device or name == "_parse_to":
             return function(*args, **kwargs or {})
         if function == Tensor.device.__get__:  # type: ignore[attr-defined]
             return HOST if self._is_on_host(args[0]) else THERE
@@ -56,6 +58,10 @@ class PretendedMps(TorchFunctionMode):
             self._placed(args[0], self._is_on_host(args[1]))
         if name in ("numpy", "__array__") and not self._is_on_host(args[0]):
             raise TypeError("can't convert mps:0 device type tensor to numpy")
+        if name == "_has_compatible_shallow_copy_type":  # of MPS and another device it is not
+            return self._is_on_host(args[0]) == self._is_on_host(args[1])
+        if name not in BOTH and len({self._is_on_host(t) for t in tensors if t.dim()}) > 1:
+            raise RuntimeError(f"{name}: Expected all tensors to be on the same device")
         devices = [HOST] if name == "cpu" else []
         if name == "to" and len(args) > 1 and isinstance(args[1], Tensor):
             devices.append(HOST if self._is_on_host(args[1]) else THERE)

@@ -15,8 +15,9 @@ from lstmtui.capture.arguments import states_of
 from lstmtui.capture.blocks.call_keeper import CallKeeper
 from lstmtui.capture.blocks.called_modules import Places, met
 from lstmtui.capture.devices import check_memory
+from lstmtui.capture.equality import same
 from lstmtui.capture.forward_handlers import handled
-from lstmtui.capture.origins.continuity import Continuity, Kind, Link, same
+from lstmtui.capture.origins.continuity import Continuity, Kind, Link
 from lstmtui.capture.origins.drawn_tensors import Drawing, DrawnTensors
 from lstmtui.capture.origins.state_origins import Ended
 from lstmtui.capture.tapped_calls import call_of, numbers_of
@@ -75,7 +76,7 @@ class BlockStep(WatchedStep):
         """Copies of a module's parameters: those of an earlier call where nothing has changed since."""
         latest = self.weights.get(id(module))
         with weights_now(module) as now:
-            if latest is None or not all(_is_same(now[name], latest[name]) for name in now):
+            if latest is None or not all(same(now[name], latest[name]) for name in now):
                 latest = self.weights[id(module)] = {name: weight.clone() for name, weight in now.items()}
                 self._numbers += sum(weight.numel() for weight in latest.values())
         return latest
@@ -163,8 +164,3 @@ class BlockCalls(CallKeeper):
             finally:
                 # Not before, as another thread that calls it would not wait for that. Kept, so is its id.
                 self._met[id(module)] = module
-
-
-def _is_same(now: Tensor, latest: Tensor) -> bool:
-    comparable = (now.shape, now.dtype, now.device) == (latest.shape, latest.dtype, latest.device)
-    return comparable and same(now, latest)

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from lstmtui.analysis.laws import LawResult, Place
+from lstmtui.capture.equality import equal
 from lstmtui.capture.laws.calls import SeenCall
 from lstmtui.capture.laws.context import broken
 from lstmtui.models.stock import layout_of
@@ -58,4 +59,4 @@ def _source(state: torch.Tensor, left: torch.Tensor) -> int | None:
     """The place in a stack's last states that a state is taken from, to the bit."""
     if not state.any():
         return None
-    return next((n for n in range(len(left)) if torch.equal(left[n], state)), None)
+    return next((n for n in range(len(left)) if equal(left[n], state)), None)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lstmtui.capture.equality import equal
 from lstmtui.capture.laws.inputs import Inputs, Leaf
 from lstmtui.capture.laws.outputs import Shape
 from lstmtui.capture.laws.subject import Subject
@@ -175,8 +176,7 @@ def _embedded(model: Any, inputs: Inputs) -> Iterator[list[tuple[Leaf, Tensor]]]
 
     def add(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor | None:
         for leaf, tensor in pairs:
-            is_read = leaf.follows and args and args[0].shape == tensor.shape
-            if is_read and torch.equal(args[0], tensor):
+            if leaf.follows and args and equal(args[0], tensor):
                 probe = torch.zeros_like(output, requires_grad=True)
                 probes.append((leaf, probe))
                 return output + probe

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.equality import equal
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.subject import Subject
 from lstmtui.capture.plain_attributes import plain_attributes
@@ -33,8 +33,4 @@ def kept_by_call(subject: Subject, inputs: Inputs) -> list[str]:
         before = kept_tensors(subject.model)
         subject.call(inputs)
         after = kept_tensors(subject.model)
-    return [
-        name
-        for name, tensor in after.items()
-        if name not in before or before[name].shape != tensor.shape or not torch.equal(before[name], tensor)
-    ]
+    return [name for name, tensor in after.items() if name not in before or not equal(before[name], tensor)]

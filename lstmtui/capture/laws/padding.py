@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lstmtui.analysis.laws import LawResult, Place
+from lstmtui.capture.equality import equal
 from lstmtui.capture.laws.batch_norms import norms_in_training
 from lstmtui.capture.laws.context import Context, broken, by_design, held, not_taken
 from lstmtui.capture.laws.first_place import first_place, output_place, recorded_call
@@ -120,4 +121,4 @@ def _is_state(context: Context, place: Place) -> bool:
     number = [output.name for output in context.shape.outputs].index(place.quantity)
     came_out = context.subject.once(context.inputs).tensors[number].detach().flatten()
     states = [state.detach().flatten() for call in context.calls for state in call.after]
-    return any(torch.equal(came_out, state) for state in states)
+    return any(equal(came_out, state) for state in states)

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from lstmtui.capture.arguments import states_of, tensors_in
 from lstmtui.capture.autograd_state import Graph
+from lstmtui.capture.equality import comparable, same, same_each
 from lstmtui.models.unroll import States
 from lstmtui.trace.state_origin import ChangeKind
 
@@ -166,7 +166,7 @@ class Continuity:
         """What is other about the states of a call than what the call before it has left."""
         if chain.is_changed:
             pairs = list(zip(states, chain.left, strict=False))
-            has_reset = all(_comparable(a, b) and is_reset(a.detach(), b) for a, b in pairs)
+            has_reset = all(comparable(a, b) and is_reset(a.detach(), b) for a, b in pairs)
             yield "reset" if has_reset else "changed"
         is_out = chain.graph == "built" and not any(state.requires_grad for state in states)
         if is_out and states and (not chain.is_changed or _same_in_part(states, chain.left)):
@@ -207,40 +207,27 @@ class KnownContinuity(Continuity):
         """Do nothing: the chains are known."""
 
 
-def same(a: Tensor, b: Tensor) -> bool:
-    """Whether all values are equal, NaN included."""
-    return torch.equal(a, b) or bool(_equal(a, b).all())
-
-
-def _equal(a: Tensor, b: Tensor) -> Tensor:
-    return (a == b) | (a.isnan() & b.isnan())
-
-
 def _same_of_all(states: States, left: States) -> bool:
     """Whether states are all that was left."""
     pairs = zip(states, left, strict=False)
-    return len(states) == len(left) and all(_comparable(a, b) and same(a.detach(), b) for a, b in pairs)
+    return len(states) == len(left) and all(same(a.detach(), b) for a, b in pairs)
 
 
 def is_reset(a: Tensor, b: Tensor) -> bool:
     """Whether each vector of a state is 0, or as it was left."""
-    return bool(((a == 0).all(-1) | _equal(a, b).all(-1)).all())
+    return bool(((a == 0).all(-1) | same_each(a, b).all(-1)).all())
 
 
 def _same_in_part(states: States, left: States) -> bool:
     """Whether one of the states has in some sequence what was left of it, and that is not 0."""
     for a, b in zip(states, left, strict=False):
-        if not _comparable(a, b):
+        if not comparable(a, b):
             continue
-        equal, by_sequence = _equal(a.detach(), b), b.shape[-2] if b.dim() > 1 else 1
+        equal, by_sequence = same_each(a.detach(), b), b.shape[-2] if b.dim() > 1 else 1
         rows, values = (t.reshape(-1, by_sequence, t.shape[-1]) for t in (equal, b))
         if bool((rows.all(0).all(-1) & values.any(0).any(-1)).any()):
             return True
     return False
-
-
-def _comparable(a: Tensor, b: Tensor) -> bool:
-    return (a.shape, a.dtype, a.device) == (b.shape, b.dtype, b.device)
 
 
 def _plain(parts: Iterable[Tensor | PackedSequence]) -> Iterator[Tensor]:

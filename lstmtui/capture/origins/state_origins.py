@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.equality import equal
 from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.plain_attributes import plain_attributes
 from lstmtui.cells.layout import Layout
@@ -112,7 +113,7 @@ class StateOrigins:
             return Beginning("earlier graph", f"{name}, which hangs on the graph of an earlier call")
         if kept is not None and not isinstance(state, nn.Parameter):
             return Beginning("carried", f"what {kept[1]} was before this call")
-        if before is not None and _is_same(state.detach(), before) and bool(before.any()):
+        if before is not None and equal(state.detach(), before) and bool(before.any()):
             return Beginning("carried", "what it ended with in the call before")
         if computed_from:
             return Beginning("computed", f"what is computed of what {_listed(computed_from)} returned")
@@ -174,15 +175,11 @@ def _left_by(part: Tensor, position: int, ended: Sequence[Ended]) -> Beginning |
         places = call.layout.places
         rows = state if len(places) > 1 or state.shape[0] == 1 else state[None]
         for (layer, direction), row in zip(places, rows, strict=False):
-            if _is_same(row, part):
+            if equal(row, part):
                 place = f" l{layer}" if call.layout.num_layers > 1 else ""
                 place += f" {direction}" if call.layout.bidirectional else ""
                 return Beginning("layer", f"what {call.path or 'the layer'}{place} ended with")
     return None
-
-
-def _is_same(a: Tensor, b: Tensor) -> bool:
-    return (a.shape, a.dtype, a.device) == (b.shape, b.dtype, b.device) and torch.equal(a, b)
 
 
 def is_expanded(state: Tensor, parameter: Tensor) -> bool:

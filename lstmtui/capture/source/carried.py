@@ -11,9 +11,9 @@ from itertools import pairwise
 from types import CodeType
 from typing import TypeAlias
 
-import torch
 from torch import Tensor
 
+from lstmtui.capture.equality import equal
 from lstmtui.capture.source.assignments import reads_item
 from lstmtui.capture.source.attributes import is_item
 from lstmtui.capture.source.bindings import Binding
@@ -126,15 +126,11 @@ def _has_same_numbers(part: Series, other: Series) -> bool:
     for own, following in zip(reversed(part.rounds[:-1]), reversed(other.rounds[1:]), strict=True):
         if own and following:
             value = own[-1].value
-            if not value.is_floating_point() or not _is_equal(value, following[0].value):
+            if not value.is_floating_point() or not equal(value, following[0].value):
                 return False
             numbers.append(value)
-    is_constant = all(_is_equal(a, b) for a, b in pairwise(numbers))
+    is_constant = all(equal(a, b) for a, b in pairwise(numbers))
     return len(numbers) >= _LEAST - 1 and not is_constant
-
-
-def _is_equal(a: Tensor, b: Tensor) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b)
 
 
 def is_read_first(part: Series, run: Run) -> bool:

@@ -9,6 +9,7 @@ from types import CodeType
 import numpy as np
 
 from lstmtui.arrays import Array
+from lstmtui.capture.equality import equal
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.carried import initial_of
 from lstmtui.capture.source.functions import functions_of
@@ -210,12 +211,7 @@ def _is_constant(part: Series, batch: Batch) -> bool:
         return len(bindings) > 1 or batch.axis_of(tuple(first.value.shape)) is None
     if batch.axis_of(tuple(first.value.shape)) is not None or (batch.size == 1 and not first.absent):
         return False
-    return all(_is_equal(first, other) for other in bindings[1:])
-
-
-def _is_equal(a: Binding, b: Binding) -> bool:
-    same = (a.value.shape, a.value.dtype, a.value.device) == (b.value.shape, b.value.dtype, b.value.device)
-    return same and bool((a.value == b.value).all())
+    return all(equal(first.value, other.value) for other in bindings[1:])
 
 
 def _variable(part: Series, stacked: Stacked, function: int, carried_to: tuple[str, ...]) -> Variable:

@@ -58,7 +58,7 @@ class Series:
         values = [binding.value for binding in bindings]
         self.block = block_of(values)
         if self.block is not None:
-            self.kinds = frozenset({(values[0].shape, values[0].dtype)})
+            self.kinds = frozenset({(values[0].shape, values[0].dtype, values[0].device)})
         elif len(self.kinds) == 1 and values[0].numel() >= _LEAST:
             self.block = torch.stack(values)
             for binding, row in zip(bindings, self.block.unbind(), strict=True):
@@ -70,10 +70,12 @@ class Series:
         return [*chain.from_iterable(self.rounds)] if self.whole is None else [self.whole]
 
     @cached_property
-    def kinds(self) -> frozenset[tuple[torch.Size, torch.dtype]]:
-        """The shapes and dtypes of what it was bound to."""
+    def kinds(self) -> frozenset[tuple[torch.Size, torch.dtype, torch.device]]:
+        """The shapes, dtypes and devices of what it was bound to."""
         values = [binding.value for binding in self.bindings]
-        return frozenset(zip([v.shape for v in values], [v.dtype for v in values], strict=True))
+        return frozenset(
+            zip([v.shape for v in values], [v.dtype for v in values], [v.device for v in values], strict=True)
+        )
 
     @property
     def is_returned(self) -> bool:

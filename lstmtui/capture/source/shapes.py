@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.equality import equal
 from lstmtui.capture.source.input_axes import Shape
 from lstmtui.capture.source.series import Series
 
@@ -151,14 +151,14 @@ def _leading_of(states: Sequence[State], inputs: Iterable[Shape]) -> int | None:
 
 def _shapes_of(series: Iterable[Series]) -> list[Shape]:
     """The largest shape of each, of those that have axes."""
-    shapes = [tuple(max(shape for shape, _ in part.kinds)) for part in series]
+    shapes = [tuple(max(shape for shape, *_ in part.kinds)) for part in series]
     return [shape for shape in shapes if shape]
 
 
 def _changes(part: Series) -> bool:
     """Whether a series has other numbers in its last round than in its first; weights have not."""
     first, last = part.first.value, part.last.value
-    return part.whole is not None or first.shape != last.shape or not torch.equal(first, last)
+    return part.whole is not None or not equal(first, last)
 
 
 def _sequences(shape: Shape, steps: Collection[int]) -> list[int]:

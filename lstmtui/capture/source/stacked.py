@@ -62,7 +62,7 @@ def check_kind(series: Series) -> None:
     Raises:
         Unfit: they are quantised, or there are none.
     """
-    for shape, dtype in series.kinds:
+    for shape, dtype, _ in series.kinds:
         if dtype in _QUANTISED:
             raise Unfit("its numbers are quantised")
         if 0 in shape:
@@ -156,7 +156,7 @@ def has_derivative(binding: Binding) -> bool:
 def _layout(series: Series, batch: Batch) -> tuple[int | None, Shape, list[int]]:
     """The axis of the sequences, the sizes of the other axes, and how many sequences each round has."""
     ends = [own[-1] for own in series.rounds if own]
-    if len({shape for shape, _ in series.kinds}) == 1:
+    if len({shape for shape, *_ in series.kinds}) == 1:
         only = tuple(series.first.value.shape)
         axis = batch.axis_of(only, series.units)
         return axis, _without(only, axis), [batch.size] * len(ends)
@@ -232,7 +232,7 @@ def _array(
         axis: of the tensors that is the sequences; None: they have none.
         shape: of the other axes.
         batch: the number of sequences.
-        is_alike: whether all tensors have one shape and one dtype.
+        is_alike: whether all tensors have one shape, dtype and device.
     """
     like = next((tensor for tensor in tensors if tensor is not None), like)
     sizes = shape if axis is None else (*shape[:axis], batch, *shape[axis:])
@@ -254,9 +254,9 @@ def _arranged(stacked: Tensor, axis: int | None, shape: Shape, batch: int) -> Ar
 
 
 def _padded(tensor: Tensor, zero: Tensor) -> Tensor:
-    """With rows of 0 for the sequences that have ended; in one dtype over all rounds."""
+    """With rows of 0 for the sequences that have ended; in one dtype and on one device over all rounds."""
     if tensor.shape == zero.shape:
-        return tensor if tensor.dtype == zero.dtype else tensor.to(zero.dtype)
+        return tensor.to(zero)
     whole = zero.clone()
     whole[tuple(slice(size) for size in tensor.shape)] = tensor
     return whole

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from lstmtui.capture.origins.continuity import is_reset, same
+from lstmtui.capture.equality import same
+from lstmtui.capture.origins.continuity import is_reset
 from lstmtui.capture.origins.state_origins import DRAWN, Beginning, is_expanded, together
 from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.carried import initial_of
@@ -99,7 +100,7 @@ def _changes(part: Series, begun: Series | None) -> list[tuple[ChangeKind, int]]
 
 def _change(left: Binding, given: Binding) -> ChangeKind | Literal[""]:
     """What has become of a tensor that was left; empty where it is the same."""
-    a, b = left.value, given.value
+    a, b = left.value, given.value.to(left.value.device)
     if left.identity == given.identity or a.shape != b.shape or a.dtype != b.dtype:
         return ""
     if same(a, b):

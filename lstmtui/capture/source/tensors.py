@@ -15,6 +15,7 @@ from torch.autograd.graph import GradientEdge
 from lstmtui.capture.autograd_state import is_symbolic, unobserved
 from lstmtui.capture.cell_loops import made_by
 from lstmtui.capture.devices import check_memory
+from lstmtui.capture.equality import comparable
 from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
 from lstmtui.capture.source.code_facts import DETACHED
@@ -290,7 +291,7 @@ def _same(one: Tensor, other: Tensor) -> bool:
     with torch.no_grad(), unobserved():
         if not one.is_complex():  # or one that is shown by its parts
             other = real_parts(other)
-        if one.shape != other.shape or one.dtype != other.dtype:
+        if not comparable(one, other):
             return False
         return bool(((one == other) | ((one != one) & (other != other))).all())
 
