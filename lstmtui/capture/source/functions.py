@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from types import CodeType
 
 from lstmtui.capture.source.bindings import Call
+from lstmtui.capture.source.source_files import is_readable
 from lstmtui.trace.source import Function
 
 _MOST_LINES = 5_000
@@ -23,6 +24,8 @@ def functions_of(calls: Iterable[Call]) -> tuple[list[CodeType], tuple[Function,
 
 def _function(code: CodeType, name: str) -> Function:
     try:
+        if not is_readable(code.co_filename):
+            raise OSError
         # Of the lines of a file itself, outside of all functions, all are its text.
         is_file = code.co_name == "<module>"
         lines, first = (inspect.findsource(code)[0], 1) if is_file else inspect.getsourcelines(code)

@@ -7,12 +7,20 @@ import dis
 import linecache
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from types import CodeType
+from typing import TypeAlias
 
 from lstmtui.capture.source.bindings import Passes
+from lstmtui.capture.source.source_files import is_readable
 
 MOST_LINES = 20_000
 """Of a function that is read; loops of a longer one are told by its jumps."""
+_LOOPS = (ast.While, ast.For, ast.AsyncFor, ast.ListComp, ast.SetComp, ast.DictComp)
+
+Span: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+Placed: TypeAlias = tuple[dis.Instruction, Span]
+"""An instruction, and what of the source it is of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +65,17 @@ class Loops:
 
     def _read(self, instructions: list[dis.Instruction], tree: ast.AST) -> bool:
         """By the statements of the source; False where these are not those of the code."""
+        by_line: dict[int, list[tuple[int, Placed]]] = {}
+        for at, instruction in enumerate(instructions):
+            if (place := _place(instruction)) is not None:
+                by_line.setdefault(place[0][0], []).append((at, (instruction, place)))
         for node in _statements(tree):
-            placed = [(i, place) for i in instructions if (place := _place(i)) is not None]
+            if not isinstance(node, _LOOPS):
+                continue
+            # Those of its lines alone: a long function has many loops.
+            lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+            near = sorted((own for line in lines for own in by_line.get(line, ())), key=itemgetter(0))
+            placed = [own for _, own in near]
             if isinstance(node, ast.While):
                 self._add_while(node, placed)
             elif isinstance(node, (ast.For, ast.AsyncFor)):
@@ -66,11 +83,11 @@ class Loops:
                 has_code = any(_is_in(place, parts[0]) for _, place in placed)
                 if not self._add_for(node, node.iter, parts, placed) and has_code:
                     return False
-            elif isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp)):
+            else:
                 self._add_comprehension(node, placed)
         return True
 
-    def _add_while(self, node: ast.While, placed: list[tuple[dis.Instruction, Span]]) -> None:
+    def _add_while(self, node: ast.While, placed: list[Placed]) -> None:
         whole, body = _span(node, node.body[-1]), _span(node.body[0], node.body[-1])
         inside = [i.offset for i, place in placed if _is_in(place, whole)]
         in_body = [i.offset for i, place in placed if _is_in(place, body)]
@@ -86,9 +103,7 @@ class Loops:
             }
         self._add(Loop(node.lineno, frozenset(starts), is_on_one_line), inside)
 
-    def _add_for(
-        self, node: ast.AST, over: ast.expr, parts: list[Span], placed: list[tuple[dis.Instruction, Span]]
-    ) -> bool:
+    def _add_for(self, node: ast.AST, over: ast.expr, parts: list[Span], placed: list[Placed]) -> bool:
         """A loop over something, which takes the next item at one place; False where that is not there."""
         whole, span = _span(node, node), _span(over, over)
         ats = [
@@ -109,7 +124,7 @@ class Loops:
         return bool(starts)
 
     def _add_comprehension(
-        self, node: ast.ListComp | ast.SetComp | ast.DictComp, placed: list[tuple[dis.Instruction, Span]]
+        self, node: ast.ListComp | ast.SetComp | ast.DictComp, placed: list[Placed]
     ) -> None:
         """Where it has no frame of its own."""
         element = _span(node.key, node.value) if isinstance(node, ast.DictComp) else _span(node.elt, node.elt)
@@ -215,6 +230,8 @@ class Counter:
 
 def tree_of(code: CodeType, lines_of: dict[str, object] | None = None) -> ast.AST | None:
     """The function of a code object as a syntax tree, with the line numbers of its file; None without it."""
+    if not is_readable(code.co_filename):
+        return None
     try:
         lines = linecache.getlines(code.co_filename, lines_of)
         first, last = code.co_firstlineno, _last_line(code)
@@ -235,9 +252,6 @@ def tree_of(code: CodeType, lines_of: dict[str, object] | None = None) -> ast.AS
 def _last_line(code: CodeType) -> int:
     own = max((end for _, end, _, _ in code.co_positions() if end), default=0)
     return max([own, *(_last_line(c) for c in code.co_consts if isinstance(c, CodeType))])
-
-
-Span = tuple[tuple[int, int], tuple[int, int]]
 
 
 def _span(first: ast.AST, last: ast.AST) -> Span:

@@ -103,6 +103,7 @@ class Grouping:
         self._outermost: dict[int, Call] = {}
         self._repeated: dict[int, Spot] = {}
         """By the number of a call of a function, the calls of which are rounds: which of them it is."""
+        self._within: dict[tuple[int, Loop], tuple[set[Loop], int]] = {}
         for call in calls:
             self._add(call)
         self._groups = [*self._places.groups(bindings)]
@@ -253,6 +254,16 @@ class Grouping:
         Of loops with as many passes that is the one that takes its items from a tensor. Tensors lead with
         their sequences, so that a loop with as many passes as these have is none over time.
         """
+        key = call.number, outer
+        if key not in self._within:
+            self._within[key] = self._within_loop(call, outer)
+        items, lead = self._within[key]
+        return (
+            loop in items and outer not in items if passes[loop] == passes[outer] else lead == passes[outer]
+        )
+
+    def _within_loop(self, call: Call, outer: Loop) -> tuple[set[Loop], int]:
+        """Of a loop the loops in it whose heads bind tensors, and what most tensors in it lead with."""
         bound = [
             (binding, place)
             for own, within, together in self._groups
@@ -260,15 +271,13 @@ class Grouping:
             and pass_of(place := self._places.of(own, within, call), outer) is not None
             for binding in together
         ]
-        if passes[loop] == passes[outer]:
-            items = {
-                tuple(head for head, _ in place)
-                for b, place in bound
-                if place[-1][0] == (id(b.call.code), b.line)
-            }
-            return loop in items and outer not in items
+        items = {
+            tuple(head for head, _ in place)
+            for b, place in bound
+            if place[-1][0] == (id(b.call.code), b.line)
+        }
         leads = Counter(binding.value.shape[0] for binding, _ in bound if binding.value.dim() > 1)
-        return max(leads.items(), key=lambda item: item[1], default=(0, 0))[0] == passes[outer]
+        return items, max(leads.items(), key=lambda item: item[1], default=(0, 0))[0]
 
     @cached_property
     def _calls(self) -> RepeatedCalls:

@@ -21,15 +21,19 @@ def further_starts(tree: ast.AST, instructions: Sequence[dis.Instruction]) -> fr
         tree: of the function.
         instructions: its code.
     """
+    by_line: dict[int, list[tuple[int, Place, int]]] = {}
+    for at, instruction in enumerate(instructions):
+        if (place := _place(instruction)) is not None:
+            by_line.setdefault(place[0], []).append((at, place, instruction.offset))
     starts = set[int]()
     for first, last in _further(tree):
-        is_before = False
-        for instruction in instructions:
-            place = _place(instruction)
-            is_inside = place is not None and first <= place < last
-            if is_inside and not is_before:
-                starts.add(instruction.offset)
-            is_before = is_inside
+        near = sorted(own for line in range(first[0], last[0] + 1) for own in by_line.get(line, ()))
+        before = -2
+        for at, place, offset in near:
+            if first <= place < last:
+                if at != before + 1:
+                    starts.add(offset)
+                before = at
     return frozenset(starts)
 
 

@@ -35,6 +35,8 @@ class Places:
         }
         self._heads: dict[tuple[int, int], int] = {}
         """The line of a loop's header, by function and line; a while loop's test may have further lines."""
+        self._read = set[int]()
+        """The functions whose lines were looked at for these."""
         self._comprehended: dict[tuple[int, int], frozenset[str]] = {}
         """Which names are bound in the comprehensions of a line, by function and line."""
         self._last: dict[tuple[int, Passes, int], int] = {}
@@ -52,11 +54,13 @@ class Places:
 
     def _add_heads(self, call: Call, passes: Passes) -> None:
         code = id(call.code)
-        if any((code, line) not in self._heads for line, _ in passes):
-            lines = {line: line for line, _ in passes} | lines_of_tests(call.code)
-            self._heads |= {(code, line): header for line, header in lines.items()}
+        if passes and code not in self._read:
+            self._read.add(code)
+            self._heads |= {(code, line): header for line, header in lines_of_tests(call.code).items()}
             inside = names_in_comprehensions(call.code)
             self._comprehended |= {(code, line): names for line, names in inside.items()}
+        for line, _ in passes:
+            self._heads.setdefault((code, line), line)
 
     def _head_of(self, binding: Binding) -> int:
         """The line of the header of the loop in whose head a binding was; −1: it was in none."""

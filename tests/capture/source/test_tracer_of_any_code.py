@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import linecache
+import os
 import subprocess
 import sys
 import threading
@@ -15,10 +17,13 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from clock import Within
 from code_traced import named, traced
 from torch import Tensor, nn
 
 import lstmtui
+from lstmtui.capture.source.functions import functions_of
+from lstmtui.capture.source.runs import Grouping
 from lstmtui.capture.source.tracer import SourceTracer
 
 
@@ -386,6 +391,31 @@ def test_a_very_long_file_costs_no_more_than_its_functions(tmp_path: Path) -> No
     space: dict[str, Any] = {}
     exec(compile("\n".join(lines), str(path), "exec"), space)
     assert values(traced(space["f"], torch.ones(1)), "h") == [0, 1]
+
+
+def test_a_long_function_takes_no_longer_for_each_line_than_a_short_one(within: Within) -> None:
+    lines = "".join(f"    k = k * {n} + h\n    for q in range(2): k = k + q; k = -k\n" for n in range(300))
+    space: dict[str, Any] = {}
+    text = f"def work(h):\n  k = h\n  for t in range(3):\n{lines}  return k\n"
+    linecache.cache["<long>"] = len(text), None, text.splitlines(True), "<long>"
+    exec(compile(text, "<long>", "exec"), space)
+    with within(5):
+        tracer = traced(space["work"], X)
+        runs = Grouping(tracer.calls, tracer.bindings, {3}).runs
+    assert [len(run.rounds) for run in runs] == [3]
+    assert len(named(tracer, "k")) == 1 + 3 * 300 * 5
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_code_whose_file_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "work.py"
+    os.mkfifo(path)
+    space: dict[str, Any] = {}
+    text = "def work(x):\n  h = x\n  for t in range(3):\n    h = h * 2\n  return h\n"
+    exec(compile(text, str(path), "exec"), space)
+    tracer = traced(space["work"], X)
+    assert values(tracer, "h") == [1, 2, 4, 8]
+    assert functions_of(tracer.calls)[1][0].text == ""
 
 
 def test_threads_that_begin_meanwhile_are_recorded_too() -> None:
