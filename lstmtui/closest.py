@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 
 LONGEST = 60
 """Longer words, which no name of ours is, are near nothing."""
+
+MOST = 10_000
+"""How many words are compared with what was written; it takes some 0.3 s."""
 
 
 def closest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
@@ -23,7 +27,7 @@ def closest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
 
     if len(word) > LONGEST:
         return ""
-    by_folded = {_folded(candidate): candidate for candidate in words}
+    by_folded = {_folded(candidate): candidate for candidate in islice(words, MOST)}
     folded = _folded(word)
     matches = difflib.get_close_matches(folded, by_folded, n=1, cutoff=cutoff)
     return next((by_folded[match] for match in matches if _is_misspelt(folded, match)), "")

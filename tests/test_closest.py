@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 from lstmtui.cells import CELLS
@@ -41,3 +43,8 @@ def test_a_word_that_only_shares_letters_is_no_misspelling() -> None:
 def test_all_words_are_listed_only_where_none_comes_near() -> None:
     assert meant_or_all("drak", ("auto", "dark", "light")) == "did you mean dark?"
     assert meant_or_all("pink", ("auto", "dark", "light")) == "there are auto, dark, light"
+
+
+def test_of_very_many_words_the_first_are_compared() -> None:
+    assert closest("wrod", map(str, count())) == ""
+    assert closest("wrod", ("word", *map(str, range(20_000)))) == "word"

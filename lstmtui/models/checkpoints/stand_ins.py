@@ -6,10 +6,24 @@ Each takes a few arguments and looks at them for a moment, so that no pickle kee
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from lstmtui.models.checkpoints.archived_tensors import ArchivedTensor, checked_sizes
 from lstmtui.models.checkpoints.opcodes import DICT
+
+TUPLE: Any = tuple.__new__
+"""Makes a named tuple of a tuple; for each tensor, names of arguments would take as long as all the rest."""
+_NEW, _PUT = dict.__new__, dict.__setitem__
+
+
+class Numbers(NamedTuple):
+    """Where a tensor's numbers are; nothing in a pickle but its reference to a storage is one."""
+
+    dtype: str
+    key: str
+    """Of their storage."""
+    first: int
+    """Where in it they begin."""
 
 
 class _Dict(dict[str, Any]):
@@ -22,7 +36,7 @@ class _Dict(dict[str, Any]):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if type(key) is str:
-            super().__setitem__(key, value)
+            _PUT(self, key, value)
 
     def __setstate__(self, state: Any) -> None:
         """The attributes of a dict are left out."""
@@ -54,24 +68,20 @@ def _tensor(
     """A dense tensor.
 
     Args:
-        storage: its dtype, its key, and where in it the tensor's view of it begins.
+        storage: its numbers.
         offset: of its first number in what the storage has.
         shape: its sizes.
         strides: in numbers.
         bits: `conj` and `neg` where the numbers are to be conjugated or negated.
     """
-    if (
-        type(storage) is not tuple
-        or len(storage) != 3
-        or type(offset) is not int
-        or type(storage[2]) is not int
-    ):
+    if type(storage) is not Numbers or type(offset) is not int:
         raise ValueError("a tensor's storage is not valid")
     dtype, key, first = storage
     shape, strides = checked_sizes(shape), checked_sizes(strides)
     if len(shape) != len(strides) or not 0 <= offset + first < 1 << 40:
         raise ValueError("a tensor's shape is not valid")
-    return ArchivedTensor(dtype, shape, strides, offset + first, "" if bits else key)
+    place = dtype, shape, strides, offset + first, "" if bits else key
+    return TUPLE(ArchivedTensor, place)  # type: ignore[no-any-return]
 
 
 def _tensor_of_dtype(
@@ -138,7 +148,7 @@ def _ordered(pairs: Any = None) -> _Dict:
 
     They are taken from the list: a pickle that gives one list many times would let it be copied many times.
     """
-    made = _Dict()
+    made: _Dict = _NEW(_Dict)
     if type(pairs) is list:
         for pair in pairs:
             made[pair[0]] = pair[1]

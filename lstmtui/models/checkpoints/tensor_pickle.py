@@ -7,7 +7,7 @@ import re
 from io import BytesIO
 from typing import Any
 
-from lstmtui.models.checkpoints.stand_ins import CALLED
+from lstmtui.models.checkpoints.stand_ins import CALLED, TUPLE, Numbers
 
 _DTYPES = {
     "DoubleStorage": "F64",
@@ -59,12 +59,13 @@ class TensorUnpickler(pickle.Unpickler):
             return _SHORT.get(name, name)
         raise CalleeError(f"{module}.{name}")
 
-    def persistent_load(self, pid: Any) -> tuple[str, str, int]:
-        """The numbers of a tensor: their dtype, the key of their storage, and where in it they begin."""
+    def persistent_load(self, pid: Any) -> Numbers:
+        """Where the numbers of a tensor are."""
         if type(pid) is not tuple or not 5 <= len(pid) <= 6 or pid[0] != "storage":
             raise ValueError("its description has a tensor without numbers")
         storage, key, view = pid[1], pid[2], pid[5] if len(pid) == 6 else None
-        if type(storage) is not str or type(key) is not str:
-            raise ValueError("its description has a tensor without numbers")
         first = view[1] if type(view) is tuple else 0
-        return self.storages.setdefault(key, _DTYPES.get(storage, storage)), key, first
+        if type(storage) is not str or type(key) is not str or type(first) is not int:
+            raise ValueError("its description has a tensor without numbers")
+        dtype = self.storages.setdefault(key, _DTYPES.get(storage, storage))
+        return TUPLE(Numbers, (dtype, key, first))  # type: ignore[no-any-return]
