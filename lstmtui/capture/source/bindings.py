@@ -45,6 +45,13 @@ class Call:
     """The last pass of each loop over something, whether or not it has bound anything, by the lines of the
     headers of the loops that it was in and of its own; None where none was left."""
 
+    def depth_below(self, code: CodeType) -> int:
+        """How many calls below a function, or else below the forward of a module."""
+        depth, here = 0, self
+        while here.code is not code and here.module is None and here.caller is not None:
+            here, depth = here.caller, depth + 1
+        return depth
+
     def reach(self, passes: Passes) -> None:
         """Take note of the last pass of a loop."""
         self.reached = self.reached or {}

@@ -268,20 +268,11 @@ def _stages(run: Run, shown: Sequence[Series], numbers: dict[CodeType, int]) -> 
                 part.name,
                 numbers[binding.call.code],
                 binding.line,
-                _depth(binding.call, run.call),
+                binding.call.depth_below(run.call.code),
                 step if len(own) > 1 else -1,
             )
             stops.append((binding.order, stage))
     return [stage for _, stage in sorted(stops, key=lambda stop: stop[0])]
-
-
-def _depth(call: Call, own: Call) -> int:
-    """How many calls below the function of the run."""
-    depth = 0
-    here: Call | None = call
-    while here is not None and here.code is not own.code and here.module is None:
-        here, depth = here.caller, depth + 1
-    return depth
 
 
 def _dtype(binding: Binding) -> str:

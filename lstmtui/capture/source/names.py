@@ -23,17 +23,21 @@ _LONGEST_PART = LONGEST_NAME // 2 - 10
 def name_all(series: Sequence[Series], own: CodeType) -> None:
     """Give each series its quantity.
 
-    A name of the run's own function is the quantity as it stands; those of other functions are led by the
-    function's where they collide, and attributes by their object's. Of several places of one name the last
-    has the plain name, the others have a number behind it.
+    A name of the run's own function is the quantity as it stands. One of a function that it calls is led by
+    that function's where an outer function, or one before it, has the same, and attributes by their object's.
+    Of several places of one name the last has the plain name, the others have a number behind it.
 
     Args:
         series: of a run.
         own: the code of the run's own function.
     """
     keys = list(dict.fromkeys((part.code, part.written) for part in series))
-    # Locals of the run's own function first, then its attributes, then what other functions bind.
-    keys.sort(key=lambda key: (key[0] is not own, "." in key[1]))
+    depths: dict[CodeType, int] = {}
+    for part in series:
+        if part.code not in depths:
+            depths[part.code] = 0 if part.code is own else part.first.call.depth_below(own)
+    # Locals of the run's own function first, then its attributes, then what the functions bind that it calls.
+    keys.sort(key=lambda key: (depths[key[0]], "." in key[1]))
     plain: dict[Key, str] = {}
     for key in keys:
         plain[key] = _first_free(_names(key, own), set(plain.values()))

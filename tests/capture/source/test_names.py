@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import CodeType
 
 import pytest
+import torch
 
+from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.names import TAKEN, name_all
 from lstmtui.capture.source.series import Series
 from lstmtui.trace.source_validation import _no_names
@@ -18,8 +21,26 @@ def forward() -> None: ...
 def norm() -> None: ...
 
 
+def within() -> None: ...
+
+
+def called(*functions: Callable[[], None]) -> Call:
+    """The last of some functions that call each other."""
+    call = None
+    for number, function in enumerate(functions):
+        call = Call(number, function.__code__, function.__name__, None, "", call)
+    assert call is not None
+    return call
+
+
+CALLS = {own.code: own for own in (called(forward), called(forward, norm), called(forward, norm, within))}
+
+
 def named(*names: tuple[CodeType, str, int]) -> list[str]:
-    series = [Series(code, written, place, 1, []) for code, written, place in names]
+    series = [
+        Series(code, name, place, 1, [[Binding(0, CALLS[code], name, 1, (), torch.zeros(1), 0)]])
+        for code, name, place in names
+    ]
     name_all(series, forward.__code__)
     return [part.name for part in series]
 
@@ -50,6 +71,8 @@ def test_a_name_is_an_identifier_that_means_one_thing(written: list[str], quanti
 def test_names_of_functions_below_are_led_by_the_functions_where_they_collide() -> None:
     own, other = forward.__code__, norm.__code__
     assert named((other, "v", 0), (own, "v", 0), (other, "mean", 0)) == ["norm_v", "v", "norm_mean"]
+    inner = within.__code__
+    assert named((inner, "h", 0), (other, "h", 0)) == ["within_h", "h"], "the outer one's is the plain one"
 
 
 def test_the_places_of_a_name_are_numbered_and_the_last_has_it_plain() -> None:
