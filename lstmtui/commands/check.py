@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmtui.printable import printable
+from lstmtui.uncollected import uncollected
 from lstmtui.wording import counted
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@uncollected()
 def run(arguments: argparse.Namespace) -> int:
     """Status 0 where every file is fine, 2 where one is not."""
     from lstmtui.scenario.checkpoints import KINDS

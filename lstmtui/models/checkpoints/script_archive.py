@@ -83,13 +83,17 @@ class _Reader(TensorUnpickler):
         self._classes: dict[tuple[str, str], type[Module]] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        if module.split(".")[0] == "__torch__":
-            # A mangled name stands for another type of the same class: ___torch_mangle_3.
-            plain = [part for part in module.split(".")[1:] if not part.startswith("___torch_mangle_")]
-            names = {"type_name": ".".join((*plain, name)), "code": module.replace(".", "/")}
-            if len(self._classes) == MOST_CLASSES:
-                raise ValueError(f"it has more than {MOST_CLASSES:,} classes")
-            return self._classes.setdefault((module, name), type("Module", (Module,), names))
+        if module == "__torch__" or module.startswith("__torch__."):
+            return self._classes.get((module, name)) or self._new_class(module, name)
         if name == "_rebuild_qtensor":
             raise ValueError("its weights are quantised; use the program from before quantisation")
         return super().find_class(module, name)
+
+    def _new_class(self, module: str, name: str) -> type[Module]:
+        if len(self._classes) == MOST_CLASSES:
+            raise ValueError(f"it has more than {MOST_CLASSES:,} classes")
+        # A mangled name stands for another type of the same class: ___torch_mangle_3.
+        plain = [part for part in module.split(".")[1:] if not part.startswith("___torch_mangle_")]
+        names = {"type_name": ".".join((*plain, name)), "code": module.replace(".", "/")}
+        made = self._classes[module, name] = type("Module", (Module,), names)
+        return made

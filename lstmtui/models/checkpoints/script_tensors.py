@@ -11,7 +11,7 @@ from lstmtui.models.checkpoints.archived_tensors import ArchivedTensor, Archived
 from lstmtui.models.checkpoints.names import Entry
 from lstmtui.models.checkpoints.script_archive import Module, modules_of, read_script
 
-_LARGEST_CODE, _MOST_CODE = 4 << 20, 64 << 20
+_LARGEST_CODE, _MOST_CODE = 4 << 20, 16 << 20
 """Bytes of a file of code that is looked into, and of all."""
 _CELLS = {"LSTM": "lstm", "LSTMCell": "lstm", "GRU": "gru", "GRUCell": "gru", "RNN": "", "RNNCell": ""}
 """The cells of PyTorch's modules; which of the plain RNNs one is stands in its code."""
@@ -34,6 +34,7 @@ class ScriptTensors(ArchivedTensors):
     def __init__(self, path: Path, archive: Archive) -> None:
         self._cells: dict[str, str] = {}
         self._code_left = _MOST_CODE
+        self._plain_rnns: dict[type[Module], str] = {}
         super().__init__(path, archive)
 
     @property
@@ -51,7 +52,7 @@ class ScriptTensors(ArchivedTensors):
                     tensors[(), full] = value._replace(member=f"{folder}data/{value.member}")
             kind = module.type_name.removeprefix(_MODULES)
             if module.type_name.startswith(_MODULES) and kind in _CELLS:
-                self._cells[path] = _CELLS[kind] or self._plain_rnn(module)
+                self._cells[path] = _CELLS[kind] or self._plain_rnn(type(module))
         if not tensors and any(name.startswith(folder + "constants/") for name in self._archive.names):
             raise UserError(
                 f"{self._name} is a frozen TorchScript program (torch.jit.freeze), whose parameters have no "
@@ -59,12 +60,18 @@ class ScriptTensors(ArchivedTensors):
             )
         return tensors
 
-    def _plain_rnn(self, module: Module) -> str:
+    def _plain_rnn(self, kind: type[Module]) -> str:
         """Which of the plain RNNs a module is, from its code; empty where that does not say it."""
-        member = f"{self._archive.folder}code/{module.code}.py"
-        text = self._archive.text(member, min(_LARGEST_CODE, self._code_left))
-        self._code_left -= len(text)
-        name = re.escape(module.type_name.rpartition(".")[2])
-        own = re.search(rf"^class {name}\(.*?(?=^class |\Z)", text, re.MULTILINE | re.DOTALL)
-        nonlinearities = {(a or b).lower() for a, b in _NONLINEARITY.findall(own[0] if own else "")}
-        return f"rnn_{nonlinearities.pop()}" if len(nonlinearities) == 1 else ""
+        if kind not in self._plain_rnns:
+            member = f"{self._archive.folder}code/{kind.code}.py"
+            text = self._archive.text(member, min(_LARGEST_CODE, self._code_left))
+            self._code_left -= len(text)
+            self._plain_rnns[kind] = _nonlinearity(text, kind.type_name.rpartition(".")[2])
+        return self._plain_rnns[kind]
+
+
+def _nonlinearity(code: str, name: str) -> str:
+    """The plain RNN that the code of a class is of; empty where it does not say that."""
+    own = re.search(rf"^class {re.escape(name)}\(.*?(?=^class |\Z)", code, re.MULTILINE | re.DOTALL)
+    nonlinearities = {(a or b).lower() for a, b in _NONLINEARITY.findall(own[0] if own else "")}
+    return f"rnn_{nonlinearities.pop()}" if len(nonlinearities) == 1 else ""
