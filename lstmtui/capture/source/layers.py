@@ -233,6 +233,9 @@ def _variable(part: Series, stacked: Stacked, function: int, carried_to: tuple[s
 
 def _in_unit_interval(values: Array) -> bool:
     """Whether no number leaves [0, 1]; NaN is none, and all of a gate's numbers but some may be NaN."""
+    first = values[:1]  # most that leave it do so at once
+    if np.fmin.reduce(first, axis=None) < 0 or np.fmax.reduce(first, axis=None) > 1:
+        return False
     least, most = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
     return bool(least >= 0 and most <= 1)
 
