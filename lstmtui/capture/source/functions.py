@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from types import CodeType
 
 from lstmtui.capture.source.bindings import Call
 from lstmtui.capture.source.source_files import is_readable
 from lstmtui.trace.source import Function
 
-_MOST_LINES = 5_000
+_MOST_LINES, _MOST_BYTES = 5_000, 1 << 20
 """Of a function that are kept."""
+_LONGEST_LINE = 4_000
+"""Characters, past which a line is cut."""
 
 
 def functions_of(calls: Iterable[Call]) -> tuple[list[CodeType], tuple[Function, ...]]:
@@ -32,4 +34,14 @@ def _function(code: CodeType, name: str) -> Function:
     except (OSError, TypeError, SyntaxError, IndexError):
         # Code that was never in a file, or whose file is gone or is something else by now.
         lines, first = [], code.co_firstlineno
-    return Function(name, code.co_filename, max(first, 1), "".join(lines[:_MOST_LINES]))
+    return Function(name, code.co_filename, max(first, 1), "".join(_kept(lines)))
+
+
+def _kept(lines: Sequence[str]) -> Iterator[str]:
+    size = 0
+    for line in lines[:_MOST_LINES]:
+        cut = line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "\n"
+        size += len(cut.encode(errors="replace"))
+        if size > _MOST_BYTES:
+            return
+        yield cut

@@ -25,6 +25,7 @@ import lstmtui
 from lstmtui.capture.source.functions import functions_of
 from lstmtui.capture.source.runs import Grouping
 from lstmtui.capture.source.tracer import SourceTracer
+from lstmtui.remote.wire.bounds import LONGEST_TEXT
 
 
 def values(tracer: SourceTracer, name: str) -> list[float]:
@@ -416,6 +417,18 @@ def test_code_whose_file_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     tracer = traced(space["work"], X)
     assert values(tracer, "h") == [1, 2, 4, 8]
     assert functions_of(tracer.calls)[1][0].text == ""
+
+
+@pytest.mark.parametrize("line", ["k = '" + "é" * 3_000_000 + "'", "\n".join(["# " + "é" * 990] * 4_000)])
+def test_of_a_huge_function_as_much_text_is_kept_as_a_message_holds(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "huge.py"
+    path.write_text(f"def work(x):\n h = x * 2\n {line}\n return h\n")
+    space: dict[str, Any] = {}
+    exec(compile(path.read_text(), str(path), "exec"), space)
+    (function,) = functions_of(traced(space["work"], X).calls)[1]
+    assert len(function.text.encode()) < LONGEST_TEXT
+    assert function.text.startswith("def work(x):\n h = x * 2\n ")
+    assert function.text.endswith("\n")
 
 
 def test_threads_that_begin_meanwhile_are_recorded_too() -> None:
