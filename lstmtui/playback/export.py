@@ -13,6 +13,8 @@ from lstmtui.view import View
 
 _BLOCK = 4096
 """Timesteps that are written at once."""
+_TAKEN = {"lengths", "loss", "file", "allow_pickle"}
+"""What an array of code cannot be called: others are, or numpy's own arguments."""
 
 
 def export(view: View, name: str, file: BinaryIO) -> None:
@@ -20,10 +22,12 @@ def export(view: View, name: str, file: BinaryIO) -> None:
 
     .csv: a row for each t of the selected sequence; of every quantity of the selected layer and direction
     the norm over units, and the selected unit where there is one of that number: `t`, `norm(f)`, `f[3]`, ….
+    It is UTF-8.
 
     .npz: every quantity of the selected layer and direction, (T, B, units) by its name; `initial_h` and the
     like, (B, units); `lengths`, (B,); `loss`. Of recorded code a quantity has the axes that it has there, and
-    `bound_NAME`, (T,), is False where a timestep does not bind it.
+    `bound_NAME`, (T,), is False where a timestep does not bind it. A name that means something else here, as
+    `lengths`, has an underscore behind it.
 
     Args:
         view: whose cursor says what is selected.
@@ -38,13 +42,13 @@ def export(view: View, name: str, file: BinaryIO) -> None:
         np.savez(file, **_arrays(view))  # type: ignore[arg-type]
         return
     for line in _rows(view):
-        file.write(line.encode("ascii") + b"\n")
+        file.write(line.encode() + b"\n")
 
 
 def _arrays(view: View) -> dict[str, Array]:
     trace, cursor = view.trace, view.cursor
     place = (cursor.layer, cursor.direction)
-    arrays = {name: _shaped(view, name) for name in trace.quantities(cursor.layer)}
+    arrays = {name + "_" * (name in _TAKEN): _shaped(view, name) for name in trace.quantities(cursor.layer)}
     for name in view.layer.quantities:
         bound = trace.arrays.get(array_key("bound/" + name, *place))
         if bound is not None:

@@ -30,9 +30,11 @@ def to_dataset(
     load_library("xarray")
     xarray = import_module("xarray")
     own = header.layers[layer]
+    taken = {"time", "batch", "layer", "direction", *(axis for name in values for axis in _axes(name, own))}
     variables: dict[str, Any] = {}
     for name, array in values.items():
-        variables[name] = (("time", "batch", *_axes(name, own)), _shaped(name, own, array, 2))
+        key = name + "_" * (name in taken)  # code may call anything so
+        variables[key] = (("time", "batch", *_axes(name, own)), _shaped(name, own, array, 2))
     for name, array in initial.items():
         variables[f"initial_{name}"] = (("batch", *_axes(name, own)), _shaped(name, own, array, 1))
     coordinates: dict[str, Any] = {"layer": layer, "direction": direction, "time": np.arange(header.steps)}

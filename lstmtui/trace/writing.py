@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -198,6 +199,6 @@ def _grows(key: str) -> bool:
         not key.startswith("parameter")
         and "initial/" not in key
         and "/once/" not in key
-        and not key.endswith("lengths")
+        and not re.fullmatch(r"(\d+/)?lengths", key)
         and key not in ("shift", "scale")
     )

@@ -132,9 +132,11 @@ class Ledger:
 
         "c[3] at t=80 is 0.512: 61% written at t=12 (0.31), 20% written at t=13 (0.1), 79 others 0.1".
         """
-        head = f"{self.asked.name} at t={self.asked.t}" if self.asked.quantity != "loss" else "loss"
+        # The line of a variable of code says what its axes are.
+        name = self.of if self.kind == "operands" else self.asked.name
+        head = f"{name} at t={self.asked.t}" if self.asked.quantity != "loss" else "loss"
         head += f" is {notation.number(self.value)}"
-        if self.of != self.asked.name:
+        if self.of != name:
             head += f"; {self.of} is {notation.number(self.whole)}"
         if not self.parts:
             return f"{head}: nothing adds to it"

@@ -61,7 +61,7 @@ def source_ledger(trace: Trace, asked: Place, notation: Notation) -> Ledger:
         parts,
         kind="operands" if parts else "origin",
         equation=f"{function.name}:{place.binding.line}  {place.statement.text}",
-        of=unit_text(variable.written, variable, asked.unit),
+        of=unit_text(variable.name, variable, asked.unit),
     )
 
 

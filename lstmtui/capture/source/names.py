@@ -12,8 +12,8 @@ from lstmtui.capture.source.series import Key, Series
 from lstmtui.trace.source_validation import LONGEST_NAME
 from lstmtui.words import WORDS
 
-TAKEN = WORDS | {"y"}
-"""What expressions and traces use for something else; y is the model's output."""
+TAKEN = WORDS | {"y", "reads"}
+"""What expressions and traces use for something else: y is the model's output, reads what the loss reads."""
 _OF_THE_ROUND = re.compile(r"\[(-1|[^\W\d]\w*([+-]\d+)?)\]$")
 """The item of a list that a round binds, states[-1] or states[t+1]; it is no tensor under its own name."""
 _LONGEST_PART = LONGEST_NAME // 2 - 10

@@ -51,6 +51,13 @@ def test_the_input_is_where_the_question_ends() -> None:
     )
 
 
+def test_a_unit_is_named_once_by_all_of_its_axes() -> None:
+    sentence = str(ask(source_trace(), "S", 5, 7))
+    assert sentence.startswith("S[1, 0, 1] at t=5 is ")
+    assert "S[7]" not in sentence
+    assert sentence.count("S[1, 0, 1] ") == 1
+
+
 def test_a_name_of_other_units_shows_its_norm_and_its_largest_unit() -> None:
     trace = source_trace()
     ledger = ask(trace, "energy", 5)

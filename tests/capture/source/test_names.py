@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable
-from types import CodeType
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import CodeType, ModuleType
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
+import lstmtui
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.names import TAKEN, name_all
 from lstmtui.capture.source.series import Series
+from lstmtui.playback.export import export
+from lstmtui.session import Session
+from lstmtui.trace.labelled import to_dataset
 from lstmtui.trace.source_validation import _no_names
 from lstmtui.words import CONNECTIVES, FUNCTIONS, SCALARS
 
@@ -46,7 +56,7 @@ def named(*names: tuple[CodeType, str, int]) -> list[str]:
 
 
 def test_every_word_of_the_language_is_kept_for_it() -> None:
-    assert frozenset((*SCALARS, *FUNCTIONS, *CONNECTIVES, "y")) == TAKEN
+    assert frozenset((*SCALARS, *FUNCTIONS, *CONNECTIVES, "y", "reads")) == TAKEN
 
 
 @pytest.mark.parametrize(
@@ -79,3 +89,54 @@ def test_the_places_of_a_name_are_numbered_and_the_last_has_it_plain() -> None:
     own = forward.__code__
     assert named((own, "f", 1), (own, "f", 2), (own, "f", 0)) == ["f_1", "f_2", "f"]
     assert named((own, "f", 1), (own, "f", 0), (own, "f_1", 0)) == ["f_1_", "f", "f_1"]
+
+
+class Clashing(nn.Module):
+    """Names that mean something to arrays, files, axes and numpy."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(x.shape[1], 3)
+        for v in x:
+            time = torch.tanh(v + h)
+            unit_3 = time * 2
+            lengths = unit_3 * 2
+            reads = lengths * 2
+            file = reads * 2
+            σ = file * 0.1
+            loss = σ.sum(-1)
+            h = σ + loss[:, None]
+        return h
+
+
+def test_names_that_arrays_or_files_have_too_are_kept_and_exported(tmp_path: Path) -> None:
+    x = torch.randn(4, 2, 3, requires_grad=True)
+    lstmtui.record(Clashing(), x, path=tmp_path / "run.trace")
+    trace = lstmtui.load(tmp_path / "run.trace")
+    assert isinstance(trace, lstmtui.Trace)
+    names = ["time", "unit_3", "lengths", "reads_", "file", "σ", "loss_", "h"]
+    assert trace.layers[0].source is not None
+    assert [v.name for v in trace.layers[0].source.variables][2:] == names
+    view = Session(trace).view
+    arrays, table = io.BytesIO(), io.BytesIO()
+    export(view, "a.npz", arrays)
+    export(view, "a.csv", table)
+    arrays.seek(0)
+    with np.load(arrays) as kept:
+        assert kept["lengths"].tolist() == [4, 4]
+        for name in names:
+            key = {"lengths": "lengths_", "file": "file_"}.get(name, name)
+            assert np.array_equal(kept[key].reshape(4, 2, -1), trace.values(name)), name
+    assert "norm(σ),σ[0]" in table.getvalue().decode()
+
+
+def test_a_dataset_has_no_variable_named_like_an_axis() -> None:
+    trace = lstmtui.record(Clashing(), torch.randn(4, 2, 3, requires_grad=True))
+    values = {name: trace.values(name) for name in ("time", "unit_3", "σ")}
+    with pytest.MonkeyPatch.context() as patch:
+        fake = ModuleType("xarray")
+        fake.Dataset = lambda *parts: parts  # type: ignore[attr-defined]
+        fake.__spec__ = ModuleSpec("xarray", None)
+        patch.setitem(sys.modules, "xarray", fake)
+        variables, _, _ = to_dataset(trace.header, 0, "forward", values, {})
+    assert [*variables] == ["time_", "unit_3_", "σ"]
+    assert {axis for axes, _ in variables.values() for axis in axes} == {"time", "batch", "unit_3"}
