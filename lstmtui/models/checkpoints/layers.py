@@ -90,12 +90,15 @@ def _beside(
 
 def _modules_above(path: str, is_inner: bool, modules: Container[str]) -> list[str]:
     """Those of some modules that a tensor right under a path is in, the innermost first."""
-    above = [path]
-    while is_inner and len(above) < _DEEPEST:
+    above = []
+    for _ in range(_DEEPEST):
+        if path in modules:
+            above.append(path)
+        if not is_inner:
+            break
         path, dot, _ = path.rpartition(".")
         is_inner = bool(dot)
-        above.append(path)
-    return [path for path in above if path in modules]
+    return above
 
 
 def _kind(last: str, parameter: re.Pattern[str]) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import struct
 from typing import Any
 
 from lstmtui.models.checkpoints.archived_tensors import ArchivedTensor, DescribedTensors
@@ -61,15 +62,18 @@ def _places(content: mmap.mmap, at: int, keys: Any, storages: dict[str, str]) ->
         ValueError: they are not all there.
     """
     places: dict[str, tuple[int, int]] = {}
+    end, unpack = len(content), struct.Struct("<q").unpack_from
     for key in keys if isinstance(keys, list) else ():
         if not isinstance(key, str) or key not in storages:
             raise ValueError(DAMAGED)
         size = _SIZES.get(storages[key])
         if size is None:
             raise ValueError(f"its numbers are of an unknown kind, {storages[key]}")
-        count = int.from_bytes(content[at : at + 8], "little", signed=True)
+        if at + 8 > end:
+            raise ValueError("it is cut off")
+        (count,) = unpack(content, at)
         first, at = at + 8, at + 8 + count * size
-        if count < 0 or at > len(content):
+        if count < 0 or at > end:
             raise ValueError("it is cut off")
         places[key] = first, at
     return places
