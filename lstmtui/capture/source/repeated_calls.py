@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call
@@ -69,6 +69,31 @@ class RepeatedCalls:
         is_made_on_the_way_back = len(set(returned)) > 1 and -1 not in returned
         return calls[::-1] if is_made_on_the_way_back else calls
 
+    def over_a_tree(self, calls: Iterable[Call]) -> list[Call]:
+        """Those calls of a function that calls itself several times, each for a node, in the order of time.
+
+        Where they return what is made of nodes, that is of all nodes below one before the one itself; else as
+        they began. None are where a node is given all timesteps, as in a scan that halves them.
+
+        Args:
+            calls: in the order in which they began.
+        """
+        by_code: dict[int, list[Call]] = defaultdict(list)
+        for call in calls:
+            by_code[id(call.code)].append(call)
+        for own in by_code.values():
+            below: dict[int, list[Call]] = defaultdict(list)
+            for call in own if len(own) > 2 else ():
+                above = _nearest(call)
+                below[-1 if above is None else above.number].append(call)
+            branches = any(len(nodes) > 1 for number, nodes in below.items() if number >= 0)
+            shapes = [tuple(b.value.shape) for call in own for b in self._bound[call.number] if not b.line]
+            has_all = any(len(shape) > 2 and shape[:2] in self._inputs for shape in shapes)
+            if branches and not has_all and any(call.number in self._binding for call in own):
+                returned = [call.returned for call in own]
+                return [*_returning(below)] if len(set(returned)) > 1 and -1 not in returned else own
+        return []
+
     def _are_timesteps(self, calls: Sequence[Call], sizes: Collection[int]) -> bool:
         if not any(call.number in self._binding for call in calls):
             return False  # they log, count or check
@@ -89,6 +114,23 @@ class RepeatedCalls:
             if not is_nested and (one.returned < 0 or one.returned not in bound):
                 return False
         return True
+
+
+def is_within_itself(call: Call) -> bool:
+    """Whether a function was called by itself."""
+    return call.caller is not None and call.caller.code is call.code
+
+
+def _returning(below: Mapping[int, Sequence[Call]]) -> Iterator[Call]:
+    """Calls in the order in which they return, by the number of the one that each is within; −1: of none."""
+    waiting = [(call, False) for call in reversed(below[-1])]
+    while waiting:
+        call, is_done = waiting.pop()
+        if is_done:
+            yield call
+        else:
+            waiting.append((call, True))
+            waiting += [(inner, False) for inner in reversed(below.get(call.number, ()))]
 
 
 def _is_of_name(binding: Binding) -> bool:

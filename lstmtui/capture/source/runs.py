@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
-from lstmtui.capture.source.repeated_calls import RepeatedCalls
+from lstmtui.capture.source.repeated_calls import RepeatedCalls, is_within_itself
 from lstmtui.capture.source.time_loops import Loop, Place, Places, loops_over_time, pass_of, passes_of
 
 
@@ -97,7 +97,8 @@ class Grouping:
         inputs: Sequence[tuple[int, ...]] = (),
     ) -> None:
         self._inputs = inputs
-        self._places, self._is_named, self._bindings = Places(calls, bindings), is_named, bindings
+        self._places, self._is_named = Places(calls, bindings), is_named
+        self._every, self._bindings = calls, bindings
         self._sizes = {size for size in sizes if size > 1}
         self._owners: dict[int, _Owner] = {}
         self._outermost: dict[int, Call] = {}
@@ -213,6 +214,11 @@ class Grouping:
         """The passes of the loops over time in a call are its rounds."""
         places, ends = owner.places[call.number], owner.ends[call.number]
         passes = loops_over_time(places, self._sizes, ends, partial(self._is_round, call))
+        inner = [c for c in self._every if self._outermost[c.number] is call]
+        nodes = self._calls.over_a_tree(inner) if any(map(is_within_itself, inner)) else []
+        if nodes and all(loop[-1][0] == id(nodes[0].code) for loop in passes):
+            self._place_repeated(owner, call, [nodes])
+            return
         steps = (
             []
             if self._sizes & {*passes.values()}
@@ -244,8 +250,8 @@ class Grouping:
         for run, own in zip(runs, steps, strict=True):
             run.beside = runs[0]
             # Others of the same function, such as the one that ends a recursion, are no rounds.
-            alike = [inner for inner in owner.inner[call.number] if inner.code is own[0].code]
-            self._repeated |= {inner.number: (runs[0], -1) for inner in alike}
+            alike = {c.number for c in owner.inner[call.number] if c.code is own[0].code}
+            self._repeated |= dict.fromkeys(alike, (runs[0], -1))
             self._repeated |= {inner.number: (run, number) for number, inner in enumerate(own)}
 
     def _is_round(self, call: Call, outer: Loop, loop: Loop, passes: Mapping[Loop, int]) -> bool:

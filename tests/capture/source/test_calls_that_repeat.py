@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -194,3 +194,66 @@ def test_the_refusal_names_what_repeats() -> None:
     name = str(caught.value).partition('source="')[2].partition('"')[0]
     trace = lstmtui.record(Other(), torch.randn(T, B, H, requires_grad=True), source=name)
     assert (trace.steps, trace.values("seen").shape) == (3, (3, B, H))
+
+
+class Tree(NamedTuple):
+    """A node of a sentence's tree."""
+
+    x: Tensor
+    children: tuple[Tree, ...] = ()
+
+
+class OverTree(nn.Module):
+    """A recursion over the nodes of a tree, that goes through the children in one of several ways."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.how, self.w, self.u = how, nn.Linear(3, 4), nn.Linear(4, 4)
+        self.kept: list[Tensor] = []
+
+    def by_loop(self, node: Tree) -> Tensor:
+        total = torch.zeros(1, 4)
+        for child in node.children:
+            state = self.by_loop(child)
+            total = total + state
+        return self.made(node, total)
+
+    def by_name(self, node: Tree) -> Tensor:
+        total = torch.zeros(1, 4)
+        if node.children:
+            left = self.by_name(node.children[0])
+            right = self.by_name(node.children[1])
+            total = left + right
+        return self.made(node, total)
+
+    def by_comprehension(self, node: Tree) -> Tensor:
+        states = [self.by_comprehension(child) for child in node.children]
+        return self.made(node, sum(states, torch.zeros(1, 4)))
+
+    def made(self, node: Tree, total: Tensor) -> Tensor:
+        h = torch.tanh(self.w(node.x) + self.u(total))
+        self.kept.append(h)
+        return h
+
+    def forward(self, tree: Tree) -> Tensor:
+        return getattr(self, self.how)(tree)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("how", ["by_loop", "by_name", "by_comprehension"])
+def test_the_nodes_of_a_tree_are_timesteps_each_after_those_below_it(how: str) -> None:
+    torch.manual_seed(1)
+    xs = iter(torch.randn(7, 1, 3, requires_grad=True))
+    pairs = [Tree(next(xs), (Tree(next(xs)), Tree(next(xs)))) for _ in range(2)]
+    model, tree = OverTree(how), Tree(next(xs), tuple(pairs))
+    trace = lstmtui.record(model, (tree,), loss=torch.sum)
+    assert (trace.steps, trace.batch) == (7, 1)
+    model.kept.clear()
+    result = model(tree)
+    for h in model.kept:
+        h.retain_grad()
+    result.sum().backward()
+    for t, h in enumerate(model.kept):
+        assert h.grad is not None
+        assert np.array_equal(trace.values("h")[t], h.detach().numpy())
+        assert np.array_equal(trace.values("dh")[t], h.grad.numpy())
