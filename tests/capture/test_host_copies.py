@@ -122,3 +122,17 @@ def test_what_is_on_the_host_stays_where_it_is(link: SlowLink) -> None:
     tensor = torch.ones(3)
     assert on_host(tensor) is tensor
     assert link.bytes == 0
+
+
+def test_without_page_locked_memory_copies_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[torch.device] = []
+
+    def refuse(device: torch.device) -> None:
+        tried.append(device)
+        raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr(host_copies, "Link", refuse)
+    monkeypatch.setattr(host_copies, "_links", {})
+    devices = [torch.device("cuda", 1), torch.device("cuda", 1), torch.device("cuda", 0), torch.device("cpu")]
+    assert [host_copies.link_to(device) for device in devices] == [None] * 4
+    assert tried == [torch.device("cuda", 1), torch.device("cuda", 0)]  # each is asked for once

@@ -53,17 +53,20 @@ class Link:
 
 
 def link_to(device: torch.device) -> Link | None:
-    """The link to a GPU; None where there is none to go through."""
+    """The link to a GPU; None where there is none to go through, or no page-locked memory for one."""
     if device.type != "cuda":
         return None
     with _making:
         if device.index not in _links:
-            _links[device.index] = Link(device)
+            try:
+                _links[device.index] = Link(device)
+            except RuntimeError:  # a container, say, may lock few pages; plain copies are slower and as good
+                _links[device.index] = None
         return _links[device.index]
 
 
 _making = Lock()
-_links: dict[int | None, Link] = {}
+_links: dict[int | None, Link | None] = {}
 
 
 def mark(tensor: Tensor) -> Any:
