@@ -87,9 +87,9 @@ class RepeatedCalls:
                 above = _nearest(call)
                 below[-1 if above is None else above.number].append(call)
             branches = any(len(nodes) > 1 for number, nodes in below.items() if number >= 0)
-            shapes = [tuple(b.value.shape) for call in own for b in self._bound[call.number] if not b.line]
-            has_all = any(len(shape) > 2 and shape[:2] in self._inputs for shape in shapes)
-            if branches and not has_all and any(call.number in self._binding for call in own):
+            if not branches or self._has_all_timesteps(self._shapes_given(own)):
+                continue
+            if any(call.number in self._binding for call in own):
                 returned = [call.returned for call in own]
                 return [*_returning(below)] if len(set(returned)) > 1 and -1 not in returned else own
         return []
@@ -97,14 +97,21 @@ class RepeatedCalls:
     def _are_timesteps(self, calls: Sequence[Call], sizes: Collection[int]) -> bool:
         if not any(call.number in self._binding for call in calls):
             return False  # they log, count or check
-        given = [[b for b in self._bound[call.number] if not b.line] for call in calls]
-        same = set.intersection(*({binding.identity for binding in own} for own in given))
-        shapes = {tuple(b.value.shape) for own in given for b in own if b.identity not in same}
-        if any(len(shape) > 2 and shape[:2] in self._inputs for shape in shapes):
-            return False  # each is given all timesteps
+        shapes = self._shapes_given(calls)
+        if self._has_all_timesteps(shapes):
+            return False
         if self._is_chained(calls):
             return True
         return len(calls) in sizes and not any(len(calls) in shape[:2] for shape in shapes)
+
+    def _shapes_given(self, calls: Sequence[Call]) -> set[tuple[int, ...]]:
+        """The shapes of the tensors that calls are given, of those that not all are given alike."""
+        given = [[b for b in self._bound[call.number] if not b.line] for call in calls]
+        same = set.intersection(*({binding.identity for binding in own} for own in given))
+        return {tuple(b.value.shape) for own in given for b in own if b.identity not in same}
+
+    def _has_all_timesteps(self, shapes: Iterable[tuple[int, ...]]) -> bool:
+        return any(len(shape) > 2 and shape[:2] in self._inputs for shape in shapes)
 
     def _is_chained(self, calls: Sequence[Call]) -> bool:
         """Whether each call is within the one before it, or the other way round, or is given what it made."""

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 import lstmtui
+from lstmtui.capture.source.what_ifs import rerun_source
+from lstmtui.trace.edits import Edit
 
 T, B, H = 6, 2, 4
 
@@ -257,3 +259,53 @@ def test_the_nodes_of_a_tree_are_timesteps_each_after_those_below_it(how: str) -
         assert h.grad is not None
         assert np.array_equal(trace.values("h")[t], h.detach().numpy())
         assert np.array_equal(trace.values("dh")[t], h.grad.numpy())
+
+
+class OverNumbers(nn.Module):
+    """The same where the nodes are numbers, and each call is given the vectors of all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.w, self.u = nn.Linear(3, 4), nn.Linear(4, 4)
+
+    def node(self, x: Tensor, number: int) -> Tensor:
+        total = torch.zeros(x.shape[1], 4)
+        for child in range(2 * number + 1, min(2 * number + 3, len(x))):
+            total = total + self.node(x, child)
+        h = torch.tanh(self.w(x[number]) + self.u(total))
+        return h  # noqa: RET504
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.node(x, 0)
+
+
+def test_a_tree_may_be_numbers_of_what_every_call_is_given() -> None:
+    x = torch.randn(7, 2, 3)
+    trace = lstmtui.record(OverNumbers(), x)
+    assert (trace.steps, trace.batch) == (7, 2)
+    model = OverNumbers()
+    for t, number in enumerate((3, 4, 1, 5, 6, 2, 0)):
+        assert np.array_equal(trace.values("h")[t], model.node(x, number).detach().numpy())
+    changed = rerun_source(trace, [Edit(1, "m", 0, "forward", 1, "h", 2, 0.5, 2, 2)])
+    assert changed.values("h")[2, 1, 2] == 0.5
+    assert [t for t in range(7) if (changed.values("h")[t] != trace.values("h")[t]).any()] == [2, 6]
+
+
+def test_a_scan_that_halves_its_sequence_is_no_tree() -> None:
+    class Halves(nn.Module):
+        def scan(self, x: Tensor) -> Tensor:
+            if len(x) == 1:
+                return x
+            first, last = self.scan(x[: len(x) // 2]), self.scan(x[len(x) // 2 :])
+            total = torch.cat([first, last + first[-1]])
+            return total  # noqa: RET504
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = self.scan(x)
+            return h  # noqa: RET504
+
+    x = torch.randn(8, 2, 3, requires_grad=True)
+    trace = lstmtui.record(Halves(), x, time_axis=0)
+    assert trace.steps == 8
+    np.testing.assert_allclose(trace.values("h"), x.cumsum(0).detach().numpy(), rtol=1e-5, atol=1e-6)
