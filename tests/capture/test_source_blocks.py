@@ -103,6 +103,44 @@ class Both(nn.Module):
         return memory
 
 
+class OwnLoop(nn.Module):
+    """A cell of that kind over a sequence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.write = nn.Linear(7, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = zeros()
+        for v in x:
+            h = 0.5 * h + torch.tanh(self.write(torch.cat([v, h], -1)))
+        return h
+
+
+@pytest.mark.parametrize("is_in_function", [False, True])
+def test_each_step_of_a_training_loop_is_a_run_over_its_own_sequence(is_in_function: bool) -> None:
+    net, batches = OwnLoop().double(), [noise(6, 2, 3, seed=seed) for seed in range(3)]
+
+    def train() -> None:
+        for x in batches:
+            out = net(x)
+            out.square().sum().backward()
+
+    with lstmtui.recording() as r:
+        if is_in_function:
+            train()
+        else:
+            for x in batches:
+                out = net(x)
+                out.square().sum().backward()
+    trace = r.trace
+    assert [layer.path for layer in trace.layers[-3:]] == ["net", "net@2", "net@3"]
+    assert (trace.steps, trace.batch) == (6, 2)
+    for number, x in enumerate(batches, start=len(trace.layers) - 3):
+        assert gap(trace.values("h", number)[-1], net(x)) < EXACT
+        assert gap(trace.values("x", number), x) == 0
+
+
 def test_recurrent_modules_and_code_by_source_share_one_time() -> None:
     torch.manual_seed(1)
     model, x = Both().double(), noise(5, 2, 3, seed=43)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lstmtui.capture.autograd_state import unobserved
 from lstmtui.capture.interception import kind_of
+from lstmtui.capture.source.bindings import Call
 from lstmtui.capture.source.hooked_recorder import HookedRecorder
 from lstmtui.capture.source.input_axes import InputAxes
 from lstmtui.capture.source.tracer import SourceTracer
@@ -61,7 +62,21 @@ class BlockRecorder(HookedRecorder):
         calls = self.tracer.calls
         own = calls[0] if self._has_frame and calls else None
         outermost = {call.number for call in calls if call.caller is own and call is not own} or {0}
-        arguments = [b.value for b in self.tracer.bindings if not b.line and b.call.number in outermost]
+        # A model is given its input, time and sequences and units, also by a function that the block calls.
+        models = {call.number for call in calls if call.module is not None and not _is_in_module(call)}
+        arguments = [
+            b.value
+            for b in self.tracer.bindings
+            if not b.line and (b.call.number in outermost or (b.call.number in models and b.value.dim() > 2))
+        ]
         modules = {id(call.module): call.module for call in calls if call.module is not None}
         self._know([tuple(value.shape) for value in arguments if value.dim()], modules.values())
         super().group(result, steps)
+
+
+def _is_in_module(call: Call) -> bool:
+    """Whether the forward of some module calls it."""
+    here = call.caller
+    while here is not None and here.module is None:
+        here = here.caller
+    return here is not None
