@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from lstmtui.arrays import Array
 from lstmtui.capture.layer_arrays import layers_of
 from lstmtui.capture.module_runs import ModuleRun
+from lstmtui.capture.recording import Recording
 from lstmtui.capture.source.source_layer import SourceLayer
 from lstmtui.capture.stores.deferred_arrays import Entry, arrays_of, changed
 from lstmtui.capture.stores.file_store import FileStore, complete, copy
@@ -67,7 +69,7 @@ def assemble(
         layers=tuple(layers),
         steps=steps,
         batch=batch,
-        dtype=str(loss.dtype if output is None else output.dtype).removeprefix("torch."),
+        dtype=str(_coarsest(recordings, output, loss)).removeprefix("torch."),
         precision=next((r.precision for r in recordings if r.precision), ""),
         device=str(loss.device),
         module=type(module).__module__.split(".")[0] + "." + type(module).__name__,
@@ -75,6 +77,14 @@ def assemble(
         parity=max(parities, key=lambda p: (p != p, p)) if parities and len(parities) == len(runs) else None,
     )
     return Trace(header, arrays_of(arrays))
+
+
+def _coarsest(recordings: Iterable[Recording], output: Tensor | None, loss: Tensor) -> torch.dtype:
+    """The dtype with the fewest digits that the layers and the output have, which autocast mixes."""
+    computed = {state.dtype for recording in recordings for state in recording.initial.values()}
+    if output is not None:
+        computed.add(output.dtype)
+    return max(computed or {loss.dtype}, key=lambda dtype: torch.finfo(dtype).eps)
 
 
 def _lengths_of(runs: Sequence[ModuleRun], by_source: Sequence[SourceLayer], batch: int) -> list[Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 from oracles.recurrents import CELL_NAMES, gap, noise, random_recurrent, stock_of
 from torch import Tensor, nn
 
+import lstmtui
 from lstmtui.analysis.diagnosis import diagnose_trace as diagnose
 from lstmtui.capture.record import record
+from lstmtui.trace import Traces
 
 pytestmark = pytest.mark.usefixtures("each_method")
 KEPT_AS = {
@@ -180,3 +183,27 @@ def test_a_cell_loop_inside_autocast_keeps_the_states_the_cell_returned() -> Non
         assert 0 < gap(trace.values(name), exact.values(name)) <= 0.05, name
     assert trace.parity is not None
     assert 0 < trace.parity <= 0.02
+
+
+@pytest.mark.parametrize("has_output", [True, False])
+def test_a_layer_of_few_digits_before_a_wide_head_is_said(has_output: bool, tmp_path: Path) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.head = nn.LSTM(3, 4), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.autocast("cpu", torch.bfloat16):
+                output, (h, _) = self.rnn(x)
+            result: Tensor = self.head((output if has_output else h[-1]).float())
+            return result
+
+    model, x = Model(), noise(5, 2, 3, seed=106, dtype=torch.float32)
+    trace = record(model, x, loss=lambda y: y.square().sum())
+    assert ("y" in trace.arrays) == has_output
+    assert trace.header.dtype == "bfloat16"
+    with lstmtui.watch(model, when="t == 0", path=tmp_path / "w"):
+        model(x)
+    written = lstmtui.load(tmp_path / "w")
+    assert isinstance(written, Traces)
+    assert written["step 0"].header.dtype == "bfloat16"
