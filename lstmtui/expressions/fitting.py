@@ -114,13 +114,18 @@ def _units_of_quantity(node: Quantity, scope: Scope) -> int:
         raise ExpressionError(wrong, node.start, meant)
     plain = [name for name in names if name != "y" and not (name[0] == "d" and name[1:] in names)]
     if "_" not in node.name:
-        plain = [name for name in plain if "_" not in name]
+        plain = [name for name in plain if not name.endswith("_pre")]
     wrong = f"{node.name} is not there; the selected layer has {', '.join(plain)}"
     raise ExpressionError(wrong, node.start, _counterpart(node.name, names))
 
 
 def _counterpart(name: str, names: tuple[str, ...]) -> str:
-    """What plays the part of a quantity in another cell: h that of c in a GRU, n that of g."""
+    """What plays the part of a quantity in another cell: h that of c in a GRU, n that of g.
+
+    In code it is the variable of that name, where the name itself means something else: h_ where there is dh.
+    """
+    if name + "_" in names:
+        return name + "_"
     derivative = "d" if name.startswith("d") else ""
     stem, pre, _ = name.removeprefix("d").partition("_pre")
     written = (derivative + other + pre for other in counterparts(stem, CELLS.values()))

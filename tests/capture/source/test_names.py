@@ -20,6 +20,8 @@ from lstmtui.capture.source.names import TAKEN, name_all
 from lstmtui.capture.source.series import Series
 from lstmtui.playback.export import export
 from lstmtui.session import Session
+from lstmtui.session.execute import execute
+from lstmtui.session.parse import parse_line
 from lstmtui.trace.labelled import to_dataset
 from lstmtui.trace.source_validation import _no_names
 from lstmtui.words import CONNECTIVES, FUNCTIONS, SCALARS
@@ -140,3 +142,22 @@ def test_a_dataset_has_no_variable_named_like_an_axis() -> None:
         variables, _, _ = to_dataset(trace.header, 0, "forward", values, {})
     assert [*variables] == ["time_", "unit_3_", "σ"]
     assert {axis for axes, _ in variables.values() for axis in axes} == {"time", "batch", "unit_3"}
+
+
+class Change(nn.Module):
+    """A state beside what it changes by."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(x.shape[1], 3)
+        for v in x:
+            dh = torch.tanh(v - h)
+            h = h + dh
+        return h
+
+
+def test_who_asks_for_a_name_as_the_code_writes_it_is_told_what_it_is_called() -> None:
+    session = Session(lstmtui.record(Change(), torch.randn(4, 2, 3, requires_grad=True)))
+    command = parse_line("print h", vocabulary=session.vocabulary)
+    assert command is not None
+    outcome = execute(session, command)
+    assert "the selected layer has x, v, dh, h_; did you mean h_?" in outcome.text
