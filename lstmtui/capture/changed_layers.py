@@ -71,7 +71,7 @@ def is_there_already(stack: RecordedStack, edits: Sequence[Edit]) -> bool:
 
     A value of the cell's own that is put in place of the same value cuts off what it was made of.
     """
-    like = torch.empty((), dtype=stack.dtype)
+    like = torch.empty((), dtype=stack.dtype, device="cpu")
     return all(edit.quantity == "x" and _is_there(stack, edit, like) for edit in edits)
 
 
@@ -126,7 +126,7 @@ def _change_x(stack: RecordedStack, arrays: dict[str, Array], edits: Sequence[Ed
         return
     keys = [array_key("x", 0, direction) for direction in stack.trace.layers[0].directions]
     x = np.array(arrays[keys[0]])
-    like = torch.empty((), dtype=stack.dtype)
+    like = torch.empty((), dtype=stack.dtype, device="cpu")
     for edit in edits:
         unit = slice(None) if edit.unit is None else edit.unit
         x[edit.start : edit.stop + 1, edit.batch, unit] = float(rounded(edit.value, like))

@@ -47,7 +47,7 @@ def resolve_device(name: str) -> torch.device:
 
 def on_device(array: ArrayLike | None, device: torch.device) -> Tensor:
     """An array as a tensor on a device; float64 becomes float32 where the device, as MPS, has no float64."""
-    tensor = torch.as_tensor(array)
+    tensor = torch.as_tensor(array, device="cpu")
     if device.type == "mps" and tensor.dtype == torch.float64:
         tensor = tensor.float()
     return tensor.to(device)

@@ -34,7 +34,8 @@ def initial_arrays(spec: ModelSpec, source: Input, model: nn.Module, hx: Any) ->
     for state, values in zip(layout.cell.states, states, strict=True):
         size = layout.state_size(state)
         before = layout.cell.initial.get(state, 0.0)
-        whole = torch.full((len(places), source.batch, size), before) if values is None else values
+        shape = len(places), source.batch, size
+        whole = torch.full(shape, before, device="cpu") if values is None else values
         for place, part in zip(places, whole, strict=True):
             arrays[array_key("initial/" + state, *place)] = numpy_of(part)
     return arrays

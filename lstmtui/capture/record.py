@@ -162,7 +162,8 @@ def _record(
         module = copy.deepcopy(module).to(target)
     if target is not None:
         x, hx, lengths = (moved(value, target) for value in (x, hx, lengths))
-    tap = Tap(Progress(progress), None if lengths is None else torch.as_tensor(lengths), writer)
+    lengths = None if lengths is None else torch.as_tensor(lengths, device="cpu")
+    tap = Tap(Progress(progress), lengths, writer)
     request = replace(request, module=module, x=x, hx=hx)
     generators = _generators(request)
     try:

@@ -90,7 +90,7 @@ def _run_models(
 def build(spec: ModelSpec, source: Input) -> ScenarioModel:
     """The module a scenario describes, with its weights, on the CPU in the dtype of the weights."""
     vocabulary = len(source.labels) if source.tokens is not None else 0
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(spec.seed or 0)
         model = ScenarioModel(spec.layout, vocabulary, spec.embedding, spec.head)
     if spec.parameters is not None:

@@ -143,7 +143,7 @@ def drop_between(
 def _lengths_of(packed: PackedSequence) -> Tensor:
     """int (B,), in the order of the user's batch."""
     ends = packed.batch_sizes
-    lengths = (ends[None, :] > torch.arange(int(ends[0]))[:, None]).sum(1)
+    lengths = (ends[None, :] > torch.arange(int(ends[0]), device="cpu")[:, None]).sum(1)
     return lengths if packed.unsorted_indices is None else lengths[packed.unsorted_indices.cpu()]
 
 

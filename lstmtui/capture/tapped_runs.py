@@ -295,4 +295,4 @@ class TappedRuns:
 def _anchor() -> Tensor:
     """A leaf that can be differentiated by, in inference mode too."""
     with torch.inference_mode(False):
-        return torch.zeros((), requires_grad=True)
+        return torch.zeros((), requires_grad=True, device="cpu")

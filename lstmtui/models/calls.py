@@ -50,7 +50,9 @@ class Call:
         if steps == 0:
             raise ValueError("x: a sequence needs at least one timestep")
         self.states = self._initial(hx, batch)
-        self.lengths = None if lengths is None else self._checked(torch.as_tensor(lengths), steps, batch)
+        self.lengths = (
+            None if lengths is None else self._checked(torch.as_tensor(lengths, device="cpu"), steps, batch)
+        )
         self.valid = valid_steps(self.lengths, steps)
 
     @property

@@ -86,7 +86,7 @@ def load_weights(module: nn.Module, arrays: Mapping[str, Array], file: str) -> N
             problems.append(f"{what} {first_of(names, 3)}")
     if problems:
         raise UserError(f"{file} does not fit the model that the factory builds: {'; '.join(problems)}")
-    module.load_state_dict({name: torch.as_tensor(array) for name, array in arrays.items()})
+    module.load_state_dict({name: torch.as_tensor(array, device="cpu") for name, array in arrays.items()})
 
 
 def takes_batch_first(module: nn.Module) -> bool:

@@ -59,7 +59,7 @@ class ScenarioModel(nn.Module):
 
     def load(self, parameters: Mapping[str, Any]) -> None:
         """Take parameters by the names of scenario files: weight_ih_l0 …, embedding.weight, head.weight."""
-        own = {own_name(name): torch.as_tensor(value) for name, value in parameters.items()}
+        own = {own_name(name): torch.as_tensor(value, device="cpu") for name, value in parameters.items()}
         self.load_state_dict(own)
 
 

@@ -48,7 +48,8 @@ def trace_of(
     if any(call.results for call in step.calls):
         trace = replayed(step, name, derivatives=derivatives, loss_text=loss_text, beside=by_source)
     elif layers := by_source([]):
-        trace = assemble(name, nn.Module(), [], torch.tensor(float("nan")), {}, None, None, layers)
+        loss = torch.tensor(float("nan"), device="cpu")
+        trace = assemble(name, nn.Module(), [], loss, {}, None, None, layers)
         text = "" if layers[0].layer.absent else loss_text
         trace = Trace(replace(trace.header, loss_is_known=False, loss_text=text), trace.arrays)
     else:

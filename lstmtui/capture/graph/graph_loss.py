@@ -82,7 +82,7 @@ def _output(
         )
     parts = [rest.value(number) for number in numbers]
     for ours, theirs in zip(parts, arrays, strict=True):
-        expected = torch.as_tensor(theirs).to(ours)
+        expected = torch.as_tensor(theirs, device="cpu").to(ours)
         if ours.shape != expected.shape or not torch.allclose(ours, expected, _CLOSE, _CLOSE, equal_nan=True):
             raise UserError(
                 f"the target is for the graph's output {name}, and torch gives other numbers for it than "

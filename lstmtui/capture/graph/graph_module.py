@@ -130,7 +130,7 @@ class GraphModule(nn.Module):
                 self._continuity.cut[layer.path] = "what it reads"
             elif run.numbers["X"] >= 0:
                 return self.rest.value(run.numbers["X"])
-        return torch.as_tensor(x).to(like)
+        return torch.as_tensor(x, device="cpu").to(like)
 
     def _states(self, run: NodeRun, layer: OnnxLayer, like: Tensor) -> tuple[Tensor, ...]:
         """The states that the node was given; where they are what a node has left, as our cells left it.
@@ -147,7 +147,8 @@ class GraphModule(nn.Module):
                 shape = (len(layout.directions), batch, layout.state_size(name))
                 states.append(like.new_zeros(shape))
                 continue
-            state, given = torch.as_tensor(initial).to(like), (initial != 0).any(-1)  # (directions, B)
+            state = torch.as_tensor(initial, device="cpu").to(like)
+            given = (initial != 0).any(-1)  # (directions, B)
             for earlier, left in self._earlier(run.layer):
                 same = given & _same_rows(initial, earlier.arrays.get(f"Y_{name}"))
                 if same.any() and position < len(left):
@@ -176,7 +177,8 @@ class GraphModule(nn.Module):
         theirs = [_side_by_side(run.arrays["Y"])]
         theirs += [run.arrays[f"Y_{name}"] for name in _STATES[: len(finals)]]
         for ours, other in zip((output, *finals), theirs, strict=True):
-            self._continuity.gaps.append(largest_gap(ours.detach().cpu(), torch.as_tensor(other)))
+            theirs_on_host = torch.as_tensor(other, device="cpu")
+            self._continuity.gaps.append(largest_gap(ours.detach().cpu(), theirs_on_host))
 
 
 def _side_by_side(y: Array) -> Array:
@@ -189,7 +191,7 @@ def _cell_of(layer: OnnxLayer, *, is_padded: bool) -> nn.Module:
     if layer.layout is None:
         return nn.Identity()  # It has run, and our cells have not what it does.
     layout = layer.layout
-    parameters = {name: torch.as_tensor(array) for name, array in layer.parameters().items()}
+    parameters = {name: torch.as_tensor(array, device="cpu") for name, array in layer.parameters().items()}
     if layout.cell.name != "lstm_coupled" and not is_padded:
         twin = stock_twin(layout, parameters)
         if twin is not None:
@@ -220,13 +222,13 @@ def _lengths_of(run: NodeRun, x: Tensor, layer: OnnxLayer) -> Tensor | None:
         return None
     if (lengths < 1).any():
         raise UserError(f"{layer.path}: sequence_lens has a sequence without a timestep")
-    return torch.as_tensor(lengths, dtype=torch.int64)
+    return torch.as_tensor(lengths, dtype=torch.int64, device="cpu")
 
 
 def _turned(x: Tensor, lengths: Tensor | None) -> Tensor:
     """(T, B, ·) with the last timestep of each sequence first; padding stays at the end."""
     if lengths is None:
         return x.flip(0)
-    steps = torch.arange(len(x))[:, None]
+    steps = torch.arange(len(x), device="cpu")[:, None]
     order = torch.where(steps < lengths, lengths - 1 - steps, steps).to(x.device)
     return x.gather(0, order[..., None].expand_as(x))

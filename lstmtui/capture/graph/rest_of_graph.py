@@ -92,7 +92,7 @@ class RestOfGraph:
             return None
         if number in self._values:
             return self._values[number]
-        tensor = torch.as_tensor(np.array(self.tape.constants[number]))
+        tensor = torch.as_tensor(np.array(self.tape.constants[number]), device="cpu")
         return tensor.to(self._like) if tensor.is_floating_point() else tensor.to(self._like.device)
 
 

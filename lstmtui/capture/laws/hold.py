@@ -16,6 +16,7 @@ from lstmtui.capture.laws.chunks import chunks, steps
 from lstmtui.capture.laws.consumption import most_tried
 from lstmtui.capture.laws.context import Context, not_taken
 from lstmtui.capture.laws.context_of import context_of
+from lstmtui.capture.laws.default_device import host_by_default
 from lstmtui.capture.laws.isolation import isolation
 from lstmtui.capture.laws.padding import padding
 from lstmtui.capture.laws.reset import reset
@@ -88,10 +89,13 @@ def laws(
     """
     names = _names(only)
     make = partial(context_of, model, x, state, lengths, starts, run, step, reset, factory)
-    context, known = make(batch_first), None
-    if batch_first is None and not context.calls:
-        context, known = _with_axes(context, partial(make, True), progress)
-    return tuple(known if name == "isolation" and known else _held(name, context, progress) for name in names)
+    with host_by_default():
+        context, known = make(batch_first), None
+        if batch_first is None and not context.calls:
+            context, known = _with_axes(context, partial(make, True), progress)
+        return tuple(
+            known if name == "isolation" and known else _held(name, context, progress) for name in names
+        )
 
 
 def _with_axes(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from lstmtui.capture.arguments import changed, tensors_in
+from lstmtui.capture.laws.default_device import users_default
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.signature import Signature, is_sequence_module, reset_of, signature_of
 from lstmtui.capture.plain_attributes import plain_attributes
@@ -120,7 +121,7 @@ class Subject:
         self.runs += 1
         began = perf_counter()
         state = inputs.state if state is None else state
-        with torch.inference_mode(False), torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad(), users_default():
             result = self._called(inputs, state)
         self.seconds = perf_counter() - began
         return result

@@ -27,5 +27,5 @@ def default_loss(last: ModuleRun | None, result: Any) -> tuple[Tensor, str]:
         return last.last_h.sum(), LAST_HIDDEN
     tensors = [part for part in tensors_in(result) if isinstance(part, Tensor) and part.is_floating_point()]
     if not tensors:
-        return torch.tensor(float("nan")), OF_NOTHING
+        return torch.tensor(float("nan"), device="cpu"), OF_NOTHING
     return next((tensor for tensor in tensors if tensor.requires_grad), tensors[0]).sum(), OF_OUTPUT

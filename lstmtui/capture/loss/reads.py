@@ -50,7 +50,7 @@ def reads_of(
         valid: bool (T, B, 1), or None.
     """
     steps, batch = output.shape[:2]
-    last, sizes = torch.full((batch,), steps - 1), np.zeros((steps, batch))
+    last, sizes = torch.full((batch,), steps - 1, device=output.device), np.zeros((steps, batch))
     if d_output is not None:
         sizes = sizes_of(d_output)
     if valid is not None:

@@ -61,7 +61,7 @@ def what_if_over_time(value: Tensor, edits: Sequence[Edit]) -> Tensor:
 
 def rounded(value: float, like: Tensor) -> Tensor:
     """The number in the dtype of a tensor; one that is too large for it is infinite."""
-    return torch.tensor(value, dtype=torch.float64).to(like)
+    return torch.tensor(value, dtype=torch.float64, device="cpu").to(like)
 
 
 def _mask_and_fill(edits: Sequence[Edit], value: Tensor) -> tuple[Tensor, Tensor]:

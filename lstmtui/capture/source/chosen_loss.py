@@ -46,7 +46,7 @@ class ChosenLoss:
             if not bound:
                 raise UserError(f"{at.quantity} is not bound at t={at.t}, so it cannot be the loss there")
             binding, positions = bound[-1]
-            self.address, self._positions = numbers[id(binding)], torch.as_tensor(positions)
+            self.address, self._positions = numbers[id(binding)], torch.as_tensor(positions, device="cpu")
 
     def of(self, recorders: Sequence[SourceRecorder], replacements: Replacements) -> Callable[[Any], Tensor]:
         """The loss as a function of what the model returns.

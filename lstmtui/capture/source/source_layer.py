@@ -100,5 +100,5 @@ def _padded(name: str, steps: int, batch: int, array: Array) -> Array:
 
 def _numbered(binding: Binding) -> Binding:
     b, shape = binding, binding.value.shape
-    places = torch.arange(1, shape.numel() + 1).reshape(shape)
+    places = torch.arange(1, shape.numel() + 1, device="cpu").reshape(shape)
     return Binding(b.order, b.call, b.name, b.line, b.passes, places, b.identity, b.leaf, b.absent)

@@ -50,7 +50,7 @@ def _until_raised(code: SourceRecorder, tap: TappedRuns, module: nn.Module, name
     by_source = code.finish(derived=False)
     if not by_source and not tap.runs:
         return None
-    loss = torch.tensor(float("nan"))
+    loss = torch.tensor(float("nan"), device="cpu")
     trace = assemble(name or type(module).__name__, module, tap.runs, loss, {}, None, None, by_source)
     raised = code.raised_at(len(trace.layers) - len(by_source), tap.runs[-1].steps if tap.runs else 0)
     header = replace(trace.header, loss_is_known=False, absent=NO_LOSS, raised=raised)

@@ -157,7 +157,7 @@ def _replacements(
                     f"{edit.quantity}: line {binding.line} reads it for its next statement as it binds it; "
                     "write each statement on a line of its own"
                 )
-            replacement = Replacement(torch.as_tensor(positions), edit.value)
+            replacement = Replacement(torch.as_tensor(positions, device="cpu"), edit.value)
             wanted.setdefault(numbers[id(binding)], []).append(replacement)
     return wanted
 

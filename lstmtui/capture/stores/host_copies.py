@@ -117,14 +117,14 @@ def on_host(tensor: Tensor) -> Tensor:
     if tensor.device.type == "cpu":
         return tensor
     source = tensor.contiguous()
-    target = empty_on_host(source, len(source)) if source.dim() else torch.empty((), dtype=source.dtype)
+    target = empty_on_host(source, len(source)) if source.dim() else empty_on_host(source[None], 1)[0]
     copy_to_host(source, target)
     return target
 
 
 def empty_on_host(like: Tensor, steps: int) -> Tensor:
     """Memory for `steps` rows like those of a tensor; numpy asks for it in large pages, which come faster."""
-    dtype = torch.empty((), dtype=like.dtype).numpy().dtype
+    dtype = torch.empty((), dtype=like.dtype, device="cpu").numpy().dtype
     return torch.from_numpy(np.empty((steps, *like.shape[1:]), dtype))
 
 
