@@ -13,7 +13,7 @@ from lstmtui.analysis.bad_values import BadValue
 from lstmtui.analysis.finite_operands import why_not_finite
 from lstmtui.analysis.line_operands import LinePlace, operand_text, operands_at, unit_text
 from lstmtui.analysis.stage_values import is_bound, values_at
-from lstmtui.analysis.statements import statement_at
+from lstmtui.analysis.statements import NO_TEXT, statement_at
 from lstmtui.arrays import Array
 from lstmtui.cells.notation import UNICODE
 from lstmtui.printable import printable
@@ -21,7 +21,6 @@ from lstmtui.trace import Trace
 from lstmtui.trace.source import Source, Variable
 
 _number = UNICODE.number
-_NO_TEXT = "the text of its code was not there when it was recorded"
 
 
 def bad_line(trace: Trace, source: Source, bad: BadValue) -> tuple[str, str]:
@@ -51,7 +50,7 @@ def bad_derivative_line(trace: Trace, source: Source, bad: BadValue) -> tuple[st
             how = ", ".join(part for part in (behind, _operands(place)) if part)
             return f"{_line_text(place)}: {where}", how
     if not all(function.text for function in source.functions):
-        return f"{_place_of(source, variable)}: {where}", f"{_NO_TEXT}, so which line read it is not known"
+        return f"{_place_of(source, variable)}: {where}", f"{NO_TEXT}, so which line read it is not known"
     here = f"{_place_of(source, variable)}: {_text(source, variable)}{where}"
     is_known = trace.header.loss_is_known and not np.isfinite(trace.loss)
     loss = f", which is {_number(trace.loss)}" if is_known else ""
@@ -112,7 +111,7 @@ def _operands(place: LinePlace) -> str:
     """What a line had read; where all of it is finite, why its result need not be."""
     operands = list(operands_at(place))
     if not place.statement.text:
-        return f"{_NO_TEXT}, so what it read is not known"
+        return f"{NO_TEXT}, so what it read is not known"
     if not operands:
         own = place.variable
         before = [v.name for v in place.source.variables if own.name in v.carried_to and v is not own]

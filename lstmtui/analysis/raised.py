@@ -20,7 +20,7 @@ def raised_text(trace: Trace) -> str:
     place = f"line {raised.line}: " if raised.line else ""
     if function is not None:
         text = statement_at(function, raised.line).text
-        place = f"{PurePath(function.file).name}:{raised.line}: {text}: "
+        place = f"{PurePath(function.file).name}:{raised.line}: {text}{': ' * bool(text)}"
     layer = f" in layer {raised.layer}" if len(trace.layers) > 1 else ""
     return printable(f"{place}{raised.text}{layer} at t={raised.t}, where the recording ends")
 

@@ -20,6 +20,7 @@ LONGEST_TEXT = 1 << 20
 """Characters of a function that is parsed."""
 SHOWN = 160
 """Characters of a statement that are shown."""
+NO_TEXT = "the text of its code was not there when it was recorded"
 _NAME = re.compile(r"(?:\bself\.)?[^\W\d]\w*")
 _INFINITIES = {"inf", "Inf", "infty", "PINF", "NINF"}
 

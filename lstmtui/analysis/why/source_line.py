@@ -6,6 +6,7 @@ import numpy as np
 
 from lstmtui.analysis.line_operands import LineOperand, LinePlace, operands_at, unit_text
 from lstmtui.analysis.stage_values import is_bound, values_at
+from lstmtui.analysis.statements import NO_TEXT
 from lstmtui.analysis.why.carried_from import carried_from
 from lstmtui.analysis.why.ledger import SET, Factor, Ledger, Part, Place
 from lstmtui.analysis.why.source_readers import readers_ledger
@@ -53,6 +54,9 @@ def source_ledger(trace: Trace, asked: Place, notation: Notation) -> Ledger:
         part = Part("an argument of the call", value, t=asked.t)
         return ledger_of(asked, value, [part], kind="origin")
     place = LinePlace(trace, asked.layer, source, variable, numbers[-1], asked.t, asked.batch, asked.unit)
+    if not place.statement.text:
+        part = Part(f"what its line has read is not known: {NO_TEXT}", value, t=asked.t)
+        return ledger_of(asked, value, [part], kind="origin")
     function = source.functions[place.binding.function]
     parts = [_part(operand, place, source, asked) for operand in operands_at(place)]
     return ledger_of(

@@ -8,6 +8,7 @@ import numpy as np
 
 from lstmtui.analysis.line_operands import LineOperand, LinePlace, operands_at, unit_text
 from lstmtui.analysis.stage_values import is_bound, values_at
+from lstmtui.analysis.statements import NO_TEXT
 from lstmtui.analysis.why.carried_from import carried_from
 from lstmtui.analysis.why.ledger import Factor, Ledger, Part, Place
 from lstmtui.analysis.why.summands import ledger_of
@@ -35,7 +36,9 @@ def readers_ledger(trace: Trace, asked: Place, source: Source, variable: Variabl
     value = float(values[asked.batch, asked.unit])
     parts = list(_readers(trace, asked, source, variable))
     if not parts:
-        return ledger_of(asked, value, [Part(_NOBODY, value, t=asked.t)], kind="origin")
+        is_known = all(function.text for function in source.functions)
+        text = _NOBODY if is_known else f"which line has read it is not known: {NO_TEXT}"
+        return ledger_of(asked, value, [Part(text, value, t=asked.t)], kind="origin")
     return ledger_of(
         asked,
         value,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,12 @@ from source_traces import source_trace
 from torch import Tensor, nn
 
 import lstmtui
+from lstmtui.analysis.raised import raised_text
 from lstmtui.analysis.why.answer import ledger_at
 from lstmtui.analysis.why.ledger import Ledger, Place
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
+from lstmtui.trace.source import Raised
 
 
 def ask(trace: Trace, name: str, t: int, unit: int = 0) -> Ledger:
@@ -117,3 +121,17 @@ def test_it_is_asked_from_python_of_a_model_recorded_by_source() -> None:
     assert isinstance(ledger, Ledger)
     written = next(part for part in ledger.parts if part.text.startswith("written"))
     assert written.value == trace.values("written")[4, 0, 1]
+
+
+def test_of_code_without_its_text_nothing_is_said_that_is_not_known() -> None:
+    trace = source_trace()
+    (layer,) = trace.layers
+    assert layer.source is not None
+    functions = tuple(replace(own, text="") for own in layer.source.functions)
+    layer = replace(layer, source=replace(layer.source, functions=functions))
+    raised = Raised(0, 3, 30, "ValueError: no", 0)
+    trace = Trace(replace(trace.header, layers=(layer,), raised=raised), trace.arrays)
+    gone = "the text of its code was not there when it was recorded"
+    assert f": what its line has read is not known: {gone}" in str(ask(trace, "new_c", 5, 2))
+    assert f": which line has read it is not known: {gone}" in str(ask(trace, "dnew_c", 5, 2))
+    assert raised_text(trace) == "my_cell.py:30: ValueError: no at t=3, where the recording ends"
