@@ -96,9 +96,9 @@ class Grouping:
         is_named: Callable[[Call], bool] = lambda call: False,
         inputs: Sequence[tuple[int, ...]] = (),
     ) -> None:
-        self._inputs = inputs
         self._places, self._is_named = Places(calls, bindings), is_named
-        self._every, self._bindings = calls, bindings
+        self._every, self._bindings, self._inputs = calls, bindings, inputs
+        self._is_recursive = any(map(is_within_itself, calls))
         self._sizes = {size for size in sizes if size > 1}
         self._owners: dict[int, _Owner] = {}
         self._outermost: dict[int, Call] = {}
@@ -214,8 +214,8 @@ class Grouping:
         """The passes of the loops over time in a call are its rounds."""
         places, ends = owner.places[call.number], owner.ends[call.number]
         passes = loops_over_time(places, self._sizes, ends, partial(self._is_round, call))
-        inner = [c for c in self._every if self._outermost[c.number] is call]
-        nodes = self._calls.over_a_tree(inner) if any(map(is_within_itself, inner)) else []
+        inner = (c for c in self._every if self._outermost[c.number] is call)
+        nodes = self._calls.over_a_tree(inner) if self._is_recursive else []
         if nodes and all(loop[-1][0] == id(nodes[0].code) for loop in passes):
             self._place_repeated(owner, call, [nodes])
             return
