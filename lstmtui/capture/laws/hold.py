@@ -9,7 +9,10 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
+import torch
+
 from lstmtui.analysis.laws import NAMES, LawResult
+from lstmtui.capture.arguments import differentiable
 from lstmtui.capture.laws.carry import MOST_STREAMED, carry
 from lstmtui.capture.laws.causality import MOST_CUTS, causality
 from lstmtui.capture.laws.chunks import chunks, steps
@@ -88,8 +91,9 @@ def laws(
         UserError: there is no law of that name, or an argument does not fit x.
     """
     names = _names(only)
-    make = partial(context_of, model, x, state, lengths, starts, run, step, reset, factory)
-    with host_by_default():
+    with torch.inference_mode(False), host_by_default():
+        x, state = differentiable(x), differentiable(state)
+        make = partial(context_of, model, x, state, lengths, starts, run, step, reset, factory)
         context, known = make(batch_first), None
         if batch_first is None and not context.calls:
             context, known = _with_axes(context, partial(make, True), progress)

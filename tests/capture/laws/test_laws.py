@@ -326,3 +326,12 @@ def test_they_hold_whatever_was_set_about_precision_and_leave_that_alone() -> No
             assert torch.backends.cudnn.enabled
     finally:
         layers.fp32_precision = before
+
+
+def test_they_are_held_in_inference_mode_and_of_tensors_from_there() -> None:
+    outside = {name: law.status for name, law in held(nn.GRU(of.SIZE, of.UNITS), X).items()}
+    with torch.inference_mode():
+        model, x = nn.GRU(of.SIZE, of.UNITS), X.clone()
+        inside = held(model, x)
+    assert {name: law.status for name, law in inside.items()} == outside
+    assert {name: law.status for name, law in held(nn.GRU(of.SIZE, of.UNITS), x).items()} == outside
