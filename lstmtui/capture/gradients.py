@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,11 +10,16 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from lstmtui.models.torch_compat import gradients, post_accumulate_hooks
+from lstmtui.capture.copied_gradients import with_copies
+from lstmtui.models.torch_compat import post_accumulate_hooks
 
 
 def gradients_of(
-    loss: Tensor, sources: Sequence[Tensor | GradientEdge], *, through_functions: bool
+    loss: Tensor,
+    sources: Sequence[Tensor | GradientEdge],
+    *,
+    through_functions: bool,
+    hooked: Set[Any] = frozenset(),
 ) -> Sequence[Tensor | None]:
     """∂loss/∂ each source; None for what it does not depend on.
 
@@ -24,9 +29,10 @@ def gradients_of(
         through_functions: whether custom autograd Functions in the graph may go backward through graphs that
             they make then. These reach their leaves only where autograd accumulates into `.grad`, which is
             as it was afterwards.
+        hooked: nodes of tensors with hooks, whose gradients are as these leave them.
     """
     if not through_functions:
-        return gradients(loss, sources)
+        return with_copies(loss, sources, hooked)
     own: dict[int, Tensor] = {}
     leaves = {at: s for at, s in enumerate(sources) if isinstance(s, Tensor) and s.is_leaf}
 

@@ -33,7 +33,10 @@ def differentiate(
     ends = [] if code is None else code.tracer.ends()
     try:
         derivatives = gradients_of(
-            loss.reshape(()), [*sources, *ends], through_functions=tap.recomputation.is_possible
+            loss.reshape(()),
+            [*sources, *ends],
+            through_functions=tap.recomputation.is_possible,
+            hooked=frozenset() if code is None else code.tracer.hooked,
         )
     except RuntimeError as error:
         if not (layer := hanging(tap.runs)):

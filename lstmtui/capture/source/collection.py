@@ -20,12 +20,15 @@ from lstmtui.capture.source.users_code import Selection, is_of_garbage, writes_n
 from lstmtui.capture.wrapped import named_modules
 from lstmtui.errors import Cancelled
 
+_REGISTER_HOOK = Tensor.register_hook.__code__
+
 
 class Unrecorded(Enum):
     """Code that is not recorded."""
 
     HARMLESS = "writes into no tensor that it is given, where it is called by a name that says so"
     UNKNOWN = "may write into any"
+    PUTS_A_HOOK = "puts a hook on a tensor, through which the derivative goes"
     OF_GARBAGE = "is called by Python, whatever runs, when it searches for garbage"
 
 
@@ -116,6 +119,8 @@ class Collection:
         try:
             if is_of_garbage(code):
                 facts: CodeFacts | Unrecorded = Unrecorded.OF_GARBAGE
+            elif code is _REGISTER_HOOK:
+                facts = Unrecorded.PUTS_A_HOOK
             elif self.selection.wants(frame):
                 facts = CodeFacts(frame)
             else:

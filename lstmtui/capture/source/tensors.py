@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from functools import partial
 from itertools import count
@@ -20,6 +19,7 @@ from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
 from lstmtui.capture.source.code_facts import DETACHED
 from lstmtui.capture.source.rows import Rows
+from lstmtui.capture.source.seen import Seen
 from lstmtui.capture.source.series import real_parts
 from lstmtui.models.torch_compat import below_autograd, has_values, is_dispatched, version_of
 
@@ -32,59 +32,6 @@ _ORDINARY = (Tensor, nn.Parameter)
 Named: TypeAlias = tuple[str, Tensor, int, int, str]
 """A name as it is written, what it is bound to, how often that had been written into, the line that binds it,
 and why that would have no derivative where the line tells."""
-
-
-class Seen(Binding):
-    """The first binding of a tensor object as it is; of others all but the name and the place is the same."""
-
-    __slots__ = ("end", "handle", "is_named", "output", "ref", "version")
-
-    ref: weakref.ref[Tensor]
-    version: int
-    """How often it had been written into."""
-    is_named: bool
-    """Whether a name was bound to it; else a function has returned it."""
-    output: int
-    """Which result of its node it is."""
-    handle: Any
-    """What takes the hook away again."""
-    end: Any
-    """Where its derivative is to be had: its node, or of a leaf itself; None: nowhere."""
-
-    def __init__(
-        self,
-        order: int,
-        call: Call,
-        name: str,
-        line: int,
-        passes: Passes,
-        tensor: Tensor,
-        identity: int,
-        version: int,
-        end: Any,
-    ) -> None:
-        # There are very many: this takes half as long as the one of a dataclass.
-        self.order, self.call, self.name, self.line, self.passes = order, call, name, line, passes
-        self.value, self.identity, self.version, self.end = tensor, identity, version, end
-        self.leaf, self.absent, self.drawn, self.gradients = False, "", False, []
-        self.ref, self.handle, self.output = weakref.ref(tensor), None, 0
-        self.is_named = name[:6] != RETURNED
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether backward passes tell its derivative."""
-        return self.handle is not None or self.end is not None
-
-    def of_node(self, output: int, gradients: tuple[Tensor | None, ...]) -> None:
-        """Called before the node goes backward, after hooks of the user's, with what it is given."""
-        gradient = gradients[output]
-        if gradient is not None:
-            # It is copied: hooks of the user's may change it on its way.
-            self.gradients.append(gradient.detach().clone() if gradient.requires_grad else gradient.clone())
-
-    def of_leaf(self, gradient: Tensor) -> None:
-        """Called with a gradient of a leaf."""
-        self.gradients.append(gradient.detach().clone())
 
 
 class Tensors:
@@ -104,6 +51,8 @@ class Tensors:
         """Those that are drawn at random meanwhile; None: that is not known."""
         self.without_values = 0
         """How many bindings were left out because their tensors have no values that can be kept."""
+        self.hooked: set[Any] = set()
+        """The nodes that tensors with hooks of the user's were made by."""
         self.rows = Rows()
         self._orders = count()
         self._unchecked = 0
@@ -183,6 +132,11 @@ class Tensors:
             # The value and the derivative, here and in the arrays that are made of them.
             check_memory(4 * self.rows.numbers, bindings[-1].value.dtype)
 
+    def note_hook(self, tensor: Any) -> None:
+        """The user puts a hook on a tensor, through which its derivative goes."""
+        if not self._hooks and isinstance(tensor, Tensor) and tensor.grad_fn is not None:
+            self.hooked.add(tensor.grad_fn)
+
     def is_known(self, tensor: Tensor) -> bool:
         """Whether a name was bound to a tensor as it is now."""
         seen = self._now.get(id(tensor))
@@ -233,7 +187,7 @@ class Tensors:
     def release(self) -> None:
         """Take every hook away again."""
         self._take_away(self._asked)
-        self._asked, self._now = [], {}
+        self._asked, self._now, self.hooked = [], {}, set()
 
     def _take_away(self, asked: list[Seen]) -> None:
         for seen in asked:

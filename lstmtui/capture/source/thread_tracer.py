@@ -67,6 +67,8 @@ class ThreadTracer:
             with without_functions():
                 if self._stack:
                     self._stack[-1].catch_up()  # before anything is written into
+                if facts is Unrecorded.PUTS_A_HOOK:
+                    self.collection.tensors.note_hook(frame.f_locals.get("self"))
                 activation = self._called(frame, facts) if isinstance(facts, CodeFacts) else None
         except Exception as error:
             self.collection.fail(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import ExitStack
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -138,6 +138,11 @@ class SourceTracer:
     def ends(self) -> list[Tensor | GradientEdge]:
         """What the loss is to be differentiated by, for `derive`."""
         return self._collection.tensors.ends()
+
+    @property
+    def hooked(self) -> Set[Any]:
+        """The nodes of the graph that tensors with hooks of the user's were made by."""
+        return self._collection.tensors.hooked
 
     @undisturbed()
     def derive(self, gradients: Sequence[Tensor | None]) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 from lstmtui.capture.axes import Axes, Factor, is_units, unknown
 from lstmtui.capture.graph.graph_axes import FOLLOWED, End, after, name_of, shape_of
 from lstmtui.capture.source.bindings import Binding
-from lstmtui.capture.source.tensors import Seen
+from lstmtui.capture.source.seen import Seen
 
 _MOST_NODES = 2_000
 """Of a graph that are looked at: those of a timestep, and of what its first state is computed from."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,26 +68,43 @@ def test_nothing_of_the_run_is_left_once_it_is_recorded_also_without_a_search_fo
     assert trace.steps == T
 
 
-class Hooked(nn.Module):
+class Keeping(torch.autograd.Function):
+    """Keeps the gradients that come to it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x * 1
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        GRADIENTS.append(gradient)
+        return gradient
+
+
+class Kept(nn.Module):
     """Keeps the gradients of its state."""
 
-    def __init__(self) -> None:
+    def __init__(self, way: str) -> None:
         super().__init__()
-        self.linear = nn.Linear(2, 2)
+        self.linear, self.way = nn.Linear(2, 2), way
 
     def forward(self, x: Tensor) -> Tensor:
         h = x.new_zeros(3, 2)
         for x_t in x:
             h = self.linear(x_t + h)
-            h.register_hook(GRADIENTS.append)
+            if self.way == "hook":
+                h.register_hook(GRADIENTS.append)
+            else:
+                h = Keeping.apply(h)
         return h
 
 
 @pytest.mark.parametrize("is_read_before", [True, False])
-def test_derivatives_that_the_users_hooks_keep_and_change_are_never_shown_changed(
-    is_read_before: bool,
+@pytest.mark.parametrize("way", ["hook", "function"])
+def test_derivatives_that_the_users_code_keeps_and_changes_are_never_shown_changed(
+    way: str, is_read_before: bool
 ) -> None:
-    model, x = Hooked(), torch.randn(4, 3, 2)
+    model, x = Kept(way), torch.randn(4, 3, 2)
     expected = lstmtui.record(model, x).arrays["0/forward/dh"]
     assert expected.any(axis=(1, 2)).all()
     GRADIENTS.clear()
@@ -95,7 +113,7 @@ def test_derivatives_that_the_users_hooks_keep_and_change_are_never_shown_change
         assert np.array_equal(arrays["0/forward/dh"], expected)
     for gradient in GRADIENTS:
         gradient.zero_()
-    if is_read_before:
+    if is_read_before or way == "hook":
         assert np.array_equal(arrays["0/forward/dh"], expected)
     else:
         with pytest.raises(lstmtui.UserError, match="written into after they had been recorded"):
