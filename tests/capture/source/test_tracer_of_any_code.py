@@ -394,6 +394,7 @@ def test_a_very_long_file_costs_no_more_than_its_functions(tmp_path: Path) -> No
     assert values(traced(space["f"], torch.ones(1)), "h") == [0, 1]
 
 
+@pytest.mark.clock
 def test_a_long_function_takes_no_longer_for_each_line_than_a_short_one(within: Within) -> None:
     lines = "".join(f"    k = k * {n} + h\n    for q in range(2): k = k + q; k = -k\n" for n in range(300))
     space: dict[str, Any] = {}
