@@ -101,6 +101,27 @@ def test_opening_reads_no_array(tmp_path: Path) -> None:
         found.values("h")
 
 
+def test_an_array_is_mapped_also_where_another_thread_upsets_pythons_parser_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = make_trace()
+    trace.save(tmp_path / "t")
+    loaded = load(tmp_path / "t")
+    assert isinstance(loaded, Trace)
+    attempts: list[Any] = []
+    mapped = np.lib.format.open_memmap
+
+    def upset(*arguments: Any, **options: Any) -> Any:
+        attempts.append(arguments)
+        if len(attempts) % 2:
+            raise SystemError("AST constructor recursion depth mismatch (before=57, after=54)")
+        return mapped(*arguments, **options)
+
+    monkeypatch.setattr(np.lib.format, "open_memmap", upset)
+    assert_equal(loaded, trace)
+    assert attempts
+
+
 def test_a_loaded_trace_cannot_be_written_to(tmp_path: Path) -> None:
     make_trace().save(tmp_path / "t")
     found = load(tmp_path / "t")
