@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from lstmtui.models.checkpoints.names import MOST_TENSORS, TOO_MANY
 from lstmtui.scenario.files import open_file
 from lstmtui.scenario.problem import short, shown
 from lstmtui.scenario.report import DataError
@@ -49,7 +50,7 @@ class TensorFile:
     """A .safetensors file whose header has been read and checked.
 
     Raises:
-        DataError: it cannot be opened, or its header does not fit the file.
+        DataError: it cannot be opened, or its header does not fit the file, or has too many tensors.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,7 +62,10 @@ class TensorFile:
             self._start = self._header_end(file, size)
         try:
             with safe_open(path, framework="np") as opened:
-                slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
+                names = opened.keys()
+                if len(names) > MOST_TENSORS:
+                    raise ValueError(TOO_MANY)
+                slices = {name: opened.get_slice(name) for name in names}
                 self.tensors = {
                     name: StoredTensor(part.get_dtype(), tuple(part.get_shape()))
                     for name, part in slices.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 import subprocess
 import sys
 import zipfile
@@ -156,6 +157,26 @@ def test_a_few_tensors_of_very_many_that_torch_saved_are_found_at_once(
     with within(1.5):
         assert main(["check", str(tmp_path / "a.pt")]) == 2
     assert "it holds encoder.0.weight" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["zip", "old", "views", "safetensors"])
+def test_a_checkpoint_of_more_tensors_than_any_model_has_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("lstmtui.models.checkpoints.archive.MOST_MEMBERS", 150)
+    monkeypatch.setattr("lstmtui.models.checkpoints.tensor_pickle.MOST_TENSORS", 140)
+    monkeypatch.setattr("lstmtui.scenario.tensors.MOST_TENSORS", 140)
+    path = tmp_path / ("a.safetensors" if kind == "safetensors" else "a.pt")
+    names = [f"l{i}.weight_{which}h_l0" for i in range(80) for which in "ih"]
+    if kind == "safetensors":
+        write_tensors(path, dict.fromkeys(names, (4, 1)))
+    else:
+        torch = pytest.importorskip("torch")
+        number = torch.zeros(4, 1)
+        state = {name: number[:] if kind == "views" else number.clone() for name in names}
+        torch.save(state, path, _use_new_zipfile_serialization=kind != "old")
+    assert main(["check", str(path)]) == 2
+    assert re.search("it has more than (131,072 tensors|150 members)$", capsys.readouterr().err.strip())
 
 
 @pytest.mark.clock

@@ -12,8 +12,12 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn
 
+from lstmtui.models.checkpoints.names import MOST_TENSORS
+
 LARGEST_DIRECTORY = 64 << 20
 """Bytes of a directory, which is read as a whole."""
+MOST_MEMBERS = MOST_TENSORS + (1 << 12)
+"""The numbers of each tensor, and the files beside them."""
 _LARGEST_COMMENT = (1 << 16) - 1
 _END, _END_64, _PLACE_OF_END_64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _ENTRY, _HEADER = b"PK\1\2", b"PK\3\4"
@@ -171,11 +175,14 @@ def _entries(directory: bytes) -> dict[str, int]:
     """Where each member's entry begins in the directory.
 
     Raises:
-        ValueError: what is there is no entry.
+        ValueError: what is there is no entry, or there are too many.
     """
-    entries, at, end = {}, 0, len(directory)
+    entries: dict[str, int] = {}
+    at, end = 0, len(directory)
     unpack = _LENGTHS.unpack_from
     while at < end:
+        if len(entries) >= MOST_MEMBERS:
+            raise ValueError(f"it has more than {MOST_MEMBERS:,} members")
         if directory[at : at + 4] != _ENTRY or at + 46 > end:
             raise ValueError("its directory is damaged")
         name, extra, comment = unpack(directory, at + 28)

@@ -22,6 +22,10 @@ CONTAINERS = frozenset(
 
 _COMPILED = re.compile(r"(^|\.)_orig_mod(?=\.|$)")
 
+MOST_TENSORS = 1 << 17
+"""Of one file; more take seconds to look at, and no model has them."""
+TOO_MANY = f"it has more than {MOST_TENSORS:,} tensors"
+
 Entry = tuple[tuple[str, ...], str]
 """The keys of the dicts around a state dict, and a name within it."""
 

@@ -11,7 +11,7 @@ from lstmtui.errors import UserError
 from lstmtui.models.checkpoints.archived_tensors import ADVICE, ArchivedTensor, ArchivedTensors
 from lstmtui.models.checkpoints.names import Entry
 from lstmtui.models.checkpoints.opcodes import LARGEST_PICKLE, UnsafeOpcodeError, harmless
-from lstmtui.models.checkpoints.tensor_pickle import CalleeError, TensorUnpickler
+from lstmtui.models.checkpoints.tensor_pickle import CalleeError, TensorUnpickler, TooManyTensorsError
 from lstmtui.printable import printable
 
 DEEPEST = 16
@@ -49,7 +49,7 @@ def unpickled(unpickler: TensorUnpickler, file: str) -> Any:
 
     Raises:
         UserError: it holds more than tensors.
-        ValueError: it is damaged; a sentence.
+        ValueError: it is damaged, or describes too many tensors; a sentence.
     """
     try:
         return unpickler.load()
@@ -63,7 +63,7 @@ def unpickled(unpickler: TensorUnpickler, file: str) -> Any:
         raise UserError(
             f"{file} is refused: opening it would call {callee}, and only tensors are read; {ADVICE}"
         ) from None
-    except (UserError, MemoryError):
+    except (UserError, MemoryError, TooManyTensorsError):
         raise
     except Exception:  # whatever a damaged file makes the unpickler stumble over
         raise ValueError(DAMAGED) from None

@@ -7,6 +7,7 @@ import re
 from io import BytesIO
 from typing import Any
 
+from lstmtui.models.checkpoints.names import MOST_TENSORS, TOO_MANY
 from lstmtui.models.checkpoints.stand_ins import CALLED, TUPLE, Numbers
 
 _DTYPES = {
@@ -36,6 +37,10 @@ class CalleeError(pickle.UnpicklingError):
         self.callee = callee
 
 
+class TooManyTensorsError(ValueError):
+    """A pickle describes more tensors than are looked at."""
+
+
 class TensorUnpickler(pickle.Unpickler):
     """Makes dicts, lists and descriptions of tensors, and refuses to call anything else.
 
@@ -45,6 +50,7 @@ class TensorUnpickler(pickle.Unpickler):
 
     def __init__(self, content: bytes) -> None:
         super().__init__(BytesIO(content), encoding="utf-8")
+        self._count = 0
         self.storages: dict[str, str] = {}
         """The dtype of the numbers under each key."""
 
@@ -61,6 +67,9 @@ class TensorUnpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Numbers:
         """Where the numbers of a tensor are."""
+        self._count += 1
+        if self._count > MOST_TENSORS:
+            raise TooManyTensorsError(TOO_MANY)
         if type(pid) is not tuple or not 5 <= len(pid) <= 6 or pid[0] != "storage":
             raise ValueError("its description has a tensor without numbers")
         storage, key, view = pid[1], pid[2], pid[5] if len(pid) == 6 else None
