@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,29 +18,15 @@ from lstmtui.capture.copied_gradients import LARGE, with_copies
 
 LOOP = """
 import resource
+import sys
 import torch
-from torch import nn
 import lstmtui
 
-class Loop(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.wx, self.wh = nn.Linear({hidden}, 4 * {hidden}), nn.Linear({hidden}, 4 * {hidden}, bias=False)
-
-    def forward(self, x):
-        h = c = x.new_zeros(1, {hidden})
-        for x_t in x:
-            a, b, g_pre, d = (self.wx(x_t) + self.wh(h)).chunk(4, 1)
-            i = torch.sigmoid(a)
-            f = torch.sigmoid(b)
-            g = torch.tanh(g_pre)
-            o = torch.sigmoid(d)
-            c = f * c + i * g
-            h = o * torch.tanh(c)
-        return h
+sys.path.insert(0, {tests!r})
+from benchmarks.source import Loop
 
 torch.set_num_threads(1)
-model, x = Loop(), torch.randn({steps}, 1, {hidden})
+model, x = Loop({hidden}), torch.randn({steps}, 1, {hidden})
 model(x[:2]).sum().backward()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 lstmtui.record(model, x, source=True, loss=torch.sum)
@@ -48,7 +35,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 
 
 def test_the_memory_of_a_recording_does_not_grow_with_the_weights_in_each_timestep() -> None:
-    code = LOOP.format(hidden=512, steps=80)
+    code = LOOP.format(hidden=512, steps=80, tests=str(Path(__file__).parents[1]))
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(run.stdout) < 150  # MiB; a weight has 4
 

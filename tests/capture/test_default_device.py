@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from oracles.more_recurrences import LayerThenLoop
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
@@ -22,28 +23,11 @@ from lstmtui.capture.run import run
 from lstmtui.scenario.bundled import find_scenario
 from lstmtui.trace import Trace, Traces
 
-
-class Own(nn.Module):
-    """An LSTM, and behind it a recurrence that is recorded by source."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rnn, self.step = nn.LSTM(3, 4), nn.Linear(8, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        output, (h, _) = self.rnn(x)
-        state, states = h[0], []
-        for row in output:
-            state = torch.tanh(self.step(torch.cat([row, state], 1)))
-            states.append(state)
-        return torch.stack(states)
-
-
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "lstm": lambda: nn.LSTM(3, 4, 2),
     "gru": lambda: nn.GRU(3, 4, bidirectional=True),
     "peephole": lambda: lstmtui.Recurrent("lstm_peephole", 3, 4),
-    "own": Own,
+    "own": LayerThenLoop,
 }
 
 

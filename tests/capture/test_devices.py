@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from oracles.more_recurrences import LayerThenLoop
 from oracles.pretended_mps import PretendedMps
 from oracles.recurrents import gap
-from torch import Tensor, nn
+from torch import nn
 
 import lstmtui
 from lstmtui.capture.devices import check_memory, resolve_device
@@ -94,35 +95,21 @@ def test_a_scenario_runs_where_there_is_no_float64(name: str, mps: None) -> None
         assert trace.values("dh", 0).any()
 
 
-class Own(nn.Module):
-    """A recurrence by source, with an LSTM before it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rnn, self.step = nn.LSTM(3, 4), nn.Linear(8, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        output, (h, _) = self.rnn(x)
-        state, states = h[0], []
-        for row in output:
-            state = torch.tanh(self.step(torch.cat([row, state], 1)))
-            states.append(state)
-        return torch.stack(states)
-
-
-@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, Own])
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, LayerThenLoop])
 def test_a_module_is_recorded_watched_and_tested_where_there_is_no_float64(
     kind: Any, mps: None, tmp_path: Path
 ) -> None:
-    module = (kind() if kind is Own else kind(3, 4, bidirectional=True)).to("mps")
+    module = (kind() if kind is LayerThenLoop else kind(3, 4, bidirectional=True)).to("mps")
     x = torch.randn(6, 2, 3).to("mps")
-    trace = record(module, x, loss=lambda result: (result if kind is Own else result[0]).square().mean())
+    trace = record(
+        module, x, loss=lambda result: (result if kind is LayerThenLoop else result[0]).square().mean()
+    )
     assert trace.header.device == "mps"
     assert trace.values("dh", 0).any()
     assert any(law.status == "held" for law in lstmtui.laws(module, x, batch_first=False))
     with lstmtui.watch(module, when="norm(dh) > 0", path=tmp_path / "watched"):
         result = module(x)
-        (result if kind is Own else result[0]).square().mean().backward()
+        (result if kind is LayerThenLoop else result[0]).square().mean().backward()
     written = lstmtui.load(tmp_path / "watched")
     assert isinstance(written, Traces)
     assert all(trace.values("dh", 0).any() for trace in written.values())

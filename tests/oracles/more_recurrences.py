@@ -138,3 +138,19 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int]] = {
     "advantages": (Advantages, (8, 3, 3), 7),
 }
 """What makes it, the shape of its input, and how many timesteps it has."""
+
+
+class LayerThenLoop(nn.Module):
+    """An LSTM, and behind it a recurrence that is recorded by source."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.step = nn.LSTM(3, 4), nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        output, (h, _) = self.rnn(x)
+        state, states = h[0], []
+        for row in output:
+            state = torch.tanh(self.step(torch.cat([row, state], 1)))
+            states.append(state)
+        return torch.stack(states)
