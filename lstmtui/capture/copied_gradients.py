@@ -8,7 +8,8 @@ gradients come leave room, since what was copied is given back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor
@@ -34,24 +35,31 @@ def with_copies(
     edges = _copied(sources, hooked)
     if not edges:
         return gradients(loss, sources)
-    results: list[Tensor | None] = [None] * len(sources)
-    handles = [edge.node.register_prehook(_copier(results, at, edge.output_nr)) for at, edge in edges.items()]
+    others = [at for at in range(len(sources)) if at not in edges]
+    with copies_of(edges) as copies:
+        results = gradients(loss, [sources[at] for at in others])
+    own: Mapping[int, Tensor | None] = {**dict(zip(others, results, strict=True)), **copies}
+    return [own.get(at) for at in range(len(sources))]
+
+
+@contextmanager
+def copies_of(edges: Mapping[int, GradientEdge]) -> Iterator[dict[int, Tensor]]:
+    """Within this context backward passes have the gradients at these places copied, by the same numbers."""
+    copies: dict[int, Tensor] = {}
+
+    def copier(at: int, output: int) -> Callable[[Sequence[Tensor | None]], None]:
+        def copy(gradients: Sequence[Tensor | None]) -> None:
+            if (gradient := gradients[output]) is not None:
+                copies[at] = gradient.detach().clone()
+
+        return copy
+
+    handles = [edge.node.register_prehook(copier(at, edge.output_nr)) for at, edge in edges.items()]
     try:
-        others = [at for at in range(len(sources)) if at not in edges]
-        for at, gradient in zip(others, gradients(loss, [sources[at] for at in others]), strict=True):
-            results[at] = gradient
+        yield copies
     finally:
         for handle in handles:
             handle.remove()
-    return results
-
-
-def _copier(results: list[Tensor | None], at: int, output: int) -> Callable[[Sequence[Tensor | None]], None]:
-    def copy(gradients: Sequence[Tensor | None]) -> None:
-        if (gradient := gradients[output]) is not None:
-            results[at] = gradient.clone()
-
-    return copy
 
 
 def _copied(sources: Sequence[Tensor | GradientEdge], hooked: Set[Any]) -> Mapping[int, GradientEdge]:

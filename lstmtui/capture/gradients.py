@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from lstmtui.capture.copied_gradients import with_copies
+from lstmtui.capture.copied_gradients import copies_of, with_copies
 from lstmtui.models.torch_compat import post_accumulate_hooks
 
 
@@ -33,25 +33,11 @@ def gradients_of(
     """
     if not through_functions:
         return with_copies(loss, sources, hooked)
-    own: dict[int, Tensor] = {}
     leaves = {at: s for at, s in enumerate(sources) if isinstance(s, Tensor) and s.is_leaf}
-
-    def keeper(at: int, result: int) -> Any:
-        def keep(results: Sequence[Tensor | None]) -> None:
-            if (gradient := results[result]) is not None:
-                own[at] = gradient.detach()
-
-        return keep
-
     inner = {at: _edge_of(source) for at, source in enumerate(sources) if at not in leaves}
-    handles = [edge.node.register_prehook(keeper(at, edge.output_nr)) for at, edge in inner.items()]
-    try:
-        with _gradients_aside([*leaves.values(), *leaves_of(loss)]):
-            torch.autograd.backward(loss)
-            own |= {at: leaf.grad for at, leaf in leaves.items() if leaf.grad is not None}
-    finally:
-        for handle in handles:
-            handle.remove()
+    with copies_of(inner) as own, _gradients_aside([*leaves.values(), *leaves_of(loss)]):
+        torch.autograd.backward(loss)
+        own |= {at: leaf.grad for at, leaf in leaves.items() if leaf.grad is not None}
     return [own.get(at) for at in range(len(sources))]
 
 

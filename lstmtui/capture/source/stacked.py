@@ -183,11 +183,6 @@ def _values(bindings: Sequence[Binding | None]) -> list[Tensor | None]:
 
 
 def _gradients(bindings: Sequence[Binding | None]) -> list[Tensor | None]:
-    # Nearly all have one each, of which there are very many.
-    if all(binding is None or len(binding.gradients) == 1 for binding in bindings):
-        only = [None if binding is None else binding.gradients[0] for binding in bindings]
-        if not any(gradient is not None and gradient.is_complex() for gradient in only):
-            return [*only]
     return [None if binding is None else gradient_of(binding) for binding in bindings]
 
 
