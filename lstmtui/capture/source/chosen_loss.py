@@ -11,7 +11,7 @@ from torch import Tensor
 from lstmtui.arrays import Array
 from lstmtui.capture.source.addresses import Address
 from lstmtui.capture.source.bindings import Binding
-from lstmtui.capture.source.changed_numbers import changed_by
+from lstmtui.capture.source.changed_numbers import changed_by, check_place
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.replacements import Replacements
 from lstmtui.errors import UserError
@@ -67,6 +67,7 @@ class ChosenLoss:
                 raise UserError(
                     "y: it is not known which axis of the model's result is time; name a variable instead"
                 )
+            check_place("y", self._at.t, self._at.batch, self._at.unit, tuple(turn(output).shape))
             place = turn(output)[self._at.t, self._at.batch]
             return self._checked(place.sum() if self._at.unit is None else place[self._at.unit])
 

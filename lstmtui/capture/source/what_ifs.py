@@ -19,6 +19,7 @@ from lstmtui.errors import UserError
 from lstmtui.trace import Header, Trace
 from lstmtui.trace.edits import Edit, LossAt
 from lstmtui.trace.source import Variable
+from lstmtui.wording import counted
 
 _BESIDE = ("lengths", "mask", "target", "tokens", "shift", "scale")
 """What the arrays of a trace hold of its input and its objective."""
@@ -123,6 +124,9 @@ def _variant(trace: Trace, changed: Trace, edits: Sequence[Edit]) -> Trace:
 
 
 def _variable(trace: Trace, layer: int, quantity: str) -> Variable:
+    if not 0 <= layer < len(trace.layers):
+        layers = counted(len(trace.layers), "layer")
+        raise UserError(f"{quantity}: there is no layer {layer}: the trace has {layers}, from 0")
     source = trace.layers[layer].source
     variable = None if source is None else source.variable(quantity)
     if variable is None:

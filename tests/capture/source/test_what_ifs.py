@@ -15,7 +15,7 @@ import lstmtui
 from lstmtui.capture.engine import RerunEngine
 from lstmtui.capture.source.what_ifs import rerun_source
 from lstmtui.trace import Trace
-from lstmtui.trace.edits import Edit
+from lstmtui.trace.edits import Edit, LossAt
 
 Change = Callable[[str, int, Tensor], Tensor]
 
@@ -193,6 +193,43 @@ def test_what_cannot_be_had_is_refused_in_a_sentence(tmp_path: Any) -> None:
         RerunEngine().rerun(lstmtui.load(tmp_path / "t"), [edit("z", 1.0, 3, 3, layer=1)])
     with pytest.raises(lstmtui.UserError, match="only the variables of that code"):
         RerunEngine().rerun(trace, [edit("nothing", 1.0, 3, 3)])
+
+
+class Adds(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        h, out = x.new_zeros(x.shape[1:]), []
+        for v in x:
+            h = torch.tanh(h + v)
+            out.append(h)
+        return torch.stack(out)
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ({"batch": 2}, "h has no sequence 2: it has 2 sequences, from 0"),
+        ({"batch": -1}, "h has no sequence -1"),
+        ({"unit": 9}, "h has no unit 9: it has 3 units"),
+        ({"start": 5, "stop": 7}, "h has no timestep 5: it has 5 timesteps"),
+        ({"start": 3, "stop": 2}, "h: no timestep is from 3 to 2"),
+        ({"layer": 7}, "there is no layer 7: the trace has 1 layer, from 0"),
+    ],
+)
+def test_a_place_that_a_variable_does_not_have_is_refused_in_a_sentence(
+    place: dict[str, int], why: str
+) -> None:
+    trace = lstmtui.record(Adds(), torch.randn(5, 2, 3, requires_grad=True))
+    at = {"layer": 0, "batch": 0, "unit": 0, "start": 0, "stop": 0} | place
+    own = Edit(1, "m", at["layer"], "forward", at["batch"], "h", at["unit"], 0.5, at["start"], at["stop"])
+    with pytest.raises(lstmtui.UserError, match=why):
+        rerun_source(trace, [own])
+    if at["stop"] >= at["start"]:
+        with pytest.raises(lstmtui.UserError, match=why):
+            rerun_source(trace, [], LossAt(at["start"], at["batch"], at["unit"], at["layer"], "h"))
+    with pytest.raises(lstmtui.UserError, match="y has no sequence 2: it has 2 sequences, from 0"):
+        rerun_source(trace, [], LossAt(0, 2))
+    read_on = Edit(1, "m", 0, "forward", 0, "h", 0, 0.5, 3, 99)
+    assert rerun_source(trace, [read_on]).values("h")[3:, 0, 0].tolist() == [0.5, 0.5]
 
 
 class Lines(nn.Module):
