@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ class Checkpoint:
         self._read: Callable[[Entry], Array]
         if kind == ".safetensors":
             file = TensorFile(path)
-            stored = {((), name): tensor for name, tensor in file.tensors.items()}
+            stored = dict(zip(zip(repeat(()), file.tensors), file.tensors.values(), strict=True))
             self._read = lambda entry: file.read(entry[1])
         else:
             file_size(path)
@@ -65,15 +66,19 @@ class Checkpoint:
             except UserError as error:
                 raise DataError(str(error)) from None
         self._entries = plain_names(stored)
-        self.tensors = {name: stored[entry] for name, entry in self._entries.items()}
+        tensors = map(stored.__getitem__, self._entries.values())
+        self.tensors = dict(zip(self._entries, tensors, strict=True))
 
     @cached_property
     @uncollected()
     def layers(self) -> tuple[FoundLayer, ...]:
         """Every recurrent module, in the file's order."""
-        shapes = {name: tensor.shape for name, tensor in self.tensors.items()}
-        containers = {name: entry[0] for name, entry in self._entries.items()}
-        layers = (self._unless_quantised(layer) for layer in find_layers(shapes, containers))
+        shapes = dict(zip(self.tensors, [tensor.shape for tensor in self.tensors.values()], strict=True))
+        layers = find_layers(shapes, self._entries)
+        if not _QUANTISED.isdisjoint([tensor.dtype for tensor in self.tensors.values()]):
+            layers = tuple([self._unless_quantised(layer) for layer in layers])
+        if not (self._cells or self._wrong or self._remark):
+            return layers
         return tuple(
             layer.described(self._cells.get(layer.path, ""), self._wrong.get(layer.path, ""), self._remark)
             for layer in layers

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from lstmtui.closest import closest
 from lstmtui.scenario.delimited import read_delimited
+from lstmtui.scenario.limits import MAX_DATA
 from lstmtui.scenario.numpy_files import choose, read_npy, read_npz
 from lstmtui.scenario.problem import one_of, short, shown
 from lstmtui.scenario.report import DataError
-from lstmtui.scenario.schema import MAX_DATA
 from lstmtui.scenario.sound_files import read_wav, why_no_sound
 from lstmtui.scenario.tensors import TensorFile
 

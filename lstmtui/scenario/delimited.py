@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from lstmtui.closest import closest
 from lstmtui.printable import printable
 from lstmtui.scenario.files import LONGEST_LINE, TEXT_LIMIT, open_file
+from lstmtui.scenario.limits import MAX_DATA
 from lstmtui.scenario.problem import Problem, one_of, short, shown
 from lstmtui.scenario.report import DataError
-from lstmtui.scenario.schema import MAX_DATA
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array

@@ -10,10 +10,11 @@ from lstmtui.arrays import Array
 from lstmtui.cells.layout import Layout
 from lstmtui.closest import closest
 from lstmtui.scenario.initial_states import read_initial
+from lstmtui.scenario.limits import MAX_ELEMENTS
 from lstmtui.scenario.model_reader import Context, ModelReader
 from lstmtui.scenario.parameters import count
 from lstmtui.scenario.problem import short, shown
-from lstmtui.scenario.schema import MAX_ELEMENTS, FileModelTable
+from lstmtui.scenario.schema import FileModelTable
 from lstmtui.scenario.validation import validate
 from lstmtui.wording import counted
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lstmtui.scenario.data import read_data
+from lstmtui.scenario.limits import MAX_ELEMENTS
 from lstmtui.scenario.nested_lists import to_array
 from lstmtui.scenario.problem import shown
 from lstmtui.scenario.report import DataError
-from lstmtui.scenario.schema import MAX_ELEMENTS
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array

@@ -12,12 +12,13 @@ from lstmtui.closest import closest
 from lstmtui.scenario.checkpoint_models import CheckpointReader
 from lstmtui.scenario.factory_models import FactoryReader
 from lstmtui.scenario.initial_states import read_initial
+from lstmtui.scenario.limits import MAX_ELEMENTS, MAX_MODELS
 from lstmtui.scenario.model_reader import Context, ModelReader, origin_of
 from lstmtui.scenario.onnx_models import OnnxReader
 from lstmtui.scenario.parameters import check_weights_name, count, expected_shapes, read_inline, read_weights
 from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.scenario import AnySpec, ModelSpec
-from lstmtui.scenario.schema import MAX_ELEMENTS, MAX_MODELS, OwnModelTable
+from lstmtui.scenario.schema import OwnModelTable
 from lstmtui.scenario.validation import validate
 
 

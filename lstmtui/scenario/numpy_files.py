@@ -10,9 +10,9 @@ from typing import IO, TYPE_CHECKING
 
 from lstmtui.closest import closest
 from lstmtui.scenario.files import open_file
+from lstmtui.scenario.limits import MAX_DATA
 from lstmtui.scenario.problem import one_of, short, shown
 from lstmtui.scenario.report import DataError
-from lstmtui.scenario.schema import MAX_DATA
 from lstmtui.wording import counted
 
 if TYPE_CHECKING:

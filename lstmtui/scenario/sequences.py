@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from lstmtui.arrays import Array
+from lstmtui.scenario.limits import MAX_BATCH, MAX_ELEMENTS, MAX_VOCABULARY
 from lstmtui.scenario.normalization import normalize
 from lstmtui.scenario.report import DataError
 from lstmtui.scenario.scenario import Input
-from lstmtui.scenario.schema import MAX_BATCH, MAX_ELEMENTS, MAX_VOCABULARY
 
 
 def number_input(array: Array, lengths: Array | None, method: str, names: tuple[str, ...] | None) -> Input:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lstmtui.scenario.files import open_file
+from lstmtui.scenario.limits import MAX_DATA
 from lstmtui.scenario.problem import short, shown
 from lstmtui.scenario.report import DataError
-from lstmtui.scenario.schema import MAX_DATA
 from lstmtui.wording import counted
 
 if TYPE_CHECKING:

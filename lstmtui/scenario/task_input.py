@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lstmtui.closest import closest
+from lstmtui.scenario.limits import MAX_BATCH, MAX_SEED
 from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.report import Report
-from lstmtui.scenario.schema import MAX_BATCH, MAX_SEED
 from lstmtui.scenario.tasks import MAX_TIMESTEPS, TASKS, Option, TaskData, make_task, misfit
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from lstmtui.models.checkpoints.names import MOST_TENSORS, TOO_MANY
 from lstmtui.scenario.files import open_file
+from lstmtui.scenario.limits import MAX_ELEMENTS
 from lstmtui.scenario.problem import short, shown
 from lstmtui.scenario.report import DataError
-from lstmtui.scenario.schema import MAX_ELEMENTS
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
@@ -65,13 +65,13 @@ class TensorFile:
                 names = opened.keys()
                 if len(names) > MOST_TENSORS:
                     raise ValueError(TOO_MANY)
-                slices = {name: opened.get_slice(name) for name in names}
-                self.tensors = {
-                    name: StoredTensor(part.get_dtype(), tuple(part.get_shape()))
-                    for name, part in slices.items()
-                }
+                parts = map(opened.get_slice, names)
+                described = [(part.get_dtype(), tuple(part.get_shape())) for part in parts]
         except (SafetensorError, OSError, ValueError) as error:
             raise self._broken(short(str(error).removeprefix("Error while deserializing header: "))) from None
+        # Most are of a few kinds, and a named tuple takes as long to make as all the rest.
+        kinds = {kind: StoredTensor(*kind) for kind in set(described)}
+        self.tensors = dict(zip(names, map(kinds.__getitem__, described), strict=True))
 
     def read(self, name: str) -> Array:
         """One tensor: as it is stored, or float32 where it is stored in half precision.

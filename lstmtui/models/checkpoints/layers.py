@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from functools import lru_cache
 
 from lstmtui.cells import CELLS, Cell
 from lstmtui.models.checkpoints.found_layer import FoundLayer
 from lstmtui.models.checkpoints.module_sizes import STOCK, Shapes, sizes_of_module
+from lstmtui.models.checkpoints.names import Entry
 
 _COMPUTED = r"(?P<name>(?:weight|bias)_[ih]h(?:_l\d{1,4})?(?:_reverse)?)"
 _PARAMETRIZED = re.compile(
@@ -20,9 +21,7 @@ _DEEPEST = 32
 """How many modules within modules are gone up."""
 
 
-def find_layers(
-    shapes: Shapes, containers: Mapping[str, tuple[str, ...]] | None = None
-) -> tuple[FoundLayer, ...]:
+def find_layers(shapes: Shapes, entries: Mapping[str, Entry] | None = None) -> tuple[FoundLayer, ...]:
     """Every recurrent module of a checkpoint, in the order of its tensors.
 
     A module is recognised by its `weight_hh`, or by `weight_ih` where there are cells without it: of
@@ -32,10 +31,11 @@ def find_layers(
 
     Args:
         shapes: of every tensor by name, without wrappers'.
-        containers: the keys of the dicts around each tensor; left out: all are in one state dict.
+        entries: each tensor as it is in the file; left out: all are in one state dict.
     """
     modules: dict[str, dict[str, str]] = {}
     computed: dict[str, str] = {}
+    others: list[str] = []
     kinds: dict[str, tuple[str, str]] = {}
     pattern = _pattern(tuple(CELLS.values()))
     for name in shapes:
@@ -46,20 +46,23 @@ def find_layers(
         if parameter:
             own = modules.get(path)
             if own is None:
-                own = modules[path] = {}
-            own.setdefault(parameter, name)
+                modules[path] = {parameter: name}
+                continue
+            if own.setdefault(parameter, name) == name:
+                continue
         elif original:
             computed.setdefault(path, original)
         elif last.startswith("original") and (match := _PARAMETRIZED.fullmatch(name)):
             computed.setdefault(match["path"] or "", match["name"])
-    beside = _beside(shapes, modules, containers or {})
+        others.append(name)
+    beside = _beside(shapes, modules, others, entries or {})
     layers = []
-    for path in dict.fromkeys([*modules, *computed]):
+    for path in dict.fromkeys([*modules, *computed]) if computed else modules:
         if path in computed:
             layers.append(FoundLayer(path, None, _reparametrized(computed[path])))
             continue
         own = modules[path]
-        sizes = sizes_of_module(tuple([(name, shapes[full]) for name, full in own.items()]))
+        sizes = sizes_of_module(tuple(own), tuple([shapes[name] for name in own.values()]))
         layouts, cells, wrong, has_state, may_have_none = sizes
         if has_state or (may_have_none and not computed):
             left = tuple(beside.get(path, ()))
@@ -70,22 +73,39 @@ def find_layers(
 def _beside(
     names: Iterable[str],
     modules: Mapping[str, Mapping[str, str]],
-    containers: Mapping[str, tuple[str, ...]],
+    others: Collection[str],
+    entries: Mapping[str, Entry],
 ) -> dict[str, list[str]]:
-    """The tensors of the same state dict under each module's path that are not among its parameters."""
-    used = {name for own in modules.values() for name in own.values()}
+    """The tensors of the same state dict under each module's path that are not among its parameters.
+
+    Args:
+        names: of all tensors.
+        modules: the parameters of each.
+        others: the tensors that are no module's parameters.
+        entries: as of :func:`find_layers`.
+    """
+    apart = set(others)
+    if inner := {path for path in modules if path and _modules_above(*_parent(path), modules)}:
+        others = [name for name in names if name in apart or _parent(name)[0] in inner]
     left: dict[str, list[str]] = {}
     above: dict[str, list[str]] = {}
-    for name in names:
-        parent, dot, _ = name.rpartition(".")
+    for name in others:
+        parent, is_inner = _parent(name)
         if (paths := above.get(parent)) is None:
-            paths = above[parent] = _modules_above(parent, bool(dot), modules)
+            paths = above[parent] = _modules_above(parent, is_inner, modules)
         for path in paths:
-            if path == parent and name in used:
+            if path == parent and name not in apart:
                 continue
-            if containers.get(name) == containers.get(next(iter(modules[path].values()))):
+            first = next(iter(modules[path].values()))
+            if not entries or entries[name][0] == entries[first][0]:
                 left.setdefault(path, []).append(name)
     return left
+
+
+def _parent(name: str) -> tuple[str, bool]:
+    """The path that a tensor or a module is right under, and whether it is written in the name."""
+    path, dot, _ = name.rpartition(".")
+    return path, bool(dot)
 
 
 def _modules_above(path: str, is_inner: bool, modules: Container[str]) -> list[str]:

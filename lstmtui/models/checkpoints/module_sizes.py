@@ -37,13 +37,14 @@ class ModuleSizes(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def sizes_of_module(parameters: tuple[tuple[str, tuple[int, ...]], ...]) -> ModuleSizes:
+def sizes_of_module(names: tuple[str, ...], parameters: tuple[tuple[int, ...], ...]) -> ModuleSizes:
     """The sizes of one module.
 
     Args:
-        parameters: the names of a layout, and shapes.
+        names: of a layout.
+        parameters: their shapes.
     """
-    shapes = dict(parameters)
+    shapes = dict(zip(names, parameters, strict=True))
     layouts, wrong = _layouts(shapes)
     has_state = any(name.startswith("weight_hh") for name in shapes)
     cells = tuple(layout.cell.name for layout in layouts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 
 CONTAINERS = frozenset(
     (
@@ -22,8 +24,8 @@ CONTAINERS = frozenset(
 
 _COMPILED = re.compile(r"(^|\.)_orig_mod(?=\.|$)")
 
-MOST_TENSORS = 1 << 17
-"""Of one file; more take seconds to look at, and no model has them."""
+MOST_TENSORS = 1 << 19
+"""Of one file; each takes up to 2 KiB of memory while names and shapes are looked at."""
 TOO_MANY = f"it has more than {MOST_TENSORS:,} tensors"
 
 Entry = tuple[tuple[str, ...], str]
@@ -38,12 +40,17 @@ def plain_names(entries: Iterable[Entry]) -> dict[str, Entry]:
     have the same names (a model and its moving average), those of the later keep their container's key.
     """
     groups: dict[tuple[str, ...], list[Entry]] = {}
-    for entry in entries:
-        groups.setdefault(entry[0], []).append(entry)
+    for containers, group in groupby(entries, itemgetter(0)):
+        groups.setdefault(containers, []).extend(group)
     plain: dict[str, Entry] = {}
-    for containers, group in groups.items():
+    for containers, members in groups.items():
         outer = "".join(f"{key}." for key in containers if key not in CONTAINERS)
-        for unwrapped, entry in zip(_unwrapped([name for _, name in group]), group, strict=True):
+        names = _unwrapped([name for _, name in members])
+        named = dict(zip([outer + name for name in names] if outer else names, members, strict=True))
+        if len(named) == len(members) and plain.keys().isdisjoint(named):
+            plain.update(named)
+            continue
+        for unwrapped, entry in zip(names, members, strict=True):
             full = outer + unwrapped
             if full in plain:
                 full = ".".join((*containers, unwrapped))
@@ -58,7 +65,10 @@ def plain_path(path: str) -> str:
 
 def _unwrapped(names: list[str]) -> list[str]:
     """The names of one state dict without its wrappers'."""
-    plain = [_without_dots(_COMPILED.sub(r"\1", name) if "_orig_mod" in name else name) for name in names]
+    together = "\n".join(("", *names))
+    plain = names
+    if any(part in together for part in ("_orig_mod", "..", "\n.")):  # hardly ever, of any of them
+        plain = [_without_dots(_COMPILED.sub(r"\1", name)) for name in names]
     if all(name.startswith("module.") for name in plain):
         plain = [name.removeprefix("module.") for name in plain]
     return plain
