@@ -125,6 +125,9 @@ def whole_screen(app: App[Any]) -> LayoutUpdate:
 class UpdatesApp(App[None]):
     """An app that may change what is sent to the terminal, and can be stopped and continued from outside."""
 
+    _has_unsent = False
+    """Whether an update was drawn, and thrown away, while updates were held back."""
+
     def get_driver_class(self) -> type[Driver]:
         """What writes to the terminal: Textual's for this system, which survives SIGSTOP here."""
         driver_class = super().get_driver_class()
@@ -137,6 +140,14 @@ class UpdatesApp(App[None]):
         return update
 
     def _display(self, screen: Screen[object], renderable: RenderableType | CompositorUpdate | None) -> None:
+        # Markdown holds updates back while it waits, and what Textual draws meanwhile is never drawn again.
+        self._has_unsent |= renderable is not None and self._batch_count > 0
         if isinstance(renderable, CompositorUpdate) and not self.is_inline:
             renderable = self.outgoing(renderable)
         super()._display(screen, renderable)  # type: ignore[arg-type]
+
+    def _end_batch(self) -> None:
+        super()._end_batch()
+        if self._has_unsent and not self._batch_count and self.screen_stack:
+            self._has_unsent = False
+            self.screen.refresh()

@@ -16,11 +16,14 @@ from textual import _compositor, app, screen, widget, widgets
 import lstmtui.tui
 from lstmtui.tui import compat
 from lstmtui.tui.compat import CompositorUpdate, UpdatesApp
+from lstmtui.tui.difference import DifferenceApp
+from lstmtui.tui.widgets.status import StatusLine
 
 ROOM = Path(lstmtui.tui.__file__).parent
 OWNERS = {"App": app.App, "Screen": screen.Screen, "Compositor": _compositor.Compositor}
 USED = [
     *(("App", name) for name in ("_exit", "_loop", "_driver", "_background_screens", "_display")),
+    *(("App", name) for name in ("_batch_count", "_end_batch")),
     ("Screen", "_compositor"),
     ("Compositor", "render_update"),
 ]
@@ -77,6 +80,23 @@ async def test_it_does_what_is_expected_of_it(capture_driver) -> None:
         assert not compat.is_ending(program)
         program.exit()
         assert compat.is_ending(program)
+
+
+async def test_what_textual_draws_while_updates_are_held_back_is_sent_afterwards(capture_driver) -> None:
+    """As it draws when the Notes panel is given other notes and the layout has just changed."""
+    program = DifferenceApp(capture_driver)
+    async with program.run_test(headless=False, size=(20, 3)) as pilot:
+        line = StatusLine()
+        await program.mount(line)
+        await pilot.pause()
+        capture_driver.taken()
+        with program.batch_update():
+            line.set_spans([("a step on", "text")])
+            await pilot.pause()
+            program.screen._compositor.update_widgets({line})
+            program.screen._compositor_refresh()
+        await pilot.pause()
+        assert "a step on" in capture_driver.taken()
 
 
 def private_names(tree: ast.AST) -> Iterator[str]:
