@@ -159,6 +159,22 @@ def test_a_few_tensors_of_very_many_that_torch_saved_are_found_at_once(
     assert "it holds encoder.0.weight" in capsys.readouterr().out
 
 
+@pytest.mark.clock
+def test_a_checkpoint_of_very_many_layers_that_torch_saved_is_listed_in_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], within: Within
+) -> None:
+    torch = pytest.importorskip("torch")
+    state = {f"l{i}.weight_{which}h_l0": torch.zeros(4, 1) for i in range(30_000) for which in "ih"}
+    torch.save(state, tmp_path / "a.pt")
+    with within(3):
+        assert main(["check", str(tmp_path / "a.pt")]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 102
+    assert said[0].endswith("30,000 recurrent layers")
+    assert said[1] == "  l0: lstm 1 → 1, no bias; taken as lstm from its shapes"
+    assert said[-1] == "  and 29,900 more that can be debugged"
+
+
 @pytest.mark.parametrize("kind", ["zip", "old", "views", "safetensors"])
 def test_a_checkpoint_of_more_tensors_than_any_model_has_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn
 
@@ -21,8 +20,8 @@ MOST_MEMBERS = MOST_TENSORS + (1 << 12)
 _LARGEST_COMMENT = (1 << 16) - 1
 _END, _END_64, _PLACE_OF_END_64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _ENTRY, _HEADER = b"PK\1\2", b"PK\3\4"
-_LENGTHS = struct.Struct("<3H")
-"""Of an entry's name, extra fields and comment."""
+_LENGTHS = struct.Struct("<4s24x3H12x")
+"""What an entry begins with, and how long its name, extra fields and comment are."""
 _STORED, _DEFLATED, _ENCRYPTED = 0, 8, -1
 _UNSAID = 0xFFFFFFFF
 """Stands for a number that is in the entry's extra field of 64-bit numbers."""
@@ -56,19 +55,25 @@ class Archive:
         with path.open("rb") as file:
             self._directory = _directory(file, path.stat().st_size)
         self._entries = _entries(self._directory)
-        self.folder = next(iter(self._entries), "").partition("/")[0] + "/"
+        first = next(iter(self._entries), b"").decode("utf-8", "surrogateescape")
+        self.folder = first.partition("/")[0] + "/"
         """What the names of all members begin with: it is called as the file was when it was written."""
 
-    @property
-    def names(self) -> Collection[str]:
-        """Of its members."""
-        return self._entries.keys()
+    def __contains__(self, member: str) -> bool:
+        return self._entry(member) is not None
+
+    def has_folder(self, *names: str) -> bool:
+        """Whether there are members in one of some folders, each with a slash at its end."""
+        folders = tuple(name.encode("utf-8", "surrogateescape") for name in names)
+        return any(folder in self._directory for folder in folders) and any(
+            name.startswith(folders) for name in self._entries
+        )
 
     @property
     def is_big_endian(self) -> bool:
         """Whether the first byte of each number is the largest."""
         order = self.folder + "byteorder"
-        return order in self._entries and self.read(order, 0, 3) == b"big"
+        return order in self and self.read(order, 0, 3) == b"big"
 
     def size(self, member: str) -> int:
         """How many bytes a member has.
@@ -92,7 +97,7 @@ class Archive:
 
     def text(self, member: str, most: int) -> str:
         """A member that may be compressed; empty where it has more than `most` bytes, or is none."""
-        if member not in self._entries or self.size(member) > most:
+        if member not in self or self.size(member) > most:
             return ""
         described = self._member(member)
         content = self._bytes(described, 0, most)
@@ -110,10 +115,16 @@ class Archive:
             file.seek(member.start + 30 + sum(struct.unpack_from("<2H", header, 26)) + start)
             return file.read(max(min(end, member.packed) - start, 0))
 
+    def _entry(self, name: str) -> int | None:
+        """Where a member's entry begins in the directory."""
+        try:
+            return self._entries.get(name.encode("utf-8", "surrogateescape"))
+        except UnicodeEncodeError:  # it is that of no file
+            return None
+
     def _member(self, name: str) -> _Member:
-        if name not in self._entries:
+        if (at := self._entry(name)) is None:
             raise KeyError(f"it has no {name}")
-        at = self._entries[name]
         flags, method = struct.unpack_from("<2H", self._directory, at + 8)
         packed, size = struct.unpack_from("<2I", self._directory, at + 20)
         (start,) = struct.unpack_from("<I", self._directory, at + 42)
@@ -125,7 +136,7 @@ class Archive:
 
     def _long_numbers(self, at: int, size: int, packed: int, start: int) -> tuple[int, int, int]:
         """The sizes and the start of a member from its extra field, which has those that do not fit."""
-        name, extra, _ = _LENGTHS.unpack_from(self._directory, at + 28)
+        _, name, extra, _ = _LENGTHS.unpack_from(self._directory, at)
         at += 46 + name
         end = at + extra
         while at + 4 <= end:
@@ -171,25 +182,29 @@ def _directory(file: BinaryIO, size: int) -> bytes:
     return file.read(length)
 
 
-def _entries(directory: bytes) -> dict[str, int]:
+def _entries(directory: bytes) -> dict[bytes, int]:
     """Where each member's entry begins in the directory.
 
     Raises:
         ValueError: what is there is no entry, or there are too many.
     """
-    entries: dict[str, int] = {}
+    entries: dict[bytes, int] = {}
     at, end = 0, len(directory)
     unpack = _LENGTHS.unpack_from
     while at < end:
-        if len(entries) >= MOST_MEMBERS:
-            raise ValueError(f"it has more than {MOST_MEMBERS:,} members")
-        if directory[at : at + 4] != _ENTRY or at + 46 > end:
-            raise ValueError("its directory is damaged")
-        name, extra, comment = unpack(directory, at + 28)
-        entries[directory[at + 46 : at + 46 + name].decode("utf-8", "replace")] = at
-        at += 46 + name + extra + comment
-    if at > end:
+        try:
+            code, name, extra, comment = unpack(directory, at)
+        except struct.error:
+            break
+        if code != _ENTRY:
+            break
+        last = at + 46 + name
+        entries[directory[at + 46 : last]] = at
+        at = last + extra + comment
+    if at != end:
         raise ValueError("its directory is damaged")
+    if len(entries) > MOST_MEMBERS:
+        raise ValueError(f"it has more than {MOST_MEMBERS:,} members")
     return entries
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lstmtui.arrays import Array
 
 ADVICE = "save model.state_dict() with torch.save, or as .safetensors"
+TUPLE: Any = tuple.__new__
+"""Makes a named tuple of a tuple; for each tensor, names of arguments would take as long as all the rest."""
 _MOST_AXES = 32
 """Of numpy's arrays."""
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}

@@ -31,8 +31,8 @@ class ExportedTensors(ArchivedTensors):
     kind = "program of torch.export"
 
     def _described(self) -> dict[Entry, ArchivedTensor]:
-        archive, folder, members = self._archive, self._archive.folder, self._archive.names
-        if _BEFORE in members or folder + _BEFORE in members:
+        archive, folder = self._archive, self._archive.folder
+        if _BEFORE in archive or folder + _BEFORE in archive:
             raise UserError(
                 f"{self._name} was written by torch.export before PyTorch 2.8; export it again, or save its "
                 'parameters alone: torch.save(torch.export.load(…).state_dict, "weights.pt")'

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import mmap
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 from lstmtui.models.checkpoints.archived_tensors import ArchivedTensor, DescribedTensors
 from lstmtui.models.checkpoints.names import Entry
-from lstmtui.models.checkpoints.pickle import DAMAGED, entries_of, harmless_description, unpickled
-from lstmtui.models.checkpoints.tensor_pickle import TensorUnpickler
+from lstmtui.models.checkpoints.pickle import DAMAGED, entries_of, read_description
 
 LARGEST = 4 << 30
 """The most bytes of a file, whose descriptions have to be looked for."""
@@ -36,17 +36,16 @@ class OldTensors(DescribedTensors):
             self._path.open("rb") as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
         ):
-            values, at = [], 0
+            descriptions, at = [], 0
             for expected in (_MAGIC, _PROTOCOL, None, None, None):
-                description, at = harmless_description(content, self._name, at)
-                unpickler = TensorUnpickler(description)
-                value = unpickled(unpickler, self._name)
+                description = read_description(content, self._name, at)
+                value, at = description.value, description.end
                 if expected is not None and (type(value) is not int or value != expected):
                     raise ValueError(DAMAGED)
-                values.append((unpickler, value))
-            (described, loaded), (_, keys) = values[-2:]
-            self._places = _places(content, at, keys, described.storages)
-        return dict(entries_of(loaded))
+                descriptions.append(description)
+            described, keys = descriptions[-2:]
+            self._places = _places(content, at, keys.value, described.storages)
+        return dict(entries_of(described.value))
 
     def _numbers(self, member: str, start: int, end: int) -> bytes:
         first, last = self._places[member]
@@ -55,7 +54,9 @@ class OldTensors(DescribedTensors):
             return file.read(max(min(first + end, last) - first - start, 0))
 
 
-def _places(content: mmap.mmap, at: int, keys: Any, storages: dict[str, str]) -> dict[str, tuple[int, int]]:
+def _places(
+    content: mmap.mmap, at: int, keys: Any, storages: Mapping[str, str]
+) -> dict[str, tuple[int, int]]:
     """Where the numbers under each key begin and end: each is headed by how many they are.
 
     Raises:

@@ -10,6 +10,9 @@ import mmap
 import pickletools
 import re
 from functools import cache
+from typing import NamedTuple
+
+from lstmtui.models.checkpoints.tensor_batches import TensorBatch, batch_at, batch_start, short_text
 
 LARGEST_PICKLE = 64 << 20
 """Bytes of a description; the tensors' numbers are elsewhere."""
@@ -20,7 +23,7 @@ DICT = ("lstmtui", "dict")
 
 _ARGUMENTS = {
     1: "BINPUT BINGET BININT1 PROTO",
-    0: "MARK POP NONE NEWTRUE NEWFALSE EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST APPEND APPENDS "
+    0: "POP NONE NEWTRUE NEWFALSE EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST APPEND APPENDS "
     "SETITEM SETITEMS REDUCE NEWOBJ BUILD BINPERSID",
     2: "BININT2",
     4: "BININT LONG_BINGET",
@@ -51,20 +54,40 @@ class UnsafeOpcodeError(ValueError):
     """An opcode that no description of tensors has."""
 
 
-def harmless(content: bytes | mmap.mmap, start: int = 0) -> tuple[bytes, int]:
-    """A pickle that is safe to execute, and where it ends in `content`.
+class Pickle(NamedTuple):
+    """A pickle that is safe to execute.
 
     It has nothing but opcodes that take as much memory as they have bytes, or some times as much. Its dicts
     are objects of the class `DICT`: a dict of Python's would ask any key for its hash, which of tuples within
     tuples takes any amount of time.
+    """
+
+    content: bytes
+    end: int
+    """Where it ends in what it was looked for in."""
+    batches: tuple[TensorBatch, ...] = ()
+    """What is left out of `content`: each is put there into its dict at once, under None, by a reference to
+    (its number in 4 bytes, its constants …, what it gets …), which no pickle has that is harmless."""
+
+
+def harmless(content: bytes | mmap.mmap, start: int = 0, is_whole: bool = True) -> Pickle:
+    """The pickle that begins at `start`.
+
+    Args:
+        content: what it is in.
+        start: where.
+        is_whole: whether batches of tensors stay in it.
 
     Raises:
-        ValueError: it has others, is too large, or has no end; a sentence.
+        ValueError: it has other opcodes than are safe, is too large, or has no end; a sentence.
     """
     limit = min(len(content), start + LARGEST_PICKLE)
     # The memo takes memory up to the largest number of an entry; each takes six bytes, the first 256 fewer.
-    pattern = _pattern(((limit - start) // 6 + 256) >> 16)
+    high = ((limit - start) // 6 + 256) >> 16
+    pattern = _pattern(high, is_whole)
     parts: list[bytes] = []
+    batches: list[TensorBatch] = []
+    makers = 0
     copied = at = start
     while at < limit and len(parts) <= 2 * MOST_OBJECTS:
         match = pattern.match(content, at, limit)
@@ -75,10 +98,18 @@ def harmless(content: bytes | mmap.mmap, start: int = 0) -> tuple[bytes, int]:
         code = content[at : at + 1]
         if code == b".":
             parts.append(content[copied : at + 1])
-            return _checked(b"".join(parts)), at + 1
+            return Pickle(_checked(b"".join(parts), makers), at + 1, tuple(batches))
         if code == b"}":
             parts += content[copied:at], _NEW_DICT
             copied = at = at + 1
+        elif code == b"(":  # where a batch seems to begin
+            batch, end = batch_at(content, at, limit, high)
+            if batch is not None:
+                parts += content[copied:at], _without(batch, len(batches))
+                makers += _makers(content[at:end])
+                batches.append(batch)
+                copied = end
+            at = end
         elif prefix := _PREFIXES.get(code):
             at += 1 + prefix + int.from_bytes(content[at + 1 : at + 1 + prefix], "little")
         elif code == b"c" or at + _LENGTHS.get(code, 1) > limit:
@@ -93,25 +124,36 @@ def harmless(content: bytes | mmap.mmap, start: int = 0) -> tuple[bytes, int]:
     raise ValueError("it is cut off")
 
 
-def _checked(pickle: bytes) -> bytes:
+def _without(batch: TensorBatch, number: int) -> bytes:
+    """What stands in a pickle for a batch that is left out of it; see :class:`Pickle`."""
+    gets = b"".join((*batch.constants, *batch.gets))
+    return b"N(C\4%b%btQs" % (number.to_bytes(4, "little"), gets)
+
+
+def _checked(pickle: bytes, makers: int) -> bytes:
     # More than there are, as some of these bytes are in names and numbers.
-    if len(pickle) - len(pickle.translate(None, _MAKERS)) > MOST_OBJECTS:
+    if makers + _makers(pickle) > MOST_OBJECTS:
         raise ValueError(_TOO_MANY)
     return pickle
 
 
+def _makers(pickle: bytes) -> int:
+    return len(pickle) - len(pickle.translate(None, _MAKERS))
+
+
 @cache
-def _pattern(high: int) -> re.Pattern[bytes]:
+def _pattern(high: int, is_whole: bool) -> re.Pattern[bytes]:
     """Up to a thousand safe opcodes.
 
     Args:
         high: of the largest number that an entry of the memo may have, the part above 16 bits, below 256.
+        is_whole: whether batches of tensors are among them.
     """
-    parts = [
+    parts = [rb"\(" if is_whole else rb"\((?!%b)" % batch_start(high)]
+    parts += [
         b"[" + b"".join(re.escape(_CODES[name]) for name in names.split()) + b"]" + b"." * count
         for count, names in _ARGUMENTS.items()
     ]
-    texts = (re.escape(bytes((count,))) + b"\\0\\0\\0" + b"." * count for count in range(_SHORT_TEXT))
-    parts += [b"X(?:" + b"|".join(texts) + b")", rb"c[^\n]*\n[^\n]*\n"]
+    parts += [short_text(_SHORT_TEXT), rb"c[^\n]*\n[^\n]*\n"]
     parts.append(b"r..[\\0-\\x%02x]\\0" % high)
     return re.compile(b"(?:" + b"|".join(parts) + b"){0,%d}" % _AT_ONCE, re.DOTALL)

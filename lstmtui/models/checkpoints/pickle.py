@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import mmap
 from collections import deque
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from itertools import repeat
+from typing import Any, NamedTuple
 
 from lstmtui.errors import UserError
 from lstmtui.models.checkpoints.archived_tensors import ADVICE, ArchivedTensor, ArchivedTensors
@@ -19,6 +20,7 @@ DEEPEST = 16
 MOST_ENTRIES = 1 << 20
 MOST_CHARACTERS = 64 << 20
 """Of the names of all tensors, each with its containers', which hold what few bytes describe many times."""
+_LONG_NAMES = "the names of its tensors are too long"
 DAMAGED = "it is damaged or of another kind"
 
 
@@ -37,20 +39,48 @@ class PickledTensors(ArchivedTensors):
         member = archive.folder + "data.pkl"
         if archive.size(member) > LARGEST_PICKLE:
             raise ValueError(f"what describes its tensors has more than {LARGEST_PICKLE >> 20} MiB")
-        description, _ = harmless_description(archive.read(member), self._name)
-        return dict(entries_of(unpickled(TensorUnpickler(description), self._name)))
+        return dict(entries_of(read_description(archive.read(member), self._name).value))
 
     def _numbers(self, member: str, start: int, end: int) -> bytes:
         return super()._numbers(f"{self._archive.folder}data/{member}", start, end)
 
 
-def unpickled(unpickler: TensorUnpickler, file: str) -> Any:
-    """What a description holds.
+class Description(NamedTuple):
+    """What a pickle that describes tensors holds."""
+
+    value: Any
+    storages: Mapping[str, str]
+    """The dtype of the numbers under each key."""
+    end: int
+    """Where the pickle ends."""
+
+
+def read_description(content: bytes | mmap.mmap, file: str, start: int = 0) -> Description:
+    """The description that begins at `start`.
 
     Raises:
         UserError: it holds more than tensors.
-        ValueError: it is damaged, or describes too many tensors; a sentence.
+        ValueError: it is none, too large or cut off, or describes too many tensors; a sentence.
     """
+    if content[start : start + 1] != b"\x80":
+        raise ValueError(DAMAGED)
+    try:
+        pickled = harmless(content, start, is_whole=False)
+        if pickled.batches:
+            try:
+                unpickler = TensorUnpickler(pickled)
+                return Description(unpickler.load(), unpickler.storages, pickled.end)
+            except (MemoryError, TooManyTensorsError):
+                raise
+            except Exception:  # its batches are not what they seem
+                pickled = harmless(content, start)
+    except UnsafeOpcodeError:
+        raise UserError(f"{file} is refused: it is a pickle of more than tensors; {ADVICE}") from None
+    unpickler = TensorUnpickler(pickled)
+    return Description(_unpickled(unpickler, file), unpickler.storages, pickled.end)
+
+
+def _unpickled(unpickler: TensorUnpickler, file: str) -> Any:
     try:
         return unpickler.load()
     except CalleeError as error:
@@ -67,21 +97,6 @@ def unpickled(unpickler: TensorUnpickler, file: str) -> Any:
         raise
     except Exception:  # whatever a damaged file makes the unpickler stumble over
         raise ValueError(DAMAGED) from None
-
-
-def harmless_description(content: bytes | mmap.mmap, file: str, start: int = 0) -> tuple[bytes, int]:
-    """A description that is safe to execute, and where it ends in `content`.
-
-    Raises:
-        UserError: it holds more than tensors.
-        ValueError: it is none, too large or cut off; a sentence.
-    """
-    if content[start : start + 1] != b"\x80":
-        raise ValueError(DAMAGED)
-    try:
-        return harmless(content, start)
-    except UnsafeOpcodeError:
-        raise UserError(f"{file} is refused: it is a pickle of more than tensors; {ADVICE}") from None
 
 
 def entries_of(loaded: Any) -> Iterator[tuple[Entry, ArchivedTensor]]:
@@ -101,6 +116,13 @@ def entries_of(loaded: Any) -> Iterator[tuple[Entry, ArchivedTensor]]:
             continue
         seen.add(id(mapping))
         before = sum(map(len, containers))
+        if set(map(type, mapping.values())) == {ArchivedTensor} and count + len(mapping) <= MOST_ENTRIES:
+            count += len(mapping)
+            characters += before * len(mapping) + sum(map(len, mapping))
+            if characters > MOST_CHARACTERS:
+                raise ValueError(_LONG_NAMES)
+            yield from zip(zip(repeat(containers), mapping), mapping.values(), strict=True)
+            continue
         for key, value in mapping.items():
             count += 1
             if count > MOST_ENTRIES:
@@ -108,7 +130,7 @@ def entries_of(loaded: Any) -> Iterator[tuple[Entry, ArchivedTensor]]:
             if isinstance(value, ArchivedTensor):
                 characters += before + len(key)
                 if characters > MOST_CHARACTERS:
-                    raise ValueError("the names of its tensors are too long")
+                    raise ValueError(_LONG_NAMES)
                 yield (containers, key), value
             elif isinstance(value, dict):
                 waiting.append(((*containers, key), value))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lstmtui.models.checkpoints.archive import Archive
-from lstmtui.models.checkpoints.opcodes import LARGEST_PICKLE, harmless
+from lstmtui.models.checkpoints.opcodes import LARGEST_PICKLE, Pickle, harmless
 from lstmtui.models.checkpoints.tensor_pickle import TensorUnpickler
 
 DEEPEST = 64
@@ -63,9 +63,9 @@ def read_script(archive: Archive) -> Module:
     member = archive.folder + "data.pkl"
     if archive.size(member) > LARGEST_PICKLE:
         raise ValueError(f"its description of modules has more than {LARGEST_PICKLE >> 20} MiB")
-    description, _ = harmless(archive.read(member))
+    pickled = harmless(archive.read(member))
     try:
-        root = _Reader(description).load()
+        root = _Reader(pickled).load()
     except (pickle.UnpicklingError, ValueError):
         raise
     except Exception as error:  # whatever a damaged pickle makes the unpickler stumble over
@@ -78,8 +78,8 @@ def read_script(archive: Archive) -> Module:
 class _Reader(TensorUnpickler):
     """Makes modules, too."""
 
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content)
+    def __init__(self, pickled: Pickle) -> None:
+        super().__init__(pickled)
         self._classes: dict[tuple[str, str], type[Module]] = {}
 
     def find_class(self, module: str, name: str) -> Any:

@@ -53,7 +53,7 @@ class ScriptTensors(ArchivedTensors):
             kind = module.type_name.removeprefix(_MODULES)
             if module.type_name.startswith(_MODULES) and kind in _CELLS:
                 self._cells[path] = _CELLS[kind] or self._plain_rnn(type(module))
-        if not tensors and any(name.startswith(folder + "constants/") for name in self._archive.names):
+        if not tensors and self._archive.has_folder(folder + "constants/"):
             raise UserError(
                 f"{self._name} is a frozen TorchScript program (torch.jit.freeze), whose parameters have no "
                 'names; use the program from before freezing, or torch.save(model.state_dict(), "weights.pt")'

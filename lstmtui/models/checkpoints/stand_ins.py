@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
-from lstmtui.models.checkpoints.archived_tensors import ArchivedTensor, checked_sizes
+from lstmtui.models.checkpoints.archived_tensors import TUPLE, ArchivedTensor, checked_sizes
 from lstmtui.models.checkpoints.opcodes import DICT
+from lstmtui.models.checkpoints.tensor_batches import TensorBatch
 
-TUPLE: Any = tuple.__new__
-"""Makes a named tuple of a tuple; for each tensor, names of arguments would take as long as all the rest."""
-_NEW, _PUT = dict.__new__, dict.__setitem__
+_NEW, _PUT, _PUT_ALL = dict.__new__, dict.__setitem__, dict.update
 
 
 class Numbers(NamedTuple):
@@ -37,6 +36,8 @@ class _Dict(dict[str, Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         if type(key) is str:
             _PUT(self, key, value)
+        elif type(value) is TensorBatch:
+            _PUT_ALL(self, value.entries)
 
     def __setstate__(self, state: Any) -> None:
         """The attributes of a dict are left out."""

@@ -7,8 +7,13 @@ import re
 from io import BytesIO
 from typing import Any
 
+import numpy as np
+
+from lstmtui.models.checkpoints.archived_tensors import TUPLE
 from lstmtui.models.checkpoints.names import MOST_TENSORS, TOO_MANY
-from lstmtui.models.checkpoints.stand_ins import CALLED, TUPLE, Numbers
+from lstmtui.models.checkpoints.opcodes import Pickle
+from lstmtui.models.checkpoints.stand_ins import CALLED, Numbers
+from lstmtui.models.checkpoints.tensor_batches import TensorBatch
 
 _DTYPES = {
     "DoubleStorage": "F64",
@@ -28,6 +33,8 @@ _DTYPES = {
 _DTYPE = re.compile(r"(?:b?float|complex|q?u?int|bits)\d\w*|bool")
 _SHORT = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 
+_REBUILD, _ORDERED = CALLED["torch._utils", "_rebuild_tensor_v2"], CALLED["collections", "OrderedDict"]
+
 
 class CalleeError(pickle.UnpicklingError):
     """A pickle names something that is not read; `callee` is its full name."""
@@ -45,12 +52,13 @@ class TensorUnpickler(pickle.Unpickler):
     """Makes dicts, lists and descriptions of tensors, and refuses to call anything else.
 
     Args:
-        content: a pickle as :func:`lstmtui.models.checkpoints.opcodes.harmless` returns it.
+        pickled: what it reads.
     """
 
-    def __init__(self, content: bytes) -> None:
-        super().__init__(BytesIO(content), encoding="utf-8")
+    def __init__(self, pickled: Pickle) -> None:
+        super().__init__(BytesIO(pickled.content), encoding="utf-8")
         self._count = 0
+        self._batches = pickled.batches
         self.storages: dict[str, str] = {}
         """The dtype of the numbers under each key."""
 
@@ -65,11 +73,25 @@ class TensorUnpickler(pickle.Unpickler):
             return _SHORT.get(name, name)
         raise CalleeError(f"{module}.{name}")
 
-    def persistent_load(self, pid: Any) -> Numbers:
-        """Where the numbers of a tensor are."""
-        self._count += 1
-        if self._count > MOST_TENSORS:
-            raise TooManyTensorsError(TOO_MANY)
+    def load(self) -> Any:
+        """What the pickle holds.
+
+        Raises:
+            ValueError: an entry of the memo is put by a batch, and by something else.
+        """
+        value = super().load()
+        if self._batches:
+            lowest, highest = np.array([batch.memo for batch in self._batches]).T
+            entries = np.sort(np.fromiter(self.memo.copy(), np.int64))
+            if (np.searchsorted(entries, lowest) != np.searchsorted(entries, highest, "right")).any():
+                raise ValueError("an entry of the memo is a batch's and another's")
+        return value
+
+    def persistent_load(self, pid: Any) -> Numbers | TensorBatch:
+        """Where the numbers of a tensor are; or a batch of tensors."""
+        if type(pid) is tuple and pid and type(pid[0]) is bytes:
+            return self._batch(int.from_bytes(pid[0], "little"), *pid[1:])
+        self._add(1)
         if type(pid) is not tuple or not 5 <= len(pid) <= 6 or pid[0] != "storage":
             raise ValueError("its description has a tensor without numbers")
         storage, key, view = pid[1], pid[2], pid[5] if len(pid) == 6 else None
@@ -78,3 +100,18 @@ class TensorUnpickler(pickle.Unpickler):
             raise ValueError("its description has a tensor without numbers")
         dtype = self.storages.setdefault(key, _DTYPES.get(storage, storage))
         return TUPLE(Numbers, (dtype, key, first))  # type: ignore[no-any-return]
+
+    def _batch(
+        self, number: int, rebuild: Any, storage: Any, _device: Any, hooks: Any, *values: Any
+    ) -> TensorBatch:
+        batch = self._batches[number]
+        self._add(len(batch))
+        if rebuild is not _REBUILD or storage != "storage" or hooks is not _ORDERED:
+            raise ValueError("a batch is not one of tensors")
+        batch.resolve(values, _DTYPES, self.storages)
+        return batch
+
+    def _add(self, count: int) -> None:
+        self._count += count
+        if self._count > MOST_TENSORS:
+            raise TooManyTensorsError(TOO_MANY)

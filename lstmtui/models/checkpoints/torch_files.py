@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lstmtui.errors import UserError
@@ -44,14 +44,10 @@ def open_torch_file(path: Path) -> tuple[DescribedTensors, str]:
 
 def _program_kind(archive: Archive) -> str:
     """Which program an archive holds; empty where it holds none."""
-    folder, names = archive.folder, archive.names
+    folder = archive.folder
     # Some write members beside the folder, too.
-    if folder + "constants.pkl" in names or _begin(names, folder + "code/", "code/"):
+    if folder + "constants.pkl" in archive or archive.has_folder(folder + "code/", "code/"):
         return SCRIPT
     exported = {"archive_format", "serialized_exported_program.json"}
-    is_exported = any(name in names or folder + name in names for name in exported)
-    return EXPORTED if is_exported or _begin(names, folder + "models/", "models/") else ""
-
-
-def _begin(names: Iterable[str], *prefixes: str) -> bool:
-    return any(name.startswith(prefixes) for name in names)
+    is_exported = any(name in archive or folder + name in archive for name in exported)
+    return EXPORTED if is_exported or archive.has_folder(folder + "models/", "models/") else ""
