@@ -10,10 +10,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def first_of(words: Sequence[str], most: int) -> str:
-    """ "a, b and 7 more": as many words as `most` says, and how many are left out."""
-    more = f" and {len(words) - most:,} more" if len(words) > most else ""
-    return ", ".join(words[:most]) + more
+def listed(words: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c": all of them."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def first_of(words: Sequence[str], most: int, count: int | None = None) -> str:
+    """ "a, b and 7 more": as many words as `most` says, and how many are left out of `count`, or of all."""
+    left_out = (len(words) if count is None else count) - most
+    return ", ".join(words[:most]) + (f" and {left_out:,} more" if left_out > 0 else "")
 
 
 def first_line(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lstmtui.wording import counted, first_line, first_of
+from lstmtui.wording import counted, first_line, first_of, listed
 
 
 def test_one_thing_is_singular_and_thousands_are_grouped() -> None:
@@ -19,6 +19,11 @@ def test_one_thing_is_singular_and_thousands_are_grouped() -> None:
 def test_a_list_names_its_first_words_and_counts_the_others() -> None:
     assert first_of(["a", "b"], 2) == "a, b"
     assert first_of(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+    assert first_of(["a", "b"], 2, 1_202) == "a, b and 1,200 more"
+
+
+def test_the_last_of_a_list_is_after_an_and() -> None:
+    assert [listed(["a", "b", "c"][:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from lstmtui.errors import UserError
 from lstmtui.trace import Trace
 from lstmtui.view.query import query
 from lstmtui.view.view import View
+from lstmtui.wording import counted
 
 _BLOCK = 1 << 14
 
@@ -63,7 +64,9 @@ def difference(
         return in_columns(partial(difference, view, other, quantity), start, stop, rows, binning, per_column)
     ours, theirs = (window(each, quantity, start, stop) for each in (view, view.fitted_to(other)))
     if ours.units != theirs.units:
-        raise UserError(f"{quantity}: has {ours.units} units in one run and {theirs.units} in the other")
+        raise UserError(
+            f"{quantity}: has {counted(ours.units, 'unit')} in one run and {theirs.units} in the other"
+        )
     shared = min(len(ours.values), len(theirs.values))
     values = np.zeros(ours.values.shape, np.float64)
     values[:shared] = _minus(ours.values[:shared], theirs.values[:shared])

@@ -8,6 +8,7 @@ import numpy as np
 
 from lstmtui.arrays import Vector, norm
 from lstmtui.cells.notation import UNICODE, Notation, percent
+from lstmtui.wording import listed
 
 FROM_ABOVE = "from above"
 """The route of everything outside of the layer's own recurrence."""
@@ -84,7 +85,7 @@ def survival(split: Split, notation: Notation = UNICODE) -> str:
         broken = [r.name for r in split.routes if not np.isfinite(r.values).all()]
         # What the others leave is never finite where one of them is not.
         by = [way for way in broken if way != FROM_ABOVE] or broken
-        return f"{name} is not finite, by {' and '.join(by)}"
+        return f"{name} is not finite, by {listed(by)}"
     if not split.whole.any():
         reason = "the routes cancel" if any(split.norms) else "no route brings anything"
         return f"{name} is 0: {reason}"

@@ -13,6 +13,7 @@ from lstmtui.capture.interception import check_not_quantised, kind_of
 from lstmtui.capture.source.input_axes import InputAxes
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.users_code import What
+from lstmtui.wording import listed
 
 
 def ready(module: nn.Module, source: What | None) -> nn.Module:
@@ -51,7 +52,7 @@ def nothing_recorded(module: nn.Module, why: str, without_super: str = "") -> st
         return f"{name} {unrolled}; record the Python module it was made from"
     compiled = _compiled_in(module)
     if compiled:
-        hidden = f"{' and '.join(compiled)} is compiled by torch.jit, which hides what it computes"
+        hidden = f"{listed(compiled)} is compiled by torch.jit, which hides what it computes"
         return f"{name}: {hidden}; record it with the Python module that was made from"
     if not holds_recurrent(module):
         return f"{name} holds no LSTM, GRU, RNN, their Cells or lstmtui.Recurrent; {why}"

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lstmtui.capture.readiness import nothing_recorded
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.tap import Tap
+from lstmtui.wording import counted
 
 
 def check_loss(loss: Any) -> str:
@@ -51,8 +52,10 @@ def check_recorded(
         # By its depth: of `record` in the user's code.
         warnings.warn(f"lstmtui.record: left out is {tap.without_super}", RuntimeWarning, stacklevel=5)
     if tap.lengths is not None and not tap.lengths_fit:
+        sequences = counted(tap.lengths.numel(), "sequence")
+        timesteps = counted(int(tap.lengths.max()), "timestep")
         raise ValueError(
-            f"lengths: no recurrent layer was called with {tap.lengths.numel()} sequences of at least "
-            f"{int(tap.lengths.max())} timesteps that are not packed"
+            f"lengths: no recurrent layer was called with {sequences} of at least {timesteps} that are not "
+            "packed"
         )
     return code

@@ -24,6 +24,7 @@ from lstmtui.models.factory import (
 from lstmtui.scenario import FactorySpec, Objective, Scenario
 from lstmtui.scenario.report import DataError
 from lstmtui.trace import Trace
+from lstmtui.wording import counted
 
 
 def record_factory(
@@ -88,8 +89,9 @@ def _check_time(
     is_swapped = trace.steps == batch and trace.steps != steps
     if by_source and spec.batch_first is None and is_swapped and trace.header.raised is None:
         raise UserError(
-            f"its code went through {batch} timesteps, and the input has {steps}, of {batch} sequences: "
-            f"say batch_first = {_written(not batch_first)}, or {_written(batch_first)} where that is meant"
+            f"its code went through {counted(batch, 'timestep')}, and the input has {steps}, of "
+            f"{counted(batch, 'sequence')}: say batch_first = {_written(not batch_first)}, or "
+            f"{_written(batch_first)} where that is meant"
         )
 
 

@@ -25,6 +25,7 @@ from lstmtui.capture.tapped_runs import TappedRuns
 from lstmtui.capture.wrapped import named_modules, see_through, uncompiled
 from lstmtui.models.torch_compat import without_modes
 from lstmtui.trace.writing import TraceWriter
+from lstmtui.wording import listed
 
 _CALL = getattr(nn.Module.__call__, "__code__", None)
 """What `module(…)` runs."""
@@ -88,7 +89,7 @@ class Tap(TappedRuns):
     @property
     def without_super(self) -> str:
         """The subclasses whose own forward was called and computed everything, in words; empty for none."""
-        return " and ".join(self._own_forwards.values())
+        return listed(list(self._own_forwards.values()))
 
     def _own_forward_called(
         self, path: str, module: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any

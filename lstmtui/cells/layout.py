@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from lstmtui.cells.cell import Cell
 from lstmtui.cells.parameters import size_of
+from lstmtui.wording import listed
 
 DIRECTIONS = ("forward", "backward")
 
@@ -102,7 +103,7 @@ class Layout:
             problems.append(("proj_size", f"{self.cell.name} has no projection; only the LSTM family has"))
         if self.proj_size < 0 or self.proj_size >= max(self.hidden_size, 1):
             problems.append(("proj_size", f"must lie between 0 and hidden_size − 1, is {self.proj_size}"))
-        there = " and ".join(self.cell.sizes) or "none of its own"
+        there = listed(list(self.cell.sizes)) or "none of its own"
         problems += [(n, f"is no size of {self.cell.name}, which has {there}") for n in unknown_sizes]
         strange = [(n, size) for n, size in self.sizes if not isinstance(size, int) or size < 1]
         problems += [

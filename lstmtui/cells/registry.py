@@ -10,7 +10,7 @@ from lstmtui.cells.cell import Cell
 from lstmtui.cells.parameters import Parameter
 from lstmtui.cells.written import definition_of
 from lstmtui.errors import UserError
-from lstmtui.wording import first_line
+from lstmtui.wording import first_line, listed
 from lstmtui.words import WORDS
 
 BUILT_IN = dict(CELLS)
@@ -79,7 +79,7 @@ def _problems(cell: Cell) -> Iterator[str]:
         return
     undefined = [state for state in cell.states if state not in quantities]
     if undefined:
-        yield f"its equations do not yield {' and '.join(undefined)}"
+        yield f"its equations do not yield {listed(undefined)}"
         return
     for name in quantities:
         if not _is_name(name) or name in RESERVED:

@@ -10,6 +10,7 @@ import numpy as np
 from lstmtui.arrays import Array
 from lstmtui.cells.notation import plain
 from lstmtui.expressions import Expression, Scope, compile_expression
+from lstmtui.wording import counted
 
 MOST_UNITS = 8
 """Vectors of more units are cut and summed up."""
@@ -97,7 +98,7 @@ def _scalar(value: float | bool) -> str:
 
 
 def _summary(value: Array) -> str:
-    units = f"{len(value)} units"
+    units = counted(len(value), "unit")
     if value.dtype == np.bool_:
         return f"{units}, {int(value.sum())} true"
     finite = value[np.isfinite(value)]

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 from lstmtui.cells.layout import Layout
 from lstmtui.models.stack import valid_steps
 from lstmtui.models.unroll import States
+from lstmtui.wording import counted, listed
 
 
 class Call:
@@ -83,7 +84,7 @@ class Call:
             )
         states = (hx,) if isinstance(hx, Tensor) else tuple(hx)
         if len(states) != len(names):
-            raise ValueError(f"hx: expected {' and '.join(names)}, found {len(states)} tensors")
+            raise ValueError(f"hx: expected {listed(names)}, found {counted(len(states), 'tensor')}")
         if not self.batched:
             states = tuple(g.unsqueeze(1) for g in states)
         for name, state, shape in zip(names, states, shapes, strict=True):

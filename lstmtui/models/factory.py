@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lstmtui.arrays import Array
 from lstmtui.errors import Cancelled, UserError
-from lstmtui.wording import first_of
+from lstmtui.wording import counted, first_of
 
 _imported: dict[str, Path] = {}
 """The packages that came from a scenario's folder, which another scenario may have under the same name."""
@@ -152,7 +152,9 @@ def time_first(
         least, greatest = sizes
         if y.shape[2] < least or (greatest is not None and y.shape[2] > greatest):
             needed = str(least) if greatest else f"{least} or more"
-            raise UserError(f"y has {y.shape[2]} values at each timestep, and the target needs {needed}")
+            raise UserError(
+                f"y has {counted(y.shape[2], 'value')} at each timestep, and the target needs {needed}"
+            )
         return loss((y, None))
 
     return taken

@@ -16,6 +16,7 @@ from lstmtui.scenario.files import LONGEST_LINE, TEXT_LIMIT, open_file
 from lstmtui.scenario.limits import MAX_DATA
 from lstmtui.scenario.problem import Problem, one_of, short, shown
 from lstmtui.scenario.report import DataError
+from lstmtui.wording import counted
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
@@ -55,7 +56,9 @@ class _Cells:
 
     def raise_if_wrong(self) -> None:
         if self.count > MOST:
-            self.problems.append(Problem(self.file, None, "", f"and {self.count - MOST:,} more problems"))
+            self.problems.append(
+                Problem(self.file, None, "", f"and {counted(self.count - MOST, 'more problem')}")
+            )
         if self.problems:
             raise DataError("holds mistakes", problems=tuple(self.problems))
 

@@ -116,7 +116,7 @@ class EmbeddingAndHead:
             self._report.add(place, wrong)
             return ""
         if source is not None and rows < source.size:
-            wrong = f"{shown(path)} has {rows:,} rows, the input has tokens for {source.size:,}"
+            wrong = f"{shown(path)} has {counted(rows, 'row')}, the input has tokens for {source.size:,}"
             self._report.add(place, wrong)
             return ""
         return name

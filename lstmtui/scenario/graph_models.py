@@ -236,7 +236,7 @@ class GraphReader:
             return [{fed.name: laid_out(data, order).astype(dtype)}], order
         left_over = calls * stream.chunk - source.steps
         if left_over:
-            self._notes.append(f"the last of {calls:,} calls is filled up with {left_over:,} zeros")
+            self._notes.append(f"the last of {calls:,} calls is filled up with {counted(left_over, 'zero')}")
         ends = [(stream.context, left_over), *((0, 0) for _ in data.shape[1:])]
         padded = np.pad(data, ends)
         pieces = [padded[n * stream.chunk : n * stream.chunk + steps] for n in range(calls)]

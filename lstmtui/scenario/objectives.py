@@ -17,6 +17,7 @@ from lstmtui.scenario.scenario import Input, ModelSpec, Objective
 from lstmtui.scenario.schema import ObjectiveTable
 from lstmtui.scenario.targets import read_target, within_lengths
 from lstmtui.scenario.validation import validate
+from lstmtui.wording import counted
 
 _PLACES = ("last", "every")
 
@@ -93,8 +94,8 @@ def size_problem(objective: Objective, size: int, tokens: int = 0) -> str:
     needed = _needed(objective)
     if objective.loss == "cross_entropy":
         fits = size >= max(tokens, needed)
-        return "" if fits else f"y has {size} values and the target has ids up to {needed - 1}"
-    return "" if size == needed else f"y has {size} values and the target {needed}"
+        return "" if fits else f"y has {counted(size, 'value')} and the target has ids up to {needed - 1}"
+    return "" if size == needed else f"y has {counted(size, 'value')} and the target {needed:,}"
 
 
 def _needed(objective: Objective) -> int:

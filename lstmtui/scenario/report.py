@@ -7,6 +7,7 @@ from pathlib import Path
 from lstmtui.printable import printable
 from lstmtui.scenario.lines import Lines, Location, dotted
 from lstmtui.scenario.problem import Problem, ScenarioError, short
+from lstmtui.wording import counted
 
 MOST = 20
 """How many problems are said; beyond that only their number."""
@@ -88,7 +89,7 @@ class Report:
         own.sort(key=lambda problem: problem.line or 0)
         problems = [*own, *self._elsewhere]
         if len(self) > MOST:
-            rest = Problem(self.file, None, "", f"and {len(self) - MOST:,} more problems")
+            rest = Problem(self.file, None, "", f"and {counted(len(self) - MOST, 'more problem')}")
             problems = [*problems[:MOST], rest]
         raise ScenarioError(problems)
 

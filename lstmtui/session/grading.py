@@ -15,6 +15,7 @@ from lstmtui.expressions.at_cursor import expectation, worked_out
 from lstmtui.session.language.problem import shown
 from lstmtui.session.language.question import Choice, Question
 from lstmtui.view import View
+from lstmtui.wording import listed
 
 CLOSE = 4
 """So many times the tolerance is still close."""
@@ -52,7 +53,7 @@ def solution(question: Question, view: View) -> Solution:
     held = [(choice, text) for choice in question.choices if (text := _reason(choice, view)) is not None]
     held = held or [(choice, choice.text) for choice in question.choices if choice.when is None]
     if len(held) != 1:
-        which = " and ".join(choice.text for choice, _ in held) or "none"
+        which = listed([choice.text for choice, _ in held]) or "none"
         raise UserError(f"one of the choices should hold here, and {which} does")
     choice, text = held[0]
     return Solution(text, choice=choice.text)

@@ -21,6 +21,7 @@ from lstmtui.session.what_ifs import Engine, WhatIfs
 from lstmtui.trace import Layer, Trace, Traces
 from lstmtui.trace.lengths import lengths_of
 from lstmtui.view import Cursor, RemoteBackend, View
+from lstmtui.wording import listed
 
 
 class Session:
@@ -208,9 +209,7 @@ class Session:
     def select_direction(self, direction: str) -> Stop:
         """Look at the forward or the backward direction."""
         if direction not in self.layer.directions:
-            return Stop(
-                "refused", f"direction {direction}: this layer has {' and '.join(self.layer.directions)}"
-            )
+            return Stop("refused", f"direction {direction}: this layer has {listed(self.layer.directions)}")
         return self._select(f"direction {direction}", direction=direction)
 
     def select_batch(self, batch: int) -> Stop:

@@ -27,7 +27,7 @@ def description(header: Header, timesteps: Sequence[int]) -> str:
     count = len(header.layers)
     lines += [f"  {described_layer(header.layers, at, timesteps[at])}" for at in range(min(count, _LAYERS))]
     if count > _LAYERS:
-        lines.append(f"  and {count - _LAYERS} layers more")
+        lines.append(f"  and {counted(count - _LAYERS, 'layer')} more")
     lines += [f"  {_loss(header)}", f"  {_derivatives(header)}"]
     if header.raised is not None:
         lines.append("  the model's code raised an exception, and the run ends there")

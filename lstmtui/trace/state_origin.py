@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from lstmtui.wording import first_of
+
 BeginningKind = Literal[
     "zeros", "given", "parameter", "layer", "computed", "drawn", "carried", "earlier graph"
 ]
@@ -31,11 +33,9 @@ class StateChange:
     """How many there are."""
 
     def __str__(self) -> str:
-        listed = ", ".join(str(t) for t in self.timesteps[:SHOWN])
-        more = f" and {self.count - SHOWN:,} more" if self.count > SHOWN else ""
         attached = "on the graph of calls that backward had gone through"
         words = attached if self.kind == "attached" else self.kind
-        return f"{words} before t={listed}{more}"
+        return f"{words} before t={first_of([str(t) for t in self.timesteps], SHOWN, self.count)}"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from lstmtui.trace.description import description
 from lstmtui.trace.header import Header, Layer
 from lstmtui.trace.keys import EXTENT, NORMS, array_key
 from lstmtui.trace.summaries import Extent, extent_of, norms_of
-from lstmtui.wording import first_of
+from lstmtui.wording import first_of, listed
 
 
 class Trace:
@@ -296,5 +296,5 @@ class Trace:
             return quantity
         directions = self._layer(layer).directions
         if direction not in directions:
-            raise UserError(f"direction {direction}: this layer has {' and '.join(directions)}")
+            raise UserError(f"direction {direction}: this layer has {listed(directions)}")
         return array_key(quantity, layer % len(self.layers), direction)

@@ -24,6 +24,7 @@ from lstmtui.tui.compat import write_to_terminal
 from lstmtui.tui.panels.gradients import plotted
 from lstmtui.tui.panels.states import split_states
 from lstmtui.view import NotReady
+from lstmtui.wording import counted
 
 Entry: TypeAlias = Watched | Edit | Breakpoint
 
@@ -76,7 +77,7 @@ def value_in_focus(session: Session, number: int | None, entry: Entry | None = N
     about = {1: "x", 3: inner[0] if inner else output, 6: "d" + plots[-1]}
     quantity = about.get(number or 0, output)
     values = vector(session.view, quantity)
-    return f"{quantity} at t={cursor.t}, {len(values):,} numbers", exact(values)
+    return f"{quantity} at t={cursor.t}, {counted(len(values), 'number')}", exact(values)
 
 
 def unit_text(numbers: Sequence[Numbers]) -> str:

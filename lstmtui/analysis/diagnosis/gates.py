@@ -21,6 +21,7 @@ from lstmtui.arrays import Array
 from lstmtui.cells.notation import percent
 from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
+from lstmtui.wording import listed
 
 CLOSED, OPEN = 0.05, 0.95
 """Beyond these a gate's slope σ·(1 − σ) is below 0.0475, less than a fifth of what it can be. Karpathy,
@@ -126,7 +127,7 @@ class _Spread:
         units, of = np.union1d(closed, opened), len(self.low)
         sides = [(closed, f"below {self.low_end}"), (opened, f"above {OPEN}")]
         parts = [f"{side} in {units_text(which.tolist(), of)}" for which, side in sides if len(which)]
-        text = f"{self.quantity} is throughout {' and '.join(parts)}" if parts else ""
+        text = f"{self.quantity} is throughout {listed(parts)}" if parts else ""
         share = len(units) / of
         return Verdict(
             "stuck",

@@ -9,6 +9,7 @@ from lstmtui.analysis.diagnosis.selecting import selecting, then
 from lstmtui.analysis.diagnosis.verdict import BAD, FINE, LOOK, Verdict, not_measured
 from lstmtui.analysis.reads import Read, last_layers, read_of
 from lstmtui.trace import Trace
+from lstmtui.wording import counted
 
 READS_LOOK = READS_BAD = 0.1
 """The share of its inputs that a direction has seen where it has seen most, in the sequence in which that is
@@ -49,17 +50,17 @@ def reads_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict
     elif behind:
         batch, (timesteps, is_sure) = max(behind.items(), key=lambda item: item[1])
         text = (
-            f"the loss reads {len(behind)} of {trace.batch} sequences behind what looks like their end: "
-            f"sequence {batch} at {reads[batch].when}, {timesteps:,} timesteps after it; give lengths, pack "
-            "the sequences, or read each at its own end"
+            f"the loss reads {len(behind):,} of {counted(trace.batch, 'sequence')} behind what looks like "
+            f"their end: sequence {batch} at {reads[batch].when}, {counted(timesteps, 'timestep')} after it; "
+            "give lengths, pack the sequences, or read each at its own end"
         )
         yield _verdict(trace, BAD if is_sure else LOOK, place, batch, reads[batch], text)
     elif direction != "backward" and (into := _into_padding(trace, layer, reads)):
         batch, timesteps = max(into.items(), key=lambda item: item[1])
         text = (
-            f"the loss reads {len(into)} of {trace.batch} sequences into what looks like padding: sequence "
-            f"{batch} at {reads[batch].when}, up to {timesteps:,} timesteps after its end; leave those out "
-            "of the mean, or of the loss"
+            f"the loss reads {len(into):,} of {counted(trace.batch, 'sequence')} into what looks like "
+            f"padding: sequence {batch} at {reads[batch].when}, up to {counted(timesteps, 'timestep')} after "
+            "its end; leave those out of the mean, or of the loss"
         )
         yield _verdict(trace, LOOK, place, batch, reads[batch], text)
     else:

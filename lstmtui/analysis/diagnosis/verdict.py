@@ -123,7 +123,7 @@ def reasons(verdicts: Iterable[Verdict]) -> dict[str, list[str]]:
 def units_text(units: Sequence[int], of: int) -> str:
     """ "3 of 16 units (0, 4, 7)"."""
     if not len(units):
-        return f"none of {of} units"
+        return f"none of {counted(of, 'unit')}"
     listed = ", ".join(str(unit) for unit in units[:SHOWN_UNITS])
     more = ", …" if len(units) > SHOWN_UNITS else ""
-    return f"{len(units)} of {of} units ({listed}{more})"
+    return f"{len(units):,} of {counted(of, 'unit')} ({listed}{more})"

@@ -17,6 +17,7 @@ from lstmtui.cells.notation import UNICODE, Notation
 from lstmtui.errors import UserError
 from lstmtui.view.query import query
 from lstmtui.view.view import View
+from lstmtui.wording import listed
 
 Direction = Literal["parts", "remains", "dependence"]
 """Which way a state is asked about: what it is made of, what became of what was written to it, or how it
@@ -86,7 +87,7 @@ def where(view: View, quantity: str, t: int, unit: int) -> Remains:
     numbers = LayerNumbers(view.trace, cursor.layer, cursor.direction, cursor.batch)
     keeping = numbers.cell.keeping.get(quantity)
     if keeping is None:
-        kept = " and ".join(numbers.cell.keeping) or "no state"
+        kept = listed(list(numbers.cell.keeping)) or "no state"
         raise UserError(
             f"{quantity}: no factor keeps it from one timestep to the next; {kept} is kept in this way"
         )

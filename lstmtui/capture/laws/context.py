@@ -13,6 +13,7 @@ from lstmtui.capture.laws.calls import SeenCall
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.outputs import Shape
 from lstmtui.capture.laws.subject import Subject
+from lstmtui.wording import counted
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class Context:
         """A message if y has other timesteps than x, as behind an unpadded convolution; else empty."""
         steps = self.shape.other_steps
         return (
-            f"y has {steps:,} timesteps and x {self.inputs.steps:,}, and which belong together is not known"
+            f"y has {counted(steps, 'timestep')} and x {self.inputs.steps:,}, and which belong together is "
+            "not known"
             if steps
             else ""
         )

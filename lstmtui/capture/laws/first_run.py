@@ -15,6 +15,7 @@ from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.layout import inputs_of
 from lstmtui.capture.laws.subject import Subject
 from lstmtui.errors import UserError
+from lstmtui.wording import counted
 
 
 def taken_apart(subject: Subject, x: Any, state: Any, lengths: Any) -> tuple[Any, Any, Any, bool]:
@@ -81,6 +82,7 @@ def starts_of(starts: Any, inputs: Inputs) -> Tensor:
         where = where.T
     if where.shape != (inputs.steps, inputs.batch):
         raise UserError(
-            f"starts: expected the first two axes of x, {inputs.steps} timesteps of {inputs.batch} sequences"
+            f"starts: expected the first two axes of x, {counted(inputs.steps, 'timestep')} of "
+            f"{counted(inputs.batch, 'sequence')}"
         )
     return where

@@ -16,6 +16,7 @@ from lstmtui.capture.plain_attributes import plain_attributes
 from lstmtui.cells.layout import Layout
 from lstmtui.models.unroll import States
 from lstmtui.trace.state_origin import BeginningKind, StateOrigin
+from lstmtui.wording import listed
 
 DRAWN = "numbers drawn at random in this call"
 _MOST_NODES = 10_000
@@ -195,8 +196,8 @@ def together(parts: Sequence[Beginning], states: Sequence[str]) -> StateOrigin:
     if len({part.text for part in parts}) == 1:
         return StateOrigin(*parts[0])
     worst = max(parts, key=lambda part: _SAID_FIRST.index(part.kind))
-    texts = (f"{part.text} ({state})" for state, part in zip(states, parts, strict=True))
-    return StateOrigin(worst.kind, " and ".join(texts))
+    texts = [f"{part.text} ({state})" for state, part in zip(states, parts, strict=True)]
+    return StateOrigin(worst.kind, listed(texts))
 
 
 _SAID_FIRST: tuple[BeginningKind, ...] = (

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from lstmtui.capture.source.bindings import Call
+from lstmtui.wording import counted, first_of
 
 _MOST_NAMED = 8
 _MOST_CHOICES = 3
@@ -37,12 +38,13 @@ def nothing_over_time(calls: Sequence[Call], passed_over: Mapping[str, int], axe
         f"it: {what}"
     )
     if axes:
-        choices = " or ".join(f"time_axis={axis} ({size} timesteps)" for axis, size in axes.items())
+        choices = " or ".join(
+            f"time_axis={axis} ({counted(size, 'timestep')})" for axis, size in axes.items()
+        )
         text += f"; where it computes all timesteps at once, say which axis of its input they are: {choices}"
     return text
 
 
 def _listed(counts: Mapping[str, int]) -> str:
     names = [f"{name} {'once' if count == 1 else f'{count} times'}" for name, count in counts.items()]
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
+    return first_of(names, _MOST_NAMED)

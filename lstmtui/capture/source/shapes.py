@@ -14,6 +14,7 @@ from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.equality import equal
 from lstmtui.capture.source.input_axes import Shape
 from lstmtui.capture.source.series import Series
+from lstmtui.wording import listed
 
 
 class Unfit(Exception):
@@ -195,5 +196,5 @@ def time_axis_of(shape: Shape, steps: int, time_axis: int | None, features: Coll
         axes = [n for n in axes if n < len(shape) - 1]
     if len(axes) < 2:
         return axes[0] if axes else None
-    places = " and ".join(map(str, axes))
+    places = listed([str(axis) for axis in axes])
     raise Unfit(f"its axes {places} are both {steps} long, as the run is: say time_axis=")

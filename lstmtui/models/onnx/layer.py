@@ -16,7 +16,7 @@ from lstmtui.models.onnx.constants import Constants, attributes
 from lstmtui.models.onnx.graph import GraphValue
 from lstmtui.models.onnx.node import OnnxNode
 from lstmtui.printable import printable
-from lstmtui.wording import counted
+from lstmtui.wording import counted, listed
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
@@ -89,7 +89,7 @@ class OnnxLayer:
         if self.layout is None:
             return ()
         first = self.nodes[0]
-        states = " and ".join(self.layout.cell.states)
+        states = listed(self.layout.cell.states)
         facts = [f"states {states}", "activations " + " ".join(dict.fromkeys(first.activations))]
         fixed = {
             f"initial_{state[0]} is for {counted(array.shape[1], 'sequence')} for ever": None
@@ -103,7 +103,7 @@ class OnnxLayer:
             fixed[f"sequence_lens is {', '.join(lengths)}{more} for ever"] = None
         computed = list(dict.fromkeys(key for node in self.nodes for key in node.computed))
         if computed:
-            facts.append(f"the graph works out {' and '.join(computed)}")
+            facts.append(f"the graph works out {listed(computed)}")
         return (*facts, *fixed)
 
     @property

@@ -19,6 +19,7 @@ from lstmtui.session.requests import (
 from lstmtui.session.session import Session
 from lstmtui.session.verbs import completions
 from lstmtui.session.verbs.verb import Execute, Verb
+from lstmtui.wording import counted
 
 
 def request(make: Callable[..., Request], sentence: str) -> Execute:
@@ -27,7 +28,11 @@ def request(make: Callable[..., Request], sentence: str) -> Execute:
 
 
 def _fit(session: Session, timesteps: int | None) -> Outcome:
-    text = "the whole run on the screen" if timesteps is None else f"up to {timesteps} timesteps a column"
+    text = (
+        "the whole run on the screen"
+        if timesteps is None
+        else f"up to {counted(timesteps, 'timestep')} a column"
+    )
     return Outcome(True, text, request=Fit(timesteps))
 
 

@@ -19,6 +19,7 @@ from lstmtui.tui.theme import Look, quantity_role
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
 from lstmtui.view.query import together
+from lstmtui.wording import counted
 
 _LEAST_NAME = 5
 _NUMBERS_WIDTH = 27
@@ -79,7 +80,7 @@ class ValuesPanel(Panel):
         """The title, and below how many rows are out of sight."""
         self._unit = unit
         more = self.lines.row_count - self.lines.top - self.lines.size.height
-        below = f"{more} more rows ↓" if more > 0 else ""
+        below = f"{counted(more, 'more row')} ↓" if more > 0 else ""
         self.set_title(f"Values: unit {unit}", "  ".join(filter(None, (self._origin, below))))
 
     def scroll_rows(self, rows: int) -> None:
