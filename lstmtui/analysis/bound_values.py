@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from lstmtui.analysis.stage_values import is_bound, values_at
-from lstmtui.arrays import Array, norm
+from lstmtui.arrays import norm
 from lstmtui.trace.source import Source, Variable
 from lstmtui.view.query import query
 from lstmtui.view.view import View
@@ -37,8 +37,6 @@ class BoundValue:
     value: float | None = None
     """None where it is not bound, or has no such unit; the value of one that has one number for each
     sequence, whichever unit is selected."""
-    derivative: float | None = None
-    """The total derivative by it; None where there is none."""
     norm: float | None = None
     """L2 of the whole vector; None where it is not bound."""
 
@@ -87,17 +85,8 @@ def _at(view: View, source: Source, place: Place) -> BoundValue:
 
 
 def _value(view: View, variable: Variable, inner_step: int) -> BoundValue:
-    values = _vector(view, variable.name, inner_step)
+    values = values_at(view.trace, view.cursor.layer, variable.name, view.cursor.t, inner_step)
     if values is None:
         return BoundValue("not bound")
-    unit, derivatives = unit_at(variable, view.cursor.unit), _vector(view, "d" + variable.name, inner_step)
-    if unit is None:
-        return BoundValue("bound", norm=float(norm(values)))
-    derivative = None if derivatives is None else float(derivatives[unit])
-    return BoundValue("bound", float(values[unit]), derivative, float(norm(values)))
-
-
-def _vector(view: View, name: str, inner_step: int) -> Array | None:
-    """A variable or its derivative at the cursor, (units,); None where there is none."""
-    values = values_at(view.trace, view.cursor.layer, name, view.cursor.t, inner_step)
-    return None if values is None else np.asarray(values[view.cursor.batch])
+    vector, unit = np.asarray(values[view.cursor.batch]), unit_at(variable, view.cursor.unit)
+    return BoundValue("bound", None if unit is None else float(vector[unit]), float(norm(vector)))

@@ -64,13 +64,6 @@ class Split:
             return tuple(float((r.values / scale) @ along / (along @ along)) for r in self.routes)
 
     @property
-    def gap(self) -> float:
-        """‖whole − sum of the routes‖ over ‖whole‖: the rounding of the recording."""
-        with np.errstate(all="ignore"):
-            missing = float(norm(self.whole - total(self.routes, self.whole)))
-            return float(np.divide(missing, norm(self.whole))) if missing else 0.0
-
-    @property
     def ratio(self) -> float:
         """‖whole‖ over the norm at the cursor; inf where the gradient starts here, NaN where both are 0."""
         with np.errstate(all="ignore"):

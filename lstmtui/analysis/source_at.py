@@ -56,8 +56,6 @@ class SourceAt:
     """As in `Source.functions`: the run's own first."""
     stack: tuple[int, ...]
     """The numbers of the functions that run, outermost first; the last is the one that the stage is in."""
-    raised: str = ""
-    """What the code raised at the marked line; empty where it did not in this timestep."""
 
 
 def source_at(view: View) -> SourceAt | None:
@@ -81,8 +79,7 @@ def source_at(view: View) -> SourceAt | None:
     for number, function in enumerate(source.functions):
         bindings = {line: tuple(bound) for (owner, line), bound in at.items() if owner == number}
         functions.append(_function(function, bindings, {line for owner, line in marks if owner == number}))
-    text = "" if raised is None else printable(raised.text)
-    return SourceAt(tuple(functions), tuple(owner for owner, _ in marks), text)
+    return SourceAt(tuple(functions), tuple(owner for owner, _ in marks))
 
 
 def _raised_here(view: View) -> Raised | None:

@@ -62,10 +62,6 @@ class Breakpoints:
         other._kept, other._last, other.hit_cache = dict(self._kept), self._last, self.hit_cache
         return other
 
-    def get(self, number: int) -> Breakpoint | None:
-        """The breakpoint of this number, if there is one."""
-        return self._kept.get(number)
-
     def add_at(self, t: int, *, enabled: bool = True) -> Breakpoint:
         """Stop at timestep t."""
         return self._add(Breakpoint(self._last + 1, t=t, enabled=enabled))

@@ -104,14 +104,6 @@ class WhatIfs:
         """What the gradients of a model are taken of in place of its loss."""
         return self._losses.get(model)
 
-    def trace(self, model: str) -> Trace | None:
-        """The run of a model with its what-ifs; None if it has none."""
-        return self.runs.get(model)
-
-    def baseline(self, model: str) -> Trace | None:
-        """The run of a model without what-ifs; None where that is the one that is shown."""
-        return self.recorded[model] if model in self.runs else None
-
     def set(self, cursor: Cursor, change: Change) -> str:
         """Run the model with one more change to what is selected."""
         edit = edit_of(change, self._last + 1, self.recorded[cursor.model], cursor)

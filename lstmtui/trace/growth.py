@@ -47,11 +47,6 @@ class Growth:
         """ "live", "ended at t=…" or "stopped at t=…"; empty for a trace that was complete from the start."""
         return self._state
 
-    @property
-    def ended(self) -> bool:
-        """Whether the trace that `poll` gave last is complete: no process writes it any more."""
-        return self._state != "live"
-
     def poll(self) -> Trace | Traces | None:
         """The new traces if they changed since the last call, else None.
 

@@ -22,7 +22,7 @@ def test_shares_add_up_to_one_and_an_opposing_route_is_negative() -> None:
     assert found.whole.tolist() == [2.0, 0.0]
     assert found.shares == (1.5, -0.5, 0.0)
     assert found.norms == pytest.approx((3.0, 17**0.5, 4.0))
-    assert (found.gap, found.ratio) == (0.0, 2.0)
+    assert found.ratio == 2.0
 
 
 def test_gradients_whose_squares_are_zero_have_shares_and_norms() -> None:
@@ -64,7 +64,6 @@ def test_a_gradient_of_zero_says_whether_anything_was_cancelled() -> None:
     assert survival(split([0.0], carry_f=[0.0])) == "∂L/∂c₄ is 0: no route brings anything"
     cancelled = split([1.0], carry_f=[1.0], output_gate=[-1.0])
     assert survival(cancelled) == "∂L/∂c₄ is 0: the routes cancel"
-    assert cancelled.gap == 0.0
     assert np.isnan(cancelled.shares).all()
 
 

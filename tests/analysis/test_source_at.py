@@ -63,7 +63,6 @@ def test_a_name_is_bound_when_its_stage_has_run() -> None:
 def test_a_round_that_does_not_bind_a_name_says_so() -> None:
     assert bindings(at(3))["noise"].now.status == "not bound"
     assert bindings(at(4))["noise"].now.status == "bound"
-    assert bindings(at(4))["noise"].now.derivative is None
 
 
 def test_inner_steps_have_their_own_values_and_stand_in_the_function_that_is_called() -> None:

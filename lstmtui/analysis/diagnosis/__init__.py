@@ -26,7 +26,6 @@ from lstmtui.analysis.diagnosis.verdict import (
     SEVERITIES,
     Verdict,
     reasons,
-    worst,
 )
 from lstmtui.analysis.layer_names import module_path
 from lstmtui.printable import printable
@@ -45,7 +44,6 @@ __all__ = [
     "diagnose",
     "diagnose_trace",
     "reasons",
-    "worst",
 ]
 
 FAMILIES = (

@@ -99,11 +99,6 @@ def severity(number: float, look: float, bad: float) -> str:
     return BAD if number >= bad else LOOK if number >= look else FINE
 
 
-def worst(verdicts: Iterable[Verdict]) -> str:
-    """The highest severity there is."""
-    return max((v.severity for v in verdicts), key=SEVERITIES.index, default=FINE)
-
-
 def reasons(verdicts: Iterable[Verdict]) -> dict[str, list[str]]:
     """Why verdicts could not be taken, with their names; with the places unless it is all there are."""
     verdicts = tuple(verdicts)

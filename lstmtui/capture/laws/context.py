@@ -77,15 +77,9 @@ def held(text: str, number: float = 0.0, tolerance: float = 0.0, notes: tuple[st
     return LawResult("", HELD, text, number, tolerance, notes=notes)
 
 
-def broken(
-    text: str,
-    number: float = 0.0,
-    tolerance: float = 0.0,
-    place: Place | None = None,
-    notes: tuple[str, ...] = (),
-) -> LawResult:
+def broken(text: str, number: float = 0.0, tolerance: float = 0.0, place: Place | None = None) -> LawResult:
     """The law was tried, and is broken."""
-    return LawResult("", BROKEN, text, number, tolerance, place, notes)
+    return LawResult("", BROKEN, text, number, tolerance, place)
 
 
 def by_design(text: str, number: float = 0.0) -> LawResult:

@@ -97,7 +97,7 @@ class SourceRecorder:
         longest = max([*steps, *(len(run.rounds) for run in self._grouping.runs)], default=0)
         if longest < 2:
             longest = self._steps_at_once(result) or longest
-        conditions = Conditions(self._inputs, sizes, longest, self._axes, self._features)
+        conditions = Conditions(self._inputs, longest, self._axes, self._features)
         self._names = [RunNames(run, conditions) for run in self._grouping.runs] if longest else []
         self.steps = longest
         self._say_what_is_open([names.batch for names in self._names])

@@ -28,8 +28,6 @@ class Conditions:
 
     inputs: Sequence[Shape]
     """The shapes of the model's input."""
-    sizes: Collection[int]
-    """How many timesteps there may be."""
     steps: int
     """How many there are: of the longest run."""
     axes: InputAxes

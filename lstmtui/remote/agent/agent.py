@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any
@@ -83,7 +82,7 @@ class Agent:
 
     def serve(self) -> None:
         """Answer until the client has gone; what is being recorded then is finished first."""
-        self._send(Hello(__version__, PROTOCOL, torch=find_spec("torch") is not None), MAGIC)
+        self._send(Hello(__version__, PROTOCOL), MAGIC)
         Thread(target=self._listen, daemon=True).start()
         Thread(target=self._work, daemon=True).start()
         while not self._gone.wait(0.25):

@@ -10,7 +10,6 @@ from typing import Any, BinaryIO
 from msgspec import Raw, structs
 
 from lstmtui.analysis.laws import HeldLaws
-from lstmtui.remote.client.answer_cache import MEMORY
 from lstmtui.remote.client.connector import Connector
 from lstmtui.remote.client.dispatcher import Dispatcher, Progress
 from lstmtui.remote.client.opening import Reopening, checked, shown
@@ -53,18 +52,15 @@ class Client:
 
     Args:
         connector: connects to an agent, as often as it has to.
-        memory: bytes of answers that are kept.
         retry_policy: how a lost link is tried again.
     """
 
-    def __init__(
-        self, connector: Connector, memory: int = MEMORY, retry_policy: RetryPolicy | None = None
-    ) -> None:
+    def __init__(self, connector: Connector, retry_policy: RetryPolicy | None = None) -> None:
         self.on_update: Callable[[], None] | None = None
         """Called from any thread when an answer has come, or `link_status` has changed."""
         self.impatient: int | None = None
         """The thread that may not wait for answers, as `threading.get_ident` names it."""
-        self._dispatcher = Dispatcher(memory)
+        self._dispatcher = Dispatcher()
         session = secrets.token_hex(SESSION_DIGITS // 2)
         self._reconnector = Reconnector(
             connector, self._dispatcher, session, self._news, retry_policy or RetryPolicy()

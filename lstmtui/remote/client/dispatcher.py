@@ -30,13 +30,9 @@ Progress = Callable[[str, int, int], None]
 
 
 class Dispatcher:
-    """The requests that are pending, by number, and the answers that are kept, by key.
+    """The requests that are pending, by number, and the answers that are kept, by key."""
 
-    Args:
-        memory: bytes of answers that are kept.
-    """
-
-    def __init__(self, memory: int) -> None:
+    def __init__(self) -> None:
         self.changed = Condition()
         """Guards the state of this object; notified of every change."""
         self.reopening: PendingRequest | None = None
@@ -44,7 +40,7 @@ class Dispatcher:
         self.replies_of_connection = 0
         self.failure: UserError | None = None
         """Why there will be no more answers; None while there may be."""
-        self._cache = AnswerCache(memory)
+        self._cache = AnswerCache()
         self._prefetch = Prefetch()
         self._pending: dict[int, PendingRequest] = {}
         self._by_key: dict[Any, PendingRequest] = {}

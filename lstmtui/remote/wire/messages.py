@@ -22,8 +22,6 @@ class Hello(Struct, frozen=True):
     protocol: int
     session: str = ""
     """From the client: a random name, by which a later agent finds what an earlier one recorded."""
-    torch: bool = True
-    """From the agent: whether it can run models."""
 
 
 class Open(Struct, frozen=True, omit_defaults=True, tag_field="do", tag="open"):
