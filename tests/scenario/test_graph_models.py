@@ -67,7 +67,7 @@ def test_the_input_is_cut_into_calls(folder: Path, load: Callable[..., Scenario]
     assert request.states == {"state": "stateN"}
     assert (request.threads, request.providers, spec.seconds) == (2, ("CPUExecutionProvider",), 9)
     assert spec.output == "y"
-    assert spec.notes == ("the last of 2 calls is filled up with 1 zeros",)
+    assert spec.notes == ("the last of 2 calls is filled up with 1 zero",)
 
 
 YES = "inputs = { is16 = true }\n"
