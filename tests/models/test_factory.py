@@ -122,7 +122,7 @@ def test_the_scenarios_folder_is_first_only_while_the_model_is_built(write: Any,
         ('factory = "my_models:Tagger"\narguments = { hiden = 3 }', "unexpected keyword argument 'hiden'"),
         (
             'factory = "my_models:Tagger"\narguments = { outputs = 1 }',
-            "y has 1 values .* the target needs 2 or more",
+            "y has 1 value .* the target needs 2 or more",
         ),
         (
             'factory = "my_models:Tagger"\narguments = { last = true }',

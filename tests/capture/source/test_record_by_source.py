@@ -265,7 +265,7 @@ def test_a_scenario_whose_code_takes_sequences_for_timesteps_is_told_of_batch_fi
     )
     path = tmp_path / "a.toml"
     path.write_text(text)
-    with pytest.raises(lstmtui.UserError, match=r"1 timesteps.* input has 3, .*: say batch_first = true, or"):
+    with pytest.raises(lstmtui.UserError, match=r"1 timestep,.* input has 3, .*: say batch_first = true, or"):
         lstmtui.run(path, trust=True)
     for batch_first, extent in (("true", (3, 1)), ("false", (1, 3))):
         path.write_text(text + f"batch_first = {batch_first}\n")
