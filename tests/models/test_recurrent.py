@@ -285,7 +285,7 @@ def zeros(*shape: int) -> Tensor:
         ((zeros(5, 2, 4),), r"x: expected \(T, B, 3\), found \(5, 2, 4\)"),
         ((zeros(3),), r"x: expected \(T, B, 3\), found \(3,\)"),
         ((zeros(0, 2, 3),), "at least one timestep"),
-        ((zeros(5, 2, 3), zeros(1, 2, 4)), "hx: expected h and c, found 1 tensors"),
+        ((zeros(5, 2, 3), zeros(1, 2, 4)), "hx: expected h and c, found 1 tensor"),
         ((zeros(5, 2, 3), (zeros(1, 3, 4), zeros(1, 2, 4))), r"hx: h must be \(1, 2, 4\), is \(1, 3, 4\)"),
         ((zeros(5, 2, 3), (zeros(1, 2, 4), zeros(2, 2, 4))), r"hx: c must be \(1, 2, 4\), is \(2, 2, 4\)"),
         ((zeros(5, 2, 3), None, torch.tensor([5])), r"lengths: expected \(2,\), found \(1,\)"),
