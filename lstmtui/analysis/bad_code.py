@@ -11,6 +11,7 @@ from lstmtui.analysis.bad_bindings import BadBinding, first_bad_binding
 from lstmtui.analysis.bad_in_blocks import Which
 from lstmtui.analysis.line_operands import LinePlace, operands_at
 from lstmtui.trace import Trace
+from lstmtui.trace.lengths import lengths_of
 
 
 class LayerBinding(NamedTuple):
@@ -77,7 +78,7 @@ def _is_read_by(trace: Trace, inner: LayerBinding, outer: LayerBinding) -> bool:
     read = () if place is None else place.statement.names
     if not any(f".{path}".endswith(f".{name.removeprefix('self.')}") for name in read):
         return False
-    has_own_time = layer.calls == 1 and trace.steps > 1
+    has_own_time = layer.calls < int(lengths_of(trace, inner.layer).max())
     return (int(number or 1) - 1 if has_own_time else inner.binding.t) <= outer.binding.t
 
 

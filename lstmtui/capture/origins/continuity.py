@@ -130,12 +130,12 @@ class Continuity:
             return chain
         numbers = self.calls_behind(states)
         derived = (chain for chain in chains if chain.number in numbers)
-        in_part = (chain for chain in chains if _same_in_part(states, chain.left))
+        in_part = (chain for chain in chains if same_in_part(states, chain.left))
         if (chain := next(derived, None) or next(in_part, None)) is not None:
             return chain
         is_reset = last is not None and (last.calls > 1 or last.kind == kind == "step")
         others = (chain for chain in self._chains if chain.module is not module)
-        from_others = bool(numbers) or any(_same_in_part(states, chain.left) for chain in others)
+        from_others = bool(numbers) or any(same_in_part(states, chain.left) for chain in others)
         return last if follows and is_reset and not from_others else None
 
     def ended_before(self, chain: Chain) -> list[Chain]:
@@ -169,7 +169,7 @@ class Continuity:
             has_reset = all(comparable(a, b) and is_reset(a.detach(), b) for a, b in pairs)
             yield "reset" if has_reset else "changed"
         is_out = chain.graph == "built" and not any(state.requires_grad for state in states)
-        if is_out and states and (not chain.is_changed or _same_in_part(states, chain.left)):
+        if is_out and states and (not chain.is_changed or same_in_part(states, chain.left)):
             yield "detached"
         elif chain.number == chain.differentiated and chain.number in self.calls_behind(states):
             yield "attached"
@@ -218,7 +218,7 @@ def is_reset(a: Tensor, b: Tensor) -> bool:
     return bool(((a == 0).all(-1) | same_each(a, b).all(-1)).all())
 
 
-def _same_in_part(states: States, left: States) -> bool:
+def same_in_part(states: States, left: States) -> bool:
     """Whether one of the states has in some sequence what was left of it, and that is not 0."""
     for a, b in zip(states, left, strict=False):
         if not comparable(a, b):

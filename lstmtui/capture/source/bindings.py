@@ -52,6 +52,14 @@ class Call:
             here, depth = here.caller, depth + 1
         return depth
 
+    @property
+    def is_in_module(self) -> bool:
+        """Whether the forward of some module calls it."""
+        here = self.caller
+        while here is not None and here.module is None:
+            here = here.caller
+        return here is not None
+
     def reach(self, passes: Passes) -> None:
         """Take note of the last pass of a loop."""
         self.reached = self.reached or {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from types import FrameType
 from typing import Any
 
@@ -10,9 +11,10 @@ from torch import Tensor, nn
 
 from lstmtui.capture.autograd_state import unobserved
 from lstmtui.capture.interception import kind_of
-from lstmtui.capture.source.bindings import Call
+from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.hooked_recorder import HookedRecorder
-from lstmtui.capture.source.input_axes import InputAxes
+from lstmtui.capture.source.input_axes import InputAxes, Shape
+from lstmtui.capture.source.streams import takes_apart
 from lstmtui.capture.source.tracer import SourceTracer
 from lstmtui.capture.source.users_code import Selection, What
 from lstmtui.capture.wrapped import joined, named_modules
@@ -63,20 +65,25 @@ class BlockRecorder(HookedRecorder):
         own = calls[0] if self._has_frame and calls else None
         outermost = {call.number for call in calls if call.caller is own and call is not own} or {0}
         # A model is given its input, time and sequences and units, also by a function that the block calls.
-        models = {call.number for call in calls if call.module is not None and not _is_in_module(call)}
+        models = {call.number for call in calls if call.module is not None and not call.is_in_module}
+        bound: dict[int, list[Binding]] = defaultdict(list)
+        for binding in self.tracer.bindings:
+            if binding.call.number in models:
+                bound[binding.call.number].append(binding)
         arguments = [
-            b.value
+            b
             for b in self.tracer.bindings
-            if not b.line and (b.call.number in outermost or (b.call.number in models and b.value.dim() > 2))
+            if not b.line and b.value.dim() and b.call.number in outermost | models
+        ]
+        sequences = [
+            b
+            for b in arguments
+            if b.call.module is None or b.value.dim() > 2 or takes_apart(b, bound[b.call.number])
         ]
         modules = {id(call.module): call.module for call in calls if call.module is not None}
-        self._know([tuple(value.shape) for value in arguments if value.dim()], modules.values())
+        self._know(_shapes(arguments), modules.values(), _shapes(sequences))
         super().group(result, steps)
 
 
-def _is_in_module(call: Call) -> bool:
-    """Whether the forward of some module calls it."""
-    here = call.caller
-    while here is not None and here.module is None:
-        here = here.caller
-    return here is not None
+def _shapes(bindings: Iterable[Binding]) -> list[Shape]:
+    return [tuple(binding.value.shape) for binding in bindings]

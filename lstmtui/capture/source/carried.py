@@ -17,7 +17,7 @@ from lstmtui.capture.equality import equal
 from lstmtui.capture.source.assignments import reads_item
 from lstmtui.capture.source.attributes import is_item
 from lstmtui.capture.source.bindings import Binding
-from lstmtui.capture.source.runs import Run
+from lstmtui.capture.source.run import Run
 from lstmtui.capture.source.series import Series, fullest_round, key_of
 
 _KEY = re.compile(r"\['(\w+)'\]$")
@@ -140,13 +140,17 @@ def is_read_first(part: Series, run: Run) -> bool:
     is_attribute, key = "." in part.written, _KEY.search(part.written)
     call = part.first.call
     code = call.code
-    are_gone = not run.passes or any(binding.call is not call for own in part.rounds for binding in own)
+    are_gone = not run.passes or _calls_of(part) > max(1, len(run.stretches))
     if not (is_attribute or key or part.written in (*code.co_freevars, *code.co_names)) and are_gone:
         return False  # the locals of a call are gone with it
     # Rounds of other lines, as those of a condition, may have another number of bindings.
     rounds = {len(own): own for own in (*run.rounds[1:], fullest_round(run))}
     lines = ({b.line for b in own if b.call.code is code and b.line} for own in rounds.values())
     return any(_is_read_first(code, part.written, min(own), max(own)) for own in lines if own)
+
+
+def _calls_of(part: Series) -> int:
+    return len({binding.call.number for own in part.rounds for binding in own})
 
 
 def _is_read_first(code: CodeType, written: str, first: int, last: int) -> bool:

@@ -32,7 +32,16 @@ def changed_by(layers: Sequence[SourceLayer], trace: Trace, edit: Edit) -> Itera
         raise UserError(f"{edit.quantity}: no timestep is from {edit.start} to {edit.stop}")
     units = slice(None) if edit.unit is None else slice(edit.unit, edit.unit + 1)
     if part.whole is not None:
-        yield part.whole, _positions(places.values[edit.start : edit.stop + 1, edit.batch, units])
+        first = 0
+        for binding, steps in part.pieces or [(part.whole, layer.steps)]:
+            own = places.values[first : first + steps]
+            yield (
+                binding,
+                _positions(
+                    own[max(0, edit.start - first) : max(0, edit.stop + 1 - first), edit.batch, units]
+                ),
+            )
+            first += steps
         return
     for t in range(edit.start, min(edit.stop + 1, len(part.rounds))):
         for step, binding in enumerate(part.rounds[t]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from types import CodeType
 
 from lstmtui.capture.source.loops import tree_of
@@ -33,3 +34,36 @@ def names_in_comprehensions(code: CodeType) -> dict[int, frozenset[str]]:
             names[node.lineno] = names.get(node.lineno, frozenset()) | bound
     headers = {node.lineno for node in nodes if isinstance(node, _LOOPS)}
     return {line: own for line, own in names.items() if line not in headers}
+
+
+@lru_cache(maxsize=256)
+def items_read_in_loops(code: CodeType) -> dict[tuple[int, str], frozenset[int]]:
+    """The tensors of which a loop reads an item by its own counter, as x[t] or self.x[:, t].
+
+    By the line of the loop's header and what is read as the source writes it: the axes of the counter.
+    """
+    tree = tree_of(code)
+    read: dict[tuple[int, str], frozenset[int]] = {}
+    for loop in () if tree is None else (node for node in ast.walk(tree) if isinstance(node, _LOOPS)):
+        counters = _counters(loop)
+        for part in loop.body:
+            for node in ast.walk(part):
+                if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+                    index = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+                    axes = {axis for axis, own in enumerate(index) if _names(own) & counters}
+                    key = loop.lineno, ast.unparse(node.value)
+                    if axes:
+                        read[key] = read.get(key, frozenset()) | axes
+    return read
+
+
+def _counters(loop: ast.For | ast.AsyncFor | ast.While) -> set[str]:
+    """The names by which a loop counts: its target, or what a while loop adds to."""
+    if isinstance(loop, (ast.For, ast.AsyncFor)):
+        return _names(loop.target)
+    counted = [node.target for node in ast.walk(loop) if isinstance(node, ast.AugAssign)]
+    return {name for target in counted for name in _names(target)}
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}

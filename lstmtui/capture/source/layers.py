@@ -14,8 +14,8 @@ from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.carried import initial_of
 from lstmtui.capture.source.functions import functions_of
 from lstmtui.capture.source.names import name_all
+from lstmtui.capture.source.run import Run
 from lstmtui.capture.source.run_names import RunNames
-from lstmtui.capture.source.runs import Run
 from lstmtui.capture.source.series import Series, fullest_round, in_order
 from lstmtui.capture.source.shapes import Batch, Unfit
 from lstmtui.capture.source.source_layer import Conditions, SourceLayer
@@ -93,10 +93,9 @@ class _Builder:
 
     def try_whole(self, part: Series) -> None:
         """A tensor bound outside of the rounds: of all timesteps, or a constant."""
-        shape = tuple(part.first.value.shape)
         try:
-            time = self.conditions.time_of(shape, self.steps)
-            self.stacked[part] = unrolled(part, self.batch, self.steps, time, derived=self.derived)
+            time_of = self.conditions.time_of
+            self.stacked[part] = unrolled(part, self.batch, self.steps, time_of, derived=self.derived)
         except Unfit as why:
             if "say time_axis" in str(why) or "numbers" in str(why):
                 self.unrecorded[part] = str(why)

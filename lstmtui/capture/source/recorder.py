@@ -62,12 +62,20 @@ class SourceRecorder:
         self.steps = 0
         """T; 0 where nothing is over time."""
 
-    def _know(self, inputs: list[Shape], modules: Iterable[nn.Module]) -> None:
-        """Take note of the shapes of the input, and of the modules whose parameters are used."""
+    def _know(
+        self, inputs: list[Shape], modules: Iterable[nn.Module], sequences: list[Shape] | None = None
+    ) -> None:
+        """Take note of the shapes of the input, and of the modules whose parameters are used.
+
+        Args:
+            inputs: of all of its tensors.
+            modules: all.
+            sequences: those of `inputs` that may have an axis of timesteps; None: any.
+        """
         self._inputs = inputs
         self._features = {size for m in modules for parameter in m.parameters() for size in parameter.shape}
         self._axes.sequences(inputs)
-        self._sizes = self._axes.steps(inputs)
+        self._sizes = self._axes.steps(inputs if sequences is None else sequences)
         self.tracer.expect(max(self._sizes, default=0))
 
     def tell(self, progress: Progress) -> None:
@@ -97,10 +105,20 @@ class SourceRecorder:
         longest = max([*steps, *(len(run.rounds) for run in self._grouping.runs)], default=0)
         if longest < 2:
             longest = self._steps_at_once(result) or longest
-        conditions = Conditions(self._inputs, longest, self._axes, self._features)
+        stretches = {rounds for run in self._grouping.runs for _, rounds in run.stretches}
+        known = (self._axes, self._features, tracer.units, stretches)
+        conditions = Conditions(self._inputs, longest, *known)
         self._names = [RunNames(run, conditions) for run in self._grouping.runs] if longest else []
+        self._agree()
         self.steps = longest
         self._say_what_is_open([names.batch for names in self._names])
+
+    def _agree(self) -> None:
+        """Where states tell how many sequences runs read, have those read as many that nothing tells."""
+        told = {names.batch.size for names in self._names if names.has_states and not names.batch.others}
+        for names in self._names if len(told) == 1 and self._axes.batch is None else ():
+            if not names.has_states or names.batch.others:
+                names.read_as_others(*told)
 
     def _say_what_is_open(self, batches: Sequence[Batch]) -> None:
         """Say where sizes leave it open how many sequences there are, and what they were taken as."""

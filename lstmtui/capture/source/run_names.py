@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from lstmtui.capture.source.carried import carried_by
-from lstmtui.capture.source.runs import Run
+from lstmtui.capture.source.run import Run
 from lstmtui.capture.source.series import Series, outside_of, series_of
-from lstmtui.capture.source.shapes import batch_of
+from lstmtui.capture.source.shapes import Batch, batch_of
 from lstmtui.capture.source.source_layer import Conditions
 from lstmtui.capture.source.unit_axes import UnitAxes
 
@@ -42,20 +42,41 @@ class RunNames:
             if not part.is_returned or part.code is run.call.code or part in self.carried
         ]
         self.steps = len(run.rounds) or conditions.steps
-        axes = UnitAxes()
+        axes = UnitAxes(conditions.units)
         for part in self.carried:
             part.units = axes.of(part.bindings)
-        self.batch = batch_of(
+        self._axes = axes
+        self.batch = self._read(conditions.axes.sequences(conditions.inputs))
+        self._find_units()
+
+    @property
+    def has_states(self) -> bool:
+        """Whether one round leaves numbers to the next, which tell how many sequences there are."""
+        return any(part.first.value.is_floating_point() for part in self.carried)
+
+    def read_as_others(self, size: int) -> None:
+        """Take the run to read as many sequences as others of its recording do, if its names may."""
+        batch = Batch(1) if size == 1 else self._read({size})
+        if batch.size == size:
+            self.batch = batch
+            self._find_units()
+
+    def _read(self, said: Collection[int]) -> Batch:
+        """How many sequences the run reads; `said`: what it may be, empty where that is open."""
+        conditions = self.conditions
+        return batch_of(
             self.in_rounds or self.outside,
             self.carried,
             conditions.inputs,
-            {conditions.steps, self.steps},
+            {conditions.steps, self.steps, *conditions.stretches},
             conditions.features,
-            conditions.axes.sequences(conditions.inputs),
+            said,
         )
+
+    def _find_units(self) -> None:
         for part in (*self.in_rounds, *self.outside):
             if part not in self.carried and _is_ambiguous(part, {self.steps, self.batch.size}):
-                part.units = axes.of(part.bindings)
+                part.units = self._axes.of(part.bindings)
 
 
 def _is_ambiguous(part: Series, sizes: Collection[int]) -> bool:

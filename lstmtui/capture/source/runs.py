@@ -2,79 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from functools import cached_property
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
+from lstmtui.capture.source.carried import reads_first
+from lstmtui.capture.source.layer_loops import LayerLoops
+from lstmtui.capture.source.owner import Owner, Spot
 from lstmtui.capture.source.repeated_calls import RepeatedCalls, is_within_itself
-from lstmtui.capture.source.time_loops import Loop, Place, Places, loops_over_time, pass_of, passes_of
+from lstmtui.capture.source.run import Run
+from lstmtui.capture.source.streams import Handed, hand_on_alone, joined, read_whole_sequences, readings
+from lstmtui.capture.source.time_loops import Loop, Place, Places, pass_of
 
-
-@dataclass(eq=False)
-class Run:
-    """One module instance, or one function, over time."""
-
-    path: str
-    """Where the module is, with @2, @3 … for its further runs; of a function its name."""
-    name: str
-    """What runs: the module's class, or the function."""
-    call: Call
-    """Its first call."""
-    calls: int = 0
-    """How many calls the rounds come from."""
-    rounds: list[list[Binding]] = field(default_factory=list)
-    """What each round bound, in order."""
-    outside: list[Binding] = field(default_factory=list)
-    """What was bound before and after the rounds, in order."""
-    passes: int = 0
-    """Of the loop in one call that its rounds are; 0: they are calls, each with its own locals."""
-    within: Run | None = None
-    """The run in whose rounds its calls are."""
-    beside: Run | None = None
-    """Of several loops of a function the first, which has what was bound outside of all."""
-
-    raising: Call | None = None
-    """What raised the exception that has ended it."""
-
-    def add(self, number: int, bindings: Iterable[Binding]) -> None:
-        """Put bindings into a round; −1: outside of all."""
-        self.reach(number)
-        into = self.outside if number < 0 else self.rounds[number]
-        into += bindings
-
-    def reach(self, number: int) -> None:
-        """Have at least this round, even where it binds nothing."""
-        while len(self.rounds) <= number:
-            self.rounds.append([])
-
-    def before(self) -> list[Binding]:
-        """What its function bound before the first round."""
-        first = next((own[0].order for own in self.rounds if own), None)
-        return [b for b in (self.beside or self).outside if first is None or b.order < first]
-
-
-Spot = tuple["Run | None", int]
-"""A round of a run; None: outside of the rounds."""
-
-
-@dataclass(eq=False)
-class _Owner:
-    """Everything that one module instance or function did."""
-
-    path: str
-    name: str
-    calls: list[Call] = field(default_factory=list)
-    places: dict[int, list[Place]] = field(default_factory=lambda: defaultdict(list))
-    """By the number of an own call: the loops in which something was bound or called in it."""
-    ends: dict[int, list[Place]] = field(default_factory=lambda: defaultdict(list))
-    """By the number of an own call: the last pass of each loop in it."""
-    inner: dict[int, list[Call]] = field(default_factory=lambda: defaultdict(list))
-    """By the number of an own call: that one and the calls within it that are in no loop."""
-    runs: list[Run] = field(default_factory=list)
-    spots: dict[int, Callable[[Place], Spot]] = field(default_factory=dict)
-    """By the number of an own call: the round of what ran in these loops of it."""
+Stream = tuple[list[Call], list[Handed]]
+"""Calls that go on from one another, and what each but the first is given of what the one before it left."""
 
 
 class Grouping:
@@ -100,14 +42,14 @@ class Grouping:
         self._every, self._bindings, self._inputs = calls, bindings, inputs
         self._is_recursive = any(map(is_within_itself, calls))
         self._sizes = {size for size in sizes if size > 1}
-        self._owners: dict[int, _Owner] = {}
+        self._owners: dict[int, Owner] = {}
         self._outermost: dict[int, Call] = {}
         self._repeated: dict[int, Spot] = {}
         """By the number of a call of a function, the calls of which are rounds: which of them it is."""
-        self._within: dict[tuple[int, Loop], tuple[set[Loop], int]] = {}
         for call in calls:
             self._add(call)
         self._groups = [*self._places.groups(bindings)]
+        self._layers = LayerLoops(self._groups, self._outermost, self._places.of)
         for call, passes in dict.fromkeys((call, passes) for call, passes, _ in self._groups):
             outermost = self._outermost[call.number]
             self._owner(call).places[outermost.number].append(self._places.of(call, passes, outermost))
@@ -143,7 +85,7 @@ class Grouping:
             call = None if call is outermost else call.caller
         return self._owner(outermost).spots[outermost.number](place)
 
-    def _owner(self, call: Call) -> _Owner:
+    def _owner(self, call: Call) -> Owner:
         outermost = self._outermost[call.number]
         return self._owners[id(outermost.code if outermost.module is None else outermost.module)]
 
@@ -156,7 +98,7 @@ class Grouping:
             key = id(call.code if call.module is None else call.module)
             if key not in self._owners:
                 name = call.name if call.module is None else type(call.module).__name__
-                self._owners[key] = _Owner(name if call.module is None else call.path, name)
+                self._owners[key] = Owner(name if call.module is None else call.path, name)
             self._owners[key].calls.append(call)
         if caller is not None:
             outer = self._outermost[caller.number]
@@ -165,13 +107,14 @@ class Grouping:
         if not self._places.of_call(call, outer):
             self._owner(call).inner[outer.number].append(call)
 
-    def _place(self, owner: _Owner) -> None:
+    def _place(self, owner: Owner) -> None:
         """Say for each call of an owner what its rounds are."""
         outer = [self._outer_spot(owner, call) for call in owner.calls]
         in_rounds = all(run is not None and number >= 0 for run, number in outer)
-        if self._are_sequences(owner):
-            for call in owner.calls:
-                self._place_loops(owner, call)
+        streams = self._streams(owner, outer)
+        if streams:
+            for stream in streams:
+                self._place_stream(owner, stream)
         elif in_rounds and (len(owner.calls) == 1 or len(set(outer)) > 1):
             self._follow(owner, outer)
         elif len(owner.calls) > 1:
@@ -183,7 +126,7 @@ class Grouping:
         else:
             self._place_loops(owner, owner.calls[0])
 
-    def _outer_spot(self, owner: _Owner, call: Call) -> Spot:
+    def _outer_spot(self, owner: Owner, call: Call) -> Spot:
         """The round of the module or function that called; none where it called itself."""
         caller = call.caller
         if caller is None or self._owner(caller) is owner:
@@ -191,7 +134,7 @@ class Grouping:
         outermost = self._outermost[caller.number]
         return self._spot(caller, outermost, self._places.of_call(call, outermost))
 
-    def _follow(self, owner: _Owner, outer: Sequence[Spot]) -> None:
+    def _follow(self, owner: Owner, outer: Sequence[Spot]) -> None:
         """What is called in the rounds of another has the same rounds."""
         own: dict[int, Run] = {}
         for call, (run, number) in zip(owner.calls, outer, strict=True):
@@ -203,17 +146,80 @@ class Grouping:
             mine.reach(number)
             owner.spots[call.number] = _always((mine, number))
 
-    def _are_sequences(self, owner: _Owner) -> bool:
-        """Whether each call has a loop over the input of its own, and the calls are no loop over it."""
-        return len(owner.calls) not in self._sizes and all(
-            any(passes in self._sizes for passes in passes_of(owner.places[call.number]).values())
+    def _streams(self, owner: Owner, outer: Sequence[Spot]) -> list[Stream]:
+        """The calls that go on from one another, where each has a loop over the input of its own.
+
+        None are where the calls are timesteps, and what they loop over is within these.
+        """
+        if not all(any(owner.places[call.number]) for call in owner.calls):
+            return []
+        loops = {
+            call.number: (call, loop, passes)
             for call in owner.calls
+            for loop, passes in reversed(self._loops_of(owner, call).items())
+            if passes in self._sizes
+        }
+        if len(loops) < len(owner.calls):
+            return []
+        if len(owner.calls) == 1:
+            return [(owner.calls, [])]
+        calls = readings(loops, self._groups, self._places.of)
+        is_seen = read_whole_sequences(calls)
+        streams = [*joined(calls)] if is_seen else [([call], []) for call in owner.calls]
+        if is_seen and len(streams) < len(calls):
+            return streams
+        if not is_seen and hand_on_alone(calls):
+            return []
+        # Where it cannot be seen what the loops read, it is the numbers of calls and passes that tell.
+        is_as_long = len(calls) in self._sizes and not (is_seen and not owner.calls[0].is_in_module)
+        is_within = len({*outer}) == len(outer) and all(run is not None and n >= 0 for run, n in outer)
+        if is_as_long and (is_within or not is_seen):
+            return []
+        return [] if is_within and self._carries(owner.calls) else streams
+
+    def _carries(self, calls: Sequence[Call]) -> bool:
+        """Whether the loop in which calls are made takes a tensor with it from pass to pass."""
+        caller, lines = calls[0].caller, {line for call in calls for line, _ in call.passes[-1:]}
+        names: dict[str, list[int]] = defaultdict(list)
+        for b in self._bindings:
+            if b.call is caller and b.value.dim() and lines & {line for line, _ in b.passes}:
+                names[b.name].append(b.line)
+        own = [line for bound in names.values() for line in bound]
+        return caller is not None and any(
+            reads_first(caller.code, name, min(own), max(own), attribute=False) for name in names
         )
 
-    def _place_loops(self, owner: _Owner, call: Call) -> None:
+    def _loops_of(self, owner: Owner, call: Call) -> dict[Loop, int]:
+        """The loops over time of a call, those of most calls of its owner, with how many passes each has."""
+        if not owner.loops:
+            owner.choose_loops(self._sizes, self._layers.is_round)
+        return owner.loops[call.number]
+
+    def _place_stream(self, owner: Owner, stream: Stream) -> None:
+        """The passes of loops over time in calls that go on from one another are the rounds of one run."""
+        calls, handed = stream
+        if len(calls) == 1:
+            self._place_loops(owner, calls[0])
+            return
+        runs: dict[Loop, Run] = {}
+        for call in calls:
+            passes = self._loops_of(owner, call)
+            for loop in passes:
+                if loop not in runs:
+                    runs[loop] = self._new_run(owner, call, 0)
+            first, *others = runs.values()
+            for other in others:
+                other.beside = first
+            own = [(loop, runs[loop], runs[loop].passes) for loop in passes]
+            owner.spots[call.number] = _in_loops(own, first)
+            for loop, run, _ in own:
+                run.calls, run.passes = run.calls + 1, run.passes + passes[loop]
+                run.stretches.append((call, passes[loop]))
+        first.handed = handed
+
+    def _place_loops(self, owner: Owner, call: Call) -> None:
         """The passes of the loops over time in a call are its rounds."""
-        places, ends = owner.places[call.number], owner.ends[call.number]
-        passes = loops_over_time(places, self._sizes, ends, partial(self._is_round, call))
+        passes = self._loops_of(owner, call)
         inner = (c for c in self._every if self._outermost[c.number] is call)
         nodes = self._calls.over_a_tree(inner) if self._is_recursive else []
         if nodes and all(loop[-1][0] == id(nodes[0].code) for loop in passes):
@@ -234,16 +240,9 @@ class Grouping:
         for _, run in runs[1:]:
             run.beside = first
 
-        def spot(place: Place) -> Spot:
-            for loop, run in runs:
-                number = pass_of(place, loop)
-                if number is not None:
-                    return run, number
-            return first, -1
+        owner.spots[call.number] = _in_loops([(loop, run, 0) for loop, run in runs], first)
 
-        owner.spots[call.number] = spot
-
-    def _place_repeated(self, owner: _Owner, call: Call, steps: Sequence[Sequence[Call]]) -> None:
+    def _place_repeated(self, owner: Owner, call: Call, steps: Sequence[Sequence[Call]]) -> None:
         """The calls of some functions that a call makes are its rounds."""
         runs = [self._new_run(owner, own[0], len(own)) for own in steps]
         owner.spots[call.number] = _always((runs[0], -1))
@@ -254,46 +253,28 @@ class Grouping:
             self._repeated |= dict.fromkeys(alike, (runs[0], -1))
             self._repeated |= {inner.number: (run, number) for number, inner in enumerate(own)}
 
-    def _is_round(self, call: Call, outer: Loop, loop: Loop, passes: Mapping[Loop, int]) -> bool:
-        """Whether an outer loop of a call is one of layers, and the one within it is over time.
-
-        Of loops with as many passes that is the one that takes its items from a tensor. Tensors lead with
-        their sequences, so that a loop with as many passes as these have is none over time.
-        """
-        key = call.number, outer
-        if key not in self._within:
-            self._within[key] = self._within_loop(call, outer)
-        items, lead = self._within[key]
-        return (
-            loop in items and outer not in items if passes[loop] == passes[outer] else lead == passes[outer]
-        )
-
-    def _within_loop(self, call: Call, outer: Loop) -> tuple[set[Loop], int]:
-        """Of a loop the loops in it whose heads bind tensors, and what most tensors in it lead with."""
-        bound = [
-            (binding, place)
-            for own, within, together in self._groups
-            if self._outermost[own.number] is call
-            and pass_of(place := self._places.of(own, within, call), outer) is not None
-            for binding in together
-        ]
-        items = {
-            tuple(head for head, _ in place)
-            for b, place in bound
-            if place[-1][0] == (id(b.call.code), b.line)
-        }
-        leads = Counter(binding.value.shape[0] for binding, _ in bound if binding.value.dim() > 1)
-        return items, max(leads.items(), key=lambda item: item[1], default=(0, 0))[0]
-
     @cached_property
     def _calls(self) -> RepeatedCalls:
         return RepeatedCalls(self._bindings, self._inputs)
 
-    def _new_run(self, owner: _Owner, call: Call, calls: int) -> Run:
+    def _new_run(self, owner: Owner, call: Call, calls: int) -> Run:
         path = f"{owner.path}@{len(owner.runs) + 1}" if owner.runs else owner.path
         run = Run(path, owner.name, call, calls)
         owner.runs.append(run)
         return run
+
+
+def _in_loops(loops: Sequence[tuple[Loop, Run, int]], first: Run) -> Callable[[Place], Spot]:
+    """What says the round: that of a pass of one of these loops, counted from a round of its run."""
+
+    def spot(place: Place) -> Spot:
+        for loop, run, start in loops:
+            number = pass_of(place, loop)
+            if number is not None:
+                return run, start + number
+        return first, -1
+
+    return spot
 
 
 def _always(spot: Spot) -> Callable[[Place], Spot]:

@@ -13,7 +13,7 @@ import torch
 
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call
 from lstmtui.capture.source.rows import block_of
-from lstmtui.capture.source.runs import Run
+from lstmtui.capture.source.run import Run
 
 _LEAST = 512
 """Numbers of a tensor, from which on a view of it takes less memory."""
@@ -36,6 +36,8 @@ class Series:
     """What each round bound, in order: several where a loop of its own does. Empty: the round did not."""
     whole: Binding | None = None
     """In place of rounds: a tensor that may be of all timesteps."""
+    pieces: Sequence[tuple[Binding, int]] = ()
+    """Of calls that go on from one another: the tensor of each, with how many timesteps the call has."""
     name: str = ""
     """The quantity."""
     units: frozenset[int] = frozenset()
@@ -67,6 +69,8 @@ class Series:
     @cached_property
     def bindings(self) -> list[Binding]:
         """All of them."""
+        if self.pieces:
+            return [binding for binding, _ in self.pieces]
         return [*chain.from_iterable(self.rounds)] if self.whole is None else [self.whole]
 
     @cached_property
@@ -155,18 +159,29 @@ def key_of(run: Run, binding: Binding) -> Key:
 
 
 def outside_of(run: Run) -> list[Series]:
-    """What is bound outside of the rounds, each place once, with its last value there."""
-    last: dict[tuple[Key, int], Binding] = {}
+    """What is bound outside of the rounds, each place once, with its last value there.
+
+    Where calls go on from one another, it is what each of them has bound there.
+    """
+    places: dict[tuple[Key, int], dict[int, Binding]] = {}
     for binding in run.outside:
-        last[key_of(run, binding), binding.line] = binding
-    by_name: dict[Key, list[Binding]] = {}
-    for (key, _), binding in last.items():
-        by_name.setdefault(key, []).append(binding)
+        # By the stretch, as functions that are called before or after the rounds are other calls in each.
+        stretch = run.stretch_of(binding)
+        places.setdefault((key_of(run, binding), binding.line), {})[stretch] = binding
+    by_name: dict[Key, list[list[Binding]]] = {}
+    for (key, _), each in places.items():
+        by_name.setdefault(key, []).append([*each.values()])
     return [
-        Series(*key, number if number < len(own) else 0, binding.line, [], binding)
+        Series(*key, number if number < len(own) else 0, each[-1].line, [], each[-1], _pieces(run, each))
         for key, own in by_name.items()
-        for number, binding in enumerate(own, start=1)
+        for number, each in enumerate(own, start=1)
     ]
+
+
+def _pieces(run: Run, bindings: Sequence[Binding]) -> list[tuple[Binding, int]]:
+    is_of_each = len(bindings) == len(run.stretches) and len({b.identity for b in bindings}) > 1
+    rounds = [rounds for _, rounds in run.stretches]
+    return [*zip(bindings, rounds, strict=True)] if is_of_each else []
 
 
 def _of_name(key: Key, rounds: list[list[Binding]], sites: _Sites) -> list[Series]:

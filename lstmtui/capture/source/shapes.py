@@ -91,7 +91,8 @@ def batch_of(
         if part.first.value.is_floating_point()
         for shape in _shapes_of([part])
     ]
-    inputs = list(inputs)
+    of_states = {state.shape for state in own}
+    inputs = [shape for shape in inputs if shape not in of_states] or list(inputs)
     candidates = {size for shape in inputs for size in _sequences(shape, steps)}
     units = _sizes_of_units(own, shapes, inputs, steps, features)
     lead = _leading_of(own, inputs)
@@ -100,11 +101,12 @@ def batch_of(
         candidates = {lead}
     if said:
         candidates, units = {*said}, set()
-    votes = {
-        size: sum(size in shape[:2] for shape in shapes)
-        for size in candidates
-        if size not in units and all(state.may_have(size) for state in own)
-    }
+    candidates = {size for size in candidates if all(state.may_have(size) for state in own)}
+    if own and not candidates:
+        # There may be nearly as many sequences as timesteps.
+        either = {size for shape in inputs for size in shape[:2]}
+        candidates = {size for size in either if all(state.may_have(size) for state in own)}
+    votes = {size: sum(size in shape[:2] for shape in shapes) for size in candidates - units}
     leads = Counter(shape[0] for shape in shapes)
     best, most = max(votes.items(), key=lambda item: (item[1], leads[item[0]]), default=(1, 0))
     if most and 2 * most >= len(shapes):
@@ -133,7 +135,7 @@ def _sizes_of_units(
     are_flat = 2 * sum(len(shape) == 1 for shape in shapes) > len(shapes)
     axes = [(size, len(shape)) for shape in inputs for size in _sequences(shape, steps)]
     units = set[int]()
-    if are_vectors or (are_flat and all(len(shape) == 2 for shape in inputs)):
+    if are_vectors or (are_flat and all(len(shape) <= 2 for shape in inputs)):
         units |= {*features} - {size for size, count in axes if count > 2}
     if are_vectors:
         units |= {size for size, _ in axes} - {size for size, count in axes if count > 1}

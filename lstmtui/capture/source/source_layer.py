@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import CodeType
 
@@ -13,7 +13,7 @@ import torch
 from lstmtui.arrays import Array
 from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.input_axes import InputAxes, Shape
-from lstmtui.capture.source.runs import Run
+from lstmtui.capture.source.run import Run
 from lstmtui.capture.source.series import Series
 from lstmtui.capture.source.shapes import Batch, time_axis_of
 from lstmtui.capture.source.stacked import Stacked, stack, unrolled
@@ -33,6 +33,10 @@ class Conditions:
     axes: InputAxes
     features: Collection[int] = ()
     """The sizes of the axes of the model's parameters."""
+    units: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    """The axes of tensors that are known to be a parameter's, by identity, where the graph is gone."""
+    stretches: Collection[int] = ()
+    """How many timesteps calls have that go on from one another."""
 
     def time_of(self, shape: Shape, steps: int) -> int | None:
         """Which axis of a tensor is all timesteps; None where none is as long.
@@ -81,11 +85,11 @@ class SourceLayer:
         """Where each number of a variable is in the tensor that it was bound to: row-major, from 1."""
         rounds = [[_numbered(binding) for binding in own] for own in part.rounds]
         whole = None if part.whole is None else _numbered(part.whole)
-        alike = replace(part, rounds=rounds, whole=whole)
+        pieces = [(_numbered(binding), steps) for binding, steps in part.pieces]
+        alike = replace(part, rounds=rounds, whole=whole, pieces=pieces)
         if whole is None:
             return stack(alike, self.sequences, derived=False)
-        time = self.conditions.time_of(tuple(whole.value.shape), self.steps)
-        return unrolled(alike, self.sequences, self.steps, time, derived=False)
+        return unrolled(alike, self.sequences, self.steps, self.conditions.time_of, derived=False)
 
 
 def _padded(name: str, steps: int, batch: int, array: Array) -> Array:

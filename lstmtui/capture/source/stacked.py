@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, reduce
 from math import prod
 
@@ -21,6 +21,7 @@ from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.errors import UserError
 from lstmtui.models.torch_compat import version_of
 
+TimeOf = Callable[[Shape, int], int | None]
 _QUANTISED = (torch.quint8, torch.qint8, torch.qint32, torch.quint4x2, torch.quint2x4)
 
 
@@ -109,14 +110,14 @@ def stack(series: Series, batch: Batch, *, derived: bool) -> Stacked:
     return stacked
 
 
-def unrolled(series: Series, batch: Batch, steps: int, time: int | None, *, derived: bool) -> Stacked:
-    """The values of a tensor that is of all timesteps.
+def unrolled(series: Series, batch: Batch, steps: int, time_of: TimeOf, *, derived: bool) -> Stacked:
+    """The values of a tensor that is of all timesteps, or of one of each of several calls.
 
     Args:
         series: of one tensor.
         batch: of the run.
         steps: how many timesteps the run has.
-        time: which axis they are; None: none is.
+        time_of: says which axis of a shape so many timesteps are; None: none is.
         derived: whether the loss was differentiated.
 
     Raises:
@@ -124,8 +125,15 @@ def unrolled(series: Series, batch: Batch, steps: int, time: int | None, *, deri
     """
     check_kind(series)
     assert series.whole is not None
+    if series.pieces:
+        alone = [(replace(series, whole=binding, pieces=()), n) for binding, n in series.pieces]
+        parts = [unrolled(part, batch, n, time_of, derived=derived) for part, n in alone]
+        if len({part.shape for part in parts}) > 1:
+            raise Unfit("it has no axis of timesteps")
+        return _behind_one_another(parts)
     value = series.whole.value
     sizes = tuple(value.shape)
+    time = time_of(sizes, steps)
     sequences = None if time is None else batch.axis_of(sizes, {time, *series.units})
     is_parameter = series.whole.leaf and not series.whole.absent
     if time is None or (sequences is None and (batch.size > 1 or is_parameter)):
@@ -145,6 +153,21 @@ def unrolled(series: Series, batch: Batch, steps: int, time: int | None, *, deri
     everywhere = np.ones(steps, dtype=bool)
     return Stacked(
         array(value), derivative, shape, everywhere, everywhere & known, everywhere.astype(np.int64)
+    )
+
+
+def _behind_one_another(parts: Sequence[Stacked]) -> Stacked:
+    """Tensors of timesteps that follow each other, as one."""
+    derivatives = [np.zeros_like(p.values) if p.derivative is None else p.derivative for p in parts]
+    return Stacked(
+        np.concatenate([part.values for part in parts]),
+        changed(lambda *own: np.concatenate(own), *derivatives)
+        if any(part.derivative is not None for part in parts)
+        else None,
+        parts[0].shape,
+        np.concatenate([part.bound for part in parts]),
+        np.concatenate([part.has_derivative for part in parts]),
+        np.concatenate([part.counts for part in parts]),
     )
 
 

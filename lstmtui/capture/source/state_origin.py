@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Literal
 
 from lstmtui.capture.equality import same
@@ -10,7 +11,7 @@ from lstmtui.capture.origins.continuity import is_reset
 from lstmtui.capture.origins.state_origins import DRAWN, Beginning, is_expanded, together
 from lstmtui.capture.source.bindings import Binding
 from lstmtui.capture.source.carried import initial_of
-from lstmtui.capture.source.runs import Run
+from lstmtui.capture.source.run import Run
 from lstmtui.capture.source.series import Series
 from lstmtui.trace.state_origin import SHOWN, ChangeKind, StateChange, StateOrigin
 
@@ -33,6 +34,10 @@ def state_origin_of(
     if not known:
         return None
     changes: dict[ChangeKind, set[int]] = {}
+    begins_at = accumulate(rounds for _, rounds in run.stretches)
+    for t, handed in zip(begins_at, run.handed, strict=False):
+        if kind := _change(handed.left, handed.given):
+            changes.setdefault(kind, set()).add(t)
     for part in known:
         for kind, t in _changes(part, _begun(part, carried[part], series)):
             changes.setdefault(kind, set()).add(t)

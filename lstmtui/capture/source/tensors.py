@@ -21,6 +21,7 @@ from lstmtui.capture.source.code_facts import DETACHED
 from lstmtui.capture.source.rows import Rows
 from lstmtui.capture.source.seen import Seen
 from lstmtui.capture.source.series import real_parts
+from lstmtui.capture.source.unit_axes import units_by_tensor
 from lstmtui.models.torch_compat import below_autograd, has_values, is_dispatched, version_of
 
 _CHECKED = 1_000
@@ -53,6 +54,8 @@ class Tensors:
         """How many bindings were left out because their tensors have no values that can be kept."""
         self.hooked: set[Any] = set()
         """The nodes that tensors with hooks of the user's were made by."""
+        self.units: dict[int, frozenset[int]] = {}
+        """The axes that are known to be a parameter's, by identity, once the graph has been let go of."""
         self.rows = Rows()
         self._orders = count()
         self._unchecked = 0
@@ -172,6 +175,7 @@ class Tensors:
         """No name is bound any more: where hooks tell derivatives, the graph is the user's to let go of."""
         if self._hooks:
             self.settle(bindings)
+            self.units = units_by_tensor(bindings)
             for seen in self._asked:
                 seen.end = None
 

@@ -150,6 +150,11 @@ class SourceTracer:
         self._collection.tensors.derive(gradients)
 
     @property
+    def units(self) -> dict[int, frozenset[int]]:
+        """The axes of tensors that are known to be a parameter's, by identity, where the graph is gone."""
+        return self._collection.tensors.units
+
+    @property
     def without_values(self) -> int:
         """How many bindings were left out because their tensors have no values that can be kept."""
         return self._collection.tensors.without_values

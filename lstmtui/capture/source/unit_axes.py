@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import nn
@@ -18,9 +18,14 @@ _ROUNDS = 2
 
 
 class UnitAxes:
-    """The axes of tensors in autograd's graph that come from parameters."""
+    """The axes of tensors in autograd's graph that come from parameters.
 
-    def __init__(self) -> None:
+    Args:
+        known: those of tensors whose graph is gone, by their identities.
+    """
+
+    def __init__(self, known: Mapping[int, frozenset[int]] | None = None) -> None:
+        self._known = known or {}
         self._done: dict[End, Axes | None] = {}
 
     def of(self, bindings: Iterable[Binding]) -> frozenset[int]:
@@ -29,6 +34,10 @@ class UnitAxes:
         Args:
             bindings: of the name, in the order of the rounds.
         """
+        bindings = list(bindings)
+        for binding in bindings[: _ROUNDS + 1] if self._known else ():
+            if binding.identity in self._known:
+                return self._known[binding.identity]
         ends = [(b.end, b.output) for b in bindings if isinstance(b, Seen) and _is_computed(b)]
         for end in ends[:_ROUNDS]:
             try:
@@ -56,6 +65,22 @@ class UnitAxes:
                 self._done[last] = _after(last, [self._done.get(source) for source in sources])
                 count += 1
         return self._done.get(end)
+
+
+def units_by_tensor(bindings: Iterable[Binding]) -> dict[int, frozenset[int]]:
+    """The axes that are known to be a parameter's, of the first tensors of each name, by their identities.
+
+    For when the graph is let go of, before it is known what the names are.
+    """
+    first: dict[tuple[int, str, int], list[Seen]] = {}
+    for binding in bindings:
+        if isinstance(binding, Seen) and _is_computed(binding):
+            own = first.setdefault((id(binding.call.code), binding.name, binding.line), [])
+            if len(own) < _ROUNDS:
+                own.append(binding)
+    axes = UnitAxes()
+    known = {seen.identity: axes.of([seen]) for own in first.values() for seen in own}
+    return {identity: units for identity, units in known.items() if units}
 
 
 def _is_computed(seen: Seen) -> bool:

@@ -1,0 +1,262 @@
+"""Calls of a model that each loop over timesteps: one run where they go on from one another, or one each."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from oracles.recurrents import gap, noise
+from torch import Tensor, nn
+
+import lstmtui
+
+EXACT = 1e-12
+States = tuple[Tensor, Tensor]
+
+
+class Own(nn.Module):
+    """An LSTM written by hand, which keeps what autograd says of its states for the test."""
+
+    def __init__(self, reads: int = 3, units: int = 4, *, batch_first: bool = False) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.inner, self.cells = nn.Linear(reads, units), nn.Linear(2 * units, 4 * units)
+        self.units, self.batch_first = units, batch_first
+        self.kept: list[dict[str, Tensor]] = []
+        self.wholes: list[tuple[Tensor, Tensor]] = []
+        self.double()
+
+    def forward(self, x: Tensor, state: States | None = None) -> tuple[Tensor, States]:
+        read = self.inner(x)
+        batch = x.shape[0 if self.batch_first else 1]
+        h, c = (x.new_zeros(batch, self.units),) * 2 if state is None else state
+        out = []
+        for t in range(x.shape[1 if self.batch_first else 0]):
+            i, f, g, o = self.cells(torch.cat([read[:, t] if self.batch_first else read[t], h], -1)).chunk(
+                4, -1
+            )
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            out.append(h)
+            self.keep({"f": f, "c": c, "h": h})
+        y = torch.stack(out, int(self.batch_first))
+        self.wholes.append((read, y))
+        if y.requires_grad:
+            read.retain_grad()
+            y.retain_grad()
+        return y, (h, c)
+
+    def keep(self, names: dict[str, Tensor]) -> None:
+        self.kept.append(names)
+        for tensor in names.values():
+            if tensor.requires_grad:
+                tensor.retain_grad()
+
+
+def paths(trace: lstmtui.Trace) -> list[tuple[str, int]]:
+    return [(layer.path, layer.calls) for layer in trace.layers]
+
+
+def is_as_kept(trace: lstmtui.Trace, layer: int, kept: list[dict[str, Tensor]]) -> None:
+    for name in kept[0]:
+        values = trace.values(name, layer)
+        assert len(values) >= len(kept)
+        for t, own in enumerate(kept):
+            assert gap(values[t], own[name]) <= EXACT, (name, t)
+            if own[name].grad is not None:
+                assert gap(trace.values("d" + name, layer)[t], own[name].grad) <= EXACT, (name, t)
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_truncated_backpropagation_is_one_run_whose_derivatives_are_cut_where_the_chunks_are(
+    batch_first: bool,
+) -> None:
+    net, x = Own(batch_first=batch_first), noise(11, 2, 3, seed=1)
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+
+    def train() -> None:
+        state: States | None = None
+        for chunk in x.split(4):
+            y, state = net(chunk.transpose(0, 1) if batch_first else chunk, state)
+            y.square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            state = (state[0].detach(), state[1].detach())
+
+    with lstmtui.recording(source=Own) as r:
+        train()
+    trace = r.trace
+    assert paths(trace) == [("net", 3)]
+    assert (trace.steps, trace.batch) == (11, 2)
+    is_as_kept(trace, 0, net.kept)
+    for name, number in (("read", 0), ("y_", 1)):
+        whole = torch.cat([own[number] for own in net.wholes], int(batch_first))
+        derivative = torch.cat([own[number].grad for own in net.wholes], int(batch_first))
+        for values, wanted in ((trace.values(name), whole), (trace.values("d" + name), derivative)):
+            assert gap(values, wanted.transpose(0, 1) if batch_first else wanted) <= EXACT, name
+    origin = trace.layers[0].states_from["forward"]
+    assert origin.sentence(3) == "begins from zeros; detached before each of 3 calls"
+    source = trace.layers[0].source
+    assert source is not None
+    assert source.states == ("c", "h")
+
+
+def ended(state: States) -> States:
+    """One of the sequences has ended, and begins anew."""
+    mask = torch.tensor([[1.0], [0.0]], dtype=torch.float64)
+    return state[0] * mask, state[1] * mask
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"), [(lambda s: s, "begins from zeros"), (ended, "begins from zeros; reset before t=4")]
+)
+def test_a_stream_is_one_run_though_sequences_are_reset(
+    changed: Callable[[States], States], says: str
+) -> None:
+    net, x = Own(), noise(8, 2, 3, seed=2)
+    with lstmtui.recording(source=Own) as r, torch.no_grad():
+        _, state = net(x[:4])
+        net(x[4:], changed(state))
+        net(x[:4])
+    assert paths(r.trace) == [("net", 2), ("net@2", 1)]
+    is_as_kept(r.trace, 0, net.kept[:8])
+    is_as_kept(r.trace, 1, net.kept[8:])
+    assert r.trace.layers[0].states_from["forward"].sentence(2) == says
+
+
+class Keeps(nn.Module):
+    """Keeps its state on itself from call to call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(4)
+        self.both = nn.Linear(7, 4).double()
+        self.h = torch.zeros(2, 4, dtype=torch.float64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.h = self.h.detach()
+        for v in x:
+            self.h = torch.tanh(self.both(torch.cat([v, self.h], -1)))
+        return self.h
+
+
+def test_a_state_that_a_module_keeps_on_itself_makes_its_calls_one_run() -> None:
+    net, x, ends = Keeps(), noise(9, 2, 3, seed=5), []
+    with lstmtui.recording() as r:
+        for chunk in x.split(3):
+            ends.append(net(chunk))
+            ends[-1].sum().backward()
+    layer = [layer.path for layer in r.trace.layers].index("net")
+    assert (r.trace.steps, r.trace.layers[layer].calls) == (9, 3)
+    for t, end in zip((2, 5, 8), ends, strict=True):
+        assert gap(r.trace.values("h", layer)[t], end) == 0
+        assert np.array_equal(r.trace.values("dh", layer)[t], np.ones((2, 4)))
+
+
+def test_layers_that_share_a_module_are_a_run_each() -> None:
+    net, x = Own(4, 4), noise(5, 2, 4, seed=6)
+    with lstmtui.recording(source=Own) as r:
+        y = x
+        for _ in range(3):
+            y, _ = net(y)
+    assert [path for path, _ in paths(r.trace)] == ["net", "net@2", "net@3"]
+    for layer in range(3):
+        is_as_kept(r.trace, layer, net.kept[5 * layer : 5 * layer + 5])
+
+
+class Layered(nn.Module):
+    """A cell of two layers, which it loops over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(7)
+        self.layers = nn.ModuleList(nn.Linear(8, 4) for _ in range(2))
+        self.double()
+
+    def forward(self, x: Tensor, states: Tensor) -> Tensor:
+        new = []
+        for number, layer in enumerate(self.layers):
+            x = torch.tanh(layer(torch.cat([x, states[number]], -1)))
+            new.append(x)
+        stacked = torch.stack(new)
+        return stacked  # noqa: RET504
+
+
+@pytest.mark.parametrize("batch", [3, 4])
+@pytest.mark.parametrize("steps", [2, 3, 5])
+def test_a_loop_over_layers_is_within_each_timestep_whatever_is_as_long(batch: int, steps: int) -> None:
+    net, x = Layered(), noise(steps, batch, 4, seed=8)
+
+    def rollout() -> list[Tensor]:
+        states, every = torch.zeros(2, batch, 4, dtype=torch.float64), []
+        for v in x:
+            states = net(v, states)
+            every.append(states)
+        return every
+
+    with lstmtui.recording(source=Layered) as r:
+        every = rollout()
+    assert paths(r.trace) == [("net", steps)]
+    assert (r.trace.steps, r.trace.batch) == (steps, batch)
+    for t, states in enumerate(every):
+        assert gap(r.trace.values("stacked")[t], states.transpose(0, 1).reshape(batch, 8)) == 0
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("is_carried", [False, True])
+def test_chunks_are_told_from_timesteps_whatever_is_as_long(count: int, is_carried: bool) -> None:
+    for steps, batch, units, batch_first in itertools.product([2, 3], [2, 3], [3, 4], [False, True]):
+        net, x = Own(3, units, batch_first=batch_first), noise(count, steps, batch, 3, seed=9)
+
+        def run() -> None:
+            state = None
+            for chunk in x:  # noqa: B023
+                _, state = net(chunk.transpose(0, 1) if batch_first else chunk, state if is_carried else None)  # noqa: B023
+
+        with lstmtui.recording() as r:
+            run()
+        where = (steps, batch, units, batch_first)
+        own = [n for n, layer in enumerate(r.trace.layers) if layer.cell == "Own"]
+        assert len(own) == (1 if is_carried else count), where
+        assert r.trace.batch == batch, where
+        for layer, kept in enumerate(zip(*[iter(net.kept)] * (len(net.kept) // len(own)), strict=True)):
+            is_as_kept(r.trace, own[layer], [*kept])
+
+
+class Matrix(nn.Module):
+    """A linear attention: its state is (sequences, units, units)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(10)
+        self.keys = nn.Linear(3, 2).double()
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        k = self.keys(x)
+        h = 0.9 * h + k[..., None] * k[..., None, :]
+        return h  # noqa: RET504
+
+
+@pytest.mark.parametrize("shape", [(2,), (3,), ()])
+@pytest.mark.parametrize("steps", [2, 3])
+def test_the_sequences_of_a_matrix_state_are_the_axis_that_no_parameter_has_given_it(
+    shape: tuple[int, ...], steps: int
+) -> None:
+    net, x = Matrix(), noise(steps, *shape, 3, seed=11)
+
+    def rollout() -> Tensor:
+        h = torch.zeros(*shape, 2, 2, dtype=torch.float64)
+        for v in x:
+            h = net(v, h)
+        h.sum().backward()
+        return h
+
+    with lstmtui.recording() as r:
+        h = rollout()
+    batch = shape[0] if shape else 1
+    for layer, name in ((0, "rollout_h"), (1, "h")):
+        assert (r.trace.batch, r.trace.values(name, layer).shape) == (batch, (steps, batch, 4))
+        assert gap(r.trace.values(name, layer)[-1], h.reshape(batch, 4)) == 0
