@@ -13,7 +13,7 @@ from lstmtui.capture.devices import where_float64_is
 from lstmtui.capture.recording import Recording
 from lstmtui.cells.layout import Layout
 from lstmtui.models.stock import stock_twin
-from lstmtui.models.unroll import States
+from lstmtui.models.unroll import States, hx_of
 
 
 def kernel_gap(recordings: Iterable[Recording]) -> float | None:
@@ -51,7 +51,7 @@ def parity(
     twin = stock_twin(layout, parameters)
     if twin is None:
         return None
-    hx = states if len(states) > 1 else states[0]
+    hx = hx_of(states)
     try:
         with torch.no_grad(), warnings.catch_warnings():
             # Which kernel PyTorch picks for the twin is no concern of whoever records the module.

@@ -22,6 +22,7 @@ from lstmtui.capture.run_factory import record_factory
 from lstmtui.capture.stores.deferred_arrays import arrays_of, entries_of
 from lstmtui.errors import UserError
 from lstmtui.models.model import ScenarioModel, scenario_name
+from lstmtui.models.unroll import hx_of
 from lstmtui.scenario import FactorySpec, GraphSpec, Input, ModelSpec, RunSpec, Scenario, load_scenario
 from lstmtui.trace import Header, Layer, Trace, Traces
 from lstmtui.trace.directory import TraceDirectory
@@ -217,7 +218,7 @@ def initial_state(spec: ModelSpec, device: torch.device, dtype: torch.dtype, bat
                 spec.initial[name + "0"], device=device, dtype=dtype
             )
         states.append(state)
-    return tuple(states) if len(states) > 1 else states[0]
+    return hx_of(tuple(states))
 
 
 def _for_model(progress: Callable[[str, int, int], None] | None, name: str) -> ProgressCallback | None:

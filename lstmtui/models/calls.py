@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from lstmtui.cells.layout import Layout
 from lstmtui.models.stack import valid_steps
-from lstmtui.models.unroll import States
+from lstmtui.models.unroll import States, hx_of
 from lstmtui.wording import counted, listed
 
 
@@ -70,7 +70,7 @@ class Call:
         if not self.batched:
             output = output.squeeze(1)
             states = tuple(s.squeeze(1) for s in states)
-        return output, states if len(states) > 1 else states[0]
+        return output, hx_of(states)
 
     def _initial(self, hx: Tensor | tuple[Tensor, ...] | None, batch: int) -> States:
         names = self.layout.cell.states

@@ -19,6 +19,12 @@ from lstmtui.cells.parameters import Block
 States = tuple[Tensor, ...]
 """h, or h and c, each of shape (batch, units)."""
 
+
+def hx_of(states: States) -> Tensor | States:
+    """States as PyTorch's modules take and return them: the only one by itself, several as a tuple."""
+    return states if len(states) > 1 else states[0]
+
+
 Observer = Callable[[int, str, Tensor], Tensor]
 """Called with (t, quantity, value); what it returns takes the value's place in the run."""
 

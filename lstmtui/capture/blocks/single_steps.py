@@ -15,7 +15,7 @@ from lstmtui.capture.precision import cast, full_precision
 from lstmtui.capture.progress import Progress
 from lstmtui.capture.tapped_calls import drop_between, weights_of
 from lstmtui.models.calls import Call
-from lstmtui.models.unroll import States
+from lstmtui.models.unroll import States, hx_of
 
 _CELLS: dict[str, Callable[..., Any]] = {
     "lstm": torch.lstm_cell,
@@ -90,7 +90,6 @@ def _cell(name: str, parameters: Mapping[str, Tensor]) -> Callable[[Tensor, Stat
     """PyTorch's cell with these parameters; the weights are in its order, biases may be left out."""
 
     def cell(x: Tensor, states: States) -> Any:
-        hx = states if len(states) > 1 else states[0]
-        return _CELLS[name](x, hx, *parameters.values())
+        return _CELLS[name](x, hx_of(states), *parameters.values())
 
     return cell

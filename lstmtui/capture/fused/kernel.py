@@ -20,7 +20,7 @@ from lstmtui.cells import Cell
 from lstmtui.cells.layout import Layout
 from lstmtui.models.stock import stock_twin, uncoupled
 from lstmtui.models.torch_compat import flat_weights
-from lstmtui.models.unroll import States
+from lstmtui.models.unroll import States, hx_of
 
 KERNELS: dict[str, Callable[..., Any]] = {
     "rnn_tanh": torch.rnn_tanh,
@@ -146,7 +146,7 @@ class Kernel:
 
     def _kernel(self, x: Tensor, states: States, sizes: Tensor | None = None) -> tuple[Tensor, States]:
         """One layer in one direction, without dropout; in training, where alone cuDNN can go backward."""
-        hx = states if len(states) > 1 else states[0]
+        hx = hx_of(states)
         has_biases = "bias_ih" in self._parameters
         options = (self._weights, has_biases, 1, 0.0, True, False)
         kernel = KERNELS[self._cell.name]

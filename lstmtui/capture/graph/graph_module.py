@@ -19,7 +19,7 @@ from lstmtui.models.onnx.graph_request import GraphAnswer, NodeRun
 from lstmtui.models.onnx.layer import OnnxLayer
 from lstmtui.models.recurrent import Recurrent
 from lstmtui.models.stock import stock_twin
-from lstmtui.models.unroll import States
+from lstmtui.models.unroll import States, hx_of
 
 _STATES = ("h", "c")
 _MOST_RUNS = 256
@@ -103,10 +103,9 @@ class GraphModule(nn.Module):
         lengths = _lengths_of(run, x, layer)
         states = self._states(run, layer, like)
         turned = _turned(x, lengths) if layer.reverse else x
-        hx = states if len(states) > 1 else states[0]
         output: Tensor
         more = () if lengths is None else (lengths.to(like.device),)
-        output, final = module(turned, hx, *more)
+        output, final = module(turned, hx_of(states), *more)
         finals = final if isinstance(final, tuple) else (final,)
         self._left.pop(run.layer, None)  # so that the latest is behind the others
         self._left[run.layer] = run, finals

@@ -15,6 +15,7 @@ from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.layout import inputs_of
 from lstmtui.capture.laws.subject import Subject
 from lstmtui.errors import UserError
+from lstmtui.models.unroll import hx_of
 from lstmtui.wording import counted
 
 
@@ -27,7 +28,7 @@ def taken_apart(subject: Subject, x: Any, state: Any, lengths: Any) -> tuple[Any
         named = dict(zip(signature.names, x, strict=False))
         states = [named.pop(name) for name in signature.states if name in named]
         if states and state is None:
-            state = states[0] if len(states) == 1 else tuple(states)
+            state = hx_of(tuple(states))
         if own_lengths in named and lengths is None:
             lengths = named.pop(own_lengths)
         if len(named) < len(x):

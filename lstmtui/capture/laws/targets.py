@@ -22,6 +22,7 @@ from lstmtui.cells.layout import Layout
 from lstmtui.errors import UserError
 from lstmtui.models.factory import build_module, users_code, users_function
 from lstmtui.models.model import ScenarioModel, own_name
+from lstmtui.models.unroll import hx_of
 from lstmtui.scenario import FactorySpec, GraphSpec, Scenario
 from lstmtui.trace import Trace
 
@@ -159,5 +160,6 @@ def trace_laws(
     )
     x = stack.tensor(trace.values("x", 0))
     lengths = None if stack.lengths is None else torch.as_tensor(stack.lengths)
-    state = states if len(states) > 1 else states[0]
-    return laws(model.eval(), x, state, lengths=lengths, batch_first=False, only=only, progress=progress)
+    return laws(
+        model.eval(), x, hx_of(states), lengths=lengths, batch_first=False, only=only, progress=progress
+    )

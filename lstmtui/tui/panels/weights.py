@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -14,11 +13,11 @@ from lstmtui.analysis.term_values import changed_text
 from lstmtui.analysis.weights import WeightMap, weight_limit, weight_map
 from lstmtui.cells.notation import UNICODE
 from lstmtui.errors import UserError
-from lstmtui.expressions.parameters import shapes_by_symbol
 from lstmtui.printable import printable
 from lstmtui.session import Session
 from lstmtui.tui.palette import level_index, palette
 from lstmtui.tui.panels.panel import Panel
+from lstmtui.tui.panels.weight_bands import GUTTER, Band, band, stages_with_symbols
 from lstmtui.tui.theme import Look, quantity_role
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.heatmap import heat_keys, row_capacity, row_height
@@ -26,41 +25,12 @@ from lstmtui.tui.widgets.lane_head import Swatches
 from lstmtui.tui.widgets.map_rows import MapRows, Part
 from lstmtui.view.query import together
 
-GUTTER = 6
-"""Columns of unit numbers, and the mark of the selected one."""
 _LEAST_LINES = 2
 """Of a map, below its title."""
 _LABEL_GAP = 4
 """Lines from one unit's number to the next, at least."""
-_WIDEST_CELL = 3
 _BOTH_FROM = 110
 """Columns from which on gradients stand beside the weights."""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """The place of one map in a band."""
-
-    symbol: str
-    is_gradient: bool
-    columns: int
-    """Of the map."""
-    cell_width: int
-    width: int
-    """Characters, with the blank behind."""
-
-    @property
-    def title(self) -> str:
-        """What the map is of."""
-        return f"∂L/∂{self.symbol}" if self.is_gradient else self.symbol
-
-
-@dataclass(frozen=True)
-class Band:
-    """The maps of one equation, side by side."""
-
-    stage: str
-    slots: tuple[Slot, ...]
 
 
 class WeightsPanel(Panel):
@@ -138,7 +108,7 @@ class WeightsPanel(Panel):
         self._first = max(0, min(self._first, self._bands - self._room))
         shown = bands[self._first : self._first + self._room]
         lines = max(1, (height - 1) // self._room - 1)
-        maps, limits = self._asked(session, place, shown, kinds, stages, lines)
+        maps, limits = self._maps_and_limits(session, place, shown, kinds, stages, lines)
         ends = dict(zip(kinds, limits, strict=True))
         drawn: list[list[Part]] = [color_key(ends)]
         self._units = [None]
@@ -150,7 +120,7 @@ class WeightsPanel(Panel):
         self.rows.set_lines(drawn)
         self._say_what(session, kinds, of_band, why_no_other)
 
-    def _asked(
+    def _maps_and_limits(
         self,
         session: Session,
         place: object,
@@ -252,44 +222,3 @@ def color_key(ends: dict[bool, float]) -> list[Part]:
         key += [(f"{'  ' if key else ''}{'∂L by weights' if is_gradient else 'weights'} −{end} ", "muted")]
         key += [Swatches("diverging"), (f" {end}", "muted")]
     return key
-
-
-def stages_with_symbols(session: Session) -> dict[str, dict[str, int]]:
-    """The parameters in each equation of the selected layer's cell, and how many inputs each has."""
-    layer = session.layer
-    if layer.source is not None:
-        return {}
-    shapes = shapes_by_symbol(layer.layout.cell, layer.layout.shapes_of(0))
-    named: set[str] = set()
-    stages: dict[str, dict[str, int]] = {}
-    for stage in session.cell.stages:
-        own = [s for s in session.cell.reads(stage) if s in shapes and s not in named]
-        own += ["W_hr"] if stage == session.cell.states[0] and "W_hr" in shapes else []
-        named.update(own)
-        if own:
-            stages[stage] = {s: shapes[s][1] if len(shapes[s]) > 1 else 1 for s in own}
-    return stages
-
-
-def band(stage: str, symbols: dict[str, int], kinds: Sequence[bool], width: int) -> Band:
-    """The places of the maps of one equation: columns as wide as there is room, or several inputs a column.
-
-    Args:
-        stage: whose equation.
-        symbols: its parameters, and how many inputs each has.
-        kinds: whether gradients are shown, one after the other.
-        width: characters for all of them.
-    """
-    shown = [(symbol, is_gradient) for is_gradient in kinds for symbol in symbols]
-    titles = {pair: len(Slot(*pair, 1, 1, 1).title) for pair in shown}
-    room = max(len(shown), width - GUTTER - len(shown))
-    inputs = sum(symbols[symbol] for symbol, _ in shown)
-    wide = max(1, min(_WIDEST_CELL, room // inputs))
-    slots = []
-    for pair in shown:
-        columns = symbols[pair[0]]
-        if inputs > room:
-            narrow = sum(symbols[s] for s, _ in shown if symbols[s] <= 1)
-            columns = max(1, min(columns, columns * (room - narrow) // inputs))
-        slots.append(Slot(*pair, columns, wide, max(columns * wide, titles[pair]) + 1))
-    return Band(stage, tuple(slots))
