@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from torch.utils.hooks import RemovableHandle
 
-from lstmtui.capture.arguments import fit, named_arguments
+from lstmtui.capture.arguments import fit, named_arguments, states_of
 from lstmtui.capture.blocks.called_modules import met
 from lstmtui.capture.interception import kind_of
 from lstmtui.models.stock import layout_of
@@ -99,5 +99,4 @@ def _seen(
 
 
 def _laid_out(states: Any, shape: tuple[int, int]) -> States:
-    group = (states,) if isinstance(states, Tensor) else tuple(states)
-    return tuple(state.reshape(*shape, -1) for state in group)
+    return tuple(state.reshape(*shape, -1) for state in states_of(states))
