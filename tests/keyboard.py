@@ -1,7 +1,8 @@
 """Keys for an app under test, and waiting until it has done what they ask for.
 
-Textual's pilot waits until the process is idle for 20 ms, which is long on a machine that does nothing else
-and too short on one that does: here an app has settled when its event loop has nothing left to run.
+Textual's pilot sends a message through every widget, and waits until the process is idle for 20 ms, which is
+long on a machine that does nothing else and too short on one that does: here an app has settled when its
+event loop has nothing left to run.
 """
 
 from __future__ import annotations
@@ -40,8 +41,10 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
 
 async def pause(pilot: Pilot[None], delay: float | None = None) -> None:
     """Wait for so many seconds, or until the app has done all that it was asked for, and has drawn it."""
-    await pilot._wait_for_screen()
-    await (settle() if delay is None else asyncio.sleep(delay))
+    if delay is not None:
+        await asyncio.sleep(delay)
+    elif not await settle():
+        await pilot._wait_for_screen()
     while pilot.app._resize_timer is not None:  # Textual has the last of several sizes drawn, a little later.
         await asyncio.sleep(0.002)
     try:
@@ -91,10 +94,11 @@ async def step_costs(pilot: Pilot[None], driver: Any, steps: int = 11) -> list[i
     return costs
 
 
-async def settle() -> None:
-    """Let every message that is under way arrive, also from threads that answer at once."""
+async def settle() -> bool:
+    """Let every message that is under way arrive, also from threads that answer at once; whether all have."""
     loop = asyncio.get_running_loop()
     end, rests = loop.time() + LONGEST, 0
     while rests < 3 and loop.time() < end:
         await asyncio.sleep(0.001 if rests == 1 else 0)
         rests = 0 if loop._ready else rests + 1  # type: ignore[attr-defined]
+    return rests >= 3
