@@ -75,12 +75,9 @@ async def done(pilot: Pilot[None]) -> None:
 
 
 async def run(pilot: Pilot[None], line: str) -> None:
-    """Enter a line at the prompt, wait for what it runs, and leave the prompt."""
-    await type_text(pilot, f":{line}\n")
+    """Execute a line, and wait for what it runs; what typing it does is tested in `test_prompt`."""
+    debugging(pilot).run_text(line)
     await done(pilot)
-    if debugging(pilot).command_line.is_open:
-        await press(pilot, "escape")
-    await pilot.pause()
 
 
 async def text_of(pilot: Pilot[None], number: int) -> str:
