@@ -14,6 +14,7 @@ from synthetic import synthetic
 from lstmtui.cells import CELLS
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session.requests import PANELS
+from lstmtui.trace import Traces
 from lstmtui.tui.panels.cell_picture import BY_SOURCE, CellPicturePanel
 from lstmtui.tui.panels.panel_set import PanelSet
 from lstmtui.tui.theme import Look
@@ -28,21 +29,23 @@ def pieces(pilot) -> list[Piece]:
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)], ids=str)
-@pytest.mark.parametrize("cell", ["rnn_tanh", "lstm", "lstm_peephole", "gru"])
-async def test_it_is_whole_at_every_size(cell: str, size, debugger, shown) -> None:
-    trace = synthetic(cell, 20, 6)
-    async with debugger(trace, size) as pilot:
+async def test_it_is_whole_at_every_size(size, debugger, shown) -> None:
+    cells = ("rnn_tanh", "lstm", "lstm_peephole", "gru")
+    traces = Traces({cell: synthetic(cell, 20, 6, name=cell, seed=at) for at, cell in enumerate(cells)})
+    async with debugger(traces, size) as pilot:
         screen = pilot.app.screen
-        screen.run_text("goto 12")
         await press(pilot, "i")
-        await pilot.pause()
-        text = shown(pilot)
-        assert screen.arrangement.zoomed is None or size[0] < 100
-        assert "i Cell: unit 0 at t=12" in text
-        assert "part 1" not in text
-        for quantity in CELLS[cell].stages:
-            assert UNICODE.number(float(trace.values(quantity)[12, 0, 0])) in text, quantity
-        assert {"h₁₁", "h₁₂"} <= set(re.findall(r"h\d?[₀-₉]+", text))
+        for cell, trace in traces.items():
+            screen.run_text(f"model {cell}")
+            screen.run_text("goto 12")
+            await pilot.pause()
+            text = shown(pilot)
+            assert screen.arrangement.zoomed is None or size[0] < 100
+            assert "i Cell: unit 0 at t=12" in text
+            assert "part 1" not in text
+            for quantity in CELLS[cell].stages:
+                assert UNICODE.number(float(trace.values(quantity)[12, 0, 0])) in text, (cell, quantity)
+            assert {"h₁₁", "h₁₂"} <= set(re.findall(r"h\d?[₀-₉]+", text)), cell
 
 
 async def test_it_has_the_place_of_the_equations_until_these_are_asked_for(debugger) -> None:
