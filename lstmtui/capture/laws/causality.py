@@ -54,12 +54,9 @@ def causality(context: Context) -> LawResult:
     where = (
         f"at {len(cuts)} of {inputs.steps - 1} boundaries" if len(cuts) < inputs.steps - 1 else "throughout"
     )
-    by = "every gradient by later x is exactly 0, and" if dependence.has_gradient else ""
-    return held(
-        f"{counted(inputs.steps, 'timestep')}, {where}: {by} a change of x changes nothing before it".replace(
-            ":  ", ": "
-        )
-    )
+    by = "every gradient by later x is exactly 0, and " if dependence.has_gradient else ""
+    steps = counted(inputs.steps, "timestep")
+    return held(f"{steps}, {where}: {by}a change of x changes nothing before it")
 
 
 def _look_ahead(context: Context, numbers: list[int], cut: int, gradient: float, largest: float) -> LawResult:

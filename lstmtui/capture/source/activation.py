@@ -12,7 +12,7 @@ from lstmtui.capture.source.attributes import WithGlobals, held, is_item
 from lstmtui.capture.source.bindings import RETURNED, Call, Passes
 from lstmtui.capture.source.code_facts import CodeFacts, Stretch
 from lstmtui.capture.source.collection import Collection
-from lstmtui.capture.source.loops import Counter
+from lstmtui.capture.source.pass_counter import PassCounter
 from lstmtui.capture.source.paths import Item, Path
 from lstmtui.capture.source.tensors import Named, tensors_in
 from lstmtui.models.torch_compat import version_of, written
@@ -51,7 +51,7 @@ class Activation:
 
     def __init__(self, collection: Collection, facts: CodeFacts, call: Call, outer: Passes = ()) -> None:
         self._collection, self.facts, self.call, self._outer = collection, facts, call, outer
-        self._counter = Counter(facts.loops)
+        self._counter = PassCounter(facts.loops)
         self._tracked: dict[str, tuple[Tensor, int]] = {}
         """What names are bound to, and how often it had been written into then."""
         self._filling: dict[str, tuple[int, str]] = {}

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from types import CodeType
 
-from lstmtui.capture.source.loops import tree_of
+from lstmtui.capture.source.syntax_tree import tree_of
 
 _EMPTY = ("empty", "new_empty", "empty_like", "empty_strided")
 _NAMED = (ast.Name, ast.Attribute, ast.Subscript)

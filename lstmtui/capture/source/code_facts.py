@@ -11,8 +11,9 @@ from itertools import zip_longest
 from types import CodeType, FrameType
 
 from lstmtui.capture.source.assignments import assigned, changed_in_place, fills_of, left_empty
-from lstmtui.capture.source.loops import Loops, tree_of
+from lstmtui.capture.source.loops import Loops
 from lstmtui.capture.source.statement_starts import further_starts
+from lstmtui.capture.source.syntax_tree import tree_of
 from lstmtui.models.torch_compat import PURE
 
 _STORES = ("STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL")

@@ -6,7 +6,7 @@ import ast
 from functools import lru_cache
 from types import CodeType
 
-from lstmtui.capture.source.loops import tree_of
+from lstmtui.capture.source.syntax_tree import tree_of
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp)

@@ -1,24 +1,18 @@
-"""The loops of a function, and which pass of them runs, from the places where a trace function is called."""
+"""The loops of a function: the instructions that are in each, and those at which a pass of it begins."""
 
 from __future__ import annotations
 
 import ast
 import dis
-import linecache
-from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from types import CodeType
 from typing import TypeAlias
 
-from lstmtui.capture.source.bindings import Passes
-from lstmtui.capture.source.source_files import is_readable
+from lstmtui.capture.source.syntax_tree import Span, span_of, statements_of
 
-MOST_LINES = 20_000
-"""Of a function that is read; loops of a longer one are told by its jumps."""
 _LOOPS = (ast.While, ast.For, ast.AsyncFor, ast.ListComp, ast.SetComp, ast.DictComp)
 
-Span: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 Placed: TypeAlias = tuple[dis.Instruction, Span]
 """An instruction, and what of the source it is of."""
 
@@ -69,7 +63,7 @@ class Loops:
         for at, instruction in enumerate(instructions):
             if (place := _place(instruction)) is not None:
                 by_line.setdefault(place[0][0], []).append((at, (instruction, place)))
-        for node in _statements(tree):
+        for node in statements_of(tree):
             if not isinstance(node, _LOOPS):
                 continue
             # Those of its lines alone: a long function has many loops.
@@ -79,7 +73,7 @@ class Loops:
             if isinstance(node, ast.While):
                 self._add_while(node, placed)
             elif isinstance(node, (ast.For, ast.AsyncFor)):
-                parts = [_span(node.body[0], node.body[-1]), _span(node.target, node.target)]
+                parts = [span_of(node.body[0], node.body[-1]), span_of(node.target, node.target)]
                 has_code = any(_is_in(place, parts[0]) for _, place in placed)
                 if not self._add_for(node, node.iter, parts, placed) and has_code:
                     return False
@@ -88,7 +82,7 @@ class Loops:
         return True
 
     def _add_while(self, node: ast.While, placed: list[Placed]) -> None:
-        whole, body = _span(node, node.body[-1]), _span(node.body[0], node.body[-1])
+        whole, body = span_of(node, node.body[-1]), span_of(node.body[0], node.body[-1])
         inside = [i.offset for i, place in placed if _is_in(place, whole)]
         in_body = [i.offset for i, place in placed if _is_in(place, body)]
         if not in_body:
@@ -96,7 +90,7 @@ class Loops:
         starts, is_on_one_line = {min(in_body)}, node.lineno == node.body[0].lineno
         if not is_on_one_line and any(isinstance(part, ast.NamedExpr) for part in ast.walk(node.test)):
             # What the test binds is of the pass that it lets begin. It stands before the loop and at its end.
-            test = [_is_in(place, _span(node.test, node.test)) for _, place in placed]
+            test = [_is_in(place, span_of(node.test, node.test)) for _, place in placed]
             before = [False, *test]
             starts = {
                 i.offset for (i, _), own, last in zip(placed, test, before, strict=False) if own and not last
@@ -105,7 +99,7 @@ class Loops:
 
     def _add_for(self, node: ast.AST, over: ast.expr, parts: list[Span], placed: list[Placed]) -> bool:
         """A loop over something, which takes the next item at one place; False where that is not there."""
-        whole, span = _span(node, node), _span(over, over)
+        whole, span = span_of(node, node), span_of(over, over)
         ats = [
             at
             for at, (i, place) in enumerate(placed)
@@ -127,11 +121,13 @@ class Loops:
         self, node: ast.ListComp | ast.SetComp | ast.DictComp, placed: list[Placed]
     ) -> None:
         """Where it has no frame of its own."""
-        element = _span(node.key, node.value) if isinstance(node, ast.DictComp) else _span(node.elt, node.elt)
+        element = (
+            span_of(node.key, node.value) if isinstance(node, ast.DictComp) else span_of(node.elt, node.elt)
+        )
         for at, own in enumerate(node.generators):
-            parts = [element, _span(own.target, own.target), *(_span(test, test) for test in own.ifs)]
+            parts = [element, span_of(own.target, own.target), *(span_of(test, test) for test in own.ifs)]
             for inner in node.generators[at + 1 :]:
-                parts += [_span(inner.target, inner.iter), *(_span(test, test) for test in inner.ifs)]
+                parts += [span_of(inner.target, inner.iter), *(span_of(test, test) for test in inner.ifs)]
             self._add_for(node, own.iter, parts, placed)
 
     def _add(self, loop: Loop, offsets: list[int]) -> None:
@@ -162,103 +158,6 @@ class Loops:
             self._add(Loop(place.lineno, frozenset({start}), is_for), inside)
 
 
-class Counter:
-    """Counts the passes of the loops of one call."""
-
-    __slots__ = ("_counts", "_loops", "_now", "passes")
-
-    def __init__(self, loops: Loops) -> None:
-        self._loops = loops
-        self._now: tuple[int, ...] = ()
-        self._counts: dict[int, int] = {}
-        self.passes: Passes = ()
-
-    def first_pass(self, offset: int) -> None:
-        """A jump back to the start of a loop, of which the first pass, on one line with it, was not seen."""
-        loops = self._loops
-        around = loops.around[offset]
-        loop = loops.loops[around[-1]]
-        if loop.is_for and around[-1] not in self._now and offset in loop.starts:
-            self._counts |= {number: 0 for number in around if number not in self._now}
-            self._enter(around)
-
-    def leave(self, loop: int) -> None:
-        """A loop has no further item: what runs on is outside of it, though it may be on its line."""
-        if loop in self._now:
-            self._enter(self._now[: self._now.index(loop)])
-
-    def move(self, offset: int) -> None:
-        """The instruction at `offset` is next."""
-        loops = self._loops
-        now = loops.around.get(offset, ())
-        if now is self._now and offset not in loops.starts:
-            return
-        common = [number for number in now if number in self._now]
-        for number in now:
-            if number not in common:
-                loop = loops.loops[number]
-                # The test of a while loop comes before its first pass.
-                self._counts[number] = 0 if loop.is_for or offset in loop.starts else -1
-        if common and offset in loops.loops[common[-1]].starts:
-            self._counts[common[-1]] += 1
-        self._enter(now)
-
-    def ended(self, around: tuple[int, ...], *, is_at_start: bool, has_raised: bool) -> Iterator[Passes]:
-        """The last pass of each loop that is left, after those round it.
-
-        The last pass of a while loop may do no more than see that there is nothing left to do: it is told
-        only where an exception ends it.
-
-        Args:
-            around: the loops that what follows is in.
-            is_at_start: whether a pass would have begun with what ran last.
-            has_raised: whether an exception leaves them.
-        """
-        for depth, number in enumerate(self._now):
-            if number in around or not (has_raised or self._loops.loops[number].is_for):
-                continue
-            line, at = self.passes[depth]
-            # A loop that takes no further item ends where a pass would begin.
-            is_over = is_at_start and depth == len(self._now) - 1 and not has_raised
-            yield *self.passes[:depth], (line, at - is_over)
-
-    def _enter(self, now: tuple[int, ...]) -> None:
-        loops = self._loops
-        self._now = now
-        self.passes = tuple((loops.loops[n].line, max(self._counts[n], 0)) for n in now)
-
-
-def tree_of(code: CodeType, lines_of: dict[str, object] | None = None) -> ast.AST | None:
-    """The function of a code object as a syntax tree, with the line numbers of its file; None without it."""
-    if not is_readable(code.co_filename):
-        return None
-    try:
-        lines = linecache.getlines(code.co_filename, lines_of)
-        first, last = code.co_firstlineno, _last_line(code)
-        if not 0 < first <= last <= len(lines) or last - first > MOST_LINES:
-            return None
-        text = "".join(lines[first - 1 : last])
-        is_indented = text[:1].isspace()
-        tree = ast.parse("if 1:\n" + text if is_indented else text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError, TypeError):
-        return None
-    ast.increment_lineno(tree, first - 1 - is_indented)
-    names = (ast.FunctionDef, ast.AsyncFunctionDef)
-    if code.co_name == "<module>":
-        return tree
-    return next((n for n in ast.walk(tree) if isinstance(n, names) and n.name == code.co_name), None)
-
-
-def _last_line(code: CodeType) -> int:
-    own = max((end for _, end, _, _ in code.co_positions() if end), default=0)
-    return max([own, *(_last_line(c) for c in code.co_consts if isinstance(c, CodeType))])
-
-
-def _span(first: ast.AST, last: ast.AST) -> Span:
-    start = (first.lineno, first.col_offset)  # type: ignore[attr-defined]
-    return start, (last.end_lineno, last.end_col_offset)  # type: ignore[attr-defined]
-
-
 def _place(instruction: dis.Instruction) -> Span | None:
     p = instruction.positions
     if (
@@ -285,15 +184,3 @@ def _is_jump_back_in_line(jump: dis.Instruction, instructions: list[dis.Instruct
 
 def _is_in(place: Span, span: Span) -> bool:
     return span[0] <= place[0] and place[1] <= span[1]
-
-
-def _statements(tree: ast.AST) -> list[ast.AST]:
-    """The statements of a function in order, outer ones first, without those of inner functions."""
-    collected: list[ast.AST] = []
-    nodes = list(ast.iter_child_nodes(tree))[::-1]
-    while nodes:
-        node = nodes.pop()
-        collected.append(node)
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            nodes += list(ast.iter_child_nodes(node))[::-1]
-    return collected

@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
 
-from lstmtui.capture.source.loops import tree_of
+from lstmtui.capture.source.syntax_tree import tree_of
 
 Place = tuple[int, int]
 
