@@ -12,6 +12,8 @@ from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.tap import Tap
 from lstmtui.wording import counted
 
+OTHERWISE = "source=True records the code of the model itself, by its variables"
+
 
 def check_loss(loss: Any) -> str:
     """Why there will be no derivatives; empty if the loss has a gradient."""
@@ -46,7 +48,7 @@ def check_recorded(
         if code.chose_nothing:
             raise TypeError(code.refusal())
     if tap.last is None and (code is None or not code.steps):
-        refusal = "" if code is None else code.refusal()
+        refusal = OTHERWISE if code is None else code.refusal()
         raise TypeError(nothing_recorded(module, refusal, tap.without_super))
     if code is None and tap.without_super:
         # By its depth: of `record` in the user's code.

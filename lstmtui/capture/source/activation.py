@@ -14,11 +14,8 @@ from lstmtui.capture.source.code_facts import CodeFacts, Stretch
 from lstmtui.capture.source.collection import Collection
 from lstmtui.capture.source.pass_counter import PassCounter
 from lstmtui.capture.source.paths import Item, Path
-from lstmtui.capture.source.tensors import Named, tensors_in
+from lstmtui.capture.source.tensors import MOST_ITEMS, Named, tensors_in
 from lstmtui.models.torch_compat import version_of, written
-
-MOST_ITEMS = 8
-"""The tensors of a tuple or a list that are looked at, as names of their own."""
 
 _NOTHING: list[str] = []
 _START = Stretch(0, writes=False)

@@ -29,6 +29,11 @@ _CHECKED = 1_000
 CHANGED = "changed in place afterwards"
 _ORDINARY = (Tensor, nn.Parameter)
 
+MOST_ITEMS = 8
+"""The tensors of a tuple or a list that are looked at, as names of their own."""
+_DEPTH = 3
+"""Of tuples, lists, dicts and dataclasses within each other that are looked into."""
+_PLAIN = frozenset({int, float, bool, str, bytes, complex})
 
 Named: TypeAlias = tuple[str, Tensor, int, int, str]
 """A name as it is written, what it is bound to, how often that had been written into, the line that binds it,
@@ -254,8 +259,13 @@ def _same(one: Tensor, other: Tensor) -> bool:
         return bool(((one == other) | ((one != one) & (other != other))).all())
 
 
-def tensors_in(value: Any) -> list[tuple[str, Tensor]]:
-    """The tensors in a tuple, list, dict or dataclass, one level deep, and how their places are written."""
+def tensors_in(value: Any, depth: int = _DEPTH) -> list[tuple[str, Tensor]]:
+    """The tensors in a tuple, list, dict or dataclass, and how their places are written.
+
+    Args:
+        value: anything.
+        depth: so many of these within each other are looked into.
+    """
     if isinstance(value, dict):
         items = [(f"[{key!r}]", item) for key, item in value.items() if isinstance(key, (str, int))]
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -266,4 +276,10 @@ def tensors_in(value: Any) -> list[tuple[str, Tensor]]:
         items = [(f".{name}", item) for name, item in vars(value).items()]
     else:
         return []
-    return [(place, item) for place, item in items if isinstance(item, Tensor)]
+    tensors: list[tuple[str, Tensor]] = []
+    for place, item in items if depth == _DEPTH else items[:MOST_ITEMS]:
+        if isinstance(item, Tensor):
+            tensors.append((place, item))
+        elif depth > 1 and item is not None and type(item) not in _PLAIN:
+            tensors += [(place + inner, tensor) for inner, tensor in tensors_in(item, depth - 1)]
+    return tensors

@@ -287,3 +287,14 @@ def test_tensors_without_values_are_said_to_have_none() -> None:
 
     with pytest.raises(TypeError, match=r"torch\.vmap or torch\.func: have it read the whole batch"):
         lstmtui.record(Mapped(), inputs())
+
+
+def test_a_model_whose_recurrent_layers_are_not_called_is_told_of_source() -> None:
+    class Unused(Loop):
+        def __init__(self) -> None:
+            super().__init__()
+            self.spare = nn.GRUCell(3, 4)
+
+    with pytest.raises(TypeError, match=r"none of its recurrent layers was called, .*; source=True records"):
+        lstmtui.record(Unused(), torch.randn(5, 2, 2))
+    assert lstmtui.record(Unused(), torch.randn(5, 2, 2), source=True).steps == 5

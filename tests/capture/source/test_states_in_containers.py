@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -169,3 +171,65 @@ def test_what_has_a_name_before_it_is_appended_is_no_other_quantity() -> None:
     source = trace.layers[0].source
     assert source is not None
     assert not {"out", "layers", "layers_0"} & {variable.name for variable in source.variables}
+
+
+@dataclass
+class Inner:
+    """Two of the states of a cell."""
+
+    c: Tensor
+    n: Tensor
+
+
+class Outer(NamedTuple):
+    """All of them."""
+
+    h: Tensor
+    inner: Inner
+
+
+class Nested(nn.Module):
+    """A cell whose states are in a dataclass in a tuple, and then those of two layers in tuples in a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.both = nn.Linear(7, 8).double()
+
+    def cell(self, v: Tensor, state: Outer) -> Outer:
+        a, b = self.both(torch.cat([v, state.h], -1)).chunk(2, -1)
+        c = state.inner.c * a.sigmoid() + b.tanh()
+        n = state.inner.n + a.sigmoid()
+        h = torch.tanh(c / (n + 1))
+        return Outer(h, Inner(c, n))
+
+    def layers(self, v: Tensor, pairs: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
+        (p, q), (r, s) = pairs
+        q = 0.5 * q + v.sum(-1, keepdim=True)
+        p = torch.tanh(p + q)
+        s = 0.5 * s + p
+        r = torch.tanh(r + s)
+        return [(p, q), (r, s)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        zero = x.new_zeros(x.shape[1], 4)
+        state, pairs = Outer(zero, Inner(zero, zero)), [(zero, zero), (zero, zero)]
+        for v in x:
+            state = self.cell(v, state)
+            pairs = self.layers(v, pairs)
+        return state.h + pairs[1][0]
+
+
+def test_states_in_containers_within_containers_are_known_from_round_to_round() -> None:
+    x = torch.randn(6, 2, 3, dtype=torch.float64)
+    trace = lstmtui.record(Nested(), x, loss=torch.sum)
+    source = trace.layers[0].source
+    assert source is not None
+    carried = {v.name: v.carried_to for v in source.variables if v.carried_to}
+    places = {"c": "state_inner_c", "n": "state_inner_n", "h": "state_h"}
+    places |= {name: f"{name}_1" for name in "pqrs"}
+    assert {name: to for name, (to, *_) in carried.items()} == places
+    for name, place in places.items():
+        assert np.array_equal(trace.values(place)[1:], trace.values(name)[:-1]), name
+    for name in "cnh":
+        assert np.array_equal(trace.values("d" + places[name])[1:], trace.values("d" + name)[:-1]), name
