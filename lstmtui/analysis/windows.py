@@ -160,9 +160,9 @@ def in_columns(
     """
     block = max(1, _BLOCK // per_column) * per_column
     parts = [part(at, min(at + block, stop), rows, binning) for at in range(start, stop, block)]
-    made = [_shared(one, per_column, binning) for one in parts]
+    made = [_shared(piece, per_column, binning) for piece in parts]
     values, valid, bound = (np.concatenate(arrays) for arrays in zip(*made, strict=True))
-    is_bound = bound if any(one.bound is not None for one in parts) else None
+    is_bound = bound if any(piece.bound is not None for piece in parts) else None
     first = parts[0]
     return Window(first.quantity, start, stop, values, first.units, first.units_per_row, valid, is_bound)
 

@@ -100,11 +100,11 @@ def _parameter_problems(cell: Cell) -> Iterator[str]:
     twice = {name for name in names if names.count(name) > 1}
     yield from (f"{name} is a parameter twice" for name in sorted(twice))
     yield from (f"{name!r} cannot be the name of a parameter" for name in names if not _is_name(name))
-    known = {"input", "hidden", "output", *cell.sizes}
+    declared = {"input", "hidden", "output", *cell.sizes}
     sizes = {size for parameter in cell.parameters for size in parameter.shape} | {*cell.state_sizes.values()}
     parts = {part for size in sizes if isinstance(size, str) for part in size.split("/")}
-    unknown = sorted(part for part in parts if part not in known)
-    yield from (f"{part!r} is no size; there are {', '.join(sorted(known))}" for part in unknown)
+    unknown = sorted(part for part in parts if part not in declared)
+    yield from (f"{part!r} is no size; there are {', '.join(sorted(declared))}" for part in unknown)
     symbols = [symbol for parameter in cell.parameters for symbol in parameter.symbols]
     yield from (f"{symbol!r} cannot stand for a parameter" for symbol in symbols if not _is_name(symbol))
 

@@ -130,8 +130,8 @@ class ArrayFile:
         with self.file.open("rb", buffering=0) as stream:
             stream.seek(self._start + start * self._row)
             view, done = block.reshape(-1).view(np.uint8).data, 0
-            while done < len(view) and (got := stream.readinto(view[done:])):
-                done += got
+            while done < len(view) and (size := stream.readinto(view[done:])):
+                done += size
         return block
 
     def read_all(self) -> Array:

@@ -109,14 +109,13 @@ class Ledger:
     @property
     def residual(self) -> float:
         """What the parts leave of the whole: the rounding of the run."""
-        return 0.0 if self.whole == self.total else self.whole - self.total
+        return left_of(self.whole, self.total)
 
     @property
     def relative_residual(self) -> float:
         """The residual relative to the sum of the absolute parts; 0 if both sides are the same inf or NaN."""
-        if math.isnan(self.whole) and math.isnan(self.total):
-            return 0.0
-        return abs(self.residual) / self.size if self.size else abs(self.residual)
+        residual = abs(self.residual)
+        return residual / self.size if residual and self.size else residual
 
     @property
     def rest_count(self) -> int:
@@ -181,3 +180,9 @@ class Ledger:
         if self.kind != "sum" or not math.isfinite(self.total) or not self.total:
             return math.nan
         return part.value / self.total
+
+
+def left_of(value: float, total: float) -> float:
+    """What parts that come to `total` leave of a value: nothing where both are the same inf or NaN."""
+    is_same = value == total or (math.isnan(value) and math.isnan(total))
+    return 0.0 if is_same else value - total

@@ -10,9 +10,9 @@ from lstmtui.analysis.fed_gradient import fed_gradient
 from lstmtui.analysis.passages import fitted, passed
 from lstmtui.analysis.rounding import rounding_of
 from lstmtui.analysis.why.layer_numbers import LayerNumbers
-from lstmtui.analysis.why.ledger import Ledger, Part, Place
+from lstmtui.analysis.why.ledger import Ledger, Part, Place, left_of
 from lstmtui.analysis.why.routes import Routes
-from lstmtui.analysis.why.summands import ledger_of, left_of
+from lstmtui.analysis.why.summands import ledger_of
 from lstmtui.analysis.why.tangents import sweep
 from lstmtui.arrays import Array, norm
 from lstmtui.cells.notation import UNICODE, Notation
@@ -59,9 +59,9 @@ def by_reading(
     elif reading:
         stop = min(reading[-1] + 1, at + _furthest(numbers)) if is_quick else reading[-1] + 1
         parts = list(_parts(numbers, asked, state, at, stop, reading, fed))
-        known = sum(part.value for part in parts)
+        total = sum(part.value for part in parts)
         size = abs(value) + sum(abs(part.value) for part in parts)
-        rest = left_of(value, known)
+        rest = left_of(value, total)
         if not abs(rest) <= rounding_of(numbers.trace) * size:
             others = _others(numbers, asked, rest, reading, len(parts))
             if others is None:

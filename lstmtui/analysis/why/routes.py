@@ -10,9 +10,9 @@ from lstmtui.analysis.passages import fitted, passed
 from lstmtui.analysis.rounding import rounding_of
 from lstmtui.analysis.why.follow import h_below
 from lstmtui.analysis.why.layer_numbers import LayerNumbers
-from lstmtui.analysis.why.ledger import Factor, Ledger, Part, Place
+from lstmtui.analysis.why.ledger import Factor, Ledger, Part, Place, left_of
 from lstmtui.analysis.why.state import written_text
-from lstmtui.analysis.why.summands import ledger_of, left_of
+from lstmtui.analysis.why.summands import ledger_of
 from lstmtui.arrays import Array, Vector
 from lstmtui.cells.chain_rule import Passage, Way, ways_to
 from lstmtui.cells.notation import Notation
@@ -46,8 +46,8 @@ class Routes:
         value = float(self.numbers.recorded(derivative, self.at, self.at + 1, asked.unit)[0])
         parts = list(self.parts())
         notes = list(self._notes())
-        known = sum(part.value for part in parts)
-        rest = left_of(value, known)
+        total = sum(part.value for part in parts)
+        rest = left_of(value, total)
         size = sum(abs(part.value) for part in parts)
         if not abs(rest) <= rounding_of(self.numbers.trace) * (size + abs(value)) and self.quantity in (
             *self.numbers.cell.states, "x"

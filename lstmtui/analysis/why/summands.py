@@ -88,12 +88,6 @@ def ledger_of(
     )
 
 
-def left_of(value: float, known: float) -> float:
-    """What parts that come to `known` leave of a value: nothing where both are the same inf or NaN."""
-    is_same = value == known or (math.isnan(value) and math.isnan(known))
-    return 0.0 if is_same else value - known
-
-
 def _sum(values: Vector) -> float:
     """The exact sum, rounded once; of what is not finite what adding gives."""
     if np.isfinite(values).all():

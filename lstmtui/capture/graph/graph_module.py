@@ -147,19 +147,19 @@ class GraphModule(nn.Module):
                 states.append(like.new_zeros(shape))
                 continue
             state = torch.as_tensor(initial, device="cpu").to(like)
-            given = (initial != 0).any(-1)  # (directions, B)
+            unexplained = (initial != 0).any(-1)  # (directions, B)
             for earlier, left in self._earlier(run.layer):
-                same = given & _same_rows(initial, earlier.arrays.get(f"Y_{name}"))
+                same = unexplained & _same_rows(initial, earlier.arrays.get(f"Y_{name}"))
                 if same.any() and position < len(left):
                     rows = torch.as_tensor(same, device=state.device)[..., None]
                     state = left[position] if same.all() else torch.where(rows, left[position], state)
-                    given &= ~same
+                    unexplained &= ~same
                     break
-            if not given.any() or not self._answer.begins_from.get(layer.path):
+            if not unexplained.any() or not self._answer.begins_from.get(layer.path):
                 pass
             elif self.rest is not None:
                 if (number := run.numbers[f"initial_{name}"]) >= 0:
-                    rows = torch.as_tensor(given, device=state.device)[..., None]
+                    rows = torch.as_tensor(unexplained, device=state.device)[..., None]
                     state = torch.where(rows, self.rest.value(number), state)
             elif self._left:
                 self._continuity.cut.setdefault(layer.path, "the state that it begins from")

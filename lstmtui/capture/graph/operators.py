@@ -29,8 +29,8 @@ def _each(function: Callable[..., Tensor]) -> Run:
 def _ints(operation: Operation, inputs: Inputs, key: str, place: int) -> list[int] | None:
     """What was an attribute in older opsets, and is an input in later ones."""
     value = operation.attributes.get(key)
-    if value is None and len(inputs) > place and (given := inputs[place]) is not None:
-        value = given.reshape(-1).tolist()
+    if value is None and len(inputs) > place and (tensor := inputs[place]) is not None:
+        value = tensor.reshape(-1).tolist()
     return (
         None if value is None else [int(n) for n in (value if isinstance(value, (list, tuple)) else [value])]
     )

@@ -94,11 +94,11 @@ def laws(
     with torch.inference_mode(False), host_by_default():
         x, state = differentiable(x), differentiable(state)
         make = partial(context_of, model, x, state, lengths, starts, run, step, reset, factory)
-        context, known = make(batch_first), None
+        context, isolated = make(batch_first), None
         if batch_first is None and not context.calls:
-            context, known = _with_axes(context, partial(make, True), progress)
+            context, isolated = _with_axes(context, partial(make, True), progress)
         return tuple(
-            known if name == "isolation" and known else _held(name, context, progress) for name in names
+            isolated if name == "isolation" and isolated else _held(name, context, progress) for name in names
         )
 
 

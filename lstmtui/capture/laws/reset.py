@@ -204,15 +204,15 @@ def _after_reset(context: Context) -> LawResult | None:
     gradient = _gradient(second, sources)
     names = [output.name for output in context.shape.outputs]
     of = torch.ones(inputs.steps, inputs.batch, dtype=torch.bool)
-    one, other = ([t.detach() for t in tensors] for tensors in (first, second))
-    place = output_place(names, one, other, of, subject.tolerance)
+    fresh, after_reset = ([t.detach() for t in tensors] for tensors in (first, second))
+    place = output_place(names, fresh, after_reset, of, subject.tolerance)
     if place is None and not gradient:
         return None
     if place is None:
         return broken(
             f"after the reset the gradient to what came before it is up to {gradient:.3g}", gradient, 0.0
         )
-    largest = largest_change(zip(one, other, strict=True), of, subject.tolerance)
+    largest = largest_change(zip(fresh, after_reset, strict=True), of, subject.tolerance)
     text = f"after the model's own reset, {place.quantity} is up to {largest:.3g} away from a fresh start"
     parting = first_place(subject, (recorded_call(subject, inputs), _recorded_after_reset(context, inputs)))
     if parting is not None:

@@ -51,7 +51,7 @@ class StateOrigins:
     Args:
         root: the model; what it keeps (parameters, buffers, other attributes) has a name. None: nothing has.
         drawn: the tensors that are drawn at random while it runs. None: that is not known.
-        given: what the model is called with, whose graphs are none of its own earlier calls.
+        arguments: what the model is called with, whose graphs are none of its own earlier calls.
         is_older: whether a node of a graph is of an earlier call. None: each that is made before now, here.
         of_input: whether a leaf of a graph is a part of what the model is called with.
     """
@@ -60,11 +60,13 @@ class StateOrigins:
         self,
         root: nn.Module | None = None,
         drawn: DrawnTensors | None = None,
-        given: Any = (),
+        arguments: Any = (),
         is_older: Callable[[Any], bool] | None = None,
         of_input: Callable[[Tensor], bool] = lambda leaf: False,
     ) -> None:
-        self._given = {tensor.grad_fn for tensor in tensors_in(given) if isinstance(tensor, Tensor)} - {None}
+        self._given = {tensor.grad_fn for tensor in tensors_in(arguments) if isinstance(tensor, Tensor)} - {
+            None
+        }
         self._of_input = of_input
         self._drawn = DrawnTensors() if drawn is None else drawn
         kept = () if root is None else _kept_tensors(root)

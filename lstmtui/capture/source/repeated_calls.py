@@ -106,19 +106,19 @@ class RepeatedCalls:
 
     def _shapes_given(self, calls: Sequence[Call]) -> set[tuple[int, ...]]:
         """The shapes of the tensors that calls are given, of those that not all are given alike."""
-        given = [[b for b in self._bound[call.number] if not b.line] for call in calls]
-        same = set.intersection(*({binding.identity for binding in own} for own in given))
-        return {tuple(b.value.shape) for own in given for b in own if b.identity not in same}
+        arguments = [[b for b in self._bound[call.number] if not b.line] for call in calls]
+        same = set.intersection(*({binding.identity for binding in own} for own in arguments))
+        return {tuple(b.value.shape) for own in arguments for b in own if b.identity not in same}
 
     def _has_all_timesteps(self, shapes: Iterable[tuple[int, ...]]) -> bool:
         return any(len(shape) > 2 and shape[:2] in self._inputs for shape in shapes)
 
     def _is_chained(self, calls: Sequence[Call]) -> bool:
         """Whether each call is within the one before it, or the other way round, or is given what it made."""
-        for one, other in pairwise(calls):
-            is_nested = _nearest(other) is one or _nearest(one) is other
-            bound = {binding.identity for binding in self._bound[other.number]}
-            if not is_nested and (one.returned < 0 or one.returned not in bound):
+        for earlier, later in pairwise(calls):
+            is_nested = _nearest(later) is earlier or _nearest(earlier) is later
+            bound = {binding.identity for binding in self._bound[later.number]}
+            if not is_nested and (earlier.returned < 0 or earlier.returned not in bound):
                 return False
         return True
 

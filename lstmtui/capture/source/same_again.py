@@ -52,18 +52,19 @@ def _difference(trace: Trace, same: Trace) -> str:
     return "" if is_close and np.array_equal(trace.loss, same.loss, equal_nan=True) else "its loss is another"
 
 
-def _first_step(one: Array, other: Array) -> int:
+def _first_step(recorded: Array, repeated: Array) -> int:
     """The first timestep in which two arrays differ."""
-    differs = (one != other) & ~((one != one) & (other != other))
-    return int(np.argmax(differs.reshape(len(one), -1).any(1)))
+    differs = (recorded != repeated) & ~((recorded != recorded) & (repeated != repeated))
+    return int(np.argmax(differs.reshape(len(recorded), -1).any(1)))
 
 
-def _is_close(one: Array, other: Array) -> bool:
+def _is_close(recorded: Array, repeated: Array) -> bool:
     """Whether derivatives are the same, which a GPU may add up in another order."""
-    scale = float(np.abs(one).max(initial=0, where=np.isfinite(one)))
-    return one.shape == other.shape and np.allclose(one, other, rtol=1e-3, atol=1e-5 * scale, equal_nan=True)
+    scale = float(np.abs(recorded).max(initial=0, where=np.isfinite(recorded)))
+    has_shape = recorded.shape == repeated.shape
+    return has_shape and np.allclose(recorded, repeated, rtol=1e-3, atol=1e-5 * scale, equal_nan=True)
 
 
-def _equal(one: Array, other: Array) -> bool:
-    is_real = one.dtype.kind in "fc"
-    return one.shape == other.shape and np.array_equal(one, other, equal_nan=is_real)
+def _equal(recorded: Array, repeated: Array) -> bool:
+    is_real = recorded.dtype.kind in "fc"
+    return recorded.shape == repeated.shape and np.array_equal(recorded, repeated, equal_nan=is_real)

@@ -107,11 +107,11 @@ class ThreadTracer:
 
     def _called(self, frame: FrameType, facts: CodeFacts) -> Activation | None:
         if facts.is_suspended:
-            known = self._suspended.pop(id(frame), None)
-            if known is not None and known[0] is frame:
-                known[1].frame = frame
-                self._stack.append(known[1])
-                return known[1]
+            suspended = self._suspended.pop(id(frame), None)
+            if suspended is not None and suspended[0] is frame:
+                suspended[1].frame = frame
+                self._stack.append(suspended[1])
+                return suspended[1]
         if is_in_backward():
             return None
         caller = self._stack[-1] if self._stack else None

@@ -95,9 +95,9 @@ class _Reader:
         """A function as a node calls it, with that node's attributes in place of its own names for them."""
         import onnx
 
-        given = {attribute.name: attribute for attribute in node.attribute}
-        given |= {a.name: a for a in function.attribute_proto if a.name not in given}
-        nodes = [_with_attributes(inner, given) for inner in function.node]
+        attributes = {attribute.name: attribute for attribute in node.attribute}
+        attributes |= {a.name: a for a in function.attribute_proto if a.name not in attributes}
+        nodes = [_with_attributes(inner, attributes) for inner in function.node]
         outputs = tuple(onnx.ValueInfoProto(name=name) for name in function.output)
         body = Body(place, nodes, tuple(function.input), outputs, {}, versions_of(function))
         body.call, body.caller = node, caller
@@ -133,20 +133,20 @@ class _Reader:
                 yield attribute.name, self.graph(graph, f"{place}/{short}", body.versions, body, inside)
 
 
-def _with_attributes(node: Any, given: Mapping[str, Any]) -> Any:
+def _with_attributes(node: Any, attributes: Mapping[str, Any]) -> Any:
     """A node of a function with the attributes that its caller gave, in the graphs that it holds too."""
     own = type(node)()
     own.CopyFrom(node)
     kept = []
     for attribute in own.attribute:
         if attribute.ref_attr_name:
-            if attribute.ref_attr_name not in given:
+            if attribute.ref_attr_name not in attributes:
                 continue
             name = attribute.name
-            attribute.CopyFrom(given[attribute.ref_attr_name])
+            attribute.CopyFrom(attributes[attribute.ref_attr_name])
             attribute.name = name
         if _is_graph(attribute):
-            nodes = [_with_attributes(inner, given) for inner in attribute.g.node]
+            nodes = [_with_attributes(inner, attributes) for inner in attribute.g.node]
             del attribute.g.node[:]
             attribute.g.node.extend(nodes)
         kept.append(attribute)

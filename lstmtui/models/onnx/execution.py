@@ -85,20 +85,20 @@ class Execution:
         """Run the nodes of a step in one session."""
         if not step.outputs:
             return []
-        given = {name: scope[name] for name in step.inputs if _has(scope, body, name)}
-        kinds = tuple((name, _kind(value)) for name, value in given.items())
+        feed = {name: scope[name] for name in step.inputs if _has(scope, body, name)}
+        kinds = tuple((name, _kind(value)) for name, value in feed.items())
         taped: list[Any] = []
         outputs = step.outputs
         if self._tape is not None and step.index < 0:
-            taped, beside = self._tape.derived_nodes(step.nodes, given)
+            taped, beside = self._tape.derived_nodes(step.nodes, feed)
             outputs += tuple(name for name in beside if name not in outputs)
         key = (step, kinds, outputs)
         if key not in self._made:
-            constants = [self._initializer(body, name) for name in step.inputs if name not in given]
-            session = self._sessions.make(step.nodes, body.versions, given, outputs, constants)
+            constants = [self._initializer(body, name) for name in step.inputs if name not in feed]
+            session = self._sessions.make(step.nodes, body.versions, feed, outputs, constants)
             self._made[key] = session, [value.name for value in session.get_inputs()]
         session, names = self._made[key]
-        results = run_session(session, outputs, {name: given[name] for name in names})
+        results = run_session(session, outputs, {name: feed[name] for name in names})
         if self._tape is not None and taped:
             own = dict(zip(outputs, results, strict=True))
             around = scope.new_child(own)
@@ -133,8 +133,8 @@ class Execution:
 
         if "function" in held:
             inner = held["function"]
-            given = dict(zip(inner.inputs, values, strict=False))
-            results = list(run(inner, {k: v for k, v in given.items() if v is not None}).values())
+            inputs = zip(inner.inputs, values, strict=False)
+            results = list(run(inner, {name: v for name, v in inputs if v is not None}).values())
         else:
             place, operator = printable(body.place_of(step.index)), printable(node.op_type)
             try:

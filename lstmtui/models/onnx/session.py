@@ -45,7 +45,7 @@ class Sessions:
         self,
         nodes: Sequence[Any],
         versions: Mapping[str, int],
-        given: Mapping[str, Any],
+        feed: Mapping[str, Any],
         outputs: Sequence[str],
         initializers: Sequence[Any],
     ) -> Any:
@@ -54,7 +54,7 @@ class Sessions:
         Args:
             nodes: in their order.
             versions: of their operators, by domain.
-            given: what is fed to them, by name: arrays, or lists of such for sequences.
+            feed: what is fed to them, by name: arrays, or lists of such for sequences.
             outputs: the names of what they give.
             initializers: tensors of the model that they take.
 
@@ -65,7 +65,7 @@ class Sessions:
         import onnxruntime
         from onnx import helper
 
-        inputs = [helper.make_value_info(name, _type_of(value)) for name, value in given.items()]
+        inputs = [helper.make_value_info(name, _type_of(value)) for name, value in feed.items()]
         results = [onnx.ValueInfoProto(name=name) for name in outputs]
         graph = helper.make_graph(nodes, "stretch", inputs, results, initializers)
         opsets = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
@@ -83,14 +83,14 @@ class Sessions:
             raise refusal(error) from None
 
 
-def run_session(session: Any, outputs: Sequence[str], given: Mapping[str, Any]) -> list[Any]:
+def run_session(session: Any, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
     """What a session gives.
 
     Raises:
         UserError: onnxruntime refuses what it is given, or fails.
     """
     try:
-        return list(session.run(list(outputs), dict(given)))
+        return list(session.run(list(outputs), dict(feed)))
     except MemoryError:
         raise
     except Exception as error:

@@ -46,8 +46,8 @@ def steps_of(body: Body, *, every_branch: bool = False) -> list[Step]:
     needed = {value.name for value in body.outputs}
     for nodes, index in reversed(groups):
         taken = names_taken(nodes)
-        given = {name: None for node in nodes for name in node.output if name}
-        steps.append(Step(nodes, tuple(taken), tuple(name for name in given if name in needed), index))
+        outputs = {name: None for node in nodes for name in node.output if name}
+        steps.append(Step(nodes, tuple(taken), tuple(name for name in outputs if name in needed), index))
         needed |= taken.keys()
     return steps[::-1]
 
@@ -62,8 +62,8 @@ def names_taken(nodes: Iterable[Any], own: Iterable[str] = ()) -> dict[str, None
             for graph in graphs:
                 inside = {value.name for value in graph.input} | {t.name for t in graph.initializer}
                 taken |= {n: None for n in names_taken(graph.node, inside) if n not in own}
-                given = {name for node in graph.node for name in node.output}
-                passed = {value.name for value in graph.output} - given - inside
+                outputs = {name for node in graph.node for name in node.output}
+                passed = {value.name for value in graph.output} - outputs - inside
                 taken |= {name: None for name in passed if name not in own}
         own |= set(node.output)
     return taken

@@ -70,8 +70,8 @@ class Taps:
         if self._only and place != self._only:
             return False
         names = INPUTS[node.op_type]
-        given = {name: v for name, v in zip(names, values, strict=False) if v is not None}
-        weights = {name: given[name] for name in _WEIGHTS if name in given}
+        inputs = {name: v for name, v in zip(names, values, strict=False) if v is not None}
+        weights = {name: inputs[name] for name in _WEIGHTS if name in inputs}
         if place not in self.layers:
             self.layers[place] = _layer(node, place, values)
             self._weights[place] = weights
@@ -80,7 +80,7 @@ class Taps:
             self.layers[place] = OnnxLayer(place, None, wrong)
         if self.layers[place].layout is None:
             return False
-        arrays = {name: given[name] for name in _KEPT if name in given}
+        arrays = {name: inputs[name] for name in _KEPT if name in inputs}
         arrays |= dict(zip(OUTPUTS, results, strict=False))
         self._numbers += sum(array.size for array in arrays.values())
         if self._numbers > MOST_NUMBERS:

@@ -129,8 +129,8 @@ class KeyActions(Screen[None]):
 
         Where a question has choices, their numbers answer it.
         """
-        asked = self.session.question
-        if asked is not None and number <= len(asked.question.options):
+        open_question = self.session.question
+        if open_question is not None and number <= len(open_question.question.options):
             self.run_text(f"answer {number}")
         else:
             self.arrangement.focus(number)

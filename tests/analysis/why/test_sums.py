@@ -188,7 +188,8 @@ def test_parts_that_come_to_nan_are_not_said_to_be_the_number() -> None:
     spoilt = replace(whole, total=float("nan"))
     assert whole.residual_text(UNICODE) == ""
     assert spoilt.residual_text(UNICODE) == "the parts come to NaN, which is not what was recorded"
-    assert replace(spoilt, whole=float("nan")).residual_text(UNICODE) == ""
+    same = replace(spoilt, whole=float("nan"))
+    assert (same.residual, same.residual_text(UNICODE)) == (0.0, "")
 
 
 def test_dropout_between_layers_is_no_copy() -> None:
