@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
-from types import FrameType
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from types import CodeType, FrameType
 from typing import Any
 
 from torch import Tensor, nn
@@ -80,9 +80,28 @@ class BlockRecorder(HookedRecorder):
             for b in arguments
             if b.call.module is None or b.value.dim() > 2 or takes_apart(b, bound[b.call.number])
         ]
+        self._own_runs = self._reading_sequences(outermost)
         modules = {id(call.module): call.module for call in calls if call.module is not None}
         self._know(_shapes(arguments), modules.values(), _shapes(sequences))
         super().group(result, steps)
+
+    def _reading_sequences(self, outermost: Collection[int]) -> set[CodeType]:
+        """The functions that the block calls again and again, each time for a loop over a sequence."""
+        own = {
+            call.number: call for call in self.tracer.calls if call.number in outermost and not call.module
+        }
+        counts = Counter(call.code for call in own.values())
+        several = {number for number, call in own.items() if counts[call.code] > 1}
+        bound: dict[int, list[Binding]] = defaultdict(list)
+        for binding in self.tracer.bindings if several else ():
+            if binding.call.number in several:
+                bound[binding.call.number].append(binding)
+        codes = {own[number].code for number in several}
+        return codes - {own[number].code for number in several if not _takes_an_argument_apart(bound[number])}
+
+
+def _takes_an_argument_apart(bindings: Sequence[Binding]) -> bool:
+    return any(takes_apart(b, bindings) for b in bindings if not b.line and b.value.dim() > 1)
 
 
 def _shapes(bindings: Iterable[Binding]) -> list[Shape]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
+from types import CodeType
 from typing import Any
 
 from torch import Tensor, nn
@@ -56,6 +57,8 @@ class SourceRecorder:
     def _begin(self, tracer: SourceTracer, source: What, axes: InputAxes) -> None:
         self.tracer = tracer
         self._source, self._axes = source, axes
+        self._own_runs: Collection[CodeType] = ()
+        """Functions whose calls are runs of their own, as those of modules are."""
         self.layers: list[SourceLayer] = []
         """What was recorded, once it is finished."""
         self._names: list[RunNames] = []
@@ -101,6 +104,7 @@ class SourceRecorder:
                 stacklevel=2,
             )
         sizes = {*self._sizes, *steps}
+        named = _either(named, self._own_runs)
         self._grouping = Grouping(tracer.calls, tracer.bindings, sizes, named, self._inputs)
         longest = max([*steps, *(len(run.rounds) for run in self._grouping.runs)], default=0)
         if longest < 2:
@@ -249,6 +253,10 @@ class SourceRecorder:
 
 def _turned(order: list[int], shape: tuple[int, ...], tensor: Tensor) -> Tensor:
     return tensor.permute(order).reshape(shape)
+
+
+def _either(is_named: Callable[[Call], bool], codes: Collection[CodeType]) -> Callable[[Call], bool]:
+    return lambda call: call.code in codes or is_named(call)
 
 
 def _names_function(source: What) -> Callable[[Call], bool]:

@@ -139,9 +139,12 @@ def read_whole_sequences(calls: Sequence[Reading]) -> bool:
     # The first call has a state of the same name to begin from.
     names = {h.given.name for a, b in pairwise(calls) if (h := goes_on(a, b)) is not None}
     new, whole = _new(calls), _handed_whole(calls)
-    if any(not b.line and b.name not in whole for own in new for b in own):
+    given = {b.name for own in new for b in own if not b.line}
+    if given - whole:
         names |= whole
-    for reading, own in zip(calls, new, strict=True):
+    # All calls may be given one sequence, as in training on it; what all are given beside others is none.
+    read = new if given - names else [r.before for r in calls]
+    for reading, own in zip(calls, read, strict=True):
         tensors = [
             b
             for b in own

@@ -167,6 +167,46 @@ def test_layers_that_share_a_module_are_a_run_each() -> None:
         is_as_kept(r.trace, layer, net.kept[5 * layer : 5 * layer + 5])
 
 
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_a_sequence_that_a_model_is_trained_on_again_and_again_is_a_run_each_time(count: int) -> None:
+    net, x = Own(), noise(5, 2, 3, seed=12)
+    with lstmtui.recording(source=Own) as r:
+        for _ in range(count):
+            y, _ = net(x)
+            y.sum().backward()
+    assert [calls for _, calls in paths(r.trace)] == [1] * count
+    for layer in range(count):
+        is_as_kept(r.trace, layer, net.kept[5 * layer : 5 * layer + 5])
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("is_carried", [False, True])
+def test_a_function_that_loops_over_a_sequence_is_as_a_module_that_does(count: int, is_carried: bool) -> None:
+    w, x, ends = noise(7, 4, seed=13).requires_grad_(), noise(count, 4, 2, 3, seed=14), []
+
+    def rnn(chunk: Tensor, h: Tensor) -> Tensor:
+        for v in chunk:
+            h = torch.tanh(torch.cat([v, h], -1) @ w)
+        return h
+
+    with lstmtui.recording() as r:
+        state = torch.zeros(2, 4, dtype=torch.float64)
+        for chunk in x:
+            h = rnn(chunk, state)
+            h.retain_grad()
+            h.sum().backward()
+            ends.append(h)
+            if is_carried:
+                state = h.detach()
+    own = [n for n, layer in enumerate(r.trace.layers) if layer.cell.endswith("rnn")]
+    assert len(own) == (1 if is_carried else count)
+    assert (r.trace.steps, r.trace.batch) == (4 * count if is_carried else 4, 2)
+    for number, end in enumerate(ends):
+        layer, t = (own[0], 4 * number + 3) if is_carried else (own[number], 3)
+        assert gap(r.trace.values("h", layer)[t], end) == 0
+        assert gap(r.trace.values("dh", layer)[t], end.grad) == 0
+
+
 class Layered(nn.Module):
     """A cell of two layers, which it loops over."""
 
