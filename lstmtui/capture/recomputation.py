@@ -159,7 +159,7 @@ def _farthest(distances: Iterable[float]) -> float:
 
 
 def inputs_of(*tensors: Tensor) -> CallInputs:
-    """What tells tensors with other values apart."""
+    """The hash, shapes and a sample of the inputs of a call, by which a repetition of it is recognised."""
     digest, samples = hashlib.blake2b(digest_size=16), []
     for tensor in tensors:
         digest.update(numpy_of(tensor).tobytes())

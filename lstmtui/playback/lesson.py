@@ -34,7 +34,7 @@ class Page:
 
     @cached_property
     def question(self) -> Question | None:
-        """What it asks."""
+        """The question of the page; None where it has none."""
         return next((c.arguments[0] for c in self.commands if _part(c) == "asks"), None)
 
     @cached_property

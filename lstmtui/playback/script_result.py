@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lstmtui.playback.player import Played
 from lstmtui.printable import printable
+from lstmtui.wording import counted
 
 HELD, NOT_HELD, REFUSED = 0, 1, 2
 
@@ -16,16 +17,16 @@ class ScriptResult:
     """Collects the outcomes of commands as they are played."""
 
     file: str
-    """What the script stands in."""
+    """The name of the script's file."""
     expected: int = 0
     """How many `expect` there were."""
     failures: list[str] = field(default_factory=list)
-    """Those that did not hold, and where in the script."""
+    """The expectations that did not hold, and where in the script they stand."""
     refusal: str = ""
     """The command that could not be done, where in the script, and why."""
 
     def watch(self, played: Iterable[Played]) -> Iterator[Played]:
-        """The same commands, counted as they pass."""
+        """Yield the commands as they are played, and take note of their outcomes."""
         for step in played:
             place = f"{self.file}:{step.command.line}"
             if step.outcome.expect is not None:
@@ -43,8 +44,8 @@ class ScriptResult:
 
     @property
     def lines(self) -> list[str]:
-        """What there is to complain of."""
-        count = f"{len(self.failures)} of {self.expected} expected did not hold"
+        """The failures and the refusal, a line for each, with the count of the failures."""
+        count = f"{len(self.failures)} of {counted(self.expected, 'expectation')} did not hold"
         return [
             *self.failures,
             *([count] if self.failures else []),

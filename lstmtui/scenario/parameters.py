@@ -140,7 +140,7 @@ def _compare(
 
 
 def _hint(name: str, shapes: Shapes, layout: Layout) -> str:
-    """Where the rows are those of another cell, which."""
+    """The cells whose number of row blocks a parameter has; empty if it is this cell's, or nobody's."""
     shape = shapes[name]
     if not name.startswith(("weight_ih", "weight_hh", "bias_")) or not shape or shape[0] % layout.hidden_size:
         return ""

@@ -64,6 +64,6 @@ def _chosen(saved: Trace | Traces, model: str, word: str) -> Trace:
 
 
 def _others(session: Session) -> str:
-    """What there is to compare with, in words."""
+    """The other models of the session, and the words for a saved trace."""
     names = [printable(name) for name in session.traces if name != session.cursor.model]
     return ", ".join([*names, "the path of a saved trace"])

@@ -7,18 +7,17 @@ from dataclasses import replace
 
 from lstmtui.analysis.layer_names import layer_name
 from lstmtui.cells import Cell
-from lstmtui.errors import UserError
 from lstmtui.expressions import Vocabulary, vocabulary_of
 from lstmtui.session.asked import Asked
+from lstmtui.session.beginning import first_cursor, traces_by_name
 from lstmtui.session.breakpoints import Breakpoints
 from lstmtui.session.history import History
-from lstmtui.session.main_layer import main_layer
 from lstmtui.session.open_question import OpenQuestion
 from lstmtui.session.stages import stage_after_return, stage_text
 from lstmtui.session.stop import Kind, Stop
 from lstmtui.session.watches import Watches
 from lstmtui.session.what_ifs import Engine, WhatIfs
-from lstmtui.trace import Layer, Trace, Traces
+from lstmtui.trace import Layer, Trace
 from lstmtui.trace.lengths import lengths_of
 from lstmtui.view import Cursor, RemoteBackend, View
 from lstmtui.wording import listed
@@ -48,9 +47,9 @@ class Session:
         """Told what a command that takes long is at."""
         self.backend = backend
         """What answers queries where the arrays are on another machine; None: they are in this process."""
-        self.traces = _by_name(traces)
+        self.traces = traces_by_name(traces)
         """As they were recorded, without what-ifs."""
-        self.cursor = _start(self.traces)
+        self.cursor = first_cursor(self.traces)
         self.breakpoints = Breakpoints()
         """Kept whatever is selected."""
         self.watches = Watches()
@@ -79,7 +78,7 @@ class Session:
         Raises:
             UserError: there is no trace; everything is as it was.
         """
-        new = _by_name(traces)
+        new = traces_by_name(traces)
         name = next((n for n, trace in self.traces.items() if trace is self.compared), None)
         if name is not None:
             self.compared = new.get(name)
@@ -232,7 +231,7 @@ class Session:
 
     @property
     def _whole(self) -> str:
-        """What `last_t` is of."""
+        """What ends at `last_t`, in words: the sequence, or the selected layer where that is shorter."""
         is_short = self.last_t + 1 < int(self.trace.lengths[self.cursor.batch])
         return f"layer {self.cursor.layer}" if is_short else "this sequence"
 
@@ -260,34 +259,3 @@ class Session:
             cursor = replace(cursor, batch=int(lengths.argmax())).fitted_to(self.trace)
         self.cursor = cursor
         return Stop("select", text)
-
-
-def _start(traces: Mapping[str, Trace]) -> Cursor:
-    """Where a session begins: where code raised, at what the runs were written for, else at the first run."""
-    for name, trace in traces.items():
-        if trace.header.raised is not None:
-            raised = trace.header.raised
-            return Cursor(name, t=raised.t, layer=raised.layer).fitted_to(trace)
-    wanted = [name for name, trace in traces.items() if trace.header.opens]
-    name = wanted[-1] if wanted else next(iter(traces))
-    return Cursor(name, layer=main_layer(traces[name]))
-
-
-def _by_name(traces: Trace | Mapping[str, Trace]) -> dict[str, Trace]:
-    """The traces of a session.
-
-    Raises:
-        UserError: there is none, or the lengths of its sequences are none.
-    """
-    if isinstance(traces, Trace):
-        traces = Traces({traces.name: traces})
-    if not traces:
-        raise UserError("there is nothing to debug: the scenario has no model")
-    for name, trace in traces.items():
-        if trace.lengths.min() < 1 or trace.lengths.max() > trace.steps:
-            raise UserError(f"{name}: a sequence is given a length outside of 1 to {trace.steps}")
-        for layer in range(len(trace.layers)):
-            own = lengths_of(trace, layer)
-            if own.min() < 0 or not own.any() or (own > trace.lengths).any():
-                raise UserError(f"{name}: layer {layer} is given other lengths than its sequences can have")
-    return dict(traces)

@@ -164,7 +164,7 @@ class WhatIfs:
         self._edits, self._losses, self.runs = dict(edits), dict(losses), runs
 
     def _effect(self, model: str) -> str:
-        """What became of the loss."""
+        """How the loss of a model differs from the recorded one, as the end of a sentence."""
         recorded = self.recorded[model]
         now = self.runs.get(model, recorded)
         if now is recorded:

@@ -187,5 +187,5 @@ class DifferenceApp(UpdatesApp):
         self.refresh(layout=True)
 
     def outgoing(self, update: CompositorUpdate) -> CompositorUpdate:
-        """What changed."""
+        """The part of an update that changes what the terminal shows."""
         return update if self.frame is None else Difference(self.frame, update)

@@ -94,7 +94,7 @@ def test_an_expectation_that_does_not_hold_is_status_1_and_the_script_goes_on(
     assert output.out.splitlines()[-1] == "t=2"
     place = f"{tmp_path / 's.txt'}:2"
     assert output.err == (
-        f"{place}: expected t > 4 does not hold: t = 1 at t=1\n1 of 2 expected did not hold\n"
+        f"{place}: expected t > 4 does not hold: t = 1 at t=1\n1 of 2 expectations did not hold\n"
     )
 
 

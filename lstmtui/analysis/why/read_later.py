@@ -146,7 +146,7 @@ class _Feeds:
         }
 
     def at(self, state: str, place: int) -> Array:
-        """Of one state, (units,)."""
+        """What comes back to one state at a place from outside of the recurrence, (units,)."""
         if not self._first <= place < self._stop:
             self._first, self._stop = place, min(place + _BLOCK, self._numbers.length)
             self._blocks = {s: self._fed(s) for s in self._readings}

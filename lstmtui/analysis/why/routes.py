@@ -119,7 +119,7 @@ class Routes:
     def _columns(
         self, numbers: LayerNumbers, way: Way, values: Vector, place: Place, written: str, at: int
     ) -> Iterator[Part]:
-        """What each unit of a product with a matrix passes back."""
+        """A part for each unit of the product with a matrix: the derivative that comes back through it."""
         matrix = numbers.matrix(way[0].term.text)
         column = matrix[:, self.asked.unit]
         after, rest = np.ones(1), []

@@ -60,7 +60,7 @@ def causality(context: Context) -> LawResult:
 
 
 def _look_ahead(context: Context, numbers: list[int], cut: int, gradient: float, largest: float) -> LawResult:
-    """Where what comes later gets in."""
+    """Causality does not hold: whether that is by design, else where a later x first changes something."""
     inputs, subject = context.inputs, context.subject
     late = torch.arange(inputs.steps).unsqueeze(1).expand(-1, inputs.batch) >= cut
     changed = inputs.different(late)

@@ -88,7 +88,7 @@ def _compared(
 
 
 def _unlike(context: Context, inputs: Inputs, sequence: int, place: Place, largest: float) -> LawResult:
-    """Where a padded sequence first parts from itself alone."""
+    """Padding changes a sequence: where its run in the batch first differs from a run of it alone."""
     assert inputs.lengths is not None
     subject, length = context.subject, int(inputs.lengths[sequence])
     text = f"{place.quantity} of sequence {sequence} is up to {largest:.3g} away from what it is alone"

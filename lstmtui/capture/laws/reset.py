@@ -120,7 +120,7 @@ class _Memory:
 
 
 def _beside(starts: Tensor) -> Tensor:
-    """Where a start is, and the timestep before each."""
+    """bool (T, B): the timesteps at which a sequence starts, and those just before them."""
     return starts | torch.cat([starts[1:], torch.zeros_like(starts[:1])])
 
 

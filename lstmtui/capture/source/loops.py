@@ -120,7 +120,7 @@ class Loops:
     def _add_comprehension(
         self, node: ast.ListComp | ast.SetComp | ast.DictComp, placed: list[Placed]
     ) -> None:
-        """Where it has no frame of its own."""
+        """A comprehension that runs within its function, as all but generators do from Python 3.12 on."""
         element = (
             span_of(node.key, node.value) if isinstance(node, ast.DictComp) else span_of(node.elt, node.elt)
         )

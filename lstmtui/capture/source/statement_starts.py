@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
 
-from lstmtui.capture.source.syntax_tree import tree_of
+from lstmtui.capture.source.syntax_tree import Span, span_of, tree_of
 
 Place = tuple[int, int]
 
@@ -52,21 +52,16 @@ def is_read_at_once(code: CodeType, line: int, name: str) -> bool:
     )
 
 
-def _further(tree: ast.AST) -> Iterator[tuple[Place, Place]]:
-    """Where they stand in the file, from and to."""
+def _further(tree: ast.AST) -> Iterator[Span]:
+    """From where to where statements stand that begin on a line on which another has begun."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.For, ast.AsyncFor)) and node.body[0].lineno == node.lineno:
-            yield _span(node.body[0])
+            yield span_of(node.body[0], node.body[0])
         for field in ("body", "orelse", "finalbody"):
             statements = getattr(node, field, None)
             for before, own in pairwise(statements) if isinstance(statements, list) else ():
                 if own.lineno == before.end_lineno:
-                    yield _span(own)
-
-
-def _span(statement: ast.stmt) -> tuple[Place, Place]:
-    last = statement.end_lineno or 0, statement.end_col_offset or 0
-    return (statement.lineno, statement.col_offset), last
+                    yield span_of(own, own)
 
 
 def _place(instruction: dis.Instruction) -> Place | None:

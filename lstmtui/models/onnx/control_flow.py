@@ -108,7 +108,7 @@ def _flag(value: Any, what: str) -> bool:
 
 
 def taken(array: Any, axis: int, index: int) -> Any:
-    """What an array has at an index of an axis."""
+    """The slice of an array at an index of an axis, without that axis."""
     return np.array(np.take(array, index, axis))
 
 

@@ -256,7 +256,7 @@ class Dispatcher:
         return b"".join(frames)
 
     def _urgent(self) -> list[PendingRequest]:
-        """What is wanted now and fits on the way."""
+        """The requests that somebody waits for, as many as may be under way at once; they count as sent."""
         for pending in [pending for pending in self._pending.values() if is_stale(pending)]:
             self._forget(pending)
         sending = next_urgent(self._pending.values())

@@ -38,7 +38,7 @@ class QueryContext:
 
     @property
     def units(self) -> int:
-        """Of the quantity that is wanted."""
+        """How many units the quantity has that is asked for."""
         return int(self.trace.values(self.arguments["quantity"], self.layer, self.direction).shape[2])
 
 

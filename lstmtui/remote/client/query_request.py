@@ -77,12 +77,12 @@ class QueryRequest:
 
     @property
     def depends_on_t(self) -> bool:
-        """Whether the answer is another at the next timestep."""
+        """Whether the answer depends on the timestep of the cursor."""
         return "t" in self.query.depends
 
     @cached_property
     def shape(self) -> Hashable:
-        """What is the same for this query at every timestep."""
+        """Equal for two queries that differ in nothing but the timestep."""
         return (self.query.name, self.argument_bytes, structs.replace(self.place, t=0))
 
     @cached_property

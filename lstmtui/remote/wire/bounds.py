@@ -83,7 +83,7 @@ def _next(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _extension(data: bytes, at: int, first: int) -> int:
-    """Where an extension ends."""
+    """The offset behind an extension, which must be an array."""
     if first in _SIZED_EXTENSIONS:
         at, length = _size(data, at, _SIZED_EXTENSIONS[first])
     elif 0xD4 <= first <= 0xD8:

@@ -63,7 +63,7 @@ class Plan:
     """The panel that says so."""
 
     def places(self, number: int) -> bool:
-        """Whether a panel is on screen."""
+        """Whether a panel has a place in this plan."""
         return number in self.lanes or number in self.beside or number == self.zoomed
 
 
