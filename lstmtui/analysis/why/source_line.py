@@ -54,10 +54,13 @@ def source_ledger(trace: Trace, asked: Place, notation: Notation) -> Ledger:
         part = Part("an argument of the call", value, t=asked.t)
         return ledger_of(asked, value, [part], kind="origin")
     place = LinePlace(trace, asked.layer, source, variable, numbers[-1], asked.t, asked.batch, asked.unit)
+    function = source.functions[place.binding.function]
+    if not place.binding.line:
+        part = Part(f"an argument of {function.name}", value, t=asked.t)
+        return ledger_of(asked, value, [part], kind="origin")
     if not place.statement.text:
         part = Part(f"what its line has read is not known: {NO_TEXT}", value, t=asked.t)
         return ledger_of(asked, value, [part], kind="origin")
-    function = source.functions[place.binding.function]
     parts = [_part(operand, place, source, asked) for operand in operands_at(place)]
     return ledger_of(
         asked,
@@ -83,7 +86,7 @@ def _part(operand: LineOperand, place: LinePlace, source: Source, asked: Place) 
         largest = unit_text(operand.written, variable, unit)
         factors = (Factor(largest, float(operand.values[unit])),) if len(sizes) else ()
     stage = None if operand.stage is None else source.stages[operand.stage]
-    line = "an argument" if stage is None else f"line {stage.line}"
+    line = f"line {stage.line}" if stage is not None and stage.line else "an argument"
     when = "" if operand.t == asked.t else f" at t={operand.t}"
     leads_to = asked.at(variable.name, operand.t, unit)
     copied = carried_from(place.trace, leads_to, source, variable)

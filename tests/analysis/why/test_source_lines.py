@@ -55,6 +55,28 @@ def test_the_input_is_where_the_question_ends() -> None:
     )
 
 
+class Scaled(nn.Module):
+    """A recurrence whose rounds call a function."""
+
+    def scaled(self, total: Tensor) -> Tensor:
+        """Half of it."""
+        half = 0.5 * total
+        return half + 0.1
+
+    def forward(self, xs: Tensor) -> Tensor:
+        """(T, B, 3) to the last state."""
+        h = torch.zeros_like(xs[0])
+        for x in xs:
+            h = torch.tanh(self.scaled(x + h))
+        return h
+
+
+def test_the_argument_of_a_function_is_said_to_be_one_and_has_no_line() -> None:
+    trace = lstmtui.record(Scaled(), torch.rand(4, 2, 3, requires_grad=True), source=True)
+    assert ask(trace, "total", 2).parts[0].text == "an argument of Scaled.scaled"
+    assert [part.text for part in ask(trace, "half", 2).parts] == ["total[0] (an argument)"]
+
+
 def test_a_unit_is_named_once_by_all_of_its_axes() -> None:
     sentence = str(ask(source_trace(), "S", 5, 7))
     assert sentence.startswith("S[1, 0, 1] at t=5 is ")
