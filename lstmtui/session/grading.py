@@ -68,7 +68,9 @@ def graded(question: Question, view: View, right: Solution, answer: str) -> tupl
     if right.value is None:
         is_right = _chosen(question, answer) == right.choice
         return (
-            ("right", f"right: {right.arithmetic}") if is_right else ("wrong", f"wrong: {right.arithmetic}")
+            ("right", f"right: {right.arithmetic}")
+            if is_right
+            else ("wrong", f"wrong, the answer is: {right.arithmetic}")
         )
     number = _number(answer, view)
     distance, size = abs(number - right.value), abs(right.value)
@@ -119,7 +121,7 @@ def _reason(choice: Choice, view: View) -> str | None:
     if result.error:
         raise UserError(f"{choice.when.text}: {result.error}")
     operands = f", with {result.operands}" if result.operands else ""
-    return f"{choice.text}, for {choice.when.text}{operands}" if result.held else None
+    return f"{choice.text}, since {choice.when.text}{operands}" if result.held else None
 
 
 def _number(answer: str, view: View) -> float:

@@ -22,12 +22,11 @@ from lstmtui.session import Command, Session
 from lstmtui.session.execute import execute
 from lstmtui.session.parse import parse_line, parse_script
 from lstmtui.tui.app import LstmtuiApp
-from lstmtui.tui.lesson_band import MOST_LINES, page_spans, spans_before
+from lstmtui.tui.lesson_band import MOST_LINES, page_spans, spans_before, with_choices
 from lstmtui.tui.parts.lesson_guide import LessonGuide
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.start import Start
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.spans import wrap
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
 SCRIPTED = [path for path in bundled_scenarios() if load_scenario(path).script.strip()]
@@ -113,7 +112,7 @@ def test_a_tour_speaks_waits_and_expects_something_of_every_model_it_visits(path
 def test_every_page_speaks_or_asks_and_all_of_it_has_room_in_60_columns(path: Path) -> None:
     for page in pages_of(parse_script(load_scenario(path).script)):
         assert page.note or page.question
-        assert len(wrap(spans_before(page), 60 - 2, Look())) < MOST_LINES, page.note or page.question
+        assert len(with_choices(*spans_before(page), 60 - 2, Look())) < MOST_LINES, page.note or page.question
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
@@ -157,7 +156,7 @@ def test_a_lesson_is_the_same_twice_in_a_row_beside_breakpoints_of_the_users_own
                 assert session.hidden
                 start(parse_line("reveal"))  # type: ignore[arg-type]
             assert guide.problem == ""
-            assert len(wrap(page_spans(guide), 80 - 2, Look())) < MOST_LINES, guide.page.note
+            assert len(with_choices(*page_spans(guide), 80 - 2, Look())) < MOST_LINES, guide.page.note
             passes[-1].append((session.cursor, tuple(guide.said), session.hidden))
             guide.next()
         guide.toggle()

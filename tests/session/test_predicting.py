@@ -79,7 +79,8 @@ def test_one_unit_of_a_quantity_is_explained_by_the_cells_own_equation(session: 
 def test_a_choice_is_named_by_its_number_or_its_words(session: Session, answer: str, grade: str) -> None:
     outcome = run(session, CHOICE, f"answer {answer}")
     assert outcome.grade == grade
-    assert outcome.text == f"{grade}: grows, for c[0] > prev(c[0]), with c[0] = 4, prev(c[0]) = 3"
+    begins = {"right": "right", "wrong": "wrong, the answer is"}[grade]
+    assert outcome.text == f"{begins}: grows, since c[0] > prev(c[0]), with c[0] = 4, prev(c[0]) = 3"
 
 
 def test_a_choice_without_a_condition_is_right_where_no_other_holds(session: Session) -> None:
@@ -115,7 +116,7 @@ def test_reveal_gives_up_and_shows_everything(session: Session) -> None:
     ("ask", "expected", "text"),
     [
         (NUMBER, True, '"How much?": f[0] * prev(c[0]) = 0.5 * 3 = 1.5 at t=3'),
-        (CHOICE, True, '"What does c do?": grows, for c[0] > prev(c[0]), with c[0] = 4, prev(c[0]) = 3'),
+        (CHOICE, True, '"What does c do?": grows, since c[0] > prev(c[0]), with c[0] = 4, prev(c[0]) = 3'),
         ('ask "a" = c[9]', False, '"a": c[9]: unit 9: c has units 0 to 1'),
         ('ask "a" = c[0] / 0', False, '"a": c[0] / 0 is +inf here, which nobody can predict'),
         ('ask "a" choose b when t == 3 | c when t > 2', False, '"a": one of the choices should hold here'),

@@ -164,6 +164,38 @@ async def test_the_key_of_a_choice_answers(debugger, shown) -> None:
         assert guide_of(pilot).grades == ["right"]
 
 
+@pytest.mark.parametrize("ascii", [False, True])
+async def test_choices_stand_with_their_numbers_and_where_there_is_room_on_a_line_of_their_own(
+    ascii: bool, debugger, shown
+) -> None:
+    text = "And what becomes of all that was in the cell until the last timestep of this run?"
+    script = f'ask "{text}" choose it is kept when t == 0 | all of it is gone when t == 1\nnote b'
+    for width, lines in (
+        (120, (text, "1 it is kept   2 all of it is gone")),
+        (80, ("last timestep of this", "run?   1 it is kept   2 all of it is gone")),
+    ):
+        async with debugger(synthetic(script=script), (width, 40), ascii=ascii) as pilot:
+            await press(pilot, "t")
+            band = [line.strip() for line in shown(pilot).splitlines()[1:6]]
+            for line, words in zip(band, lines, strict=False):
+                assert words in line
+            assert "2 answer" in band[2]
+            await press(pilot, "2")
+            assert "wrong, the answer is: it is kept, since t == 0" in shown(pilot)
+
+
+async def test_how_the_answers_went_is_seen_beside_the_longest_title(
+    debugger, shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LSTMTUI_STATE_DIR", str(tmp_path))
+    titles = {tmp_path / "a.toml": "A", tmp_path / "b.toml": "B" * 90}
+    choices = [Choice(place, title, group=COURSE_GROUP) for place, title in titles.items()]
+    traces = synthetic(script='ask "When?" choose at 0 when t == 0 | later when t > 0')
+    async with debugger(Start(traces=traces, place=tmp_path / "a.toml", choices=choices), (60, 20)) as pilot:
+        await press(pilot, "t", "1")
+        assert "1 of 1 right   ↵ BBB" in shown(pilot)
+
+
 async def test_the_last_page_is_remembered_in_the_state_directory(
     debugger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
