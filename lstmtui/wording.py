@@ -10,6 +10,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def numbered(count: int, noun: str) -> str:
+    """ "layers 0 to 3", "layer 0 alone": what may be named by its number, at least one."""
+    return f"{noun}s 0 to {count - 1}" if count > 1 else f"{noun} 0 alone"
+
+
 def listed(words: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c": all of them."""
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lstmtui.wording import counted, first_line, first_of, listed
+from lstmtui.wording import counted, first_line, first_of, listed, numbered
 
 
 def test_one_thing_is_singular_and_thousands_are_grouped() -> None:
@@ -24,6 +24,10 @@ def test_a_list_names_its_first_words_and_counts_the_others() -> None:
 
 def test_the_last_of_a_list_is_after_an_and() -> None:
     assert [listed(["a", "b", "c"][:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
+
+
+def test_what_is_there_is_named_by_its_numbers_and_where_there_is_one_by_that() -> None:
+    assert [numbered(n, "layer") for n in (1, 2, 12)] == ["layer 0 alone", "layers 0 to 1", "layers 0 to 11"]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(file: str) -> int:
     """Read a scenario and its script; a model's own Python does not run, so no trust is needed."""
     from lstmtui.scenario import ScenarioError, find_scenario, load_scenario
+    from lstmtui.trace import is_trace
 
+    if is_trace(Path(file)):
+        print(f"{printable(file)}: is a saved trace; `lstmtui diagnose` says what is in it", file=sys.stderr)
+        return 2
     try:
         scenario = load_scenario(find_scenario(file), trust=True)
     except ScenarioError as error:

@@ -20,7 +20,7 @@ from lstmtui.session.what_ifs import Engine, WhatIfs
 from lstmtui.trace import Layer, Trace
 from lstmtui.trace.lengths import lengths_of
 from lstmtui.view import Cursor, RemoteBackend, View
-from lstmtui.wording import listed
+from lstmtui.wording import listed, numbered
 
 
 class Session:
@@ -195,14 +195,16 @@ class Session:
     def select_model(self, name: str) -> Stop:
         """Look at another model at the same place, as far as it has one."""
         if name not in self.traces:
-            return Stop("refused", f"model {name}: there are {', '.join(self.traces)}")
+            return Stop("refused", f"model {name}: the models are: {', '.join(self.traces)}")
         words = f"model {name}", self.traces[name].header.untrained
         return self._select(", ".join(filter(None, words)), model=name)
 
     def select_layer(self, layer: int) -> Stop:
         """Look at another layer."""
         if not 0 <= layer < len(self.trace.layers):
-            return Stop("refused", f"layer {layer}: this model has layers 0 to {len(self.trace.layers) - 1}")
+            return Stop(
+                "refused", f"layer {layer}: this model has {numbered(len(self.trace.layers), 'layer')}"
+            )
         return self._select(f"layer {layer} {layer_name(self.trace, layer)}".rstrip(), layer=layer)
 
     def select_direction(self, direction: str) -> Stop:
@@ -214,7 +216,7 @@ class Session:
     def select_batch(self, batch: int) -> Stop:
         """Look at another sequence of the batch."""
         if not 0 <= batch < self.trace.batch:
-            return Stop("refused", f"batch {batch}: there are sequences 0 to {self.trace.batch - 1}")
+            return Stop("refused", f"batch {batch}: this run has {numbered(self.trace.batch, 'sequence')}")
         if not lengths_of(self.trace, self.cursor.layer)[batch]:
             return Stop("refused", f"batch {batch}: layer {self.cursor.layer} has not read this sequence")
         return self._select(f"batch {batch}", batch=batch)
@@ -222,7 +224,7 @@ class Session:
     def select_unit(self, unit: int) -> Stop:
         """Look at another unit."""
         if not 0 <= unit < self.layer.hidden_size:
-            return Stop("refused", f"unit {unit}: this layer has units 0 to {self.layer.hidden_size - 1}")
+            return Stop("refused", f"unit {unit}: this layer has {numbered(self.layer.hidden_size, 'unit')}")
         return self._select(f"unit {unit}", unit=unit)
 
     def visit(self, place: Cursor) -> None:

@@ -12,6 +12,7 @@ from lstmtui.session.language.command import Change
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit, LossAt
 from lstmtui.view import Cursor
+from lstmtui.wording import numbered
 
 
 def edit_of(change: Change, number: int, trace: Trace, cursor: Cursor) -> Edit:
@@ -159,5 +160,5 @@ def unit_by_axes(unit: int | tuple[int, ...], name: str, shape: tuple[int, ...])
 
 def _unit(unit: int, name: str, size: int) -> int:
     if not -size <= unit < size:
-        raise UserError(f"unit {unit}: {name} has units 0 to {size - 1}")
+        raise UserError(f"unit {unit}: {name} has {numbered(size, 'unit')}")
     return unit % size

@@ -17,7 +17,7 @@ from lstmtui.trace.description import description
 from lstmtui.trace.header import Header, Layer
 from lstmtui.trace.keys import EXTENT, NORMS, array_key
 from lstmtui.trace.summaries import Extent, extent_of, norms_of
-from lstmtui.wording import first_of, listed
+from lstmtui.wording import first_of, listed, numbered
 
 
 class Trace:
@@ -288,7 +288,7 @@ class Trace:
 
     def _layer(self, layer: int) -> Layer:
         if not -len(self.layers) <= layer < len(self.layers):
-            raise UserError(f"layer {layer}: this trace has layers 0 to {len(self.layers) - 1}")
+            raise UserError(f"layer {layer}: this trace has {numbered(len(self.layers), 'layer')}")
         return self.layers[layer]
 
     def _key(self, quantity: str, layer: int, direction: str) -> str:

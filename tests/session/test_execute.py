@@ -95,9 +95,9 @@ def test_movements_move_and_say_why_they_stopped(
         ("goto -11", "t=-11: this sequence has t=0 to t=9"),
         ("out", "already at whole timesteps; `into` goes inside one"),
         ("layer 2", "layer 2: this model has layers 0 to 1"),
-        ("batch 3", "batch 3: there are sequences 0 to 2"),
+        ("batch 3", "batch 3: this run has sequences 0 to 2"),
         ("unit 6", "unit 6: this layer has units 0 to 5"),
-        ("model huge", "model huge: there are big, small"),
+        ("model huge", "model huge: the models are: big, small"),
         ("break at 10", "t=10: the longest sequence has t=0 to t=9"),
         ("delete 1", "breakpoint 1: there is no such breakpoint; there are: none"),
         ("enable 1", "breakpoint 1: there is no such breakpoint; there are: none"),
@@ -314,7 +314,7 @@ def test_base_is_the_run_without_what_ifs(alone: Session) -> None:
 
 def test_a_models_name_is_never_sent_to_the_terminal_as_it_is() -> None:
     session = Session(Traces({"a": synthetic(name="a"), "b\x1b[2J": synthetic(name="b")}))
-    assert said(session, "model \x1b") == "model ␛: there are a, b␛[2J"
+    assert said(session, "model \x1b") == "model ␛: the models are: a, b␛[2J"
     outcome = run(session, "model b\x1b[2J")
     assert outcome.stop is not None
     assert outcome.text == outcome.stop.text == "model b␛[2J"

@@ -132,12 +132,12 @@ def test_what_is_looked_at_is_selected(session: Session) -> None:
 @pytest.mark.parametrize(
     ("verb", "argument", "sentence"),
     [
-        ("select_model", "huge", "model huge: there are big, small"),
+        ("select_model", "huge", "model huge: the models are: big, small"),
         ("select_layer", 2, "layer 2: this model has layers 0 to 1"),
         ("select_layer", -1, "layer -1: this model has layers 0 to 1"),
         ("select_direction", "up", "direction up: this layer has forward and backward"),
-        ("select_batch", 3, "batch 3: there are sequences 0 to 2"),
-        ("select_batch", -1, "batch -1: there are sequences 0 to 2"),
+        ("select_batch", 3, "batch 3: this run has sequences 0 to 2"),
+        ("select_batch", -1, "batch -1: this run has sequences 0 to 2"),
         ("select_unit", 6, "unit 6: this layer has units 0 to 5"),
         ("select_unit", -1, "unit -1: this layer has units 0 to 5"),
     ],

@@ -24,7 +24,10 @@ def look_ahead_verdicts(trace: Trace) -> Iterator[Verdict]:
             yield Verdict("reads", FINE, None, "", "", 0.0, 1.0, text)
             return
         why = "it was not looked at in this recording" if seen is None else printable(seen.text)
-        text = f"whether what the loss reads looks ahead is not known: {why}; `lstmtui laws` tries it"
+        text = (
+            f"whether what the loss reads looks ahead is not known: {why}; the law of causality "
+            "(`lstmtui help laws`) tries it with the model itself"
+        )
         yield not_measured("reads", None, "", text)
         return
     how = _SEVERITIES[seen.kind]

@@ -23,6 +23,7 @@ from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
 from lstmtui.view.query import query
 from lstmtui.view.view import View
+from lstmtui.wording import numbered
 
 LISTED = 20
 """So many parts are listed where nobody says."""
@@ -64,9 +65,9 @@ def why_of(
     """The ledger for a run in this process, with all parts; layers, timesteps and units may be negative."""
     layers = len(trace.layers)
     if not -layers <= layer < layers:
-        raise UserError(f"layer {layer}: this trace has layers 0 to {layers - 1}")
+        raise UserError(f"layer {layer}: this trace has {numbered(layers, 'layer')}")
     if not 0 <= batch < trace.batch:
-        raise UserError(f"batch {batch}: there are sequences 0 to {trace.batch - 1}")
+        raise UserError(f"batch {batch}: this run has {numbered(trace.batch, 'sequence')}")
     length = int(lengths_of(trace, layer % layers)[batch])
     place = Place(quantity, t + length if -length <= t < 0 else t, unit, layer % layers, direction, batch)
     return ledger_at(trace, place, most=most)
@@ -100,7 +101,7 @@ def ledger_at(
     if size == 1 and layer.source is None:
         place = replace(place, unit=0)
     if not 0 <= place.unit < size:
-        raise UserError(f"unit {place.unit}: {name} has units 0 to {size - 1}")
+        raise UserError(f"unit {place.unit}: {name} has {numbered(size, 'unit')}")
     if layer.source is not None:
         return source_ledger(trace, place, notation)
     copied = source_of(trace, place)
