@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from synthetic import synthetic
 
 from lstmtui.__main__ import main
 
@@ -111,3 +112,9 @@ def test_what_a_checkpoint_leaves_open_is_noted(tmp_path: Path, capsys: pytest.C
     assert main(["check", str(tmp_path / "a.toml")]) == 0
     said = "a.toml: note: best: taken as rnn_tanh from its shapes, which would fit rnn_relu too; cell = "
     assert said in capsys.readouterr().out
+
+
+def test_a_saved_trace_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    synthetic().save(tmp_path / "a.trace")
+    assert main(["check", str(tmp_path / "a.trace")]) == 2
+    assert "is a saved trace; `lstmtui diagnose` says" in capsys.readouterr().err
