@@ -58,8 +58,10 @@ class FoundLayer(NamedTuple):
         Args:
             used: tensors that an embedding before it and a linear layer after it take.
         """
+        if self.layout is None or not self.beside:
+            return self
         left = [name for name in self.beside if name not in used]
-        if self.layout is None or not left:
+        if not left:
             return self
         cell = self.layout.cell.name
         first = ", ".join(name.removeprefix(self.path + ".")[:_LONGEST] for name in left[:_MOST_NAMED])

@@ -16,7 +16,8 @@ _PARAMETRIZED = re.compile(
     rf"(?:(?P<path>.*)\.)?parametrizations\.{_COMPUTED}\.original\d*",
     re.DOTALL,
 )
-_REPARAMETRIZED = re.compile(rf"{_COMPUTED}_(?:g|v|orig|raw|mask)")
+_ORIGINALS = ("_g", "_v", "_orig", "_raw", "_mask")
+_REPARAMETRIZED = re.compile(rf"{_COMPUTED}(?:{'|'.join(_ORIGINALS)})")
 _DEEPEST = 32
 """How many modules within modules are gone up."""
 
@@ -62,7 +63,7 @@ def find_layers(shapes: Shapes, entries: Mapping[str, Entry] | None = None) -> t
             layers.append(FoundLayer(path, None, _reparametrized(computed[path])))
             continue
         own = modules[path]
-        sizes = sizes_of_module(tuple(own), tuple([shapes[name] for name in own.values()]))
+        sizes = sizes_of_module(tuple(own), tuple(map(shapes.__getitem__, own.values())))
         layouts, cells, wrong, has_state, may_have_none = sizes
         if has_state or (may_have_none and not computed):
             left = tuple(beside.get(path, ()))
@@ -85,27 +86,24 @@ def _beside(
         entries: as of :func:`find_layers`.
     """
     apart = set(others)
-    if inner := {path for path in modules if path and _modules_above(*_parent(path), modules)}:
-        others = [name for name in names if name in apart or _parent(name)[0] in inner]
-    left: dict[str, list[str]] = {}
     above: dict[str, list[str]] = {}
-    for name in others:
-        parent, is_inner = _parent(name)
+
+    def modules_over(path: str) -> list[str]:
+        parent, dot, _ = path.rpartition(".")
         if (paths := above.get(parent)) is None:
-            paths = above[parent] = _modules_above(parent, is_inner, modules)
-        for path in paths:
-            if path == parent and name not in apart:
+            paths = above[parent] = _modules_above(parent, bool(dot), modules)
+        return paths
+
+    if inner := {path for path in modules if path and modules_over(path)}:
+        others = [name for name in names if name in apart or name.rpartition(".")[0] in inner]
+    left: dict[str, list[str]] = {}
+    for name in others:
+        for path in modules_over(name):
+            if name not in apart and path == name.rpartition(".")[0]:
                 continue
-            first = next(iter(modules[path].values()))
-            if not entries or entries[name][0] == entries[first][0]:
+            if not entries or entries[name][0] == entries[next(iter(modules[path].values()))][0]:
                 left.setdefault(path, []).append(name)
     return left
-
-
-def _parent(name: str) -> tuple[str, bool]:
-    """The path that a tensor or a module is right under, and whether it is written in the name."""
-    path, dot, _ = name.rpartition(".")
-    return path, bool(dot)
 
 
 def _modules_above(path: str, is_inner: bool, modules: Container[str]) -> list[str]:
@@ -126,7 +124,7 @@ def _kind(last: str, parameter: re.Pattern[str]) -> tuple[str, str]:
     parameter of this name is computed from; each empty where it is not that."""
     if match := parameter.fullmatch(last):
         return match["base"] + (match["end"] or "_l0"), ""
-    match = _REPARAMETRIZED.fullmatch(last)
+    match = _REPARAMETRIZED.fullmatch(last) if last.endswith(_ORIGINALS) else None
     return "", match["name"] if match else ""
 
 
