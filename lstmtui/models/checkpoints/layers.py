@@ -96,12 +96,13 @@ def _beside(
 
     if inner := {path for path in modules if path and modules_over(path)}:
         others = [name for name in names if name in apart or name.rpartition(".")[0] in inner]
+    is_one_dict = len({containers for containers, _ in entries.values()}) < 2
     left: dict[str, list[str]] = {}
     for name in others:
         for path in modules_over(name):
             if name not in apart and path == name.rpartition(".")[0]:
                 continue
-            if not entries or entries[name][0] == entries[next(iter(modules[path].values()))][0]:
+            if is_one_dict or entries[name][0] == entries[next(iter(modules[path].values()))][0]:
                 left.setdefault(path, []).append(name)
     return left
 

@@ -67,12 +67,12 @@ class TensorBatch:
         """The opcodes that get what is not the same for all: kinds of storages, and keys of shared ones."""
         self._names = [name[5:].decode() for name in names]
         self._kinds = kinds
-        numbers = {code: _numbers(code) for code in {*offsets, *sizes, *strides}}
-        if any(len(numbers[a]) != len(numbers[b]) for a, b in set(zip(sizes, strides, strict=True))):
-            raise ValueError("a tensor's shape is not valid")
+        numbers = {code: _numbers(code) for code in set(offsets) | set(sizes) | set(strides)}
         self._offsets = [numbers[code][0] for code in offsets]
         self._shapes = list(map(numbers.__getitem__, sizes))
         self._strides = list(map(numbers.__getitem__, strides))
+        if list(map(len, self._shapes)) != list(map(len, self._strides)):
+            raise ValueError("a tensor's shape is not valid")
         single = np.frombuffer(b"".join(chain(first, second, third, fourth, fifth)), _PUT)["entry"]
         triple = np.frombuffer(b"".join(last), _PUTS)
         every = [single, *(triple[part]["entry"] for part in "abc")]
