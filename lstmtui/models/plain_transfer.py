@@ -10,6 +10,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from lstmtui.python_parser import undisturbed
+
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
 
@@ -39,18 +41,19 @@ def read_plain(content: bytes) -> Any:
     Raises:
         ValueError: it is something else.
     """
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(whole(inner) for inner in value)
+        if not isinstance(value, dict):
+            return value
+        if "array" in value:
+            name = str(value["array"])
+            return undisturbed(lambda: file[name])
+        return {key: whole(inner) for key, inner in value["mapping"].items()}
+
     try:
         with np.load(BytesIO(content), allow_pickle=False) as file:
-
-            def whole(value: Any) -> Any:
-                if isinstance(value, list):
-                    return tuple(whole(inner) for inner in value)
-                if not isinstance(value, dict):
-                    return value
-                if "array" in value:
-                    return file[str(value["array"])]
-                return {key: whole(inner) for key, inner in value["mapping"].items()}
-
-            return whole(json.loads(file[_TREE].tobytes()))
+            return whole(json.loads(undisturbed(lambda: file[_TREE]).tobytes()))
     except (KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"not what was written: {error}") from error

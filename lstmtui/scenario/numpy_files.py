@@ -6,9 +6,10 @@ import math
 import warnings
 import zipfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from lstmtui.closest import closest
+from lstmtui.python_parser import undisturbed
 from lstmtui.scenario.files import open_file
 from lstmtui.scenario.limits import MAX_DATA
 from lstmtui.scenario.problem import one_of, short, shown
@@ -81,14 +82,12 @@ def choose(stored: list[str], name: str | None, suffix: str = "") -> str:
 def _read_array(file: IO[bytes], size: int) -> Array:
     """Read an array in the .npy format from a file of `size` bytes."""
     import numpy as np
-    from numpy.lib import format as npy
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            version = npy.read_magic(file)
-            read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
-            shape, is_fortran, dtype = read_header(file, max_header_size=10_000)
+            start = file.tell()
+            shape, is_fortran, dtype = undisturbed(lambda: _read_header(file, start))
     except OSError:
         raise
     except Exception as error:  # numpy evaluates the header as Python, and raises whatever comes of it.
@@ -103,6 +102,16 @@ def _read_array(file: IO[bytes], size: int) -> Array:
     data = _read_exactly(file, needed)
     array = np.frombuffer(data, dtype=dtype)
     return array.reshape(shape, order="F" if is_fortran else "C")
+
+
+def _read_header(file: IO[bytes], start: int) -> Any:
+    """The shape, the order and the dtype that the header of an array claims."""
+    from numpy.lib import format as npy
+
+    file.seek(start)
+    version = npy.read_magic(file)
+    read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
+    return read_header(file, max_header_size=10_000)
 
 
 def _read_exactly(file: IO[bytes], needed: int) -> bytearray:

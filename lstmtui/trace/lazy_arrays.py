@@ -11,6 +11,7 @@ import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.errors import UserError
+from lstmtui.python_parser import undisturbed
 from lstmtui.trace.lease import Lease
 
 
@@ -66,12 +67,7 @@ class LazyArrays(Mapping[str, Array]):
     def _map(self, key: str, expected: Any) -> Array:
         file = self._folder / file_of(key)
         try:
-            try:
-                array = _open(file, empty=0 in expected["shape"])
-            except SystemError:
-                # numpy has Python parse the header, which fails now and then where two threads parse at once:
-                # https://github.com/python/cpython/issues/106905
-                array = _open(file, empty=0 in expected["shape"])
+            array = undisturbed(lambda: _open(file, empty=0 in expected["shape"]))
             if self._growing and array.ndim and len(array) > expected["shape"][0]:
                 array = array[: expected["shape"][0]]
             fits = list(array.shape) == expected["shape"] and array.dtype.str == expected["dtype"]
