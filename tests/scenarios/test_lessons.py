@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,13 @@ from keyboard import press, settle
 from lstmtui.__main__ import main
 from lstmtui.capture.laws.engine import ModelEngine
 from lstmtui.capture.run import build
-from lstmtui.capture.run import run as record
 from lstmtui.playback.lesson import pages_of
 from lstmtui.scenario import bundled_scenarios, load_scenario
 from lstmtui.scenario.tasks import make_task
 from lstmtui.session import Command, Session
 from lstmtui.session.execute import execute
 from lstmtui.session.parse import parse_line, parse_script
+from lstmtui.trace import Traces
 from lstmtui.tui.app import LstmtuiApp
 from lstmtui.tui.lesson_band import MOST_LINES, page_spans, spans_before, with_choices
 from lstmtui.tui.parts.lesson_guide import LessonGuide
@@ -123,10 +124,9 @@ def test_a_lesson_asks_for_two_or_three_predictions_and_ends_with_what_was_learn
     assert [page.note.startswith("**Learned.**") for page in pages].count(True) == 1
 
 
-def with_breakpoints(path: Path) -> Session:
+def with_breakpoints(path: Path, traces: Traces) -> Session:
     """A session of a scenario in which somebody has set breakpoints and a watch, and stands at t=2."""
     engine, scenario = ModelEngine(), load_scenario(path)
-    traces = record(scenario, "cpu")
     engine.remember(lambda: scenario, traces)
     session = Session(traces, engine)
     session.is_attended = True
@@ -136,8 +136,10 @@ def with_breakpoints(path: Path) -> Session:
 
 
 @pytest.mark.parametrize("path", SCRIPTED, ids=lambda path: path.stem)
-def test_a_lesson_is_the_same_twice_in_a_row_beside_breakpoints_of_the_users_own(path: Path) -> None:
-    session = with_breakpoints(path)
+def test_a_lesson_is_the_same_twice_in_a_row_beside_breakpoints_of_the_users_own(
+    path: Path, recorded: Callable[[str], Traces]
+) -> None:
+    session = with_breakpoints(path, recorded(path.stem))
     mine = (session.cursor, [*session.breakpoints], [*session.watches])
 
     def start(command: Command) -> None:
@@ -166,8 +168,10 @@ def test_a_lesson_is_the_same_twice_in_a_row_beside_breakpoints_of_the_users_own
 
 
 @pytest.mark.parametrize("name", ["first-steps", "lesson-output-gate", "latch"])
-async def test_a_lesson_goes_to_its_end_on_the_smallest_common_screen(name: str) -> None:
-    session = with_breakpoints(FOLDER / f"{name}.toml")
+async def test_a_lesson_goes_to_its_end_on_the_smallest_common_screen(
+    name: str, recorded: Callable[[str], Traces]
+) -> None:
+    session = with_breakpoints(FOLDER / f"{name}.toml", recorded(name))
     mine = [*session.breakpoints]
     async with LstmtuiApp(Start(session=session)).run_test(size=(80, 24)) as pilot:
         screen = pilot.app.screen

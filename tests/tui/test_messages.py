@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from keyboard import press, type_text
 from synthetic import synthetic
 
+from lstmtui.tui.screens import messages
 from lstmtui.tui.screens.debugger import DebuggerScreen
-from lstmtui.tui.screens.messages import MOST_MESSAGES, MessagesScreen
+from lstmtui.tui.screens.messages import MessagesScreen
 
 
 def lines(screen: MessagesScreen) -> list[str]:
@@ -35,12 +37,15 @@ async def test_messages_stand_in_order_with_their_timesteps_and_can_be_filtered(
         assert isinstance(pilot.app.screen, DebuggerScreen)
 
 
-async def test_the_newest_of_many_is_in_sight_and_the_oldest_are_forgotten(debugger, shown) -> None:
+async def test_the_newest_of_many_is_in_sight_and_the_oldest_are_forgotten(
+    debugger, shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "MOST_MESSAGES", 100)
     async with debugger(synthetic(), (80, 24)) as pilot:
-        for number in range(MOST_MESSAGES + 3):
+        for number in range(100 + 3):
             pilot.app.screen.run_text(f"print {number}")
         await press(pilot, "H")
-        assert f" {MOST_MESSAGES + 2} = " in shown(pilot)
+        assert " 102 = " in shown(pilot)
         await press(pilot, "home")
         assert " 3 = " in shown(pilot)
         assert " 2 = " not in shown(pilot)
