@@ -29,6 +29,15 @@ class TaskData:
     tokens: Array | None = None
     """(T, B) int64."""
 
+    @property
+    def mask(self) -> Array:
+        """(T, B) bool: where the task's own loss is taken."""
+        if self.at == "every":
+            return self.defined
+        mask = self.defined.copy()
+        mask[:-1] = False
+        return mask
+
 
 @dataclass(frozen=True)
 class Option:
