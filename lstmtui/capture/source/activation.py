@@ -10,10 +10,11 @@ from torch import Tensor
 
 from lstmtui.capture.source.attributes import WithGlobals, held, is_item
 from lstmtui.capture.source.bindings import RETURNED, Call, Passes
-from lstmtui.capture.source.code_facts import CodeFacts, Stretch
+from lstmtui.capture.source.code_facts import CodeFacts
 from lstmtui.capture.source.collection import Collection
 from lstmtui.capture.source.pass_counter import PassCounter
 from lstmtui.capture.source.paths import Item, Path
+from lstmtui.capture.source.stretches import Stretch
 from lstmtui.capture.source.tensors import MOST_ITEMS, Named, tensors_in
 from lstmtui.models.torch_compat import version_of, written
 
@@ -155,7 +156,9 @@ class Activation:
                 self._filled(local)
             if path.last.around and (has_raised or not self.facts.is_suspended):
                 self._loops_end(path.last, (), has_raised=has_raised)
-            self.path = self._begun(self.facts.after(frame.f_lasti) if is_suspended else path.last.offset)
+            self.path = self._begun(
+                self.facts.stretches.after(frame.f_lasti) if is_suspended else path.last.offset
+            )
         self.frame = None
         return has_raised
 
@@ -198,7 +201,7 @@ class Activation:
     def _begun(self, offset: int) -> Path:
         """A path that begins with what runs from an instruction on."""
         if offset not in self._paths:
-            self._paths[offset] = Path(self.facts, self.facts.stretch(offset))
+            self._paths[offset] = Path(self.facts, self.facts.stretches.of(offset))
         return self._paths[offset]
 
     def _filled(self, local: Any) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from lstmtui.capture.source.code_facts import CodeFacts, Stretch
+from lstmtui.capture.source.code_facts import CodeFacts
+from lstmtui.capture.source.stretches import Stretch
 
 Item: TypeAlias = tuple[str, Stretch, bool | None, bool]
 """A name, what may have bound it, whether it did (None: if a loop has taken its next item), and whether the
@@ -51,7 +52,7 @@ class Path:
 
     def go_on(self, offset: int) -> Path | None:
         """The path with what runs from an instruction on; None where the names are to be looked at first."""
-        stretch = self._facts.stretch(offset)
+        stretch = self._facts.stretches.of(offset)
         names = {item[0] for item in self.items}
         is_further = (
             self._goes_on
