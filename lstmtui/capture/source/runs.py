@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
@@ -46,9 +46,10 @@ class Grouping:
         self._outermost: dict[int, Call] = {}
         self._repeated: dict[int, Spot] = {}
         """By the number of a call of a function, the calls of which are rounds: which of them it is."""
-        for call in calls:
-            self._add(call)
         self._groups = [*self._places.groups(bindings)]
+        binding = _binding(call for call, *_ in self._groups)
+        for call in calls:
+            self._add(call, binds=call.number in binding)
         self._layers = LayerLoops(self._groups, self._outermost, self._places.of)
         for call, passes in dict.fromkeys((call, passes) for call, passes, _ in self._groups):
             outermost = self._outermost[call.number]
@@ -89,7 +90,8 @@ class Grouping:
         outermost = self._outermost[call.number]
         return self._owners[id(outermost.code if outermost.module is None else outermost.module)]
 
-    def _add(self, call: Call) -> None:
+    def _add(self, call: Call, *, binds: bool) -> None:
+        """Give a call to its owner; `binds`: whether anything is bound in it, or in what it calls."""
         caller = call.caller
         if call.module is None and caller is not None and not self._is_named(call):
             self._outermost[call.number] = self._outermost[caller.number]
@@ -100,7 +102,7 @@ class Grouping:
                 name = call.name if call.module is None else type(call.module).__name__
                 self._owners[key] = Owner(name if call.module is None else call.path, name)
             self._owners[key].calls.append(call)
-        if caller is not None:
+        if caller is not None and binds:
             outer = self._outermost[caller.number]
             self._owner(caller).places[outer.number].append(self._places.of_call(call, outer))
         outer = self._outermost[call.number]
@@ -262,6 +264,17 @@ class Grouping:
         run = Run(path, owner.name, call, calls)
         owner.runs.append(run)
         return run
+
+
+def _binding(calls: Iterable[Call]) -> set[int]:
+    """The numbers of calls and of those that they are in."""
+    numbers: set[int] = set()
+    for own in calls:
+        call: Call | None = own
+        while call is not None and call.number not in numbers:
+            numbers.add(call.number)
+            call = call.caller
+    return numbers
 
 
 def _in_loops(loops: Sequence[tuple[Loop, Run, int]], first: Run) -> Callable[[Place], Spot]:

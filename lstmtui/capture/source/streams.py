@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from lstmtui.capture.equality import equal
+from lstmtui.capture.equality import same
 from lstmtui.capture.origins.continuity import same_in_part
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.heads import items_read_in_loops
@@ -171,7 +171,7 @@ def _takes_items(reading: Reading, tensor: Binding) -> bool:
     numbers = [*range(0, passes - 1, step), passes - 1]
     for axis in axes:
         items = [value.select(axis, number) for number in numbers]
-        if equal(items[0], items[-1]):
+        if same(items[0], items[-1]):
             continue
         for order in (numbers, [passes - 1 - number for number in numbers]):
             if all(_binds(reading.rounds.get(n, ()), item) for n, item in zip(order, items, strict=True)):
@@ -185,7 +185,7 @@ def _takes_items(reading: Reading, tensor: Binding) -> bool:
 
 
 def _binds(bindings: Collection[Binding], item: Tensor) -> bool:
-    return any(binding.value.shape == item.shape and equal(binding.value, item) for binding in bindings)
+    return any(binding.value.shape == item.shape and same(binding.value, item) for binding in bindings)
 
 
 def joined(calls: Sequence[Reading]) -> Iterator[tuple[list[Call], list[Handed]]]:

@@ -127,6 +127,28 @@ def test_a_stream_is_one_run_though_sequences_are_reset(
     assert r.trace.layers[0].states_from["forward"].sentence(2) == says
 
 
+def checked(steps: int) -> bool:
+    return steps > 0
+
+
+def test_a_stream_is_one_run_though_some_of_it_is_nan_and_its_loop_does_more_than_call_the_model() -> None:
+    net, x = Own(), noise(12, 2, 3, seed=15)
+    x[9, 1, 2] = torch.nan
+    with lstmtui.recording() as r:
+        state = None
+        for chunk in x.split(4):
+            _, state = net(chunk, state)
+            for size in chunk.shape[1:]:
+                checked(size)
+    assert paths(r.trace)[-1] == ("net", 3)
+    assert (r.trace.steps, r.trace.batch) == (12, 2)
+    assert int(r.trace.lengths.max()) == 12
+    for t, own in enumerate(net.kept):
+        assert np.array_equal(r.trace.values("h", -1)[t], own["h"].detach().numpy(), equal_nan=True)
+    assert np.isnan(r.trace.values("h", -1)[9, 1]).all()
+    assert np.isfinite(r.trace.values("h", -1)[:9]).all()
+
+
 class Keeps(nn.Module):
     """Keeps its state on itself from call to call."""
 
