@@ -104,16 +104,28 @@ async def test_all_text_on_screen_can_be_read(light: bool, colours, capture_driv
             assert read > 300
 
 
+WHITE = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\"
+
+
 @pytest.mark.parametrize(
-    ("answer", "variable", "paper"),
+    ("answer", "variable", "light"),
     [
-        (b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\", None, "#fbfaf7"),
-        (b"\x1b]11;rgb:fd/f6/e3\x07", None, "#fbfaf7"),
-        (b"\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\", "0;15", "#12151a"),
-        (b"", "0;15", "#fbfaf7"),
-        (b"", None, "#12151a"),
+        (WHITE, None, True),
+        (b"\x1b]11;rgb:fd/f6/e3\x07", None, True),
+        (b"\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\", "0;15", False),
+        (b"", "0;15", True),
+        (b"", None, False),
     ],
 )
+def test_a_background_is_what_the_terminal_says_of_it(
+    answer: bytes, variable: str | None, light: bool
+) -> None:
+    code = "from lstmtui.tui.background import is_light; print('It is', 'light' if is_light() else 'dark')"
+    with Program([], (80, 24), {"COLORFGBG": variable}, program=("-c", code), background=answer) as program:
+        program.wait_for("It is light" if light else "It is dark")
+
+
+@pytest.mark.parametrize(("answer", "variable", "paper"), [(WHITE, None, "#fbfaf7"), (b"", None, "#12151a")])
 def test_the_theme_goes_with_what_the_terminal_says_of_its_background(
     answer: bytes, variable: str | None, paper: str, tmp_path: Path
 ) -> None:
@@ -135,10 +147,9 @@ def test_the_theme_that_is_named_is_taken_without_asking(tmp_path: Path) -> None
     config.write_text(
         'theme = "dark"\n[themes.sea]\nbase = "light"\nbackground = "#e0f4ff"\naccent = "#003355"\n'
     )
-    white = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\"
     for options, paper in (([], "12151a"), (["--theme", "light"], "fbfaf7"), (["--theme", "sea"], "e0f4ff")):
         environment = {"XDG_CONFIG_HOME": str(tmp_path)}
-        with Program(["open", saved, *options], (80, 24), environment, background=white) as program:
+        with Program(["open", saved, *options], (80, 24), environment, background=WHITE) as program:
             program.wait_for("t=0/29(.|\n)*quit")
             title = program.terminal.picture[0][1]
             assert title[2] == paper
