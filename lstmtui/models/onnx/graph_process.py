@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,10 @@ from lstmtui.models.onnx.graph_request import (
     write_request,
 )  # fmt: skip
 from lstmtui.printable import printable
+
+if TYPE_CHECKING:
+    from lstmtui.models.onnx.tape import Tape
+    from lstmtui.models.onnx.taps import Taps
 
 SECONDS, EACH = 120, 0.02
 """How long a graph may run, and how much longer for each call, unless a scenario says otherwise."""
@@ -116,37 +120,67 @@ def answered(path: Path, request: GraphRequest) -> GraphAnswer:
     body = bodies_of(model)
     tape = Tape() if request.tape else None
     execution = Execution(body, sessions, taps, tape)
-    taped: dict[str, list[int]] = {}
-    outputs: dict[str, list[np.ndarray]] = {}
+    outputs = _Outputs(MOST_NUMBERS, tape)
     states: dict[str, np.ndarray] = {}
-    numbers = 0
     for call, piece in enumerate(request.pieces):
         taps.call = call
         result = execution.run({**request.inputs, **piece, **states})
         states = {name: result[output] for name, output in request.states.items()}
+        outputs.add(result)
+    by_node = dependencies(body, request.states)
+    fed_by, begins_from = (
+        {place: nodes_of(sources) for place, sources in by.items()} for by in (by_node.others, by_node.states)
+    )
+    arrays = {name: tuple(own) for name, own in outputs.arrays.items()}
+    layers = tuple(taps.layers.values())
+    return GraphAnswer(layers, _runs_of(taps), fed_by, begins_from, arrays, outputs.followed())
+
+
+class _Outputs:
+    """What a graph gives, call after call.
+
+    Args:
+        most: numbers that are kept.
+        tape: has the numbers of what is followed; None: nothing is.
+    """
+
+    def __init__(self, most: int, tape: Tape | None) -> None:
+        self._most, self._tape, self._count = most, tape, 0
+        self.arrays: dict[str, list[np.ndarray]] = {}
+        self._numbers: dict[str, list[int]] = {}
+        """Of the same arrays on the tape."""
+
+    def add(self, result: Mapping[str, Any]) -> None:
+        """Keep what one call gave.
+
+        Raises:
+            UserError: it is more than may be kept.
+        """
         for name, array in result.items():
             if isinstance(array, np.ndarray) and array.dtype.kind in "fiub":
-                outputs.setdefault(name, []).append(array)
-                numbers += array.size
-                if tape is not None:
-                    taped.setdefault(name, []).append(tape.number_of(array))
-        if numbers > MOST_NUMBERS:
-            raise UserError(f"its outputs have more than {MOST_NUMBERS:,} numbers")
+                self.arrays.setdefault(name, []).append(array)
+                self._count += array.size
+                if self._tape is not None:
+                    self._numbers.setdefault(name, []).append(self._tape.number_of(array))
+        if self._count > self._most:
+            raise UserError(f"its outputs have more than {self._most:,} numbers")
+
+    def followed(self) -> TapedGraph | None:
+        """What the graph computed from its recurrent nodes; None without a tape."""
+        if self._tape is None:
+            return None
+        numbers = {name: tuple(own) for name, own in self._numbers.items()}
+        return TapedGraph(tuple(self._tape.operations), self._tape.constants, numbers)
+
+
+def _runs_of(taps: Taps) -> tuple[NodeRun, ...]:
+    """The runs of the nodes that are layers of ours, with the numbers of their layers."""
     order = {place: number for number, place in enumerate(taps.layers)}
-    layers = tuple(taps.layers.values())
-    runs = tuple(
+    return tuple(
         NodeRun(order[node.place], node.call, node.arrays, node.numbers)
         for node in taps.nodes
-        if layers[order[node.place]].layout is not None
+        if taps.layers[node.place].layout is not None
     )
-    own = dependencies(body, request.states)
-    fed_by, begins_from = ({p: nodes_of(s) for p, s in by.items()} for by in (own.others, own.states))
-    own_outputs = {name: tuple(arrays) for name, arrays in outputs.items()}
-    followed = None
-    if tape is not None:
-        by_name = {name: tuple(numbers) for name, numbers in taped.items()}
-        followed = TapedGraph(tuple(tape.operations), tape.constants, by_name)
-    return GraphAnswer(layers, runs, fed_by, begins_from, own_outputs, followed)
 
 
 def _run(arguments: Sequence[str], seconds: float, request: bytes) -> subprocess.CompletedProcess[bytes]:
