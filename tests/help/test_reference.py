@@ -181,7 +181,12 @@ def test_every_key_of_the_input_and_every_task_has_its_line() -> None:
     same(table("scenarios", "[input]", "key").first, {*keys_of(InputTable), "length", "batch", "seed"})
     rows = {row[0]: row[1:] for row in table("scenarios", "[input]", "task").rows[1:]}
     assert rows == {
-        f"`{task.name}`": [task.summary, " ".join(f"`{option}`" for option in task.options)]
+        f"`{task.name}`": [
+            task.summary,
+            "; ".join(
+                f"`{name} = {option.default:g}`: {option.help}" for name, option in task.options.items()
+            ),
+        ]
         for task in TASKS.values()
     }
 
