@@ -49,7 +49,7 @@ class Grouping:
         self._groups = [*self._places.groups(bindings)]
         binding = _binding(call for call, *_ in self._groups)
         for call in calls:
-            self._add(call, binds=call.number in binding)
+            self._add(call, binds=call.number in binding or bool(call.raised))
         self._layers = LayerLoops(self._groups, self._outermost, self._places.of)
         for call, passes in dict.fromkeys((call, passes) for call, passes, _ in self._groups):
             outermost = self._outermost[call.number]
@@ -91,7 +91,7 @@ class Grouping:
         return self._owners[id(outermost.code if outermost.module is None else outermost.module)]
 
     def _add(self, call: Call, *, binds: bool) -> None:
-        """Give a call to its owner; `binds`: whether anything is bound in it, or in what it calls."""
+        """Give a call to its owner; `binds`: whether it or what it calls binds or raises anything."""
         caller = call.caller
         if call.module is None and caller is not None and not self._is_named(call):
             self._outermost[call.number] = self._outermost[caller.number]
