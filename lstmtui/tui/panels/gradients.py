@@ -21,11 +21,13 @@ from lstmtui.view.query import together
 
 MOST_STATES = 4
 """Of recorded code that have a line."""
+MOST_MODELS = 7
+"""Of more, only the selected one and what it is held against: there are as many colours."""
 _HOW, _ON_AXIS = " total", ", log scale"
 
 
 class GradientPanel(Lane):
-    """‖∂L/∂h_t‖ of every model, and of the selected one that by its other states.
+    """‖∂L/∂h_t‖ of every model as far as they are few, and of the selected one that by its other states.
 
     Of recorded code, of its states; where it carries none on, of the names it binds last.
     """
@@ -60,7 +62,11 @@ class GradientPanel(Lane):
             quantities = session.trace.quantities(cursor.layer)
             has_derivatives = any("d" + state in quantities for state in states)
             why = "" if has_derivatives else session.trace.absent(cursor.layer)
-            self.set_title(title(states), f"no derivatives: {printable(why)}" if why else "")
+            more = f"{len(session.traces) - 1} others: compare"
+            self.set_title(
+                title(states),
+                f"no derivatives: {printable(why)}" if why else more * (len(session.traces) > MOST_MODELS),
+            )
             self.drawn()
         self.show_cursor(session)
 
@@ -101,7 +107,7 @@ def _every_run(session: Session) -> Iterator[tuple[str, Trace, str, int, str, st
     """(name, run, quantity, style, role, tag) of each line.
 
     The selected run's come first; then the last of these of what it is held against and of every other
-    model.
+    model, where these are not too many.
     """
     quantities = plotted(session)
     if not quantities:
@@ -118,8 +124,9 @@ def _every_run(session: Session) -> Iterator[tuple[str, Trace, str, int, str, st
         yield f"{last} {other.name}, saved", other, last, 2, "series1", last[0].upper()
     elif other is not None and other is session.baseline:
         yield f"{last} as recorded", other, last, 2, "series1", last[0].upper()
+    are_few = len(session.traces) <= MOST_MODELS
     for at, (name, trace) in enumerate(session.traces.items()):
-        if name != selected:
+        if name != selected and (are_few or trace is other):
             tag = chr(ord("A") + at % 26)
             yield f"{last} {name}", trace, last, at + 1, f"series{(at + 2) % 6}", tag
 

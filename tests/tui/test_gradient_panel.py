@@ -1,0 +1,25 @@
+"""Panel 6 where many runs are open, as after `lstmtui.watch`: lines that can be told apart."""
+
+from __future__ import annotations
+
+import pytest
+from keyboard import press, type_text
+from synthetic import synthetic
+
+from lstmtui.tui.panels.gradients import MOST_MODELS
+from lstmtui.tui.screens.debugger import DebuggerScreen
+
+
+@pytest.mark.parametrize("count", [MOST_MODELS, MOST_MODELS + 1])
+async def test_every_model_has_a_line_as_long_as_there_are_few(count: int, debugger, shown) -> None:
+    traces = {f"step {n}": synthetic(name=f"step {n}", seed=n) for n in range(count)}
+    async with debugger(traces, (160, 50)) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, DebuggerScreen)
+        states, are_few = len(screen.session.cell.states), count <= MOST_MODELS
+        lines = screen.panels[6].plot._plot.series
+        assert len(lines) == states + (count - 1) * are_few
+        assert (f"{count - 1} others: compare" in shown(pilot)) == (not are_few)
+        await press(pilot, ":")
+        await type_text(pilot, "compare step 3\n")
+        assert len(screen.panels[6].plot._plot.series) == states + (count - 1 if are_few else 1)
