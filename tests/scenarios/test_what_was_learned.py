@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,13 @@ def test_airline_notes_give_the_figures_of_the_weights(model: str, recorded: Rec
     ours, _ = forecast_errors(trace)
     row = f"| {model} | {ours.mean() ** 0.5:.1f} | {ours[-24:].mean() ** 0.5:.1f} |"
     assert row in trace.header.notes
+
+
+def test_the_breakpoint_of_the_first_five_minutes_is_hit_more_than_once(recorded: Recorded) -> None:
+    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    quantity, level = re.search(r"`break when min\((\w)\) < ([\d.]+)`", readme).groups()  # type: ignore[union-attr]
+    least = recorded("airline")["LSTM"].values(quantity).min(axis=(1, 2))
+    assert 1 < (least < float(level)).sum() < len(least) / 2
 
 
 @pytest.mark.parametrize("model", GATED)
