@@ -132,6 +132,18 @@ async def test_leaving_the_list_quits_where_nothing_is_open_and_returns_where_so
         assert not pilot.app._exit
 
 
+@pytest.mark.parametrize("ascii", [False, True])
+async def test_further_lines_of_a_long_title_begin_where_its_first_one_does(
+    ascii: bool, debugger, shown, tmp_path: Path
+) -> None:
+    choices = [Choice(tmp_path / "one.toml", f"Lesson 1: {'a gap ' * 20}bridged", "one", COURSE_GROUP)]
+    start = Start(choices=choices, opener=lambda path: Opening("one", Work()))
+    async with debugger(start, (80, 24), ascii=ascii) as pilot:
+        first, second = (line for line in shown(pilot).splitlines()[:8] if "gap" in line or "bridged" in line)
+        assert second[first.index("Lesson")] != " "
+        assert not second[: first.index("Lesson")].strip(" │|")
+
+
 async def test_the_list_has_groups_ticks_a_preview_and_a_filter(
     debugger, shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from rich.table import Table
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -142,9 +144,12 @@ class PickerScreen(FilteredDialog[Path | None]):
     def _is_finished(self, choice: Choice) -> bool:
         return str(choice.path.resolve()) in self._finished
 
-    def _prompt(self, choice: Choice) -> Content:
+    def _prompt(self, choice: Choice) -> Table:
+        """Whether it has been read, and its title, whose further lines begin where its first one does."""
         tick = ("*" if self.look.ascii else "✓") if self._is_finished(choice) else " "
-        return Content(safe(f" {tick} {choice.title}", self.look))
+        row = Table.grid(padding=(0, 1, 0, 0))
+        row.add_row(Text(f" {tick}"), Text(safe(choice.title, self.look)))
+        return row
 
 
 def _preview_lines(choice: Choice, width: int) -> list[Spans]:
