@@ -80,7 +80,7 @@ def watch(
     from lstmtui.capture.source.input_axes import InputAxes
     from lstmtui.capture.watching.watch import Watch, options_of
     from lstmtui.capture.wrapped import named_modules, unwrapped
-    from lstmtui.expressions import ExpressionError, compile_expression, open_vocabulary
+    from lstmtui.expressions import Expression, ExpressionError, open_vocabulary
     from lstmtui.expressions.whole_run import WholeRunCondition
     from lstmtui.models.stock import layout_of
 
@@ -93,7 +93,7 @@ def watch(
     )
     words = open_vocabulary(layout_of(module).cell for module in modules) if has_code else None
     try:
-        condition = None if when is None else WholeRunCondition(compile_expression(when, words))
+        condition = None if when is None else WholeRunCondition(Expression(when, words))
         return Watch(model, condition, path, keep=keep, every=every, limit=limit, source=source, axes=axes)
     except ExpressionError as error:
         text = printable(when or "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lstmtui.expressions import compile_expression as E
+from lstmtui.expressions import Expression as E
 from lstmtui.session.language import Change
 from lstmtui.session.language.question import Choice, Question
 

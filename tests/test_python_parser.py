@@ -14,7 +14,7 @@ from synthetic import synthetic
 
 from lstmtui.analysis.statements import statement_at
 from lstmtui.capture.source.syntax_tree import tree_of
-from lstmtui.expressions import compile_expression, scope_of
+from lstmtui.expressions import Expression, scope_of
 from lstmtui.expressions.text import arithmetic_text, operands_text
 from lstmtui.models.plain_transfer import read_plain, write_plain
 from lstmtui.python_parser import undisturbed
@@ -49,8 +49,8 @@ def test_expressions_are_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     scope = scope_of(View.of(synthetic("lstm", 5, 4)))
     with monkeypatch.context() as patch:
         patch.setattr(ast, "parse", upset(ast.parse))
-        both = compile_expression("h[0] + c[1]")
-        compared = compile_expression("f[2] > 0.5")
+        both = Expression("h[0] + c[1]")
+        compared = Expression("f[2] > 0.5")
         texts = arithmetic_text(both, scope, 2), operands_text(compared, scope, 2)
     assert texts[0].startswith("h[0] + c[1] = ")
     assert texts[1].startswith("f[2] = ")

@@ -24,13 +24,11 @@ def equations_at(view: View, notation: Notation = UNICODE) -> tuple[Equation, ..
     where the model's own loop changed them in between. Code that was recorded has no equations: `source_at`
     has its lines.
     """
-    cursor = view.cursor
-    if view.layer.source is not None or cursor.t >= int(lengths_of(view.trace, cursor.layer)[cursor.batch]):
+    operands = _operands(view)
+    if operands is None:
         return ()
-    place = (cursor.layer, cursor.direction, cursor.batch)
-    operands = operands_at(view.trace, *place, cursor.unit, cursor.t)
     written = equations(view.cell, operands, notation)
-    return tuple(e for e in written if _has(view.layer.size(e.quantity), cursor.unit))
+    return tuple(e for e in written if _has(view.layer.size(e.quantity), view.cursor.unit))
 
 
 @query("t", "unit")
@@ -42,13 +40,19 @@ def products_at(view: View, notation: Notation = UNICODE, most: int = 12) -> tup
         notation: Unicode or ASCII.
         most: so many addends of each product are listed.
     """
+    operands = _operands(view)
+    if operands is None:
+        return ()
+    every = products(view.cell, operands, most, notation)
+    return tuple(p for p in every if _has(view.layer.size(p.quantity), view.cursor.unit))
+
+
+def _operands(view: View) -> Operands | None:
+    """What the equations at the cursor read; None in recorded code, and past the end of the layer."""
     cursor = view.cursor
     if view.layer.source is not None or cursor.t >= int(lengths_of(view.trace, cursor.layer)[cursor.batch]):
-        return ()
-    place = (cursor.layer, cursor.direction, cursor.batch)
-    operands = operands_at(view.trace, *place, cursor.unit, cursor.t)
-    every = products(view.cell, operands, most, notation)
-    return tuple(p for p in every if _has(view.layer.size(p.quantity), cursor.unit))
+        return None
+    return operands_at(view.trace, cursor.layer, cursor.direction, cursor.batch, cursor.unit, cursor.t)
 
 
 def _has(size: int, unit: int) -> bool:

@@ -1,7 +1,7 @@
 """Expressions over the quantities of a timestep: for breakpoints, watches, `print` and `expect`."""
 
 from lstmtui.expressions.error import ExpressionError
-from lstmtui.expressions.expression import Expression, compile_expression
+from lstmtui.expressions.expression import Expression
 from lstmtui.expressions.scope import Scope, scope_of
 from lstmtui.expressions.vocabulary import (
     Vocabulary,
@@ -20,7 +20,6 @@ __all__ = [
     "Scope",
     "Vocabulary",
     "cell_vocabulary",
-    "compile_expression",
     "open_vocabulary",
     "quantity_names",
     "scope_of",

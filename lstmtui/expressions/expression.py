@@ -122,19 +122,6 @@ class Expression:
         return max((scope.window(q, 0, 0).shape[1] for q in self.quantities if q in names), default=1)
 
 
-def compile_expression(text: str, vocabulary: Vocabulary | None = None) -> Expression:
-    """The expression a text stands for.
-
-    Args:
-        text: as it was written.
-        vocabulary: the words it may use; None: those of the cells.
-
-    Raises:
-        ExpressionError: it is not one of the language, whatever it is evaluated on.
-    """
-    return Expression(text, vocabulary)
-
-
 def _check_inside(scope: Scope, ts: range) -> None:
     if ts and (min(ts) < 0 or max(ts) >= scope.steps):
         raise IndexError(f"t={ts[0]} to t={ts[-1]}: the sequence has t=0 to t={scope.steps - 1}")

@@ -9,7 +9,7 @@ import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.cells.notation import plain
-from lstmtui.expressions import Expression, Scope, compile_expression
+from lstmtui.expressions import Expression, Scope
 from lstmtui.python_parser import undisturbed
 from lstmtui.wording import counted
 
@@ -36,9 +36,7 @@ def operands_text(condition: Expression, scope: Scope, t: int) -> str:
     shown: dict[str, str] = {}
     for text in _operands(condition.text.strip()):
         if len(shown) < MOST_OPERANDS:
-            shown.setdefault(
-                text, value_text(compile_expression(text, condition.vocabulary).evaluate(scope, t))
-            )
+            shown.setdefault(text, value_text(Expression(text, condition.vocabulary).evaluate(scope, t)))
     return ", ".join(f"{text} = {value}" for text, value in shown.items())
 
 
@@ -48,7 +46,7 @@ def arithmetic_text(expression: Expression, scope: Scope, t: int) -> str:
     numbers, last = "", 0
     for node in _quantities(undisturbed(lambda: ast.parse(text, mode="eval")).body):
         start, stop = _span(text, node)
-        value = compile_expression(text[start:stop], expression.vocabulary).evaluate(scope, t)
+        value = Expression(text[start:stop], expression.vocabulary).evaluate(scope, t)
         numbers += text[last:start] + (plain(float(value), ARITHMETIC_DIGITS) if np.ndim(value) == 0 else "…")
         last = stop
     numbers += text[last:]

@@ -10,7 +10,7 @@ from typing import Literal
 from lstmtui.analysis.equations import equations_at
 from lstmtui.cells.notation import plain
 from lstmtui.errors import UserError
-from lstmtui.expressions import Expression, ExpressionError, compile_expression, open_vocabulary
+from lstmtui.expressions import Expression, ExpressionError, open_vocabulary
 from lstmtui.expressions.at_cursor import expectation, worked_out
 from lstmtui.session.language.problem import shown
 from lstmtui.session.language.question import Choice, Question
@@ -128,7 +128,7 @@ def _number(answer: str, view: View) -> float:
     """A number as it may be typed, also as one that is still to be worked out: 0.45, 1e-3, 0.9**5."""
     if _ARITHMETIC.fullmatch(answer):
         try:
-            result = worked_out(view, compile_expression(answer, open_vocabulary()))
+            result = worked_out(view, Expression(answer, open_vocabulary()))
         except ExpressionError as error:
             raise UserError(f"{shown(answer)}: {error.wrong}") from None
         if not result.error:

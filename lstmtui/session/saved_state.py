@@ -10,7 +10,7 @@ from typing import Any
 
 from lstmtui.atomic_write import write_atomically
 from lstmtui.errors import UserError
-from lstmtui.expressions import Expression, compile_expression, open_vocabulary
+from lstmtui.expressions import Expression, open_vocabulary
 from lstmtui.printable import printable
 from lstmtui.session.breakpoints import MOST_BREAKPOINTS, Breakpoint
 from lstmtui.session.session import Session
@@ -137,4 +137,4 @@ def _place(entry: dict[str, Any]) -> SavedBreakpoint:
 def _expression(text: Any) -> Expression:
     if not isinstance(text, str):
         raise ValueError("not an expression")
-    return compile_expression(text, open_vocabulary())
+    return Expression(text, open_vocabulary())

@@ -11,7 +11,7 @@ from textual.app import App
 from lstmtui.analysis.unit_values import Numbers, numbers_at
 from lstmtui.analysis.windows import vector
 from lstmtui.errors import UserError
-from lstmtui.expressions import compile_expression, open_vocabulary
+from lstmtui.expressions import Expression, open_vocabulary
 from lstmtui.expressions.at_cursor import NoValue, evaluated
 from lstmtui.printable import printable
 from lstmtui.session import Outcome, Session
@@ -104,7 +104,7 @@ def exact(value: object) -> str:
 def _entry(session: Session, entry: Entry) -> tuple[str, str]:
     if isinstance(entry, Watched):
         # The panel has only the first units of a vector.
-        result = evaluated(session.view, (compile_expression(entry.text, open_vocabulary()),))[0]
+        result = evaluated(session.view, (Expression(entry.text, open_vocabulary()),))[0]
         return entry.text, result.error if isinstance(result, NoValue) else exact(result.value)
     if isinstance(entry, Breakpoint):
         return f"breakpoint {entry.id}", f"t == {entry.t}" if entry.when is None else entry.when.text

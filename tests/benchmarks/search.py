@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from synthetic import synthetic
 
-from lstmtui.expressions import Expression, Scope, compile_expression, scope_of
+from lstmtui.expressions import Expression, Scope, scope_of
 
 EXPRESSIONS = (
     "max(abs(c)) > 9",
@@ -45,7 +45,7 @@ def main() -> None:
     print(f"T = {arguments.steps:,}, H = {arguments.units}, float32, nothing found")
     print(f"{'expression':40} {'search':>10} {'step by step':>14} {'ratio':>8}")
     for text in EXPRESSIONS:
-        expression = compile_expression(text)
+        expression = Expression(text)
         searched = best_of(3, lambda e=expression: e.search(scope, range(scope.steps)))
         single = step_by_step(expression, scope)
         print(f"{text:40} {searched * 1e3:7.1f} ms {single:12.2f} s {single / searched:7.0f}×")

@@ -31,7 +31,7 @@ from lstmtui.cells import CELLS, Cell
 from lstmtui.cells.layout import Layout
 from lstmtui.cells.rendering import text
 from lstmtui.errors import UserError
-from lstmtui.expressions import compile_expression
+from lstmtui.expressions import Expression
 from lstmtui.expressions.at_cursor import NoValue, evaluated
 from lstmtui.models.checkpoints.layers import find_layers
 from lstmtui.models.recurrent import Recurrent
@@ -185,7 +185,7 @@ def test_a_what_if_runs_the_equations_again() -> None:
 def test_expressions_know_it_and_say_what_plays_a_part_in_it() -> None:
     session = Session(recorded(MINGRU)[1])
     for name, meant in (("f", "z"), ("df_pre", "dz_pre"), ("g", "n"), ("c", "h")):
-        result = evaluated(session.view, (compile_expression(f"norm({name})"),))[0]
+        result = evaluated(session.view, (Expression(f"norm({name})"),))[0]
         assert isinstance(result, NoValue)
         assert f"did you mean {meant}?" in result.error
 

@@ -10,13 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import synthetic
 
-from lstmtui.expressions import (
-    FUNCTIONS,
-    ExpressionError,
-    compile_expression,
-    quantity_names,
-    scope_of,
-)
+from lstmtui.expressions import FUNCTIONS, Expression, ExpressionError, quantity_names, scope_of
 from lstmtui.view import View
 
 HOSTILE = [
@@ -143,20 +137,20 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=[ascii(text[:30]) for text in HOSTILE])
 def test_hostile_text_is_refused_at_once_and_shown_safely(text: str, within: Within) -> None:
     with within(0.5), pytest.raises(ExpressionError) as caught:
-        compile_expression(text)
+        Expression(text)
     assert 0 <= caught.value.column <= len(text)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 200
 
 
 def test_refusing_hostile_text_takes_little_memory() -> None:
-    compile_expression("c")
+    Expression("c")
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
         for text in HOSTILE:
             with pytest.raises(ExpressionError):
-                compile_expression(text)
+                Expression(text)
         assert tracemalloc.get_traced_memory()[1] - before < 5_000_000
     finally:
         tracemalloc.stop()
@@ -175,7 +169,7 @@ def test_refusing_hostile_text_takes_little_memory() -> None:
 )
 def test_a_limit_names_the_column_where_it_is_passed(text: str, column: int, wrong: str) -> None:
     with pytest.raises(ExpressionError, match=wrong) as caught:
-        compile_expression(text)
+        Expression(text)
     assert caught.value.column == column
 
 
@@ -194,7 +188,7 @@ LARGE = [
 @pytest.mark.parametrize("text", LARGE, ids=[text[:20] for text in LARGE])
 def test_what_is_large_but_allowed_is_evaluated_at_once(text: str, within: Within) -> None:
     scope = scope_of(View.of(synthetic("lstm", 5, 4)))
-    expression = compile_expression(text)
+    expression = Expression(text)
     with within(1):
         expression.evaluate(scope, 4)
         expression.search(scope, range(5))
@@ -214,7 +208,7 @@ def test_any_text_is_an_expression_or_an_error_with_a_column(text: str) -> None:
     scope = scope_of(View.of(synthetic("lstm", 3, 2)))
     error = None
     try:
-        expression = compile_expression(text)
+        expression = Expression(text)
         expression.check(scope)
     except ExpressionError as refused:
         error = refused

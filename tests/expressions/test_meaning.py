@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from synthetic import synthetic
 
-from lstmtui.expressions import ExpressionError, compile_expression, scope_of
+from lstmtui.expressions import Expression, ExpressionError, scope_of
 from lstmtui.session import Session
 from lstmtui.view import View
 
@@ -142,7 +142,7 @@ VALUES = [
 
 @pytest.mark.parametrize(("text", "expected"), VALUES, ids=[text for text, _ in VALUES])
 def test_the_value_is_what_the_signs_say(scope: Any, text: str, expected: Any) -> None:
-    value = compile_expression(text).evaluate(scope, T)
+    value = Expression(text).evaluate(scope, T)
     if isinstance(expected, list):
         assert isinstance(value, np.ndarray)
         assert value.dtype == np.asarray(expected).dtype
@@ -153,7 +153,7 @@ def test_the_value_is_what_the_signs_say(scope: Any, text: str, expected: Any) -
 
 def test_before_the_first_timestep_h_and_c_are_the_initial_state_and_the_rest_is_unknown(scope: Any) -> None:
     def value(text: str) -> Any:
-        return compile_expression(text).evaluate(scope, 0)
+        return Expression(text).evaluate(scope, 0)
 
     assert value("prev(c)").tolist() == C0
     assert value("prev(h)").tolist() == H0
@@ -168,11 +168,11 @@ def test_the_timestep_before_is_the_one_after_where_the_direction_is_backward(
     scope_with: Callable[..., Any],
 ) -> None:
     scope = scope_with({"c": np.array(C)}, initial={"c": np.array(C0)}, backward=True)
-    expression = compile_expression("prev(c)")
+    expression = Expression("prev(c)")
     assert expression.evaluate(scope, 0).tolist() == C[1]  # type: ignore[union-attr]
     assert expression.evaluate(scope, 3).tolist() == C0  # type: ignore[union-attr]
-    assert compile_expression("prev(t)").evaluate(scope, 3) == 4
-    assert np.isnan(compile_expression("prev(f)").evaluate(scope, 3)).all()
+    assert Expression("prev(t)").evaluate(scope, 3) == 4
+    assert np.isnan(Expression("prev(f)").evaluate(scope, 3)).all()
 
 
 def test_a_shorter_sequence_begins_its_backward_direction_at_its_own_end() -> None:
@@ -181,9 +181,9 @@ def test_a_shorter_sequence_begins_its_backward_direction_at_its_own_end() -> No
     session.select_batch(1)
     scope = scope_of(session.view)
     assert scope.steps == 4
-    assert compile_expression("prev(h)").evaluate(scope, 3).tolist() == [0.0] * 3  # type: ignore[union-attr]
+    assert Expression("prev(h)").evaluate(scope, 3).tolist() == [0.0] * 3  # type: ignore[union-attr]
     with pytest.raises(IndexError):
-        compile_expression("h").evaluate(scope, 4)
+        Expression("h").evaluate(scope, 4)
 
 
 def test_a_scope_sees_the_selected_layer_direction_and_sequence_and_the_baseline() -> None:
@@ -191,23 +191,23 @@ def test_a_scope_sees_the_selected_layer_direction_and_sequence_and_the_baseline
     baseline = synthetic("gru", 5, 3, layers=2, bidirectional=True, batch=2, seed=2)
     scope = scope_of(replace(View.of(trace, 1, "backward", 1), baseline=baseline))
     for text, seen in (("z", trace), ("base(z)", baseline)):
-        value = compile_expression(text).evaluate(scope, 2)
+        value = Expression(text).evaluate(scope, 2)
         assert np.array_equal(value, seen.values("z", 1, "backward")[2, 1].astype(np.float64))
 
 
 def test_without_what_ifs_base_is_the_run_itself(scope: Any) -> None:
-    assert compile_expression("base(base(c)) == base(c)").evaluate(scope, 1).all()  # type: ignore[union-attr]
-    assert compile_expression("all(base(c) == c)").condition(scope.base, 1)
+    assert Expression("base(base(c)) == base(c)").evaluate(scope, 1).all()  # type: ignore[union-attr]
+    assert Expression("all(base(c) == c)").condition(scope.base, 1)
 
 
 def test_a_condition_is_one_value_that_is_not_0(scope: Any) -> None:
     for text, holds in (("c[0] < 0", True), ("c[0] > 0", False), ("t", True), ("t - 2", False)):
-        assert compile_expression(text).condition(scope, T) is holds
-    assert compile_expression("0 / 0").condition(scope, T) is True
+        assert Expression(text).condition(scope, T) is holds
+    assert Expression("0 / 0").condition(scope, T) is True
 
 
 def test_a_value_for_each_unit_is_no_condition(scope: Any) -> None:
-    expression = compile_expression("c > 0")
+    expression = Expression("c > 0")
     assert expression.vector
     for ask in (
         lambda: expression.condition(scope, 0),
@@ -227,22 +227,22 @@ def test_arithmetic_is_in_float64_whatever_the_trace_is_in(scope_with: Callable[
             recorded = values.astype(dtype)
         scope = scope_with({"c": recorded})
         exact = recorded.astype(np.float64)[0]
-        assert np.array_equal(compile_expression("c + 1").evaluate(scope, 0), exact + 1)
-        assert compile_expression("sum(c)").evaluate(scope, 0) == exact.sum()
-        assert compile_expression("abs(c[0]) == 0.1").evaluate(scope, 0) is False
-        assert compile_expression("max(abs(c))").evaluate(scope, 0) == exact.max()
+        assert np.array_equal(Expression("c + 1").evaluate(scope, 0), exact + 1)
+        assert Expression("sum(c)").evaluate(scope, 0) == exact.sum()
+        assert Expression("abs(c[0]) == 0.1").evaluate(scope, 0) is False
+        assert Expression("max(abs(c))").evaluate(scope, 0) == exact.max()
 
 
 def test_it_knows_what_it_reads() -> None:
-    assert compile_expression("norm(dc) > prev(f_pre)[0] + t").quantities == {"dc", "f_pre"}
-    assert compile_expression("loss").quantities == frozenset()
+    assert Expression("norm(dc) > prev(f_pre)[0] + t").quantities == {"dc", "f_pre"}
+    assert Expression("loss").quantities == frozenset()
 
 
 def test_the_value_belongs_to_the_caller(scope: Any) -> None:
-    value = compile_expression("c").evaluate(scope, T)
+    value = Expression("c").evaluate(scope, T)
     assert isinstance(value, np.ndarray)
     value[:] = 0
-    assert compile_expression("max(c)").evaluate(scope, T) == 7
+    assert Expression("max(c)").evaluate(scope, T) == 7
 
 
 @pytest.mark.parametrize("size", [1e-310, 1e-200, 1e200])
@@ -250,4 +250,4 @@ def test_a_norm_of_numbers_whose_squares_are_none_is_no_zero_and_no_infinity(
     scope_with: Callable[..., Any], size: float
 ) -> None:
     scope = scope_with({"c": np.full((3, 4), size)})
-    assert compile_expression("norm(c)").evaluate(scope, 1) == pytest.approx(2 * size, rel=1e-12, abs=0)
+    assert Expression("norm(c)").evaluate(scope, 1) == pytest.approx(2 * size, rel=1e-12, abs=0)

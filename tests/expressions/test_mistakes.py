@@ -6,7 +6,7 @@ import pytest
 from synthetic import synthetic
 
 from lstmtui.errors import UserError
-from lstmtui.expressions import ExpressionError, Scope, compile_expression, scope_of
+from lstmtui.expressions import Expression, ExpressionError, Scope, scope_of
 from lstmtui.view import View
 
 
@@ -58,7 +58,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("text", "column", "suggestion"), MISTAKES, ids=[m[0] for m in MISTAKES])
 def test_a_mistake_has_its_column_and_what_may_be_meant(text: str, column: int, suggestion: str) -> None:
     with pytest.raises(ExpressionError) as caught:
-        compile_expression(text)
+        Expression(text)
     assert (caught.value.column, caught.value.suggestion) == (column, suggestion)
     assert caught.value.wrong
 
@@ -80,7 +80,7 @@ MISFITS = [
 def test_what_does_not_fit_the_selected_layer_is_said_wherever_it_is_asked(
     scope: Scope, text: str, column: int, suggestion: str, wrong: str
 ) -> None:
-    expression = compile_expression(text)
+    expression = Expression(text)
     for ask in (
         lambda: expression.check(scope),
         lambda: expression.evaluate(scope, 0),
@@ -95,11 +95,11 @@ def test_what_does_not_fit_the_selected_layer_is_said_wherever_it_is_asked(
 
 def test_the_error_reads_as_a_sentence() -> None:
     with pytest.raises(UserError, match=r"^ff is neither a quantity nor a function; did you mean f\?$"):
-        compile_expression("ff")
+        Expression("ff")
 
 
 def test_a_timestep_outside_the_sequence_is_an_index_error(scope: Scope) -> None:
-    expression = compile_expression("t > 0")
+    expression = Expression("t > 0")
     for ask in (
         lambda: expression.evaluate(scope, 5),
         lambda: expression.condition(scope, -1),

@@ -9,7 +9,7 @@ from synthetic import synthetic
 
 from lstmtui.capture.record import record
 from lstmtui.cells import CELLS
-from lstmtui.expressions import ExpressionError, compile_expression
+from lstmtui.expressions import Expression, ExpressionError
 from lstmtui.expressions.scope import TraceScope
 from lstmtui.session import Session
 from lstmtui.session.completion import complete
@@ -34,7 +34,7 @@ def test_the_numbers_are_those_the_equations_read(cell: str, gate: str) -> None:
     scope = TraceScope(trace, 1, "backward", 1)
     text = f"sum(W_{gate}[1] * x) + sum(R_{gate}[1] * prev(h)) + b_{gate}[1] - {gate}_pre[1]"
     for t in range(4):
-        assert compile_expression(text).evaluate(scope, t) == pytest.approx(0, abs=1e-12)
+        assert Expression(text).evaluate(scope, t) == pytest.approx(0, abs=1e-12)
     assert {"lstm", "gru", "slstm", "lstm_coupled"} <= {name for name, _ in LINEAR}
 
 
@@ -44,7 +44,7 @@ def test_rows_and_single_numbers_are_those_of_the_checkpoint() -> None:
     hidden = trace.layers[0].hidden_size
 
     def value(text: str) -> object:
-        return compile_expression(text).evaluate(scope, 2)
+        return Expression(text).evaluate(scope, 2)
 
     w, r = weights["weight_ih_l0"], weights["weight_hh_l0"]
     assert value("W_f[1]") == pytest.approx(w[hidden + 1])
@@ -71,7 +71,7 @@ def test_rows_and_single_numbers_are_those_of_the_checkpoint() -> None:
 )
 def test_what_is_not_there_is_said(text: str, wrong: str, meant: str) -> None:
     with pytest.raises(ExpressionError) as refusal:
-        compile_expression(text).check(TraceScope(synthetic("lstm"), 0, "forward", 0))
+        Expression(text).check(TraceScope(synthetic("lstm"), 0, "forward", 0))
     assert wrong in refusal.value.wrong
     assert meant in refusal.value.suggestion
 
@@ -87,7 +87,7 @@ def test_what_is_not_there_is_said(text: str, wrong: str, meant: str) -> None:
 )
 def test_what_no_layer_has_is_no_expression(text: str, wrong: str) -> None:
     with pytest.raises(ExpressionError, match=r"W_|b_") as refusal:
-        compile_expression(text)
+        Expression(text)
     assert wrong in str(refusal.value)
 
 
@@ -112,4 +112,4 @@ def test_a_layer_without_biases_has_none() -> None:
     with pytest.raises(
         ExpressionError, match=r"b_f is not there; the parameters of the selected layer are W_i"
     ):
-        compile_expression("b_f[0]").check(TraceScope(trace, 0, "forward", 0))
+        Expression("b_f[0]").check(TraceScope(trace, 0, "forward", 0))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import synthetic
 
-from lstmtui.expressions import Scope, compile_expression, evaluation, scope_of, search
+from lstmtui.expressions import Expression, Scope, evaluation, scope_of, search
 from lstmtui.expressions.parsing import parse
 from lstmtui.expressions.vocabulary import cell_vocabulary
 from lstmtui.view import View
@@ -73,7 +73,7 @@ def test_searching_finds_the_first_timestep_where_the_condition_holds(
 ) -> None:
     base = wild(scope_with, seed + 1, 30, units, backward=backward)
     scope = wild(scope_with, seed, 30, units, backward=backward, base=base)
-    expression = compile_expression(text)
+    expression = Expression(text)
     conditions = [expression.condition(scope, t) for t in range(30)]
     start, stop = data.draw(st.integers(0, 29)), data.draw(st.integers(-1, 30))
     step = data.draw(st.sampled_from([1, 1, 2, 3])) * (1 if stop > start else -1)
@@ -127,7 +127,7 @@ def long_scope() -> Scope:
 
 def test_a_hit_is_found_in_any_block_from_both_sides(long_scope: Scope) -> None:
     def hit(text: str, ts: range) -> int | None:
-        return compile_expression(text).search(long_scope, ts)
+        return Expression(text).search(long_scope, ts)
 
     everything, back = range(40_000), range(39_999, -1, -1)
     assert hit("max(abs(c)) > 9", everything) == hit("max(abs(c)) > 9", back) == 31_234
@@ -140,15 +140,15 @@ def test_a_hit_is_found_in_any_block_from_both_sides(long_scope: Scope) -> None:
 
 
 def test_what_is_the_same_at_every_timestep_hits_at_once_or_never(long_scope: Scope) -> None:
-    assert compile_expression("1").search(long_scope, range(7, 40_000)) == 7
-    assert compile_expression("0").search(long_scope, range(40_000)) is None
-    assert compile_expression("loss > 0").search(long_scope, range(9, -1, -1)) == 9
-    assert compile_expression("1").holds(long_scope, range(3)).tolist() == [True] * 3
+    assert Expression("1").search(long_scope, range(7, 40_000)) == 7
+    assert Expression("0").search(long_scope, range(40_000)) is None
+    assert Expression("loss > 0").search(long_scope, range(9, -1, -1)) == 9
+    assert Expression("1").holds(long_scope, range(3)).tolist() == [True] * 3
 
 
 def test_no_timesteps_no_hit(long_scope: Scope) -> None:
-    assert compile_expression("1").search(long_scope, range(0)) is None
-    assert compile_expression("1").holds(long_scope, range(0)).tolist() == []
+    assert Expression("1").search(long_scope, range(0)) is None
+    assert Expression("1").holds(long_scope, range(0)).tolist() == []
 
 
 def test_an_early_hit_reads_only_the_beginning(long_scope: Scope) -> None:
@@ -164,14 +164,14 @@ def test_an_early_hit_reads_only_the_beginning(long_scope: Scope) -> None:
             read.append(stop - start)
             return long_scope.window(quantity, start, stop)
 
-    assert compile_expression("norm(c) > 0").search(Watched(), range(40_000)) == 0
+    assert Expression("norm(c) > 0").search(Watched(), range(40_000)) == 0
     assert sum(read) <= 256
 
 
 @pytest.mark.clock
 def test_searching_is_at_least_50_times_faster_than_going_step_by_step() -> None:
     scope = scope_of(View.of(synthetic("lstm", 40_000, 64)))
-    expression = compile_expression("max(abs(c)) > 9")
+    expression = Expression("max(abs(c)) > 9")
 
     def seconds(run: Callable[[], object]) -> float:
         started = time.process_time()

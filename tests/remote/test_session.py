@@ -22,7 +22,7 @@ from lstmtui.analysis.node_values import node_values_at
 from lstmtui.analysis.weights import weight_map
 from lstmtui.analysis.windows import color_limit, vector, window
 from lstmtui.errors import Cancelled, UserError
-from lstmtui.expressions import compile_expression
+from lstmtui.expressions import Expression
 from lstmtui.playback.export import export
 from lstmtui.remote.agent.queries import every_query
 from lstmtui.remote.client.client import Client
@@ -123,11 +123,11 @@ def arguments_of(name: str, session: Session) -> dict[str, Any]:
         "trace": session.trace,
         "ts": range(1, 9),
         "page": range(0, 8),
-        "when": compile_expression("norm(h) > 0.1"),
-        "condition": compile_expression("norm(h) > 0.1"),
-        "conditions": (compile_expression("norm(h) > 0.1"), compile_expression("t == 3")),
-        "expression": compile_expression("f[1] * prev(c)[1] - W_f[1, 0]"),
-        "expressions": (compile_expression("norm(h)"), compile_expression("c[77]")),
+        "when": Expression("norm(h) > 0.1"),
+        "condition": Expression("norm(h) > 0.1"),
+        "conditions": (Expression("norm(h) > 0.1"), Expression("t == 3")),
+        "expression": Expression("f[1] * prev(c)[1] - W_f[1, 0]"),
+        "expressions": (Expression("norm(h)"), Expression("c[77]")),
         "symbol": "R_f",
         "symbols": ("W_f", "R_f"),
         "rows": 3,

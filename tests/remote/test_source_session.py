@@ -17,7 +17,7 @@ from source_traces import source_trace
 import lstmtui
 from lstmtui.analysis.source_at import SourceAt, source_at
 from lstmtui.errors import UserError
-from lstmtui.expressions import compile_expression
+from lstmtui.expressions import Expression
 from lstmtui.playback.export import export
 from lstmtui.remote.agent.queries import every_query
 from lstmtui.session import Session, parse_line
@@ -78,14 +78,14 @@ def test_every_query_answers_what_it_answers_here(saved: Path) -> None:
 
 def arguments_of(query: Query, session: Session) -> dict[str, Any]:
     """Arguments of a query by their names."""
-    when = compile_expression("norm(S) > 0.1", session.vocabulary)
+    when = Expression("norm(S) > 0.1", session.vocabulary)
     known = {"quantity": "S", "start": 1, "stop": 7, "other": session.traces["other"], "ts": range(1, 9)}
     known |= {
         "page": range(8),
         "when": when,
         "condition": when,
         "conditions": (when,),
-        "expression": compile_expression("S[1, 0, 2] * prev(S)[1, 0, 2]", session.vocabulary),
+        "expression": Expression("S[1, 0, 2] * prev(S)[1, 0, 2]", session.vocabulary),
         "expressions": (when,),
     }
     known |= {"most": 5, "timesteps": 12, "pixels": 24, "cells": 12, "trace": session.trace}

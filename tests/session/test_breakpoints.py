@@ -10,13 +10,13 @@ import pytest
 from synthetic import Array, synthetic
 
 from lstmtui.errors import UserError
-from lstmtui.expressions import Expression, Scope, compile_expression, scope_of
+from lstmtui.expressions import Expression, Scope, scope_of
 from lstmtui.session import Session, Stop, marks
 from lstmtui.session.breakpoints import MOST_BREAKPOINTS, Breakpoints
 from lstmtui.session.continuation import MOST_NOTES, run_back, run_on
 from lstmtui.trace import Trace, Traces
 
-E = compile_expression
+E = Expression
 
 
 def with_c(values: Array, cell: str = "lstm", **options: object) -> Trace:

@@ -6,7 +6,7 @@ import pytest
 from sentences import SENTENCES
 from synthetic import synthetic
 
-from lstmtui.expressions import compile_expression
+from lstmtui.expressions import Expression
 from lstmtui.session import Session
 from lstmtui.session.completion import complete
 from lstmtui.session.language import Command, ScriptError
@@ -14,7 +14,7 @@ from lstmtui.session.parse import parse_line, parse_script
 from lstmtui.session.verbs import ALIASES, VERBS
 from lstmtui.trace import Traces
 
-E = compile_expression
+E = Expression
 
 
 def parsed(text: str) -> Command:

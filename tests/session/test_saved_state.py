@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from synthetic import synthetic
 
-from lstmtui.expressions import compile_expression
+from lstmtui.expressions import Expression
 from lstmtui.session import Session
 from lstmtui.session.breakpoints import MOST_BREAKPOINTS
 from lstmtui.session.saved_state import LARGEST_FILE, load, save, state_file
 
-E = compile_expression
+E = Expression
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from source_traces import FIRST_LINE, INNER, RELAX_LINE, source_trace
 from synthetic import synthetic
 
 from lstmtui.analysis.signal import signal
-from lstmtui.expressions import compile_expression, open_vocabulary, vocabulary_of
+from lstmtui.expressions import Expression, open_vocabulary, vocabulary_of
 from lstmtui.expressions.error import ExpressionError
 from lstmtui.notebook import html_of
 from lstmtui.playback import OutputFolder, Script, json_line, play
@@ -122,7 +122,7 @@ def test_a_misspelt_name_is_refused_with_the_nearest() -> None:
         run(session, "print new_cc")
     with pytest.raises(ScriptError, match="new_c is neither"):
         parse_line("print new_c")
-    written_before = compile_expression("new_cc > 1", open_vocabulary())
+    written_before = Expression("new_cc > 1", open_vocabulary())
     session.breakpoints.add_when(written_before)
     assert "cannot be hit here" in run(session, "breaks").text
 
@@ -142,9 +142,9 @@ def test_names_beyond_ascii_are_read_where_the_code_has_them() -> None:
     )
     assert run(session, "print Δ[1] - Δ[1]").value == 0
     with pytest.raises(ExpressionError, match="unknown sign Δ"):
-        compile_expression("max(Δ)")
+        Expression("max(Δ)")
     with pytest.raises(ExpressionError, match="unknown sign Ω"):
-        compile_expression("max(Ω)", vocabulary_of([greek]))
+        Expression("max(Ω)", vocabulary_of([greek]))
 
 
 def test_breakpoints_watches_and_expectations_use_the_names() -> None:

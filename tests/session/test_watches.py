@@ -7,13 +7,13 @@ import pytest
 from synthetic import synthetic
 
 from lstmtui.errors import UserError
-from lstmtui.expressions import compile_expression
+from lstmtui.expressions import Expression
 from lstmtui.expressions.at_cursor import NoValue, ScalarValue, VectorValue
 from lstmtui.session import Session, Watches
 from lstmtui.session.watches import MOST_WATCHES
 from lstmtui.trace import Traces
 
-E = compile_expression
+E = Expression
 
 
 @pytest.fixture

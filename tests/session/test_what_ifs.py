@@ -14,7 +14,7 @@ from oracles.recurrents import noise, random_recurrent
 from lstmtui.capture.engine import RerunEngine
 from lstmtui.capture.record import record
 from lstmtui.errors import Cancelled, UserError
-from lstmtui.expressions import compile_expression, scope_of
+from lstmtui.expressions import Expression, scope_of
 from lstmtui.session import Session, WhatIfs
 from lstmtui.session.execute import execute
 from lstmtui.session.parse import parse_line
@@ -47,7 +47,7 @@ def variants(session: Session) -> WhatIfs:
 
 
 def value(session: Session, text: str, t: int) -> Any:
-    return compile_expression(text).evaluate(scope_of(session.view), t)
+    return Expression(text).evaluate(scope_of(session.view), t)
 
 
 def test_set_shows_the_variant_and_keeps_the_baseline(session: Session) -> None:

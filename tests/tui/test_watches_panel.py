@@ -9,7 +9,7 @@ from keyboard import press, type_text
 from synthetic import synthetic
 from textual.pilot import Pilot
 
-from lstmtui.expressions import compile_expression, scope_of
+from lstmtui.expressions import Expression, scope_of
 from lstmtui.trace import Traces
 from lstmtui.tui.panels.watches import WatchesPanel
 from lstmtui.tui.screens.debugger import DebuggerScreen
@@ -120,7 +120,7 @@ async def test_watches_follow_the_cursor_and_outlive_a_switch_of_the_model(
         await type_text(pilot, "wt * 2\nwh[1]\nwc[0]\n")
 
         def value(text: str) -> float:
-            return float(compile_expression(text).evaluate(scope_of(session.view), session.cursor.t))
+            return float(Expression(text).evaluate(scope_of(session.view), session.cursor.t))
 
         seen = set()
         for key in ("l", "l", "end", "h"):

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import structs
 
 from lstmtui.errors import UserError
-from lstmtui.expressions import Expression, compile_expression, open_vocabulary
+from lstmtui.expressions import Expression, open_vocabulary
 from lstmtui.printable import printable
 from lstmtui.remote.wire.arrays import decode_array, encode_array
 from lstmtui.remote.wire.bounds import ProtocolError
@@ -95,7 +95,7 @@ def decode(annotation: Any, data: bytes | msgspec.Raw, trace_of: TraceOf = _no_t
             start, stop, step = msgspec.convert(value, tuple[int, int, int])
             return range(start, stop, step)
         if kind is Expression and isinstance(value, str):
-            return compile_expression(value, open_vocabulary())
+            return Expression(value, open_vocabulary())
         if kind is Trace:
             return trace_of(value)
         raise ValueError(f"a {type(value).__name__} has no place here")

@@ -7,7 +7,7 @@ import re
 from typing import NoReturn
 
 from lstmtui.closest import closest
-from lstmtui.expressions import Expression, ExpressionError, Vocabulary, cell_vocabulary, compile_expression
+from lstmtui.expressions import Expression, ExpressionError, Vocabulary, cell_vocabulary
 from lstmtui.printable import printable
 from lstmtui.session.language.problem import SHOWN, ScriptError, ScriptProblem, shown
 
@@ -117,7 +117,7 @@ class Reader:
             self.fail(missing)
         self._move(end)
         try:
-            return compile_expression(text, self.vocabulary)
+            return Expression(text, self.vocabulary)
         except ExpressionError as error:
             self.fail(error.wrong, start + error.column, error.suggestion)
 

@@ -23,7 +23,7 @@ from lstmtui.analysis.unit_values import numbers_at, survivals_at
 from lstmtui.analysis.weights import weight_limit, weight_map
 from lstmtui.analysis.windows import color_limit, gradient_norms, vector, window
 from lstmtui.errors import UserError
-from lstmtui.expressions import compile_expression
+from lstmtui.expressions import Expression
 from lstmtui.expressions.at_cursor import expectation
 from lstmtui.expressions.hits import hits_on_the_way, hits_within
 from lstmtui.remote.agent.agent import Agent
@@ -73,7 +73,7 @@ class Otherwise(AgentLink):
         return both
 
 
-TRUE = compile_expression("t >= 0")
+TRUE = Expression("t >= 0")
 BAD_PLACE = FirstBad("forward", 9, "forward", "h", 0, 0, 0, float("nan"), "there", "so")
 
 
