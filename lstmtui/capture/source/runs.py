@@ -155,11 +155,13 @@ class Grouping:
         """
         if not all(any(owner.places[call.number]) for call in owner.calls):
             return []
+        first = [next(iter(self._loops_of(owner, call).items()), ((), 0)) for call in owner.calls]
+        is_whole = sum(passes for _, passes in first) in self._sizes  # all chunks of one input
         loops = {
             call.number: (call, loop, passes)
             for call in owner.calls
             for loop, passes in reversed(self._loops_of(owner, call).items())
-            if passes in self._sizes
+            if passes in self._sizes or (is_whole and loop)
         }
         if len(loops) < len(owner.calls):
             return []
@@ -170,6 +172,8 @@ class Grouping:
         streams = [*joined(calls)] if is_seen else [([call], []) for call in owner.calls]
         if is_seen and len(streams) < len(calls):
             return streams
+        if any(reading.passes not in self._sizes for reading in calls):
+            return []
         if not is_seen and hand_on_alone(calls):
             return []
         # Where it cannot be seen what the loops read, it is the numbers of calls and passes that tell.

@@ -52,7 +52,7 @@ class UnitAxes:
 
     def _followed(self, end: End) -> Axes | None:
         waiting, count = [end], 0
-        while waiting and count < _MOST_NODES:
+        while waiting and count + len(waiting) < _MOST_NODES:
             if waiting[-1] in self._done:
                 waiting.pop()
                 continue

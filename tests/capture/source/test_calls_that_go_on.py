@@ -12,6 +12,8 @@ from oracles.recurrents import gap, noise
 from torch import Tensor, nn
 
 import lstmtui
+from lstmtui.capture.source.what_ifs import rerun_source
+from lstmtui.trace.edits import Edit
 
 EXACT = 1e-12
 States = tuple[Tensor, Tensor]
@@ -322,3 +324,55 @@ def test_the_sequences_of_a_matrix_state_are_the_axis_that_no_parameter_has_give
     for layer, name in ((0, "rollout_h"), (1, "h")):
         assert (r.trace.batch, r.trace.values(name, layer).shape) == (batch, (steps, batch, 4))
         assert gap(r.trace.values(name, layer)[-1], h.reshape(batch, 4)) == 0
+
+
+class Chunked(nn.Module):
+    """Reads its input in chunks; `change` is the change that is written by hand: a name, and a timestep."""
+
+    def __init__(self, change: tuple[str, int] = ("", 0)) -> None:
+        super().__init__()
+        torch.manual_seed(16)
+        self.core = Core(change)
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, out, first = x.new_zeros(x.shape[1], 4), [], 0
+        for chunk in x.split(4):
+            y, h = self.core(chunk, h, first)
+            out.append(y)
+            first += len(chunk)
+        return torch.cat(out)
+
+
+class Core(nn.Module):
+    def __init__(self, change: tuple[str, int]) -> None:
+        super().__init__()
+        self.inner, self.both, self.change = nn.Linear(3, 4), nn.Linear(8, 4), change
+
+    def forward(self, x: Tensor, h: Tensor, first: int) -> tuple[Tensor, Tensor]:
+        read = self.inner(x)
+        if self.change[0] == "read" and first <= self.change[1] < first + len(x):
+            read = read.index_put(
+                [torch.tensor(n) for n in (self.change[1] - first, 0, 1)], x.new_tensor(0.5)
+            )
+        out = []
+        for t in range(len(x)):
+            h = torch.tanh(self.both(torch.cat([read[t], h], -1)))
+            if self.change == ("h", first + t):
+                h = h.index_put([torch.tensor(n) for n in (0, 1)], x.new_tensor(0.5))
+            out.append(h)
+        y = torch.stack(out)
+        return y, h
+
+
+@pytest.mark.parametrize("name", ["read", "h"])
+@pytest.mark.parametrize("t", [2, 5, 9])
+def test_chunks_that_a_model_reads_its_input_in_are_one_run_and_can_be_set(name: str, t: int) -> None:
+    x = noise(11, 2, 3, seed=17)
+    trace = lstmtui.record(Chunked(), x, loss=lambda y: y.square().sum())
+    layer = [layer.path for layer in trace.layers].index("core")
+    assert (trace.layers[layer].calls, trace.values(name, layer).shape) == (3, (11, 2, 4))
+    changed = rerun_source(trace, [Edit(1, "m", layer, "forward", 0, name, 1, 0.5, t, t)])
+    by_hand = Chunked((name, t))(x)
+    assert changed.loss == pytest.approx(by_hand.square().sum().item(), rel=EXACT)
+    assert gap(changed.values("h", layer), by_hand) <= EXACT
