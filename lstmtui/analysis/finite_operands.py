@@ -25,16 +25,17 @@ def why_not_finite(trace: Trace, statement: str, result: float) -> str:
     """
     parameter = _bad_parameter(trace)
     if parameter:
-        return f"every one is finite, and the parameter {parameter}"
+        return f"all of these are finite, and the parameter {parameter}"
     if np.isnan(result):
         return (
-            "every one is finite: 0/0, 0 · inf, inf − inf, or a root or logarithm below 0 is within the line"
+            "all of these are finite: the line, or what it calls, has 0/0, 0 · inf, inf − inf, "
+            "or a root or logarithm below 0"
         )
     largest, dtype = UNICODE.number(largest_of(trace), 4), trace.header.dtype
     if _POLES.search(statement):
         poles = "the line divides by 0, has a logarithm or power of 0"
-        return f"every one is finite: {poles}, or {dtype} ends at {largest}"
-    return f"every one is finite, and {dtype} ends at {largest}"
+        return f"all of these are finite: {poles}, or {dtype} ends at {largest}"
+    return f"all of these are finite, and {dtype} ends at {largest}"
 
 
 def _bad_parameter(trace: Trace) -> str:

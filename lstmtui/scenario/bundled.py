@@ -38,8 +38,6 @@ COURSE = (
     "vad",
     "brackets",
     "adding",
-    "copy",
-    "sine",
 )
 """The order in which a newcomer best opens them; the others follow by name."""
 

@@ -77,7 +77,7 @@ def test_a_line_that_is_called_comes_before_the_line_that_calls_it() -> None:
     assert bad.t == min(t for t in range(40) if not torch.isfinite(torch.tensor(values[t])).all())
     line = Growing.forward.__code__.co_firstlineno + 3
     assert bad.where.startswith(f"test_bad_code.py:{line}: c = f * c_prev + g: c[")
-    assert "every one is finite, and float32 ends at 3.40e38" in bad.how
+    assert "all of these are finite, and float32 ends at 3.40e38" in bad.how
     assert f"test_bad_code.py:{line + 1}: h = c - c: h[" in bad.how
     assert "c is +inf" in bad.how
 
@@ -167,7 +167,7 @@ def test_a_line_that_divides_by_0_is_not_called_an_overflow_and_its_gate_stays_o
     bad = first_bad_of(lstmtui.record(Ratio(), x, loss=lambda y: y.sum()))
     assert bad is not None
     assert "q = u / (x_t > -9): q[2] of sequence 1 is " in bad.where
-    assert "every one is finite: the line divides by 0" in bad.how
+    assert "all of these are finite: the line divides by 0" in bad.how
     x[4, 1, 2] = torch.nan
     trace = lstmtui.record(Ratio(), x, loss=lambda y: y.sum())
     assert trace.cell(0).in_unit_interval("f")
@@ -183,4 +183,4 @@ def test_a_parameter_that_is_not_finite_is_named() -> None:
     bad = first_bad_of(lstmtui.record(model, torch.randn(9, 2, 3), loss=lambda y: y.sum()))
     assert bad is not None
     assert "u = self.w(x_t): u[1] of sequence 0 is NaN at t=0" in bad.where
-    assert "every one is finite, and the parameter w.weight[1, 2] is NaN" in bad.how
+    assert "all of these are finite, and the parameter w.weight[1, 2] is NaN" in bad.how

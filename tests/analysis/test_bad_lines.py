@@ -58,7 +58,7 @@ def test_an_overflow_comes_first_and_then_the_nan_that_it_became() -> None:
     bad = first_bad_of(trace)
     assert bad is not None
     assert bad.where == "my_cell.py:30: new_c = (f * c_prev + i * u): new_c[2] of sequence 1 is +inf at t=5"
-    assert "every one is finite, and float32 ends at 3.40e38" in bad.how
+    assert "all of these are finite, and float32 ends at 3.40e38" in bad.how
     assert "new_c[2] of sequence 1 is NaN at t=6" in bad.how
     assert "c_prev is +inf (since t=5, line 30)" in bad.how
 
