@@ -56,14 +56,16 @@ class Page:
 
     @property
     def _expressions(self) -> list[Expression]:
-        asked, checked = [], []
+        questions, checks = [], []
         for command in self.commands:
             if _part(command) == "asks":
                 question = command.arguments[0]
-                asked += [e for e in (question.value, *(c.when for c in question.choices)) if e is not None]
+                questions += [
+                    e for e in (question.value, *(c.when for c in question.choices)) if e is not None
+                ]
             elif _part(command) == "checks" and isinstance(command.arguments[0], Expression):
-                checked.append(command.arguments[0])
-        return asked + checked
+                checks.append(command.arguments[0])
+        return questions + checks
 
 
 def pages_of(commands: Iterable[Command]) -> tuple[Page, ...]:

@@ -123,26 +123,22 @@ class Ledger:
         return self.count - len(self.parts)
 
     def __str__(self) -> str:
-        """The largest parts, in a sentence."""
-        return self.sentence()
-
-    def sentence(self, notation: Notation = UNICODE) -> str:
-        """What the number is made of: the largest parts, the rest, and what rounding has left.
+        """What the number is made of, in a sentence: the largest parts, the rest, and what rounding has left.
 
         "c[3] at t=80 is 0.512: 61% written at t=12 (0.31), 20% written at t=13 (0.1), 79 others 0.1".
         """
         # The line of a variable of code says what its axes are.
         name = self.of if self.kind == "operands" else self.asked.name
         head = f"{name} at t={self.asked.t}" if self.asked.quantity != "loss" else "loss"
-        head += f" is {notation.number(self.value)}"
+        head += f" is {UNICODE.number(self.value)}"
         if self.of != name:
-            head += f"; {self.of} is {notation.number(self.whole)}"
+            head += f"; {self.of} is {UNICODE.number(self.whole)}"
         if not self.parts:
             return f"{head}: nothing adds to it"
-        named = [self._named(part, notation) for part in self.parts[:_NAMED]]
-        joined = (f" {notation.times} " if self.kind == "product" else ", ").join(named)
-        remarks = (text for text in (*self.notes, self.residual_text(notation)) if text)
-        return "; ".join((f"{head}: {joined}{self._others(notation)}", *remarks))
+        named = [self._named(part) for part in self.parts[:_NAMED]]
+        joined = (f" {UNICODE.times} " if self.kind == "product" else ", ").join(named)
+        remarks = (text for text in (*self.notes, self.residual_text(UNICODE)) if text)
+        return "; ".join((f"{head}: {joined}{self._others()}", *remarks))
 
     def share_text(self, part: Part) -> str:
         """A part's share of the whole, signed; empty where there is none to say."""
@@ -159,13 +155,13 @@ class Ledger:
             return f"the parts come to {notation.number(self.total)}, which is not what was recorded"
         return f"to within {notation.number(abs(self.residual))}"
 
-    def _named(self, part: Part, notation: Notation) -> str:
-        value, share = notation.number(part.value), self.share_text(part)
+    def _named(self, part: Part) -> str:
+        value, share = UNICODE.number(part.value), self.share_text(part)
         if share:
             return f"{share} {part.text} ({value})"
         return part.text if self.kind == "origin" else f"{part.text} ({value})"
 
-    def _others(self, notation: Notation) -> str:
+    def _others(self) -> str:
         """The parts that are not named, as one."""
         count = self.count - _NAMED
         if count <= 0:
@@ -173,7 +169,7 @@ class Ledger:
         if self.kind != "sum":
             return f" and {count} more"
         rest = self.total - sum(part.value for part in self.parts[:_NAMED])
-        return f", {counted(count, 'other')} {notation.number(rest)}"
+        return f", {counted(count, 'other')} {UNICODE.number(rest)}"
 
     def share(self, part: Part) -> float:
         """The part of the whole that a summand makes up; NaN where there is none to say."""

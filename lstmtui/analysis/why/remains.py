@@ -13,7 +13,7 @@ from lstmtui.analysis.why.layer_numbers import LayerNumbers
 from lstmtui.analysis.why.ledger import SET, Place
 from lstmtui.analysis.why.state import breaks_of, columns_of, kept_until, written_text
 from lstmtui.arrays import Array
-from lstmtui.cells.notation import UNICODE, Notation
+from lstmtui.cells.notation import UNICODE
 from lstmtui.errors import UserError
 from lstmtui.view.query import query
 from lstmtui.view.view import View
@@ -40,14 +40,9 @@ class Remains:
     is_set: bool = False
     """Whether a what-if has put the state in place there: then what it was set to is what was written."""
 
-    @property
-    def share(self) -> float:
-        """What part of it is left at the end; NaN of nothing."""
-        return float(self.left[-1] / self.written) if self.written else float("nan")
-
-    def sentence(self, notation: Notation = UNICODE) -> str:
+    def sentence(self) -> str:
         """What was written, when half of it was gone, and what is left at the end."""
-        asked, number = self.asked, notation.number
+        asked, number = self.asked, UNICODE.number
         step = -1 if asked.direction == "backward" else 1
         last = asked.t + step * (len(self.left) - 1)
         head = f"what t={asked.t} wrote to {asked.name} is {number(self.written)}"

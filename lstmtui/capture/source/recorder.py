@@ -119,10 +119,10 @@ class SourceRecorder:
 
     def _agree(self) -> None:
         """Where states tell how many sequences runs read, have those read as many that nothing tells."""
-        told = {names.batch.size for names in self._names if names.has_states and not names.batch.others}
-        for names in self._names if len(told) == 1 and self._axes.batch is None else ():
+        sizes = {names.batch.size for names in self._names if names.has_states and not names.batch.others}
+        for names in self._names if len(sizes) == 1 and self._axes.batch is None else ():
             if not names.has_states or names.batch.others:
-                names.read_as_others(*told)
+                names.read_as_others(*sizes)
 
     def _say_what_is_open(self, batches: Sequence[Batch]) -> None:
         """Say where sizes leave it open how many sequences there are, and what they were taken as."""
