@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lstmtui.cells.notation import plain
 from lstmtui.printable import printable
 from lstmtui.trace.header import Header, Layer
 from lstmtui.wording import counted
@@ -62,7 +63,7 @@ def path_of(layers: Sequence[Layer], at: int) -> str:
 
 
 def _loss(header: Header) -> str:
-    value = f"loss {header.loss:.6g}" if header.loss_is_known else "loss unknown"
+    value = f"loss {plain(header.loss)}" if header.loss_is_known else "loss unknown"
     # A loss of the user's own has no words.
     what = printable(header.loss_text) or ("a function of your own" if header.loss_is_known else "")
     return f"{value}: {what}" if what else value

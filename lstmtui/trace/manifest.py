@@ -105,7 +105,9 @@ def read_manifest(target: Path) -> tuple[dict[str, Any], bool]:
     try:
         return _read(target / MANIFEST), False
     except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{target}: not a trace: there is no {MANIFEST} in it") from None
+        is_there = target.exists() or target.is_symlink()
+        missing = f"{MANIFEST} in it" if is_there else "such file or directory"
+        raise UserError(f"{target}: not a trace: there is no {missing}") from None
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from lstmtui.arrays import Array, read_only
 from lstmtui.cells import Cell
+from lstmtui.cells.notation import plain
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.trace.description import description
@@ -240,7 +241,7 @@ class Trace:
     def __repr__(self) -> str:
         """The name, the layers, T, B and the loss on one line."""
         shown = first_of([f"{printable(layer.cell)} {layer.sizes_text}" for layer in self.layers], 4)
-        loss = f"{self.loss:.6g}" if self.header.loss_is_known else "unknown"
+        loss = plain(self.loss) if self.header.loss_is_known else "unknown"
         return f"<Trace {printable(self.name)}: {shown}; T={self.steps}, B={self.batch}, loss {loss}>"
 
     def __str__(self) -> str:

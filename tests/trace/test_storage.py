@@ -171,12 +171,18 @@ def test_a_file_is_left_alone_and_is_no_trace(tmp_path: Path) -> None:
         make_trace().save(file / "below")
 
 
-@pytest.mark.parametrize("kind", ["nothing", "empty directory"])
-def test_where_there_is_no_trace_load_says_so(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("nothing", "t: not a trace: there is no such file or directory"),
+        ("empty directory", r"not a trace: there is no trace\.json in it"),
+    ],
+)
+def test_where_there_is_no_trace_load_says_so(tmp_path: Path, kind: str, why: str) -> None:
     target = tmp_path / "t"
     if kind == "empty directory":
         target.mkdir()
-    with pytest.raises(UserError, match=r"not a trace: there is no trace\.json in it"):
+    with pytest.raises(UserError, match=why):
         load(target)
     assert not is_trace(target)
 
