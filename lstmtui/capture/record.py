@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from lstmtui.capture.loss.own_loss import with_own_loss
 from lstmtui.capture.model_output import output_of
 from lstmtui.capture.origins.drawn_tensors import Drawing
 from lstmtui.capture.origins.origins import Origins
+from lstmtui.capture.preserve_state import preserve_state
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.readiness import holds_recurrent, nothing_recorded, ready, recorder_of
 from lstmtui.capture.record_checks import check_loss, check_recorded
@@ -208,7 +210,8 @@ def record_with(
             absent = check_loss(scalar)
             # Also to look at what the graph has saved may run what a checkpoint holds again.
             tap.during = "backward"
-            output, turn = output_of(result, tap.origins, tap.runs)
+            with preserve_state(module) if tap.recomputation.is_possible else nullcontext():
+                output, turn = output_of(result, tap.origins, tap.runs)
             if code is not None and output is None:
                 output, turn = code.output_of(result)
             ahead = look_ahead(scalar, module, output, turn, tap) if looks_ahead else None

@@ -199,6 +199,19 @@ def without_checkpoints() -> Iterator[None]:
             setattr(checkpoint, name, own)
 
 
+def run_checkpoint_again(node: Any) -> tuple[Any, ...]:
+    """What a re-entrant checkpoint holds returns when run again, with a graph; empty for other nodes."""
+    function = getattr(node, "run_function", None)
+    if function is None or not hasattr(node, "tensor_indices"):
+        return ()
+    inputs = list(node.inputs)
+    for place, tensor in zip(node.tensor_indices, node.saved_tensors, strict=True):
+        inputs[place] = tensor
+    with torch.random.fork_rng(), torch.enable_grad():
+        result = function(*checkpoint.detach_variable(tuple(inputs)))
+    return result if isinstance(result, tuple) else (result,)
+
+
 class _RunOnce:
     """In place of the autograd Function of a re-entrant checkpoint."""
 

@@ -202,7 +202,9 @@ def test_a_layer_inside_a_checkpoint_is_recorded_as_without_it(kind: Any, run: R
     assert [(layer.path, layer.calls) for layer in trace.layers] == [
         (layer.path, layer.calls) for layer in wanted.layers
     ]
-    assert set(wanted.arrays) - set(trace.arrays) <= {"y", "dy"}
+    # Of a call of one timestep in a re-entrant one it is not known which timestep it is.
+    is_of_steps = run is reentrant and issubclass(kind, (Cells, Stepwise))
+    assert set(wanted.arrays) - set(trace.arrays) <= ({"y", "dy"} if is_of_steps else set())
     for key in trace.arrays:
         assert gap(trace.arrays[key], wanted.arrays[key]) <= EXACT, key
     assert any(np.any(trace.values("dh", layer)) for layer in range(len(trace.layers)))
@@ -358,3 +360,33 @@ def test_a_watched_model_with_checkpoints_trains_as_without_and_is_written(
                 layer,
                 name,
             )
+
+
+class Counting(Whole):
+    """Counts in a buffer how often it runs, and says what has gone wrong if that is more than it knows of."""
+
+    def __init__(self, run: Run = plainly) -> None:
+        super().__init__(run)
+        self.register_buffer("count", torch.zeros(()))
+
+    def middle(self, x: Tensor) -> Tensor:
+        def counted(v: Tensor) -> Tensor:
+            self.count += 1
+            if self.count > 1 and torch.is_grad_enabled() and self.fails:
+                raise TypeError("it runs but once")
+            return self.rnn(v)[0]
+
+        return self.run(counted, x)
+
+    fails = False
+
+
+def test_to_see_what_a_checkpoint_returned_leaves_the_model_and_its_random_numbers_alone() -> None:
+    model, x = made(Counting, reentrant), input_of(Counting)
+    torch.manual_seed(1)
+    trace = recorded(model, x)
+    assert gap(trace.values("y"), model(x)) <= EXACT
+    assert model.count == 1
+    model.fails = True
+    with pytest.raises(TypeError, match="it runs but once"):
+        recorded(model, x)  # of the backward pass, which the model's own would raise as well

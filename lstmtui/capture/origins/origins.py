@@ -13,7 +13,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.axes import Axes, Axis, Factor, Kind, broadcast, unknown
 from lstmtui.capture.graph.graph_axes import End, after, name_of, place_of
-from lstmtui.models.torch_compat import result_shape, saved
+from lstmtui.models.torch_compat import result_shape, run_checkpoint_again, saved
 
 _MOST_NODES = 1_000_000
 """The most nodes of a graph that are visited."""
@@ -26,6 +26,10 @@ class Origins:
         self._ends: dict[End, Axes | None] = {}
         self._tensors = WeakTensorKeyDictionary()
         self._orders: list[Tensor] = []
+        self._held: dict[Any, list[Axes]] = {}
+        """The axes of what re-entrant checkpoints returned, by their nodes."""
+        self.is_looking = False
+        """Whether what such a checkpoint holds runs again to see these."""
 
     def add(self, result: Any, start: int, kinds: Sequence[Kind]) -> None:
         """Note what a layer returned.
@@ -87,11 +91,28 @@ class Origins:
 
     def _after(self, end: End, parts: list[Axes | None]) -> Axes | None:
         name, inputs = name_of(end[0]), [part for part in parts if part is not None]
+        if not name and (held := self._of_checkpoint(end[0])):
+            return held[end[1]]
         if inputs and name == "CopySlices":
             return self._written(result_shape(end[0], 0), inputs)
         if inputs and name == "IndexSelect":
             return self._unsorted(end[0], inputs[0])
         return after(end, parts)
+
+    def _of_checkpoint(self, node: Any) -> list[Axes]:
+        """The axes of what a re-entrant checkpoint returned, which had no graph; none for other nodes."""
+        if node not in self._held:
+            self._held[node], before = [], self.is_looking
+            self.is_looking = True
+            try:
+                results = run_checkpoint_again(node)
+                axes = (self.axes_of(r) if isinstance(r, Tensor) else unknown(()) for r in results)
+                self._held[node] = [*axes]
+            except Exception:  # of the code in it, which has run before: then nothing is told
+                return []
+            finally:
+                self.is_looking = before
+        return self._held[node]
 
     def _written(self, shape: tuple[int, ...], inputs: list[Axes]) -> Axes | None:
         """A tensor that was written into; `pad_packed_sequence` does so, with stretches of packed data."""
