@@ -31,6 +31,9 @@ class TextLines(LineWidget):
         """Whether lines are wrapped or cropped; for the lines that are set next."""
         self._lines: tuple[Spans, ...] = ()
         self._wrapped: list[tuple[int, Spans]] = []
+        self._rows_of: dict[Spans, list[Spans]] = {}
+        """Of each line its rows, at the width and in the look for which it was wrapped."""
+        self._wrapped_for: tuple[int, Look] | None = None
         self._top = 0
 
     def set_lines(self, lines: Iterable[Sequence[tuple[str, str]]]) -> None:
@@ -66,16 +69,21 @@ class TextLines(LineWidget):
 
     def line_keys(self, width: int, height: int) -> Sequence[Hashable]:
         if self.wraps:
-            self._wrapped = [
-                (number, row)
-                for number, line in enumerate(self._lines)
-                for row in wrap(line, width, self.look)
-            ]
+            self._wrap(width)
         self._top = max(0, min(self._top, self.row_count - height))
         window = slice(self._top, self._top + height)
         if self.wraps:
             return [row for _, row in self._wrapped[window]]
         return [crop(line, width, self.look) for line in self._lines[window]]
+
+    def _wrap(self, width: int) -> None:
+        """Wrap the lines; one that stays, as all do while they are scrolled, is not wrapped again."""
+        before = self._rows_of if self._wrapped_for == (width, self.look) else {}
+        self._wrapped_for = width, self.look
+        self._rows_of = {line: before.get(line) or wrap(line, width, self.look) for line in self._lines}
+        self._wrapped = [
+            (number, row) for number, line in enumerate(self._lines) for row in self._rows_of[line]
+        ]
 
     def draw_line(self, key: Hashable, width: int) -> list[Segment]:
         return segments(key, self.look)  # type: ignore[arg-type]

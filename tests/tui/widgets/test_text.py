@@ -4,6 +4,7 @@ import pytest
 from rich.cells import cell_len
 
 from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets import text_lines
 from lstmtui.tui.widgets.spans import crop, segments, wrap
 from lstmtui.tui.widgets.status import StatusLine
 from lstmtui.tui.widgets.text_lines import TextLines
@@ -66,6 +67,28 @@ def test_scrolling_shows_a_whole_line_and_stops_at_the_end(text):
     assert text(lines) == ["four  ", "five  ", "six   "]
     lines.set_lines([(("one", "text"),)])
     assert (text(lines), lines.top) == (["one   ", "      ", "      "], 0)
+
+
+def test_a_line_is_wrapped_once_and_again_only_for_another_width_or_look(text, monkeypatch):
+    wrapped = []
+
+    def counted(line, width, look):
+        wrapped.append("".join(t for t, _ in line))
+        return wrap(line, width, look)
+
+    monkeypatch.setattr(text_lines, "wrap", counted)
+    lines = TextLines(Look(), wraps=True)
+    lines.lay_out(6, 3)
+    lines.set_lines([((word, "text"),) for word in ("one", "two", "three four", "five")])
+    lines.scroll_to_row(2)
+    lines.set_lines([((word, "text"),) for word in ("one", "2·", "three four", "five")])
+    assert wrapped == ["one", "two", "three four", "five", "2·"]
+    lines.look = Look(ascii=True)
+    lines.update()
+    lines.scroll_to_row(0)
+    assert text(lines) == ["one   ", "2*    ", "three "]
+    lines.lay_out(10, 3)
+    assert text(lines) == ["one       ", "2*        ", "three four"]
 
 
 def test_a_status_line_that_says_the_same_sends_nothing(refreshed, text):
