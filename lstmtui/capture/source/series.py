@@ -172,9 +172,11 @@ def outside_of(run: Run) -> list[Series]:
     for (key, _), each in places.items():
         by_name.setdefault(key, []).append([*each.values()])
     return [
-        Series(*key, number if number < len(own) else 0, each[-1].line, [], each[-1], _pieces(run, each))
+        Series(*key, number if number < len(own) else 0, each[-1].line, [], whole, pieces)
         for key, own in by_name.items()
         for number, each in enumerate(own, start=1)
+        for pieces in [_pieces(run, each)]
+        for whole in [each[0] if pieces else each[-1]]
     ]
 
 

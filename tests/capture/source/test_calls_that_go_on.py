@@ -104,6 +104,8 @@ def test_truncated_backpropagation_is_one_run_whose_derivatives_are_cut_where_th
     source = trace.layers[0].source
     assert source is not None
     assert source.states == ("c", "h")
+    stages = [stage.variable for stage in source.stages]
+    assert (stages.index("read") < stages.index("f"), stages[-1]) == (True, "y_")
 
 
 def ended(state: States) -> States:
