@@ -29,7 +29,7 @@ _GET = rb"(?:h.|j....)"
 _NUMBER = rb"(?:K.|M..|J...[\0-\x7f])"
 _SIZES = rb"(?:N\x85|NN\x86|NNN\x87|\)|\(N{4,8}t)".replace(b"N", _NUMBER)
 _PUT = np.dtype([("opcode", "S1"), ("entry", "<u4")])
-_PUTS = np.dtype([("a", _PUT), ("t", "S1"), ("b", _PUT), ("R", "S1"), ("c", _PUT)])
+_PUTS = np.dtype([("put0", _PUT), ("t", "S1"), ("put1", _PUT), ("R", "S1"), ("put2", _PUT)])
 
 
 class Constants(NamedTuple):
@@ -75,7 +75,7 @@ class TensorBatch:
             raise ValueError("a tensor's shape is not valid")
         single = np.frombuffer(b"".join(chain(first, second, third, fourth, fifth)), _PUT)["entry"]
         triple = np.frombuffer(b"".join(last), _PUTS)
-        every = [single, *(triple[part]["entry"] for part in "abc")]
+        every = [single, *(triple[part]["entry"] for part in ("put0", "put1", "put2"))]
         self.memo = min(int(part.min()) for part in every), max(int(part.max()) for part in every)
         """The lowest and the highest number of the entries of the memo that it would make."""
         self.entries: Iterable[tuple[str, ArchivedTensor]] = ()
