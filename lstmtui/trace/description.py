@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lstmtui.cells.notation import plain
 from lstmtui.printable import printable
 from lstmtui.trace.header import Header, Layer
-from lstmtui.wording import counted
+from lstmtui.wording import counted, first_of
 
 _LAYERS = 12
 """So many are described."""
@@ -34,6 +34,13 @@ def description(header: Header, timesteps: Sequence[int]) -> str:
         lines.append("  the model's code raised an exception, and the run ends there")
     lines.append("  lstmtui.diagnose(trace) says what is wrong; lstmtui.debug(trace) opens it")
     return "\n".join(lines)
+
+
+def line(header: Header) -> str:
+    """ "LSTM: lstm 8 → 8; T=40, B=1, loss 0.25"."""
+    shown = first_of([f"{printable(layer.cell)} {layer.sizes_text}" for layer in header.layers], 4)
+    loss = f"{header.loss:.6g}" if header.loss_is_known else "unknown"
+    return f"{printable(header.name)}: {shown}; T={header.steps}, B={header.batch}, loss {loss}"
 
 
 def described_layer(layers: Sequence[Layer], at: int, timesteps: int, mark: str = "") -> str:

@@ -11,14 +11,13 @@ import numpy as np
 
 from lstmtui.arrays import Array, read_only
 from lstmtui.cells import Cell
-from lstmtui.cells.notation import plain
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
-from lstmtui.trace.description import description
+from lstmtui.trace.description import description, line
 from lstmtui.trace.header import Header, Layer
 from lstmtui.trace.keys import EXTENT, NORMS, array_key
 from lstmtui.trace.summaries import Extent, extent_of, norms_of
-from lstmtui.wording import first_of, listed, numbered
+from lstmtui.wording import listed, numbered
 
 
 class Trace:
@@ -240,9 +239,7 @@ class Trace:
 
     def __repr__(self) -> str:
         """The name, the layers, T, B and the loss on one line."""
-        shown = first_of([f"{printable(layer.cell)} {layer.sizes_text}" for layer in self.layers], 4)
-        loss = plain(self.loss) if self.header.loss_is_known else "unknown"
-        return f"<Trace {printable(self.name)}: {shown}; T={self.steps}, B={self.batch}, loss {loss}>"
+        return f"<Trace {line(self.header)}>"
 
     def __str__(self) -> str:
         """What it is, in a few lines: sizes, layers, loss, derivatives."""
