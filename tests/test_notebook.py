@@ -94,6 +94,7 @@ def test_a_trace_says_what_it_is_and_is_asked_by_name(trace: lstmtui.Trace) -> N
     said = repr(trace)
     assert "lstm 3 → 5, lstm 10 → 5; T=300, B=2, loss " in said
     assert said.isprintable()
+    assert repr(lstmtui.Trace(replace(trace.header, loss=float("nan")), {})).endswith(", loss NaN>")
     assert np.array_equal(trace["f"], trace.values("f"))
     assert "dc" in trace
     assert "z" not in trace

@@ -39,7 +39,7 @@ def description(header: Header, timesteps: Sequence[int]) -> str:
 def line(header: Header) -> str:
     """ "LSTM: lstm 8 → 8; T=40, B=1, loss 0.25"."""
     shown = first_of([f"{printable(layer.cell)} {layer.sizes_text}" for layer in header.layers], 4)
-    loss = f"{header.loss:.6g}" if header.loss_is_known else "unknown"
+    loss = plain(header.loss) if header.loss_is_known else "unknown"
     return f"{printable(header.name)}: {shown}; T={header.steps}, B={header.batch}, loss {loss}"
 
 

@@ -8,19 +8,11 @@ import numpy as np
 import pytest
 
 from lstmtui.errors import UserError
-from lstmtui.scenario.tasks import TASKS, TaskData, make_task
+from lstmtui.scenario.tasks import TASKS, make_task
 
 
 def _draw(name: str, **keys: Any) -> Any:
     return make_task(name, **keys)
-
-
-def _mask(data: TaskData) -> np.ndarray:
-    """(T, B) bool: where the task's own loss is taken."""
-    mask = data.defined.copy()
-    if data.at == "last":
-        mask[:-1] = False
-    return mask
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -36,8 +28,8 @@ def test_same_seed_gives_the_same_arrays_and_another_seed_others(name: str) -> N
 def test_every_task_fits_its_shapes(name: str) -> None:
     data = _draw(name, length=40, batch=3, seed=0)
     assert (data.values is None) != (data.tokens is None)
-    assert data.target.shape[:2] == _mask(data).shape == (40, 3)
-    assert _mask(data).any()
+    assert data.target.shape[:2] == data.mask.shape == (40, 3)
+    assert data.mask.any()
     if data.tokens is not None:
         assert data.tokens.dtype == np.int64
         assert 0 <= data.tokens.min() <= data.tokens.max() < len(data.labels)
@@ -52,7 +44,7 @@ def test_latch_shows_the_bit_once_and_asks_for_it_at_the_end() -> None:
     assert not data.values[1:, :, 0].any()
     assert (data.values[1:, :, 1] != 0).all()
     np.testing.assert_array_equal(data.target[-1, :, 0], (bit + 1) / 2)
-    np.testing.assert_array_equal(np.flatnonzero(_mask(data).any(axis=1)), [29])
+    np.testing.assert_array_equal(np.flatnonzero(data.mask.any(axis=1)), [29])
     assert abs(np.corrcoef(data.values[1:, :, 1].mean(axis=0), bit)[0, 1]) < 0.4
 
 
@@ -71,7 +63,7 @@ def test_adding_asks_for_the_sum_of_the_two_marked_numbers() -> None:
         first, second = np.flatnonzero(marker)
         assert first < 10 <= second
         assert data.target[-1, sequence, 0] == pytest.approx(numbers[first] + numbers[second])
-    np.testing.assert_array_equal(np.flatnonzero(_mask(data).any(axis=1)), [20])
+    np.testing.assert_array_equal(np.flatnonzero(data.mask.any(axis=1)), [20])
 
 
 def test_copy_asks_for_the_symbols_after_the_go_marker() -> None:
@@ -79,7 +71,7 @@ def test_copy_asks_for_the_symbols_after_the_go_marker() -> None:
     for sequence in range(4):
         text = "".join(data.labels[token] for token in data.tokens[:, sequence])
         assert text[3:] == "_" * 13 + ">" + "___"
-        asked = "".join(data.labels[i] for i in data.target[_mask(data)[:, sequence], sequence])
+        asked = "".join(data.labels[i] for i in data.target[data.mask[:, sequence], sequence])
         assert asked == text[:3]
         assert set(asked) <= set("abcde")
 
@@ -99,7 +91,7 @@ def test_brackets_are_well_nested_and_the_target_is_the_depth() -> None:
         assert opened == []
     assert kinds == {"()", "[]"}
     assert data.target.max() == 4
-    assert _mask(data).all()
+    assert data.mask.all()
 
 
 def test_sine_asks_for_the_next_value() -> None:
