@@ -21,7 +21,7 @@ import lstmtui
 from lstmtui.capture.source.tracer import SourceTracer
 from lstmtui.capture.source.undisturbed import old_objects_aside
 
-SIZES = ("1000x1x64", "1000x1x256", "1000x32x64")
+SIZES = ("1000x1x64", "1000x1x256", "1000x32x64", "1000x32x256", "1000x64x64")
 
 
 class Loop(nn.Module):
