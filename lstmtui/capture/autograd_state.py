@@ -55,3 +55,9 @@ def saved_as_it_is() -> Iterator[None]:
 
 def _same(tensor: Tensor) -> Tensor:
     return tensor
+
+
+def new_leaf() -> Tensor:
+    """A number, (), that can be differentiated by, in inference mode too."""
+    with torch.inference_mode(False):
+        return torch.zeros((), requires_grad=True, device="cpu")

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.arguments import states_of
-from lstmtui.capture.autograd_state import graph
+from lstmtui.capture.autograd_state import graph, new_leaf
 from lstmtui.capture.blocks.single_steps import cut_to_whole_steps, is_single_step, loops_of, record_step
 from lstmtui.capture.cell_loops import CellLoop
 from lstmtui.capture.cuts import Cuts
@@ -39,7 +38,7 @@ class TappedRuns:
     progress: Progress
     writer: TraceWriter | None = None
     """What gets the arrays while they are made; None: they are kept in memory."""
-    anchor: Tensor = field(default_factory=lambda: _anchor())
+    anchor: Tensor = field(default_factory=new_leaf)
     runs: list[ModuleRun] = field(default_factory=list)
     """In the order in which they began."""
     last: ModuleRun | None = None
@@ -295,9 +294,3 @@ class TappedRuns:
     def _name(self, path: str, module: nn.Module) -> str:
         earlier = sum(run.module is module for run in self.runs)
         return f"{path}@{earlier + 1}" if earlier else path
-
-
-def _anchor() -> Tensor:
-    """A leaf that can be differentiated by, in inference mode too."""
-    with torch.inference_mode(False):
-        return torch.zeros((), requires_grad=True, device="cpu")
