@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from lstmtui.errors import UserError
@@ -10,16 +11,34 @@ from lstmtui.trace import Trace, Traces
 from lstmtui.trace.lengths import lengths_of
 from lstmtui.view import Cursor
 
+_PLACE = re.compile(r"(layer|batch|goto) (\d{1,9})|(direction) (\w+)", re.ASCII)
+"""A line of a script that goes somewhere."""
+
 
 def first_cursor(traces: Mapping[str, Trace]) -> Cursor:
-    """Where a session starts: where code raised, at what the runs were written for, else at the first run."""
+    """Where code raised, or where there is what the runs were written for; else in the first of them."""
     for name, trace in traces.items():
         if trace.header.raised is not None:
             raised = trace.header.raised
             return Cursor(name, t=raised.t, layer=raised.layer).fitted_to(trace)
     wanted = [name for name, trace in traces.items() if trace.header.opens]
-    name = wanted[-1] if wanted else next(iter(traces))
+    if wanted:
+        return _scripted(wanted[-1], traces[wanted[-1]])
+    name = next(iter(traces))
     return Cursor(name, layer=main_layer(traces[name]))
+
+
+def _scripted(name: str, trace: Trace) -> Cursor:
+    """The place to which the script of a run takes a session."""
+    lines = (_PLACE.fullmatch(line.strip()) for line in trace.header.script.splitlines())
+    place = {line[1] or line[3]: line[2] or line[4] for line in lines if line is not None}
+    return Cursor(
+        name,
+        t=int(place.get("goto", 0)),
+        layer=int(place.get("layer", main_layer(trace))),
+        direction=place.get("direction", "forward"),
+        batch=int(place.get("batch", 0)),
+    ).fitted_to(trace)
 
 
 def traces_by_name(traces: Trace | Mapping[str, Trace]) -> dict[str, Trace]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lstmtui.analysis.first_bad import first_bad_of
 from lstmtui.session import Session
 from lstmtui.trace import Trace, Traces
 from lstmtui.trace.growth import Growth
+from lstmtui.view import Cursor
 
 NEVER = "norm(dh) < -1"
 
@@ -112,7 +114,7 @@ def test_the_step_with_the_first_bad_value_is_written_with_those_before_it(
     assert np.isnan(last.values("h", 1)[1:]).all()
     assert not any(np.isnan(traces[f"step {n}"].values("h", 1)).any() for n in (3, 4))
     assert watch.written == ["any(isnan(h)) at t=0, layer 1 forward, batch 0 of step 5"]
-    assert Session(traces).cursor.model == "step 5"
+    assert Session(traces).cursor == Cursor("step 5", t=0, layer=1)
     assert "step 5; written to" in capsys.readouterr().err
     assert last.header.script.splitlines()[-1] == "goto 0"
     assert (last.header.loss_text, str(last.loss)) == ("the loss of the training loop", "nan")
@@ -200,6 +202,21 @@ def test_a_condition_that_goes_on_holding_is_written_once(tmp_path: Path) -> Non
 @pytest.mark.parametrize("when", ["h_pre[0] > 5", "prev(h[0]) > 5 and t == 1"])
 def test_values_that_the_layer_hides_and_timesteps_before_are_judged_too(tmp_path: Path, when: str) -> None:
     assert run_through(passing_on(), [1.0, 9, 1], when=when, path=tmp_path / "w") == ["step 1"]
+
+
+def test_a_session_starts_where_the_condition_held(tmp_path: Path) -> None:
+    model, x = nn.GRU(1, 2, bidirectional=True), torch.zeros(6, 3, 1)
+    with lstmtui.watch(model, when="any(isnan(n_pre)) and t > 2", path=tmp_path / "w"), torch.no_grad():
+        model(x)
+        x[4, 1] = float("nan")
+        model(x)
+    traces = written(tmp_path / "w")
+    cursor = Session(traces).cursor
+    assert cursor == Cursor("step 1", t=3, direction="backward", batch=1)
+    place = traces["step 1"].values("n_pre", 0, "backward")[:, :, 0]
+    assert np.isnan(place[cursor.t, cursor.batch])
+    far = replace(traces["step 1"].header, script="goto 99\nlayer 7\ndirection up\nbatch -2\ngoto\nsave x")
+    assert Session(Trace(far, traces["step 1"].arrays)).cursor == Cursor("step 1", t=5)
 
 
 def test_a_follower_sees_what_is_added(tmp_path: Path) -> None:
