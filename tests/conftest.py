@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -16,9 +15,6 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Without it each of hundreds of processes that are started would compile all of lstmtui anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-
-# Thousands of tests and all that they import would be looked through for garbage again and again.
-gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)

@@ -162,7 +162,7 @@ class Program:
         before, last = len(self.written), monotonic()
         end = last + limit
         timeout = limit
-        while select.select([self._master], [], [], max(0.0, min(timeout, end - monotonic())))[0]:
+        while self._has_more(min(timeout, end - monotonic())):
             self.written += os.read(self._master, 1 << 16)
             last, timeout = monotonic(), quiet
         return len(self.written) - before, last
@@ -184,9 +184,15 @@ class Program:
         self.read()
         return self.process.wait(timeout=1)
 
+    def _has_more(self, timeout: float) -> bool:
+        """Whether anything comes within so many seconds, or the program ends."""
+        poll = select.poll()  # select.select takes no descriptor above 1,023
+        poll.register(self._master, select.POLLIN)
+        return bool(poll.poll(max(0.0, timeout) * 1e3))
+
     def _take(self, timeout: float) -> bool:
         """Read what is there, and draw it; False when nothing came, or the program has ended."""
-        if not select.select([self._master], [], [], max(0.0, timeout))[0]:
+        if not self._has_more(timeout):
             return False
         try:
             data = os.read(self._master, 1 << 16)
