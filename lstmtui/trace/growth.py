@@ -67,7 +67,7 @@ class Growth:
             traces = traces_of(self._target, manifest, alive=alive)
             for trace in _each(traces):
                 if isinstance(trace.arrays, LazyArrays):
-                    trace.arrays.map_all()
+                    trace.arrays.read_all()
         except (UserError, FileNotFoundError):
             if marks_of(self._target) == marks:
                 raise

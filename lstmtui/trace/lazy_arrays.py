@@ -1,4 +1,4 @@
-"""Arrays on disk that are mapped into memory when they are read."""
+"""Arrays on disk that are mapped into memory, or read if they are small, when they are first asked for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from weakref import WeakSet
 
 import numpy as np
 
@@ -13,6 +14,14 @@ from lstmtui.arrays import Array
 from lstmtui.errors import UserError
 from lstmtui.python_parser import undisturbed
 from lstmtui.trace.lease import Lease
+
+SMALL = 1 << 14
+"""Bytes of an array that is read as a whole."""
+MOST_MAPPED = 256
+"""Arrays that are mapped at once: each map holds a file descriptor, of which a process often has 1,024."""
+
+mapped = WeakSet[Any]()
+"""The maps that are in use."""
 
 
 def file_of(key: str) -> str:
@@ -24,7 +33,7 @@ def file_of(key: str) -> str:
 
 
 class LazyArrays(Mapping[str, Array]):
-    """The arrays of one model, each mapped into memory when first asked for.
+    """The arrays of one model, each read or mapped into memory when first asked for.
 
     Args:
         folder: of their files.
@@ -41,7 +50,7 @@ class LazyArrays(Mapping[str, Array]):
 
     def __getitem__(self, key: str) -> Array:
         if key not in self._open:
-            self._open[key] = self._map(key, self._entries[key])
+            self._open[key] = self._read(key, self._entries[key])
         return self._open[key]
 
     def __contains__(self, key: object) -> bool:
@@ -58,13 +67,13 @@ class LazyArrays(Mapping[str, Array]):
         self._entries = {**self._entries, **arrays}
         self._open |= arrays
 
-    def map_all(self) -> None:
-        """Map every array now: they then stay readable when the trace on disk is replaced."""
+    def read_all(self) -> None:
+        """Read or map every array now: they then stay readable when the trace on disk is replaced."""
         for key in self._entries:
             _ = self[key]
         self._lease = None
 
-    def _map(self, key: str, expected: Any) -> Array:
+    def _read(self, key: str, expected: Any) -> Array:
         file = self._folder / file_of(key)
         try:
             array = undisturbed(lambda: _open(file, empty=0 in expected["shape"]))
@@ -79,8 +88,14 @@ class LazyArrays(Mapping[str, Array]):
 
 
 def _open(file: Path, *, empty: bool) -> Array:
-    """An array of a `.npy` file, mapped into memory unless there is nothing to map."""
-    if not empty:
-        return np.lib.format.open_memmap(file, mode="r")
-    with file.open("rb") as stream:
-        return np.lib.format.read_array(stream, allow_pickle=False)
+    """An array of a `.npy` file that cannot be written to."""
+    if empty:  # there is nothing to map
+        with file.open("rb") as stream:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+    array = np.lib.format.open_memmap(file, mode="r")
+    if array.nbytes > SMALL and len(mapped) < MOST_MAPPED:
+        mapped.add(array.base)
+        return array
+    own = np.array(array)
+    own.flags.writeable = False
+    return own

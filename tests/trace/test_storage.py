@@ -6,13 +6,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import pytest
 
 import lstmtui
 from lstmtui.errors import UserError
-from lstmtui.trace import Header, Layer, Trace, Traces, is_trace, load
+from lstmtui.trace import Header, Layer, Trace, Traces, is_trace, lazy_arrays, load
 from lstmtui.trace.header import SCHEMA
 
 SPECIAL = [0.1, -0.0, np.nan, np.inf, -np.inf, 5e-324]
@@ -96,7 +97,6 @@ def test_opening_reads_no_array(tmp_path: Path) -> None:
     assert isinstance(found, Trace)
     assert "h" in found.quantities()
     assert found.values("x").shape == (3, 2, 1)
-    assert isinstance(found.values("x"), np.memmap)
     with pytest.raises(UserError, match=r"h.npy: damaged: .*No such file"):
         found.values("h")
 
@@ -363,3 +363,26 @@ def test_a_trace_that_does_not_say_its_precision_is_opened(tmp_path: Path) -> No
     del manifest["models"][0]["header"]["precision"]
     file.write_text(json.dumps(manifest), encoding="utf-8")
     assert load(tmp_path / "t").header.numbers == "float32"  # type: ignore[union-attr]
+
+
+def test_a_trace_of_many_arrays_holds_few_file_descriptors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each map holds one, and a process often may have no more than 1,024."""
+    monkeypatch.setattr(lazy_arrays, "MOST_MAPPED", 5)
+    monkeypatch.setattr(lazy_arrays, "mapped", WeakSet())
+    large = lazy_arrays.SMALL // 8 + 1
+    values = {f"parameters/{n}": np.arange(large if n % 2 else 4) + n / 3 for n in range(20)}
+    trace = make_trace()
+    Trace(trace.header, {**trace.arrays, **values}).save(tmp_path / "run.trace")
+    stored = load(tmp_path / "run.trace")
+    assert isinstance(stored, Trace)
+    for key, array in values.items():
+        assert np.array_equal(stored.arrays[key], array)
+        assert not stored.arrays[key].flags.writeable
+    maps = [isinstance(stored.arrays[key], np.memmap) for key in values]
+    assert maps == [n % 2 == 1 and n < 10 for n in range(20)]
+    del stored
+    again = load(tmp_path / "run.trace")
+    assert isinstance(again, Trace)
+    assert isinstance(again.arrays["parameters/19"], np.memmap)
