@@ -108,6 +108,8 @@ class CommandLine(Vertical):
         """Whether it was opened for one command, after which the keys are those of the screen again."""
         self._history: list[str] = []
         self._at = 0
+        self._mistake = ""
+        """What is said of a mistake that is marked."""
         self._afterwards: Widget | None = None
         """What gets the focus when the prompt is closed."""
 
@@ -157,17 +159,28 @@ class CommandLine(Vertical):
 
     def show_answer(self, lines: list[Spans]) -> None:
         """Show what came of a line, above it; an empty line then says how the prompt is left."""
+        self._mistake = ""
         self.answer.display = bool(lines)
         self.input.placeholder = "esc leaves" if lines else ""
         self.answer.set_lines(lines)
 
     def refuse(self, sentence: str, column: int) -> None:
         """Show a mistake, and a mark over the character of the line it is at, counted from 1."""
+        self._mark(sentence, column)
+        # What was typed ahead may be entered before it is laid out, and is where it will be only then.
+        self.call_after_refresh(self._mark_again, self.input.value, sentence, column)
+
+    def _mark_again(self, line: str, sentence: str, column: int) -> None:
+        if self.is_open and self._mistake == sentence and self.input.value == line:
+            self._mark(sentence, column)
+
+    def _mark(self, sentence: str, column: int) -> None:
         before = cell_len(self.input.value[: column - 1])
         if before < self.input.scroll_offset.x:
             self.input.cursor_position = column - 1
         at = max(0, before - self.input.scroll_offset.x) + len(SIGN)
         self.show_answer([((sentence, "warning"),), ((" " * at + "^", "warning"),)])
+        self._mistake = sentence
 
     def enter(self) -> None:
         """Take the line; an empty one leaves the prompt."""
