@@ -146,16 +146,8 @@ def _entry(high: int, group: bytes) -> bytes:
     put = rb"r..[\0-\x%02x]\0" % high
     parts = (
         *(group, short_text(_LONGEST_NAME), b")", group, put, b")"),
-        *(
-            group,
-            _GET,
-            rb"\(\(",
-            _GET,
-            b")",
-            group,
-            _GET,
-            b")",
-        ),  # the function, "storage", the storage's class
+        # The function, "storage", and the storage's class.
+        *(group, _GET, rb"\(\(", _GET, b")", group, _GET, b")"),
         *(group, short_text(_LONGEST_KEY), b"|", _GET, b")", group, b"(?:", put, b")?)"),
         *(group, _GET, b")", _NUMBER, b"N?t", group, put, b")Q"),  # the device, how many numbers there are
         *(group, _NUMBER, b")"),  # where the first one is
