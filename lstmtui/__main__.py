@@ -82,6 +82,15 @@ class _Parser(argparse.ArgumentParser):
         (file or sys.stderr).write(message)
 
 
+def _opens(name: str) -> bool:
+    """Whether `open` may take this, as a file or as a bundled scenario."""
+    from os.path import exists
+
+    from lstmtui.scenario.bundled import bundled_scenarios
+
+    return name.endswith(".toml") or exists(name) or name in {path.stem for path in bundled_scenarios()}
+
+
 def _run(argv: list[str]) -> int:
     """Only the module of the verb that is asked for is imported; without a verb it is `open`."""
     name = argv[0] if argv else "open"
@@ -92,7 +101,7 @@ def _run(argv: list[str]) -> int:
     if not name.startswith("-"):
         from lstmtui.closest import closest
 
-        meant = closest(name, VERBS) or ("open " + name if name.endswith(".toml") else "")
+        meant = "open " + name if _opens(name) else closest(name, VERBS)
         _overview().error(f"there is no verb {name}" + (f"; did you mean lstmtui {meant}?" if meant else ""))
     parser = _overview()
     shell = parser.parse_args(argv).print_completion

@@ -62,6 +62,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["chekc"], "there is no verb chekc; did you mean lstmtui check?"),
         (["a.toml"], "there is no verb a.toml; did you mean lstmtui open a.toml?"),
+        (["airline"], "there is no verb airline; did you mean lstmtui open airline?"),
+        (["."], "there is no verb .; did you mean lstmtui open .?"),
         (["\x1b[2J"], "there is no verb ␛[2J"),
         (["check"], "the following arguments are required: SCENARIO"),
         (["check", "--\x1b[2J", "a"], "unrecognized arguments: --␛[2J"),
