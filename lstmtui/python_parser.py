@@ -10,7 +10,7 @@ _MOST = 5
 """How often it is tried; it hardly ever fails twice."""
 
 
-def undisturbed(parse: Callable[[], Parsed]) -> Parsed:
+def retried(parse: Callable[[], Parsed]) -> Parsed:
     """What a function returns that calls Python's parser, or numpy's reader of headers, which calls it.
 
     The parser fails with a `SystemError` now and then where two threads parse at once, whatever the text is:

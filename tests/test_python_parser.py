@@ -17,7 +17,7 @@ from lstmtui.capture.source.syntax_tree import tree_of
 from lstmtui.expressions import Expression, scope_of
 from lstmtui.expressions.text import arithmetic_text, operands_text
 from lstmtui.models.plain_transfer import read_plain, write_plain
-from lstmtui.python_parser import undisturbed
+from lstmtui.python_parser import retried
 from lstmtui.scenario.numpy_files import read_npy
 from lstmtui.trace.source import Function
 from lstmtui.view import View
@@ -67,4 +67,4 @@ def test_headers_of_arrays_are_parsed_again(tmp_path: Path, monkeypatch: pytest.
 
 def test_what_always_fails_is_not_tried_for_ever() -> None:
     with pytest.raises(SystemError):
-        undisturbed(lambda: (_ for _ in ()).throw(SystemError))
+        retried(lambda: (_ for _ in ()).throw(SystemError))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from lstmtui.printable import printable
-from lstmtui.python_parser import undisturbed
+from lstmtui.python_parser import retried
 from lstmtui.trace.source import Function, Source
 
 LONGEST_TEXT = 1 << 20
@@ -93,7 +93,7 @@ def _parsed(function: Function) -> _Parsed | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the user's own code
         try:
-            return _Parsed(undisturbed(lambda: ast.parse(text)), text)
+            return _Parsed(retried(lambda: ast.parse(text)), text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 

@@ -21,7 +21,7 @@ from lstmtui.expressions.nodes import (
 )
 from lstmtui.expressions.screening import screen
 from lstmtui.expressions.vocabulary import Vocabulary
-from lstmtui.python_parser import undisturbed
+from lstmtui.python_parser import retried
 from lstmtui.words import ELEMENTWISE, FUNCTIONS, REDUCTIONS, SCALARS
 
 MOST_NODES = 500
@@ -62,7 +62,7 @@ def parse(text: str, vocabulary: Vocabulary) -> Node:
     screen(text, vocabulary)
     indent = len(text) - len(text.lstrip(" \t"))
     try:
-        tree = undisturbed(lambda: ast.parse(text[indent:], mode="eval"))
+        tree = retried(lambda: ast.parse(text[indent:], mode="eval"))
     except SyntaxError as error:
         # What the screening lets through and Python does not: `1 + not 2`, `007`.
         column = indent + max(0, (error.offset or 1) - 1)

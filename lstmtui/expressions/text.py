@@ -10,7 +10,7 @@ import numpy as np
 from lstmtui.arrays import Array
 from lstmtui.cells.notation import plain
 from lstmtui.expressions import Expression, Scope
-from lstmtui.python_parser import undisturbed
+from lstmtui.python_parser import retried
 from lstmtui.wording import counted
 
 MOST_UNITS = 8
@@ -44,7 +44,7 @@ def arithmetic_text(expression: Expression, scope: Scope, t: int) -> str:
     """An expression, the same with the value of every quantity, and its value: "f[0]*2 = 0.5*2 = 1"."""
     text = expression.text.strip()
     numbers, last = "", 0
-    for node in _quantities(undisturbed(lambda: ast.parse(text, mode="eval")).body):
+    for node in _quantities(retried(lambda: ast.parse(text, mode="eval")).body):
         start, stop = _span(text, node)
         value = Expression(text[start:stop], expression.vocabulary).evaluate(scope, t)
         numbers += text[last:start] + (plain(float(value), ARITHMETIC_DIGITS) if np.ndim(value) == 0 else "…")
@@ -76,7 +76,7 @@ def _span(text: str, node: ast.expr) -> tuple[int, int]:
 
 def _operands(text: str) -> Iterator[str]:
     """The sides of the comparisons that `and`, `or` and `not` join; constants need no showing."""
-    waiting: list[ast.expr] = [undisturbed(lambda: ast.parse(text, mode="eval")).body]
+    waiting: list[ast.expr] = [retried(lambda: ast.parse(text, mode="eval")).body]
     while waiting:
         node = waiting.pop(0)
         match node:

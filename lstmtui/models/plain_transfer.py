@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from lstmtui.python_parser import undisturbed
+from lstmtui.python_parser import retried
 
 if TYPE_CHECKING:
     from lstmtui.arrays import Array
@@ -49,11 +49,11 @@ def read_plain(content: bytes) -> Any:
             return value
         if "array" in value:
             name = str(value["array"])
-            return undisturbed(lambda: file[name])
+            return retried(lambda: file[name])
         return {key: whole(inner) for key, inner in value["mapping"].items()}
 
     try:
         with np.load(BytesIO(content), allow_pickle=False) as file:
-            return whole(json.loads(undisturbed(lambda: file[_TREE]).tobytes()))
+            return whole(json.loads(retried(lambda: file[_TREE]).tobytes()))
     except (KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"not what was written: {error}") from error

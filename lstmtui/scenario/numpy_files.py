@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from lstmtui.closest import closest
-from lstmtui.python_parser import undisturbed
+from lstmtui.python_parser import retried
 from lstmtui.scenario.files import open_file
 from lstmtui.scenario.limits import MAX_DATA
 from lstmtui.scenario.problem import one_of, short, shown
@@ -87,7 +87,7 @@ def _read_array(file: IO[bytes], size: int) -> Array:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             start = file.tell()
-            shape, is_fortran, dtype = undisturbed(lambda: _read_header(file, start))
+            shape, is_fortran, dtype = retried(lambda: _read_header(file, start))
     except OSError:
         raise
     except Exception as error:  # numpy evaluates the header as Python, and raises whatever comes of it.

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from lstmtui.arrays import Array
 from lstmtui.errors import UserError
-from lstmtui.python_parser import undisturbed
+from lstmtui.python_parser import retried
 from lstmtui.trace.summaries import RunningExtent, norms_of
 
 BLOCK = 1 << 22
@@ -137,7 +137,7 @@ class ArrayFile:
 
     def read_all(self) -> Array:
         """A copy of the whole array."""
-        whole: Array = undisturbed(lambda: np.load(self.file, allow_pickle=False))
+        whole: Array = retried(lambda: np.load(self.file, allow_pickle=False))
         return whole
 
     def flush(self) -> None:

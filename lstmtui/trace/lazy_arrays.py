@@ -12,7 +12,7 @@ import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.errors import UserError
-from lstmtui.python_parser import undisturbed
+from lstmtui.python_parser import retried
 from lstmtui.trace.lease import Lease
 
 SMALL = 1 << 14
@@ -76,7 +76,7 @@ class LazyArrays(Mapping[str, Array]):
     def _read(self, key: str, expected: Any) -> Array:
         file = self._folder / file_of(key)
         try:
-            array = undisturbed(lambda: _open(file, empty=0 in expected["shape"]))
+            array = retried(lambda: _open(file, empty=0 in expected["shape"]))
             if self._growing and array.ndim and len(array) > expected["shape"][0]:
                 array = array[: expected["shape"][0]]
             fits = list(array.shape) == expected["shape"] and array.dtype.str == expected["dtype"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import CodeType, FrameType
 from typing import Any
 
@@ -66,38 +66,41 @@ class BlockRecorder(HookedRecorder):
         outermost = {call.number for call in calls if call.caller is own and call is not own} or {0}
         # A model is given its input, time and sequences and units, also by a function that the block calls.
         models = {call.number for call in calls if call.module is not None and not call.is_in_module}
+        looked_at = outermost | models
         bound: dict[int, list[Binding]] = defaultdict(list)
         for binding in self.tracer.bindings:
-            if binding.call.number in models:
+            if binding.call.number in looked_at:
                 bound[binding.call.number].append(binding)
         arguments = [
-            b
-            for b in self.tracer.bindings
-            if not b.line and b.value.dim() and b.call.number in outermost | models
+            b for b in self.tracer.bindings if not b.line and b.value.dim() and b.call.number in looked_at
         ]
         sequences = [
             b
             for b in arguments
             if b.call.module is None or b.value.dim() > 2 or takes_apart(b, bound[b.call.number])
         ]
-        self._own_runs = self._reading_sequences(outermost)
+        self._own_runs = self._reading_sequences(outermost, bound)
         modules = {id(call.module): call.module for call in calls if call.module is not None}
         self._know(_shapes(arguments), modules.values(), _shapes(sequences))
         super().group(result, steps)
 
-    def _reading_sequences(self, outermost: Collection[int]) -> set[CodeType]:
-        """The functions that the block calls again and again, each time for a loop over a sequence."""
+    def _reading_sequences(
+        self, outermost: Collection[int], bound: Mapping[int, Sequence[Binding]]
+    ) -> set[CodeType]:
+        """The functions that the block calls again and again, each time for a loop over a sequence.
+
+        Args:
+            outermost: the numbers of the calls that the block makes.
+            bound: what each of them binds.
+        """
         own = {
             call.number: call for call in self.tracer.calls if call.number in outermost and not call.module
         }
         counts = Counter(call.code for call in own.values())
         several = {number for number, call in own.items() if counts[call.code] > 1}
-        bound: dict[int, list[Binding]] = defaultdict(list)
-        for binding in self.tracer.bindings if several else ():
-            if binding.call.number in several:
-                bound[binding.call.number].append(binding)
         codes = {own[number].code for number in several}
-        return codes - {own[number].code for number in several if not _takes_an_argument_apart(bound[number])}
+        others = {n for n in several if not _takes_an_argument_apart(bound.get(n, ()))}
+        return codes - {own[number].code for number in others}
 
 
 def _takes_an_argument_apart(bindings: Sequence[Binding]) -> bool:

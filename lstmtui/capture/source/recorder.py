@@ -110,8 +110,7 @@ class SourceRecorder:
         if longest < 2:
             longest = self._steps_at_once(result) or longest
         stretches = {rounds for run in self._grouping.runs for _, rounds in run.stretches}
-        known = (self._axes, self._features, tracer.units, stretches)
-        conditions = Conditions(self._inputs, longest, *known)
+        conditions = Conditions(self._inputs, longest, self._axes, self._features, tracer.units, stretches)
         self._names = [RunNames(run, conditions) for run in self._grouping.runs] if longest else []
         self._agree()
         self.steps = longest

@@ -53,8 +53,8 @@ class Run:
 
     def stretch_of(self, binding: Binding) -> int:
         """Which of calls that go on from one another a binding was in, from 0."""
-        starts = [call.number for call, _ in self.stretches]
-        return max(0, bisect_right(starts, binding.call.number) - 1)
+        begun = bisect_right(self.stretches, binding.call.number, key=lambda stretch: stretch[0].number)
+        return max(0, begun - 1)
 
     def before(self) -> list[Binding]:
         """What its function bound before the first round."""

@@ -172,12 +172,16 @@ def outside_of(run: Run) -> list[Series]:
     for (key, _), each in places.items():
         by_name.setdefault(key, []).append([*each.values()])
     return [
-        Series(*key, number if number < len(own) else 0, each[-1].line, [], whole, pieces)
+        _whole(run, key, number if number < len(own) else 0, each)
         for key, own in by_name.items()
         for number, each in enumerate(own, start=1)
-        for pieces in [_pieces(run, each)]
-        for whole in [each[0] if pieces else each[-1]]
     ]
+
+
+def _whole(run: Run, key: Key, place: int, bindings: Sequence[Binding]) -> Series:
+    """What is bound at one place outside of the rounds: its last value, or that of each call."""
+    pieces = _pieces(run, bindings)
+    return Series(*key, place, bindings[-1].line, [], bindings[0 if pieces else -1], pieces)
 
 
 def _pieces(run: Run, bindings: Sequence[Binding]) -> list[tuple[Binding, int]]:

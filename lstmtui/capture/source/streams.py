@@ -38,18 +38,14 @@ class Reading:
         return [b for b in last if b.identity not in old and b.value.is_floating_point() and b.value.any()]
 
 
+@dataclass(eq=False, slots=True)
 class Handed:
-    """What a call is given of what the one before it has left.
+    """What a call is given of what the one before it has left."""
 
-    Attributes:
-        left: at the end of the last pass of that one.
-        given: to the other, before its first pass.
-    """
-
-    __slots__ = ("given", "left")
-
-    def __init__(self, left: Binding, given: Binding) -> None:
-        self.left, self.given = left, given
+    left: Binding
+    """At the end of the last pass of that one."""
+    given: Binding
+    """To the other, before its first pass."""
 
 
 def readings(

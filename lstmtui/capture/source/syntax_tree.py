@@ -8,7 +8,7 @@ from types import CodeType
 from typing import TypeAlias
 
 from lstmtui.capture.source.source_files import is_readable
-from lstmtui.python_parser import undisturbed
+from lstmtui.python_parser import retried
 
 MOST_LINES = 20_000
 """Of a function that is read."""
@@ -28,7 +28,7 @@ def tree_of(code: CodeType, lines_of: dict[str, object] | None = None) -> ast.AS
             return None
         text = "".join(lines[first - 1 : last])
         is_indented = text[:1].isspace()
-        tree = undisturbed(lambda: ast.parse("if 1:\n" + text if is_indented else text))
+        tree = retried(lambda: ast.parse("if 1:\n" + text if is_indented else text))
     except (SyntaxError, ValueError, RecursionError, MemoryError, OSError, TypeError):
         return None
     ast.increment_lineno(tree, first - 1 - is_indented)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lstmtui.capture.stores.store import Store
 from lstmtui.capture.to_numpy import numpy_of
-from lstmtui.python_parser import undisturbed
+from lstmtui.python_parser import retried
 from lstmtui.trace.array_file import ArrayFile
 from lstmtui.trace.keys import array_key
 from lstmtui.trace.writing import TraceWriter
@@ -72,7 +72,7 @@ class FileStore(Store):
 
     def _whole(self, quantity: str) -> Tensor:
         """The array mapped from its file; changes to it stay in memory."""
-        mapped = undisturbed(lambda: np.load(self.files[quantity].file, mmap_mode="c"))
+        mapped = retried(lambda: np.load(self.files[quantity].file, mmap_mode="c"))
         tensor = torch.from_numpy(mapped[::-1].copy() if self._direction == "backward" else mapped)
         assert self._like is not None
         return tensor.to(self._like)

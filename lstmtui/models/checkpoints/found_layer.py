@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from lstmtui.cells.layout import Layout
+from lstmtui.wording import first_of
 
 _MOST_NAMED, _LONGEST = 4, 60
 """How many tensors a refusal names, and how much of each name."""
@@ -64,9 +65,9 @@ class FoundLayer(NamedTuple):
         if not left:
             return self
         cell = self.layout.cell.name
-        first = ", ".join(name.removeprefix(self.path + ".")[:_LONGEST] for name in left[:_MOST_NAMED])
-        more = f" and {len(left) - _MOST_NAMED:,} more" if len(left) > _MOST_NAMED else ""
-        wrong = f"it holds {first}{more}, which {_a(cell)} has not, so it is a cell of another kind"
+        named = [name.removeprefix(self.path + ".")[:_LONGEST] for name in left[:_MOST_NAMED]]
+        beside = first_of(named, _MOST_NAMED, len(left))
+        wrong = f"it holds {beside}, which {_a(cell)} has not, so it is a cell of another kind"
         if any("." in name.removeprefix(self.path + ".") for name in left):
             wrong += "; an embedding before it, or a linear layer after it, is named by embedding = or head ="
         return self._replace(layout=None, wrong=wrong)

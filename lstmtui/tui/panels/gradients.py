@@ -62,11 +62,9 @@ class GradientPanel(Lane):
             quantities = session.trace.quantities(cursor.layer)
             has_derivatives = any("d" + state in quantities for state in states)
             why = "" if has_derivatives else session.trace.absent(cursor.layer)
-            more = f"{len(session.traces) - 1} others: compare"
-            self.set_title(
-                title(states),
-                f"no derivatives: {printable(why)}" if why else more * (len(session.traces) > MOST_MODELS),
-            )
+            others = len(session.traces) - 1
+            more = f"{others} others: compare" if others >= MOST_MODELS else ""
+            self.set_title(title(states), f"no derivatives: {printable(why)}" if why else more)
             self.drawn()
         self.show_cursor(session)
 
