@@ -94,7 +94,8 @@ def _beside(
             paths = above[parent] = _modules_above(parent, bool(dot), modules)
         return paths
 
-    if inner := {path for path in modules if path and modules_over(path)}:
+    if _are_nested(modules):
+        inner = {path for path in modules if path and modules_over(path)}
         others = [name for name in names if name in apart or name.rpartition(".")[0] in inner]
     is_one_dict = len({containers for containers, _ in entries.values()}) < 2
     left: dict[str, list[str]] = {}
@@ -105,6 +106,17 @@ def _beside(
             if is_one_dict or entries[name][0] == entries[next(iter(modules[path].values()))][0]:
                 left.setdefault(path, []).append(name)
     return left
+
+
+def _are_nested(modules: Mapping[str, object]) -> bool:
+    """Whether a module is within another."""
+    paths = {path for path in modules if path}
+    for _ in range(_DEEPEST):
+        paths = {path.rpartition(".")[0] for path in paths}
+        if not paths.isdisjoint(modules):
+            return True
+        paths.discard("")
+    return False
 
 
 def _modules_above(path: str, is_inner: bool, modules: Container[str]) -> list[str]:
