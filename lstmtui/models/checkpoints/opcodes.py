@@ -12,7 +12,9 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from lstmtui.models.checkpoints.tensor_batches import TensorBatch, batch_at, batch_start, short_text
+from lstmtui.models.checkpoints.batches import Batch, short_text
+from lstmtui.models.checkpoints.tensor_batches import TensorBatch
+from lstmtui.models.checkpoints.version_batches import VersionBatch
 
 LARGEST_PICKLE = 64 << 20
 """Bytes of a description; the tensors' numbers are elsewhere."""
@@ -46,6 +48,7 @@ _MAKERS = b"".join(
     _CODES[name]
     for name in ("EMPTY_LIST", "EMPTY_DICT", "TUPLE1", "TUPLE2", "TUPLE3", "REDUCE", "NEWOBJ", "BINPERSID")
 )
+_BATCHES: tuple[type[Batch], ...] = (TensorBatch, VersionBatch)
 _NEW_DICT = b"c%b\n%b\n)\x81" % tuple(name.encode() for name in DICT)
 """Makes an object of the class `DICT`."""
 
@@ -65,9 +68,9 @@ class Pickle(NamedTuple):
     content: bytes
     end: int
     """Where it ends in what it was looked for in."""
-    batches: tuple[TensorBatch, ...] = ()
+    batches: tuple[Batch, ...] = ()
     """What is left out of `content`: each is put there into its dict at once, under None, by a reference to
-    (its number in 4 bytes, its constants …, what it gets …), which no pickle has that is harmless."""
+    (its number in 4 bytes, what it gets …), which no pickle has that is harmless."""
 
 
 def harmless(content: bytes | mmap.mmap, start: int = 0, is_whole: bool = True) -> Pickle:
@@ -76,7 +79,7 @@ def harmless(content: bytes | mmap.mmap, start: int = 0, is_whole: bool = True) 
     Args:
         content: what it is in.
         start: where.
-        is_whole: whether batches of tensors stay in it.
+        is_whole: whether batches stay in it.
 
     Raises:
         ValueError: it has other opcodes than are safe, is too large, or has no end; a sentence.
@@ -86,7 +89,7 @@ def harmless(content: bytes | mmap.mmap, start: int = 0, is_whole: bool = True) 
     high = ((limit - start) // 6 + 256) >> 16
     pattern = _pattern(high, is_whole)
     parts: list[bytes] = []
-    batches: list[TensorBatch] = []
+    batches: list[Batch] = []
     makers = 0
     copied = at = start
     while at < limit and len(parts) <= 2 * MOST_OBJECTS:
@@ -103,7 +106,7 @@ def harmless(content: bytes | mmap.mmap, start: int = 0, is_whole: bool = True) 
             parts += content[copied:at], _NEW_DICT
             copied = at = at + 1
         elif code == b"(":  # where a batch seems to begin
-            batch, end = batch_at(content, at, limit, high)
+            batch, end = _batch_at(content, at, limit, high)
             if batch is not None:
                 parts += content[copied:at], _without(batch, len(batches))
                 makers += _makers(content[at:end])
@@ -124,10 +127,19 @@ def harmless(content: bytes | mmap.mmap, start: int = 0, is_whole: bool = True) 
     raise ValueError("it is cut off")
 
 
-def _without(batch: TensorBatch, number: int) -> bytes:
+def _batch_at(
+    content: bytes | mmap.mmap, at: int, limit: int, high: int
+) -> tuple[Batch, int] | tuple[None, int]:
+    """The batch that begins at a place, and where it ends; None, and where its mark ends, if none does."""
+    for kind in _BATCHES:
+        if match := kind.at(content, at, limit, high):
+            return match
+    return None, at + 1
+
+
+def _without(batch: Batch, number: int) -> bytes:
     """What stands in a pickle for a batch that is left out of it; see :class:`Pickle`."""
-    gets = b"".join((*batch.constants, *batch.gets))
-    return b"N(C\4%b%btQs" % (number.to_bytes(4, "little"), gets)
+    return b"N(C\4%b%btQs" % (number.to_bytes(4, "little"), b"".join(batch.gets))
 
 
 def _checked(pickle: bytes, makers: int) -> bytes:
@@ -147,9 +159,10 @@ def _pattern(high: int, is_whole: bool) -> re.Pattern[bytes]:
 
     Args:
         high: of the largest number that an entry of the memo may have, the part above 16 bits, below 256.
-        is_whole: whether batches of tensors are among them.
+        is_whole: whether batches are among them.
     """
-    parts = [rb"\(" if is_whole else rb"\((?!%b)" % batch_start(high)]
+    starts = b"|".join(kind.start(high) for kind in _BATCHES)
+    parts = [rb"\(" if is_whole else rb"\((?!%b)" % starts]
     parts += [
         b"[" + b"".join(re.escape(_CODES[name]) for name in names.split()) + b"]" + b"." * count
         for count, names in _ARGUMENTS.items()

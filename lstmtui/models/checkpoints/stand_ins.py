@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from lstmtui.models.checkpoints.archived_tensors import TUPLE, ArchivedTensor, checked_sizes
+from lstmtui.models.checkpoints.batches import Batch
 from lstmtui.models.checkpoints.opcodes import DICT
-from lstmtui.models.checkpoints.tensor_batches import TensorBatch
 
 _NEW, _PUT, _PUT_ALL = dict.__new__, dict.__setitem__, dict.update
 
@@ -36,7 +36,7 @@ class _Dict(dict[str, Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         if type(key) is str:
             _PUT(self, key, value)
-        elif type(value) is TensorBatch:
+        elif isinstance(value, Batch):
             _PUT_ALL(self, value.entries)
 
     def __setstate__(self, state: Any) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from lstmtui.models.checkpoints.archived_tensors import TUPLE
+from lstmtui.models.checkpoints.batches import Batch
 from lstmtui.models.checkpoints.names import MOST_TENSORS, TOO_MANY
 from lstmtui.models.checkpoints.opcodes import Pickle
 from lstmtui.models.checkpoints.stand_ins import CALLED, Numbers
 from lstmtui.models.checkpoints.tensor_batches import TensorBatch
+from lstmtui.models.checkpoints.version_batches import VersionBatch
 
 _DTYPES = {
     "DoubleStorage": "F64",
@@ -87,8 +89,8 @@ class TensorUnpickler(pickle.Unpickler):
                 raise ValueError("an entry of the memo is a batch's and another's")
         return value
 
-    def persistent_load(self, pid: Any) -> Numbers | TensorBatch:
-        """Where the numbers of a tensor are; or a batch of tensors."""
+    def persistent_load(self, pid: Any) -> Numbers | Batch:
+        """Where the numbers of a tensor are; or a batch."""
         if type(pid) is tuple and pid and type(pid[0]) is bytes:
             return self._batch(int.from_bytes(pid[0], "little"), *pid[1:])
         self._add(1)
@@ -101,15 +103,17 @@ class TensorUnpickler(pickle.Unpickler):
         dtype = self.storages.setdefault(key, _DTYPES.get(storage, storage))
         return TUPLE(Numbers, (dtype, key, first))  # type: ignore[no-any-return]
 
-    def _batch(
-        self, number: int, rebuild: Any, storage: Any, _device: Any, hooks: Any, *values: Any
-    ) -> TensorBatch:
-        batch = self._batches[number]
-        self._add(len(batch))
-        if rebuild is not _REBUILD or storage != "storage" or hooks is not _ORDERED:
-            raise ValueError("a batch is not one of tensors")
-        batch.resolve(values, _DTYPES, self.storages)
-        return batch
+    def _batch(self, number: int, *values: Any) -> Batch:
+        match self._batches[number]:
+            case TensorBatch() as batch:
+                self._add(len(batch))
+                rebuild, storage, _device, hooks, *own = values
+                if rebuild is not _REBUILD or storage != "storage" or hooks is not _ORDERED:
+                    raise ValueError("a batch is not one of tensors")
+                batch.resolve(own, _DTYPES, self.storages)
+            case VersionBatch() as batch:
+                batch.resolve(*values)
+        return self._batches[number]
 
     def _add(self, count: int) -> None:
         self._count += count

@@ -1,4 +1,4 @@
-"""Batches of tensors in a pickle, taken apart at once: what is read is what the unpickler reads, always."""
+"""Batches of entries in a pickle, taken apart at once: what is read is what the unpickler reads, always."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from models.pickles import tensors_of
 
 from lstmtui.errors import UserError
 from lstmtui.models.checkpoints import pickle as descriptions
+from lstmtui.models.checkpoints.batches import Batch
 from lstmtui.models.checkpoints.opcodes import harmless
+from lstmtui.models.checkpoints.tensor_batches import TensorBatch
+from lstmtui.models.checkpoints.version_batches import VersionBatch
 
 NUMBERS = torch.arange(4000.0)
 
@@ -81,7 +84,8 @@ def answers(content: bytes, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             try:
                 description = descriptions.read_description(content, "c.pt")
                 entries = [*descriptions.entries_of(description.value)]
-                read.append((entries, [*description.storages.items()], description.end))
+                value = repr(description.value)  # which may be within itself
+                read.append((entries, value, [*description.storages.items()], description.end))
             except (UserError, ValueError) as error:
                 read.append((type(error), str(error)))
     return read
@@ -115,10 +119,24 @@ def spoilt(opcodes: list[bytes], rng: random.Random) -> bytes:
     return b"".join(opcodes)
 
 
-def test_what_is_wrong_in_a_batch_is_read_opcode_by_opcode(monkeypatch: pytest.MonkeyPatch) -> None:
+def of_tensors() -> Any:
     state = state_dict(60)
-    whole = pickled({"model": state, "tied": {"a": state["l50.weight_hh_l0"], "b": state["l3.weight_hh_l0"]}})
-    assert harmless(whole, is_whole=False).batches
+    return {"model": state, "tied": {"a": state["l50.weight_hh_l0"], "b": state["l3.weight_hh_l0"]}}
+
+
+def of_versions() -> Any:
+    """Those of modules, among them other numbers and keys; so many that the memo's opcodes are long."""
+    versions = {f"l{i}": {"version": 2 if i % 7 else 70_000} for i in range(300)}
+    others = {f"o{i}": {"other": i} for i in range(100)}
+    return {"a": torch.zeros(2), "versions": versions, "others": others, "again": {"l1": versions["l1"]}}
+
+
+@pytest.mark.parametrize(("value", "kind"), [(of_tensors(), TensorBatch), (of_versions(), VersionBatch)])
+def test_what_is_wrong_in_a_batch_is_read_opcode_by_opcode(
+    value: Any, kind: type[Batch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pickled(value)
+    assert {type(batch) for batch in harmless(whole, is_whole=False).batches} == {kind}
     places = [place for _, _, place in pickletools.genops(whole)]
     opcodes = [whole[start:end] for start, end in zip(places, [*places[1:], len(whole)], strict=True)]
     rng = random.Random(0)
