@@ -161,12 +161,17 @@ class FollowedInput:
         if others or first.times is None or args[0] is not first.tensor:
             return self._computed(func, args, kwargs)
         result = func(*args, **kwargs)
+        if name == "view" and result.dtype is not first.tensor.dtype:
+            return self._computed(func, args, kwargs)
         if result is first.tensor:
             return result
         times: Any = first.times
         if name not in _ALIKE:
             of_tensor = tuple(part.expand(first.tensor.shape) for part in times)
-            moved = [func(part, *args[1:], **kwargs) for part in of_tensor]
+            if name == "view":  # of positions, which lie in memory in another way, there may be none
+                moved = [part.reshape(result.shape) for part in of_tensor]
+            else:
+                moved = [func(part, *args[1:], **kwargs) for part in of_tensor]
             if isinstance(result, Tensor):
                 times = tuple(moved)
             elif name == "_pack_padded_sequence":
