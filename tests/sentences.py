@@ -34,7 +34,7 @@ SENTENCES: dict[str, tuple[object, ...]] = {
     "disable 3": (3,),
     "continue": (),
     "rcontinue": (),
-    "first-bad": ("forward",),
+    "first-bad": (None,),
     "first-bad backward": ("backward",),
     "diagnose": (),
     "laws": (),

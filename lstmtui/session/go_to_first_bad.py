@@ -11,18 +11,21 @@ from lstmtui.session.stop import Stop
 from lstmtui.trace.lengths import lengths_of
 from lstmtui.view import Cursor, View
 
+PASSES = ("forward", "backward")
 
-def go_to_first_bad(session: Session, which: str = "forward") -> Stop | None:
+
+def go_to_first_bad(session: Session, which: str | None = None) -> Stop | None:
     """Move the cursor to the first NaN or inf, if it has a place in time; returns it, or None.
 
     The selected run comes first, then the session's others in their order.
 
     Args:
         session: whose cursor is moved.
-        which: "forward", or "backward" for the derivatives.
+        which: "forward", or "backward" for the derivatives; None: a run first, then its derivatives.
     """
+    passes = PASSES if which is None else (which,)
     for view in views_from_here(session):
-        bad = first_bad(view, which)
+        bad = next((bad for name in passes if (bad := first_bad(view, name)) is not None), None)
         if bad is not None:
             selected, model = session.cursor.model, view.cursor.model
             session.cursor = _place(view, bad)

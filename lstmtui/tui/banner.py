@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
+from rich.cells import cell_len
 from textual import on, work
 from textual.message import Message
 from textual.worker import get_current_worker
@@ -13,9 +14,10 @@ from lstmtui.analysis.raised import raised_text
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.printable import printable
 from lstmtui.session import Session
-from lstmtui.session.go_to_first_bad import views_from_here
+from lstmtui.session.go_to_first_bad import PASSES, views_from_here
 from lstmtui.tui.theme import Look
 from lstmtui.tui.whole_run import is_small
+from lstmtui.tui.widgets.spans import crop
 from lstmtui.tui.widgets.status import StatusLine
 from lstmtui.view import View
 
@@ -24,11 +26,11 @@ class Banner(StatusLine):
     """Searches every run of a session for bad values, and shows itself if there are any."""
 
     class Searched(Message):
-        """The runs were searched: where the first bad value is."""
+        """The runs were searched: where the first bad value is, and what goes there."""
 
-        def __init__(self, text: str) -> None:
+        def __init__(self, where: str, goes_there: str) -> None:
             super().__init__()
-            self.text = text
+            self.where, self.goes_there = where, goes_there
 
     class Changed(Message):
         """The banner takes a row of the screen, or gives it back."""
@@ -39,7 +41,7 @@ class Banner(StatusLine):
         self._session = session
         self._due: Sequence[View] = ()
         """What is to be looked through."""
-        self._last_text = ""
+        self._where, self._goes_there = "", ""
 
     def on_mount(self) -> None:
         """Look for the first bad value of any run."""
@@ -48,7 +50,7 @@ class Banner(StatusLine):
     def look_again(self, session: Session, *, live: bool = False) -> None:
         """Search runs that have changed; of a long one that grows, only once it has ended."""
         if is_small(session):
-            self._show_text(_bad_value_text(views_from_here(session)))
+            self._show_text(*_bad_value_text(views_from_here(session)))
         elif not live:
             self._due = views_from_here(session)
 
@@ -60,22 +62,32 @@ class Banner(StatusLine):
 
     @work(thread=True, exclusive=True, group="banner", exit_on_error=False)
     def _search(self, views: Sequence[View]) -> None:
-        text = _bad_value_text(views)
-        if text and not get_current_worker().is_cancelled:
-            self.post_message(self.Searched(text))
+        where, goes_there = _bad_value_text(views)
+        if where and not get_current_worker().is_cancelled:
+            self.post_message(self.Searched(where, goes_there))
 
     @on(Searched)
     def _show_result(self, event: Searched) -> None:
         event.stop()
-        self._show_text(event.text)
+        self._show_text(event.where, event.goes_there)
 
-    def _show_text(self, text: str) -> None:
+    def _show_text(self, where: str, goes_there: str) -> None:
         """Show a text, unless the same was shown, and maybe dismissed, before."""
-        if text and text != self._last_text:
-            self._last_text = text
-            self.set_spans(((f" {text}", "warning"), (", Esc hides this", "muted")))
+        if where and where != self._where:
+            self._where, self._goes_there = where, goes_there
             self.display = True
+            self.update()
             self.post_message(self.Changed())
+
+    def line_keys(self, width: int, height: int) -> Sequence[Hashable]:
+        """The place gives way to the command that goes there, and the key before both."""
+        hides = ", Esc hides this"
+        if cell_len(f" {self._where}{self._goes_there}{hides}") > width:
+            hides = ""
+        place = crop(
+            ((f" {self._where}", "warning"),), width - cell_len(self._goes_there) - len(hides), self.look
+        )
+        return [crop((*place, (self._goes_there, "warning"), (hides, "muted")), width, self.look)]
 
     @property
     def is_shown(self) -> bool:
@@ -88,22 +100,24 @@ class Banner(StatusLine):
         self.post_message(self.Changed())
 
 
-def _bad_value_text(views: Sequence[View]) -> str:
+def _bad_value_text(views: Sequence[View]) -> tuple[str, str]:
     try:
         return bad_value_text(views)
     except (UserError, Cancelled):  # a damaged file is told where it is drawn
-        return ""
+        return "", ""
 
 
-def bad_value_text(views: Sequence[View]) -> str:
-    """Where the first of some runs raised an exception or has NaN or inf first; empty if none does."""
+def bad_value_text(views: Sequence[View]) -> tuple[str, str]:
+    """Where the first of some runs raised an exception or has NaN or inf first, and what goes there.
+
+    Both are empty if none does, and the latter for an exception, where a session begins.
+    """
     for view in views:
         model = f"{view.cursor.model}: " if len(views) > 1 else ""
         if raised := raised_text(view.trace):
-            return f"{printable(model)}{raised}"
-        for which in ("forward", "backward"):
+            return f"{printable(model)}{raised}", ""
+        for which in PASSES:
             bad = first_bad(view, which)
             if bad is not None:
-                command = "first-bad" if which == "forward" else "first-bad backward"
-                return printable(f"{model}{bad.where} — :{command} goes there")
-    return ""
+                return printable(f"{model}{bad.where}"), " — :first-bad goes there"
+    return "", ""

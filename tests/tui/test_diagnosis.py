@@ -58,7 +58,17 @@ async def test_the_banner_names_the_model_and_the_pass(debugger, shown) -> None:
     bad = spoilt(synthetic("gru", name="B"), "0/forward/dh", 7, 0, 3)
     async with debugger(Traces({"A": synthetic(name="A"), "B": bad})) as pilot:
         assert "B: NaN first appears" in shown(pilot)
-        assert ":first-bad backward goes there" in shown(pilot)
+        assert ":first-bad goes there" in shown(pilot)
+        screen_of(pilot).run_text("first-bad")
+        await pilot.pause()
+        cursor = screen_of(pilot).session.cursor
+        assert (cursor.model, cursor.t, cursor.unit) == ("B", 7, 3)
+
+
+async def test_a_narrow_banner_keeps_the_command_that_goes_there(debugger, shown) -> None:
+    trace = spoilt(synthetic("gru", 40, 6), "0/forward/r", 37, 0, 3)
+    async with debugger(trace, (60, 20)) as pilot:
+        assert shown(pilot).splitlines()[1].rstrip().endswith("… — :first-bad goes there")
 
 
 @pytest.mark.parametrize("steps", [40, 60_000])

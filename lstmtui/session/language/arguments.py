@@ -121,8 +121,8 @@ def breakpoint_place(line: Reader) -> Arguments:
 
 
 def optional_pass(line: Reader) -> Arguments:
-    """("forward",) or ("backward",): the run, or its derivatives; the run where it is left out."""
-    return ("forward",) if line.done else (line.keyword("forward", "backward"),)
+    """("forward",) or ("backward",): the run, or its derivatives; (None,) where it is left out: both."""
+    return (None,) if line.done else (line.keyword("forward", "backward"),)
 
 
 def optional_map(line: Reader) -> Arguments:

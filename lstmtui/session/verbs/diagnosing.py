@@ -15,7 +15,7 @@ from lstmtui.session.verbs.verb import Verb
 from lstmtui.session.verbs.walking import moved
 
 
-def _first_bad(session: Session, which: str) -> Outcome:
+def _first_bad(session: Session, which: str | None) -> Outcome:
     stop = go_to_first_bad(session, which)
     if stop is not None:
         return moved(stop)
@@ -27,7 +27,8 @@ def _first_bad(session: Session, which: str) -> Outcome:
         return Outcome(
             True, f"every number of the forward pass is finite: {after}; no backward pass: {absent}"
         )
-    return Outcome(True, f"every number of the {which} pass is finite")
+    passes = "forward and the backward" if which is None else which
+    return Outcome(True, f"every number of the {passes} pass is finite")
 
 
 def _diagnose(session: Session) -> Outcome:
@@ -48,7 +49,7 @@ DIAGNOSING = (
     Verb(
         name="first-bad",
         usage="first-bad [forward|backward]",
-        help="go to where NaN or inf first appears, in the run or among its derivatives",
+        help="go to where NaN or inf first appears, in the run or, if it is finite, among its derivatives",
         parse=arguments.optional_pass,
         execute=_first_bad,
         complete=completions.only(lambda session: ("forward", "backward")),
