@@ -36,8 +36,9 @@ def recording(
 
     The block computes the same bits as without the recording. Inputs, states, outputs and incoming gradients
     are kept, and when the block ends every call is run again with everything recorded. The derivatives are
-    those of all backward passes of the block, added up; if there was none, they are absent. An exception
-    passes through unchanged, and what was recorded until then is available.
+    those of all backward passes of the block that came to what is recorded, added up, and so is the loss; if
+    there was none, they are absent. An exception passes through unchanged, and what was recorded until then
+    is available.
 
     Args:
         path: where to write the trace. None: it stays in memory.

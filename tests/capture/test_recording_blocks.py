@@ -92,7 +92,7 @@ def test_a_training_step_is_recorded_with_the_derivatives_of_its_backward_pass()
     for name, gradient in r.trace.parameter_gradients.items():
         assert gap(gradient, model.get_parameter(name).grad) <= ROUNDED
     assert [layer.path for layer in r.trace.layers] == ["lstm", "lstm"]
-    assert (r.trace.name, r.trace.header.loss_is_known) == ("Tagger", False)
+    assert (r.trace.name, r.trace.loss) == ("Tagger", pytest.approx(wanted.loss, rel=EXACT))
 
 
 def test_training_is_the_same_to_the_bit_and_everything_is_left_as_it_was() -> None:

@@ -103,7 +103,7 @@ def test_the_step_with_the_first_bad_value_is_written_with_those_before_it(
 ) -> None:
     model = tagger()
     with lstmtui.watch(model, when="any(isnan(h))", keep=3, path=tmp_path / "w") as watch:
-        train(model, 9, spoil_at(5))
+        losses = train(model, 9, spoil_at(5))
     traces = written(tmp_path / "w")
     assert list(traces) == ["step 3", "step 4", "step 5"]
     last = traces["step 5"]
@@ -118,9 +118,8 @@ def test_the_step_with_the_first_bad_value_is_written_with_those_before_it(
     assert "step 5; written to" in capsys.readouterr().err
     assert last.header.script.splitlines()[-1] == "goto 0"
     assert (last.header.loss_text, str(last.loss)) == ("the loss of the training loop", "nan")
-    # That nobody has seen the loss makes no step a bad one.
+    assert traces["step 4"].loss == losses[4].item()
     assert first_bad_of(traces["step 4"]) is None
-    assert not last.header.loss_is_known
 
 
 @pytest.mark.parametrize("after_backward", [False, True])

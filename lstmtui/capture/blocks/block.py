@@ -25,7 +25,10 @@ from lstmtui.trace import Trace
 from lstmtui.trace.directory import check_replaceable
 from lstmtui.trace.storage import save
 
-LOSS_TEXT = "the losses of the backward passes in the block, added up"
+_LOSS, _LOSSES = (
+    "the loss of the backward pass in the block",
+    "the losses of the backward passes in the block, added up",
+)
 
 
 class Block:
@@ -83,6 +86,7 @@ class Block:
             what = True if self._source is None else self._source
             self._code = BlockRecorder(what, self._axes, sys._getframe(1), self._calls.places.add)
             self._code.tracer.note_drawn(self._calls.step.drawn)
+            self._code.tracer.note_losses(self._calls.step.losses)
             self._code.tracer.__enter__()
             self._is_traced = True
         return self
@@ -127,7 +131,7 @@ class Block:
                 code,
                 self._name or (self._of_block if places.root is nn.Module else places.root.__name__),
                 why_absent=NO_BACKWARD_IN_BLOCK,
-                loss_text=LOSS_TEXT,
+                loss_text=_LOSS if self._calls.step.losses.count == 1 else _LOSSES,
                 has_raised=has_raised,
                 parameters=None if code is None else code.parameters,
             )

@@ -17,6 +17,7 @@ from lstmtui.capture.blocks.called_modules import Places, met
 from lstmtui.capture.devices import check_memory
 from lstmtui.capture.equality import same
 from lstmtui.capture.forward_handlers import handled
+from lstmtui.capture.loss.backward_passes import heard
 from lstmtui.capture.origins.continuity import Continuity, Kind, Link
 from lstmtui.capture.origins.drawn_tensors import Drawing, DrawnTensors
 from lstmtui.capture.origins.state_origins import Ended
@@ -136,6 +137,7 @@ class BlockCalls(CallKeeper):
         """Take over the calls of whatever recurrent module is called from now on."""
         self._drawing.__enter__()  # type: ignore[no-untyped-call]
         self._handlers.enter_context(uncompiled())
+        self._handlers.enter_context(heard(self.step.losses.hear))
         self._handlers.enter_context(met(self._meet))
 
     def end(self) -> None:

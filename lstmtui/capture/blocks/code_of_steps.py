@@ -72,6 +72,7 @@ class CodeOfSteps:
         code = WatchedCode(self._root, self._source, arguments, self._axes)
         code.parameters = self._copies.now()
         code.tracer.note_drawn(step.drawn)
+        code.tracer.note_losses(step.losses)
         code.tracer.__enter__()
         step.code = code
         return code

@@ -45,17 +45,20 @@ def trace_of(
     def by_source(lengths: Sequence[int]) -> list[SourceLayer]:
         return [] if code is None else code.layers_now(lengths, why_absent)
 
+    nan = float("nan")
     if any(call.results for call in step.calls):
         trace = replayed(step, name, derivatives=derivatives, loss_text=loss_text, beside=by_source)
     elif layers := by_source([]):
-        loss = torch.tensor(float("nan"), device="cpu")
-        trace = assemble(name, nn.Module(), [], loss, {}, None, None, layers)
+        trace = assemble(name, nn.Module(), [], torch.tensor(nan, device="cpu"), {}, None, None, layers)
         text = "" if layers[0].layer.absent else loss_text
-        trace = Trace(replace(trace.header, loss_is_known=False, loss_text=text), trace.arrays)
+        trace = Trace(replace(trace.header, loss_text=text), trace.arrays)
     else:
         return None
-    raised = None
+    loss, raised = step.losses.total, None
     if has_raised and code is not None:
         raised = code.raised_at(len(trace.layers) - len(code.layers))
     own = {"parameters/" + name: own_array(value) for name, value in (parameters or {}).items()}
-    return Trace(replace(trace.header, raised=raised), arrays_of({**own, **entries_of(trace.arrays)}))
+    header = replace(
+        trace.header, raised=raised, loss=nan if loss is None else loss, loss_is_known=loss is not None
+    )
+    return Trace(header, arrays_of({**own, **entries_of(trace.arrays)}))

@@ -43,7 +43,7 @@ def replayed(
     """The trace of a step: each call again, from its own x, states and parameters.
 
     The gradients that came back to its results make the total derivatives those of the training loop's loss,
-    whatever it was and whatever lay between. The value of that loss is not known.
+    whatever it was and whatever lay between. That loss is not the one in the trace's header.
 
     Args:
         step: with at least one call that ended.
@@ -78,8 +78,6 @@ def replayed(
     header = replace(
         trace.header,
         layers=layers,
-        loss=float("nan"),
-        loss_is_known=False,
         loss_text=loss_text if is_reached else "",
         notes=" ".join(DRAWN_ANEW.format(kind.upper()) for kind in sorted(drawn_on)),
     )

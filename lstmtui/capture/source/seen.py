@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from lstmtui.capture.loss.heard_losses import HeardLosses
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
 
 
@@ -51,10 +52,11 @@ class Seen(Binding):
         """Whether backward passes tell its derivative."""
         return self.handle is not None or self.end is not None
 
-    def of_node(self, output: int, gradients: tuple[Tensor | None, ...]) -> None:
+    def of_node(self, output: int, losses: HeardLosses, gradients: tuple[Tensor | None, ...]) -> None:
         """Called before the node goes backward, after hooks of the user's, with what it is given."""
         gradient = gradients[output]
         if gradient is not None:
+            losses.reach()
             # It is copied: hooks of the user's may change it on its way.
             self.gradients.append(gradient.detach().clone() if gradient.requires_grad else gradient.clone())
 

@@ -15,6 +15,7 @@ from lstmtui.capture.autograd_state import is_symbolic, unobserved
 from lstmtui.capture.cell_loops import made_by
 from lstmtui.capture.devices import check_memory
 from lstmtui.capture.equality import comparable
+from lstmtui.capture.loss.heard_losses import HeardLosses
 from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
 from lstmtui.capture.source.rows import Rows
@@ -55,6 +56,8 @@ class Tensors:
         """Those that backward passes tell derivatives of."""
         self.drawn: DrawnTensors | None = None
         """Those that are drawn at random meanwhile; None: that is not known."""
+        self.losses = HeardLosses()
+        """Is told where backward passes come to what was computed."""
         self.without_values = 0
         """How many bindings were left out because their tensors have no values that can be kept."""
         self.hooked: set[Any] = set()
@@ -221,7 +224,7 @@ class Tensors:
             seen.output = tensor.output_nr
             if self._hooks:
                 node, output = made_by(seen.end, seen.output)
-                seen.handle = node.register_prehook(partial(seen.of_node, output))
+                seen.handle = node.register_prehook(partial(seen.of_node, output, self.losses))
         else:
             seen.leaf = True
             if self._hooks:

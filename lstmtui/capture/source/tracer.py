@@ -12,6 +12,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 
+from lstmtui.capture.loss.heard_losses import HeardLosses
 from lstmtui.capture.origins.drawn_tensors import Drawing, DrawnTensors
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.code_facts import CodeFacts
@@ -109,6 +110,10 @@ class SourceTracer:
     def note_drawn(self, drawn: DrawnTensors | None) -> None:
         """Say which bindings are among these, which somebody takes note of meanwhile."""
         self._collection.tensors.drawn = drawn
+
+    def note_losses(self, losses: HeardLosses) -> None:
+        """Say who is told of the backward passes that come to what is computed from here on."""
+        self._collection.tensors.losses = losses
 
     def pause_in_loops(self, drawing: Drawing) -> None:
         """Have what follows which tensors are drawn paused from the second pass of a loop to its end."""

@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.arguments import changed, states_of
 from lstmtui.capture.autograd_state import Graph, graph
+from lstmtui.capture.loss.heard_losses import HeardLosses
 from lstmtui.capture.origins.continuity import Link
 from lstmtui.capture.origins.drawn_tensors import Drawing, DrawnTensors
 from lstmtui.capture.origins.state_origins import Place, StateOrigins
@@ -83,6 +84,8 @@ class WatchedStep:
 
     drawn: DrawnTensors | None = None
     """What is drawn at random; None: that is not known."""
+    losses: HeardLosses = field(default_factory=HeardLosses)
+    """Those of the backward passes that came to it."""
     drawing: Drawing | None = None
     """What takes note of that, while it does."""
     before: dict[int, States] = field(default_factory=dict)
@@ -151,6 +154,7 @@ class WatchedStep:
 
         def keep(position: int, gradient: Tensor | None) -> None:
             target, self.backward = call.reached(), True
+            self.losses.reach()
             target.twice |= torch.is_grad_enabled()
             if target.link is not None:
                 chain = target.link.chain

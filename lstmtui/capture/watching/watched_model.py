@@ -9,12 +9,13 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from lstmtui.capture.blocks.call_keeper import CallKeeper
 from lstmtui.capture.blocks.code_of_steps import CodeOfSteps
 from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.interception import check_forward, check_not_quantised, is_plain, kind_of
+from lstmtui.capture.loss.backward_passes import heard
 from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.source.input_axes import UNSAID, InputAxes
 from lstmtui.capture.source.users_code import What
@@ -114,6 +115,7 @@ class WatchedModel(CallKeeper):
             # What is compiled hides what it computes.
             self._uncompiled = is_compiler_loaded()
             self._handlers.enter_context(uncompiled())
+            self._handlers.enter_context(heard(self._hear))
             for path, module in self.modules.items():
                 self._handlers.enter_context(handled(module, partial(self.layer_called, path)))
             if self._has_layers:
@@ -168,6 +170,11 @@ class WatchedModel(CallKeeper):
         finally:
             self._own.inside = outer
             self._open.remove(step)
+
+    def _hear(self, number: int, outer: int, loss: Tensor | None) -> None:
+        """A backward pass is over, which may have come to any step."""
+        for step in self.steps:
+            step.losses.hear(number, outer, loss)
 
     def _next(self) -> WatchedStep:
         with self._turn:  # One thread at a time judges and writes.
