@@ -30,6 +30,7 @@ class Breakpoint:
     """What is said at every hit, without stopping; None: stop."""
     enabled: bool = True
     hits: int = 0
+    """How often it has stopped the session, or said its note; a timestep that is hit again counts again."""
 
     @property
     def place(self) -> str:
@@ -39,7 +40,8 @@ class Breakpoint:
     def __str__(self) -> str:
         note = "" if self.note is None else f', notes "{self.note}"'
         state = "" if self.enabled else ", disabled"
-        return f"breakpoint {self.id}: {self.place}{note}{state} (hit {counted(self.hits, 'time')})"
+        hits = f", already hit {counted(self.hits, 'time')}" if self.hits else ""
+        return f"breakpoint {self.id}: {self.place}{note}{state}{hits}"
 
 
 class Breakpoints:
@@ -98,7 +100,7 @@ class Breakpoints:
         self._kept = {p.id: replace(p, hits=now[p.id].hits) if p.id in now else p for p in points}
 
     def count_hits(self, number: int, hits: int = 1) -> Breakpoint:
-        """Count hits of a breakpoint that exists."""
+        """Count hits of a breakpoint that exists, and give it as it is then."""
         self._kept[number] = replace(self._kept[number], hits=self._kept[number].hits + hits)
         return self._kept[number]
 

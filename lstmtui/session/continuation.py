@@ -8,7 +8,6 @@ from lstmtui.expressions.hits import unfit
 from lstmtui.session.breakpoint_hits import Note, next_hit, notes_on_the_way
 from lstmtui.session.session import Session
 from lstmtui.session.stop import Stop
-from lstmtui.wording import counted
 
 MOST_NOTES = 1_000
 """More notes than this of one run are counted, not kept."""
@@ -51,7 +50,7 @@ def _hit_text(session: Session, number: int, t: int) -> str:
     """Counts the hit and says it."""
     point = session.breakpoints.count_hits(number)
     place = point.place if point.when is None else f"{point.place} at t={t}"
-    return f"breakpoint {number}: {place} (hit {counted(point.hits, 'time')})"
+    return f"breakpoint {number}: {place}"
 
 
 def _idle(session: Session) -> str:

@@ -57,8 +57,8 @@ SENTENCES = """\
 the pulse is over
 at t=3
 f = [0.952574, 0.5] at t=3, model LSTM
-breakpoint 1: min(f) < 0.2 (hit 0 times)
-breakpoint 1: min(f) < 0.2 at t=4 (hit 1 time)
+breakpoint 1: min(f) < 0.2
+breakpoint 1: min(f) < 0.2 at t=4
 c[0] < 0.1 * prev(c[0]) + 0.1 = true at t=4, model LSTM
 model GRU
 all(z > 0) holds: all(z > 0) = true at t=4, model GRU

@@ -33,7 +33,7 @@ PLAIN = """\
 t=2
 c = [2, 2.25, 2.5] at t=2
 max(c) > 2 = true at t=2
-breakpoint 1: c[0] > 3, notes "past three" (hit 0 times)
+breakpoint 1: c[0] > 3, notes "past three"
 note at t=4: past three
 the end: t=5 is the last timestep; 1 note on the way
 c = [NaN, +inf, -inf] at t=5

@@ -75,11 +75,11 @@ def test_the_first_and_the_last_timestep_can_be_hit(session: Session) -> None:
     assert [where(session), where(session, False)] == [("breakpoint", 9, (2,)), ("breakpoint", 0, (1,))]
 
 
-def test_the_stop_says_which_breakpoint_where_and_how_often(session: Session) -> None:
+def test_the_stop_says_which_breakpoint_and_where(session: Session) -> None:
     session.breakpoints.add_when(E("c[0] > 0"))
     session.breakpoints.add_at(5)
-    assert run_on(session).stop == Stop("breakpoint", "breakpoint 1: c[0] > 0 at t=2 (hit 1 time)", (1,))
-    text = "breakpoint 1: c[0] > 0 at t=5 (hit 2 times); breakpoint 2: at t=5 (hit 1 time)"
+    assert run_on(session).stop == Stop("breakpoint", "breakpoint 1: c[0] > 0 at t=2", (1,))
+    text = "breakpoint 1: c[0] > 0 at t=5; breakpoint 2: at t=5"
     assert run_on(session).stop == Stop("breakpoint", text, (1, 2))
     assert [point.hits for point in session.breakpoints] == [2, 1]
 

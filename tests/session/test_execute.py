@@ -178,27 +178,27 @@ def test_an_expect_that_means_nothing_here_does_not_hold(session: Session) -> No
 
 def test_breakpoints_are_made_listed_switched_and_deleted(alone: Session) -> None:
     assert said(alone, "breaks") == "there are no breakpoints"
-    assert said(alone, "break when min(f) < 0.1") == "breakpoint 1: min(f) < 0.1 (hit 0 times)"
-    assert said(alone, "break at 2") == "breakpoint 2: at t=2 (hit 0 times)"
-    assert said(alone, "c") == "breakpoint 2: at t=2 (hit 1 time)"
-    assert said(alone, "c") == "breakpoint 1: min(f) < 0.1 at t=3 (hit 1 time)"
-    assert said(alone, "disable 1") == "breakpoint 1: min(f) < 0.1, disabled (hit 1 time)"
+    assert said(alone, "break when min(f) < 0.1") == "breakpoint 1: min(f) < 0.1"
+    assert said(alone, "break at 2") == "breakpoint 2: at t=2"
+    assert said(alone, "c") == "breakpoint 2: at t=2"
+    assert said(alone, "c") == "breakpoint 1: min(f) < 0.1 at t=3"
+    assert said(alone, "disable 1") == "breakpoint 1: min(f) < 0.1, disabled, already hit 1 time"
     assert said(alone, "continue") == "the end: t=5 is the last timestep"
-    assert said(alone, "enable 1") == "enabled breakpoint 1: min(f) < 0.1 (hit 1 time)"
+    assert said(alone, "enable 1") == "enabled breakpoint 1: min(f) < 0.1, already hit 1 time"
     outcome = run(alone, "rcontinue")
     assert outcome.stop is not None
     assert (outcome.text, outcome.stop.breakpoints) == (
-        "breakpoint 1: min(f) < 0.1 at t=4 (hit 2 times)",
+        "breakpoint 1: min(f) < 0.1 at t=4",
         (1,),
     )
-    assert said(alone, "delete 2") == "deleted breakpoint 2: at t=2 (hit 1 time)"
-    assert said(alone, "breaks") == "breakpoint 1: min(f) < 0.1 (hit 2 times)"
+    assert said(alone, "delete 2") == "deleted breakpoint 2: at t=2, already hit 1 time"
+    assert said(alone, "breaks") == "breakpoint 1: min(f) < 0.1, already hit 2 times"
     assert said(alone, "delete 2").endswith("there are: 1")
 
 
 def test_notes_of_breakpoints_come_with_their_timesteps(alone: Session) -> None:
     made = said(alone, "break when 0.1 < f[0] < 0.3 note half closed")
-    assert made == 'breakpoint 1: 0.1 < f[0] < 0.3, notes "half closed" (hit 0 times)'
+    assert made == 'breakpoint 1: 0.1 < f[0] < 0.3, notes "half closed"'
     outcome = run(alone, "continue")
     assert outcome.notes == ((1, "half closed"), (2, "half closed"))
     assert outcome.text == "the end: t=5 is the last timestep; 2 notes on the way"
@@ -214,11 +214,11 @@ def test_a_breakpoint_for_another_model_is_kept_and_one_for_none_is_refused(sess
     outcome = run(session, "break when min(z) < 0.5")
     assert outcome.ok
     assert "it cannot be hit here: z is not there" in outcome.text
-    assert said(session, "breaks") == "breakpoint 1: min(z) < 0.5 (hit 0 times), cannot be hit here"
+    assert said(session, "breaks") == "breakpoint 1: min(z) < 0.5, cannot be hit here"
     refused = run(session, "break when c[12] > 0")
     assert not refused.ok
     assert len(session.breakpoints) == 1
-    assert said(session, "model small", "breaks") == "breakpoint 1: min(z) < 0.5 (hit 0 times)"
+    assert said(session, "model small", "breaks") == "breakpoint 1: min(z) < 0.5"
     assert session.cursor == Cursor("small")
 
 

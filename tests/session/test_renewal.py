@@ -36,7 +36,7 @@ def test_the_cursor_breakpoints_and_watches_stay_when_a_trace_grows() -> None:
     session.renew(Traces(a=make_trace("a", 9), b=make_trace("b", 9)))
     cursor = session.cursor
     assert (cursor.model, cursor.unit, cursor.t, session.last_t) == ("b", 1, 4, 8)
-    assert run(session, "continue") == "breakpoint 1: h[0] > 6 at t=7 (hit 1 time)"
+    assert run(session, "continue") == "breakpoint 1: h[0] > 6 at t=7"
     assert [watch.text for watch in session.watches] == ["norm(h)"]
 
 

@@ -54,6 +54,6 @@ def test_everything_comes_back_again_and_again() -> None:
         aside.restore(session)
         assert looks(session) == before
     assert run(session, "break at 7")[0].startswith("breakpoint 3:")
-    assert run(session, "disable 1") == ["breakpoint 1: at t=3, disabled (hit 1 time)"]
+    assert run(session, "disable 1") == ["breakpoint 1: at t=3, disabled, already hit 1 time"]
     aside.restore(session)
     assert looks(session) == before

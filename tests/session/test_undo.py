@@ -118,7 +118,7 @@ def test_what_changed_nothing_and_what_was_refused_is_not_undone(session: Sessio
 def test_hits_stay_counted_and_no_number_is_given_again(session: Session) -> None:
     said(session, "break at 3", "break at 9", "watch t", "set h[0] = 0", "continue")
     said(session, "undo", "undo", "undo")
-    assert [str(point) for point in session.breakpoints] == ["breakpoint 1: at t=3 (hit 1 time)"]
+    assert [str(point) for point in session.breakpoints] == ["breakpoint 1: at t=3, already hit 1 time"]
     texts = said(session, "break at 7", "watch c", "set h[0] = 0")
     assert [text.partition(":")[0] for text in texts] == ["breakpoint 3", "watch 2", "what-if 2"]
     assert said(session, "redo", ok=False) == ["there is nothing to redo"], "something else was done since"

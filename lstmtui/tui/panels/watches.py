@@ -167,11 +167,12 @@ def hidden_watch_line(text: str) -> Spans:
 
 
 def breakpoint_line(point: Breakpoint) -> Spans:
-    """A breakpoint: whether it is enabled, where or when it stops, and how often it did."""
+    """A breakpoint: whether it is enabled, where or when it stops, and how often it was hit already."""
     sign = ("● ", "breakpoint") if point.enabled else ("○ ", "muted")
     what = f"t = {point.t}" if point.when is None else point.when.text
     note = f'  says "{point.note}"' if point.note else ""
-    return (sign, (f"{point.id} ", "muted"), (what, "text"), (f"{note}  {point.hits}×", "muted"))
+    hits = f"  {point.hits}×" if point.hits else ""
+    return (sign, (f"{point.id} ", "muted"), (what, "text"), (note + hits, "muted"))
 
 
 def short_value(value: float | bool | Array, notation: Notation) -> str:
