@@ -8,6 +8,9 @@ from itertools import pairwise
 
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call
 
+_OF_NONE = -1
+"""In place of the number of a call that others are within."""
+
 
 class RepeatedCalls:
     """Which calls of functions are timesteps, and in which order.
@@ -60,14 +63,11 @@ class RepeatedCalls:
         Where calls are within each other, each goes on from what it was given by the one round it, or makes
         something of what the one within it returns.
         """
-        numbers = {call.number for call in calls}
-        if not any(call.caller is not None and call.caller.number in numbers for call in calls[1:]):
+        if {*_below(calls)} == {_OF_NONE}:
             return calls
         making = [call for call in calls if any(map(_is_of_name, self._bound[call.number]))]
         calls = making or calls
-        returned = [call.returned for call in calls]
-        is_made_on_the_way_back = len(set(returned)) > 1 and -1 not in returned
-        return calls[::-1] if is_made_on_the_way_back else calls
+        return [*_returning(_below(calls))] if _are_made_on_the_way_back(calls) else calls
 
     def over_a_tree(self, calls: Iterable[Call]) -> list[Call]:
         """Those calls of a function that calls itself several times, each for a node, in the order of time.
@@ -82,16 +82,12 @@ class RepeatedCalls:
         for call in calls:
             by_code[id(call.code)].append(call)
         for own in by_code.values():
-            below: dict[int, list[Call]] = defaultdict(list)
-            for call in own if len(own) > 2 else ():
-                above = _nearest(call)
-                below[-1 if above is None else above.number].append(call)
-            branches = any(len(nodes) > 1 for number, nodes in below.items() if number >= 0)
+            below = _below(own) if len(own) > 2 else {}
+            branches = any(len(nodes) > 1 for number, nodes in below.items() if number != _OF_NONE)
             if not branches or self._has_all_timesteps(self._shapes_given(own)):
                 continue
             if any(call.number in self._binding for call in own):
-                returned = [call.returned for call in own]
-                return [*_returning(below)] if len(set(returned)) > 1 and -1 not in returned else own
+                return [*_returning(below)] if _are_made_on_the_way_back(own) else own
         return []
 
     def _are_timesteps(self, calls: Sequence[Call], sizes: Collection[int]) -> bool:
@@ -128,9 +124,25 @@ def is_within_itself(call: Call) -> bool:
     return call.caller is not None and call.caller.code is call.code
 
 
+def _are_made_on_the_way_back(calls: Iterable[Call]) -> bool:
+    """Whether calls within each other each return a tensor of their own."""
+    returned = [call.returned for call in calls]
+    return len(set(returned)) > 1 and -1 not in returned
+
+
+def _below(calls: Sequence[Call]) -> dict[int, list[Call]]:
+    """Calls by the number of the nearest of them that each is within."""
+    numbers = {call.number for call in calls}
+    below: dict[int, list[Call]] = defaultdict(list)
+    for call in calls:
+        above = next((outer.number for outer in _callers(call) if outer.number in numbers), _OF_NONE)
+        below[above].append(call)
+    return below
+
+
 def _returning(below: Mapping[int, Sequence[Call]]) -> Iterator[Call]:
-    """Calls in the order in which they return, by the number of the one that each is within; −1: of none."""
-    waiting = [(call, False) for call in reversed(below[-1])]
+    """Calls in the order in which they return, by the number of the one that each is within."""
+    waiting = [(call, False) for call in reversed(below[_OF_NONE])]
     while waiting:
         call, is_done = waiting.pop()
         if is_done:

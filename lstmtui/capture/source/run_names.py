@@ -57,7 +57,9 @@ class RunNames:
     def read_as_others(self, size: int) -> None:
         """Take the run to read as many sequences as others of its recording do, if its names may."""
         batch = Batch(1) if size == 1 else self._read({size})
-        if batch.size == size:
+        if batch.size != size and not self.has_states:
+            batch = Batch(1)  # as a loop over the sequences themselves, each of which is then by itself
+        if batch.size in (1, size):
             self.batch = batch
             self._find_units()
 

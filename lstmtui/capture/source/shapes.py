@@ -109,7 +109,9 @@ def batch_of(
     votes = {size: sum(size in shape[:2] for shape in shapes) for size in candidates - units}
     leads = Counter(shape[0] for shape in shapes)
     best, most = max(votes.items(), key=lambda item: (item[1], leads[item[0]]), default=(1, 0))
-    if most and 2 * most >= len(shapes):
+    # Of two or more axes of all that it leaves to the next round the first is as long: that is enough.
+    leads_states = len(votes) == 1 and bool(own) and all(len(s.shape) > 1 and s.shape[0] == best for s in own)
+    if most and (leads_states or 2 * most >= len(shapes)):
         is_open = not (said or is_known)
         return Batch(best, tuple(size for size in votes if is_open and size != best and votes[size] == most))
     # A run may read other batches than the model: all beams of a search, all windows of a signal.

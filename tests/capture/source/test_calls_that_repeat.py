@@ -238,11 +238,15 @@ class OverTree(nn.Module):
         self.kept.append(h)
         return h
 
+    def by_itself(self, node: Tree) -> Tensor:
+        states = [self(child) for child in node.children]
+        return self.made(node, sum(states, torch.zeros(1, 4)))
+
     def forward(self, tree: Tree) -> Tensor:
         return getattr(self, self.how)(tree)  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("how", ["by_loop", "by_name", "by_comprehension"])
+@pytest.mark.parametrize("how", ["by_loop", "by_name", "by_comprehension", "by_itself"])
 def test_the_nodes_of_a_tree_are_timesteps_each_after_those_below_it(how: str) -> None:
     torch.manual_seed(1)
     xs = iter(torch.randn(7, 1, 3, requires_grad=True))

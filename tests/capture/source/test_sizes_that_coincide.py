@@ -257,6 +257,70 @@ def test_where_sizes_leave_open_what_the_sequences_are_it_is_said_and_can_be_tol
         lstmtui.record(nn.LSTM(2, 3), x, batch_axis=0)
 
 
+def test_a_state_that_leads_with_the_sequences_tells_them_where_most_names_lead_with_something_else() -> None:
+    class OnAGraph(nn.Module):
+        """A cell on a graph, most lines of which have the nodes first."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.links, self.w = torch.rand(4, 4), nn.Linear(3, 2)
+
+        def forward(self, x: Tensor, h: Tensor) -> Tensor:
+            of_nodes = torch.cat([x.view(-1, 4, 1), h.view(-1, 4, 2)], 2).permute(1, 2, 0)
+            flat = of_nodes.reshape(4, -1)
+            near = self.links @ flat
+            far = self.links @ near
+            mixed = (flat + near + far).view(4, 3, -1)
+            new_h = torch.tanh(self.w(mixed.permute(2, 0, 1))).reshape(-1, 8)
+            return new_h  # noqa: RET504
+
+    class OverTime(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = OnAGraph()
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = x.new_zeros(x.shape[1], 8)
+            for part in x:
+                h = self.cell(part, h)
+            return h
+
+    model, x = OverTime(), torch.randn(7, 6, 4)
+    trace = lstmtui.record(model, x)
+    layer = next(n for n, layer in enumerate(trace.layers) if layer.path == "cell")
+    assert (trace.steps, trace.batch, trace.values("new_h", layer).shape) == (7, 6, (7, 6, 8))
+    assert np.array_equal(trace.values("new_h", layer)[-1], model(x).detach().numpy())
+
+
+def test_a_loop_over_the_sequences_is_no_reason_for_more_of_them() -> None:
+    class CutsThem(nn.Module):
+        """Every sequence is cut by itself once all timesteps are there."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.w = nn.Linear(9, 5)
+
+        def step(self, x: Tensor, h: Tensor) -> Tensor:
+            h_new = torch.tanh(self.w(torch.cat([x, h], 1)))
+            return h_new  # noqa: RET504
+
+        def forward(self, x: Tensor) -> Tensor:
+            out, h = [], x.new_zeros(x.shape[1], 5)
+            for part in x:
+                h = self.step(part, h)
+                out.append(h)
+            whole = torch.stack(out)
+            for b in range(whole.shape[1]):
+                rest = whole[2:, b].clone()
+                whole[:-2, b] = rest
+            return whole
+
+    trace = lstmtui.record(CutsThem(), torch.randn(8, 3, 4))
+    assert (trace.steps, trace.batch, trace.values("h_new").shape) == (8, 3, (8, 3, 5))
+
+
 def test_a_scan_over_one_of_two_axes_as_long_is_refused_with_what_to_say() -> None:
     class Scan(nn.Module):
         def __init__(self, axis: int) -> None:
