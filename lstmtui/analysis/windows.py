@@ -39,7 +39,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Page:
-    """The timesteps that fit on a panel; pages follow one another without overlap."""
+    """The timesteps that fit on a panel.
+
+    Pages follow one another without overlap, but for the last one, which shows as many as the others.
+    """
 
     start: int
     stop: int
@@ -49,12 +52,24 @@ class Page:
     """Timesteps that share a column."""
 
     @classmethod
-    def around(cls, t: int, columns: int, steps: int, per_column: int = 1) -> Page:
-        """The page of so many columns that holds t."""
+    def around(
+        cls, t: int, columns: int, steps: int, per_column: int = 1, *, is_growing: bool = False
+    ) -> Page:
+        """The page of so many columns that holds t.
+
+        Args:
+            t: a timestep.
+            columns: of a page.
+            steps: how many timesteps there are.
+            per_column: how many share a column.
+            is_growing: whether more are to come, which are to fill the last page.
+        """
         width = max(1, columns) * per_column
-        number = t // width
+        number, count = t // width, -(-steps // width)
         start, stop = number * width, min(steps, (number + 1) * width)
-        return cls(start, stop, number + 1, -(-steps // width), per_column)
+        if number == count - 1 and count > 1 and not is_growing:
+            start = -(-(steps - width) // per_column) * per_column  # the columns are those of other pages
+        return cls(start, stop, number + 1, count, per_column)
 
     def column_of(self, t: int) -> int:
         """The column of a timestep."""

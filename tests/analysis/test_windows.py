@@ -24,14 +24,27 @@ def holding(values: Array, **options: object) -> Session:
 @given(width=st.integers(1, 50), steps=st.integers(1, 400), at=st.floats(0, 1, exclude_max=True))
 def test_pages_follow_one_another_without_gap_or_overlap(width: int, steps: int, at: float) -> None:
     t = int(at * steps)
-    page = Page.around(t, width, steps)
+    page = Page.around(t, width, steps, is_growing=True)
     assert page.start <= t < page.stop
     assert page.stop - page.start <= width
-    pages = [Page.around(s, width, steps) for s in range(0, steps, width)]
+    pages = [Page.around(s, width, steps, is_growing=True) for s in range(0, steps, width)]
     assert [p.start for p in pages[1:]] == [p.stop for p in pages[:-1]]
     assert (pages[0].start, pages[-1].stop) == (0, steps)
     assert {p.count for p in pages} == {len(pages)}
     assert [p.number for p in pages] == list(range(1, len(pages) + 1))
+
+
+@given(width=st.integers(1, 50), steps=st.integers(1, 400), shared=st.integers(1, 9), at=st.floats(0, 1))
+def test_the_last_page_of_a_whole_run_is_full(width: int, steps: int, shared: int, at: float) -> None:
+    t = min(int(at * steps), steps - 1)
+    page, growing = (Page.around(t, width, steps, shared, is_growing=g) for g in (False, True))
+    assert page.start <= t < page.stop
+    assert page.start % shared == 0
+    if page.number < page.count:
+        assert page == growing
+    else:
+        assert (page.stop, page.count, page.number) == (growing.stop, growing.count, growing.number)
+        assert page.column_of(page.stop - 1) == (width if page.count > 1 else -(-steps // shared)) - 1
 
 
 def test_a_page_says_which_one_it_is_where_there_are_more() -> None:

@@ -75,8 +75,8 @@ async def test_the_map_of_a_hidden_quantity_is_blank_and_has_no_scale(debugger) 
 def test_lines_of_what_is_hidden_are_left_out() -> None:
     axis = TimeAxis()
     axis.place = AxisPlace.within(18, 18, 8, 2)
-    axis.show(0, 40)
     session = Session(synthetic("lstm", 20, 3, extras={"y": np.ones((20, 1, 1), np.float32)}))
+    axis.show(0, replace(session.trace.header, steps=40))
     session.hidden = frozenset({"y", "dc"})
     assert {line.quantity for line in overlaid(session, axis, Look()).lines} == {"x"}
     names = [series.name for series in gradient_lines(session, axis, 16)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,7 @@ from textual.pilot import Pilot
 from lstmtui.trace import Traces
 from lstmtui.tui.panels.lane import Lane
 from lstmtui.tui.panels.panel_set import LANES
+from lstmtui.tui.panels.time_axis import AxisPlace, TimeAxis
 from lstmtui.tui.panels.timeline import TimelinePanel
 from lstmtui.tui.screens.debugger import DebuggerScreen
 
@@ -283,3 +285,15 @@ async def test_the_equations_keep_their_symbols_at_every_timestep(debugger, show
             await pilot.pause()
             await pilot.pause()
             assert "= f·c" in shown(pilot), t
+
+
+def test_the_last_page_is_full_where_no_timestep_is_to_come() -> None:
+    axis, header = TimeAxis(), synthetic("rnn_tanh", 101, 2).header
+    axis.place = AxisPlace.within(60, 60, 8, 2)
+    axis.show(100, header)
+    assert axis.page.text == "t 51–100  page 3/3"
+    assert axis.cursor_column(100) == 8 + 49
+    axis.show(99, header)
+    assert axis.page.text == "t 50–99  page 2/3"
+    axis.show(100, replace(header, live=400))
+    assert axis.page.text == "t 100–100  page 3/3"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lstmtui.analysis.windows import Page
+from lstmtui.trace import Header
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.columns import ColumnMap
 
@@ -86,11 +87,12 @@ class TimeAxis:
         shared = self.page.per_column
         self.most_per_column = max(1, shared // 2) if by > 0 else shared * 2
 
-    def show(self, t: int, steps: int) -> None:
-        """Turn to the page that holds a timestep of a run of so many."""
+    def show(self, t: int, header: Header) -> None:
+        """Turn to the page that holds a timestep of a run."""
+        steps = header.steps
         columns = max(1, self.place.timesteps)
         shared = max(1, min(self.most_per_column, -(-steps // columns)))
-        self.page = Page.around(t, columns, steps, shared)
+        self.page = Page.around(t, columns, steps, shared, is_growing=bool(header.live))
         self.columns = ColumnMap(min(-(-steps // shared), columns), self.plot)
 
     @property

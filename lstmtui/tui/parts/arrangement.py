@@ -72,7 +72,7 @@ class Arrangement:
             for number, panel in self._panels.items():
                 if plan.places(number):
                     panel.fit_titles()
-        self._panels.axis.show(self._session.cursor.t, self._session.trace.steps)
+        self._panels.axis.show(self._session.cursor.t, self._session.trace.header)
 
     def _apply(self, plan: Plan) -> None:
         """Give boxes and panels the sizes of a plan."""

@@ -81,7 +81,7 @@ class KeyActions(Screen[None]):
 
     def _say_scale(self) -> None:
         cursor, axis = self.session.cursor, self.panels.axis
-        axis.show(cursor.t, self.session.trace.steps)
+        axis.show(cursor.t, self.session.trace.header)
         shared, pages = axis.page.per_column, axis.page.count
         where = "the whole run" if pages == 1 else f"page {axis.page.number} of {pages}"
         each = "a timestep" if shared == 1 else f"{shared} timesteps"
