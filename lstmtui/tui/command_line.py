@@ -158,10 +158,9 @@ class CommandLine(Vertical):
         return self.is_open and widget is not self.input
 
     def show_answer(self, lines: list[Spans]) -> None:
-        """Show what came of a line, above it; an empty line then says how the prompt is left."""
+        """Show what came of a line, above it."""
         self._mistake = ""
         self.answer.display = bool(lines)
-        self.input.placeholder = "esc leaves" if lines else ""
         self.answer.set_lines(lines)
 
     def refuse(self, sentence: str, column: int) -> None:

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from lstmtui.session import Stop
-from lstmtui.tui.keys import KEYS, label
+from lstmtui.tui.keys import KEYS, in_words, label
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import crop_words
 from lstmtui.tui.widgets.status import Part
+
+PROMPT: tuple[tuple[str, str], ...] = (("↵", "run"), ("tab", "complete"), ("↑", "earlier"), ("esc", "leave"))
+"""The keys of the prompt, which has all of them while it is open, and what they do."""
 
 
 def footer_parts(
@@ -19,6 +22,7 @@ def footer_parts(
     width: int,
     lesson: Sequence[tuple[str, str]] = (),
     about: str = "",
+    zoom: str = "",
     *,
     ascii: bool,
 ) -> list[Part]:
@@ -29,7 +33,8 @@ def footer_parts(
         playing: timesteps per second, or None while paused.
         width: of the line, in cells.
         lesson: (the id of a key, what it does) of those that turn the pages of a lesson, in place of others.
-        about: what the panel with the focus shows, where there is no message.
+        about: sentences of what a panel shows, where there is no message; as many as fit.
+        zoom: what the key that zooms does for the panel with the focus; empty: none has it.
         ascii: name keys in words.
     """
     spans: list[tuple[str, str]] = [(" ", "sign")]
@@ -39,17 +44,36 @@ def footer_parts(
         spans += [(message.text, "text" if message.ok else "warning"), ("   ", "sign")]
     by_id = {key.id: (label(key, ascii=ascii).split()[0], key.action) for key in KEYS if key.keys}
     ordinary = [(key.id, key.hint) for key in KEYS if key.hint]
-    if about and message is None and not lesson:
-        ordinary = ordinary[-2:]
-    shown = (*lesson, *ordinary[-2:]) if lesson else ordinary
-    hints = [(*by_id[name], hint) for name, hint in shown if name in by_id]
+    if lesson:
+        ordinary = [*lesson, *ordinary[-2:]]
+    elif zoom:
+        zooming, others = ("zoom", zoom), [hint for hint in ordinary if hint[0] != "zoom"]
+        ordinary = [zooming, *(others[-2:] if about and message is None else others)]
+    hints = [(*by_id[name], hint) for name, hint in ordinary if name in by_id]
     if about and message is None and not lesson:
         room = width - _width(hints) - sum(cell_len(text) for text, _ in spans) - 3
-        spans += [(crop_words(about, max(0, room), Look(ascii=ascii)), "muted"), ("   ", "sign")]
+        spans += [(_whole_sentences(about, max(0, room), Look(ascii=ascii)), "muted"), ("   ", "sign")]
     parts: list[Part] = [(tuple(spans), "")]
     for sign, action, hint in _fitting(hints, width - sum(cell_len(text) for text, _ in spans)):
         parts.append((((sign, "key"), (f" {hint}  ", "muted")), action))
     return parts
+
+
+def prompt_parts(*, ascii: bool) -> list[Part]:
+    """The keys of the prompt."""
+    return [
+        (((f" {in_words(sign) if ascii else sign}", "key"), (f" {hint} ", "muted")), "")
+        for sign, hint in PROMPT
+    ]
+
+
+def _whole_sentences(about: str, width: int, look: Look) -> str:
+    """As many of the sentences as fit; of one, as many words."""
+    sentences = about.split(". ")
+    while len(sentences) > 1 and cell_len(". ".join(sentences)) + 1 > width:
+        sentences.pop()
+    text = ". ".join(sentences)
+    return crop_words(text if text.endswith(".") else f"{text}.", width, look)
 
 
 def _width(hints: list[tuple[str, str, str]]) -> int:

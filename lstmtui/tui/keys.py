@@ -285,6 +285,11 @@ _WORDS = str.maketrans(
 )
 
 
+def in_words(sign: str) -> str:
+    """The signs of keys in ASCII."""
+    return sign.translate(_WORDS)
+
+
 def label(key: Key, *, ascii: bool = False) -> str:
     """How a key is shown, as signs or, in ASCII, as words."""
-    return key.label.translate(_WORDS) if ascii else key.label
+    return in_words(key.label) if ascii else key.label

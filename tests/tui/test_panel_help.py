@@ -36,8 +36,9 @@ async def test_a_question_mark_in_a_panel_opens_its_section_and_again_everything
         for panel in list(debugging(pilot).panels.values()):
             debugging(pilot).action_panel(panel.NUMBER)
             await pilot.pause()
-            about = panel.HELP.split()
-            assert " ".join(about[:4]) in shown(pilot).splitlines()[-1]
+            footer = shown(pilot).splitlines()[-1]
+            assert panel.HELP.partition(". ")[0] in footer
+            assert " z zoom" in footer or " z leave" in footer
             await pilot.press("question_mark")
             await pilot.pause()
             assert isinstance(pilot.app.screen, PanelHelpScreen)
@@ -48,6 +49,30 @@ async def test_a_question_mark_in_a_panel_opens_its_section_and_again_everything
             await pilot.press("escape")
         await pilot.press("escape", "escape", "escape", "question_mark")
         assert isinstance(pilot.app.screen, HelpScreen)
+
+
+async def test_what_a_panel_shows_gives_way_to_keys_at_the_next_command(debugger, shown) -> None:
+    async with debugger(synthetic(), (80, 24)) as pilot:
+        for keys, hints in (
+            (["6"], " How much the loss depends on each state.   z zoom  ? help  q quit"),
+            (["right"], " z zoom  → step  ← back"),
+            (["z"], " z leave  → step  ← back"),
+            (["colon"], " ↵ run  tab complete  ↑ earlier  esc leave"),
+            (["escape"], " z leave  → step  ← back"),
+            (["escape", "escape"], " → step  ← back"),
+        ):
+            await pilot.press(*keys)
+            await pilot.pause()
+            assert shown(pilot).splitlines()[-1].startswith(hints), keys
+
+
+async def test_what_was_refused_is_not_said_of_the_next_panel(debugger, shown) -> None:
+    async with debugger(synthetic(), (80, 24)) as pilot:
+        debugging(pilot).run_text("goto 999")
+        await pilot.pause()
+        await pilot.press("9")
+        assert "999" not in shown(pilot)
+        assert "Numbers of the selected unit." in shown(pilot)
 
 
 def column_of(shown: str, row: int, text: str) -> int:

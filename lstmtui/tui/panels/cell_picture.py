@@ -42,7 +42,7 @@ class CellPicturePanel(Panel):
     NUMBER = 10
     KEY = "i"
     TITLE = "Cell"
-    HELP = "The cell as a picture, in numbers of one unit, coloured as in the maps. ↓ goes from gate to gate."
+    HELP = "The cell as a picture, in numbers of one unit. ↓ goes from gate to gate. Colours as in the maps."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right_square_bracket", "turn(1)", "the next part", show=False),
         Binding("left_square_bracket", "turn(-1)", "the part before", show=False),

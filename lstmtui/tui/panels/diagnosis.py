@@ -25,7 +25,7 @@ class DiagnosisPanel(Panel):
 
     NUMBER = 0
     TITLE = "Diagnosis"
-    HELP = "What is wrong with this run. Here: [ and ] choose, e goes there and executes what comes next."
+    HELP = "What is wrong: [ ] choose, e goes there. What comes next is then executed."
     ALONE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right_square_bracket", "choose(1)", "the next verdict", show=False),

@@ -34,7 +34,7 @@ class GradientPanel(Lane):
 
     NUMBER = 6
     TITLE = "Gradient norms total, log scale"
-    HELP = "How much the loss depends on the state at each timestep, every later timestep included."
+    HELP = "How much the loss depends on each state. Total: through every later timestep."
 
     def __init__(self, look: Look) -> None:
         self.plot = LinePlot(look)

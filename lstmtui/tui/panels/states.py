@@ -61,7 +61,7 @@ class HiddenStatePanel(StatePanel):
 
     NUMBER = 4
     TITLE = "Hidden state h"
-    HELP = "What the cell shows to the next timestep and to the layer above."
+    HELP = "What the next timestep and the layer above see."
 
     def quantities(self, session: Session | View) -> Sequence[str]:
         return split_states(session)[1]

@@ -40,9 +40,7 @@ class StepPanel(Panel):
         Binding("right_square_bracket", "turn(1)", "scroll down", show=False),
         Binding("left_square_bracket", "turn(-1)", "scroll up", show=False),
     ]
-    HELP = (
-        "The equations of one timestep, or the code, in numbers of one unit. ↓: one by one; z: the weights."
-    )
+    HELP = "One timestep, in the numbers of one unit. ↓: one equation or line after another; z: the weights."
 
     def __init__(self, look: Look) -> None:
         super().__init__(look)

@@ -35,7 +35,7 @@ class WatchesPanel(Panel):
 
     NUMBER = 7
     TITLE = "Watches and breakpoints"
-    HELP = "w watches an expression, b breaks. Here: [ and ] choose, x deletes, e enables and disables."
+    HELP = "[ ] choose, x deletes, e enables and disables. w watches an expression, b breaks."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right_square_bracket", "choose(1)", "the next line", show=False),
         Binding("left_square_bracket", "choose(-1)", "the line before", show=False),

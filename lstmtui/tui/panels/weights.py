@@ -39,7 +39,7 @@ class WeightsPanel(Panel):
     NUMBER = 11
     KEY = "v"
     TITLE = "Weights"
-    HELP = "The weights of each gate: a row for a unit, a column for what it reads. v: gradients by them."
+    HELP = "The weights of each gate; v: the gradients by them. A row is a unit, a column what it reads."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right_square_bracket", "turn(1)", "the next gates", show=False),
         Binding("left_square_bracket", "turn(-1)", "the gates before", show=False),

@@ -18,7 +18,7 @@ from lstmtui.session.verbs import VERBS
 from lstmtui.trace.growth import Follower
 from lstmtui.tui.banner import Banner
 from lstmtui.tui.command_line import CommandLine
-from lstmtui.tui.footer import footer_parts
+from lstmtui.tui.footer import footer_parts, prompt_parts
 from lstmtui.tui.header import header_parts
 from lstmtui.tui.keys import bindings
 from lstmtui.tui.panels.diagnosis import DiagnosisPanel
@@ -71,6 +71,10 @@ class DebuggerScreen(KeyActions):
     ) -> None:
         super().__init__()
         self.session, self.look, self.place = session, look, place
+        self._introduced: Panel | None = None
+        """The panel with the focus, or that gets it back from the prompt."""
+        self._about = ""
+        """What that panel shows, until the next command."""
         self.panels = panels = PanelSet(look)
         panels.make_rows(session)
         self.command_line = CommandLine(look, lambda text: complete(text, session), self._run_typed)
@@ -107,7 +111,15 @@ class DebuggerScreen(KeyActions):
         """Focus a widget, or none; Textual changes the focus nowhere else."""
         if not self.command_line.keeps_focus_from(widget):
             super().set_focus(widget, scroll_visible, from_app_focus)
-            self.presenter.draw_footer()  # which says what the panel with the focus shows
+            self._introduce(widget, is_new=not from_app_focus)
+            self.presenter.draw_footer()
+
+    def _introduce(self, widget: Widget | None, *, is_new: bool) -> None:
+        """Let the footer say what a panel shows that the focus has come to."""
+        if widget is None:
+            self._introduced, self._about = None, ""
+        elif isinstance(widget, Panel) and widget is not self._introduced:
+            self._introduced, self._about = widget, widget.HELP if is_new else ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While the prompt is open, all keys are typed there; those of a lesson are others without one."""
@@ -151,9 +163,13 @@ class DebuggerScreen(KeyActions):
         return header_parts(self.session, width, growth)
 
     def _footer(self, width: int) -> Sequence[Part]:
+        ascii = self.look.ascii
+        if self.command_line.is_open:
+            return prompt_parts(ascii=ascii)
         playing = self.player.speed if self.player.is_playing else None
-        about = self.focused.HELP if isinstance(self.focused, Panel) else ""
-        return footer_parts(self.message, playing, width, self.lesson.hints, about, ascii=self.look.ascii)
+        zoom = "zoom" if isinstance(self.focused, Panel) else ""
+        zoom = zoom if self.arrangement.zoomed is None else "leave"
+        return footer_parts(self.message, playing, width, self.lesson.hints, self._about, zoom, ascii=ascii)
 
     @on(StatusLine.Clicked)
     async def _clicked(self, event: StatusLine.Clicked) -> None:
@@ -175,7 +191,7 @@ class DebuggerScreen(KeyActions):
         return () if what_ifs is None else what_ifs.texts
 
     def _say(self, message: Stop | None) -> None:
-        self.message = message
+        self.message, self._about = message, ""
 
     def run_text(self, text: str) -> None:
         """Execute a line as if it had been typed."""

@@ -133,10 +133,12 @@ class KeyActions(Screen[None]):
         if open_question is not None and number <= len(open_question.question.options):
             self.run_text(f"answer {number}")
         else:
+            self.message = None
             self.arrangement.focus(number)
 
     def action_panel_by(self, by: int) -> None:
         """Focus the next panel on screen, or the one before."""
+        self.message = None
         self.arrangement.focus_by(by)
 
     def action_zoom(self) -> None:
@@ -159,6 +161,7 @@ class KeyActions(Screen[None]):
             self.session.asked = None
             self.show_session()
         else:
+            self.message = None
             self.set_focus(None)
 
     async def action_program(self, name: str) -> None:
