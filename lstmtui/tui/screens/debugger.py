@@ -164,7 +164,7 @@ class DebuggerScreen(KeyActions):
 
     def _footer(self, width: int) -> Sequence[Part]:
         ascii = self.look.ascii
-        if self.command_line.is_open:
+        if self.command_line.is_open and not self.is_busy:
             return prompt_parts(ascii=ascii)
         playing = self.player.speed if self.player.is_playing else None
         zoom = "zoom" if isinstance(self.focused, Panel) else ""
