@@ -13,7 +13,10 @@ from synthetic import synthetic
 from textual.pilot import Pilot
 
 from lstmtui.trace import Trace, Traces
+from lstmtui.tui.panels.diagnosis import DiagnosisPanel
 from lstmtui.tui.screens.debugger import DebuggerScreen
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.text_lines import TextLines
 
 
 def spoilt(trace: Trace, key: str, *at: int) -> Trace:
@@ -121,6 +124,15 @@ async def test_a_long_run_is_read_off_the_event_loop(debugger, shown) -> None:
         screen.run_text("diagnose")
         await until(pilot, lambda: screen.panels[0].on_screen and "nonfinite" in shown(pilot))
         assert screen.runner.running is None
+
+
+def test_what_is_said_while_there_are_no_verdicts_stays() -> None:
+    panel = DiagnosisPanel(Look())
+    panel.lines.lay_out(40, 3)
+    panel.lines.set_lines([(("reading the whole run", "muted"),)])
+    panel.action_choose(1)
+    panel.on_text_lines_clicked(TextLines.Clicked(0))
+    assert panel.lines.render_line(0).text.rstrip() == "reading the whole run"
 
 
 async def test_names_from_a_file_cannot_reach_the_terminal_from_here(debugger, shown) -> None:

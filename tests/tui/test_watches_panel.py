@@ -175,3 +175,15 @@ async def test_breakpoints_and_watches_are_kept_for_the_place_and_not_in_its_fil
         assert listed(pilot) == ["none yet: w watch   b break"]
     assert place.read_text() == "# mine\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scenario.toml", "state"]
+
+
+async def test_a_click_chooses_the_line_under_it(debugger) -> None:
+    async with debugger(synthetic(), (120, 40)) as pilot:
+        await type_text(pilot, "wt\n:break at 3\n:break at 5\n")
+        panel = debugging(pilot).panels[7]
+        assert isinstance(panel, WatchesPanel)
+        await pilot.click(panel.lines, offset=(4, 1))
+        assert listed(pilot) == ["  t = 0", "▸ ● 1 t = 3", "  ● 2 t = 5"]
+        await pilot.click(panel.lines, offset=(4, 3))  # below all lines
+        await type_text(pilot, "x")
+        assert listed(pilot) == ["  t = 0", "▸ ● 2 t = 5"]

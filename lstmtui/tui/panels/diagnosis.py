@@ -12,6 +12,7 @@ from textual.message import Message
 from lstmtui.analysis.diagnosis import BAD, FINE, NOT_MEASURED, Verdict, diagnose
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.session import Session
+from lstmtui.tui.chosen_line import ChosenLine, mark
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
 from lstmtui.tui.whole_run import is_small
@@ -20,7 +21,7 @@ from lstmtui.tui.widgets.text_lines import TextLines
 from lstmtui.view import View
 
 
-class DiagnosisPanel(Panel):
+class DiagnosisPanel(ChosenLine, Panel):
     """The verdicts, bad ones first. [ and ] choose one, e goes to it and executes its command."""
 
     NUMBER = 0
@@ -51,7 +52,6 @@ class DiagnosisPanel(Panel):
         super().__init__(look)
         self.lines = TextLines(look, wraps=True)
         self.verdicts: tuple[Verdict, ...] = ()
-        self.chosen = 0
 
     def compose(self) -> ComposeResult:
         yield self.lines
@@ -89,18 +89,17 @@ class DiagnosisPanel(Panel):
 
     def _show(self, verdicts: tuple[Verdict, ...]) -> None:
         self.verdicts, self.chosen = verdicts, 0
-        self._draw()
+        self.draw_choices()
 
-    def _draw(self) -> None:
+    @property
+    def choices(self) -> int:
+        return len(self.verdicts)
+
+    def draw_choices(self) -> None:
         self.lines.set_lines(
             verdict_line(verdict, chosen=at == self.chosen) for at, verdict in enumerate(self.verdicts)
         )
         self.lines.scroll_to_line(self.chosen)
-
-    def action_choose(self, by: int) -> None:
-        """Choose another verdict."""
-        self.chosen = min(max(0, self.chosen + by), max(0, len(self.verdicts) - 1))
-        self._draw()
 
     def action_follow(self) -> None:
         """Go to the layer of the chosen verdict, and execute the command it gives."""
@@ -111,12 +110,6 @@ class DiagnosisPanel(Panel):
                 commands = (f"layer {verdict.layer} {verdict.direction}", *commands)
             self.post_message(self.Followed(commands))
 
-    @on(TextLines.Clicked)
-    def _clicked(self, event: TextLines.Clicked) -> None:
-        event.stop()
-        self.chosen = event.line
-        self._draw()
-
 
 def verdict_line(verdict: Verdict, *, chosen: bool) -> Spans:
     """Severity and kind, the sentence, and what to look at next."""
@@ -125,7 +118,7 @@ def verdict_line(verdict: Verdict, *, chosen: bool) -> Spans:
     commands = "; ".join(verdict.commands)
     next_: Spans = (("   next: ", "muted"), (commands, "key")) if commands else ()
     return (
-        ("▸ " if chosen else "  ", "cursor"),
+        mark(chosen=chosen),
         (f"{verdict.severity:13} ", role),
         (f"{verdict.name:10} ", "accent"),
         (place + verdict.text, "muted" if verdict.severity == FINE else "text"),

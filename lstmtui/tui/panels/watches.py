@@ -18,6 +18,7 @@ from lstmtui.session import Session
 from lstmtui.session.breakpoints import Breakpoint
 from lstmtui.session.watches import Watched
 from lstmtui.trace.edits import Edit
+from lstmtui.tui.chosen_line import ChosenLine, mark
 from lstmtui.tui.panels.hiding import MARK, is_hidden
 from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.theme import Look
@@ -30,7 +31,7 @@ MOST_UNITS = 6
 """So many units of a vector are written out; one more says that there are more."""
 
 
-class WatchesPanel(Panel):
+class WatchesPanel(ChosenLine, Panel):
     """What the user watches. With the focus here, [ and ] choose a line, x deletes, e switches."""
 
     NUMBER = 7
@@ -54,7 +55,6 @@ class WatchesPanel(Panel):
         super().__init__(look)
         self.lines = TextLines(look)
         self.notation = ASCII if look.ascii else UNICODE
-        self.chosen = 0
         self._entries: list[Entry] = []
         self._hidden: set[int] = set()
         """The numbers of the watches that read what is hidden."""
@@ -71,6 +71,13 @@ class WatchesPanel(Panel):
         self._entries = [*watched, *edits, *session.breakpoints]
         self._losses = loss_lines(session)
         self.chosen = min(self.chosen, max(0, len(self._entries) - 1))
+        self.draw_choices()
+
+    @property
+    def choices(self) -> int:
+        return len(self._entries)
+
+    def draw_choices(self) -> None:
         self._draw(self.has_focus)
 
     def _draw(self, focused: bool) -> None:
@@ -89,11 +96,11 @@ class WatchesPanel(Panel):
             return
         lines = []
         for at, entry in enumerate(self._entries):
-            mark = ("▸ " if at == self.chosen and focused else "  ", "cursor")
             if isinstance(entry, Watched) and entry.id in self._hidden:
-                lines.append((mark, *hidden_watch_line(entry.text)))
+                line = hidden_watch_line(entry.text)
             else:
-                lines.append((mark, *entry_line(entry, self.notation)))
+                line = entry_line(entry, self.notation)
+            lines.append((mark(chosen=at == self.chosen and focused), *line))
         self.lines.set_lines([*lines, *self._losses])
         self.lines.scroll_to_line(self.chosen)
 
@@ -109,11 +116,6 @@ class WatchesPanel(Panel):
     def on_blur(self) -> None:
         """No line is chosen."""
         self._draw(False)
-
-    def action_choose(self, by: int) -> None:
-        """Choose another line."""
-        self.chosen = min(max(0, self.chosen + by), max(0, len(self._entries) - 1))
-        self._draw(self.has_focus)
 
     def action_remove(self) -> None:
         """Delete what is chosen."""

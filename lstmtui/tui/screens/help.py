@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
+from lstmtui.tui.chosen_line import mark
 from lstmtui.tui.entries import Entry, Run
 from lstmtui.tui.screens.filtered import has_words, nothing_matches
 from lstmtui.tui.screens.page import PageScreen
@@ -96,4 +97,4 @@ class HelpScreen(PageScreen[Run | None]):
 def _row(row: Entry | str, *, chosen: bool, is_first: bool) -> Spans:
     if isinstance(row, str):
         return ((row, "title"),)
-    return (("▸ " if chosen else "  ", "cursor"), *row.spans)
+    return (mark(chosen=chosen), *row.spans)

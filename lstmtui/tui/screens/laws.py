@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from lstmtui.analysis.laws import BROKEN, HELD, LawResult
 from lstmtui.printable import printable
+from lstmtui.tui.chosen_line import ChosenLine, mark
 from lstmtui.tui.screens.dialog import Dialog
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
 
 
-class LawsScreen(Dialog[tuple[str, ...]]):
+class LawsScreen(ChosenLine, Dialog[tuple[str, ...]]):
     """A line for each law; it is left with the commands that lead to the place of the chosen law, or none.
 
     Args:
@@ -50,30 +50,23 @@ class LawsScreen(Dialog[tuple[str, ...]]):
 
     def on_mount(self) -> None:
         """Write the lines."""
-        self._draw()
+        self.draw_choices()
 
-    def _draw(self) -> None:
+    @property
+    def choices(self) -> int:
+        return len(self.results)
+
+    def draw_choices(self) -> None:
         self.text.set_lines(
             law_line(result, chosen=n == self.chosen) for n, result in enumerate(self.results)
         )
         self.text.scroll_to_line(self.chosen)
-
-    def action_choose(self, by: int) -> None:
-        """Choose another law."""
-        self.chosen = min(max(0, self.chosen + by), max(0, len(self.results) - 1))
-        self._draw()
 
     def action_follow(self) -> None:
         """Go to the place of the chosen law; one that is not broken has none."""
         commands = commands_to(self.results[self.chosen]) if self.results else ()
         if commands:
             self.dismiss(commands)
-
-    @on(TextLines.Clicked)
-    def _clicked(self, event: TextLines.Clicked) -> None:
-        event.stop()
-        self.chosen = event.line
-        self._draw()
 
 
 def law_line(result: LawResult, *, chosen: bool) -> Spans:
@@ -84,7 +77,7 @@ def law_line(result: LawResult, *, chosen: bool) -> Spans:
         where = (("; first at ", "muted"), (printable(str(result.place)), "key"))
     notes: Spans = ((printable("; " + "; ".join(result.notes)), "muted"),) if result.notes else ()
     return (
-        ("▸ " if chosen else "  ", "cursor"),
+        mark(chosen=chosen),
         (f"{result.status:10} ", role),
         (f"{result.name:10} ", "accent"),
         (printable(result.text), "text" if result.broken else "muted"),

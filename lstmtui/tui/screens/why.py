@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -15,6 +14,7 @@ from lstmtui.analysis.why.ledger import Ledger, Part
 from lstmtui.cells.notation import ASCII, UNICODE
 from lstmtui.printable import printable
 from lstmtui.session.asking_why import commands_to
+from lstmtui.tui.chosen_line import ChosenLine, mark
 from lstmtui.tui.screens.dialog import Dialog
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
@@ -28,7 +28,7 @@ _MOST_SHARE, _LEAST_ROWS = 0.62, 8
 """Of the screen's height, where it stands below the lanes; fewer rows show no part."""
 
 
-class WhyScreen(Dialog[Commands]):
+class WhyScreen(ChosenLine, Dialog[Commands]):
     """A line for each part; it is left with the commands that ask the next question, or none.
 
     It stands beside the lanes, or below them where there is less room: they show what is asked about. The
@@ -61,8 +61,6 @@ class WhyScreen(Dialog[Commands]):
         super().__init__()
         self.look, self.ledger, self.before = look, ledger, before
         self.text, self.box = TextLines(look, wraps=True), Vertical()
-        self.chosen = 0
-        self._first = 0
         self._notation = ASCII if look.ascii else UNICODE
 
     def compose(self) -> ComposeResult:
@@ -76,22 +74,26 @@ class WhyScreen(Dialog[Commands]):
 
     def on_mount(self) -> None:
         """Write the lines."""
-        self._draw()
+        self.draw_choices()
 
     def on_resize(self) -> None:
         """Write them again, as far as there is room."""
-        self.call_after_refresh(self._draw)
+        self.call_after_refresh(self.draw_choices)
 
-    def _draw(self) -> None:
+    @property
+    def choices(self) -> int:
+        return len(self.ledger.parts)
+
+    def draw_choices(self) -> None:
         head = list(self._head())
-        self._first = len(head)
+        self.first = len(head)
         self.text.set_lines([*head, *self._parts(), *self._foot()])
         if self.has_class("-narrow"):
             most = max(_LEAST_ROWS, round(_MOST_SHARE * self.size.height))
             self.box.styles.height = min(self.text.row_count + 2, most)
         else:
             self.box.styles.height = "100%"
-        self.text.scroll_to_line(self._first + self.chosen if self.chosen else 0)
+        self.text.scroll_to_line(self.first + self.chosen if self.chosen else 0)
 
     def _head(self) -> Iterator[Spans]:
         ledger, number = self.ledger, self._notation.number
@@ -127,7 +129,7 @@ class WhyScreen(Dialog[Commands]):
         arrow = "" if part.leads_to is None else (" ->" if self.look.ascii else " →")
         share = ledger.share_text(part) if ledger.kind == "sum" else ""
         return (
-            ("▸ " if chosen else "  ", "cursor"),
+            mark(chosen=chosen),
             (f"{share:>{_SHARE}} ", "accent" if chosen else "muted"),
             (f"{bar} ", role),
             (f"{notation.number(part.value):>9}  ", "number"),
@@ -157,11 +159,6 @@ class WhyScreen(Dialog[Commands]):
             factors = self._factors(ledger.parts[self.chosen])
             yield ((f"▸ {factors}" if factors else "", "text"),)
 
-    def action_choose(self, by: int) -> None:
-        """Choose another part."""
-        self.chosen = min(max(0, self.chosen + by), max(0, len(self.ledger.parts) - 1))
-        self._draw()
-
     def action_enter_part(self) -> None:
         """Ask about the chosen part; one that leads nowhere stays."""
         part = self.ledger.parts[self.chosen] if self.ledger.parts else None
@@ -178,14 +175,6 @@ class WhyScreen(Dialog[Commands]):
         self.dismiss(
             (*commands_to(self.ledger.asked)[:-1], f"ablate {self.ledger.asked.name} part {self.chosen + 1}")
         )
-
-    @on(TextLines.Clicked)
-    def _clicked(self, event: TextLines.Clicked) -> None:
-        event.stop()
-        number = event.line - self._first
-        if 0 <= number < len(self.ledger.parts):
-            self.chosen = number
-            self._draw()
 
 
 class WhyTrail:

@@ -8,7 +8,6 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.segment import Segment
 from textual.message import Message
 
 from lstmtui.analysis.decimation import Envelope
@@ -18,7 +17,7 @@ from lstmtui.tui.widgets.axis import fit_axis
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.line_widget import ColumnClicked, LineWidget
 from lstmtui.tui.widgets.plot_rows import Drawn, crossed, plot_rows, sample
-from lstmtui.tui.widgets.spans import Spans, segments
+from lstmtui.tui.widgets.spans import Spans
 
 _DASHES = ((4, 4), (4, 2), (6, 1), (8, 6))
 """(period, drawn) in pixel columns between values, by style."""
@@ -140,9 +139,6 @@ class LinePlot(LineWidget):
         if self._cursor is None:
             return self._rows
         return [crossed(row, self._cursor, self.look) for row in self._rows]
-
-    def draw_line(self, key: Hashable, width: int) -> list[Segment]:
-        return segments(key, self.look)  # type: ignore[arg-type]
 
     def clicked(self, x: int, y: int) -> Message | None:
         column = self._plot.map(self._extent.width).column_at(x - self._plot.gutter)

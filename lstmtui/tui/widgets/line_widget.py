@@ -15,6 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.spans import segments
 
 
 class ColumnClicked(Message):
@@ -57,8 +58,8 @@ class LineWidget(Widget):
         raise KeyError(type(self).__name__)
 
     def draw_line(self, key: Hashable, width: int) -> list[Segment]:
-        """A line as styled segments."""
-        raise KeyError(type(self).__name__)
+        """A line as styled segments; here of spans, which are its key."""
+        return segments(key, self.look)  # type: ignore[arg-type]
 
     def clicked(self, x: int, y: int) -> Message | None:
         """The message for a click on a character, or None."""

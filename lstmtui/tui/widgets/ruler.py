@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from rich.cells import cell_len
-from rich.segment import Segment
-from textual.message import Message
 
 from lstmtui.tui.theme import UNDERLINED, Look
+from lstmtui.tui.widgets.column_row import ColumnRow
 from lstmtui.tui.widgets.columns import ColumnMap
-from lstmtui.tui.widgets.line_widget import ColumnClicked, LineWidget
-from lstmtui.tui.widgets.spans import Spans, safe, segments
+from lstmtui.tui.widgets.spans import Spans, safe
 
 _SIGNS = {"rule": "─", "tick": "┴", "hit": "○", "breakpoint": "●", "cursor": "▼"}
 _ASCII_SIGNS = {"rule": "-", "tick": "+", "hit": "o", "breakpoint": "*", "cursor": "V"}
@@ -41,7 +39,7 @@ class Marks:
         return range(self.start, self.stop)
 
 
-class Ruler(LineWidget):
+class Ruler(ColumnRow):
     """The row below the lanes that carries the cursor, so that maps can stay still."""
 
     DEFAULT_CSS = "Ruler { width: 1fr; height: 1; }"
@@ -49,7 +47,6 @@ class Ruler(LineWidget):
     def __init__(self, look: Look | None = None) -> None:
         super().__init__(look)
         self._marks = Marks()
-        self._columns: ColumnMap | None = None
 
     def set(
         self,
@@ -63,7 +60,7 @@ class Ruler(LineWidget):
         per_column: int = 1,
     ) -> None:
         """Show timesteps `start` to before `stop`; marks outside of them are not shown."""
-        self._columns = columns
+        self.columns = columns
         page = range(start, stop)
         self._marks = Marks(
             start,
@@ -82,18 +79,11 @@ class Ruler(LineWidget):
         self.update()
 
     def line_keys(self, width: int, height: int) -> Sequence[Hashable]:
-        return [ruler_spans(self._marks, self._map(width), width, self.look)]
+        return [ruler_spans(self._marks, self.columns_in(width), width, self.look)]
 
-    def draw_line(self, key: Hashable, width: int) -> list[Segment]:
-        return segments(key, self.look)  # type: ignore[arg-type]
-
-    def clicked(self, x: int, y: int) -> Message | None:
-        column = self._map(self._extent.width).column_at(x)
-        return None if column is None else ColumnClicked(column)
-
-    def _map(self, width: int) -> ColumnMap:
-        length = len(self._marks.page)
-        return self._columns or ColumnMap(-(-length // self._marks.per_column), width)
+    @property
+    def count(self) -> int:
+        return -(-len(self._marks.page) // self._marks.per_column)
 
 
 def ruler_spans(marks: Marks, columns: ColumnMap, width: int, look: Look) -> Spans:

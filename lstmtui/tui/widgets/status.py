@@ -6,12 +6,11 @@ from collections.abc import Hashable, Sequence
 from typing import TypeAlias
 
 from rich.cells import cell_len
-from rich.segment import Segment
 from textual.message import Message
 
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.line_widget import LineWidget
-from lstmtui.tui.widgets.spans import Spans, crop, safe, segments
+from lstmtui.tui.widgets.spans import Spans, crop, safe
 
 Part: TypeAlias = tuple[Spans, str]
 """A piece of a line, and the action that a click on it does; empty: none."""
@@ -54,6 +53,3 @@ class StatusLine(LineWidget):
 
     def line_keys(self, width: int, height: int) -> Sequence[Hashable]:
         return [crop(self._spans, width, self.look)]
-
-    def draw_line(self, key: Hashable, width: int) -> list[Segment]:
-        return segments(key, self.look)  # type: ignore[arg-type]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 
-from rich.segment import Segment
 from textual.geometry import Size
 from textual.message import Message
 
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.line_widget import LineWidget
-from lstmtui.tui.widgets.spans import Spans, crop, segments, wrap
+from lstmtui.tui.widgets.spans import Spans, crop, wrap
 
 
 class TextLines(LineWidget):
@@ -84,9 +83,6 @@ class TextLines(LineWidget):
         self._wrapped = [
             (number, row) for number, line in enumerate(self._lines) for row in self._rows_of[line]
         ]
-
-    def draw_line(self, key: Hashable, width: int) -> list[Segment]:
-        return segments(key, self.look)  # type: ignore[arg-type]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """The height that shows every line, for `height: auto`."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from rich.cells import cell_len, set_cell_size
-from rich.segment import Segment
-from textual.message import Message
 
 from lstmtui.analysis.signal import SEVERAL
 from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.column_row import ColumnRow
 from lstmtui.tui.widgets.columns import ColumnMap
-from lstmtui.tui.widgets.line_widget import ColumnClicked, LineWidget
-from lstmtui.tui.widgets.spans import Spans, safe, segments
+from lstmtui.tui.widgets.spans import Spans, safe
 
 
-class TokenStrip(LineWidget):
+class TokenStrip(ColumnRow):
     """One row of labels, one per column of the page."""
 
     DEFAULT_CSS = "TokenStrip { width: 1fr; height: 1; }"
@@ -24,27 +22,20 @@ class TokenStrip(LineWidget):
         super().__init__(look)
         self._labels: tuple[str, ...] = ()
         self._roles: tuple[str, ...] = ()
-        self._columns: ColumnMap | None = None
 
     def set_tokens(
         self, labels: Sequence[str], columns: ColumnMap | None = None, roles: Sequence[str] = ()
     ) -> None:
         """Show a label per column; `roles` has one per label, or one for all, or is empty for text."""
-        self._labels, self._columns, self._roles = tuple(labels), columns, tuple(roles)
+        self._labels, self.columns, self._roles = tuple(labels), columns, tuple(roles)
         self.update()
 
     def line_keys(self, width: int, height: int) -> Sequence[Hashable]:
-        return [token_spans(self._labels, self._roles, self._map(width), self.look)]
+        return [token_spans(self._labels, self._roles, self.columns_in(width), self.look)]
 
-    def draw_line(self, key: Hashable, width: int) -> list[Segment]:
-        return segments(key, self.look)  # type: ignore[arg-type]
-
-    def clicked(self, x: int, y: int) -> Message | None:
-        column = self._map(self._extent.width).column_at(x)
-        return None if column is None else ColumnClicked(column)
-
-    def _map(self, width: int) -> ColumnMap:
-        return self._columns or ColumnMap(len(self._labels), width)
+    @property
+    def count(self) -> int:
+        return len(self._labels)
 
 
 def token_spans(labels: Sequence[str], roles: Sequence[str], columns: ColumnMap, look: Look) -> Spans:
