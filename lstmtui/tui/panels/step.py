@@ -22,7 +22,7 @@ from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.panels.products import product_lines
 from lstmtui.tui.panels.source_step import SourceStep, also_recorded, stack_text, stage_text
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.spans import Spans
+from lstmtui.tui.widgets.spans import Spans, crop, wrap
 from lstmtui.tui.widgets.text_lines import TextLines
 
 LINES_BELOW = 2
@@ -117,7 +117,12 @@ class StepPanel(Panel):
         lines, starts = step_lines(equations, stage, self.notation, changed, session.unseen, opened)
         rows = sum(-(-_width(line) // max(1, size.width)) for line in lines)
         if not self.is_zoomed and stage is None and rows > size.height:
-            lines, starts = [short_line(e, self.notation, session.unseen) for e in equations], []
+            short = [short_line(e, self.notation, session.unseen) for e in equations]
+            lines, starts = [(*made, *gives) for made, gives in short], []
+            if sum(len(wrap(line, size.width, self.look)) for line in lines) > size.height:
+                lines = [
+                    (*crop(made, size.width - _width(gives), self.look), *gives) for made, gives in short
+                ]
         if equations and 0 < session.layer.parameters_until <= cursor.t:
             lines.append(((f"the parameters {changed_text(session.layer)}", "muted"),))
         self.lines.set_lines(lines)
@@ -130,7 +135,8 @@ class StepPanel(Panel):
             if stage is None
             else f"  {session.cell.stages[stage]}: {stage + 1} of {len(session.cell.stages)}"
         )
-        self.set_title(f"Step: unit {cursor.unit} at t={cursor.t}{inside}")
+        more = f"{len(lines)} rows: [ ] turn" if not starts and len(lines) > size.height else ""
+        self.set_title(f"Step: unit {cursor.unit} at t={cursor.t}{inside}", more)
 
 
 def step_lines(
@@ -190,14 +196,15 @@ def number_lines(equation: Equation, notation: Notation, is_set: bool = False) -
     return lines
 
 
-def short_line(equation: Equation, notation: Notation, hidden: Collection[str] = ()) -> Spans:
-    """An equation on one line, for a panel that is too small for all of it."""
+def short_line(equation: Equation, notation: Notation, hidden: Collection[str] = ()) -> tuple[Spans, Spans]:
+    """An equation on one line, for a panel that is too small for all of it, and the end: what it gives."""
     shown = shown_equation(equation, hidden)
     if shown is None:
-        return hidden_line(equation)
+        line = hidden_line(equation)
+        return line[:-1], line[-1:]
     right = shown.numbers[-1] if shown.numbers else equation.symbols
     value = (notation.number(equation.value), equation.quantity)
-    return (*equation.left, (" = ", "sign"), *right, (" = ", "sign"), value)
+    return (*equation.left, (" = ", "sign"), *right), ((" = ", "sign"), value)
 
 
 def _marked(mark: str) -> Spans:
