@@ -25,4 +25,4 @@ async def test_a_panel_without_room_for_long_equations_still_says_what_they_give
             await press(pilot, *(["right"] if t else []))
             h = UNICODE.number(float(pilot.app.screen.session.trace.values("h")[t, 0, 0]))
             *_, row = (row for row in shown(pilot).splitlines() if row.startswith("│h"))
-            assert row.split("│")[1].rstrip().endswith(f"… = {h}")
+            assert row.split("│")[1].rstrip().endswith(f" + … = {h}")

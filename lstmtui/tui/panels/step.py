@@ -22,7 +22,7 @@ from lstmtui.tui.panels.panel import Panel
 from lstmtui.tui.panels.products import product_lines
 from lstmtui.tui.panels.source_step import SourceStep, also_recorded, stack_text, stage_text
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.spans import Spans, crop, wrap
+from lstmtui.tui.widgets.spans import Spans, wrap
 from lstmtui.tui.widgets.text_lines import TextLines
 
 LINES_BELOW = 2
@@ -120,9 +120,7 @@ class StepPanel(Panel):
             short = [short_line(e, self.notation, session.unseen) for e in equations]
             lines, starts = [(*made, *gives) for made, gives in short], []
             if sum(len(wrap(line, size.width, self.look)) for line in lines) > size.height:
-                lines = [
-                    (*crop(made, size.width - _width(gives), self.look), *gives) for made, gives in short
-                ]
+                lines = [(*_beginning(made, size.width - _width(gives)), *gives) for made, gives in short]
         if equations and 0 < session.layer.parameters_until <= cursor.t:
             lines.append(((f"the parameters {changed_text(session.layer)}", "muted"),))
         self.lines.set_lines(lines)
@@ -205,6 +203,15 @@ def short_line(equation: Equation, notation: Notation, hidden: Collection[str] =
     right = shown.numbers[-1] if shown.numbers else equation.symbols
     value = (notation.number(equation.value), equation.quantity)
     return (*equation.left, (" = ", "sign"), *right), ((" = ", "sign"), value)
+
+
+def _beginning(line: Spans, width: int) -> Spans:
+    """As many whole terms of an equation as fit."""
+    if _width(line) <= width:
+        return line
+    while line and (_width(line) >= width or not line[-1][0].endswith(" ")):
+        line = line[:-1]
+    return (*line, ("…", "muted"))
 
 
 def _marked(mark: str) -> Spans:
