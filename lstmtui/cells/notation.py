@@ -70,6 +70,8 @@ def plain(value: float, digits: int = 6) -> str:
 
 def percent(share: float) -> str:
     """A share in whole percent; what is not nothing and not everything never reads as 0% or 100%."""
+    if share < 0:
+        return f"−{percent(-share)}"
     text = f"{share:.0%}"
     if text == "0%" and share > 0:
         return "<1%"

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The files."""
     parser.add_argument(
         "scenarios",
-        metavar="SCENARIO",
+        metavar="FILE",
         nargs="+",
         help="a scenario .toml, the name of a bundled one, or a checkpoint (.safetensors .pt .onnx .keras …)",
     )

@@ -32,7 +32,7 @@ def parse_line(text: str, line: int = 1, vocabulary: Vocabulary | None = None) -
     verb = VERBS.get(ALIASES.get(name, name))
     if verb is None:
         meant = OTHER_NAMES.get(name.lower()) or closest(name, VERBS)
-        reader.fail(f"there is no command {shown(name)}", at, meant)
+        reader.unknown(f"there is no command {shown(name)}", "verbs", at, meant)
     arguments = verb.parse(reader)
     reader.end(verb.usage)
     return Command(verb.name, arguments, written, line)

@@ -54,7 +54,7 @@ KEYS: list[Key] = [
     Key("older", ("ctrl+o",), "run('older')", "older", "back to where the cursor was", "ctrl+o"),
     Key("newer", ("ctrl+n",), "run('newer')", "newer", "and on again", "ctrl+n"),
     Key("goto", ("g",), "command('goto ')", "goto T", "go to a timestep: type its number", "g", "goto"),
-    Key("play", ("space",), "play", "step", "play, and pause", "space"),
+    Key("play", ("space",), "play", "", "play, and pause", "space"),
     Key("faster", ("plus", "equals_sign"), "faster(1)", "", "play faster", "+"),
     Key("slower", ("minus",), "faster(-1)", "", "play slower", "-"),
     Key("break", ("b",), "command('break when ')", "break when EXPR", "stop where …", "b", "break", "Debug"),

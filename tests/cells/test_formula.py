@@ -292,6 +292,7 @@ def test_numbers_between_0_and_1_are_never_0_or_1_in_any_way_of_writing() -> Non
             assert abs(written - value) <= 0.06 * value
         assert percent(float(value)) not in ("0%", "100%")
     assert (percent(0.0), percent(1.0), percent(0.996), percent(0.004)) == ("0%", "100%", ">99%", "<1%")
+    assert (percent(-0.25), percent(-0.004)) == ("−25%", "−<1%")
 
 
 def test_nan_infinities_and_minus_zero_are_the_same_on_screen_and_in_logs() -> None:

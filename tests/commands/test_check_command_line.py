@@ -65,7 +65,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["airline"], "there is no verb airline; did you mean lstmtui open airline?"),
         (["."], "there is no verb .; did you mean lstmtui open .?"),
         (["\x1b[2J"], "there is no verb ␛[2J"),
-        (["check"], "the following arguments are required: SCENARIO"),
+        (["check"], "the following arguments are required: FILE"),
         (["check", "--\x1b[2J", "a"], "unrecognized arguments: --␛[2J"),
         (["scenarios", "extra"], "unrecognized arguments: extra"),
     ],

@@ -79,6 +79,8 @@ def test_space_around_words_does_not_matter() -> None:
         ("  STEP", 3, 'there is no command "STEP"; did you mean "step"?'),
         ("reverse-continue", 1, 'there is no command "reverse-continue"; did you mean "rcontinue"?'),
         ("cont", 1, 'there is no command "cont"; did you mean "continue"?'),
+        ("explain f", 1, 'there is no command "explain"; did you mean "why"?'),
+        ("set q = 1", 5, '"q" is not a quantity; `help quantities` lists them'),
         ("step 0", 6, "the number of timesteps must be 1 or more, is 0"),
         ("step 1.5", 6, 'the number of timesteps is a whole number, not "1.5"'),
         ("step ٣", 6, 'the number of timesteps is a whole number, not "٣"'),
@@ -138,8 +140,8 @@ def test_a_mistake_has_its_column_and_what_was_meant(text: str, column: int, sen
 
 
 def test_a_word_that_comes_near_nothing_has_no_suggestion() -> None:
-    assert mistake("zzzzqqq") == (1, 'there is no command "zzzzqqq"')
-    assert mistake("y" * 9_000) == (1, f'there is no command "{"y" * 40}…"')
+    assert mistake("zzzzqqq") == (1, 'there is no command "zzzzqqq"; `help verbs` lists them')
+    assert mistake("y" * 9_000) == (1, f'there is no command "{"y" * 40}…"; `help verbs` lists them')
 
 
 def test_all_problems_of_a_script_are_said_at_once() -> None:
@@ -168,7 +170,7 @@ def test_what_a_terminal_would_obey_is_never_passed_on() -> None:
     command = parsed("note red \x1b[31m \x07\u202e end\x00")
     assert command.arguments == ("red ␛[31m ␇� end␀",)
     assert command.text == "note red ␛[31m ␇� end␀"
-    assert mistake("\x1b[2Jzzz")[1] == 'there is no command "␛[2Jzzz"'
+    assert mistake("\x1b[2Jzzz")[1] == 'there is no command "␛[2Jzzz"; `help verbs` lists them'
     with pytest.raises(ScriptError) as raised:
         parse_script("print \x1b", "a\x1b\nb")
     assert str(raised.value) == "a␛␊b:1:7: unknown sign ␛"

@@ -195,7 +195,9 @@ def asked(line: Reader) -> Arguments:
         line.fail("a quantity is missing, as in why c[3]")
     name = match[0]
     if name != "loss" and not line.vocabulary.has_quantity(name):
-        line.fail(f"{shown(name)} is not a quantity", at, closest(name, line.vocabulary.quantities))
+        line.unknown(
+            f"{shown(name)} is not a quantity", "quantities", at, closest(name, line.vocabulary.quantities)
+        )
     unit = line.take(_UNIT)
     if unit is None and line.take(_OPENING):
         line.fail("the unit must be a whole number, followed by ]")
@@ -232,7 +234,7 @@ def unquoted(text: str) -> str:
 
 def compared(line: Reader) -> Arguments:
     """(a model's name or a trace's path,); None for none."""
-    name = unquoted(line.rest("a model, a saved trace or none is missing"))
+    name = unquoted(line.rest("the name of a model, the path of a saved trace, or `none` is missing"))
     return (None if name == "none" else name,)
 
 
@@ -243,7 +245,12 @@ def names(line: Reader) -> Arguments:
         at = line.at
         name = line.word("a quantity is missing").rstrip(",")
         if not line.vocabulary.has_quantity(name):
-            line.fail(f"{shown(name)} is not a quantity", at, closest(name, line.vocabulary.quantities))
+            line.unknown(
+                f"{shown(name)} is not a quantity",
+                "quantities",
+                at,
+                closest(name, line.vocabulary.quantities),
+            )
         every.append(name)
     if not every:
         line.fail("a quantity is missing, as in hide h")
@@ -270,7 +277,7 @@ def _changed_quantity(line: Reader) -> str:
         line.fail(f"{name} is a derivative; only what the cell computes can be set", at, name[1:])
     if not line.vocabulary.has_quantity(name):
         settable = [quantity for quantity in names if not _is_derivative(quantity, names)]
-        line.fail(f"{shown(name)} is not a quantity", at, closest(name, sorted(settable)))
+        line.unknown(f"{shown(name)} is not a quantity", "quantities", at, closest(name, sorted(settable)))
     return name
 
 

@@ -49,6 +49,10 @@ class Reader:
         column = (self.at if at is None else at) + 1
         raise ScriptError([ScriptProblem(self.line, column, wrong, suggestion)])
 
+    def unknown(self, wrong: str, topic: str, at: int, suggestion: str = "") -> NoReturn:
+        """Raise a mistake about a name: what was probably meant, else the topic that lists what there is."""
+        self.fail(wrong if suggestion else f"{wrong}; `help {topic}` lists them", at, suggestion)
+
     def word(self, missing: str) -> str:
         """The next word; if there is none, `missing` is the mistake."""
         match = _WORD.match(self.text, self.at)

@@ -69,6 +69,7 @@ EXPLAINING = (
         parse=arguments.asked,
         execute=_why,
         complete=_complete_asked,
+        other_names=("explain",),
         reads="arrays",
         in_lesson="checks",
     ),
