@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-Kind = Literal["time", "batch", "sorted", "packed", "units", ""]
+Kind = Literal["time", "batch", "sorted", "packed", "units", "rows", ""]
 """time: timesteps; batch: sequences; sorted: sequences from the longest to the shortest, as packing orders
 them; packed: the timesteps of all sequences, as `PackedSequence.data` has them; units: an axis of a
-parameter; empty: anything else."""
+parameter; rows: what a weight is applied to one by one, such as sequences; empty: anything else."""
 
 
 class Factor(NamedTuple):
@@ -68,7 +68,7 @@ class Axes:
             return self
         if is_time(axis):
             return self.changed(place, (Factor("time", size, axis[0].start + start),))
-        rest = self.changed(place, (Factor("units" if is_units(axis) else "", size),))
+        rest = self.changed(place, (Factor(_lasting_kind([axis]), size),))
         return replace(rest, is_stretch=self.is_stretch or any(f.kind == "packed" for f in axis[:1]))
 
     def viewed(self, shape: Sequence[int]) -> Axes:
@@ -84,7 +84,7 @@ class Axes:
                 if factor.size == 1 and size > 1:
                     at = factor.start if factor.kind == "time" else at
                     continue
-                is_cut = factor.kind in ("", "units") and factor.size > needed > 1
+                is_cut = factor.kind in ("", "units", "rows") and factor.size > needed > 1
                 if is_cut and not factor.size % needed:
                     waiting.insert(0, Factor(factor.kind, factor.size // needed))
                     factor = Factor(factor.kind, needed)
@@ -92,7 +92,8 @@ class Axes:
             if size_of(axis) != size:
                 is_stretch = self.is_stretch or any(f.kind == "packed" for f in self.factors)
                 return replace(unknown(shape), is_stretch=is_stretch)
-            axes.append((Factor("units", size),) if is_units(axis) else tuple(axis))
+            kind = _lasting_kind([axis])
+            axes.append((Factor(kind, size),) if kind else tuple(axis))
         at = next((factor.start for factor in waiting if factor.kind == "time"), at)
         return replace(self, axes=tuple(axes), at=at)
 
@@ -117,8 +118,7 @@ def joined(shape: Sequence[int], parts: Sequence[Axes], place: int) -> Axes:
     """Tensors put one behind the other along an axis; those that follow each other in time make up time."""
     whole = broadcast(shape, parts)
     spans = [span for part in parts if (span := _timesteps(part, place)) is not None]
-    are_units = bool(parts) and all(is_units(part.axes[place]) for part in parts)
-    axis: Axis = (Factor("units" if are_units else "", shape[place]),)
+    axis: Axis = (Factor(_lasting_kind([part.axes[place] for part in parts]), shape[place]),)
     follows = all(a.start + a.size == b.start for a, b in pairwise(spans))
     if len(spans) == len(parts) and follows and sum(span.size for span in spans) == shape[place]:
         axis = (Factor("time", shape[place], spans[0].start),)
@@ -134,6 +134,18 @@ def is_known(axis: Axis) -> bool:
 def is_units(axis: Sequence[Factor]) -> bool:
     """Whether an axis is one of a parameter and nothing else."""
     return bool(axis) and all(factor.kind == "units" for factor in axis)
+
+
+def is_rows(axis: Sequence[Factor]) -> bool:
+    """Whether an axis is what a weight was applied to one by one, and nothing else."""
+    return bool(axis) and all(factor.kind == "rows" for factor in axis)
+
+
+def _lasting_kind(axes: Sequence[Sequence[Factor]]) -> Kind:
+    """What a part of an axis is too, and several of them laid behind one another: units or rows."""
+    if axes and all(map(is_units, axes)):
+        return "units"
+    return "rows" if axes and all(map(is_rows, axes)) else ""
 
 
 def is_time(axis: Axis) -> bool:

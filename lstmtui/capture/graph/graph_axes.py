@@ -9,14 +9,15 @@ from typing import Any
 
 import torch
 
-from lstmtui.capture.axes import Axes, broadcast, joined, unknown
+from lstmtui.capture.axes import Axes, Factor, broadcast, joined, unknown
 from lstmtui.models.torch_compat import result_shape, saved
 
 End = tuple[Any, int]
 """A result of an operation: its node in the graph, and its number among the operation's results."""
 
 _VIEWS = ("View", "UnsafeView", "ReshapeAlias", "Unsqueeze", "Squeeze")
-_PRODUCTS = ("Mm", "Addmm", "Bmm", "Baddbmm")
+PRODUCTS = ("Mm", "Addmm", "Bmm", "Baddbmm")
+"""Operations that multiply matrices, which come last of what they are given."""
 _BROADCASTING = ("Add", "Sub", "Rsub", "Mul", "Div", "Where", "Maximum", "Minimum", "Pow", "Expand")
 _REORDERING = re.compile("Index(?!Put|Fill|Add)|Flip|Roll|Sort|Gather|Take|Topk|Scatter|Fft|Unfold|Repeat")
 """Operations after which a position may hold what stood at another one."""
@@ -56,7 +57,7 @@ def after(end: End, parts: Sequence[Axes | None]) -> Axes | None:
         return inputs[0].viewed(shape)
     if name in ("Stack", "Cat"):
         return _put_together(node, shape, parts)
-    if name in _PRODUCTS:
+    if name in PRODUCTS:
         return _product(shape, *parts[-2:])
     return broadcast(shape, inputs) if _aligns(node, name, shape, inputs) else None
 
@@ -125,6 +126,23 @@ def _split(end: End, axes: Axes) -> Axes:
     return axes.cut(place, end[1] * saved(node, "split_size"), shape[place])
 
 
+def _split_unevenly(end: End, axes: Axes) -> Axes:
+    node, shape = end[0], shape_of(end)
+    place = place_of(saved(node, "dim"), len(shape))
+    return axes.cut(place, sum(saved(node, "split_sizes")[: end[1]]), shape[place])
+
+
+def _reduced(end: End, axes: Axes) -> Axes:
+    node, shape = end[0], shape_of(end)
+    if not shape:
+        return unknown(shape)
+    gone = {place_of(dim, len(axes.axes)) for dim in saved(node, "dim")}
+    without = (Factor("", 1),) if saved(node, "keepdim") else None
+    for place in sorted(gone, reverse=True):
+        axes = axes.changed(place, without)
+    return axes
+
+
 def _unbound(end: End, axes: Axes) -> Axes:
     return axes.at_index(place_of(saved(end[0], "dim"), len(axes.axes)), end[1])
 
@@ -136,7 +154,14 @@ _MOVES: dict[str, Callable[[End, Axes], Axes]] = {
     "Select": _selected,
     "Slice": _cut,
     "Split": _split,
+    "UnsafeSplit": _split,
+    "SplitWithSizes": _split_unevenly,
     "Unbind": _unbound,
+    "Sum": _reduced,
+    "Mean": _reduced,
+    "Amax": _reduced,
+    "Amin": _reduced,
+    "ViewAsReal": lambda end, axes: replace(axes, axes=(*axes.axes, (Factor("", 2),))),
 }
-FOLLOWED = frozenset({*_MOVES, *_VIEWS, *_PRODUCTS, *_BROADCASTING, "Stack", "Cat"})
+FOLLOWED = frozenset({*_MOVES, *_VIEWS, *PRODUCTS, *_BROADCASTING, "Stack", "Cat"})
 """Operations of which it is known where each axis goes."""

@@ -176,7 +176,7 @@ class _Builder:
         binding = next((b for target in targets if (b := initial_of(target, self.run)) is not None), None)
         if binding is None:
             return
-        alone = Series(part.code, part.written, 0, 0, [[binding]])
+        alone = Series(part.code, part.written, 0, 0, [[binding]], units=part.units)
         alone.show_complex()
         try:
             stacked = stack(alone, self.batch, derived=self.derived)

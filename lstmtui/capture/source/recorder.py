@@ -26,9 +26,11 @@ from lstmtui.capture.source.shapes import Batch, Unfit, leading_sizes, time_axis
 from lstmtui.capture.source.source_layer import Conditions, SourceLayer
 from lstmtui.capture.source.tracer import SourceTracer
 from lstmtui.capture.source.undisturbed import undisturbed
+from lstmtui.capture.source.unit_axes import UnitAxes
 from lstmtui.capture.source.users_code import What
 from lstmtui.errors import UserError
 from lstmtui.trace.source import Raised
+from lstmtui.wording import listed
 
 Turn = Callable[[Tensor], Tensor]
 
@@ -110,11 +112,14 @@ class SourceRecorder:
         if longest < 2:
             longest = self._steps_at_once(result) or longest
         stretches = {rounds for run in self._grouping.runs for _, rounds in run.stretches}
-        conditions = Conditions(self._inputs, longest, self._axes, self._features, tracer.units, stretches)
-        self._names = [RunNames(run, conditions) for run in self._grouping.runs] if longest else []
+        conditions = Conditions(self._inputs, longest, self._axes, self._features, stretches)
+        unit_axes = UnitAxes(tracer.units, tracer.bindings)
+        runs = self._grouping.runs if longest else []
+        self._names = [RunNames(run, conditions, unit_axes) for run in runs]
         self._agree()
         self.steps = longest
         self._say_what_is_open([names.batch for names in self._names])
+        self._say_which_axes_are_open()
 
     def _agree(self) -> None:
         """Where states tell how many sequences runs read, have those read as many that nothing tells."""
@@ -134,6 +139,18 @@ class SourceRecorder:
                 RuntimeWarning,
                 stacklevel=2,
             )
+
+    def _say_which_axes_are_open(self) -> None:
+        """Say of which names several axes may be the sequences, and which was taken to be them."""
+        for names in self._names:
+            if unsure := names.unsure:
+                several = listed([*dict.fromkeys(part.written for part in unsure)])
+                warnings.warn(
+                    f"{several}: several axes are {names.batch.size} long, as many as there are sequences; "
+                    "the first is taken to be the sequences: record another number of sequences to be sure",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
 
     def finish(self, *, derived: bool) -> list[SourceLayer]:
         """The layers, once the loss has been differentiated.

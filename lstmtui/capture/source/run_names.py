@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from lstmtui.capture.source.carried import carried_by
+from lstmtui.capture.source.layer_axes import layer_axes
 from lstmtui.capture.source.run import Run
 from lstmtui.capture.source.series import Series, outside_of, series_of
 from lstmtui.capture.source.shapes import Batch, batch_of
@@ -25,10 +26,11 @@ class RunNames:
     Args:
         run: of a module or a function.
         conditions: of the recording.
+        unit_axes: says which axes of its tensors are known to be units.
     """
 
-    def __init__(self, run: Run, conditions: Conditions) -> None:
-        self.run, self.conditions = run, conditions
+    def __init__(self, run: Run, conditions: Conditions, unit_axes: UnitAxes) -> None:
+        self.run, self.conditions, self._unit_axes = run, conditions, unit_axes
         every, self.outside = series_of(run), [part for part in outside_of(run) if not part.is_returned]
         for part in (*every, *self.outside):
             part.show_complex()
@@ -42,10 +44,8 @@ class RunNames:
             if not part.is_returned or part.code is run.call.code or part in self.carried
         ]
         self.steps = len(run.rounds) or conditions.steps
-        axes = UnitAxes(conditions.units)
         for part in self.carried:
-            part.units = axes.of(part.bindings)
-        self._axes = axes
+            part.units = self._units_of(part)
         self.batch = self._read(conditions.axes.sequences(conditions.inputs))
         self._find_units()
 
@@ -78,7 +78,32 @@ class RunNames:
     def _find_units(self) -> None:
         for part in (*self.in_rounds, *self.outside):
             if part not in self.carried and _is_ambiguous(part, {self.steps, self.batch.size}):
-                part.units = self._axes.of(part.bindings)
+                part.units = self._units_of(part)
+            if part.rounds and len(axes := self._candidates(part)) > 1:
+                part.units |= layer_axes(part, self.run.rounds, axes, lambda b: self._unit_axes.of([b]))
+
+    def _units_of(self, part: Series) -> frozenset[int]:
+        """The axes of what a name is bound to that are known to be units."""
+        units = self._unit_axes.of(part.bindings)
+        return units | {part.first.value.dim() - 1} if part.is_complex else units
+
+    def _candidates(self, part: Series) -> list[int]:
+        """The axes of what a name is bound to that may be the sequences."""
+        shape, size = part.first.value.shape, self.batch.size
+        return [n for n, own in enumerate(shape) if own == size > 1 and n not in part.units]
+
+    @property
+    def unsure(self) -> list[Series]:
+        """The names of which several axes may be the sequences, but for the last: units are, by convention.
+
+        Those are meant that are states or that autograd knows of: of others, such as masks, nothing follows.
+        """
+        return [
+            part
+            for part in self.in_rounds
+            if len([n for n in self._candidates(part) if n < part.first.value.dim() - 1]) > 1
+            and (part in self.carried or not part.first.absent)
+        ]
 
 
 def _is_ambiguous(part: Series, sizes: Collection[int]) -> bool:

@@ -42,12 +42,15 @@ class Series:
     """The quantity."""
     units: frozenset[int] = frozenset()
     """The axes of its tensors that are known to be units."""
+    is_complex: bool = False
+    """Whether its last axis is the real and the imaginary parts of complex numbers."""
     block: torch.Tensor | None = field(default=None, init=False)
     """The values of all rounds, (T, …), where each binds it once, to a tensor of its own."""
 
     def show_complex(self) -> None:
         """Have each complex number as its real and its imaginary part, along an axis behind all others."""
-        if any(binding.value.is_complex() for binding in self.bindings):
+        self.is_complex = any(binding.value.is_complex() for binding in self.bindings)
+        if self.is_complex:
             for binding in self.bindings:
                 binding.value = real_parts(binding.value)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from types import CodeType
 
@@ -33,8 +33,6 @@ class Conditions:
     axes: InputAxes
     features: Collection[int] = ()
     """The sizes of the axes of the model's parameters."""
-    units: Mapping[int, frozenset[int]] = field(default_factory=dict)
-    """The axes of tensors that are known to be a parameter's, by identity, where the graph is gone."""
     stretches: Collection[int] = ()
     """How many timesteps calls have that go on from one another."""
 

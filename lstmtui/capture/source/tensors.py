@@ -22,7 +22,7 @@ from lstmtui.capture.source.rows import Rows
 from lstmtui.capture.source.seen import Seen
 from lstmtui.capture.source.series import real_parts
 from lstmtui.capture.source.stretches import DETACHED
-from lstmtui.capture.source.unit_axes import units_by_tensor
+from lstmtui.capture.source.unit_axes import Known, known_units
 from lstmtui.models.torch_compat import below_autograd, has_values, is_dispatched, version_of
 
 _CHECKED = 1_000
@@ -62,8 +62,8 @@ class Tensors:
         """How many bindings were left out because their tensors have no values that can be kept."""
         self.hooked: set[Any] = set()
         """The nodes that tensors with hooks of the user's were made by."""
-        self.units: dict[int, frozenset[int]] = {}
-        """The axes that are known to be a parameter's, by identity, once the graph has been let go of."""
+        self.units: Known = {}
+        """The axes that are known to be units, once the graph has been let go of."""
         self.rows = Rows()
         self._orders = count()
         self._unchecked = 0
@@ -183,7 +183,7 @@ class Tensors:
         """No name is bound any more: where hooks tell derivatives, the graph is the user's to let go of."""
         if self._hooks:
             self.settle(bindings)
-            self.units = units_by_tensor(bindings)
+            self.units = known_units(bindings)
             for seen in self._asked:
                 seen.end = None
 

@@ -20,6 +20,7 @@ from lstmtui.capture.source.collection import Collection
 from lstmtui.capture.source.replacements import Replacements
 from lstmtui.capture.source.thread_tracer import ThreadTracer
 from lstmtui.capture.source.undisturbed import undisturbed
+from lstmtui.capture.source.unit_axes import Known
 from lstmtui.capture.source.users_code import Selection, What
 from lstmtui.capture.wrapped import uncompiled
 
@@ -155,8 +156,8 @@ class SourceTracer:
         self._collection.tensors.derive(gradients)
 
     @property
-    def units(self) -> dict[int, frozenset[int]]:
-        """The axes of tensors that are known to be a parameter's, by identity, where the graph is gone."""
+    def units(self) -> Known:
+        """The axes of tensors that are known to be units, where the graph is gone."""
         return self._collection.tensors.units
 
     @property
