@@ -12,6 +12,7 @@ from lstmtui.capture.engine import RerunEngine
 from lstmtui.capture.record import record
 from lstmtui.cells.notation import UNICODE
 from lstmtui.trace import Trace
+from lstmtui.tui.parts.places import LaneNeed, lane_rows
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.screens.jacobian import JacobianScreen, binned
 from lstmtui.tui.screens.why import WhyScreen
@@ -155,6 +156,29 @@ async def test_a_lane_below_c_shows_what_each_timestep_has_in_it_until_escape(de
         assert screen.session.asked is None
 
 
+async def test_a_small_screen_has_that_lane_where_it_takes_no_other_ones_place(debugger, shown) -> None:
+    gru = record(nn.GRU(2, 3), torch.randn(9, 1, 2))
+    async with debugger(Start(traces=gru), (80, 24)) as pilot:
+        screen = pilot.app.screen
+        on_screen = screen.panels.on_screen()
+        screen.run_text("jacobian")
+        await pilot.pause(0.1)
+        assert "∂h/∂s" in shown(pilot)
+        assert screen.panels.on_screen() == on_screen
+
+
+def test_rows_below_maps_are_left_out_sooner_than_a_lane() -> None:
+    needs = {2: LaneNeed(4, 4), 4: LaneNeed(1, 4, below=1), 6: LaneNeed(0)}
+    below = []
+    for room in range(6, 40):
+        rows = lane_rows(needs, room, (2, 4, 6))
+        assert rows.keys() == lane_rows({**needs, 4: LaneNeed(1, 4)}, room, (2, 4, 6)).keys()
+        assert sum(lane.rows for lane in rows.values()) == room
+        below.append(rows[4].below)
+    # Of six rows the maps take five with their title; of nine the plot takes three.
+    assert below == [0, 1, 1, 0, *[1] * 30]
+
+
 @pytest.mark.parametrize("size", [(120, 40), (60, 20)], ids=str)
 async def test_a_map_shows_how_each_timestep_depends_on_each_other_one(size, debugger, shown) -> None:
     async with debugger(Start(traces=two_layers()), size) as pilot:
@@ -179,7 +203,7 @@ async def test_a_map_shows_how_each_timestep_depends_on_each_other_one(size, deb
         await pilot.press("escape")
         screen.run_text("jacobian")
         await pilot.pause(0.1)
-        assert screen.panels[4].asked.display == (size == (120, 40))  # the other has one line for h
+        assert screen.panels[4].asked.display == (size == (120, 40))  # the other has no room for it
 
 
 def test_a_map_that_has_no_room_shows_the_largest_of_each_block() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,6 +71,8 @@ class LaneNeed:
     """Lines that a band can use."""
     turns: bool = False
     """Whether it shows as many bands as there is room for, and the others in turn."""
+    below: int = 0
+    """Rows below its bands, which are left out sooner than a lane is."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,16 @@ class LaneRows:
     """The rows that a lane gets."""
 
     content: int
+    """Of its bands, or its plot."""
     head: bool
     """Whether it has a line for its title."""
+    below: int = 0
+    """Below its bands."""
 
     @property
     def rows(self) -> int:
         """All of them."""
-        return self.content + self.head
+        return self.content + self.head + self.below
 
 
 def lane_rows(needs: Mapping[int, LaneNeed], room: int, order: Sequence[int]) -> dict[int, LaneRows]:
@@ -99,8 +104,11 @@ def lane_rows(needs: Mapping[int, LaneNeed], room: int, order: Sequence[int]) ->
     """
     kept = [number for number in order if number in needs]
     while kept:
-        rows = _least({number: needs[number] for number in kept}, room)
-        if sum(lane.rows for lane in rows.values()) <= room or len(kept) == 1:
+        least = _least({number: needs[number] for number in kept}, room)
+        for rows in (least, {number: replace(lane, below=0) for number, lane in least.items()}):
+            if sum(lane.rows for lane in rows.values()) <= room:
+                return _grown(rows, needs, room)
+        if len(kept) == 1:
             return _grown(rows, needs, room)
         kept.pop()
     return {}
@@ -112,6 +120,7 @@ def _least(needs: Mapping[int, LaneNeed], room: int) -> dict[int, LaneRows]:
         number: LaneRows(
             _PLOT_ROWS if not need.bands else min(need.bands, 4) if need.turns else need.bands,
             head=not (low and need.bands == 1),
+            below=need.below,
         )
         for number, need in needs.items()
     }
@@ -149,7 +158,7 @@ def _grown(rows: dict[int, LaneRows], needs: Mapping[int, LaneNeed], room: int) 
         content[number] += left
     elif left > 0 and plots:
         content[plots[0]] += left
-    return {number: LaneRows(content[number], lane.head) for number, lane in rows.items()}
+    return {number: replace(lane, content=content[number]) for number, lane in rows.items()}
 
 
 def _next_band(need: LaneNeed, content: int) -> int:

@@ -33,8 +33,6 @@ _BY_IMPORTANCE = (1, 2, 4, 3, 6)
 _WIDEST_GUTTER = 15
 _LEAST_WIDTH = 70
 """Columns from which on watches stand beside the equations below the lanes."""
-_LEAST_ROWS = 2
-"""Of a lane that has rows below its maps."""
 _CORNER = (NOTES, WATCHES, VALUES)
 """The panel that names what has no room: the first of these that is on screen, else that in front."""
 
@@ -131,9 +129,8 @@ def _lanes(session: Session, panels: PanelSet, numbers: list[int], room: int) ->
 
 
 def _place(lane: Lane, rows: LaneRows, session: Session) -> LanePlace:
-    below = lane.rows_below(session) if rows.content >= _LEAST_ROWS else 0
-    names = lane.chosen(session, rows.content - below) if isinstance(lane, TimelinePanel) else ()
-    return LanePlace(rows.content, rows.head, tuple(names), below)
+    names = lane.chosen(session, rows.content) if isinstance(lane, TimelinePanel) else ()
+    return LanePlace(rows.content + rows.below, rows.head, tuple(names), rows.below)
 
 
 def _need(lane: Lane, session: Session) -> LaneNeed:
@@ -143,8 +140,8 @@ def _need(lane: Lane, session: Session) -> LaneNeed:
     quantities = lane.quantities(session)
     units = max(session.layer.size(quantity) for quantity in quantities)
     per_line = 2 if lane.look.half_blocks else 1
-    lines = -(-units // per_line) + lane.rows_below(session)
-    return LaneNeed(len(quantities), lines, session.layer.source is not None)
+    is_code = session.layer.source is not None
+    return LaneNeed(len(quantities), -(-units // per_line), is_code, lane.rows_below(session))
 
 
 def _gutter(session: Session, panels: PanelSet) -> int:
