@@ -17,7 +17,6 @@ from lstmtui.capture.laws.subject import Run
 from lstmtui.capture.recorded_stack import RecordedStack
 from lstmtui.capture.run import build, initial_state, place_of_run
 from lstmtui.capture.run_factory import built_factory
-from lstmtui.cells import CELLS
 from lstmtui.cells.layout import Layout
 from lstmtui.errors import UserError
 from lstmtui.models.factory import build_module, users_code, users_function
@@ -125,10 +124,15 @@ def trace_laws(
     Raises:
         UserError: it cannot be run again.
     """
+    if any(layer.source is not None for layer in trace.layers):
+        raise UserError(
+            f"{trace.name}: a law runs its code again, which a trace does not hold; "
+            "lstmtui.laws(model, x) tests it"
+        )
     stack = RecordedStack(trace)
     first, last = trace.layers[0], trace.layers[-1]
     layout = Layout(
-        CELLS[first.cell],
+        trace.cell(0),
         first.input_size,
         first.hidden_size,
         len(trace.layers),

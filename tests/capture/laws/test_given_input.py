@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 import torch
 from capture.laws.models import Does
+from oracles.invented_cells import MINGRU
 from torch import Tensor, nn
 
 import lstmtui
 from lstmtui.analysis.laws import HELD, NOT_TAKEN
+from lstmtui.capture.laws.targets import trace_laws
+from lstmtui.errors import UserError
 
 
 class OwnCell(nn.Module):
@@ -153,3 +156,11 @@ def test_a_state_is_no_reason_to_compare_chunks_of_another_length(x: Tensor) -> 
 
     statuses = {law.name: law.status for law in lstmtui.laws(Shorter(), x, batch_first=False)}
     assert (statuses["chunks"], statuses["steps"], statuses["padding"]) == (NOT_TAKEN,) * 3
+
+
+def test_of_a_trace_only_cells_are_run_again(x: Tensor) -> None:
+    code = lstmtui.record(OwnCell(), x, source=True)
+    with pytest.raises(UserError, match="a law runs its code again, which a trace does not hold"):
+        trace_laws(code)
+    cell = lstmtui.record(lstmtui.Recurrent(MINGRU, 2, 4, batch_first=True), x)
+    assert not any(result.broken for result in trace_laws(cell))
