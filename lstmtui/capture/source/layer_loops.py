@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from types import CodeType
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
+from lstmtui.capture.source.carried import reads_first
 from lstmtui.capture.source.heads import items_read_in_loops
 from lstmtui.capture.source.time_loops import Loop, Place, pass_of
 
@@ -43,6 +45,30 @@ class LayerLoops:
         items, lead = self._within[key]
         return (
             loop in items and outer not in items if passes[loop] == passes[outer] else lead == passes[outer]
+        )
+
+    def goes_on(self, call: Call, loop: Loop) -> bool:
+        """Whether passes of a loop have what those before made, or read names before they bind them."""
+        made: dict[int, int] = {}
+        """The pass that has made a tensor; −1: it is from elsewhere."""
+        lines: dict[tuple[CodeType, str], list[int]] = defaultdict(list)
+        for own, within, together in self._groups:
+            if self._outermost[own.number] is not call:
+                continue
+            number = pass_of(place := self._place_of(own, within, call), loop)
+            for b in together:
+                is_made = number is not None and b.line > 0 and not b.leaf
+                first = made.setdefault(b.identity, number if number is not None and is_made else -1)
+                if number is not None and 0 <= first < number:
+                    return True
+                is_of_loop = len(place) == len(loop) and id(b.call.code) == loop[-1][0]
+                if number is not None and b.line > 0 and is_of_loop:
+                    lines[b.call.code, b.name].append(b.line)
+        return any(
+            reads_first(
+                code, name.removeprefix("self."), min(own), max(own), attribute=name.startswith("self.")
+            )
+            for (code, name), own in lines.items()
         )
 
     def _within_loop(self, call: Call, outer: Loop) -> tuple[set[Loop], int]:

@@ -35,17 +35,23 @@ class Owner:
     """By the number of an own call: the round of what ran in these loops of it."""
 
     def choose_loops(
-        self, sizes: Collection[int], is_round: Callable[[Call, Loop, Loop, Mapping[Loop, int]], bool]
+        self,
+        sizes: Collection[int],
+        is_round: Callable[[Call, Loop, Loop, Mapping[Loop, int]], bool],
+        goes_on: Callable[[Call, Loop], bool],
     ) -> None:
         """Say which loops of the calls are over time: of several calls those that most would have alone.
 
         Args:
             sizes: of the axes of the input that may be time.
             is_round: as `loops_over_time` takes it, of a call.
+            goes_on: the same.
         """
         for call in self.calls:
             places, ends = self.places[call.number], self.ends[call.number]
-            self.loops[call.number] = loops_over_time(places, sizes, ends, partial(is_round, call))
+            self.loops[call.number] = loops_over_time(
+                places, sizes, ends, partial(is_round, call), partial(goes_on, call)
+            )
         votes = Counter(loop for loops in self.loops.values() for loop in loops)
         common = [loop for loop, count in votes.items() if 2 * count > len(self.calls) > 1]
         for number, loops in self.loops.items():

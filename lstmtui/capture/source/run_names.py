@@ -58,10 +58,17 @@ class RunNames:
         """Take the run to read as many sequences as others of its recording do, if its names may."""
         batch = Batch(1) if size == 1 else self._read({size})
         if batch.size != size and not self.has_states:
-            batch = Batch(1)  # as a loop over the sequences themselves, each of which is then by itself
+            # A loop over the sequences themselves has each of them by itself.
+            batch = Batch(size if self._is_given(size) else 1)
         if batch.size in (1, size):
             self.batch = batch
             self._find_units()
+
+    def _is_given(self, size: int) -> bool:
+        """Whether the tensors that its function is given have so many sequences, weights aside."""
+        bindings = [binding for own in self.run.rounds for binding in own] or self.run.outside
+        own = [b.value for b in bindings if not b.line and not b.leaf and b.call.code is self.run.call.code]
+        return bool(own) and all(size in value.shape[:2] for value in own if value.dim() > 1)
 
     def _read(self, said: Collection[int]) -> Batch:
         """How many sequences the run reads; `said`: what it may be, empty where that is open."""

@@ -85,12 +85,10 @@ def batch_of(
         said: how many sequences there are, as the user says; empty where nothing is said.
     """
     shapes = _shapes_of([part for part in series if _changes(part)] or series)
-    own = [
-        State(shape, part.units)
-        for part in states
-        if part.first.value.is_floating_point()
-        for shape in _shapes_of([part])
-    ]
+    states = [part for part in states if part.first.value.is_floating_point()]
+    # What grows is no state, but all that was made so far.
+    stay = [part for part in states if len({shape for shape, *_ in part.kinds}) == 1]
+    own = [State(shape, part.units) for part in stay or states for shape in _shapes_of([part])]
     of_states = {state.shape for state in own}
     inputs = [shape for shape in inputs if shape not in of_states] or list(inputs)
     candidates = {size for shape in inputs for size in _sequences(shape, steps)}

@@ -129,11 +129,13 @@ def loops_over_time(
     sizes: Collection[int],
     ends: Iterable[Place] = (),
     is_round: Callable[[Loop, Loop, Mapping[Loop, int]], bool] = lambda outer, loop, passes: False,
+    goes_on: Callable[[Loop], bool] = lambda loop: True,
 ) -> dict[Loop, int]:
     """The loops whose passes are timesteps, with how many, those beside each other in order.
 
-    Below each other, that is the outermost whose number of passes is the size of an axis of the input (one
-    more or less where it leaves out an end), and else the outermost with several passes.
+    Below each other, that is the outermost whose number of passes is the size of an axis of the input (or one
+    more or less where it leaves out an end, unless not that but one round it goes on from pass to pass), and
+    else the outermost with several passes.
 
     Args:
         places: of all that ran.
@@ -142,6 +144,7 @@ def loops_over_time(
             timesteps as passes that did, the one more is none; a loop that does in less than half of them
             looks for something.
         is_round: whether a loop that may be over time is round another that is, by the passes of all.
+        goes_on: whether the passes of a loop go on from what the ones before them have made.
     """
     passes = passes_of(places)
     for loop, count in passes_of(ends).items():
@@ -159,7 +162,7 @@ def loops_over_time(
         for counts in (sizes, near, several):
             loops = _outermost(loop, counts, passes, inner, is_round)
             if loops:
-                chosen += loops
+                chosen += loops if counts is not near else _going_on(loops, passes, goes_on)
                 break
     # One timestep is a sequence too, where there is no longer one.
     return {loop: passes[loop] for loop in chosen or inner[()][:1]}
@@ -181,6 +184,20 @@ def _outermost(
     if passes[loop] not in counts or any(is_round(loop, further, passes) for further in within):
         return within
     return [loop]
+
+
+def _going_on(
+    loops: Iterable[Loop], passes: Mapping[Loop, int], goes_on: Callable[[Loop], bool]
+) -> Iterator[Loop]:
+    """Each loop, or the outermost round it that goes on from pass to pass where it does not itself."""
+    chosen: set[Loop] = set()
+    for loop in loops:
+        around = [loop[:depth] for depth in range(1, len(loop)) if passes[loop[:depth]] > 1]
+        further = [] if not around or goes_on(loop) else [outer for outer in around if goes_on(outer)]
+        over_time = further[0] if further else loop
+        if over_time not in chosen:
+            chosen.add(over_time)
+            yield over_time
 
 
 def passes_of(places: Iterable[Place]) -> dict[Loop, int]:

@@ -293,6 +293,44 @@ def test_a_state_that_leads_with_the_sequences_tells_them_where_most_names_lead_
     assert np.array_equal(trace.values("new_h", layer)[-1], model(x).detach().numpy())
 
 
+def test_a_loop_that_refines_is_over_time_though_one_in_it_has_about_as_many_passes_as_there_are_colors() -> (
+    None
+):
+    class Refines(nn.Module):
+        """An update that looks at an image in four sizes, none of which goes on from another."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.look, self.update = nn.Linear(9, 5), nn.Linear(10, 5)
+
+        def sizes(self, image: Tensor) -> Tensor:
+            seen = []
+            for n in range(4):
+                view = image[:, :, n::4, :3].mean(2)
+                view = torch.relu(self.look(view.flatten(1)))
+                seen.append(view)
+            return torch.stack(seen).sum(0)
+
+        def forward(self, image: Tensor) -> Tensor:
+            guess = image.new_zeros(len(image), 5)
+            done = image.new_zeros(1)
+            for _ in range(6):
+                context = self.sizes(image)
+                guess = guess + torch.tanh(self.update(torch.cat([context, guess], 1)))
+                done = torch.cat([done, guess.detach().mean().view(1)])
+            return guess
+
+    trace = lstmtui.record(Refines(), torch.rand(2, 3, 8, 7))
+    source = trace.layers[0].source
+    assert source is not None
+    guess, view = source.variable("guess"), source.variable("view")
+    assert guess is not None
+    assert view is not None
+    assert (trace.steps, trace.batch, guess.carried_to, view.inner_steps) == (6, 2, ("guess",), 4)
+    assert trace.values("guess").shape == (6, 2, 5)
+
+
 def test_a_loop_over_the_sequences_is_no_reason_for_more_of_them() -> None:
     class CutsThem(nn.Module):
         """Every sequence is cut by itself once all timesteps are there."""
