@@ -76,6 +76,9 @@ def test_numbers_say_why_there_is_no_derivative_and_where_a_name_is_not_bound() 
         assert ends["best"].endswith("no gradient: integer")
         assert ends["noise"].endswith(noise)
         assert "gradient" not in ends["new_h"]
+        narrow = [text_of(row) for row in value_lines(numbers, UNICODE, 48, reasons, changed=False)]
+        assert max(map(len, narrow)) <= 48
+        assert next(row for row in narrow if row.startswith("best")).endswith("  integer")
 
 
 def test_what_was_raised_stands_below_its_line() -> None:

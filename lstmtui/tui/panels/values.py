@@ -128,7 +128,9 @@ def value_lines(
         if not row.is_bound:
             lines[-1] = (lines[-1][0], (" not bound", "muted"))
         elif row.derivative is None and (why := reasons.get(row.quantity)):
-            lines[-1] = (*lines[-1], (f"  no gradient: {why}", "muted"))
+            reason = f"  no gradient: {why}"
+            is_in_row = names + len(text) + len(reason) <= width
+            lines[-1] = (*lines[-1], (reason if is_in_row else f"  {why}", "muted"))
     return lines
 
 

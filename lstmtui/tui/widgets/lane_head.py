@@ -54,7 +54,7 @@ class LaneHead(LineWidget):
         self.update()
 
     def set_cursor(self, column: int | None) -> None:
-        """Mark the column of the cursor."""
+        """Mark the column of the cursor where the rule shows: what is written there stays legible."""
         self._cursor = column
         self.update()
 
@@ -77,11 +77,9 @@ class LaneHead(LineWidget):
         if self._focused:
             rule, crossing = ("━", "┿") if not self.look.ascii else ("=", "+")
         style = style_for("accent" if self._focused else "rule", self.look)
+        if self._cursor is not None and 0 <= self._cursor < len(cells) and cells[self._cursor][0] == "":
+            cells[self._cursor] = crossing, style_for("cursor", self.look)
         cells = [(rule, style) if text == "" else (text, own) for text, own in cells]
-        if self._cursor is not None and 0 <= self._cursor < len(cells):
-            text, _ = cells[self._cursor]
-            marked = style_for("cursor", self.look)
-            cells[self._cursor] = (crossing, marked) if text == rule else (text, marked + Style(reverse=True))
         return [
             Segment("".join(text for text, _ in run), own) for own, run in groupby(cells, key=lambda c: c[1])
         ]

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 from rich.cells import cell_len
+from rich.style import Style
 
-from lstmtui.tui.theme import Look
+from lstmtui.tui.theme import Look, style_for
 from lstmtui.tui.widgets import text_lines
+from lstmtui.tui.widgets.lane_head import LaneHead, Swatches
 from lstmtui.tui.widgets.spans import crop, segments, wrap
 from lstmtui.tui.widgets.status import StatusLine
 from lstmtui.tui.widgets.text_lines import TextLines
@@ -101,3 +103,22 @@ def test_a_status_line_that_says_the_same_sends_nothing(refreshed, text):
     assert regions == []
     status.set_spans([("t=8/99", "cursor"), ("  loss 0.1", "muted")])
     assert [(r.x, r.width) for r in regions] == [(2, 1)]
+
+
+def test_the_cursor_hides_nothing_that_stands_in_a_title() -> None:
+    head = LaneHead(Look())
+    head.set_text(
+        ["2 Gates"], [((" log_a −0.036 ", "f"), Swatches("diverging"), (" A ── x", "h"))], "12 units"
+    )
+    plain = cells(head)
+    for column in range(60):
+        head.set_cursor(column)
+        changed = [
+            at for at, (before, after) in enumerate(zip(plain, cells(head), strict=True)) if before != after
+        ]
+        assert changed == ([column] if plain[column] == ("─", style_for("rule", Look())) else [])
+
+
+def cells(head: LaneHead) -> list[tuple[str, Style]]:
+    (key,) = head.line_keys(60, 1)
+    return [(c, s.style or Style.null()) for s in head.draw_line(key, 60) for c in s.text]
