@@ -108,10 +108,11 @@ def _read(place: LinePlace, written: str) -> LineOperand | None:
     """What a name stood for: what was bound to it last before this stage, in this round or the one before."""
     source, binding = place.source, place.binding
     named = {variable.name: variable for variable in candidates(source, written, binding.function)}
-    before = [n for n in range(place.stage - 1, -1, -1) if source.stages[n].variable in named]
-    after = [
-        n for n in range(len(source.stages) - 1, place.stage - 1, -1) if source.stages[n].variable in named
+    binding_it = [
+        n for n, own in enumerate(source.stages) if own.variable in named and n not in source.returns
     ]
+    before = [n for n in reversed(binding_it) if n < place.stage]
+    after = [n for n in reversed(binding_it) if n >= place.stage]
     staged = {stage.variable for stage in source.stages}
     arguments = [variable for name, variable in named.items() if name not in staged]
     for t, numbers in ((place.t, before), (place.t - 1, after)):
@@ -152,4 +153,7 @@ def _since(operand: LineOperand, place: LinePlace) -> str:
         variable = carried[0]
     if t == place.t:
         return ""
-    return f" (since t={t}, line {variable.line})" if variable.line else f" (since t={t})"
+    stages = [stage for stage in source.stages if stage.variable == variable.name and stage.line]
+    near = [stage.line for stage in stages if stage.function == place.binding.function]
+    line = near[0] if near else variable.line
+    return f" (since t={t}, line {line})" if line else f" (since t={t})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 
@@ -53,7 +54,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Stage:
-    """One binding of a round: a stop of `into`."""
+    """One binding of a round, or what a function returns that is bound next: a stop of `into`."""
 
     variable: str
     """The quantity that is bound."""
@@ -110,6 +111,12 @@ class Source:
     def states(self) -> tuple[str, ...]:
         """The variables that the next round goes on with."""
         return tuple(variable.name for variable in self.variables if variable.carried_to)
+
+    @cached_property
+    def returns(self) -> frozenset[int]:
+        """The numbers of the stages at which a function returns what a later stage binds the variable to."""
+        last = {(stage.variable, stage.inner_step): n for n, stage in enumerate(self.stages)}
+        return frozenset({*range(len(self.stages))} - {*last.values()})
 
     def variable(self, name: str) -> Variable | None:
         """The variable of this name."""

@@ -14,6 +14,7 @@ from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.carried import initial_of
 from lstmtui.capture.source.functions import functions_of
 from lstmtui.capture.source.names import name_all
+from lstmtui.capture.source.returns import Returns, not_finite, returns_of
 from lstmtui.capture.source.run import Run
 from lstmtui.capture.source.run_names import RunNames
 from lstmtui.capture.source.series import Series, fullest_round, in_order
@@ -44,6 +45,7 @@ def layer_of(names: RunNames, *, derived: bool) -> SourceLayer | None:
             builder.constants[part] = part.first
         else:
             builder.try_whole(part)
+    in_rounds = [*in_rounds, *not_finite(names.unnamed, in_rounds)]
     rebound = {(part.code, part.written) for part in in_rounds}
     # What a name was before the rounds is the initial state, where rounds bind it too.
     outside = [p for p in outside if p in builder.stacked or (p.code, p.written) not in rebound]
@@ -116,7 +118,9 @@ class _Builder:
     def finished(self, named: Sequence[Series], carried: dict[Series, list[Series]]) -> SourceLayer:
         """The layer, once every series has its name."""
         shown = [part for part in named if part in self.stacked]
+        returns = returns_of(shown, self.run.rounds)
         others = [b.call for part in named for b in part.bindings]
+        others += [b.call for own in returns.values() for b in own]
         if self.run.raising is not None:
             others.append(self.run.raising)
         calls = _calls_of(others, self.run.call)
@@ -143,7 +147,7 @@ class _Builder:
         source = Source(
             functions,
             tuple(variables),
-            tuple(_stages(self.run, shown, numbers)),
+            tuple(_stages(self.run, shown, returns, numbers)),
             tuple(constants),
             tuple(Unrecorded(part.name, why) for part, why in self.unrecorded.items()),
         )
@@ -255,8 +259,11 @@ def _add(arrays: dict[str, Entry], name: str, stacked: Stacked) -> None:
         arrays["inner/d" + name] = stacked.inner_derivative
 
 
-def _stages(run: Run, shown: Sequence[Series], numbers: dict[CodeType, int]) -> list[Stage]:
-    """The bindings of the fullest round, between those of all timesteps before and after."""
+def _stages(run: Run, shown: Sequence[Series], returns: Returns, numbers: dict[CodeType, int]) -> list[Stage]:
+    """The bindings of the fullest round, between those of all timesteps before and after.
+
+    Before what binds a name to what a function has returned, that has a stage of its own.
+    """
     fullest = fullest_round(run)
     position = {id(binding): n for n, binding in enumerate(fullest)}
     number = next((n for n, own in enumerate(run.rounds) if own is fullest), 0)
@@ -266,14 +273,15 @@ def _stages(run: Run, shown: Sequence[Series], numbers: dict[CodeType, int]) -> 
         for step, binding in enumerate(own):
             if part.whole is None and id(binding) not in position:
                 continue
-            stage = Stage(
-                part.name,
-                numbers[binding.call.code],
-                binding.line,
-                binding.call.depth_below(run.call.code),
-                step if len(own) > 1 else -1,
-            )
-            stops.append((binding.order, stage))
+            for here in (*returns.get(id(binding), ()), binding):
+                stage = Stage(
+                    part.name,
+                    numbers[here.call.code],
+                    here.line,
+                    here.call.depth_below(run.call.code),
+                    step if len(own) > 1 else -1,
+                )
+                stops.append((here.order, stage))
     return [stage for _, stage in sorted(stops, key=lambda stop: stop[0])]
 
 

@@ -18,6 +18,7 @@ class RunNames:
 
     Attributes:
         in_rounds: those that rounds bind, once for each place.
+        unnamed: what other functions return in rounds without a name.
         outside: those that are bound before and after.
         carried: for each state those that the next round has it under.
         batch: how many sequences the run reads.
@@ -43,6 +44,7 @@ class RunNames:
             for part in every
             if not part.is_returned or part.code is run.call.code or part in self.carried
         ]
+        self.unnamed = [part for part in every if part not in self.in_rounds]
         self.steps = len(run.rounds) or conditions.steps
         for part in self.carried:
             part.units = self._units_of(part)
@@ -83,7 +85,7 @@ class RunNames:
         )
 
     def _find_units(self) -> None:
-        for part in (*self.in_rounds, *self.outside):
+        for part in (*self.in_rounds, *self.unnamed, *self.outside):
             if part not in self.carried and _is_ambiguous(part, {self.steps, self.batch.size}):
                 part.units = self._units_of(part)
             if part.rounds and len(axes := self._candidates(part)) > 1:
