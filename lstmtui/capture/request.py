@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -25,7 +26,7 @@ class Request:
     """What is to be recorded, as the arguments of `record` say.
 
     Raises:
-        TypeError: the loss is no function.
+        TypeError: the loss is no function, or one that needs more than what the module returns.
     """
 
     module: nn.Module
@@ -44,3 +45,21 @@ class Request:
                 "loss: must be a function that takes what the module returns and returns a scalar tensor, as "
                 f"in loss=lambda y: y.sum(); is {type(self.loss).__name__}"
             )
+        if self.loss is not None and not _takes_one_argument(self.loss):
+            raise TypeError(
+                "loss: is called with what the module returns, and nothing else; with a target it is "
+                "loss=lambda y: criterion(y, target)"
+            )
+
+
+def _takes_one_argument(function: Callable[..., Any]) -> bool:
+    """Whether a call with one argument fits, as far as the function says what it takes."""
+    try:
+        signature = inspect.signature(function.forward if isinstance(function, nn.Module) else function)
+    except (ValueError, TypeError):  # some compiled ones do not say
+        return True
+    try:
+        signature.bind(None)
+    except TypeError:
+        return False
+    return True

@@ -166,6 +166,12 @@ def test_a_loss_that_is_no_scalar_tensor_is_refused(loss: Any, found: str) -> No
         record(nn.GRU(3, 4), torch.ones(4, 1, 3), loss=loss)
 
 
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), nn.functional.mse_loss], ids=["module", "function"])
+def test_a_loss_that_wants_a_target_is_told_how_it_gets_one(loss: Any) -> None:
+    with pytest.raises(TypeError, match=r"with a target it is loss=lambda y: criterion\(y, target\)"):
+        record(nn.GRU(3, 4), torch.ones(4, 1, 3), loss=loss)
+
+
 @pytest.mark.parametrize("cell", CELL_NAMES)
 def test_frozen_parameters_do_not_hide_their_derivatives(cell: str) -> None:
     module, x = random_recurrent(cell), noise(4, 2, 3, seed=81)
