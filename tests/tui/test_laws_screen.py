@@ -58,6 +58,8 @@ async def test_laws_are_listed_and_e_goes_to_what_breaks_one(size, debugger, sho
         await until(pilot, lambda: isinstance(pilot.app.screen, LawsScreen))
         await pilot.pause()
         text = " ".join(shown(pilot).replace("│", " ").split())
+        assert "─ Laws of Recurrent ─" in text
+        assert "─ [ ] choose e goes there esc ─" in text
         assert "held isolation 3 sequences" in text
         assert "▸ broken carry rnn:" in text
         assert "\x1b[31m" not in text

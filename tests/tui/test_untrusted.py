@@ -11,6 +11,8 @@ from terminal import Terminal, visible
 
 from lstmtui.trace import Trace, Traces
 from lstmtui.tui.screens.debugger import DebuggerScreen
+from lstmtui.tui.screens.laws import LawsScreen
+from lstmtui.tui.theme import Look
 
 EVIL = (
     "[bold]x[/bold] [@click=app.quit]q[/] \x1b]0;owned\x07\x1b[2J\x1b[31m \x9b31m \u202eevil\u2066 \x7f\x08\r"
@@ -46,6 +48,13 @@ async def test_nothing_hostile_reaches_the_terminal(ascii: bool, debugger, captu
     rest = _OURS.sub("", output)
     assert "\x1b" not in rest
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", rest)
+
+
+async def test_markup_in_the_title_of_a_dialog_is_shown_as_it_was_written(debugger, shown) -> None:
+    async with debugger(evil(), (120, 40)) as pilot:
+        await pilot.app.push_screen(LawsScreen(Look(), EVIL, ()))
+        await pilot.pause()
+        assert "Laws of [bold]x[/bold] [@click=app.quit]q[/] " in shown(pilot)
 
 
 async def test_markup_is_shown_as_it_was_written(debugger, shown) -> None:

@@ -7,12 +7,21 @@ from typing import ClassVar, TypeVar
 from textual import on
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.events import ScreenResume
 from textual.screen import ModalScreen
+from textual.widget import Widget
 
 from lstmtui.tui.compat import is_ending
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.spans import safe
 
 Result = TypeVar("Result")
+
+
+def write_border(box: Widget, look: Look, title: str, below: str = "") -> None:
+    """Write into the border of a box: as text, in which brackets are no markup."""
+    box.border_title, box.border_subtitle = Content(safe(title, look)), Content(safe(below, look))
 
 
 class Dialog(ModalScreen[Result]):

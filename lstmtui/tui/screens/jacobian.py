@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from lstmtui.arrays import Array, as_drawn
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session.requests import ShowJacobian
-from lstmtui.tui.screens.dialog import Dialog
+from lstmtui.tui.screens.dialog import Dialog, write_border
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.heatmap import Heatmap, row_capacity
 from lstmtui.tui.widgets.text_lines import TextLines
@@ -49,8 +49,8 @@ class JacobianScreen(Dialog[tuple[str, ...]]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = f" How {self.names[0]} of t (down) depends on {self.shown.by} of s (across) "
-            box.border_subtitle = f" tab: by {', '.join(self._others())}  esc leaves "
+            title = f" How {self.names[0]} of t (down) depends on {self.shown.by} of s (across) "
+            write_border(box, self.look, title, f" tab: by {', '.join(self._others())}  esc leaves ")
             yield self.text
             yield self.map
 

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from lstmtui.analysis.laws import BROKEN, HELD, LawResult
 from lstmtui.printable import printable
 from lstmtui.tui.chosen_line import ChosenLine, mark
-from lstmtui.tui.screens.dialog import Dialog
+from lstmtui.tui.screens.dialog import Dialog, write_border
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
@@ -45,7 +45,7 @@ class LawsScreen(ChosenLine, Dialog[tuple[str, ...]]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = f" Laws of {printable(self.model)}: [ and ] choose, e goes there, Esc leaves "
+            write_border(box, self.text.look, f" Laws of {self.model} ", " [ ] choose  e goes there  esc ")
             yield self.text
 
     def on_mount(self) -> None:

@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from lstmtui.tui.screens.dialog import Result
+from lstmtui.tui.screens.dialog import Result, write_border
 from lstmtui.tui.screens.filtered import FilteredDialog, has_words, nothing_matches
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.spans import Spans, safe
+from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
 
 
@@ -46,7 +46,7 @@ class PageScreen(FilteredDialog[Result]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = safe(f" {self._title} ", self.look)
+            write_border(box, self.look, f" {self._title} ")
             yield self.filter
             yield self.text
 

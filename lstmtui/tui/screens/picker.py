@@ -20,6 +20,7 @@ from textual.widgets.option_list import Option
 from lstmtui.help.page import markdown_lines
 from lstmtui.printable import printable
 from lstmtui.session.finished_lessons import finished_lessons
+from lstmtui.tui.screens.dialog import write_border
 from lstmtui.tui.screens.filtered import FilteredDialog, has_words, nothing_matches
 from lstmtui.tui.start import Choice
 from lstmtui.tui.theme import Look
@@ -65,13 +66,12 @@ class PickerScreen(FilteredDialog[Path | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = Content(safe(" lstmtui: pick a scenario ", self.look))
             keys = (
                 " up down  choose   enter  open   /  filter   q  quit "
                 if self.look.ascii
                 else " ↑ ↓ choose   ↵ open   / filter   [ ] scroll   q quit "
             )
-            box.border_subtitle = Content(keys)
+            write_border(box, self.look, " lstmtui: pick a scenario ", keys)
             yield self.filter
             with Container():
                 yield self.options

@@ -15,7 +15,8 @@ from lstmtui.cells.notation import ASCII, UNICODE
 from lstmtui.printable import printable
 from lstmtui.session.asking_why import commands_to
 from lstmtui.tui.chosen_line import ChosenLine, mark
-from lstmtui.tui.screens.dialog import Dialog
+from lstmtui.tui.keys import in_words
+from lstmtui.tui.screens.dialog import Dialog, write_border
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
@@ -66,10 +67,10 @@ class WhyScreen(ChosenLine, Dialog[Commands]):
     def compose(self) -> ComposeResult:
         asked = self.ledger.asked
         place = "" if asked.quantity == "loss" else f" at t={asked.t}"
-        keys = "↑↓ ↵ asks on  x takes out  " + ("ctrl+o back  " if self.before else "") + "esc"
+        keys = "↑ ↓ ↵ asks on  x takes out  " + ("ctrl+o back  " if self.before else "") + "esc"
+        keys = in_words(keys) if self.look.ascii else keys
         with self.box as box:
-            box.border_title = f" Why {printable(asked.name)}{place} "
-            box.border_subtitle = f" {keys} "
+            write_border(box, self.look, f" Why {asked.name}{place} ", f" {keys} ")
             yield self.text
 
     def on_mount(self) -> None:
