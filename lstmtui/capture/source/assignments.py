@@ -9,6 +9,8 @@ from types import CodeType
 from lstmtui.capture.source.syntax_tree import tree_of
 
 _EMPTY = ("empty", "new_empty", "empty_like", "empty_strided")
+_OF_SIZES = ("Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "new")
+"""What makes memory too where it is given sizes alone: torch.Tensor(batch, units)."""
 _NAMED = (ast.Name, ast.Attribute, ast.Subscript)
 
 Fills = tuple[tuple[str, frozenset[str]], ...]
@@ -74,13 +76,16 @@ def left_empty(tree: ast.AST) -> frozenset[tuple[int, str]]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign)
         for target, value in _pairs(node.targets, node.value)
-        if isinstance(value, ast.Call)
-        and getattr(value.func, "attr", getattr(value.func, "id", "")) in _EMPTY
-        and (name := written(target))
+        if isinstance(value, ast.Call) and _leaves_empty(value) and (name := written(target))
     }
     names = {name for _, name in bound}
     parts = (n for n in ast.walk(tree) if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store))
     return frozenset(bound | {(n.lineno, written(n.value)) for n in parts if written(n.value) in names})
+
+
+def _leaves_empty(call: ast.Call) -> bool:
+    made_by = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    return made_by in _EMPTY or (made_by in _OF_SIZES and len(call.args) > 1)
 
 
 def _pairs(targets: list[ast.expr], value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:

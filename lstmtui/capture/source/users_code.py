@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from inspect import unwrap
+from itertools import pairwise
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import Any, TypeAlias
@@ -22,8 +23,11 @@ import lstmtui
 What: TypeAlias = bool | str | type | Callable[..., Any] | ModuleType | nn.Module | Iterable[Any]
 """All of the user's code (True), or dotted names, classes, functions and modules, one or several."""
 
-INSIDE = ("<frozen ", "<__array_function__", "<attrs generated")
+INSIDE = ("<frozen ", "<__array_function__", "<attrs generated", "<@beartype(")
 """How the file names of generated code begin that no user has written."""
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+_HELPERS = frozenset({"einops", "opt_einsum", "beartype", "jaxtyping", "typeguard"})
+"""Packages whose functions put tensors in order for any framework, or check them, and know no time."""
 
 
 class Selection:
@@ -88,7 +92,7 @@ def qualified(frame: FrameType) -> str:
 
 
 def is_users(frame: FrameType) -> bool:
-    """Whether the function of a frame is none of PyTorch's, numpy's, the standard library's or ours."""
+    """Whether the function of a frame is none of PyTorch's, numpy's, their helpers', Python's or ours."""
     name = frame.f_code.co_filename
     if name.startswith("<"):
         if name.startswith(INSIDE) or frame.f_code.co_qualname.startswith("__create_fn__."):
@@ -124,12 +128,14 @@ def writes_nothing(code: CodeType) -> bool:
 
 @cache
 def is_excluded(file: str) -> bool:
-    """Whether a file belongs to PyTorch, numpy, the standard library or this package."""
+    """Whether a file belongs to PyTorch, numpy, a helper of theirs, the standard library or this package."""
     path = os.path.abspath(file)
     if any(path.startswith(folder + os.sep) for folder in _excluded()):
         return True
-    library = next((f for f in _standard_library() if path.startswith(f + os.sep)), None)
-    return library is not None and not {"site-packages", "dist-packages"} & {*Path(path).parts}
+    installed = {package for folder, package in pairwise(Path(path).parts) if folder in _INSTALLED}
+    if installed:
+        return bool(_HELPERS & installed)
+    return any(path.startswith(folder + os.sep) for folder in _standard_library())
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -104,3 +105,23 @@ def test_the_slow_path_of_a_mamba_block_has_its_state_over_time() -> None:
     assert state is not None
     assert (state.shape, state.carried_to) == ((16, 4), ("ssm_state",))
     assert trace.values("dssm_state", layers[0]).any()
+
+
+def test_what_puts_tensors_in_order_for_any_framework_is_not_recorded() -> None:
+    rearrange = pytest.importorskip("einops").rearrange
+
+    class Loop(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            h = torch.zeros(len(x), 3)
+            for t in range(x.shape[1]):
+                part = rearrange(x, "b t d -> t b d")[t]
+                h = torch.tanh(h + part)
+            return h
+
+    # When it is called first, it goes through all frameworks that there are.
+    sys.modules["einops._backends"]._type2backend.clear()
+    trace = lstmtui.record(Loop(), torch.randn(B, T, 3, requires_grad=True))
+    (layer,) = trace.layers
+    assert layer.source is not None
+    assert (trace.steps, [v.name for v in layer.source.variables]) == (T, ["x", "part", "h"])
+    assert {function.file for function in layer.source.functions} == {__file__}

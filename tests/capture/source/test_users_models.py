@@ -564,11 +564,13 @@ def test_memory_that_is_not_filled_yet_is_no_value_and_no_obstacle_to_a_what_if(
         def forward(self, x: Tensor) -> Tensor:
             states, h = x.new_empty(T, B, H), x.new_zeros(B, H)
             for t in range(T):
-                h = torch.tanh(0.5 * h + x[t])
+                room = torch.Tensor(B, H)
+                room = 0.5 * h
+                h = torch.tanh(room + x[t])
                 states[t] = h
             return states
 
     trace = lstmtui.record(Reservoir(), torch.randn(T, B, H, requires_grad=True))
-    assert [v.name for v in source_of(trace).variables] == ["x", "h", "states"]
+    assert [v.name for v in source_of(trace).variables] == ["x", "room", "h", "states"]
     changed = rerun_source(trace, [Edit(1, "m", 0, "forward", 0, "h", 0, 0.5, 2, 2)])
     assert changed.values("states")[2, 0, 0] == 0.5
