@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import CodeType
 
 from lstmtui.capture.source.syntax_tree import tree_of
@@ -97,7 +97,7 @@ def _pairs(targets: list[ast.expr], value: ast.expr) -> Iterator[tuple[ast.expr,
             yield target, value
 
 
-def reads_item(code: CodeType, name: str, lines: range) -> bool:
+def reads_item(code: CodeType, name: str, lines: Collection[int]) -> bool:
     """Whether lines of a function read an item of a list again: the same place, or one that changes.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Sequence, Set
 from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
@@ -146,47 +146,46 @@ def is_read_first(part: Series, run: Run) -> bool:
     # Rounds of other lines, as those of a condition, may have another number of bindings.
     rounds = {len(own): own for own in (*run.rounds[1:], fullest_round(run))}
     lines = ({b.line for b in own if b.call.code is code and b.line} for own in rounds.values())
-    return any(_is_read_first(code, part.written, min(own), max(own)) for own in lines if own)
+    return any(_is_read_first(code, part.written, run.lines_between(code, own)) for own in lines if own)
 
 
 def _calls_of(part: Series) -> int:
     return len({binding.call.number for own in part.rounds for binding in own})
 
 
-def _is_read_first(code: CodeType, written: str, first: int, last: int) -> bool:
+def _is_read_first(code: CodeType, written: str, lines: Collection[int]) -> bool:
     """Whether these lines of a function read a name, an attribute or an item before they bind it."""
     if is_item(written):
-        if reads_item(code, written, range(first, last + 1)):
+        if reads_item(code, written, lines):
             return True
-        kinds = [*_kinds(code, written.rpartition("[")[0], first, last, attribute=False)]
+        kinds = [*_kinds(code, written.rpartition("[")[0], lines, attribute=False)]
         return kinds[:1] == ["LOAD"] and "STORE" in kinds  # all of a tuple is handed on
     key = _KEY.search(written)
     base = written if key is None else written[: key.start()]
-    if key is not None and (is_read := _reads_item_first(code, key[1], first, last)) is not None:
+    if key is not None and (is_read := _reads_item_first(code, key[1], lines)) is not None:
         return is_read
     is_attribute, name = "." in base, base.rpartition(".")[2]  # or the dict is handed on as a whole
-    return reads_first(code, name, first, last, attribute=is_attribute)
+    return reads_first(code, name, lines, attribute=is_attribute)
 
 
-def reads_first(code: CodeType, name: str, first: int, last: int, *, attribute: bool) -> bool:
-    """Whether the lines of a function, in the order of its code, load a name before they store it.
+def reads_first(code: CodeType, name: str, lines: Collection[int], *, attribute: bool) -> bool:
+    """Whether lines of a function, in the order of its code, load a name before they store it.
 
     Args:
         code: of the function.
         name: of a local, or of an attribute.
-        first: line.
-        last: line.
+        lines: of the file.
         attribute: whether it is that of an attribute.
     """
-    return next(_kinds(code, name, first, last, attribute=attribute), "") == "LOAD"
+    return next(_kinds(code, name, lines, attribute=attribute), "") == "LOAD"
 
 
-def _kinds(code: CodeType, name: str, first: int, last: int, *, attribute: bool) -> Iterator[str]:
+def _kinds(code: CodeType, name: str, lines: Collection[int], *, attribute: bool) -> Iterator[str]:
     """LOAD and STORE, as the lines of a function do with a name, in the order of its code."""
     line = 0
     for instruction in _instructions(code):
         line = _line(instruction) or line
-        if not first <= line <= last:
+        if line not in lines:
             continue
         operation, names = instruction.opname, instruction.argval
         if attribute != operation.endswith(("ATTR", "METHOD")) or operation == "LOAD_FAST_AND_CLEAR":
@@ -202,12 +201,12 @@ def _instructions(code: CodeType) -> list[dis.Instruction]:
     return list(dis.get_instructions(code))
 
 
-def _reads_item_first(code: CodeType, key: str, first: int, last: int) -> bool | None:
+def _reads_item_first(code: CodeType, key: str, lines: Collection[int]) -> bool | None:
     """The same of the item of a dict that has this key; None where they do neither."""
     line, loaded = 0, ""
     for instruction in _instructions(code):
         line = _line(instruction) or line
-        if first <= line <= last:
+        if line in lines:
             if "SUBSCR" in instruction.opname or instruction.argrepr == "[]":
                 if loaded == key:
                     return not instruction.opname.startswith("STORE")

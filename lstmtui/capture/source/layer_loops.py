@@ -66,7 +66,10 @@ class LayerLoops:
                     lines[b.call.code, b.name].append(b.line)
         return any(
             reads_first(
-                code, name.removeprefix("self."), min(own), max(own), attribute=name.startswith("self.")
+                code,
+                name.removeprefix("self."),
+                range(min(own), max(own) + 1),
+                attribute=name.startswith("self."),
             )
             for (code, name), own in lines.items()
         )

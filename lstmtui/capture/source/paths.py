@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 from lstmtui.capture.source.code_facts import CodeFacts
@@ -62,6 +63,16 @@ class Path:
         bound: tuple[Item, ...] = tuple((name, own, True, is_place) for name, own, _, is_place in self.items)
         longer = self.longer[offset] = Path(self._facts, stretch, bound) if is_further else None
         return longer
+
+
+def lines_of(paths: Iterable[Path]) -> frozenset[int]:
+    """The lines that ran on some paths, and on those that go on from them."""
+    lines, waiting = set[int](), [*paths]
+    while waiting:
+        path = waiting.pop()
+        lines.add(path.last.line)
+        waiting += filter(None, path.longer.values())
+    return frozenset(lines)
 
 
 def _is_bound(name: str, stretch: Stretch) -> bool | None:

@@ -114,7 +114,9 @@ class SourceRecorder:
         stretches = {rounds for run in self._grouping.runs for _, rounds in run.stretches}
         conditions = Conditions(self._inputs, longest, self._axes, self._features, stretches)
         unit_axes = UnitAxes(tracer.units, tracer.bindings)
-        runs = self._grouping.runs if longest else []
+        runs, ran = self._grouping.runs if longest else [], tracer.lines_that_ran
+        for run in runs:
+            run.ran = ran
         self._names = [RunNames(run, conditions, unit_axes) for run in runs]
         self._agree()
         self.steps = longest

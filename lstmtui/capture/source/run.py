@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import CodeType
 
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.streams import Handed
@@ -32,6 +33,8 @@ class Run:
     """The calls that go on from one another, each with how many rounds it has; empty where there is one."""
     handed: list[Handed] = field(default_factory=list)
     """What each of these but the first was given of what the one before it had left."""
+    ran: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    """By the id of a function's code the lines of it that ran; of any other, all may have."""
     within: Run | None = None
     """The run in whose rounds its calls are."""
     beside: Run | None = None
@@ -55,6 +58,11 @@ class Run:
         """Which of calls that go on from one another a binding was in, from 0."""
         begun = bisect_right(self.stretches, binding.call.number, key=lambda stretch: stretch[0].number)
         return max(0, begun - 1)
+
+    def lines_between(self, code: CodeType, lines: Collection[int]) -> Collection[int]:
+        """The lines of a function that ran from the first of these to the last."""
+        between = range(min(lines), max(lines) + 1)
+        return self.ran.get(id(code), frozenset(between)) & {*between}
 
     def before(self) -> list[Binding]:
         """What its function bound before the first round."""

@@ -192,7 +192,7 @@ class Grouping:
                 names[b.name].append(b.line)
         own = [line for bound in names.values() for line in bound]
         return caller is not None and any(
-            reads_first(caller.code, name, min(own), max(own), attribute=False) for name in names
+            reads_first(caller.code, name, range(min(own), max(own) + 1), attribute=False) for name in names
         )
 
     def _loops_of(self, owner: Owner, call: Call) -> dict[Loop, int]:

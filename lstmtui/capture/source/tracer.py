@@ -17,6 +17,7 @@ from lstmtui.capture.origins.drawn_tensors import Drawing, DrawnTensors
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.code_facts import CodeFacts
 from lstmtui.capture.source.collection import Collection
+from lstmtui.capture.source.paths import lines_of
 from lstmtui.capture.source.replacements import Replacements
 from lstmtui.capture.source.thread_tracer import ThreadTracer
 from lstmtui.capture.source.undisturbed import undisturbed
@@ -159,6 +160,12 @@ class SourceTracer:
     def units(self) -> Known:
         """The axes of tensors that are known to be units, where the graph is gone."""
         return self._collection.tensors.units
+
+    @property
+    def lines_that_ran(self) -> dict[int, frozenset[int]]:
+        """The lines of each function that ran, by the id of its code."""
+        # Another thread may be adding to them.
+        return {code: lines_of([*paths.values()]) for code, paths in [*self._collection.paths.items()]}
 
     @property
     def without_values(self) -> int:

@@ -203,3 +203,67 @@ def test_the_derivative_by_what_a_cell_of_pytorchs_returned_is_that_of_retain_gr
         model(x).square().sum().backward()
     layer = next(n for n, own in enumerate(recording.trace.layers) if own.cell == "Stepped")
     assert np.allclose(recording.trace.values("dc", layer), wanted, rtol=1e-12, atol=0)
+
+
+class Switched(nn.Module):
+    """A recurrence whose state is read in a branch only.
+
+    Args:
+        reads: in which timesteps it is: "never", "once" or "always".
+        place: where the state is kept.
+    """
+
+    def __init__(self, reads: str, place: str) -> None:
+        super().__init__()
+        self.reads, self.place = reads, place
+        self.hidden = torch.zeros(B, H)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept: Tensor = getattr(self, self.place)(x)
+        return kept
+
+    def is_read(self, t: int) -> bool:
+        return self.reads == "always" or (self.reads == "once" and t == 2)
+
+    def in_a_local(self, x: Tensor) -> Tensor:
+        h = torch.zeros_like(x[0])
+        for t, v in enumerate(x):
+            z = 2 * v
+            if self.is_read(t):
+                z = z + h
+            h = torch.tanh(z)
+        return h
+
+    def in_an_attribute(self, x: Tensor) -> Tensor:
+        self.hidden = torch.zeros_like(x[0])
+        for t, v in enumerate(x):
+            z = 2 * v
+            if self.is_read(t):
+                z = z + self.hidden
+            self.hidden = torch.tanh(z)
+        return self.hidden
+
+    def in_a_dict(self, x: Tensor) -> Tensor:
+        state = {"h": torch.zeros_like(x[0])}
+        for t, v in enumerate(x):
+            z = 2 * v
+            if self.is_read(t):
+                z = z + state["h"]
+            state["h"] = torch.tanh(z)
+        return state["h"]
+
+    def in_a_list(self, x: Tensor) -> Tensor:
+        states = [torch.zeros_like(x[0])]
+        for t, v in enumerate(x):
+            z = 2 * v
+            if self.is_read(t):
+                z = z + states[0]
+            states[0] = torch.tanh(z)
+        return states[0]
+
+
+@pytest.mark.parametrize("place", ["in_a_local", "in_an_attribute", "in_a_dict", "in_a_list"])
+def test_a_state_that_is_read_only_in_a_branch_is_carried_where_that_branch_has_run(place: str) -> None:
+    for reads, states in (("never", 0), ("once", 1), ("always", 1)):
+        trace = lstmtui.record(Switched(reads, place), inputs(), source=True)
+        assert len(carried(trace)) == states, (reads, carried(trace))
