@@ -199,6 +199,63 @@ def test_where_the_code_raises_is_where_the_recording_ends() -> None:
     assert r.trace.layers[raised.layer].cell == "OwnCell"
 
 
+class Settles(nn.Module):
+    """As many updates as it likes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.w = nn.Linear(7, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(len(x), 4)
+        for _ in range(5):
+            h = torch.tanh(self.w(torch.cat([x, h], -1)))
+        return h
+
+
+def test_a_loop_round_a_block_is_none_of_it() -> None:
+    model, x = Settles(), torch.randn(2, 3)
+    for number in range(2):
+        with lstmtui.recording() as block:
+            model(x + number).sum().backward()
+        assert (block.trace.steps, block.trace.values("h").shape) == (5, (5, 2, 4))
+        assert torch.equal(torch.tensor(block.trace.values("h")[-1]), model(x + number).detach())
+
+
+class TwoLayers(nn.Module):
+    """One layer after another; their last states are returned with the layers first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(8, 4) for _ in range(2))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        last = []
+        for layer in self.layers:
+            h, seen = x.new_zeros(x.shape[1], 4), []
+            for v in x:
+                h = torch.tanh(layer(torch.cat([v, h], -1)))
+                seen.append(h)
+            x = torch.stack(seen)
+            last.append(h)
+        return x, torch.stack(last)
+
+
+def distance(output: Tensor, last: Tensor) -> Tensor:
+    return (output**2).sum() + (last**2).sum()
+
+
+def test_what_a_loss_is_given_says_nothing_about_the_input() -> None:
+    torch.manual_seed(0)
+    model, x = TwoLayers(), torch.randn(7, 3, 4)
+    with lstmtui.recording() as block:
+        distance(*model(x)).backward()
+    layer = next(n for n, layer in enumerate(block.trace.layers) if layer.cell == "TwoLayers")
+    assert (block.trace.steps, block.trace.batch) == (7, 3)
+    assert torch.equal(torch.tensor(block.trace.values("h", layer)), model(x)[0].detach())
+
+
 def test_what_cannot_be_recorded_by_source_is_said() -> None:
     with pytest.raises(TypeError, match="source: must be True, or name functions"):
         lstmtui.recording(source=3)  # type: ignore[arg-type]

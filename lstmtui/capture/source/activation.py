@@ -101,7 +101,7 @@ class Activation:
             if isinstance(value, Tensor):
                 self._bind(local, [(name, value, version_of(value), 0, "")])
         self.path = self._begun(frame.f_lasti)
-        self._counter.move(frame.f_lasti)
+        self._counter.begin(frame.f_lasti)
 
     def line_begins(self, frame: FrameType) -> None:
         """Another line begins: what the one before it bound is there, and is looked at now or later."""

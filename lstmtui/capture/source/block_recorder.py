@@ -74,6 +74,8 @@ class BlockRecorder(HookedRecorder):
         arguments = [
             b for b in self.tracer.bindings if not b.line and b.value.dim() and b.call.number in looked_at
         ]
+        made = _made_by_modules(self.tracer.bindings)
+        arguments = [b for b in arguments if b.identity not in made] or arguments
         sequences = [
             b
             for b in arguments
@@ -101,6 +103,17 @@ class BlockRecorder(HookedRecorder):
         codes = {own[number].code for number in several}
         others = {n for n in several if not _takes_an_argument_apart(bound.get(n, ()))}
         return codes - {own[number].code for number in others}
+
+
+def _made_by_modules(bindings: Iterable[Binding]) -> set[int]:
+    """The identities of what modules have made: a function that is given that, as a loss, has no input."""
+    given, made = set[int](), set[int]()
+    for binding in bindings:
+        if not (binding.call.module is not None or binding.call.is_in_module) or not binding.line:
+            given.add(binding.identity)
+        elif binding.identity not in given:
+            made.add(binding.identity)
+    return made
 
 
 def _takes_an_argument_apart(bindings: Sequence[Binding]) -> bool:

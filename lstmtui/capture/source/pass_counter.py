@@ -11,13 +11,21 @@ from lstmtui.capture.source.loops import Loops
 class PassCounter:
     """Counts the passes of the loops of one call."""
 
-    __slots__ = ("_counts", "_loops", "_now", "passes")
+    __slots__ = ("_around", "_counts", "_loops", "_now", "passes")
 
     def __init__(self, loops: Loops) -> None:
         self._loops = loops
         self._now: tuple[int, ...] = ()
+        self._around: tuple[int, ...] = ()
+        """The loops in which recording began, a single pass of which is none."""
         self._counts: dict[int, int] = {}
         self.passes: Passes = ()
+
+    def begin(self, offset: int) -> None:
+        """The instruction at `offset` is next, and recording begins there, in the middle of the call."""
+        self.move(offset)
+        self._around = self._now
+        self._enter(self._now)
 
     def first_pass(self, offset: int) -> None:
         """A jump back to the start of a loop, of which the first pass, on one line with it, was not seen."""
@@ -63,12 +71,16 @@ class PassCounter:
         for depth, number in enumerate(self._now):
             if number in around or not (has_raised or self._loops.loops[number].is_for):
                 continue
-            line, at = self.passes[depth]
+            if number in self._around and self._counts[number] <= 0:
+                continue
+            *outer, (line, at) = self._passes_of(self._now[: depth + 1])
             # A loop that takes no further item ends where a pass would begin.
             is_over = is_at_start and depth == len(self._now) - 1 and not has_raised
-            yield *self.passes[:depth], (line, at - is_over)
+            yield *outer, (line, at - is_over)
 
     def _enter(self, now: tuple[int, ...]) -> None:
-        loops = self._loops
-        self._now = now
-        self.passes = tuple((loops.loops[n].line, max(self._counts[n], 0)) for n in now)
+        self._now, self.passes = now, self._passes_of(now)
+
+    def _passes_of(self, now: tuple[int, ...]) -> Passes:
+        loops, counts, around = self._loops.loops, self._counts, self._around
+        return tuple((loops[n].line, max(counts[n], 0)) for n in now if counts[n] > 0 or n not in around)
