@@ -8,8 +8,6 @@ from rich.cells import cell_len
 
 from lstmtui.session import Stop
 from lstmtui.tui.keys import KEYS, in_words, label
-from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.spans import crop_words
 from lstmtui.tui.widgets.status import Part
 
 PROMPT: tuple[tuple[str, str], ...] = (("↵", "run"), ("tab", "complete"), ("↑", "earlier"), ("esc", "leave"))
@@ -47,12 +45,14 @@ def footer_parts(
     if lesson:
         ordinary = [*lesson, *ordinary[-2:]]
     elif zoom:
-        zooming, others = ("zoom", zoom), [hint for hint in ordinary if hint[0] != "zoom"]
-        ordinary = [zooming, *(others[-2:] if about and message is None else others)]
+        ordinary = [("zoom", zoom), *(hint for hint in ordinary if hint[0] != "zoom")]
     hints = [(*by_id[name], hint) for name, hint in ordinary if name in by_id]
     if about and message is None and not lesson:
-        room = width - _width(hints) - sum(cell_len(text) for text, _ in spans) - 3
-        spans += [(_whole_sentences(about, max(0, room), Look(ascii=ascii)), "muted"), ("   ", "sign")]
+        least = [hints[0], *hints[-2:]]
+        room = width - _width(least) - sum(cell_len(text) for text, _ in spans) - 3
+        if sentences := _whole_sentences(about, room):
+            spans += [(sentences, "muted"), ("   ", "sign")]
+            hints = least
     parts: list[Part] = [(tuple(spans), "")]
     for sign, action, hint in _fitting(hints, width - sum(cell_len(text) for text, _ in spans)):
         parts.append((((sign, "key"), (f" {hint}  ", "muted")), action))
@@ -67,13 +67,12 @@ def prompt_parts(*, ascii: bool) -> list[Part]:
     ]
 
 
-def _whole_sentences(about: str, width: int, look: Look) -> str:
-    """As many of the sentences as fit; of one, as many words."""
-    sentences = about.split(". ")
-    while len(sentences) > 1 and cell_len(". ".join(sentences)) + 1 > width:
+def _whole_sentences(about: str, width: int) -> str:
+    """As many of the sentences as fit; maybe none."""
+    sentences = about.removesuffix(".").split(". ")
+    while sentences and cell_len(". ".join(sentences)) + 1 > width:
         sentences.pop()
-    text = ". ".join(sentences)
-    return crop_words(text if text.endswith(".") else f"{text}.", width, look)
+    return f"{'. '.join(sentences)}." if sentences else ""
 
 
 def _width(hints: list[tuple[str, str, str]]) -> int:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from synthetic import synthetic
 
 from lstmtui.trace import Traces
 from lstmtui.tui.screens.debugger import DebuggerScreen
+from lstmtui.tui.screens.laws import LawsScreen
+from lstmtui.tui.screens.picker import PickerScreen
+from lstmtui.tui.start import Choice
+from lstmtui.tui.theme import Look
 
 
 @pytest.mark.parametrize("switch", ["0", "1"])
@@ -33,3 +39,22 @@ async def test_nothing_but_ascii_is_written(switch: str, debugger, capture_drive
             act()
             await pilot.pause()
         assert {c for c in capture_driver.taken() if not c.isascii()} == set()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=str)
+async def test_dialogs_write_nothing_but_ascii(size: tuple[int, int], debugger, shown) -> None:
+    async with debugger(synthetic(), size, ascii=True) as pilot:
+        for act in (
+            lambda: pilot.app.screen.run_text("why"),  # type: ignore[attr-defined]
+            lambda: pilot.app.screen.run_text("jacobian map"),  # type: ignore[attr-defined]
+            lambda: pilot.app.screen.run_text("help verbs"),  # type: ignore[attr-defined]
+            lambda: pilot.app.push_screen(LawsScreen(Look(ascii=True), "größe", ())),
+            lambda: pilot.app.push_screen(
+                PickerScreen([Choice(Path("a.toml"), "größe", notes=lambda: "# – 漢")], Look(ascii=True))
+            ),
+        ):
+            act()
+            await pilot.pause()
+            assert not isinstance(pilot.app.screen, DebuggerScreen)
+            assert shown(pilot).isascii()
+            await pilot.press("escape")

@@ -116,17 +116,18 @@ def _every_run(session: Session) -> Iterator[tuple[str, Trace, str, int, str, st
         yield name, session.trace, name, 2 * at, quantity_role(name), tags[at]
     selected, several = session.cursor.model, len(session.traces) > 1
     role = quantity_role(last)
-    yield f"{last} {selected}" if several else last, session.trace, last, 1, role, tags[-1]
+    of = f"{last} " if others else ""  # the title says of what, where it is of one quantity
+    yield f"{of}{selected}" if several else last, session.trace, last, 1, role, tags[-1]
     other = session.other
     if other is not None and other not in session.traces.values():
-        yield f"{last} {other.name}, saved", other, last, 2, "series1", last[0].upper()
+        yield f"{of}{other.name}, saved", other, last, 2, "series1", last[0].upper()
     elif other is not None and other is session.baseline:
-        yield f"{last} as recorded", other, last, 2, "series1", last[0].upper()
+        yield f"{of}as recorded", other, last, 2, "series1", last[0].upper()
     are_few = len(session.traces) <= MOST_MODELS
     for at, (name, trace) in enumerate(session.traces.items()):
         if name != selected and (are_few or trace is other):
             tag = chr(ord("A") + at % 26)
-            yield f"{last} {name}", trace, last, at + 1, f"series{(at + 2) % 6}", tag
+            yield f"{of}{name}", trace, last, at + 1, f"series{(at + 2) % 6}", tag
 
 
 def _series(session: Session, axis: TimeAxis, pixels: int) -> list[Series]:

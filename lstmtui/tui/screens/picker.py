@@ -47,7 +47,6 @@ class PickerScreen(FilteredDialog[Path | None]):
     PickerScreen.-beside Container { layout: horizontal; }
     PickerScreen.-beside OptionList { width: 1fr; height: 1fr; }
     PickerScreen.-beside TextLines { width: 1fr; height: 1fr; border-top: none; margin-left: 2; }
-    .-ascii PickerScreen TextLines { border-top: ascii $border-blurred; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "move(1)", "down"),
