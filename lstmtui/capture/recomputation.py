@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lstmtui.capture.autograd_state import Graph
+from lstmtui.capture.autograd_state import Graph, graph
 from lstmtui.capture.recording import Repeatable
 from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.models.torch_compat import current_node
@@ -60,6 +60,8 @@ class TappedCall:
     """What it is recorded in, in the order of its layers and directions."""
     inputs: CallInputs | None = None
     """Only where the call may be repeated, or repeats one."""
+    t: int = 0
+    """The timestep of its run that it begins with."""
     repeated: bool = False
 
     def distance(self, other: TappedCall) -> float:
@@ -95,6 +97,18 @@ class Recomputation:
     def distance(self, call: TappedCall) -> float:
         """How far a call is from repeating one of the forward; inf where there is none that it may repeat."""
         return self._nearest([call])[0]
+
+    def timesteps_of(self, group: Sequence[TappedCall]) -> Sequence[int | None]:
+        """With which timestep each of some calls begins that repeat others; None where it may be several.
+
+        Args:
+            group: what a checkpoint holds, in order.
+        """
+        distances = dict(self._distances(group)) if group else {}
+        nearest = min(distances.values(), default=math.inf)
+        alike = [start for start, distance in distances.items() if distance == nearest <= NEAR]
+        steps = {tuple(call.t for call in self.calls[at : at + len(group)]) for at in alike}
+        return steps.pop() if len(steps) == 1 else [None] * len(group)
 
     def repeat(self, call: TappedCall) -> None:
         """Add a call that is made during the backward pass."""
@@ -135,17 +149,25 @@ class Recomputation:
     def _nearest(self, group: Sequence[TappedCall]) -> tuple[float, int]:
         """How far a group is from the calls it is nearest to, and where those begin."""
         nearest, at = math.inf, 0
-        # Backward goes from the last call to the first, so of several that are alike it is the last.
-        for start in reversed(self._places.get(id(group[0].module), [])):
-            calls = self.calls[start : start + len(group)]
-            if len(calls) < len(group) or calls[0].repeated:
-                continue
-            distance = _farthest(again.distance(call) for again, call in zip(group, calls, strict=True))
+        for start, distance in self._distances(group):
             if distance < nearest:
                 nearest, at = distance, start
             if nearest == 0:
                 break
         return nearest, at
+
+    def _distances(self, group: Sequence[TappedCall]) -> Iterator[tuple[int, float]]:
+        """Where calls begin that a group may repeat, and how far it is from those.
+
+        Backward goes from the last call to the first, so of several that are alike it is the last.
+        """
+        for start in reversed(self._places.get(id(group[0].module), [])):
+            calls = self.calls[start : start + len(group)]
+            if len(calls) == len(group) and not calls[0].repeated:
+                yield (
+                    start,
+                    _farthest(again.distance(call) for again, call in zip(group, calls, strict=True)),
+                )
 
 
 def _farthest(distances: Iterable[float]) -> float:
@@ -156,6 +178,23 @@ def _farthest(distances: Iterable[float]) -> float:
         if farthest > NEAR:
             return math.inf
     return farthest
+
+
+def tapped_call(
+    module: nn.Module, parts: Sequence[Repeatable], inputs: Sequence[Tensor], t: int, *, may_repeat: bool
+) -> TappedCall:
+    """A call that has been made.
+
+    Args:
+        module: that was called.
+        parts: what it is recorded in.
+        inputs: x, and the states before it.
+        t: the timestep of its run that it begins with.
+        may_repeat: whether it may repeat another.
+    """
+    kind = graph()
+    identified = inputs_of(*inputs) if may_repeat or kind == "in a function" else None
+    return TappedCall(module, kind, parts, identified, t)
 
 
 def inputs_of(*tensors: Tensor) -> CallInputs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from lstmtui.capture.arguments import states_of
 from lstmtui.capture.autograd_state import graph, new_leaf
+from lstmtui.capture.axes import Kind
 from lstmtui.capture.blocks.single_steps import cut_to_whole_steps, is_single_step, loops_of, record_step
 from lstmtui.capture.cell_loops import CellLoop
 from lstmtui.capture.cuts import Cuts
@@ -22,7 +23,7 @@ from lstmtui.capture.origins.continuity import Chain, Continuity
 from lstmtui.capture.origins.origins import Origins
 from lstmtui.capture.origins.state_origins import Ended, StateOrigins
 from lstmtui.capture.progress import Progress
-from lstmtui.capture.recomputation import Recomputation, TappedCall, inputs_of
+from lstmtui.capture.recomputation import Recomputation, TappedCall, tapped_call
 from lstmtui.capture.recording import Repeatable
 from lstmtui.capture.tapped_calls import record_call, weights_of
 from lstmtui.models.calls import Call
@@ -43,7 +44,7 @@ class TappedRuns:
     """In the order in which they began."""
     last: ModuleRun | None = None
     """The run of the last call."""
-    origins: Origins = field(default_factory=Origins)
+    origins: Origins = field(init=False)
     """What the calls returned."""
     cuts: Cuts = field(default_factory=Cuts)
     """Where the user's code has left the graph."""
@@ -65,6 +66,9 @@ class TappedRuns:
     """By the id of a run that consists of single timesteps: a loop for each of its layers."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
     """Several threads of the user's forward may call modules."""
+
+    def __post_init__(self) -> None:
+        self.origins = Origins(self.recomputation.timesteps_of)
 
     @property
     def is_in_backward(self) -> bool:
@@ -104,11 +108,12 @@ class TappedRuns:
         except BaseException:
             self._leave_out(before, part, last)
             raise
+        tapped = tapped_call(before.module, parts, (call.x, *call.states), start, may_repeat=again)
         if self.origins.is_looking:
-            self.origins.add(result, 0, call.axes)
+            self.origins.repeat(tapped, result, call.axes)
             return result
         before.last_h = part.last_h
-        self._keep(before, parts, (call.x, *call.states), again=again)
+        self._keep(before, tapped, again=again)
         if chain is not None:
             self.continuity.ended(chain, result)
             self.origins.add(result, start, call.axes)
@@ -132,13 +137,17 @@ class TappedRuns:
             except BaseException:
                 self._leave_out(loop.run, loop.run, last)
                 raise
+        call, start = loop.calls[-1], loop.run.steps - 1
+        axes: Sequence[Kind] = ("batch",) if loop.run.batched else ()
+        inputs = call.x, *call.before
+        tapped = tapped_call(module, [call], inputs, start, may_repeat=again)
         if self.origins.is_looking:
-            return result  # of which timestep it is, is not known
-        call = loop.calls[-1]
-        self._keep(loop.run, [call], (call.x, *call.before), again=again)
+            self.origins.repeat(tapped, result, axes)
+            return result
+        self._keep(loop.run, tapped, again=again)
         if chain is not None:
             self.continuity.ended(chain, result)
-            self.origins.add(result, loop.run.steps - 1, ("batch",) if loop.run.batched else ())
+            self.origins.add(result, start, axes)
         return result
 
     def forget_derivatives(self) -> None:
@@ -175,13 +184,7 @@ class TappedRuns:
         self.origins, self.recomputation, self.cuts = Origins(), Recomputation(), Cuts()
         self.state_origins = None
 
-    def _keep(
-        self, run: ModuleRun, parts: list[Repeatable], inputs: tuple[Tensor, ...], *, again: bool
-    ) -> None:
-        kind = graph()
-        call = TappedCall(run.module, kind, parts)
-        if again or kind == "in a function":
-            call.inputs = inputs_of(*inputs)
+    def _keep(self, run: ModuleRun, call: TappedCall, *, again: bool) -> None:
         with self._lock:
             if again:
                 self.recomputation.repeat(call)

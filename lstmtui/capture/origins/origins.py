@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -20,16 +20,22 @@ _MOST_NODES = 1_000_000
 
 
 class Origins:
-    """The results of every call of a recurrent layer, and what their axes mean."""
+    """The results of every call of a recurrent layer, and what their axes mean.
 
-    def __init__(self) -> None:
+    Args:
+        timesteps_of: says with which timesteps the calls of the forward pass begin that others repeat, which
+            a checkpoint holds; None where that is not known.
+    """
+
+    def __init__(self, timesteps_of: Callable[[Sequence[Any]], Sequence[int | None]] | None = None) -> None:
+        self._timesteps_of = timesteps_of
         self._ends: dict[End, Axes | None] = {}
         self._tensors = WeakTensorKeyDictionary()
         self._orders: list[Tensor] = []
         self._held: dict[Any, list[Axes]] = {}
         """The axes of what re-entrant checkpoints returned, by their nodes."""
-        self.is_looking = False
-        """Whether what such a checkpoint holds runs again to see these."""
+        self._repeated: list[tuple[Any, Any, Sequence[Kind]]] | None = None
+        """What such a checkpoint holds, as it runs again to see these: calls, results and kinds of axes."""
 
     def add(self, result: Any, start: int, kinds: Sequence[Kind]) -> None:
         """Note what a layer returned.
@@ -49,6 +55,16 @@ class Origins:
             # Those of a stack have an axis of layers, which is not one of timesteps.
             self._note(state, None if {"time", "packed"} & {*kinds} else _leading(state, kinds, start))
         self._note(output, _leading(output, kinds, start))
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether what a re-entrant checkpoint holds runs again to see what it returns."""
+        return self._repeated is not None
+
+    def repeat(self, call: Any, result: Any, kinds: Sequence[Kind]) -> None:
+        """Note what a layer returned that runs again, once it is known which call that repeats."""
+        if self._repeated is not None:
+            self._repeated.append((call, result, kinds))
 
     def axes_of(self, tensor: Tensor) -> Axes:
         """What the axes of a tensor mean; unknown where it is not made of what the layers returned."""
@@ -102,17 +118,25 @@ class Origins:
     def _of_checkpoint(self, node: Any) -> list[Axes]:
         """The axes of what a re-entrant checkpoint returned, which had no graph; none for other nodes."""
         if node not in self._held:
-            self._held[node], before = [], self.is_looking
-            self.is_looking = True
+            self._held[node], before = [], self._repeated
+            self._repeated = []
             try:
                 results = run_checkpoint_again(node)
+                self._add_repeated(self._repeated)
                 axes = (self.axes_of(r) if isinstance(r, Tensor) else unknown(()) for r in results)
                 self._held[node] = [*axes]
             except Exception:  # of the code in it, which has run before: then nothing is told
                 return []
             finally:
-                self.is_looking = before
+                self._repeated = before
         return self._held[node]
+
+    def _add_repeated(self, repeated: list[tuple[Any, Any, Sequence[Kind]]]) -> None:
+        assert self._timesteps_of is not None
+        starts = self._timesteps_of([call for call, *_ in repeated])
+        for start, (_, result, kinds) in zip(starts, repeated, strict=True):
+            if start is not None:
+                self.add(result, start, kinds)
 
     def _written(self, shape: tuple[int, ...], inputs: list[Axes]) -> Axes | None:
         """A tensor that was written into; `pad_packed_sequence` does so, with stretches of packed data."""
