@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dis
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence, Set
-from functools import lru_cache
+from collections.abc import Collection, Sequence, Set
 from itertools import pairwise
 from types import CodeType
 from typing import TypeAlias
@@ -17,6 +15,7 @@ from lstmtui.capture.equality import equal
 from lstmtui.capture.source.assignments import reads_item
 from lstmtui.capture.source.attributes import is_item
 from lstmtui.capture.source.bindings import Binding
+from lstmtui.capture.source.reading_order import accesses, reads_first, reads_key_first
 from lstmtui.capture.source.run import Run
 from lstmtui.capture.source.series import Series, fullest_round, key_of
 
@@ -158,63 +157,11 @@ def _is_read_first(code: CodeType, written: str, lines: Collection[int]) -> bool
     if is_item(written):
         if reads_item(code, written, lines):
             return True
-        kinds = [*_kinds(code, written.rpartition("[")[0], lines, attribute=False)]
+        kinds = [*accesses(code, written.rpartition("[")[0], lines, attribute=False)]
         return kinds[:1] == ["LOAD"] and "STORE" in kinds  # all of a tuple is handed on
     key = _KEY.search(written)
     base = written if key is None else written[: key.start()]
-    if key is not None and (is_read := _reads_item_first(code, key[1], lines)) is not None:
+    if key is not None and (is_read := reads_key_first(code, key[1], lines)) is not None:
         return is_read
     is_attribute, name = "." in base, base.rpartition(".")[2]  # or the dict is handed on as a whole
     return reads_first(code, name, lines, attribute=is_attribute)
-
-
-def reads_first(code: CodeType, name: str, lines: Collection[int], *, attribute: bool) -> bool:
-    """Whether lines of a function, in the order of its code, load a name before they store it.
-
-    Args:
-        code: of the function.
-        name: of a local, or of an attribute.
-        lines: of the file.
-        attribute: whether it is that of an attribute.
-    """
-    return next(_kinds(code, name, lines, attribute=attribute), "") == "LOAD"
-
-
-def _kinds(code: CodeType, name: str, lines: Collection[int], *, attribute: bool) -> Iterator[str]:
-    """LOAD and STORE, as the lines of a function do with a name, in the order of its code."""
-    line = 0
-    for instruction in _instructions(code):
-        line = _line(instruction) or line
-        if line not in lines:
-            continue
-        operation, names = instruction.opname, instruction.argval
-        if attribute != operation.endswith(("ATTR", "METHOD")) or operation == "LOAD_FAST_AND_CLEAR":
-            continue  # the last is how a comprehension keeps a name's value, to put it back
-        parts = names if isinstance(names, tuple) else (names,)
-        # 3.13 has instructions of two names: STORE_FAST_LOAD_FAST stores the first and loads the second.
-        kinds = [kind for kind in operation.split("_") if kind in ("LOAD", "STORE")]
-        yield from (kind for kind, part in zip(kinds, parts, strict=False) if part == name)
-
-
-@lru_cache(maxsize=32)
-def _instructions(code: CodeType) -> list[dis.Instruction]:
-    return list(dis.get_instructions(code))
-
-
-def _reads_item_first(code: CodeType, key: str, lines: Collection[int]) -> bool | None:
-    """The same of the item of a dict that has this key; None where they do neither."""
-    line, loaded = 0, ""
-    for instruction in _instructions(code):
-        line = _line(instruction) or line
-        if line in lines:
-            if "SUBSCR" in instruction.opname or instruction.argrepr == "[]":
-                if loaded == key:
-                    return not instruction.opname.startswith("STORE")
-            elif instruction.opname not in ("CACHE", "EXTENDED_ARG"):
-                loaded = str(instruction.argval) if instruction.opname == "LOAD_CONST" else ""
-    return None
-
-
-def _line(instruction: dis.Instruction) -> int | None:
-    positions = instruction.positions
-    return None if positions is None else positions.lineno

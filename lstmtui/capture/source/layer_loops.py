@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
-from lstmtui.capture.source.carried import reads_first
 from lstmtui.capture.source.heads import items_read_in_loops
+from lstmtui.capture.source.reading_order import reads_first
 from lstmtui.capture.source.time_loops import Loop, Place, pass_of
 
 Group = tuple[Call, Passes, list[Binding]]

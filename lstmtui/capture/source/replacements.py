@@ -11,7 +11,7 @@ from torch import Tensor
 from lstmtui.capture.source.addresses import Address, Addresses
 from lstmtui.capture.source.attributes import put
 from lstmtui.capture.source.bindings import Call, Passes
-from lstmtui.capture.source.series import real_parts
+from lstmtui.capture.source.complex_numbers import real_parts
 from lstmtui.capture.source.tensors import Named
 from lstmtui.models.torch_compat import version_of
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
-from lstmtui.capture.source.carried import reads_first
 from lstmtui.capture.source.layer_loops import LayerLoops
 from lstmtui.capture.source.owner import Owner, Spot
+from lstmtui.capture.source.reading_order import reads_first
 from lstmtui.capture.source.repeated_calls import RepeatedCalls, is_within_itself
 from lstmtui.capture.source.run import Run
 from lstmtui.capture.source.streams import Handed, hand_on_alone, joined, read_whole_sequences, readings

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import torch
 
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call
+from lstmtui.capture.source.complex_numbers import real_parts
 from lstmtui.capture.source.rows import block_of
 from lstmtui.capture.source.run import Run
 
@@ -98,11 +99,6 @@ class Series:
     def last(self) -> Binding:
         """The last of them."""
         return self.whole or next(own[-1] for own in reversed(self.rounds) if own)
-
-
-def real_parts(tensor: torch.Tensor) -> torch.Tensor:
-    """A complex tensor as (…, 2), its real and its imaginary parts; any other as it is."""
-    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
 Site: TypeAlias = tuple[int, ...]

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from lstmtui.arrays import Array
 from lstmtui.capture.source.bindings import Binding
+from lstmtui.capture.source.complex_numbers import real_parts
 from lstmtui.capture.source.input_axes import Shape
-from lstmtui.capture.source.series import Series, real_parts
+from lstmtui.capture.source.series import Series
 from lstmtui.capture.source.shapes import Batch, Unfit
 from lstmtui.capture.stores.deferred_arrays import Entry, changed
 from lstmtui.capture.to_numpy import numpy_of
