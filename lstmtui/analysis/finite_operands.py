@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from lstmtui.analysis.bad_operands import largest_of
+from lstmtui.analysis.bad_parameter import bad_parameter
 from lstmtui.cells.notation import UNICODE
 from lstmtui.printable import printable
 from lstmtui.trace import Trace
@@ -23,9 +24,10 @@ def why_not_finite(trace: Trace, statement: str, result: float) -> str:
         statement: the text of the line.
         result: a NaN or inf.
     """
-    parameter = _bad_parameter(trace)
-    if parameter:
-        return f"all of these are finite, and the parameter {parameter}"
+    parameter = bad_parameter(trace.parameters)
+    if parameter is not None:
+        name, value = parameter
+        return f"all of these are finite, and the parameter {printable(name)} is {UNICODE.number(value)}"
     if np.isnan(result):
         return (
             "all of these are finite: the line, or what it calls, has 0/0, 0 · inf, inf − inf, "
@@ -36,14 +38,3 @@ def why_not_finite(trace: Trace, statement: str, result: float) -> str:
         poles = "the line divides by 0, has a logarithm or power of 0"
         return f"all of these are finite: {poles}, or {dtype} ends at {largest}"
     return f"all of these are finite, and {dtype} ends at {largest}"
-
-
-def _bad_parameter(trace: Trace) -> str:
-    """ "cell.weight[3, 0] is NaN"; empty where all of them are finite."""
-    for name, values in trace.parameters.items():
-        bad = ~np.isfinite(np.asarray(values))
-        if bad.any():
-            at = np.unravel_index(int(bad.argmax()), bad.shape)
-            place = f"[{', '.join(str(int(n)) for n in at)}]" if at else ""
-            return f"{printable(name)}{place} is {UNICODE.number(float(np.asarray(values)[at]))}"
-    return ""

@@ -10,6 +10,7 @@ from lstmtui.analysis.bad_derivatives import derivative_made_by
 from lstmtui.analysis.bad_in_blocks import Which
 from lstmtui.analysis.bad_lines import bad_derivative_line, bad_line
 from lstmtui.analysis.bad_operands import made_by
+from lstmtui.analysis.bad_parameter import bad_parameter
 from lstmtui.analysis.bad_values import BadValue, first_bad_value
 from lstmtui.analysis.layer_names import module_path
 from lstmtui.cells.notation import UNICODE
@@ -99,7 +100,7 @@ def why_no_backward(trace: Trace) -> str:
 
 
 def _first_forward(trace: Trace) -> FirstBad | None:
-    parameter, bad = _bad_parameter(trace.parameters), first_bad_value(trace)
+    parameter, bad = bad_parameter(trace.parameters), first_bad_value(trace)
     if bad is None:
         if parameter is not None:
             return _nowhere("forward", *parameter, "no recorded value is bad for that")
@@ -125,22 +126,11 @@ def _first_backward(trace: Trace) -> FirstBad | None:
         if source is not None:
             return _at(trace, "backward", bad, *bad_derivative_line(trace, source, bad))
         return _at(trace, "backward", bad, _place(trace, bad), derivative_made_by(trace, bad))
-    gradient = _bad_parameter(trace.parameter_gradients)
+    gradient = bad_parameter(trace.parameter_gradients)
     if gradient is None:
         return None
     name, value = gradient
     return _nowhere("backward", f"the gradient of {name}", value, "every recorded derivative is finite")
-
-
-def _bad_parameter(parameters: dict[str, np.ndarray]) -> tuple[str, float] | None:
-    """(name with row and column, value) of the first number of the first parameter that is not finite."""
-    for name, values in parameters.items():
-        bad = np.argwhere(~np.isfinite(values))
-        if len(bad):
-            at = tuple(int(index) for index in bad[0])
-            written = f"[{', '.join(map(str, at))}]" if at else ""
-            return f"{name}{written}", float(values[at])
-    return None
 
 
 def _source_of(trace: Trace, bad: BadValue) -> Source | None:

@@ -184,3 +184,9 @@ def test_a_parameter_that_is_not_finite_is_named() -> None:
     assert bad is not None
     assert "u = self.w(x_t): u[1] of sequence 0 is NaN at t=0" in bad.where
     assert "all of these are finite, and the parameter w.weight[1, 2] is NaN" in bad.how
+    # What masks are filled with is −inf on purpose.
+    model.a_mask = nn.Parameter(torch.full((2,), -torch.inf), requires_grad=False)
+    masked = first_bad_of(lstmtui.record(model, torch.randn(9, 2, 3), loss=lambda y: y.sum()))
+    assert masked is not None
+    assert masked.where.startswith("w.weight[1, 2] is NaN before anything is computed")
+    assert "and the parameter w.weight[1, 2] is NaN" in masked.how
