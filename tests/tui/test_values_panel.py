@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from lstmtui.analysis.reach import Horizon, Reach
+from lstmtui.analysis.unit_values import RoutePart, Survival, Survivals
 from lstmtui.cells.notation import UNICODE
-from lstmtui.tui.panels.values import reach_lines
+from lstmtui.tui.panels.values import reach_lines, route_lines
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,18 @@ def test_what_has_no_number_is_said_in_words(half_life: float, steps: float, sen
     for text, sentence in zip(texts, sentences, strict=True):
         assert sentence in text
         assert "NaN timesteps" not in text
+
+
+def test_shares_of_all_units_and_the_parts_of_one_stand_apart() -> None:
+    parts = (RoutePart("R_f", -1.3e-4, 0.15), RoutePart("R_o", 4.1e-5, 0.85))
+    of_h = Survival("∂L/∂h₀ shrank", parts)
+    of_c = Survival("∂L/∂c₀ shrank", (RoutePart("carry f", 2.0, 1.0),))
+    assert [
+        "".join(text for text, _ in line) for line in route_lines(Survivals((of_h, of_c)), 3, UNICODE)
+    ] == [
+        "∂L/∂h₀ shrank",
+        "  all units: R_f 15%  R_o 85%",
+        "  unit 3: R_f −1.3e−4  R_o 4.1e−5",
+        "∂L/∂c₀ shrank",
+        "  unit 3: carry f 2.00",
+    ]

@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from lstmtui.analysis.reach import Horizon, Reach, horizon
-from lstmtui.analysis.unit_values import Numbers, RoutePart, Survivals, numbers_at, survivals_at
+from lstmtui.analysis.unit_values import Numbers, Survivals, numbers_at, survivals_at
 from lstmtui.cells.notation import ASCII, UNICODE, Notation, percent
 from lstmtui.session import Session
 from lstmtui.tui.panels.hiding import MARK
@@ -62,7 +62,7 @@ class ValuesPanel(Panel):
         hidden = session.unseen
         lines = value_lines(numbers, self.notation, width, reasons, changed=changed, hidden=hidden)
         if not hidden:  # what is said of a whole run says much of each of its numbers
-            lines += route_lines(survivals, self.notation)
+            lines += route_lines(survivals, cursor.unit, self.notation)
             lines += reach_lines(reach, cursor.unit, self.notation)
         self.lines.set_lines(lines)
         if (place := (cursor.model, cursor.layer, cursor.stage)) != self._scrolled_at:
@@ -134,13 +134,23 @@ def value_lines(
     return lines
 
 
-def route_lines(survivals: Survivals, notation: Notation) -> list[Spans]:
-    """Why the gradient survived or died on its way back to the timestep before."""
+def route_lines(survivals: Survivals, unit: int, notation: Notation) -> list[Spans]:
+    """Why the gradient survived or died on its way back to the timestep before.
+
+    Below, the share of each route in the whole vector, and what came by it to the unit: of another unit it
+    may be a very different part.
+    """
     if survivals.refusal:  # a run whose loss cannot be differentiated again has values only
         return [((survivals.refusal, "muted"),)]
     lines: list[Spans] = []
     for state in survivals.states:
-        lines += [((state.sentence, "text"),), _route_line(state.parts, notation)]
+        lines.append(((state.sentence, "text"),))
+        shares = [(part.name, percent(part.share)) for part in state.parts if math.isfinite(part.share)]
+        values = [(part.name, notation.number(part.value)) for part in state.parts if part.value is not None]
+        if len(shares) > 1:
+            lines.append(_route_line("all units", shares, "muted"))
+        if values:
+            lines.append(_route_line(f"unit {unit}", values, "number"))
     return lines
 
 
@@ -178,11 +188,8 @@ def _timesteps(steps: float, notation: Notation) -> str:
     return f"{notation.number(steps)} timestep{'' if steps == 1 else 's'}"
 
 
-def _route_line(parts: Sequence[RoutePart], notation: Notation) -> Spans:
-    """Every route of a derivative: its part at the unit, and its share of the whole vector."""
-    spans: Spans = ()
-    for part in parts:
-        value = "" if part.value is None else notation.number(part.value)
-        share = f" {percent(part.share)}" if math.isfinite(part.share) else ""
-        spans = (*spans, (f"  {part.name} ", "muted"), (value, "number"), (share, "muted"))
+def _route_line(whose: str, routes: Sequence[tuple[str, str]], role: str) -> Spans:
+    spans: Spans = ((f"  {whose}: ", "muted"),)
+    for at, (name, number) in enumerate(routes):
+        spans = (*spans, (f"{'  ' * (at > 0)}{name} ", "muted"), (number, role))
     return spans
