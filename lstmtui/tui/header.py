@@ -27,7 +27,7 @@ def header_parts(session: Session, width: int, growth: str = "") -> list[Part]:
         growth: how a trace stands that is being recorded.
     """
     facts = _facts(session, growth, width)
-    while _length(facts) > width and len(facts) > 2:
+    while _length(facts, between=2) > width and len(facts) > 2:
         facts.pop()
     room = width - _length(facts) - 4
     title = session.trace.header.title
@@ -104,5 +104,5 @@ _TOLERANCE = {"float64": 1e-12, "float32": 1e-4, "bfloat16": 0.1, "float16": 0.0
 """A larger parity than this is shown as a warning."""
 
 
-def _length(facts: list[Spans]) -> int:
-    return sum(cell_len(text) for fact in facts for text, _ in fact) + 3 * len(facts)
+def _length(facts: list[Spans], between: int = 3) -> int:
+    return sum(cell_len(text) for fact in facts for text, _ in fact) + between * len(facts)
