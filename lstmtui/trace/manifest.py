@@ -17,7 +17,7 @@ from lstmtui.trace.claim import CLAIM
 from lstmtui.trace.file_lock import is_held
 from lstmtui.trace.header import SCHEMA, Header
 from lstmtui.version import __version__
-from lstmtui.wording import first_line
+from lstmtui.wording import first_line, first_of
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -31,6 +31,7 @@ Mark = tuple[int, int]
 """(inode, time) of a manifest."""
 _FORMAT = "lstmtui-trace"
 _LARGEST_MANIFEST = 64 * 2**20
+_MOST_NAMED = 5
 
 
 def write_manifest(file: Path, data: str, models: list[dict[str, Any]], *, several: bool) -> None:
@@ -107,7 +108,21 @@ def read_manifest(target: Path) -> tuple[dict[str, Any], bool]:
     except (FileNotFoundError, NotADirectoryError):
         is_there = target.exists() or target.is_symlink()
         missing = f"{MANIFEST} in it" if is_there else "such file or directory"
-        raise UserError(f"{target}: not a trace: there is no {missing}") from None
+        raise UserError(f"{target}: not a trace: there is no {missing}{_traces_below(target)}") from None
+
+
+def _traces_below(folder: Path) -> str:
+    """What to open instead of a folder that holds traces; empty where it holds none."""
+    try:
+        names = sorted(
+            path.name
+            for path in folder.iterdir()
+            if any((path / name).is_file() for name in (MANIFEST, LIVE))
+        )
+    except OSError:
+        return ""
+    places = [printable(str(folder / name)) for name in names]
+    return f"; traces are {first_of(places, _MOST_NAMED)}" if places else ""
 
 
 def _read(file: Path) -> dict[str, Any]:

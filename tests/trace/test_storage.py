@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,15 @@ def test_where_there_is_no_trace_load_says_so(tmp_path: Path, kind: str, why: st
     with pytest.raises(UserError, match=why):
         load(target)
     assert not is_trace(target)
+
+
+def test_a_folder_of_traces_names_them(tmp_path: Path) -> None:
+    for name in ("b", "a\x1b"):
+        make_trace().save(tmp_path / "runs" / name)
+    (tmp_path / "runs" / "other").mkdir()
+    named = f"no trace.json in it; traces are {tmp_path}/runs/a␛, {tmp_path}/runs/b"
+    with pytest.raises(UserError, match=re.escape(named) + "$"):
+        load(tmp_path / "runs")
 
 
 def manifest(path: Path) -> dict[str, Any]:
