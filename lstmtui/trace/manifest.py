@@ -114,14 +114,10 @@ def read_manifest(target: Path) -> tuple[dict[str, Any], bool]:
 def _traces_below(folder: Path) -> str:
     """What to open instead of a folder that holds traces; empty where it holds none."""
     try:
-        names = sorted(
-            path.name
-            for path in folder.iterdir()
-            if any((path / name).is_file() for name in (MANIFEST, LIVE))
-        )
+        paths = sorted(path for path in folder.iterdir() if any(marks_of(path)))
     except OSError:
         return ""
-    places = [printable(str(folder / name)) for name in names]
+    places = [printable(str(path)) for path in paths]
     return f"; traces are {first_of(places, _MOST_NAMED)}" if places else ""
 
 
