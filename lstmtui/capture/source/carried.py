@@ -140,7 +140,9 @@ def is_read_first(part: Series, run: Run) -> bool:
     call = part.first.call
     code = call.code
     are_gone = not run.passes or _calls_of(part) > max(1, len(run.stretches))
-    if not (is_attribute or key or part.written in (*code.co_freevars, *code.co_names)) and are_gone:
+    # An attribute may be called as a local is.
+    outer = {*code.co_freevars, *code.co_names}.difference(code.co_varnames, code.co_cellvars)
+    if not (is_attribute or key or part.written in outer) and are_gone:
         return False  # the locals of a call are gone with it
     # Rounds of other lines, as those of a condition, may have another number of bindings.
     rounds = {len(own): own for own in (*run.rounds[1:], fullest_round(run))}

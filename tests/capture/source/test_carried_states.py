@@ -267,3 +267,36 @@ def test_a_state_that_is_read_only_in_a_branch_is_carried_where_that_branch_has_
     for reads, states in (("never", 0), ("once", 1), ("always", 1)):
         trace = lstmtui.record(Switched(reads, place), inputs(), source=True)
         assert len(carried(trace)) == states, (reads, carried(trace))
+
+
+def test_a_local_that_an_attribute_is_called_as_goes_with_its_call() -> None:
+    class Mixes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.both, self.gated = nn.Linear(2 * H, H), True
+
+        def forward(self, x: Tensor, states: list[Tensor]) -> Tensor:
+            before = states[-1]
+            both = self.both(torch.cat([x, before], 1))
+            state = both
+            if self.gated:
+                gate = torch.sigmoid(state)
+                state = gate * before + (1 - gate) * both
+            return state
+
+    class OverTime(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = Mixes()
+
+        def forward(self, x: Tensor) -> Tensor:
+            states = [torch.zeros_like(x[0])]
+            for v in x:
+                state = self.cell(v, states)
+                states.append(state)
+            return states[-1]
+
+    trace = lstmtui.record(OverTime(), inputs())
+    assert "both" not in carried(trace)
+    assert "before" in carried(trace)["state"]
