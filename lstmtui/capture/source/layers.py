@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import CodeType
 
 import numpy as np
@@ -13,6 +14,7 @@ from lstmtui.capture.equality import equal
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.carried import initial_of
 from lstmtui.capture.source.functions import functions_of
+from lstmtui.capture.source.loop_reads import LoopReads, as_long
 from lstmtui.capture.source.names import name_all
 from lstmtui.capture.source.returns import Returns, not_finite, returns_of
 from lstmtui.capture.source.run import Run
@@ -40,11 +42,13 @@ def layer_of(names: RunNames, *, derived: bool) -> SourceLayer | None:
     run, in_rounds, outside, carried = names.run, names.in_rounds, names.outside, names.carried
     builder = _Builder(run, names.batch, names.steps, names.conditions, derived)
     initial = _initial(in_rounds, outside)
+    reads = LoopReads(run)
     for part in outside:
+        axis = None if names.conditions.axes.time is not None else reads.axis_of(part)
         if part.first.identity in initial:
             builder.constants[part] = part.first
         else:
-            builder.try_whole(part)
+            builder.try_whole(part, axis)
     in_rounds = [*in_rounds, *not_finite(names.unnamed, in_rounds)]
     rebound = {(part.code, part.written) for part in in_rounds}
     # What a name was before the rounds is the initial state, where rounds bind it too.
@@ -93,10 +97,10 @@ class _Builder:
     constants: dict[Series, Binding] = field(default_factory=dict)
     unrecorded: dict[Series, str] = field(default_factory=dict)
 
-    def try_whole(self, part: Series) -> None:
-        """A tensor bound outside of the rounds: of all timesteps, or a constant."""
+    def try_whole(self, part: Series, axis: int | None) -> None:
+        """A tensor bound outside of the rounds: of all timesteps, by an axis or its shape, or a constant."""
+        time_of = self.conditions.time_of if axis is None else partial(as_long, axis)
         try:
-            time_of = self.conditions.time_of
             self.stacked[part] = unrolled(part, self.batch, self.steps, time_of, derived=self.derived)
         except Unfit as why:
             if "say time_axis" in str(why) or "numbers" in str(why):

@@ -410,14 +410,24 @@ def test_one_timestep_or_as_many_sequences_as_units_and_timesteps_are_told_apart
 
     one = lstmtui.record(Plain(), torch.randn(1, B, 4))
     assert (one.steps, one.batch, one.values("v").shape) == (1, B, (1, B, 4))
-    cube = lstmtui.record(Plain(), torch.randn(4, 4, 4))
-    assert cube.values("h").shape == (4, 4, 4)
-    ambiguous = source_of(cube).unrecorded
-    assert [(u.name, u.why) for u in ambiguous] == [
-        ("x", "its axes 0 and 1 are both 4 long, as the run is: say time_axis=")
-    ]
-    told = lstmtui.record(Plain(), torch.randn(4, 4, 4), time_axis=0)
-    assert np.array_equal(told.values("x"), told.values("v"))
+    for said in ({}, {"time_axis": 0}):
+        cube = lstmtui.record(Plain(), torch.randn(4, 4, 4), **said)
+        assert cube.values("h").shape == (4, 4, 4)
+        assert np.array_equal(cube.values("x"), cube.values("v"))
+
+
+def test_of_two_axes_as_long_as_the_run_it_is_said_that_they_cannot_be_told_apart() -> None:
+    class Mixed(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            h = x.new_zeros(x.shape[1], 3)
+            z = x.cumsum(1)
+            for t in range(len(x)):
+                h = torch.tanh(h + x.select(0, t) + z.select(1, t))
+            return h
+
+    cube = lstmtui.record(Mixed(), torch.randn(4, 4, 3, requires_grad=True))
+    why = "its axes 0 and 1 are both 4 long, as the run is: say time_axis="
+    assert {(u.name, u.why) for u in source_of(cube).unrecorded} == {("x", why), ("z", why)}
 
 
 class DictOfStates(nn.Module):
