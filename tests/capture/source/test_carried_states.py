@@ -274,15 +274,16 @@ def test_a_local_that_an_attribute_is_called_as_goes_with_its_call() -> None:
         def __init__(self) -> None:
             super().__init__()
             torch.manual_seed(0)
-            self.both, self.gated = nn.Linear(2 * H, H), True
+            # As a function of PyTorch's is called that writes nothing.
+            self.concat, self.gated = nn.Linear(2 * H, H), True
 
         def forward(self, x: Tensor, states: list[Tensor]) -> Tensor:
             before = states[-1]
-            both = self.both(torch.cat([x, before], 1))
-            state = both
+            concat = self.concat(torch.cat([x, before], 1))
+            state = concat
             if self.gated:
                 gate = torch.sigmoid(state)
-                state = gate * before + (1 - gate) * both
+                state = gate * before + (1 - gate) * concat
             return state
 
     class OverTime(nn.Module):
@@ -298,5 +299,5 @@ def test_a_local_that_an_attribute_is_called_as_goes_with_its_call() -> None:
             return states[-1]
 
     trace = lstmtui.record(OverTime(), inputs())
-    assert "both" not in carried(trace)
+    assert "concat" not in carried(trace)
     assert "before" in carried(trace)["state"]
