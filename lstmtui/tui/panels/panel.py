@@ -39,7 +39,7 @@ class Panel(Container, can_focus=True):
     """The key that jumps to it, which stands before its title; left out: the digit of its number."""
     TITLE = ""
     HELP = ""
-    """What it shows, in a line."""
+    """What it shows and which keys it has, in sentences; the first has room in the footer at 80 columns."""
     ALONE = False
     """Whether it is on screen only when it has all of it."""
 
