@@ -59,6 +59,8 @@ class Panel(Container, can_focus=True):
     def __init__(self, look: Look) -> None:
         super().__init__(id=f"panel-{self.NUMBER}")
         self.look = look
+        self.is_zoomed = False
+        """Whether it has all of the screen."""
         self._shown: Hashable = None
         self._next: Hashable = None
         self._titles = ("", "")

@@ -69,11 +69,6 @@ class StepPanel(Panel):
             self._show_source(session, session.layer.source)
         self.drawn()
 
-    @property
-    def is_zoomed(self) -> bool:
-        """Whether the panel has all of the screen, and room for every product of the equations."""
-        return self.screen.has_class("-zoomed")
-
     def _show_source(self, session: Session, source: Source) -> None:
         cursor, (width, height) = session.cursor, self.lines.size
         code = source_at(session.view)

@@ -76,7 +76,6 @@ class Arrangement:
 
     def _apply(self, plan: Plan) -> None:
         """Give boxes and panels the sizes of a plan."""
-        self._screen.set_class(plan.zoomed is not None, "-zoomed")
         middle, lanes, side = (
             self._screen.query_one(f"#{box}", Widget) for box in ("middle", "lanes", "side")
         )
@@ -90,7 +89,7 @@ class Arrangement:
             box.display, box.styles.width, box.styles.height = is_shown, columns, rows
         self._panels.ruler.take_place()
         for number, panel in self._panels.items():
-            panel.display = plan.places(number)
+            panel.display, panel.is_zoomed = plan.places(number), number == plan.zoomed
             if number in plan.lanes and isinstance(panel, Lane):
                 panel.take_place(plan.lanes[number], self._session)
             elif number in plan.beside:

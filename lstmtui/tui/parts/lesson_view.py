@@ -51,9 +51,6 @@ class Display(Protocol):
     def show_session(self) -> None:
         """Draw what changed."""
 
-    def set_class(self, add: bool, *class_names: str) -> object:
-        """Add a class, or take it away."""
-
     def set_timer(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call something after so many seconds."""
 
@@ -178,7 +175,6 @@ class LessonView:
         """A page was turned, and the session may be at something else altogether."""
         screen = self._screen
         screen.message = None
-        screen.set_class(self.guide.is_active, "-lesson")
         screen.panels.forget()
         screen.show_session()
 
