@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from types import CodeType
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.heads import items_read_in_loops
+from lstmtui.capture.source.loop_weights import LoopWeights
 from lstmtui.capture.source.reading_order import reads_first
 from lstmtui.capture.source.time_loops import Loop, Place, pass_of
 
@@ -32,6 +34,7 @@ class LayerLoops:
     ) -> None:
         self._groups, self._outermost, self._place_of = groups, outermost, place_of
         self._within: dict[tuple[int, Loop], tuple[set[Loop], int]] = {}
+        self._over_layers: dict[tuple[int, Loop], bool] = {}
 
     def is_round(self, call: Call, outer: Loop, loop: Loop, passes: Mapping[Loop, int]) -> bool:
         """Whether an outer loop of a call is one of layers, and the one within it is over time.
@@ -39,6 +42,9 @@ class LayerLoops:
         Of loops with as many passes that is the one that takes its items from a tensor. Tensors lead with
         their sequences, so that a loop with as many passes as these have is none over time.
         """
+        is_over_layers = self.is_over_layers(call, outer)
+        if is_over_layers is not self.is_over_layers(call, loop):
+            return is_over_layers
         key = call.number, outer
         if key not in self._within:
             self._within[key] = self._within_loop(call, outer)
@@ -46,6 +52,23 @@ class LayerLoops:
         return (
             loop in items and outer not in items if passes[loop] == passes[outer] else lead == passes[outer]
         )
+
+    def is_over_layers(self, call: Call, loop: Loop) -> bool:
+        """Whether passes of a loop compute each with parameters of its own, as far as the graph tells."""
+        key = call.number, loop
+        if key not in self._over_layers:
+            bound = (
+                (binding, self._place_of(own, within, call))
+                for own, within, together in self._groups
+                if self._outermost[own.number] is call
+                for binding in together
+            )
+            self._over_layers[key] = self._weights.differ(loop, bound)
+        return self._over_layers[key]
+
+    @cached_property
+    def _weights(self) -> LoopWeights:
+        return LoopWeights(binding for *_, together in self._groups for binding in together)
 
     def goes_on(self, call: Call, loop: Loop) -> bool:
         """Whether passes of a loop have what those before made, or read names before they bind them."""

@@ -39,6 +39,7 @@ class Owner:
         sizes: Collection[int],
         is_round: Callable[[Call, Loop, Loop, Mapping[Loop, int]], bool],
         goes_on: Callable[[Call, Loop], bool],
+        is_over_layers: Callable[[Call, Loop], bool],
     ) -> None:
         """Say which loops of the calls are over time: of several calls those that most would have alone.
 
@@ -46,11 +47,17 @@ class Owner:
             sizes: of the axes of the input that may be time.
             is_round: as `loops_over_time` takes it, of a call.
             goes_on: the same.
+            is_over_layers: the same.
         """
         for call in self.calls:
             places, ends = self.places[call.number], self.ends[call.number]
             self.loops[call.number] = loops_over_time(
-                places, sizes, ends, partial(is_round, call), partial(goes_on, call)
+                places,
+                sizes,
+                ends,
+                partial(is_round, call),
+                partial(goes_on, call),
+                partial(is_over_layers, call),
             )
         votes = Counter(loop for loops in self.loops.values() for loop in loops)
         common = [loop for loop, count in votes.items() if 2 * count > len(self.calls) > 1]

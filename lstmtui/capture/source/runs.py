@@ -198,7 +198,8 @@ class Grouping:
     def _loops_of(self, owner: Owner, call: Call) -> dict[Loop, int]:
         """The loops over time of a call, those of most calls of its owner, with how many passes each has."""
         if not owner.loops:
-            owner.choose_loops(self._sizes, self._layers.is_round, self._layers.goes_on)
+            layers = self._layers
+            owner.choose_loops(self._sizes, layers.is_round, layers.goes_on, layers.is_over_layers)
         return owner.loops[call.number]
 
     def _place_stream(self, owner: Owner, stream: Stream) -> None:

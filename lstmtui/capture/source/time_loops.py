@@ -130,6 +130,7 @@ def loops_over_time(
     ends: Iterable[Place] = (),
     is_round: Callable[[Loop, Loop, Mapping[Loop, int]], bool] = lambda outer, loop, passes: False,
     goes_on: Callable[[Loop], bool] = lambda loop: True,
+    is_over_layers: Callable[[Loop], bool] = lambda loop: False,
 ) -> dict[Loop, int]:
     """The loops whose passes are timesteps, with how many, those beside each other in order.
 
@@ -145,6 +146,8 @@ def loops_over_time(
             looks for something.
         is_round: whether a loop that may be over time is round another that is, by the passes of all.
         goes_on: whether the passes of a loop go on from what the ones before them have made.
+        is_over_layers: whether the passes of a loop have parameters of their own, so that one is no timestep
+            where those of a loop round it have not.
     """
     passes = passes_of(places)
     for loop, count in passes_of(ends).items():
@@ -160,7 +163,7 @@ def loops_over_time(
     chosen: list[Loop] = []
     for loop in inner[()]:
         for counts in (sizes, near, several):
-            loops = _outermost(loop, counts, passes, inner, is_round)
+            loops = _outermost(loop, counts, passes, inner, is_round, is_over_layers)
             if loops:
                 chosen += loops if counts is not near else _going_on(loops, passes, goes_on)
                 break
@@ -174,13 +177,16 @@ def _outermost(
     passes: Mapping[Loop, int],
     inner: Mapping[Loop, list[Loop]],
     is_round: Callable[[Loop, Loop, Mapping[Loop, int]], bool],
+    is_over_layers: Callable[[Loop], bool],
 ) -> list[Loop]:
     """A loop, or those within it, whose number of passes is one of these."""
     within = [
         further
         for below in inner.get(loop, ())
-        for further in _outermost(below, counts, passes, inner, is_round)
+        for further in _outermost(below, counts, passes, inner, is_round, is_over_layers)
     ]
+    if within and passes[loop] > 1 and not is_over_layers(loop):
+        within = [further for further in within if not is_over_layers(further)]
     if passes[loop] not in counts or any(is_round(loop, further, passes) for further in within):
         return within
     return [loop]

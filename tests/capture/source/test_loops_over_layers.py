@@ -1,0 +1,105 @@
+"""A loop over layers, round the timesteps or within each, is none over time, though each is given a state."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import lstmtui
+
+
+class Layers(nn.Module):
+    """Layers of cells, which are given the states that they begin with.
+
+    Args:
+        kind: says how its loops are within each other.
+        count: of layers.
+    """
+
+    def __init__(self, kind: Callable[[Layers, Tensor, Tensor], Tensor], count: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.kind, self.count = kind, count
+        self.cells = nn.ModuleList(nn.Linear(6, 3) for _ in range(count))
+
+    def forward(self, x: Tensor, first: Tensor) -> Tensor:
+        return self.kind(self, x, first)
+
+    def step(self, number: int, read: Tensor, before: Tensor) -> Tensor:
+        return torch.tanh(self.cells[number](torch.cat([read, before], -1)))
+
+
+def within(own: Layers, x: Tensor, h: Tensor) -> Tensor:
+    out = []
+    for t in range(len(x)):
+        v, new = x[t], []
+        for number in range(own.count):
+            v = own.step(number, v, h[number])
+            new.append(v)
+        h = torch.stack(new)
+        out.append(v)
+    return torch.stack(out)
+
+
+def within_zip(own: Layers, x: Tensor, h: Tensor) -> Tensor:
+    out = []
+    for v in x:
+        new = []
+        for cell, before in zip(own.cells, h, strict=True):
+            v = torch.tanh(cell(torch.cat([v, before], -1)))
+            new.append(v)
+        h = torch.stack(new)
+        out.append(v)
+    return torch.stack(out)
+
+
+def around(own: Layers, x: Tensor, first: Tensor) -> Tensor:
+    for number in range(own.count):
+        h, out = first[number], []
+        for t in range(len(x)):
+            h = own.step(number, x[t], h)
+            out.append(h)
+        x = torch.stack(out)
+    return x
+
+
+def around_items(own: Layers, x: Tensor, first: Tensor) -> Tensor:
+    for number, h in enumerate(first):
+        out = []
+        for v in x:
+            h = own.step(number, v, h)
+            out.append(h)
+        x = torch.stack(out)
+    return x
+
+
+@pytest.mark.parametrize("kind", [within, within_zip, around, around_items])
+def test_layers_are_told_from_timesteps_by_their_weights_whatever_is_as_long(
+    kind: Callable[[Layers, Tensor, Tensor], Tensor],
+) -> None:
+    for count, batch, steps in itertools.product([2, 3], [1, 2, 3], [2, 3, 4]):
+        model, x, first = Layers(kind, count), torch.randn(steps, batch, 3), torch.randn(count, batch, 3)
+        trace = lstmtui.record(model, x, first)
+        where = count, batch, steps
+        assert (trace.steps, trace.batch) == (steps, batch), where
+        last = trace.values("h" if "around" in kind.__name__ else "v", -1)
+        assert np.array_equal(last, model(x, first).detach().numpy()), where
+
+
+def test_layers_within_timesteps_that_no_input_has_are_none() -> None:
+    def decoder(own: Layers, x: Tensor, h: Tensor) -> Tensor:
+        for _ in range(7):
+            new = []
+            for number in range(own.count):
+                x = own.step(number, x, h[number])
+                new.append(x)
+            h = torch.stack(new)
+        return x
+
+    trace = lstmtui.record(Layers(decoder, 3), torch.randn(2, 3), torch.randn(3, 2, 3))
+    assert (trace.steps, trace.batch) == (7, 2)
