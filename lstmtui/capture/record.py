@@ -30,6 +30,7 @@ from lstmtui.capture.readiness import holds_recurrent, nothing_recorded, ready, 
 from lstmtui.capture.record_checks import check_loss, check_recorded
 from lstmtui.capture.request import Beside, Prepare, Request
 from lstmtui.capture.reruns.generators import Generators
+from lstmtui.capture.reruns.overwritten_input import OverwrittenInput
 from lstmtui.capture.source.input_axes import InputAxes
 from lstmtui.capture.source.recorder import SourceRecorder
 from lstmtui.capture.source.undisturbed import old_objects_aside
@@ -118,29 +119,38 @@ def record(
     """
     request = Request(module, x, hx, loss, device, lengths, source, InputAxes(time_axis, batch_axis), name)
     generators = _generators(request)
+    is_by_source = source is not False and (source is not None or not holds_recurrent(unwrapped(module)))
+    given = OverwrittenInput((x, hx) if is_by_source else ())
     if path is None or isinstance(path, TraceWriter):
         trace = _record(request, progress, path)
     else:
         with TraceWriter(path) as writer:
             trace = _record(request, progress, writer)
     if any(layer.source is not None for layer in trace.layers):
-        trace.rerun_source = partial(_record_again, request, generators)
+        given.keep_written()
+        trace.rerun_source = partial(_record_again, request, generators, given)
     return trace
 
 
 def _record_again(
-    request: Request, generators: Generators, prepare: Prepare, loss: Callable[[Any], Tensor] | None = None
+    request: Request,
+    generators: Generators,
+    given: OverwrittenInput,
+    prepare: Prepare,
+    loss: Callable[[Any], Tensor] | None = None,
 ) -> Trace:
     """Record the same once more, with the same random numbers.
 
     Args:
         request: as before.
         generators: as they were when it was recorded first.
+        given: the input as it was then.
         prepare: called with what is to trace the code, before it runs.
         loss: in place of the one that was differentiated; None: that one.
     """
+    x, hx = given.as_it_was(request.x), given.as_it_was(request.hx)
     with generators.again():
-        return _record(replace(request, loss=loss or request.loss), None, None, prepare)
+        return _record(replace(request, x=x, hx=hx, loss=loss or request.loss), None, None, prepare)
 
 
 def _generators(request: Request) -> Generators:

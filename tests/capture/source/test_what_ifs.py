@@ -261,3 +261,27 @@ def test_each_statement_of_a_line_has_its_bindings_and_what_is_set_is_read_by_th
         h = h * v
         out.append(h)
     assert changed.loss == pytest.approx(torch.stack(out).sum().item(), rel=1e-6)
+
+
+def test_a_model_that_writes_into_its_input_is_run_again_with_what_that_was() -> None:
+    class Halves(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.linspace(0.5, 1, 3))
+
+        def forward(self, x: Tensor, at: int = -1) -> Tensor:
+            h = x.new_zeros(x.shape[1], 3)
+            for t, v in enumerate(x):
+                v *= 0.5
+                h = torch.tanh(self.scale * h + v)
+                if t == at:
+                    h[1, 2] = 0.25
+            return h
+
+    x = torch.randn(5, 2, 3)
+    given = x.clone()
+    trace = lstmtui.record(Halves(), x, loss=torch.sum, name="m")
+    assert torch.equal(x, given / 2)  # as without a recording
+    for _ in range(2):
+        changed = rerun_source(trace, [Edit(1, "m", 0, "forward", 1, "h", 2, 0.25, 2, 2)])
+        assert np.array_equal(changed.values("h")[-1], Halves()(given.clone(), 2).detach().numpy())
