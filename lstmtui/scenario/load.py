@@ -30,6 +30,13 @@ _ENDLESS_KEY = re.compile(
 )
 """A key of so many parts that `tomllib` would take for ever."""
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
+_TOML_HINTS = {
+    "invalid value": "; text stands in quotation marks",
+    r"illegal character '\n'": "; a text has no closing quotation mark",
+    'expected "\'"': "; a text has no closing quotation mark",
+    "cannot overwrite a value": "; the key is there twice",
+}
+"""What to do, by how a sentence of Python's parser begins."""
 
 
 def load_scenario(path: str | Path, trust: bool = False, *, fresh: bool = False) -> Scenario:
@@ -90,7 +97,8 @@ def parse_toml(file: str, text: str) -> dict[str, Any]:
         line = int(position[1]) if position and position[1] else text.count("\n") + 1 if position else None
         sentence = str(error)[: position.start()] if position else str(error)
     sentence = sentence[:1].lower() + sentence[1:200]
-    raise ScenarioError([Problem(file, line, "", f"is not TOML: {sentence}")])
+    hint = next((hint for start, hint in _TOML_HINTS.items() if sentence.startswith(start)), "")
+    raise ScenarioError([Problem(file, line, "", f"is not TOML: {sentence}{hint}")])
 
 
 def _read(raw: Mapping[str, Any], path: Path, report: Report, trust: bool, fresh: bool) -> Scenario | None:

@@ -116,14 +116,30 @@ def test_long_keys_and_values_are_cut_off(problems: Callable[..., tuple[Problem,
     [
         (b"", "the file is empty"),
         (b"\xff\xfe", "line 1 is not UTF-8 text"),
-        (b"a = 1\nb = \n", ":2: is not TOML: invalid value"),
+        (b"a = 1\nb = x.npy\n", ":2: is not TOML: invalid value; text stands in quotation marks"),
+        (
+            b'a = "x\nb = 1\n',
+            r":1: is not TOML: illegal character '\n'; a text has no closing quotation mark",
+        ),
+        (b"a = 1\na = 2\n", ":2: is not TOML: cannot overwrite a value; the key is there twice"),
         (b"a = " + b"[" * 100_000, "is not TOML: nested too deeply"),
         (b"a = " + b"9" * 100_000, "is not TOML: "),
         (b"a" + b".a" * 100_000 + b" = 1", ":1: the key has too many parts"),
         (b"x = 1\ny = {a" + b".'a b'" * 100_000 + b" = 1}", ":2: the key has too many parts"),
         (b"a = '" + b"x" * (8 << 20) + b"'", "at most 1 MiB are read"),
     ],
-    ids=["empty", "binary", "syntax", "nested", "number", "parts", "inline parts", "large"],
+    ids=[
+        "empty",
+        "binary",
+        "no quotation marks",
+        "one quotation mark",
+        "twice",
+        "nested",
+        "number",
+        "parts",
+        "inline parts",
+        "large",
+    ],
 )
 def test_unreadable_scenario_is_one_problem(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "a.toml"
