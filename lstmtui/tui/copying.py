@@ -23,6 +23,8 @@ from lstmtui.tui.clipboard import clipboard_sequence
 from lstmtui.tui.compat import write_to_terminal
 from lstmtui.tui.panels.gradients import plotted
 from lstmtui.tui.panels.states import split_states
+from lstmtui.tui.theme import Look
+from lstmtui.tui.widgets.spans import crop_words
 from lstmtui.view import NotReady
 from lstmtui.wording import counted
 
@@ -46,8 +48,7 @@ def copied_value(app: App[None], session: Session, number: int | None, entry: En
         return Outcome(False, str(error) or "the value is not here yet")
     write_to_terminal(app, sequence)
     first = text.partition("\n")[0]
-    shown = first if len(first) <= _SHOWN else first[: _SHOWN - 3] + "..."
-    return Outcome(True, printable(f"copied {what}: {shown}"))
+    return Outcome(True, f"copied {printable(what)}: {crop_words(first, _SHOWN, Look())}")
 
 
 def value_in_focus(session: Session, number: int | None, entry: Entry | None = None) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
@@ -303,7 +304,7 @@ async def copy(pilot: Pilot[None], key: str) -> None:
     await press(pilot, key)
     assert "\x1b]52;c;" in driver.taken()  # type: ignore[union-attr, attr-defined]
     assert screen.message is not None
-    assert screen.message.text.startswith("copied h at t=150, 6 numbers: [")
+    assert re.fullmatch(r"copied h at t=150, 6 numbers: \[(-?[\d.e-]+, )+…", screen.message.text)
 
 
 async def help_(pilot: Pilot[None], key: str) -> None:
