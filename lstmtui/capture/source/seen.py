@@ -10,11 +10,13 @@ from torch import Tensor
 from lstmtui.capture.loss.heard_losses import HeardLosses
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
 
+_NONE = frozenset[int]()
+
 
 class Seen(Binding):
     """The first binding of a tensor object as it is; of others all but the name and the place is the same."""
 
-    __slots__ = ("end", "handle", "is_named", "output", "ref", "version")
+    __slots__ = ("end", "handle", "is_named", "output", "ref", "version", "weights")
 
     ref: weakref.ref[Tensor]
     version: int
@@ -25,6 +27,8 @@ class Seen(Binding):
     """Which result of its node it is."""
     handle: Any
     """What takes the hook away again."""
+    weights: frozenset[int]
+    """The ids of the parameters that it was computed with, as far as these were kept when the graph went."""
     end: Any
     """Where its derivative is to be had: its node, or of a leaf itself; None: nowhere."""
 
@@ -44,7 +48,7 @@ class Seen(Binding):
         self.order, self.call, self.name, self.line, self.passes = order, call, name, line, passes
         self.value, self.identity, self.version, self.end = tensor, identity, version, end
         self.leaf, self.absent, self.drawn, self.gradients = False, "", False, []
-        self.ref, self.handle, self.output = weakref.ref(tensor), None, 0
+        self.ref, self.handle, self.output, self.weights = weakref.ref(tensor), None, 0, _NONE
         self.is_named = name[:6] != RETURNED
 
     @property

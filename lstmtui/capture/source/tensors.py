@@ -19,6 +19,7 @@ from lstmtui.capture.loss.heard_losses import HeardLosses
 from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
 from lstmtui.capture.source.complex_numbers import real_parts
+from lstmtui.capture.source.loop_weights import note_weights
 from lstmtui.capture.source.rows import Rows
 from lstmtui.capture.source.seen import Seen
 from lstmtui.capture.source.stretches import DETACHED
@@ -184,6 +185,7 @@ class Tensors:
         if self._hooks:
             self.settle(bindings)
             self.units = known_units(bindings)
+            note_weights(bindings)
             for seen in self._asked:
                 seen.end = None
 

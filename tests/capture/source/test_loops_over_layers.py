@@ -89,6 +89,9 @@ def test_layers_are_told_from_timesteps_by_their_weights_whatever_is_as_long(
         assert (trace.steps, trace.batch) == (steps, batch), where
         last = trace.values("h" if "around" in kind.__name__ else "v", -1)
         assert np.array_equal(last, model(x, first).detach().numpy()), where
+        with lstmtui.recording() as r:
+            model(x, first).sum().backward()
+        assert (r.trace.steps, r.trace.batch) == (steps, batch), where
 
 
 def test_layers_within_timesteps_that_no_input_has_are_none() -> None:
