@@ -56,7 +56,7 @@ async def test_the_parts_of_a_memory_are_listed_below_the_lanes(size, debugger, 
         assert "t=6/8" in text  # what is behind it is still seen
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (100, 30), (120, 40)], ids=str)
 async def test_the_lines_above_and_below_everything_stay(size, debugger, shown) -> None:
     async with debugger(Start(traces=two_layers()), size) as pilot:
         pilot.app.screen.session.select_layer(1)
@@ -70,7 +70,10 @@ async def test_the_lines_above_and_below_everything_stay(size, debugger, shown) 
         assert "t=6/8" in lines[0]
         box = [line for line in lines if "╭" in line and "Why" in line]
         assert len(box) == 1
-        assert any("╰" in line and "esc" in line for line in lines[:-1])
+        assert any("╰" in line and "↵ asks on  x takes out  esc" in line for line in lines[:-1])
+        await pilot.press("enter")
+        await until(pilot, ("written c", 6, 0, 1))
+        assert "↵ asks on  x takes out  ctrl+o back" in shown(pilot)
 
 
 async def test_a_part_is_entered_down_to_the_layer_below_and_left_again(debugger) -> None:

@@ -67,7 +67,7 @@ class WhyScreen(ChosenLine, Dialog[Commands]):
     def compose(self) -> ComposeResult:
         asked = self.ledger.asked
         place = "" if asked.quantity == "loss" else f" at t={asked.t}"
-        keys = "↑ ↓ ↵ asks on  x takes out  " + ("ctrl+o back  " if self.before else "") + "esc"
+        keys = f"↵ asks on  x takes out  {'ctrl+o back' if self.before else 'esc'}"
         keys = in_words(keys) if self.look.ascii else keys
         with self.box as box:
             write_border(box, self.look, f" Why {asked.name}{place} ", f" {keys} ")
