@@ -257,7 +257,7 @@ class Activation:
                 continue
             tracked.pop(name, None)
             is_unpacked = stretch.offset < self.facts.unpacked.get(name, -1)
-            is_other = is_sure and not is_unpacked and type(value) is not list
+            is_other = not is_unpacked and type(value) is not list
             if is_other and (inside := tensors_in(value)[:MOST_ITEMS]):
                 self._bind(local, bound)
                 bound = []

@@ -155,7 +155,13 @@ def _replacements(
     """The edits by where the names are bound that they are of."""
     wanted: dict[Address, list[Replacement]] = {}
     for edit in edits:
-        for binding, positions in changed_by(recorder.layers, trace, edit):
+        bound = [*changed_by(recorder.layers, trace, edit)]
+        if not bound:
+            when = (
+                f"at t={edit.start}" if edit.start == edit.stop else f"from t={edit.start} to t={edit.stop}"
+            )
+            raise UserError(f"{edit.quantity} is not bound {when}, so it cannot be set there")
+        for binding, positions in bound:
             if is_read_at_once(binding.call.code, binding.line, binding.name):
                 raise UserError(
                     f"{edit.quantity}: line {binding.line} reads it for its next statement as it binds it; "

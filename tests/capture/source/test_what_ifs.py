@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 import lstmtui
 from lstmtui.capture.engine import RerunEngine
 from lstmtui.capture.source.what_ifs import rerun_source
+from lstmtui.errors import UserError
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit, LossAt
 
@@ -285,3 +286,26 @@ def test_a_model_that_writes_into_its_input_is_run_again_with_what_that_was() ->
     for _ in range(2):
         changed = rerun_source(trace, [Edit(1, "m", 0, "forward", 1, "h", 2, 0.25, 2, 2)])
         assert np.array_equal(changed.values("h")[-1], Halves()(given.clone(), 2).detach().numpy())
+
+
+def test_a_name_is_set_where_it_is_bound_and_refused_where_it_is_not() -> None:
+    class State(NamedTuple):
+        h: Tensor
+
+    class Every(nn.Module):
+        # fmt: off
+        def forward(self, x: Tensor) -> Tensor:
+            s = State(x.new_zeros(x.shape[1:]))
+            for t, v in enumerate(x):
+                z = torch.sigmoid(v)
+                if t % 2 == 0: s = State(z * s.h + 1)  # noqa: E701
+                if t == 3: extra = z * 2; s = State(s.h + extra)  # noqa: E701, E702
+            return s.h
+        # fmt: on
+
+    trace = lstmtui.record(Every(), torch.randn(6, 2, 3, requires_grad=True), loss=torch.sum, name="m")
+    source = trace.layers[0].source
+    assert source is not None
+    assert trace.arrays["0/forward/bound/s_h"].tolist() == [True, False, True, True, True, False]
+    with pytest.raises(UserError, match="s_h is not bound at t=1, so it cannot be set there"):
+        rerun_source(trace, [Edit(1, "m", 0, "forward", 1, "s_h", 2, 0.25, 1, 1)])
