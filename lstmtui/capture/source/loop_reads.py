@@ -13,6 +13,8 @@ from lstmtui.capture.source.run import Run
 from lstmtui.capture.source.series import Series
 from lstmtui.capture.source.syntax_tree import tree_of
 
+_ROUNDS = 8
+"""In which it is looked for the loop that they are passes of."""
 WHOLE = -1
 """In place of an axis: all of it is read at once."""
 _ITERATES = ("enumerate", "zip")
@@ -65,9 +67,10 @@ def _loop_of(run: Run) -> tuple[CodeType | None, int]:
     """The function of the loop whose passes are the rounds, and the line of its header; None without one."""
     starts = [number for _, rounds in run.stretches for number in range(rounds)]
     # What a head binds may be seen before the pass begins.
-    heads = {line for own in run.rounds for b in own for line, _ in b.passes} | {0}
+    few = [*enumerate(run.rounds)][:_ROUNDS] if run.passes else []
+    heads = {line for _, own in few for b in own for line, _ in b.passes} | {0}
     headers: dict[CodeType, set[int]] = {}
-    for n, own in enumerate(run.rounds if run.passes else ()):
+    for n, own in few:
         for b in own:
             if b.line not in heads:
                 lines = {line for line, at in b.passes if at == (starts[n] if starts else n)}

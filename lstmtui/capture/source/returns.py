@@ -16,7 +16,7 @@ Returns = dict[int, list[Binding]]
 
 
 def returns_of(shown: Sequence[Series], rounds: Sequence[Sequence[Binding]]) -> Returns:
-    """What called functions had returned that names of a run are bound to, in those rounds that bind most.
+    """What called functions had returned that names of a run are bound to.
 
     A name is left out that some rounds bind to what other lines have computed.
 
@@ -24,19 +24,19 @@ def returns_of(shown: Sequence[Series], rounds: Sequence[Sequence[Binding]]) -> 
         shown: the names.
         rounds: of the run, with all that was bound.
     """
-    if not any(b.name.startswith(RETURNED) for own in rounds for b in own):
-        return {}
     returns: Returns = {}
-    bound = {id(b) for part in shown for own in part.rounds for b in own}
+    named = {id(b) for part in shown if part.is_returned for own in part.rounds for b in own}
     for own in rounds:
         waiting: dict[int, list[Binding]] = {}
         for b in own:
-            if id(b) in bound:
-                returns[id(b)] = waiting.pop(b.identity, [])
-            elif b.name.startswith(RETURNED):
+            if b.name.startswith(RETURNED) and id(b) not in named:
                 waiting.setdefault(b.identity, []).append(b)
-    for part in shown:
-        for step in range(max(map(len, part.rounds), default=0)):
+            elif waiting and b.identity in waiting:
+                returns[id(b)] = waiting.pop(b.identity)
+    for part in shown if returns else ():
+        if not any(id(b) in returns for own in part.rounds for b in own):
+            continue
+        for step in range(max(map(len, part.rounds))):
             same = [b[step] for b in part.rounds if len(b) > step]
             if len({tuple(map(_line_of, returns.get(id(b), ()))) for b in same}) > 1:
                 returns |= {id(b): [] for b in same}
