@@ -36,6 +36,8 @@ async def test_a_preview_shows_a_table_as_a_table(ascii: bool, size, debugger, s
         await settle()
         assert isinstance(pilot.app.screen, PickerScreen)
         text = page(pilot, shown)
+        assert "q quit" in shown(pilot)
+        assert shown(pilot).isascii() or not ascii
         if size[1] < 40:
             await press(pilot, *["right_square_bracket"] * 3)
             text += page(pilot, shown)

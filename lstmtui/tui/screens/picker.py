@@ -20,6 +20,7 @@ from textual.widgets.option_list import Option
 from lstmtui.help.page import markdown_lines
 from lstmtui.printable import printable
 from lstmtui.session.finished_lessons import finished_lessons
+from lstmtui.tui.keys import in_words
 from lstmtui.tui.screens.dialog import write_border
 from lstmtui.tui.screens.filtered import FilteredDialog, has_words, nothing_matches
 from lstmtui.tui.start import Choice
@@ -65,12 +66,10 @@ class PickerScreen(FilteredDialog[Path | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            keys = (
-                " up down  choose   enter  open   /  filter   q  quit "
-                if self.look.ascii
-                else " ↑ ↓ choose   ↵ open   / filter   [ ] scroll   q quit "
-            )
-            write_border(box, self.look, " lstmtui: pick a scenario ", keys)
+            keys = "↑ ↓ choose  ↵ open  / filter  [ ] scroll  q quit"
+            if self.look.ascii:  # in words they are longer
+                keys = in_words(keys.replace("[ ] scroll  ", ""))
+            write_border(box, self.look, " lstmtui: pick a scenario ", f" {keys} ")
             yield self.filter
             with Container():
                 yield self.options
