@@ -41,13 +41,15 @@ async def test_nothing_but_ascii_is_written(switch: str, debugger, capture_drive
         assert {c for c in capture_driver.taken() if not c.isascii()} == set()
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=str)
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
 async def test_dialogs_write_nothing_but_ascii(size: tuple[int, int], debugger, shown) -> None:
     async with debugger(synthetic(), size, ascii=True) as pilot:
         for act in (
             lambda: pilot.app.screen.run_text("why"),  # type: ignore[attr-defined]
             lambda: pilot.app.screen.run_text("jacobian map"),  # type: ignore[attr-defined]
             lambda: pilot.app.screen.run_text("help verbs"),  # type: ignore[attr-defined]
+            lambda: pilot.app.screen.run_text("help"),  # type: ignore[attr-defined]
+            lambda: pilot.app.screen.run_text("messages"),  # type: ignore[attr-defined]
             lambda: pilot.app.push_screen(LawsScreen(Look(ascii=True), "größe", ())),
             lambda: pilot.app.push_screen(
                 PickerScreen([Choice(Path("a.toml"), "größe", notes=lambda: "# – 漢")], Look(ascii=True))

@@ -32,7 +32,7 @@ class HelpScreen(PageScreen[Run | None]):
     ]
 
     def __init__(self, look: Look, entries: Iterable[Entry], *, is_palette: bool = False) -> None:
-        super().__init__(look, "Help: ↑ ↓ choose, ↵ runs, / filters, Esc goes back")
+        super().__init__(look, "Help", "↑ ↓ choose  ↵ run  / filter  esc")
         self.entries, self.is_palette = tuple(entries), is_palette
         self.chosen = 0
         self._rows: list[Entry | str] = []

@@ -41,7 +41,7 @@ class MessagesScreen(PageScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "leave", "back")]
 
     def __init__(self, look: Look, messages: Iterable[Message]) -> None:
-        super().__init__(look, "What was said: ↑ ↓ scroll, / filters, Esc goes back")
+        super().__init__(look, "What was said", "↑ ↓ scroll  / filter  esc")
         self.messages = tuple(messages)
 
     def on_mount(self) -> None:

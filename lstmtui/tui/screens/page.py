@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from lstmtui.tui.keys import in_words
 from lstmtui.tui.screens.dialog import Result, write_border
 from lstmtui.tui.screens.filtered import FilteredDialog, has_words, nothing_matches
 from lstmtui.tui.theme import Look
@@ -22,6 +23,7 @@ class PageScreen(FilteredDialog[Result]):
     Args:
         look: what the terminal can show.
         title: stands above it.
+        keys: stand below it.
     """
 
     DEFAULT_CSS = """
@@ -37,16 +39,17 @@ class PageScreen(FilteredDialog[Result]):
         Binding("end", "scroll(10000)", "end"),
     ]
 
-    def __init__(self, look: Look, title: str) -> None:
+    def __init__(self, look: Look, title: str, keys: str) -> None:
         super().__init__(look, "words of a line")
-        self._title = title
+        self._title, self._keys = title, keys
         self.text = TextLines(look, wraps=True)
         self._lines: Sequence[Spans] = ()
         self._words: Sequence[str] = ()
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            write_border(box, self.look, f" {self._title} ")
+            keys = in_words(self._keys) if self.look.ascii else self._keys
+            write_border(box, self.look, f" {self._title} ", f" {keys} ")
             yield self.filter
             yield self.text
 

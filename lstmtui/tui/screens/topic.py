@@ -28,7 +28,7 @@ class TopicScreen(PageScreen[bool | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,question_mark,f1", "leave", "back")]
 
     def __init__(self, look: Look, word: str) -> None:
-        super().__init__(look, "Help: ↑ ↓ scroll, / filters, Esc goes back")
+        super().__init__(look, "Help", "↑ ↓ scroll  / filter  esc")
         self.word, self.topic = word, topic_of(word)
 
     @on(Resize)
