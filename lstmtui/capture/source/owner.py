@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from lstmtui.capture.source.bindings import Call
 from lstmtui.capture.source.run import Run
-from lstmtui.capture.source.time_loops import Loop, Place, loops_over_time, passes_of
+from lstmtui.capture.source.time_loops import Loop, Place, loops_over_time, pass_of, passes_of
 
 Spot = tuple["Run | None", int]
 """A round of a run; None: outside of the rounds."""
@@ -64,3 +64,21 @@ class Owner:
         for number, loops in self.loops.items():
             every = {**passes_of(self.places[number]), **loops} if common else {}
             self.loops[number] = {loop: every[loop] for loop in common if loop in every} or loops
+
+
+def in_loops(loops: Sequence[tuple[Loop, Run, int]], first: Run) -> Callable[[Place], Spot]:
+    """What says the round: that of a pass of one of these loops, counted from a round of its run."""
+
+    def spot(place: Place) -> Spot:
+        for loop, run, start in loops:
+            number = pass_of(place, loop)
+            if number is not None:
+                return run, start + number
+        return first, -1
+
+    return spot
+
+
+def always(spot: Spot) -> Callable[[Place], Spot]:
+    """Whatever ran is of one round."""
+    return lambda place: spot

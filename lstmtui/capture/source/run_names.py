@@ -54,7 +54,8 @@ class RunNames:
     @property
     def has_states(self) -> bool:
         """Whether one round leaves numbers to the next, which tell how many sequences there are."""
-        return any(part.first.value.is_floating_point() for part in self.carried)
+        values = [part.first.value for part in self.carried]
+        return any(value.dim() > 0 and value.is_floating_point() for value in values)
 
     def read_as_others(self, size: int) -> None:
         """Take the run to read as many sequences as others of its recording do, if its names may."""

@@ -8,12 +8,12 @@ from functools import cached_property
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.layer_loops import LayerLoops
-from lstmtui.capture.source.owner import Owner, Spot
+from lstmtui.capture.source.owner import Owner, Spot, always, in_loops
 from lstmtui.capture.source.reading_order import reads_first
 from lstmtui.capture.source.repeated_calls import RepeatedCalls, is_within_itself
 from lstmtui.capture.source.run import Run
 from lstmtui.capture.source.streams import Handed, hand_on_alone, joined, read_whole_sequences, readings
-from lstmtui.capture.source.time_loops import Loop, Place, Places, pass_of
+from lstmtui.capture.source.time_loops import Loop, Place, Places
 
 Stream = tuple[list[Call], list[Handed]]
 """Calls that go on from one another, and what each but the first is given of what the one before it left."""
@@ -58,8 +58,9 @@ class Grouping:
             outermost = self._outermost[call.number]
             ends = self._owner(call).ends[outermost.number]
             ends += [self._places.of(call, end, outermost) for end in (call.reached or {}).values()]
+        begun: set[int] = set()
         for owner in self._owners.values():
-            self._place(owner)
+            self._place_below(owner, begun)
         spots: dict[tuple[Call, Passes], Spot] = {}
         for call, passes, together in self._groups:
             if (call, passes) not in spots:
@@ -109,6 +110,21 @@ class Grouping:
         if not self._places.of_call(call, outer):
             self._owner(call).inner[outer.number].append(call)
 
+    def _place_below(self, owner: Owner, begun: set[int]) -> None:
+        """Place an owner, after those that call it, which may have begun later.
+
+        Args:
+            owner: of calls.
+            begun: the ids of those of which this was begun; of two that call each other, the first is first.
+        """
+        if id(owner) in begun:
+            return
+        begun.add(id(owner))
+        for call in owner.calls:
+            if call.caller is not None:
+                self._place_below(self._owner(call.caller), begun)
+        self._place(owner)
+
     def _place(self, owner: Owner) -> None:
         """Say for each call of an owner what its rounds are."""
         outer = [self._outer_spot(owner, call) for call in owner.calls]
@@ -123,17 +139,19 @@ class Grouping:
             steps = self._calls.in_time(owner.calls)
             run = self._new_run(owner, steps[0], len(steps))
             run.reach(len(steps) - 1)
-            owner.spots |= {call.number: _always((run, -1)) for call in owner.calls}
-            owner.spots |= {call.number: _always((run, number)) for number, call in enumerate(steps)}
+            owner.spots |= {call.number: always((run, -1)) for call in owner.calls}
+            owner.spots |= {call.number: always((run, number)) for number, call in enumerate(steps)}
         else:
             self._place_loops(owner, owner.calls[0])
 
     def _outer_spot(self, owner: Owner, call: Call) -> Spot:
-        """The round of the module or function that called; none where it called itself."""
+        """The round of the module or function that called; none where that is itself, or called by it first."""
         caller = call.caller
         if caller is None or self._owner(caller) is owner:
             return None, -1
         outermost = self._outermost[caller.number]
+        if outermost.number not in self._owner(caller).spots:
+            return None, -1
         return self._spot(caller, outermost, self._places.of_call(call, outermost))
 
     def _follow(self, owner: Owner, outer: Sequence[Spot]) -> None:
@@ -146,7 +164,7 @@ class Grouping:
             mine = own[id(run)]
             mine.calls += 1
             mine.reach(number)
-            owner.spots[call.number] = _always((mine, number))
+            owner.spots[call.number] = always((mine, number))
 
     def _streams(self, owner: Owner, outer: Sequence[Spot]) -> list[Stream]:
         """The calls that go on from one another, where each has a loop over the input of its own.
@@ -218,7 +236,7 @@ class Grouping:
             for other in others:
                 other.beside = first
             own = [(loop, runs[loop], runs[loop].passes) for loop in passes]
-            owner.spots[call.number] = _in_loops(own, first)
+            owner.spots[call.number] = in_loops(own, first)
             for loop, run, _ in own:
                 run.calls, run.passes = run.calls + 1, run.passes + passes[loop]
                 run.stretches.append((call, passes[loop]))
@@ -247,12 +265,12 @@ class Grouping:
         for _, run in runs[1:]:
             run.beside = first
 
-        owner.spots[call.number] = _in_loops([(loop, run, 0) for loop, run in runs], first)
+        owner.spots[call.number] = in_loops([(loop, run, 0) for loop, run in runs], first)
 
     def _place_repeated(self, owner: Owner, call: Call, steps: Sequence[Sequence[Call]]) -> None:
         """The calls of some functions that a call makes are its rounds."""
         runs = [self._new_run(owner, own[0], len(own)) for own in steps]
-        owner.spots[call.number] = _always((runs[0], -1))
+        owner.spots[call.number] = always((runs[0], -1))
         for run, own in zip(runs, steps, strict=True):
             run.beside = runs[0]
             # Others of the same function, such as the one that ends a recursion, are no rounds.
@@ -280,20 +298,3 @@ def _binding(calls: Iterable[Call]) -> set[int]:
             numbers.add(call.number)
             call = call.caller
     return numbers
-
-
-def _in_loops(loops: Sequence[tuple[Loop, Run, int]], first: Run) -> Callable[[Place], Spot]:
-    """What says the round: that of a pass of one of these loops, counted from a round of its run."""
-
-    def spot(place: Place) -> Spot:
-        for loop, run, start in loops:
-            number = pass_of(place, loop)
-            if number is not None:
-                return run, start + number
-        return first, -1
-
-    return spot
-
-
-def _always(spot: Spot) -> Callable[[Place], Spot]:
-    return lambda place: spot

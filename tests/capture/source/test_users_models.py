@@ -584,3 +584,46 @@ def test_memory_that_is_not_filled_yet_is_no_value_and_no_obstacle_to_a_what_if(
     assert [v.name for v in source_of(trace).variables] == ["x", "room", "h", "states"]
     changed = rerun_source(trace, [Edit(1, "m", 0, "forward", 0, "h", 0, 0.5, 2, 2)])
     assert changed.values("states")[2, 0, 0] == 0.5
+
+
+def test_a_module_that_another_calls_in_its_loop_may_have_been_called_before_that_one() -> None:
+    class Rate(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.w = nn.Linear(H, H)
+
+        def forward(self, h: Tensor) -> Tensor:
+            slope = torch.tanh(self.w(h))
+            return slope  # noqa: RET504
+
+    class Solver(nn.Module):
+        def __init__(self, rate: Rate) -> None:
+            super().__init__()
+            self.rate = rate
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = torch.zeros_like(x[0])
+            for v in x:
+                h = h + self.rate(h) + v
+            return h
+
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rate = Rate()
+            self.solver = Solver(self.rate)
+
+        def forward(self, x: Tensor) -> Tensor:
+            first = self.rate(x[0])
+            return self.solver(x) + first  # type: ignore[no-any-return]
+
+    model, x = Both(), torch.randn(T, B, H)
+    trace = lstmtui.record(model, x)
+    steps = {layer.path: (n, layer.calls) for n, layer in enumerate(trace.layers)}
+    assert trace.batch == B
+    h = trace.values("h", steps["solver"][0])[:T]
+    assert torch.equal(torch.tensor(h[-1]), model.solver(x).detach())
+    slope = trace.values("slope", steps["rate"][0])
+    assert np.array_equal(slope[0], model.rate(x[0]).detach().numpy())
+    assert np.array_equal(slope[2], model.rate(torch.tensor(h[0])).detach().numpy())
