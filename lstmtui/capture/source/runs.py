@@ -145,7 +145,7 @@ class Grouping:
             self._place_loops(owner, owner.calls[0])
 
     def _outer_spot(self, owner: Owner, call: Call) -> Spot:
-        """The round of the module or function that called; none where that is itself, or called by it first."""
+        """The round of what called; none where that is itself, or is called by it too and placed later."""
         caller = call.caller
         if caller is None or self._owner(caller) is owner:
             return None, -1
