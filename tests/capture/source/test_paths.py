@@ -161,3 +161,16 @@ def test_what_only_some_of_the_code_is_recorded_of_may_write_too() -> None:
     tracer = traced(work, X, Adds(), source=work)
     assert torch.equal(named(tracer, "a")[0].value, X)
     assert torch.equal(named(tracer, "b")[0].value, 2 * X)
+
+
+def test_the_lines_that_ran_are_known_from_the_first_of_a_function_on() -> None:
+    def work(x: Tensor, is_read: bool) -> Tensor:
+        y = 2 * x
+        if is_read:
+            y = y + x
+        return y
+
+    first = work.__code__.co_firstlineno
+    for is_read, lines in ((True, {1, 2, 3, 4}), (False, {1, 2, 4})):
+        tracer = traced(work, torch.ones(2), is_read)
+        assert lines == {line - first for line in tracer.lines_that_ran[id(work.__code__)]} - {-first}
