@@ -19,11 +19,11 @@ from lstmtui.capture.loss.heard_losses import HeardLosses
 from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
 from lstmtui.capture.source.complex_numbers import real_parts
-from lstmtui.capture.source.loop_weights import note_weights
 from lstmtui.capture.source.rows import Rows
 from lstmtui.capture.source.seen import Seen
 from lstmtui.capture.source.stretches import DETACHED
 from lstmtui.capture.source.unit_axes import Known, known_units
+from lstmtui.capture.source.weights_behind import note_weights
 from lstmtui.models.torch_compat import below_autograd, has_values, is_dispatched, version_of
 
 _CHECKED = 1_000
