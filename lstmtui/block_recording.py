@@ -9,7 +9,7 @@ from lstmtui.libraries import load_library
 
 if TYPE_CHECKING:
     from lstmtui.capture.blocks.block import Block
-    from lstmtui.capture.source.users_code import What
+    from lstmtui.capture.source.code.users_code import What
 
 
 def recording(

@@ -13,7 +13,7 @@ from lstmtui.libraries import load_library
 from lstmtui.watching import watch
 
 if TYPE_CHECKING:
-    from lstmtui.capture.source.users_code import What
+    from lstmtui.capture.source.code.users_code import What
 
 _PACKAGES = ("lightning.pytorch", "pytorch_lightning")
 """The two names that Lightning is installed under; a callback must be of the one whose trainer calls it."""

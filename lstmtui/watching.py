@@ -12,7 +12,7 @@ from lstmtui.printable import printable
 if TYPE_CHECKING:
     from torch import nn
 
-    from lstmtui.capture.source.users_code import What
+    from lstmtui.capture.source.code.users_code import What
     from lstmtui.capture.watching.watch import Watch
 
 
@@ -75,11 +75,11 @@ def watch(
         ValueError: a number is less than 1, or an axis is given although nothing is recorded by source.
     """
     load_library("torch")
-    from lstmtui.capture.interception import kind_of
+    from lstmtui.capture.modules.interception import kind_of
+    from lstmtui.capture.modules.wrapped import named_modules, unwrapped
     from lstmtui.capture.readiness import chosen_source
     from lstmtui.capture.source.input_axes import InputAxes
     from lstmtui.capture.watching.watch import Watch, options_of
-    from lstmtui.capture.wrapped import named_modules, unwrapped
     from lstmtui.expressions import Expression, ExpressionError, open_vocabulary
     from lstmtui.expressions.whole_run import WholeRunCondition
     from lstmtui.models.stock import layout_of

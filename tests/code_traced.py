@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lstmtui.capture.source.bindings import Binding
-from lstmtui.capture.source.tracer import SourceTracer
+from lstmtui.capture.source.tracing.tracer import SourceTracer
 
 
 def traced(

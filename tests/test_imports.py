@@ -136,6 +136,27 @@ def test_no_module_imports_itself_by_way_of_others_not_even_for_types() -> None:
         assert circle <= SAVE, circle
 
 
+def rooms() -> dict[Path, set[Path]]:
+    """Which of the folders that have no folders in them import which others, by way of others too."""
+    folders = {path.parent for path in SOURCES}
+    inmost = {folder for folder in folders if not any(folder in other.parents for other in folders)}
+    known: dict[Path, set[Path]] = {folder: set() for folder in inmost}
+    for path in SOURCES:
+        for name, _ in imported(path):
+            home = Path(*name.split(".")[1:])
+            known.get(path.parent, set()).update({home, *home.parents} & inmost - {path.parent})
+    for _ in known:
+        for folder, others in known.items():
+            known[folder] = others.union(*(known[other] for other in others))
+    return known
+
+
+def test_folders_within_a_package_import_one_way() -> None:
+    known = rooms()
+    assert Path("capture/taps") in known[Path("capture/watching")]
+    assert {str(folder) for folder, others in known.items() if folder in others} == set()
+
+
 def loaded(code: str, *arguments: str) -> set[str]:
     """The top-level modules a fresh process has loaded after `code`."""
     report = "\nimport json, sys\nprint('\\n' + json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"

@@ -13,12 +13,12 @@ import pytest
 from synthetic import synthetic
 
 from lstmtui.analysis.statements import statement_at
-from lstmtui.capture.source.syntax_tree import tree_of
+from lstmtui.capture.source.code.syntax_tree import tree_of
 from lstmtui.expressions import Expression, scope_of
 from lstmtui.expressions.text import arithmetic_text, operands_text
 from lstmtui.models.plain_transfer import read_plain, write_plain
 from lstmtui.python_parser import retried
-from lstmtui.scenario.numpy_files import read_npy
+from lstmtui.scenario.numbers.numpy_files import read_npy
 from lstmtui.trace.source import Function
 from lstmtui.view import View
 

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from lstmtui.arrays import Array
 from lstmtui.capture.layer_arrays import layers_of
 from lstmtui.capture.module_runs import ModuleRun
+from lstmtui.capture.modules.wrapped import named_parameters
 from lstmtui.capture.recording import Recording
-from lstmtui.capture.source.source_layer import SourceLayer
+from lstmtui.capture.source.layers.source_layer import SourceLayer
 from lstmtui.capture.stores.deferred_arrays import Entry, arrays_of, changed
 from lstmtui.capture.stores.file_store import FileStore, complete, copy
 from lstmtui.capture.to_numpy import numpy_of, own_array, zeros_of
-from lstmtui.capture.wrapped import named_parameters
 from lstmtui.trace import Header, Layer, Trace
 from lstmtui.trace.keys import array_key
 

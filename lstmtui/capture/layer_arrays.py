@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from lstmtui.arrays import Array
 from lstmtui.capture.module_runs import ModuleRun
+from lstmtui.capture.modules.wrapped import joined, named_modules, named_parameters
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.stores.deferred_arrays import Entry, changed
 from lstmtui.capture.to_numpy import numpy_of, own_array, zeros_of
-from lstmtui.capture.wrapped import joined, named_modules, named_parameters
 from lstmtui.trace import Layer
 from lstmtui.trace.keys import array_key
 

@@ -8,9 +8,9 @@ from typing import Any
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.axes import Axes
 from lstmtui.capture.module_runs import ModuleRun
+from lstmtui.capture.modules.arguments import tensors_in
 from lstmtui.capture.origins.origins import Origins
 
 Turn = Callable[[Tensor], Tensor]

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from lstmtui.capture.interception import check_not_quantised, kind_of
+from lstmtui.capture.modules.interception import check_not_quantised, kind_of
+from lstmtui.capture.source.code.users_code import What
 from lstmtui.capture.source.input_axes import InputAxes
-from lstmtui.capture.source.recorder import SourceRecorder
-from lstmtui.capture.source.users_code import What
+from lstmtui.capture.source.recorders.recorder import SourceRecorder
 from lstmtui.wording import listed
 
 

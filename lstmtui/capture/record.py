@@ -13,31 +13,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstmtui.capture.arguments import arguments, differentiable, moved
 from lstmtui.capture.assemble import assemble
 from lstmtui.capture.devices import resolve_device
-from lstmtui.capture.interception import is_plain
+from lstmtui.capture.look_ahead import look_ahead
 from lstmtui.capture.loss.default_loss import default_loss
-from lstmtui.capture.loss.look_ahead import look_ahead
-from lstmtui.capture.loss.loss_gradients import differentiate
 from lstmtui.capture.loss.own_loss import with_own_loss
+from lstmtui.capture.loss_gradients import differentiate
 from lstmtui.capture.model_output import output_of
+from lstmtui.capture.modules.arguments import arguments, differentiable, moved
+from lstmtui.capture.modules.generators import Generators
+from lstmtui.capture.modules.interception import is_plain
+from lstmtui.capture.modules.preserve_state import preserve_state
+from lstmtui.capture.modules.wrapped import place_of, unwrapped
 from lstmtui.capture.origins.drawn_tensors import Drawing
 from lstmtui.capture.origins.origins import Origins
-from lstmtui.capture.preserve_state import preserve_state
 from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.readiness import holds_recurrent, nothing_recorded, ready, recorder_of
 from lstmtui.capture.record_checks import check_loss, check_recorded
 from lstmtui.capture.request import Beside, Prepare, Request
-from lstmtui.capture.reruns.generators import Generators
 from lstmtui.capture.reruns.overwritten_input import OverwrittenInput
+from lstmtui.capture.source.code.users_code import What
 from lstmtui.capture.source.input_axes import InputAxes
-from lstmtui.capture.source.recorder import SourceRecorder
+from lstmtui.capture.source.recorders.recorder import SourceRecorder
 from lstmtui.capture.source.undisturbed import old_objects_aside
-from lstmtui.capture.source.unfinished import keep_until_raised
-from lstmtui.capture.source.users_code import What
-from lstmtui.capture.tap import Tap
-from lstmtui.capture.wrapped import place_of, unwrapped
+from lstmtui.capture.taps.tap import Tap
+from lstmtui.capture.unfinished import keep_until_raised
 from lstmtui.cells.glossary import LAST_HIDDEN
 from lstmtui.errors import UserError
 from lstmtui.models.torch_compat import without_checkpoints

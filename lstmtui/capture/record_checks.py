@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from lstmtui.capture.readiness import nothing_recorded
-from lstmtui.capture.source.recorder import SourceRecorder
-from lstmtui.capture.tap import Tap
+from lstmtui.capture.source.recorders.recorder import SourceRecorder
+from lstmtui.capture.taps.tap import Tap
 from lstmtui.wording import counted
 
 OTHERWISE = "source=True records the code of the model itself, by its variables"

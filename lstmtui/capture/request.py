@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from lstmtui.capture.source.code.users_code import What
 from lstmtui.capture.source.input_axes import UNSAID, InputAxes
-from lstmtui.capture.source.recorder import SourceRecorder
-from lstmtui.capture.source.source_layer import SourceLayer
-from lstmtui.capture.source.users_code import What
+from lstmtui.capture.source.layers.source_layer import SourceLayer
+from lstmtui.capture.source.recorders.recorder import SourceRecorder
 
 Prepare: TypeAlias = Callable[[SourceRecorder], None]
 """Called with what records the user's code, before that runs."""

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 @uncollected()
 def run(arguments: argparse.Namespace) -> int:
     """Status 0 where every file is fine, 2 where one is not."""
-    from lstmtui.scenario.checkpoints import KINDS
+    from lstmtui.scenario.models.checkpoints import KINDS
 
     statuses = [
         _list(file) if Path(file).suffix.lower() in (*KINDS, ".onnx") else _check(file)
@@ -84,7 +84,7 @@ def _list(file: str) -> int:
 
     Status 2 where it holds none that can be debugged.
     """
-    from lstmtui.scenario.layers_in_file import layers_in_file, read_onnx
+    from lstmtui.scenario.models.layers_in_file import layers_in_file, read_onnx
     from lstmtui.scenario.problem import Problem
     from lstmtui.scenario.report import DataError
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from lstmtui.analysis.bad_values import first_bad_timestep
+from lstmtui.analysis.first_bad.values import first_bad_timestep
 from lstmtui.analysis.term_values import why_missing
 from lstmtui.arrays import Array
 from lstmtui.expressions.parameters import parameter_numbers, shapes_by_symbol

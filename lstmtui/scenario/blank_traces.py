@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lstmtui.scenario.parameters import expected_shapes
+from lstmtui.scenario.models.parameters import expected_shapes
 from lstmtui.scenario.scenario import ModelSpec, Scenario
 from lstmtui.trace import Header, Layer, Trace, Traces
 from lstmtui.trace.keys import array_key

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from lstmtui.printable import printable
-from lstmtui.scenario.characters import repeated, to_ids
-from lstmtui.scenario.data import file_kind, read_data
 from lstmtui.scenario.files import file_size, read_text
 from lstmtui.scenario.limits import MAX_VOCABULARY
-from lstmtui.scenario.nested_lists import depth_of, to_array, to_sequences
+from lstmtui.scenario.numbers.characters import repeated, to_ids
+from lstmtui.scenario.numbers.data import file_kind, read_data
+from lstmtui.scenario.numbers.nested_lists import depth_of, to_array, to_sequences
+from lstmtui.scenario.numbers.sound_files import read_wav
 from lstmtui.scenario.problem import one_of, shown
 from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.scenario import Input, Stream
 from lstmtui.scenario.schema import InputTable
 from lstmtui.scenario.sequences import id_input, number_input, token_input, whole_numbers
-from lstmtui.scenario.sound_files import read_wav
 from lstmtui.scenario.task_input import TaskInput, read_task
 from lstmtui.scenario.tasks import TASKS, TaskData
 from lstmtui.scenario.validation import unknown_key, validate

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstmtui.arrays import Array
-from lstmtui.scenario.factory_models import CODE
+from lstmtui.scenario.models.factory_models import CODE
 from lstmtui.scenario.problem import shown
 from lstmtui.scenario.report import Report
 from lstmtui.scenario.scenario import Input, LawsSpec

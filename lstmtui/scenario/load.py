@@ -106,8 +106,8 @@ def _read(raw: Mapping[str, Any], path: Path, report: Report, trust: bool, fresh
     from lstmtui.scenario.drawing import drawing_of
     from lstmtui.scenario.inputs import read_input
     from lstmtui.scenario.laws_table import read_laws
-    from lstmtui.scenario.model_reader import Context
-    from lstmtui.scenario.models import read_models
+    from lstmtui.scenario.models.model_reader import Context
+    from lstmtui.scenario.models.tables import read_models
     from lstmtui.scenario.objectives import check_output, read_objective
     from lstmtui.scenario.schema import FileTable
     from lstmtui.scenario.validation import validate

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from lstmtui.printable import printable
-from lstmtui.scenario.checkpoints import KINDS
-from lstmtui.scenario.graph_lines import lines_for_graph
-from lstmtui.scenario.layers_in_file import layers_in_file, read_onnx
+from lstmtui.scenario.models.checkpoints import KINDS
+from lstmtui.scenario.models.graph_lines import lines_for_graph
+from lstmtui.scenario.models.layers_in_file import layers_in_file, read_onnx
 from lstmtui.scenario.problem import short
 from lstmtui.scenario.report import DataError
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from lstmtui.arrays import Array
     from lstmtui.cells.layout import Layout
     from lstmtui.models.onnx.graph_request import GraphRequest
-    from lstmtui.scenario.checkpoints import Checkpoint
+    from lstmtui.scenario.models.checkpoints import Checkpoint
 
 
 @dataclass(frozen=True)

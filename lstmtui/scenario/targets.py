@@ -10,8 +10,8 @@ import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.closest import closest
-from lstmtui.scenario.data import read_data
-from lstmtui.scenario.nested_lists import depth_of, to_array, to_sequences
+from lstmtui.scenario.numbers.data import read_data
+from lstmtui.scenario.numbers.nested_lists import depth_of, to_array, to_sequences
 from lstmtui.scenario.problem import shown
 from lstmtui.scenario.report import DataError, Report
 from lstmtui.scenario.scenario import Input

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lstmtui.analysis.first_bad import FirstBad, first_bad
+from lstmtui.analysis.first_bad.answer import FirstBad, first_bad
 from lstmtui.session.session import Session
 from lstmtui.session.stop import Stop
 from lstmtui.trace.lengths import lengths_of

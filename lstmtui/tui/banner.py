@@ -9,7 +9,7 @@ from textual import on, work
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from lstmtui.analysis.first_bad import first_bad
+from lstmtui.analysis.first_bad.answer import first_bad
 from lstmtui.analysis.raised import raised_text
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.printable import printable

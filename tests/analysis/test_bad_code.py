@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.analysis.first_bad import first_bad_of
+from lstmtui.analysis.first_bad.answer import first_bad_of
 
 
 class Growing(nn.Module):

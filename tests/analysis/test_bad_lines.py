@@ -9,8 +9,8 @@ import pytest
 from source_traces import source_trace
 from synthetic import Array
 
-from lstmtui.analysis.bad_values import first_bad_timestep
-from lstmtui.analysis.first_bad import first_bad_of
+from lstmtui.analysis.first_bad.answer import first_bad_of
+from lstmtui.analysis.first_bad.values import first_bad_timestep
 from lstmtui.analysis.statements import statement_at, writes_infinity
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Session

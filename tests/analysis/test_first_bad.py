@@ -11,8 +11,8 @@ from synthetic import synthetic
 from torch import nn
 
 import lstmtui
-from lstmtui.analysis.bad_values import first_bad_timestep, first_bad_value
-from lstmtui.analysis.first_bad import FirstBad, first_bad, first_bad_of
+from lstmtui.analysis.first_bad.answer import FirstBad, first_bad, first_bad_of
+from lstmtui.analysis.first_bad.values import first_bad_timestep, first_bad_value
 from lstmtui.errors import UserError
 from lstmtui.session import Session, parse_line, parse_script
 from lstmtui.session.execute import execute
@@ -226,7 +226,7 @@ def test_a_long_run_is_read_until_the_first_bad_value_and_only_once(monkeypatch)
     trace = synthetic("gru", 20_000, 8)
     bad = spoilt(trace, ("0/forward/n", (12_345, 0, 7), np.nan))
     assert place(found(bad))[2:5] == (12_345, "n", 7)
-    monkeypatch.setattr("lstmtui.analysis.bad_values._search", None)
+    monkeypatch.setattr("lstmtui.analysis.first_bad.values._search", None)
     assert first_bad_value(bad) is not None
 
 

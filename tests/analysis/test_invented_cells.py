@@ -13,7 +13,7 @@ from oracles.recurrents import noise, random_recurrent
 
 from lstmtui.analysis.diagnosis import diagnose
 from lstmtui.analysis.diagnosis.verdict import BAD, FINE, Verdict
-from lstmtui.analysis.first_bad import first_bad
+from lstmtui.analysis.first_bad.answer import first_bad
 from lstmtui.analysis.gradient_routes import routes_at
 from lstmtui.analysis.gradient_split import FROM_ABOVE, survival
 from lstmtui.analysis.reach import gradient_reach, half_lives

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.analysis.first_bad import first_bad_of
+from lstmtui.analysis.first_bad.answer import first_bad_of
 from lstmtui.cells.notation import UNICODE
 from lstmtui.session import Session
 from lstmtui.session.go_to_first_bad import go_to_first_bad

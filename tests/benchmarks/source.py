@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import get_gradient_edge
 
 import lstmtui
-from lstmtui.capture.source.tracer import SourceTracer
+from lstmtui.capture.source.tracing.tracer import SourceTracer
 from lstmtui.capture.source.undisturbed import old_objects_aside
 
 SIZES = ("1000x1x64", "1000x1x256", "1000x32x64", "1000x32x256", "1000x64x64")

@@ -8,7 +8,7 @@ import torch
 from oracles.pretended_mps import PretendedMps
 
 from lstmtui.capture.equality import comparable, equal, same
-from lstmtui.capture.source.stacked import _array
+from lstmtui.capture.source.layers.stacked import _array
 
 NAN = float("nan")
 

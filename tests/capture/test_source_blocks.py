@@ -11,7 +11,7 @@ from oracles.recurrents import gap, noise
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.capture.source import tensors
+from lstmtui.capture.source.tracing import tensors
 
 EXACT = 1e-12
 

@@ -27,9 +27,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import lstmtui
-from lstmtui.capture.blocks import call_keeper
 from lstmtui.capture.record import record
-from lstmtui.capture.watching import watched_calls, watched_model
+from lstmtui.capture.steps import call_keeper, watched_calls
+from lstmtui.capture.watching import watched_model
 from lstmtui.trace import Trace
 
 NEVER = "norm(dh) < -1"

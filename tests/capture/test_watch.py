@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 import lstmtui
-from lstmtui.analysis.first_bad import first_bad_of
+from lstmtui.analysis.first_bad.answer import first_bad_of
 from lstmtui.session import Session
 from lstmtui.trace import Trace, Traces
 from lstmtui.trace.growth import Growth

@@ -15,7 +15,7 @@ from oracles.recurrents import gap
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.capture.source.hooked_recorder import HookedRecorder
+from lstmtui.capture.source.recorders.hooked_recorder import HookedRecorder
 
 EXACT = 1e-12
 

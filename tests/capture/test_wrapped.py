@@ -84,7 +84,7 @@ def test_inputs_go_where_a_parallel_wrapper_takes_them(monkeypatch: pytest.Monke
     outside, nested = nn.DataParallel(model), copy.deepcopy(model)
     nested.rnn = nn.DataParallel(nested.rnn)  # type: ignore[assignment]
     outside.device_ids = nested.rnn.device_ids = [0]
-    for module in ("record", "wrapped"):
+    for module in ("record", "modules.wrapped"):
         monkeypatch.setattr(f"lstmtui.capture.{module}.moved", moved)
     assert_same(outside, model, x)
     assert seen == [torch.device("cpu", 0)] * 3  # x, hx and lengths

@@ -21,10 +21,10 @@ from oracles.steps_by_hand import STEPS, mingru_tanh_step
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.analysis.bad_operands import made_by
-from lstmtui.analysis.bad_values import first_bad_value
 from lstmtui.analysis.equations import equations_at
-from lstmtui.analysis.first_bad import first_bad
+from lstmtui.analysis.first_bad.answer import first_bad
+from lstmtui.analysis.first_bad.operands import made_by
+from lstmtui.analysis.first_bad.values import first_bad_value
 from lstmtui.capture.engine import RerunEngine
 from lstmtui.capture.record import record
 from lstmtui.cells import CELLS, Cell

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import lstmtui
 from lstmtui.scenario import ModelSpec
-from lstmtui.scenario.tensors import TensorFile
+from lstmtui.scenario.numbers.tensors import TensorFile
 
 VALUES = "[input]\nvalues = [[[0.5, 1], [-1, 2], [3, 0.1]], [[0, 1], [1, -2], [0.5, 0.5]]]\n"
 TOKENS = "[input]\ntokens = [[2, 0, 1], [1, 1, 3]]\n"

@@ -27,7 +27,7 @@ from onnx import helper
 
 from lstmtui.models.onnx.file import onnx_file
 from lstmtui.scenario import GraphSpec, ModelSpec, Scenario, load_scenario
-from lstmtui.scenario.graph_axes import laid_out, order_of_axes
+from lstmtui.scenario.models.graph_axes import laid_out, order_of_axes
 from lstmtui.scenario.other_files import why_no_scenario
 
 VALUES = "[input]\nvalues = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]\n"

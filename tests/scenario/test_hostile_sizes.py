@@ -17,8 +17,8 @@ import pytest
 from clock import Within
 
 from lstmtui.__main__ import main
-from lstmtui.scenario.characters import to_ids
 from lstmtui.scenario.files import CHARACTERS_LIMIT
+from lstmtui.scenario.numbers.characters import to_ids
 
 SECONDS = 10.0
 """Far above the two seconds that a quiet machine takes at most, and far below reading such a file."""
@@ -93,7 +93,7 @@ def test_a_checkpoint_whose_description_has_no_end_is_refused_unread(
 @pytest.mark.skipif(sys.platform != "linux", reason="the size of the process is Linux's VmHWM")
 def test_the_largest_text_takes_less_than_a_gibibyte(tmp_path: Path) -> None:
     code = (
-        "import re; from lstmtui.scenario.characters import to_ids;"
+        "import re; from lstmtui.scenario.numbers.characters import to_ids;"
         f"ids, known = to_ids('abcdé\\n' * ({CHARACTERS_LIMIT} // 7), None); assert known == '\\nabcdé';"
         "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
     )
@@ -181,7 +181,7 @@ def test_a_checkpoint_of_more_tensors_than_any_model_has_is_refused(
 ) -> None:
     monkeypatch.setattr("lstmtui.models.checkpoints.archive.MOST_MEMBERS", 150)
     monkeypatch.setattr("lstmtui.models.checkpoints.tensor_pickle.MOST_TENSORS", 140)
-    monkeypatch.setattr("lstmtui.scenario.tensors.MOST_TENSORS", 140)
+    monkeypatch.setattr("lstmtui.scenario.numbers.tensors.MOST_TENSORS", 140)
     path = tmp_path / ("a.safetensors" if kind == "safetensors" else "a.pt")
     names = [f"l{i}.weight_{which}h_l0" for i in range(80) for which in "ih"]
     if kind == "safetensors":

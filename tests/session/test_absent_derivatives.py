@@ -10,7 +10,7 @@ import pytest
 from synthetic import synthetic
 
 from lstmtui.analysis.diagnosis import LOOK, NOT_MEASURED, diagnose_trace
-from lstmtui.analysis.first_bad import first_bad_of
+from lstmtui.analysis.first_bad.answer import first_bad_of
 from lstmtui.errors import UserError
 from lstmtui.session import Session, parse_line
 from lstmtui.session.execute import execute

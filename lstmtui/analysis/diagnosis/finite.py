@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lstmtui.analysis.diagnosis.verdict import BAD, FINE, Verdict, not_measured
-from lstmtui.analysis.first_bad import first_bad_of, why_no_backward
+from lstmtui.analysis.first_bad.answer import first_bad_of, why_no_backward
 from lstmtui.trace import Trace
 
 

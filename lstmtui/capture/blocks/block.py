@@ -14,11 +14,11 @@ from torch import nn
 
 from lstmtui.capture.blocks.block_calls import BlockCalls
 from lstmtui.capture.blocks.step_trace import trace_of
-from lstmtui.capture.recording_lock import is_recording
 from lstmtui.capture.reruns.replay import NO_BACKWARD_IN_BLOCK
-from lstmtui.capture.source.block_recorder import BlockRecorder
+from lstmtui.capture.source.code.users_code import Selection, What
 from lstmtui.capture.source.input_axes import InputAxes
-from lstmtui.capture.source.users_code import Selection, What
+from lstmtui.capture.source.recorders.block_recorder import BlockRecorder
+from lstmtui.capture.taps.recording_lock import is_recording
 from lstmtui.errors import UserError
 from lstmtui.printable import printable
 from lstmtui.trace import Trace

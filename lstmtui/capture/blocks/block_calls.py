@@ -11,19 +11,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstmtui.capture.arguments import states_of
-from lstmtui.capture.blocks.call_keeper import CallKeeper
 from lstmtui.capture.blocks.called_modules import Places, met
 from lstmtui.capture.devices import check_memory
 from lstmtui.capture.equality import same
-from lstmtui.capture.forward_handlers import handled
 from lstmtui.capture.loss.backward_passes import heard
+from lstmtui.capture.modules.arguments import states_of
+from lstmtui.capture.modules.forward_handlers import handled
+from lstmtui.capture.modules.wrapped import uncompiled
 from lstmtui.capture.origins.continuity import Continuity, Kind, Link
 from lstmtui.capture.origins.drawn_tensors import Drawing, DrawnTensors
 from lstmtui.capture.origins.state_origins import Ended
-from lstmtui.capture.tapped_calls import call_of, numbers_of
-from lstmtui.capture.watching.watched_calls import WatchedCall, WatchedStep, tensors_of, weights_now
-from lstmtui.capture.wrapped import uncompiled
+from lstmtui.capture.steps.call_keeper import CallKeeper
+from lstmtui.capture.steps.watched_calls import WatchedCall, WatchedStep, tensors_of, weights_now
+from lstmtui.capture.taps.tapped_calls import call_of, numbers_of
 from lstmtui.errors import UserError
 from lstmtui.models.stock import layout_of
 from lstmtui.models.torch_compat import take_function_mode_away

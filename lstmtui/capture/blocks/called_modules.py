@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lstmtui.capture.wrapped import joined, named_modules
+from lstmtui.capture.modules.wrapped import joined, named_modules
 from lstmtui.models.recurrent import Recurrent
 
 _BASES: tuple[type[nn.Module], ...] = (nn.RNNBase, nn.RNNCellBase, Recurrent)

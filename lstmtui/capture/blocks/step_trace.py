@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from lstmtui.capture.assemble import assemble
 from lstmtui.capture.reruns.replay import replayed
-from lstmtui.capture.source.hooked_recorder import HookedRecorder
-from lstmtui.capture.source.source_layer import SourceLayer
+from lstmtui.capture.source.layers.source_layer import SourceLayer
+from lstmtui.capture.source.recorders.hooked_recorder import HookedRecorder
+from lstmtui.capture.steps.watched_calls import WatchedStep
 from lstmtui.capture.stores.deferred_arrays import arrays_of, entries_of
 from lstmtui.capture.to_numpy import own_array
-from lstmtui.capture.watching.watched_calls import WatchedStep
 from lstmtui.trace import Trace
 
 

@@ -19,7 +19,7 @@ from lstmtui.capture.progress import Progress, ProgressCallback
 from lstmtui.capture.record import record_with
 from lstmtui.capture.request import Request
 from lstmtui.capture.stores.deferred_arrays import arrays_of, entries_of
-from lstmtui.capture.tap import Tap
+from lstmtui.capture.taps.tap import Tap
 from lstmtui.errors import UserError
 from lstmtui.models.onnx.graph_process import run_graph
 from lstmtui.models.onnx.graph_request import GraphAnswer

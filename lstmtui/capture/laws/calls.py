@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from torch.utils.hooks import RemovableHandle
 
-from lstmtui.capture.arguments import fit, named_arguments, states_of
 from lstmtui.capture.blocks.called_modules import met
-from lstmtui.capture.interception import kind_of
+from lstmtui.capture.modules.arguments import fit, named_arguments, states_of
+from lstmtui.capture.modules.interception import kind_of
 from lstmtui.models.stock import layout_of
 from lstmtui.models.unroll import States
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from lstmtui.analysis.laws import LawResult, Place
-from lstmtui.capture.arguments import changed, tensors_in
 from lstmtui.capture.laws.context import Context, broken, by_design, held, not_taken
 from lstmtui.capture.laws.first_place import first_place, layer_path, output_place, recorded, recorded_call
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.subject import Result
+from lstmtui.capture.modules.arguments import changed, tensors_in
 from lstmtui.trace import Trace
 from lstmtui.wording import counted, first_line
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lstmtui.capture.laws.context import Context
 from lstmtui.capture.laws.influence import everywhere, largest_change
-from lstmtui.capture.plain_attributes import is_users, plain_attributes
+from lstmtui.capture.modules.plain_attributes import is_users, plain_attributes
 
 MOST_TRIED = 16
 """How many constants are changed one by one."""

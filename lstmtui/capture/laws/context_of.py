@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstmtui.capture.arguments import changed, differentiable
 from lstmtui.capture.laws.calls import seen_calls
 from lstmtui.capture.laws.context import Context
 from lstmtui.capture.laws.first_run import first_run, starts_of, taken_apart
@@ -19,6 +18,7 @@ from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.kept_tensors import kept_by_call
 from lstmtui.capture.laws.outputs import probed
 from lstmtui.capture.laws.subject import Run, Subject
+from lstmtui.capture.modules.arguments import changed, differentiable
 from lstmtui.errors import UserError
 
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from lstmtui.capture.arguments import changed
 from lstmtui.capture.laws.calls import seen_calls
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.layout import inputs_of
 from lstmtui.capture.laws.subject import Subject
+from lstmtui.capture.modules.arguments import changed
 from lstmtui.errors import UserError
 from lstmtui.models.unroll import hx_of
 from lstmtui.wording import counted

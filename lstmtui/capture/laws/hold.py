@@ -12,7 +12,6 @@ from typing import Any
 import torch
 
 from lstmtui.analysis.laws import NAMES, LawResult
-from lstmtui.capture.arguments import differentiable
 from lstmtui.capture.laws.carry import MOST_STREAMED, carry
 from lstmtui.capture.laws.causality import MOST_CUTS, causality
 from lstmtui.capture.laws.chunks import chunks, steps
@@ -25,6 +24,7 @@ from lstmtui.capture.laws.padding import padding
 from lstmtui.capture.laws.reset import reset
 from lstmtui.capture.laws.save import save
 from lstmtui.capture.laws.subject import Run
+from lstmtui.capture.modules.arguments import differentiable
 from lstmtui.closest import meant_or_all
 from lstmtui.errors import UserError
 

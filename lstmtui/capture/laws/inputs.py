@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lstmtui.capture.arguments import changed, tensors_in
+from lstmtui.capture.modules.arguments import changed, tensors_in
 
 
 @dataclass(frozen=True)

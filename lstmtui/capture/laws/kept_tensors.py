@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.equality import equal
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.subject import Subject
-from lstmtui.capture.plain_attributes import plain_attributes
+from lstmtui.capture.modules.arguments import tensors_in
+from lstmtui.capture.modules.plain_attributes import plain_attributes
 from lstmtui.models.torch_compat import own_buffers
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.laws.calls import SeenCall
 from lstmtui.capture.laws.inputs import Inputs, Leaf
+from lstmtui.capture.modules.arguments import tensors_in
 from lstmtui.errors import UserError
 from lstmtui.models.factory import takes_batch_first
 

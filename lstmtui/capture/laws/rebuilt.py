@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lstmtui.capture.laws.subject import Subject
-from lstmtui.capture.wrapped import unwrapped
+from lstmtui.capture.modules.wrapped import unwrapped
 
 Factory = Callable[[], Any]
 

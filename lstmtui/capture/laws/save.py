@@ -18,7 +18,7 @@ from lstmtui.capture.laws.first_place import output_place
 from lstmtui.capture.laws.influence import largest_change
 from lstmtui.capture.laws.kept_tensors import kept_by_call
 from lstmtui.capture.laws.loaded_anew import loaded_anew
-from lstmtui.capture.plain_attributes import plain_attributes
+from lstmtui.capture.modules.plain_attributes import plain_attributes
 from lstmtui.wording import first_line
 
 

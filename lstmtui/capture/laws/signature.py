@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from torch import nn
 
-from lstmtui.capture.interception import SEQUENCES, kind_of
+from lstmtui.capture.modules.interception import SEQUENCES, kind_of
 
 _STATE = re.compile(r"state|hidden|^(h|c|hx|cx|hc|h_?[0n]|c_?[0n]|carry|memory|mems?|past)$")
 _LENGTHS = re.compile(r"(^|_)(lens?|lengths?)$")

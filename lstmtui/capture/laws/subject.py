@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from lstmtui.capture.arguments import changed, tensors_in
 from lstmtui.capture.laws.default_device import users_default
 from lstmtui.capture.laws.inputs import Inputs
 from lstmtui.capture.laws.signature import Signature, is_sequence_module, reset_of, signature_of
-from lstmtui.capture.plain_attributes import plain_attributes
-from lstmtui.capture.preserve_state import preserve_state
-from lstmtui.capture.wrapped import uncompiled, unwrapped
+from lstmtui.capture.modules.arguments import changed, tensors_in
+from lstmtui.capture.modules.plain_attributes import plain_attributes
+from lstmtui.capture.modules.preserve_state import preserve_state
+from lstmtui.capture.modules.wrapped import uncompiled, unwrapped
 from lstmtui.models.torch_compat import without_cudnn
 
 Run = Callable[[Any, Any, Any], Any]

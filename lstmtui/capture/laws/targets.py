@@ -14,7 +14,7 @@ from lstmtui.capture.devices import on_device
 from lstmtui.capture.graph.run_graph import record_graph
 from lstmtui.capture.laws.hold import LawProgress, laws
 from lstmtui.capture.laws.subject import Run
-from lstmtui.capture.recorded_stack import RecordedStack
+from lstmtui.capture.reruns.recorded_stack import RecordedStack
 from lstmtui.capture.run import build, initial_state, place_of_run
 from lstmtui.capture.run_factory import built_factory
 from lstmtui.cells.layout import Layout

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.module_runs import ModuleRun
+from lstmtui.capture.modules.arguments import tensors_in
 from lstmtui.cells.glossary import LAST_HIDDEN
 
 OF_OUTPUT = "the sum of what the model returned"

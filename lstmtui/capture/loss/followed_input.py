@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn.utils.rnn import PackedSequence
 
-from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.modules.arguments import tensors_in
 from lstmtui.models.torch_compat import version_of
 
 MOST_PARTS = 2_000

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import torch
 
-from lstmtui.capture.arguments import arguments
-from lstmtui.capture.preserve_state import preserve_state
+from lstmtui.capture.modules.arguments import arguments
+from lstmtui.capture.modules.generators import Generators
+from lstmtui.capture.modules.preserve_state import preserve_state
 from lstmtui.capture.request import Request
-from lstmtui.capture.reruns.generators import Generators
 from lstmtui.models.model import ScenarioModel
 from lstmtui.trace import Trace
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from lstmtui.capture.graph.graph_axes import name_of
 from lstmtui.capture.loss.followed_input import Part
+from lstmtui.capture.origins.graph_axes import name_of
 from lstmtui.models.torch_compat import saved
 
 _LARGEST = 2**63

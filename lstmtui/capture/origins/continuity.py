@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from lstmtui.capture.arguments import states_of, tensors_in
 from lstmtui.capture.autograd_state import Graph
 from lstmtui.capture.equality import comparable, same, same_each
+from lstmtui.capture.modules.arguments import states_of, tensors_in
 from lstmtui.models.unroll import States
 from lstmtui.trace.state_origin import ChangeKind
 

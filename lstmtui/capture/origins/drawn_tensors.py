@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from lstmtui.capture.arguments import tensors_in
+from lstmtui.capture.modules.arguments import tensors_in
 from lstmtui.models.torch_compat import (
     has_function_modes,
     pop_function_mode,

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.axes import Axes, Axis, Factor, Kind, broadcast, unknown
-from lstmtui.capture.graph.graph_axes import End, after, name_of, place_of
+from lstmtui.capture.modules.arguments import tensors_in
+from lstmtui.capture.origins.graph_axes import End, after, name_of, place_of
 from lstmtui.models.torch_compat import result_shape, run_checkpoint_again, saved
 
 _MOST_NODES = 1_000_000

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lstmtui.capture.arguments import tensors_in
 from lstmtui.capture.equality import equal
+from lstmtui.capture.modules.arguments import tensors_in
+from lstmtui.capture.modules.plain_attributes import plain_attributes
 from lstmtui.capture.origins.drawn_tensors import DrawnTensors
-from lstmtui.capture.plain_attributes import plain_attributes
 from lstmtui.cells.layout import Layout
 from lstmtui.models.unroll import States
 from lstmtui.trace.state_origin import BeginningKind, StateOrigin

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lstmtui.capture.arguments import changed
+from lstmtui.capture.modules.arguments import changed
 from lstmtui.models.torch_compat import version_of
 
 

@@ -17,10 +17,10 @@ from lstmtui.capture.progress import Progress
 from lstmtui.capture.record import record_with
 from lstmtui.capture.request import Beside, Request
 from lstmtui.capture.reruns.replayed_modules import Replay, group_of
-from lstmtui.capture.tap import Tap
-from lstmtui.capture.tapped_calls import call_of
+from lstmtui.capture.steps.watched_calls import WatchedCall, WatchedStep
+from lstmtui.capture.taps.tap import Tap
+from lstmtui.capture.taps.tapped_calls import call_of
 from lstmtui.capture.to_numpy import numpy_of
-from lstmtui.capture.watching.watched_calls import WatchedCall, WatchedStep
 from lstmtui.models.stock import layout_of
 from lstmtui.trace import Header, Layer, Trace
 from lstmtui.trace.keys import array_key

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstmtui.capture.interception import kind_of
-from lstmtui.capture.loss.loops_loss import derivatives_outside, loss_with
-from lstmtui.capture.watching.watched_calls import WatchedCall, ends_of
+from lstmtui.capture.modules.interception import kind_of
+from lstmtui.capture.reruns.loops_loss import derivatives_outside, loss_with
+from lstmtui.capture.steps.watched_calls import WatchedCall, ends_of
 from lstmtui.models.recurrent import Recurrent
 from lstmtui.models.stock import layout_of
 

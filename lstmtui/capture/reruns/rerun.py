@@ -8,10 +8,10 @@ from dataclasses import replace
 import torch
 
 from lstmtui.arrays import Array
-from lstmtui.capture.changed_layers import is_there_already, run_changed
-from lstmtui.capture.head_and_loss import HeadAndLoss
 from lstmtui.capture.progress import Progress, ProgressCallback
-from lstmtui.capture.recorded_stack import RecordedStack
+from lstmtui.capture.reruns.changed_layers import is_there_already, run_changed
+from lstmtui.capture.reruns.head_and_loss import HeadAndLoss
+from lstmtui.capture.reruns.recorded_stack import RecordedStack
 from lstmtui.capture.reruns.what_if_arrays import WhatIfArrays
 from lstmtui.capture.reruns.what_if_derivatives import (
     derivative_keys,
@@ -19,7 +19,7 @@ from lstmtui.capture.reruns.what_if_derivatives import (
     layer_derivative_keys,
     recorded_derivatives,
 )
-from lstmtui.capture.source.what_ifs import holds_source, rerun_source
+from lstmtui.capture.source.what_ifs.rerun import holds_source, rerun_source
 from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.errors import UserError
 from lstmtui.trace import Header, Trace

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from lstmtui.arrays import Array
-from lstmtui.capture.head_and_loss import HeadAndLoss
 from lstmtui.capture.loss.reads import sizes_of
 from lstmtui.capture.progress import Progress
-from lstmtui.capture.recorded_stack import RecordedStack, in_order
 from lstmtui.capture.recording import Recording
+from lstmtui.capture.reruns.head_and_loss import HeadAndLoss
+from lstmtui.capture.reruns.recorded_stack import RecordedStack, in_order
 from lstmtui.capture.reruns.what_if_values import WhatIfValues
 from lstmtui.capture.to_numpy import numpy_of
 from lstmtui.capture.unrolled import SEGMENT, run_backwards

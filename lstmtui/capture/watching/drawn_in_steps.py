@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from torch import nn
 
 from lstmtui.capture.origins.drawn_tensors import Drawing
-from lstmtui.capture.watching.watched_calls import WatchedStep
+from lstmtui.capture.steps.watched_calls import WatchedStep
 from lstmtui.models.torch_compat import take_function_mode_away
 from lstmtui.trace.state_origin import BeginningKind
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from lstmtui.capture.blocks.step_trace import trace_of
 from lstmtui.capture.reruns.replay import LOSS_TEXT, NO_BACKWARD, TWICE, outputs_of
-from lstmtui.capture.watching.watched_calls import WatchedStep
+from lstmtui.capture.steps.watched_calls import WatchedStep
 from lstmtui.errors import UserError
 from lstmtui.models.stock import layout_of
 from lstmtui.trace import Layer, Trace

@@ -13,11 +13,11 @@ from typing import Any, Self
 from torch import nn
 
 from lstmtui.capture.reruns.replay import layers_of
+from lstmtui.capture.source.code.users_code import What
 from lstmtui.capture.source.input_axes import UNSAID, InputAxes
-from lstmtui.capture.source.users_code import What
+from lstmtui.capture.steps.watched_calls import WatchedStep
 from lstmtui.capture.watching.judge import Condition, Judge, Place, trace_of_step
 from lstmtui.capture.watching.watch_path import WatchPath
-from lstmtui.capture.watching.watched_calls import WatchedStep
 from lstmtui.capture.watching.watched_model import WatchedModel
 from lstmtui.printable import printable
 from lstmtui.trace import Trace

@@ -11,17 +11,17 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lstmtui.capture.blocks.call_keeper import CallKeeper
-from lstmtui.capture.blocks.code_of_steps import CodeOfSteps
-from lstmtui.capture.forward_handlers import handled
-from lstmtui.capture.interception import check_forward, check_not_quantised, is_plain, kind_of
 from lstmtui.capture.loss.backward_passes import heard
+from lstmtui.capture.modules.forward_handlers import handled
+from lstmtui.capture.modules.interception import check_forward, check_not_quantised, is_plain, kind_of
+from lstmtui.capture.modules.wrapped import named_modules, uncompiled, unwrapped
 from lstmtui.capture.origins.drawn_tensors import DrawnTensors
+from lstmtui.capture.source.code.users_code import What
 from lstmtui.capture.source.input_axes import UNSAID, InputAxes
-from lstmtui.capture.source.users_code import What
+from lstmtui.capture.steps.call_keeper import CallKeeper
+from lstmtui.capture.steps.code_of_steps import CodeOfSteps
+from lstmtui.capture.steps.watched_calls import WatchedStep
 from lstmtui.capture.watching.drawn_in_steps import DrawnInSteps
-from lstmtui.capture.watching.watched_calls import WatchedStep
-from lstmtui.capture.wrapped import named_modules, uncompiled, unwrapped
 from lstmtui.models.torch_compat import has_compiled, is_compiler_loaded, is_in_backward
 
 MOST_CALLS = 10_000

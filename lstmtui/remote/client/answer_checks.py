@@ -11,7 +11,7 @@ import numpy as np
 
 from lstmtui.analysis.bound_values import BoundValue, places_of
 from lstmtui.analysis.divergence import Divergence
-from lstmtui.analysis.first_bad import FirstBad
+from lstmtui.analysis.first_bad.answer import FirstBad
 from lstmtui.analysis.gradient_split import Split
 from lstmtui.analysis.norm_plot import NormPlot
 from lstmtui.analysis.reach import Horizon, Reach

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lstmtui.analysis.diagnosis import FINE, NOT_MEASURED, diagnose, reasons
-from lstmtui.analysis.first_bad import why_no_backward
+from lstmtui.analysis.first_bad.answer import why_no_backward
 from lstmtui.session.go_to_first_bad import go_to_first_bad
 from lstmtui.session.held_laws import hold_laws, laws_text
 from lstmtui.session.language import arguments

@@ -30,10 +30,10 @@ from lstmtui.tui.parts.arrangement import Arrangement
 from lstmtui.tui.parts.command_runner import CommandRunner, Executed
 from lstmtui.tui.parts.dialogue import Dialogue
 from lstmtui.tui.parts.following import Following
-from lstmtui.tui.parts.front_end import FrontEnd
 from lstmtui.tui.parts.lesson_view import LessonView
 from lstmtui.tui.parts.player import Player
 from lstmtui.tui.parts.presenter import Presenter
+from lstmtui.tui.screens.front_end import FrontEnd
 from lstmtui.tui.screens.key_actions import KeyActions
 from lstmtui.tui.screens.messages import Message, MessageLog
 from lstmtui.tui.start import Choice

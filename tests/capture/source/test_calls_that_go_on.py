@@ -12,7 +12,7 @@ from oracles.recurrents import gap, noise
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.capture.source.what_ifs import rerun_source
+from lstmtui.capture.source.what_ifs.rerun import rerun_source
 from lstmtui.trace.edits import Edit
 
 EXACT = 1e-12

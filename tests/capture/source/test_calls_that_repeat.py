@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.capture.source.what_ifs import rerun_source
+from lstmtui.capture.source.what_ifs.rerun import rerun_source
 from lstmtui.trace.edits import Edit
 
 T, B, H = 6, 2, 4

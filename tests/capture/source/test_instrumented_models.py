@@ -12,7 +12,7 @@ from oracles.instrumented import Change, Kept, instrumented
 from torch import Tensor
 
 import lstmtui
-from lstmtui.capture.source.what_ifs import rerun_source
+from lstmtui.capture.source.what_ifs.rerun import rerun_source
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit
 from lstmtui.trace.source import Variable

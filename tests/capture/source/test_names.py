@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 import lstmtui
 from lstmtui.capture.source.bindings import Binding, Call
-from lstmtui.capture.source.names import TAKEN, name_all
-from lstmtui.capture.source.series import Series
+from lstmtui.capture.source.layers.names import TAKEN, name_all
+from lstmtui.capture.source.layers.series import Series
 from lstmtui.playback.export import export
 from lstmtui.session import Session
 from lstmtui.session.execute import execute

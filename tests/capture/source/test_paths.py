@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from code_traced import named, traced
 from torch import Tensor, nn
 
-from lstmtui.capture.source.tracer import SourceTracer
+from lstmtui.capture.source.tracing.tracer import SourceTracer
 
 X = torch.tensor([-1.0, 2.0])
 

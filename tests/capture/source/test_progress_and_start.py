@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.capture.source.what_ifs import rerun_source
+from lstmtui.capture.source.what_ifs.rerun import rerun_source
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.session import Session
 from lstmtui.trace.edits import Edit

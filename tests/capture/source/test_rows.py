@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.capture.source.rows import Rows, block_of
+from lstmtui.capture.source.tracing.rows import Rows, block_of
 
 
 def rows_of(expected: int) -> Rows:

@@ -22,9 +22,9 @@ from code_traced import named, traced
 from torch import Tensor, nn
 
 import lstmtui
-from lstmtui.capture.source.functions import functions_of
-from lstmtui.capture.source.runs import Grouping
-from lstmtui.capture.source.tracer import SourceTracer
+from lstmtui.capture.source.layers.functions import functions_of
+from lstmtui.capture.source.runs.grouping import Grouping
+from lstmtui.capture.source.tracing.tracer import SourceTracer
 from lstmtui.remote.wire.bounds import LONGEST_TEXT
 
 
@@ -506,7 +506,7 @@ def test_another_trace_function_hears_of_everything_and_is_put_back() -> None:
 
 COVERED = """
 import torch
-from lstmtui.capture.source.tracer import SourceTracer
+from lstmtui.capture.source.tracing.tracer import SourceTracer
 
 def work(x):
     h = x
@@ -533,7 +533,7 @@ def test_coverage_sees_what_it_sees_without_us(tmp_path: Path) -> None:
 
 
 def test_what_goes_wrong_in_here_ends_the_recording_and_not_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lstmtui.capture.source.activation import Activation
+    from lstmtui.capture.source.tracing.activation import Activation
 
     def broken(*_: Any) -> None:
         raise ZeroDivisionError
@@ -558,7 +558,7 @@ def test_what_goes_wrong_in_here_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
                 h = h * x_t
             return h
 
-    monkeypatch.setattr("lstmtui.capture.source.tensors.Tensors.bind", lambda *_: 1 // 0)
+    monkeypatch.setattr("lstmtui.capture.source.tracing.tensors.Tensors.bind", lambda *_: 1 // 0)
     with (
         pytest.warns(RuntimeWarning, match="ended early, by an error of lstmtui's own .ZeroDivisionError"),
         pytest.raises(TypeError, match="no loop in its code"),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import lstmtui
 from lstmtui.analysis.statements import statement_at
-from lstmtui.capture.source.what_ifs import rerun_source
+from lstmtui.capture.source.what_ifs.rerun import rerun_source
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit
 from lstmtui.trace.source import Source

@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 import lstmtui
 from lstmtui.capture.engine import RerunEngine
-from lstmtui.capture.source.what_ifs import rerun_source
+from lstmtui.capture.source.what_ifs.rerun import rerun_source
 from lstmtui.errors import UserError
 from lstmtui.trace import Trace
 from lstmtui.trace.edits import Edit, LossAt

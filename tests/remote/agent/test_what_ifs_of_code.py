@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import lstmtui
-from lstmtui.capture.source.what_ifs import rerun_source
+from lstmtui.capture.source.what_ifs.rerun import rerun_source
 from lstmtui.remote.agent.recordings import Recordings
 from lstmtui.remote.wire.messages import Open
 from lstmtui.trace.edits import Edit

@@ -14,7 +14,7 @@ from remote.pairs import AgentLink, ModelRunner, session_on
 
 from lstmtui.analysis.diagnosis import diagnose
 from lstmtui.analysis.equations import equations_at
-from lstmtui.analysis.first_bad import FirstBad, first_bad
+from lstmtui.analysis.first_bad.answer import FirstBad, first_bad
 from lstmtui.analysis.node_values import node_values_at
 from lstmtui.analysis.reach import horizon
 from lstmtui.analysis.reads import reads

@@ -1,0 +1,1 @@
+"""What the user's code says by its text and its instructions."""

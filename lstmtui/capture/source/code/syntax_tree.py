@@ -1,0 +1,61 @@
+"""The source of a function as a syntax tree, with the line numbers of its file."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from types import CodeType
+from typing import TypeAlias
+
+from lstmtui.capture.source.code.source_files import is_readable
+from lstmtui.python_parser import retried
+
+MOST_LINES = 20_000
+"""Of a function that is read."""
+
+Span: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+"""(line, column) of the first character, and of the one after the last."""
+
+
+def tree_of(code: CodeType, lines_of: dict[str, object] | None = None) -> ast.AST | None:
+    """The function of a code object as a syntax tree, with the line numbers of its file; None without it."""
+    if not is_readable(code.co_filename):
+        return None
+    try:
+        lines = linecache.getlines(code.co_filename, lines_of)
+        first, last = code.co_firstlineno, _last_line(code)
+        if not 0 < first <= last <= len(lines) or last - first > MOST_LINES:
+            return None
+        text = "".join(lines[first - 1 : last])
+        is_indented = text[:1].isspace()
+        tree = retried(lambda: ast.parse("if 1:\n" + text if is_indented else text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError, TypeError):
+        return None
+    ast.increment_lineno(tree, first - 1 - is_indented)
+    names = (ast.FunctionDef, ast.AsyncFunctionDef)
+    if code.co_name == "<module>":
+        return tree
+    return next((n for n in ast.walk(tree) if isinstance(n, names) and n.name == code.co_name), None)
+
+
+def _last_line(code: CodeType) -> int:
+    own = max((end for _, end, _, _ in code.co_positions() if end), default=0)
+    return max([own, *(_last_line(c) for c in code.co_consts if isinstance(c, CodeType))])
+
+
+def span_of(first: ast.AST, last: ast.AST) -> Span:
+    """From the beginning of a node to the end of another."""
+    start = (first.lineno, first.col_offset)  # type: ignore[attr-defined]
+    return start, (last.end_lineno, last.end_col_offset)  # type: ignore[attr-defined]
+
+
+def statements_of(tree: ast.AST) -> list[ast.AST]:
+    """The statements of a function in order, outer ones first, without those of inner functions."""
+    collected: list[ast.AST] = []
+    nodes = list(ast.iter_child_nodes(tree))[::-1]
+    while nodes:
+        node = nodes.pop()
+        collected.append(node)
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            nodes += list(ast.iter_child_nodes(node))[::-1]
+    return collected

@@ -1,0 +1,1 @@
+"""Runs become layers of a trace: names, shapes, states and arrays over time."""

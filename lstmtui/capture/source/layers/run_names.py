@@ -1,0 +1,122 @@
+"""The names of a run, and what follows from them together: its states, and how many sequences it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from lstmtui.capture.source.layers.carried import carried_by
+from lstmtui.capture.source.layers.layer_axes import layer_axes
+from lstmtui.capture.source.layers.series import Series, outside_of, series_of
+from lstmtui.capture.source.layers.shapes import Batch, batch_of
+from lstmtui.capture.source.layers.source_layer import Conditions
+from lstmtui.capture.source.runs.run import Run
+from lstmtui.capture.source.tracing.unit_axes import UnitAxes
+
+
+class RunNames:
+    """What the names of a run are bound to.
+
+    Attributes:
+        in_rounds: those that rounds bind, once for each place.
+        unnamed: what other functions return in rounds without a name.
+        outside: those that are bound before and after.
+        carried: for each state those that the next round has it under.
+        batch: how many sequences the run reads.
+        steps: how many rounds it has; where it has none, of all runs.
+
+    Args:
+        run: of a module or a function.
+        conditions: of the recording.
+        unit_axes: says which axes of its tensors are known to be units.
+    """
+
+    def __init__(self, run: Run, conditions: Conditions, unit_axes: UnitAxes) -> None:
+        self.run, self.conditions, self._unit_axes = run, conditions, unit_axes
+        every, self.outside = series_of(run), [part for part in outside_of(run) if not part.is_returned]
+        for part in (*every, *self.outside):
+            part.show_complex()
+        for part in every:
+            part.gather()
+        self.carried = carried_by(every, run)
+        # What other functions return without a name is an intermediate result, if no state.
+        self.in_rounds = [
+            part
+            for part in every
+            if not part.is_returned or part.code is run.call.code or part in self.carried
+        ]
+        self.unnamed = [part for part in every if part not in self.in_rounds]
+        self.steps = len(run.rounds) or conditions.steps
+        for part in self.carried:
+            part.units = self._units_of(part)
+        self.batch = self._read(conditions.axes.sequences(conditions.inputs))
+        self._find_units()
+
+    @property
+    def has_states(self) -> bool:
+        """Whether one round leaves numbers to the next, which tell how many sequences there are."""
+        values = [part.first.value for part in self.carried]
+        return any(value.dim() > 0 and value.is_floating_point() for value in values)
+
+    def read_as_others(self, size: int) -> None:
+        """Take the run to read as many sequences as others of its recording do, if its names may."""
+        batch = Batch(1) if size == 1 else self._read({size})
+        if batch.size != size and not self.has_states:
+            # A loop over the sequences themselves has each of them by itself.
+            batch = Batch(size if self._is_given(size) else 1)
+        if batch.size in (1, size):
+            self.batch = batch
+            self._find_units()
+
+    def _is_given(self, size: int) -> bool:
+        """Whether the tensors that its function is given have so many sequences, weights aside."""
+        bindings = [binding for own in self.run.rounds for binding in own] or self.run.outside
+        own = [b.value for b in bindings if not b.line and not b.leaf and b.call.code is self.run.call.code]
+        return bool(own) and all(size in value.shape[:2] for value in own if value.dim() > 1)
+
+    def _read(self, said: Collection[int]) -> Batch:
+        """How many sequences the run reads; `said`: what it may be, empty where that is open."""
+        conditions = self.conditions
+        return batch_of(
+            self.in_rounds or self.outside,
+            self.carried,
+            conditions.inputs,
+            {conditions.steps, self.steps, *conditions.stretches},
+            conditions.features,
+            said,
+        )
+
+    def _find_units(self) -> None:
+        for part in (*self.in_rounds, *self.unnamed, *self.outside):
+            if part not in self.carried and _is_ambiguous(part, {self.steps, self.batch.size}):
+                part.units = self._units_of(part)
+            if part.rounds and len(axes := self._candidates(part)) > 1:
+                part.units |= layer_axes(part, self.run.rounds, axes, lambda b: self._unit_axes.of([b]))
+
+    def _units_of(self, part: Series) -> frozenset[int]:
+        """The axes of what a name is bound to that are known to be units."""
+        units = self._unit_axes.of(part.bindings)
+        return units | {part.first.value.dim() - 1} if part.is_complex else units
+
+    def _candidates(self, part: Series) -> list[int]:
+        """The axes of what a name is bound to that may be the sequences."""
+        shape, size = part.first.value.shape, self.batch.size
+        return [n for n, own in enumerate(shape) if own == size > 1 and n not in part.units]
+
+    @property
+    def unsure(self) -> list[Series]:
+        """The names of which several axes may be the sequences, but for the last: units are, by convention.
+
+        Those are meant that are states or that autograd knows of: of others, such as masks, nothing follows.
+        """
+        return [
+            part
+            for part in self.in_rounds
+            if len([n for n in self._candidates(part) if n < part.first.value.dim() - 1]) > 1
+            and (part in self.carried or not part.first.absent)
+        ]
+
+
+def _is_ambiguous(part: Series, sizes: Collection[int]) -> bool:
+    """Whether several axes are as long as the sequences are many, or as the run."""
+    shape = part.first.value.shape
+    return any(shape.count(size) > 1 for size in sizes)

@@ -1,0 +1,1 @@
+"""Recordings by source, from the code that runs to finished layers."""

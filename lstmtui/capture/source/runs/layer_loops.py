@@ -1,0 +1,135 @@
+"""Of two loops within each other, either of which may be over time: whether the outer one is over layers."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from types import CodeType
+
+from lstmtui.capture.source.bindings import Binding, Call, Passes
+from lstmtui.capture.source.code.heads import items_read_in_loops
+from lstmtui.capture.source.runs.loop_weights import LoopWeights
+from lstmtui.capture.source.code.reading_order import reads_first
+from lstmtui.capture.source.runs.time_loops import Loop, Place, pass_of
+
+Group = tuple[Call, Passes, list[Binding]]
+"""What was bound in the same passes of a call."""
+
+
+class LayerLoops:
+    """The loops of layers round loops over time.
+
+    Args:
+        groups: all that was bound.
+        outermost: the call of a module or of a function with timesteps of its own that each call is in.
+        place_of: in which loops something was, from a call inwards.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[Group],
+        outermost: Mapping[int, Call],
+        place_of: Callable[[Call, Passes, Call], Place],
+    ) -> None:
+        self._groups, self._outermost, self._place_of = groups, outermost, place_of
+        self._within: dict[tuple[int, Loop], tuple[set[Loop], int]] = {}
+        self._over_layers: dict[tuple[int, Loop], bool] = {}
+
+    def is_round(self, call: Call, outer: Loop, loop: Loop, passes: Mapping[Loop, int]) -> bool:
+        """Whether an outer loop of a call is one of layers, and the one within it is over time.
+
+        Of loops with as many passes that is the one that takes its items from a tensor. Tensors lead with
+        their sequences, so that a loop with as many passes as these have is none over time.
+        """
+        is_over_layers = self.is_over_layers(call, outer)
+        if is_over_layers is not self.is_over_layers(call, loop):
+            return is_over_layers
+        key = call.number, outer
+        if key not in self._within:
+            self._within[key] = self._within_loop(call, outer)
+        items, lead = self._within[key]
+        return (
+            loop in items and outer not in items if passes[loop] == passes[outer] else lead == passes[outer]
+        )
+
+    def is_over_layers(self, call: Call, loop: Loop) -> bool:
+        """Whether passes of a loop compute each with parameters of its own, as far as the graph tells."""
+        key = call.number, loop
+        if key not in self._over_layers:
+            bound = (
+                (binding, self._place_of(own, within, call))
+                for own, within, together in self._groups
+                if self._outermost[own.number] is call
+                for binding in together
+            )
+            self._over_layers[key] = self._weights.differ(loop, bound)
+        return self._over_layers[key]
+
+    @cached_property
+    def _weights(self) -> LoopWeights:
+        return LoopWeights(binding for *_, together in self._groups for binding in together)
+
+    def goes_on(self, call: Call, loop: Loop) -> bool:
+        """Whether passes of a loop have what those before made, or read names before they bind them."""
+        made: dict[int, int] = {}
+        """The pass that has made a tensor; −1: it is from elsewhere."""
+        lines: dict[tuple[CodeType, str], list[int]] = defaultdict(list)
+        for own, within, together in self._groups:
+            if self._outermost[own.number] is not call:
+                continue
+            number = pass_of(place := self._place_of(own, within, call), loop)
+            for b in together:
+                is_made = number is not None and b.line > 0 and not b.leaf
+                first = made.setdefault(b.identity, number if number is not None and is_made else -1)
+                if number is not None and 0 <= first < number:
+                    return True
+                is_of_loop = len(place) == len(loop) and id(b.call.code) == loop[-1][0]
+                if number is not None and b.line > 0 and is_of_loop:
+                    lines[b.call.code, b.name].append(b.line)
+        return any(
+            reads_first(
+                code,
+                name.removeprefix("self."),
+                range(min(own), max(own) + 1),
+                attribute=name.startswith("self."),
+            )
+            for (code, name), own in lines.items()
+        )
+
+    def _within_loop(self, call: Call, outer: Loop) -> tuple[set[Loop], int]:
+        """Of a loop the loops in it whose heads bind tensors, and what most tensors in it lead with."""
+        bound = [
+            (binding, place)
+            for own, within, together in self._groups
+            if self._outermost[own.number] is call
+            and pass_of(place := self._place_of(own, within, call), outer) is not None
+            for binding in together
+        ]
+        items = {
+            tuple(head for head, _ in place)
+            for b, place in bound
+            if place[-1][0] == (id(b.call.code), b.line)
+        }
+        # A counter takes them too: x[t].
+        names = {
+            (b.call.code, b.name)
+            for own, _, together in self._groups
+            if self._outermost[own.number] is call
+            for b in together
+        }
+        counted = {
+            (id(code), line)
+            for code in {code for code, _ in names}
+            for line, name in items_read_in_loops(code)
+            if (code, name) in names
+        }
+        items |= {loop for _, place in bound for loop in _loops_of(place) if loop[-1] in counted}
+        leads = Counter(binding.value.shape[0] for binding, _ in bound if binding.value.dim() > 1)
+        return items, max(leads.items(), key=lambda item: item[1], default=(0, 0))[0]
+
+
+def _loops_of(place: Place) -> list[Loop]:
+    """The loops that a place is in, outermost first."""
+    heads = tuple(head for head, _ in place)
+    return [heads[:depth] for depth in range(1, len(heads) + 1)]

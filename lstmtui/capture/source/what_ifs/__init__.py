@@ -1,0 +1,1 @@
+"""The user's code runs again with other values, or for another loss."""

@@ -1,0 +1,1 @@
+"""[[model]]: the models of a scenario, with their weights."""
