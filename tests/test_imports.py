@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -155,6 +156,18 @@ def test_folders_within_a_package_import_one_way() -> None:
     known = rooms()
     assert Path("capture/taps") in known[Path("capture/watching")]
     assert {str(folder) for folder, others in known.items() if folder in others} == set()
+
+
+def test_every_folder_of_sources_is_a_package_and_nothing_in_it_is_ignored() -> None:
+    """What git ignores is in no package that is built, even where git has it."""
+    folders = {path.parent for path in SOURCES}
+    assert [str(folder) for folder in folders if not (PACKAGE / folder / "__init__.py").is_file()] == []
+    root = PACKAGE.parent
+    if not (root / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("there is no git here to ask")
+    names = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard", "lstmtui", "scenarios"]
+    ignored = subprocess.run(names, cwd=root, capture_output=True, text=True, check=True, timeout=60)
+    assert ignored.stdout.splitlines() == []
 
 
 def loaded(code: str, *arguments: str) -> set[str]:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
+from lstmtui.capture.source.code.reading_order import reads_first
 from lstmtui.capture.source.runs.layer_loops import LayerLoops
 from lstmtui.capture.source.runs.owner import Owner, Spot, always, in_loops
-from lstmtui.capture.source.code.reading_order import reads_first
 from lstmtui.capture.source.runs.repeated_calls import RepeatedCalls, is_within_itself
 from lstmtui.capture.source.runs.run import Run
 from lstmtui.capture.source.runs.streams import Handed, hand_on_alone, joined, read_whole_sequences, readings

@@ -9,8 +9,8 @@ from types import CodeType
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.code.heads import items_read_in_loops
-from lstmtui.capture.source.runs.loop_weights import LoopWeights
 from lstmtui.capture.source.code.reading_order import reads_first
+from lstmtui.capture.source.runs.loop_weights import LoopWeights
 from lstmtui.capture.source.runs.time_loops import Loop, Place, pass_of
 
 Group = tuple[Call, Passes, list[Binding]]

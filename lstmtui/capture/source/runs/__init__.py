@@ -1,0 +1,1 @@
+"""Calls and loops become runs, each of so many rounds."""
