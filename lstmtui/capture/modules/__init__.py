@@ -1,1 +1,1 @@
-"""The user's modules: what they are called with, what they return, and that they are left as they were."""
+"""The user's modules: what they are called with, and that they are left as they were."""

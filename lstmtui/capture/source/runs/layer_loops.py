@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import CodeType
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.code.heads import items_read_in_loops
 from lstmtui.capture.source.code.reading_order import reads_first
-from lstmtui.capture.source.runs.loop_weights import LoopWeights
+from lstmtui.capture.source.runs.loop_weights import weights_differ
 from lstmtui.capture.source.runs.time_loops import Loop, Place, pass_of
+from lstmtui.capture.source.tracing.weights_behind import WeightsBehind
 
 Group = tuple[Call, Passes, list[Binding]]
 """What was bound in the same passes of a call."""
@@ -57,28 +58,33 @@ class LayerLoops:
         """Whether passes of a loop compute each with parameters of its own, as far as the graph tells."""
         key = call.number, loop
         if key not in self._over_layers:
-            bound = (
-                (binding, self._place_of(own, within, call))
-                for own, within, together in self._groups
-                if self._outermost[own.number] is call
-                for binding in together
-            )
-            self._over_layers[key] = self._weights.differ(loop, bound)
+            self._over_layers[key] = weights_differ(self._weights, loop, self._bound_in(call))
         return self._over_layers[key]
 
     @cached_property
-    def _weights(self) -> LoopWeights:
-        return LoopWeights(binding for *_, together in self._groups for binding in together)
+    def _weights(self) -> WeightsBehind:
+        return WeightsBehind(binding for *_, together in self._groups for binding in together)
+
+    @cached_property
+    def _groups_in(self) -> dict[int, list[Group]]:
+        """What was bound, by the number of the outermost call that it was bound in."""
+        groups: dict[int, list[Group]] = defaultdict(list)
+        for group in self._groups:
+            groups[self._outermost[group[0].number].number].append(group)
+        return groups
+
+    def _bound_in(self, call: Call) -> Iterator[tuple[Place, list[Binding]]]:
+        """What was bound in an outermost call, with the loops that it was in."""
+        for own, within, together in self._groups_in.get(call.number, ()):
+            yield self._place_of(own, within, call), together
 
     def goes_on(self, call: Call, loop: Loop) -> bool:
         """Whether passes of a loop have what those before made, or read names before they bind them."""
         made: dict[int, int] = {}
         """The pass that has made a tensor; −1: it is from elsewhere."""
         lines: dict[tuple[CodeType, str], list[int]] = defaultdict(list)
-        for own, within, together in self._groups:
-            if self._outermost[own.number] is not call:
-                continue
-            number = pass_of(place := self._place_of(own, within, call), loop)
+        for place, together in self._bound_in(call):
+            number = pass_of(place, loop)
             for b in together:
                 is_made = number is not None and b.line > 0 and not b.leaf
                 first = made.setdefault(b.identity, number if number is not None and is_made else -1)
@@ -99,25 +105,15 @@ class LayerLoops:
 
     def _within_loop(self, call: Call, outer: Loop) -> tuple[set[Loop], int]:
         """Of a loop the loops in it whose heads bind tensors, and what most tensors in it lead with."""
-        bound = [
-            (binding, place)
-            for own, within, together in self._groups
-            if self._outermost[own.number] is call
-            and pass_of(place := self._place_of(own, within, call), outer) is not None
-            for binding in together
-        ]
+        every = [*self._bound_in(call)]
+        bound = [(b, place) for place, own in every if pass_of(place, outer) is not None for b in own]
         items = {
             tuple(head for head, _ in place)
             for b, place in bound
             if place[-1][0] == (id(b.call.code), b.line)
         }
         # A counter takes them too: x[t].
-        names = {
-            (b.call.code, b.name)
-            for own, _, together in self._groups
-            if self._outermost[own.number] is call
-            for b in together
-        }
+        names = {(b.call.code, b.name) for _, own in every for b in own}
         counted = {
             (id(code), line)
             for code in {code for code, _ in names}

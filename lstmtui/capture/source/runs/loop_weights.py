@@ -10,28 +10,21 @@ from lstmtui.capture.source.runs.time_loops import Loop, Place, pass_of
 from lstmtui.capture.source.tracing.weights_behind import FIRST_PASSES, WeightsBehind
 
 
-class LoopWeights:
-    """The parameters that the passes of loops compute with.
+def weights_differ(
+    weights: WeightsBehind, loop: Loop, bound: Iterable[tuple[Place, Iterable[Binding]]]
+) -> bool:
+    """Whether passes of a loop that follow each other each compute with parameters that the other lacks.
 
     Args:
-        bindings: all.
+        weights: says which parameters a value was computed with.
+        loop: which.
+        bound: what was bound, with the loops that it was in.
     """
-
-    def __init__(self, bindings: Iterable[Binding]) -> None:
-        self._behind = WeightsBehind(bindings)
-
-    def differ(self, loop: Loop, bound: Iterable[tuple[Binding, Place]]) -> bool:
-        """Whether passes of a loop that follow each other each compute with parameters that the other lacks.
-
-        Args:
-            loop: which.
-            bound: what was bound, with the loops that it was in.
-        """
-        passes: dict[tuple[int, ...], dict[int, list[Binding]]] = defaultdict(lambda: defaultdict(list))
-        for binding, place in bound:
-            number = pass_of(place, loop)
-            if number is not None and number < FIRST_PASSES:
-                passes[tuple(n for _, n in place[: len(loop) - 1])][number].append(binding)
-        several = next((own for own in passes.values() if len(own) > 1), {})
-        each = [frozenset[int]().union(*map(self._behind.of, own)) for own in several.values()]
-        return len(each) > 1 and bool(each[-1] - each[-2] and each[-2] - each[-1])
+    passes: dict[tuple[int, ...], dict[int, list[Binding]]] = defaultdict(lambda: defaultdict(list))
+    for place, bindings in bound:
+        number = pass_of(place, loop)
+        if number is not None and number < FIRST_PASSES:
+            passes[tuple(n for _, n in place[: len(loop) - 1])][number] += bindings
+    several = next((own for own in passes.values() if len(own) > 1), {})
+    each = [frozenset[int]().union(*map(weights.of, own)) for own in several.values()]
+    return len(each) > 1 and bool(each[-1] - each[-2] and each[-2] - each[-1])
