@@ -195,9 +195,7 @@ def asked(line: Reader) -> Arguments:
         line.fail("a quantity is missing, as in why c[3]")
     name = match[0]
     if name != "loss" and not line.vocabulary.has_quantity(name):
-        line.unknown(
-            f"{shown(name)} is not a quantity", "quantities", at, closest(name, line.vocabulary.quantities)
-        )
+        _no_quantity(line, name, at, line.vocabulary.quantities)
     unit = line.take(_UNIT)
     if unit is None and line.take(_OPENING):
         line.fail("the unit must be a whole number, followed by ]")
@@ -245,12 +243,7 @@ def names(line: Reader) -> Arguments:
         at = line.at
         name = line.word("a quantity is missing").rstrip(",")
         if not line.vocabulary.has_quantity(name):
-            line.unknown(
-                f"{shown(name)} is not a quantity",
-                "quantities",
-                at,
-                closest(name, line.vocabulary.quantities),
-            )
+            _no_quantity(line, name, at, line.vocabulary.quantities)
         every.append(name)
     if not every:
         line.fail("a quantity is missing, as in hide h")
@@ -277,8 +270,13 @@ def _changed_quantity(line: Reader) -> str:
         line.fail(f"{name} is a derivative; only what the cell computes can be set", at, name[1:])
     if not line.vocabulary.has_quantity(name):
         settable = [quantity for quantity in names if not _is_derivative(quantity, names)]
-        line.unknown(f"{shown(name)} is not a quantity", "quantities", at, closest(name, sorted(settable)))
+        _no_quantity(line, name, at, sorted(settable))
     return name
+
+
+def _no_quantity(line: Reader, name: str, at: int, names: Iterable[str]) -> NoReturn:
+    """Raise a mistake about a name; one of `names` was probably meant."""
+    line.unknown(f"{shown(name)} is not a quantity", "quantities", at, closest(name, names))
 
 
 def _indices(text: str) -> int | tuple[int, ...]:
