@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lstmtui.tui.theme import Look
-from lstmtui.tui.widgets.line_plot import Plot, Series, plot_lines
+from lstmtui.tui.widgets.line_plot import Plot, plot_lines
+from lstmtui.tui.widgets.series import Series
 
 _WIDTH, _HEIGHT, _GUTTER = 72, 10, 9
 

@@ -23,3 +23,15 @@ async def test_every_model_has_a_line_as_long_as_there_are_few(count: int, debug
         await press(pilot, ":")
         await type_text(pilot, "compare step 3\n")
         assert len(screen.panels[6].plot._plot.series) == states + (count - 1 if are_few else 1)
+
+
+MODELS = ("rnn_tanh", "rnn_relu", "LSTM", "LSTM with peepholes", "coupled LSTM", "GRU")
+
+
+@pytest.mark.parametrize("size", [(100, 40), (110, 40), (120, 40), (160, 50)])
+async def test_every_model_is_named_however_wide_the_lanes_are(size, debugger, shown) -> None:
+    traces = {name: synthetic(name=name, seed=n) for n, name in enumerate(MODELS)}
+    async with debugger(traces, size) as pilot:
+        await press(pilot, "m")
+        text = shown(pilot).partition("∂L/∂")[2]
+        assert all(name[:7] in text for name in MODELS)

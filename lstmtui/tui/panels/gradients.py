@@ -13,10 +13,12 @@ from lstmtui.printable import printable
 from lstmtui.session import Session
 from lstmtui.trace import Trace
 from lstmtui.tui.palette import MARKS
-from lstmtui.tui.panels.lane import Lane
+from lstmtui.tui.panels.lane import Lane, LanePlace
 from lstmtui.tui.panels.time_axis import TimeAxis
 from lstmtui.tui.theme import Look, quantity_role
-from lstmtui.tui.widgets.line_plot import LinePlot, Series, distinct, legends
+from lstmtui.tui.widgets.lane_head import Key
+from lstmtui.tui.widgets.line_plot import LinePlot, most_legend_lines
+from lstmtui.tui.widgets.series import Series, distinct, legend_lines, legends, tell_apart
 from lstmtui.view.query import together
 
 MOST_STATES = 4
@@ -38,6 +40,8 @@ class GradientPanel(Lane):
 
     def __init__(self, look: Look) -> None:
         self.plot = LinePlot(look)
+        self._rows = 0
+        """Of the plot."""
         super().__init__(look)
 
     def contents(self) -> Sequence[Widget]:
@@ -52,13 +56,14 @@ class GradientPanel(Lane):
             return
         runs = (id(session.trace), id(session.other))
         place = (cursor.model, cursor.layer, cursor.direction, cursor.batch)
-        if self.changed(*place, axis.page, axis.columns, axis.gutter, runs):
+        if self.changed(*place, axis.page, axis.columns, axis.place, self._rows, runs):
             series = distinct(_series(session, axis, axis.pixels(self.look)))
-            self.plot.set_series(
-                series, axis.plotted, axis.columns, gutter=axis.gutter, log=True, legend=False
-            )
-            self.set_keys(*legends(series, self.look))
             states = plotted(session)
+            keys = self._keys_above(series, title(states))
+            self.set_keys(*keys)
+            self.plot.set_series(
+                series, axis.plotted, axis.columns, gutter=axis.gutter, log=True, legend=not keys
+            )
             quantities = session.trace.quantities(cursor.layer)
             has_derivatives = any("d" + state in quantities for state in states)
             why = "" if has_derivatives else session.trace.absent(cursor.layer)
@@ -68,8 +73,21 @@ class GradientPanel(Lane):
             self.drawn()
         self.show_cursor(session)
 
+    def take_place(self, place: LanePlace, session: Session) -> None:
+        super().take_place(place, session)
+        self._rows = place.content
+
     def title_forms(self, title: str) -> Sequence[str]:
         return (title, title.removesuffix(_ON_AXIS), title.removesuffix(_HOW + _ON_AXIS))
+
+    def _keys_above(self, series: Sequence[Series], title: str) -> Sequence[Key]:
+        """The legend for the line above; none where the plot has room for names that it has not."""
+        forms = legends(series, self.look)
+        clear = [form for form in forms if tell_apart(series, form)]
+        if any(self.has_room_for(form, title) for form in clear):
+            return clear
+        lines = legend_lines(series, self.axis.place.width, most_legend_lines(self._rows), self.look)
+        return () if lines else forms
 
 
 def plotted(session: Session) -> tuple[str, ...]:

@@ -18,6 +18,9 @@ from lstmtui.tui.widgets.lane_head import Key, LaneHead
 from lstmtui.tui.widgets.line_plot import LinePlot
 from lstmtui.tui.widgets.line_widget import ColumnClicked
 
+_SIGN = "▸ "
+"""Before the title of what a lesson is about."""
+
 
 @dataclass(frozen=True)
 class LanePlace:
@@ -71,6 +74,11 @@ class Lane(Panel):
             self._keys = keys
             self._write_titles()
 
+    def has_room_for(self, key: Key, title: str) -> bool:
+        """Whether there is room beside the title's shortest form, whether or not a lesson is about it."""
+        shortest = f"{_SIGN}{self.key} {self.title_forms(title)[-1]}"
+        return self.head.has_room(shortest, key, self.axis.place.width)
+
     def rows_below(self, session: Session) -> int:
         """How many rows it wants below its maps."""
         return 0
@@ -116,7 +124,7 @@ class Lane(Panel):
     def _write_titles(self) -> None:
         text, detail = self._titles
         mark = "…" if self._waits else ""
-        sign = "▸ " if self.is_marked else ""
+        sign = _SIGN if self.is_marked else ""
         titles = [f"{sign}{self.key}{mark} {form}" for form in self.title_forms(text)]
         self.head.set_text(titles, self._keys, detail)
 

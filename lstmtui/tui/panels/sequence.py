@@ -19,7 +19,8 @@ from lstmtui.tui.panels.lane import Lane, LanePlace
 from lstmtui.tui.panels.time_axis import TimeAxis
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.lane_head import Key
-from lstmtui.tui.widgets.line_plot import LinePlot, Series, distinct, legends
+from lstmtui.tui.widgets.line_plot import LinePlot
+from lstmtui.tui.widgets.series import Series, distinct, legends
 from lstmtui.tui.widgets.status import StatusLine
 from lstmtui.tui.widgets.tokens import TokenStrip
 from lstmtui.view.query import together

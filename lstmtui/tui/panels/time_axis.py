@@ -31,6 +31,11 @@ class AxisPlace:
     """Of what stands at the right."""
     timesteps: int = 0
 
+    @property
+    def width(self) -> int:
+        """All columns of a lane."""
+        return self.gutter + self.plot + self.margin
+
     @classmethod
     def within(cls, width: int, page_width: int, gutter: int, margin: int) -> AxisPlace:
         """The columns of lanes.

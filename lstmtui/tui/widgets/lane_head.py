@@ -18,6 +18,8 @@ from lstmtui.tui.widgets.spans import crop_words, safe
 
 _SWATCHES = 5
 """Columns of a colour key."""
+_EDGES, _BETWEEN = 4, 2
+"""Columns round title and key, and between them."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,10 @@ class LaneHead(LineWidget):
         self._titles, self._legends, self._detail = tuple(titles), tuple(keys), detail
         self.update()
 
+    def has_room(self, title: str, key: Key, width: int) -> bool:
+        """Whether a title and a key fit in a line so wide."""
+        return cell_len(safe(title, self.look)) + len(list(self._key_cells(key))) + _BETWEEN + _EDGES <= width
+
     def set_cursor(self, column: int | None) -> None:
         """Mark the column of the cursor where the rule shows: what is written there stays legible."""
         self._cursor = column
@@ -87,7 +93,7 @@ class LaneHead(LineWidget):
     def _cells(self, width: int) -> Iterator[tuple[str, Style]]:
         """One character after the other; "" where the rule shows."""
         blank, rule = (" ", Style.null()), ("", Style.null())
-        left, key = self._chosen(width - 4)
+        left, key = self._chosen(width - _EDGES)
         style = style_for("title" if self._focused else "text", self.look)
         if self._focused and self.look.depth == "none":
             style += Style(reverse=True)
@@ -107,7 +113,7 @@ class LaneHead(LineWidget):
         for form in self._legends:
             key = list(self._key_cells(form))
             for title in titles:
-                if key and cell_len(title) + 2 + len(key) <= width:
+                if key and cell_len(title) + len(key) + _BETWEEN <= width:
                     return title, key
         shortest = titles[-1] if titles else ""
         fitting = next((title for title in titles if cell_len(title) <= width), None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,74 +15,12 @@ from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.axis import fit_axis
 from lstmtui.tui.widgets.columns import ColumnMap
 from lstmtui.tui.widgets.line_widget import ColumnClicked, LineWidget
-from lstmtui.tui.widgets.plot_rows import Drawn, crossed, plot_rows, sample
+from lstmtui.tui.widgets.plot_rows import Drawn, crossed, plot_rows
+from lstmtui.tui.widgets.series import DASHES, Series, legend_lines
 from lstmtui.tui.widgets.spans import Spans
 
-_DASHES = ((4, 4), (4, 2), (6, 1), (8, 6))
-"""(period, drawn) in pixel columns between values, by style."""
-
-
-_NAME_LENGTHS = (40, 24, 16, 12, 8, 5, 3)
-"""Characters of names in a legend, where there is ever less room."""
-
-
-@dataclass(frozen=True, eq=False)
-class Series:
-    """A line: its values (n,), one per timestep from the page's first on, or what they look like."""
-
-    name: str
-    values: NDArray[np.floating] | NormPlot
-    """A norm plot is one of the plot's timesteps, on its kind of axis, for as many columns as it has."""
-    style: int = 0
-    """Chooses tag letter, dashes and ASCII sign."""
-    role: str = "h"
-    absent: NDArray[np.bool_] | None = None
-    """True where there is no value at all: drawn as nothing, where NaN is marked."""
-    tag: str = ""
-    """The letter at the line's right end and in the legend; left out, A, B, C … by style."""
-
-    @property
-    def letter(self) -> str:
-        """That letter."""
-        return self.tag or chr(ord("A") + self.style % 26)
-
-
-def distinct(series: Sequence[Series]) -> list[Series]:
-    """The lines, with other dashes or another colour where a line before has both; letters stay."""
-    looks: set[tuple[str, int]] = set()
-    made = []
-    for line in series:
-        roles = (line.role, *(f"series{k}" for k in range(6)))
-        styles = [line.style, *range(len(_DASHES))]
-        free = (look for look in product(roles, styles) if (look[0], look[1] % len(_DASHES)) not in looks)
-        role, style = next(free, (line.role, line.style))
-        looks.add((role, style % len(_DASHES)))
-        made.append(replace(line, role=role, style=style, tag=line.letter))
-    return made
-
-
-def legends(series: Sequence[Series], look: Look, least: int = 0) -> tuple[Spans, ...]:
-    """Letter, sample and name of each line; without the samples; and with names that are cut ever shorter.
-
-    Args:
-        series: the lines.
-        look: what the terminal can show.
-        least: characters of names that are not cut shorter.
-    """
-    longest = max((len(line.name) for line in series), default=0)
-    full, *shorter = (min(longest, _NAME_LENGTHS[0]), *(n for n in _NAME_LENGTHS if least <= n < longest))
-    forms = [_legend(series, full, look, sampled=True)]
-    return (*forms, *(_legend(series, most, look, sampled=False) for most in (full, *shorter)))
-
-
-def _legend(series: Sequence[Series], most: int, look: Look, *, sampled: bool) -> Spans:
-    spans: list[tuple[str, str]] = []
-    for line in series:
-        gap = "  " if spans else ""
-        drawn = f"{sample(line.style, look)} " if sampled else ""
-        name = line.name if len(line.name) <= most else line.name[: most - 1] + "…"
-        spans += [(f"{gap}{line.letter} {drawn}", line.role), (name, "text")]
-    return tuple(spans)
+_LOWEST_WITH_LEGEND = 3
+"""Lines of a plot that has none."""
 
 
 class LinePlot(LineWidget):
@@ -117,7 +54,7 @@ class LinePlot(LineWidget):
 
         `columns` places the timesteps right of `gutter` characters of axis labels; left out, they fill
         the width but for the letters. The axis of a value says
-        value · scale + shift.
+        value · scale + shift. The legend is left out where it would take half of the height.
         """
         self._plot = Plot(tuple(series), timesteps, columns, gutter, log, legend, shift, scale)
         self._rows = []
@@ -171,6 +108,11 @@ class Plot:
         return self.columns or ColumnMap(min(self.length, room), room)
 
 
+def most_legend_lines(height: int) -> int:
+    """The lines that a legend may take of a plot so high."""
+    return (height - 1) // 2 if height > _LOWEST_WITH_LEGEND else 0
+
+
 def plot_lines(plot: Plot, width: int, height: int, look: Look) -> list[Spans]:
     """Every line of the plot: legend, the plot itself, and below it the marks."""
     cells = max(0, min(plot.map(width).used, width - plot.gutter))
@@ -181,7 +123,9 @@ def plot_lines(plot: Plot, width: int, height: int, look: Look) -> list[Spans]:
     drawn = [_drawn(s, line.envelope, line.marks) for s, line in zip(plot.series, shapes, strict=True)]
     ends = (end for line in shapes for end in (line.envelope.low, line.envelope.high))
     axis = replace(fit_axis(ends, plot.log), shift=plot.shift, scale=plot.scale)
-    return plot_rows(drawn, axis, cells, width, height, plot.gutter, plot.legend, look)
+    named = plot.legend and any(line.name for line in plot.series)
+    legend = legend_lines(plot.series, width, most_legend_lines(height), look) if named else []
+    return plot_rows(drawn, axis, cells, width, height, plot.gutter, legend, look)
 
 
 def _norm_plot(series: Series, plot: Plot, pixels: int, cells: int) -> NormPlot:
@@ -195,10 +139,9 @@ def _norm_plot(series: Series, plot: Plot, pixels: int, cells: int) -> NormPlot:
 
 def _drawn(series: Series, shape: Envelope, marks: NDArray[np.uint8]) -> Drawn:
     """A series reduced to pixel columns and marks, with the gaps of its dashes."""
-    period, kept = _DASHES[series.style % len(_DASHES)]
+    period, kept = DASHES[series.style % len(DASHES)]
     visible = shape.has_value | (np.arange(len(shape.has_value)) % period < kept)
     return Drawn(
-        name=series.name,
         tag=series.letter,
         role=series.role,
         style=series.style,

@@ -14,7 +14,7 @@ from lstmtui.analysis.decimation import NAN, NEGATIVE, NEGATIVE_INFINITY, POSITI
 from lstmtui.tui.palette import MARKS, MIXED
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.axis import Axis
-from lstmtui.tui.widgets.spans import Spans, crop, safe
+from lstmtui.tui.widgets.spans import Spans, safe
 
 _BRAILLE = np.array([[1, 8], [2, 16], [4, 32], [64, 128]], np.uint8)
 _ASCII_SIGNS = "*+xo#@%&"
@@ -34,7 +34,6 @@ _MEANINGS = {
 class Drawn:
     """One series ready to draw: its extent per pixel column, and its mark per character."""
 
-    name: str
     tag: str
     role: str
     style: int
@@ -51,21 +50,20 @@ def plot_rows(
     width: int,
     height: int,
     gutter: int,
-    legend: bool,
+    legend: Sequence[Spans],
     look: Look,
 ) -> list[Spans]:
-    """Every row: the legend where there is room, the dots between axis and letters, and the marks."""
-    named = legend and height >= 4 and any(line.name for line in drawn)
+    """Every row: the legend, the dots between axis and letters, and the marks."""
     marked = _mark_rows([line for line in drawn if line.marks.any()], max(1, height // 3))
-    rows = max(0, height - named - len(marked))
+    rows = max(0, height - len(legend) - len(marked))
     texts, owners = (_signs if look.ascii else _dots)(drawn, axis, cells, rows)
     labels = axis.labels(rows, look) if gutter > 1 else {}
-    tags = _tags(drawn, axis, rows)
-    lines = [_legend(drawn, gutter, width - gutter, look)] if named else []
+    tags = _tags(drawn, axis, rows, width - gutter - cells)
+    lines = list(legend)
     for row in range(rows):
         body = _owned(texts[row], owners[row], drawn)
         lines.append(
-            (*_label(labels.get(row), gutter, look), *_tagged(body, tags.get(row), cells, width - gutter))
+            (*_label(labels.get(row), gutter, look), *_tagged(body, tags.get(row, ()), cells, width - gutter))
         )
     for role, letters, marks in marked:
         lines.append(
@@ -139,31 +137,34 @@ def _owned(text: str, owners: NDArray[np.int64], drawn: Sequence[Drawn]) -> Span
     )
 
 
-def _tags(drawn: Sequence[Drawn], axis: Axis, rows: int) -> dict[int, tuple[str, str]]:
-    """The letter of each series by row: where its line ends, or the nearest free row."""
-    labels: dict[int, tuple[str, str]] = {}
+def _tags(drawn: Sequence[Drawn], axis: Axis, rows: int, room: int) -> dict[int, Spans]:
+    """The letter of each series by row: where its line ends, or the nearest row that has room.
+
+    Where there are fewer rows than series, as many letters share one as have room in it.
+    """
+    most = min(-(-len(drawn) // max(1, rows)), max(1, room))
+    labels: dict[int, Spans] = {}
     for line in drawn:
         ends = np.flatnonzero(np.isfinite(line.high))
-        if not ends.size or len(labels) >= rows:
+        free = [row for row in range(rows) if len(labels.get(row, ())) < most]
+        if not ends.size or not free:
             continue
         end = int(axis.row_of(line.high[ends[-1:]], rows)[0])
-        row = min((r for r in range(rows) if r not in labels), key=lambda r: abs(r - end))
-        labels[row] = (line.tag, line.role)
+        row = min(free, key=lambda r: abs(r - end))
+        labels[row] = (*labels.get(row, ()), (line.tag, line.role))
     return labels
 
 
-def _tagged(body: Spans, tag: tuple[str, str] | None, cells: int, room: int) -> Spans:
-    """The row with its letter: right of the plot where there is room, else over its last character."""
-    if tag is None:
-        return body
-    if room > cells:
-        return (*body, tag)
+def _tagged(body: Spans, tags: Spans, cells: int, room: int) -> Spans:
+    """The row with its letters: right of the plot where there is room, else over its last character."""
+    if not tags or room > cells:
+        return (*body, *tags)
     kept = "".join(text for text, _ in body)[: cells - 1]
     cut: list[tuple[str, str]] = []
     for text, role in body:
         cut.append((text[: len(kept)], role))
         kept = kept[len(text) :]
-    return (*(span for span in cut if span[0]), tag)
+    return (*(span for span in cut if span[0]), *tags)
 
 
 def _label(text: str | None, gutter: int, look: Look) -> Spans:
@@ -191,21 +192,6 @@ def _marks_label(tags: Sequence[str], marks: NDArray[np.uint8], gutter: int, loo
 def sample(style: int, look: Look) -> str:
     """Two characters that look like a line of a style."""
     return _ASCII_SIGNS[style % len(_ASCII_SIGNS)] * 2 if look.ascii else _SAMPLES[style % len(_SAMPLES)]
-
-
-def _legend(drawn: Sequence[Drawn], gutter: int, room: int, look: Look) -> Spans:
-    """Letter, sample and name of each series; without the samples where they do not fit."""
-
-    def written(sampled: bool) -> Spans:
-        spans: list[tuple[str, str]] = [(" " * gutter, "muted")]
-        for line in drawn:
-            shown = f"{line.tag} {sample(line.style, look)} " if sampled else f"{line.tag} "
-            spans += [(shown, line.role), (line.name + (3 if sampled else 2) * " ", "text")]
-        return tuple(spans)
-
-    full = written(True)
-    fits = sum(cell_len(text) for text, _ in full) - 3 <= gutter + room
-    return crop(full if fits else written(False), gutter + room, look)
 
 
 def _mark_rows(drawn: Sequence[Drawn], most: int) -> list[tuple[str, list[str], NDArray[np.uint8]]]:

@@ -6,8 +6,9 @@ import pytest
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.bars import Bars
 from lstmtui.tui.widgets.heatmap import Heatmap
-from lstmtui.tui.widgets.line_plot import LinePlot, Series
+from lstmtui.tui.widgets.line_plot import LinePlot
 from lstmtui.tui.widgets.ruler import Ruler
+from lstmtui.tui.widgets.series import Series
 from lstmtui.tui.widgets.status import StatusLine
 from lstmtui.tui.widgets.text_lines import TextLines
 from lstmtui.tui.widgets.tokens import TokenStrip

@@ -8,7 +8,8 @@ import pytest
 from lstmtui.analysis.decimation import envelope
 from lstmtui.tui.theme import Look
 from lstmtui.tui.widgets.columns import ColumnMap
-from lstmtui.tui.widgets.line_plot import LinePlot, Series, distinct, legends
+from lstmtui.tui.widgets.line_plot import LinePlot
+from lstmtui.tui.widgets.series import Series, distinct, legend_lines, legends, tell_apart
 
 ASCII = Look("none", ascii=True)
 
@@ -118,9 +119,16 @@ def test_each_series_has_a_letter_at_its_end_and_in_the_legend(text):
         columns=ColumnMap(4, 4),
     )
     rows = text(made)
-    assert rows[0] == "    A ** dh   B ++ dc   ".ljust(30)
+    assert rows[0] == " A ** dh  B ++ dc".ljust(30)
     assert rows[1].rstrip().endswith("++++B")
     assert rows[5].rstrip().endswith("****A")
+
+
+@pytest.mark.parametrize(("width", "letters"), [(20, 5), (9, 4), (7, 2)])
+def test_letters_share_a_row_where_there_are_more_lines_than_rows(width, letters, text):
+    lines = [Series("", np.full(3, float(k)), k) for k in range(5)]
+    made = plot(*lines, size=(width, 2), gutter=4, columns=ColumnMap(3, 3), legend=False)
+    assert sum(character in "ABCDE" for row in text(made) for character in row) == letters
 
 
 def test_the_colour_of_a_character_is_that_of_the_series_with_most_dots():
@@ -191,3 +199,23 @@ def test_a_legend_that_has_no_room_has_shorter_names():
     assert forms[1] == "A passengers of the year  B y"
     assert forms[-1] == "A pa…  B y"
     assert all(len(a) >= len(b) for a, b in pairwise(forms))
+
+
+def test_a_legend_takes_as_many_lines_as_it_may_before_names_are_cut():
+    lines = [
+        Series(name, np.zeros(3), k) for k, name in enumerate(("LSTM with peepholes", "GRU", "rnn_tanh"))
+    ]
+
+    def written(width: int, most: int) -> list[str]:
+        return ["".join(text for text, _ in line) for line in legend_lines(lines, width, most, ASCII)]
+
+    assert written(50, 1) == [" A ** LSTM with peepholes  B ++ GRU  C xx rnn_tanh"]
+    assert written(42, 1) == [" A LSTM with peepholes  B GRU  C rnn_tanh"]
+    assert written(24, 2) == [" A LSTM with peepholes", " B GRU  C rnn_tanh"]
+    assert written(31, 1) == [" A LSTM wi…  B GRU  C rnn_tanh"]
+    assert written(9, 2) == []
+
+
+def test_cut_names_of_a_legend_tell_lines_apart_or_not():
+    lines = [Series(name, np.zeros(3), k) for k, name in enumerate(("rnn_tanh", "rnn_relu"))]
+    assert [tell_apart(lines, form) for form in legends(lines, ASCII)] == [True, True, False, False]

@@ -14,9 +14,10 @@ from lstmtui.tui.palette import palette
 from lstmtui.tui.theme import Look, theme_of
 from lstmtui.tui.widgets.bars import Bars
 from lstmtui.tui.widgets.heatmap import Heatmap
-from lstmtui.tui.widgets.line_plot import LinePlot, Series
+from lstmtui.tui.widgets.line_plot import LinePlot
 from lstmtui.tui.widgets.line_widget import ColumnClicked
 from lstmtui.tui.widgets.ruler import Ruler
+from lstmtui.tui.widgets.series import Series
 from lstmtui.tui.widgets.status import StatusLine
 
 SYSTEMS = {"truecolor": ColorSystem.TRUECOLOR, "256": ColorSystem.EIGHT_BIT, "16": ColorSystem.STANDARD}
