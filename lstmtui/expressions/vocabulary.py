@@ -34,6 +34,8 @@ class Vocabulary:
     """The symbols of parameters in the equations, W_f, each with how many axes it has."""
     is_open: bool = False
     """Whether every other name may be a quantity too: that of a variable of code which has not run so far."""
+    variables: tuple[str, ...] = ()
+    """The names of the users' own code and cells: dh is one, where the code has a dh."""
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -49,6 +51,11 @@ class Vocabulary:
         if name in self._names:
             return True
         return self.is_open and name not in self.words and name.isidentifier() and not iskeyword(name)
+
+    def is_derivative(self, name: str) -> bool:
+        """Whether this is `d` + the name of a quantity, and no name that users' own code has, or may have."""
+        is_of_quantity = name[:1] == "d" and name[1:] in self._names and name in self._names
+        return is_of_quantity and not self.is_open and name not in self.variables
 
     @cached_property
     def _axes(self) -> dict[str, int]:
@@ -85,21 +92,20 @@ def open_vocabulary(cells: Iterable[Cell] | None = None) -> Vocabulary:
 
 def vocabulary_of(traces: Iterable[Trace]) -> Vocabulary:
     """The words for the cells, and the names of the users' own code and cells in these runs."""
-    names: dict[str, None] = {}
+    variables: dict[str, None] = {}
     own: dict[str, Cell] = {}
     for trace in traces:
         for layer in trace.layers:
             if layer.source is not None or layer.definition is not None:
-                names |= dict.fromkeys(
-                    name for quantity in layer.quantities for name in (quantity, "d" + quantity)
-                )
+                variables |= dict.fromkeys(layer.quantities)
             if layer.definition is not None:
                 own[layer.cell] = layer.layout.cell
+    names = dict.fromkeys(name for variable in variables for name in (variable, "d" + variable))
     quantities = tuple(dict.fromkeys((*quantity_names(), *names)))
     # A quantity of the user's code comes before a parameter of the same name.
     parameters = _parameters_of((*CELLS.values(), *own.values()))
     free = tuple((symbol, axes) for symbol, axes in parameters if symbol not in names)
-    return _vocabulary(quantities, free, is_open=False)
+    return _vocabulary(quantities, free, tuple(variables), is_open=False)
 
 
 @lru_cache(maxsize=4)
@@ -109,6 +115,10 @@ def _parameters_of(cells: tuple[Cell, ...]) -> tuple[tuple[str, int], ...]:
 
 @lru_cache(maxsize=16)
 def _vocabulary(
-    quantities: tuple[str, ...], parameters: tuple[tuple[str, int], ...], *, is_open: bool
+    quantities: tuple[str, ...],
+    parameters: tuple[tuple[str, int], ...],
+    variables: tuple[str, ...] = (),
+    *,
+    is_open: bool,
 ) -> Vocabulary:
-    return Vocabulary(quantities, parameters, is_open)
+    return Vocabulary(quantities, parameters, is_open, variables)

@@ -8,13 +8,14 @@ from typing import BinaryIO
 import numpy as np
 
 from lstmtui.arrays import Array
+from lstmtui.trace.exported_names import exported_names
 from lstmtui.trace.keys import array_key
 from lstmtui.view import View
 
 _BLOCK = 4096
 """Timesteps that are written at once."""
-_TAKEN = {"lengths", "loss", "file", "allow_pickle"}
-"""What an array of code cannot be called: others are, or numpy's own arguments."""
+_ARGUMENTS = {"file", "allow_pickle"}
+"""What an array cannot be called: numpy's own arguments are."""
 
 
 def export(view: View, name: str, file: BinaryIO) -> None:
@@ -48,14 +49,15 @@ def export(view: View, name: str, file: BinaryIO) -> None:
 def _arrays(view: View) -> dict[str, Array]:
     trace, cursor = view.trace, view.cursor
     place = (cursor.layer, cursor.direction)
-    arrays = {name + "_" * (name in _TAKEN): _shaped(view, name) for name in trace.quantities(cursor.layer)}
+    beside = {"lengths": np.asarray(trace.lengths), "loss": np.array(trace.loss)}
     for name in view.layer.quantities:
         bound = trace.arrays.get(array_key("bound/" + name, *place))
         if bound is not None:
-            arrays[f"bound_{name}"] = np.asarray(bound)
+            beside[f"bound_{name}"] = np.asarray(bound)
     for state in trace.initial_states(*place):
-        arrays[f"initial_{state}"] = np.asarray(trace.initial(state, *place))
-    return arrays | {"lengths": np.asarray(trace.lengths), "loss": np.array(trace.loss)}
+        beside[f"initial_{state}"] = np.asarray(trace.initial(state, *place))
+    names = exported_names(trace.quantities(cursor.layer), {*beside, *_ARGUMENTS})
+    return {name: _shaped(view, quantity) for quantity, name in names.items()} | beside
 
 
 def _shaped(view: View, name: str) -> Array:

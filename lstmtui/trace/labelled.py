@@ -10,6 +10,7 @@ import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.libraries import load_library
+from lstmtui.trace.exported_names import exported_names
 
 if TYPE_CHECKING:
     from lstmtui.trace.header import Header, Layer
@@ -31,10 +32,11 @@ def to_dataset(
     xarray = import_module("xarray")
     own = header.layers[layer]
     taken = {"time", "batch", "layer", "direction", *(axis for name in values for axis in _axes(name, own))}
+    taken |= {f"initial_{name}" for name in initial}
+    names = exported_names(values, taken)  # code may call anything so
     variables: dict[str, Any] = {}
     for name, array in values.items():
-        key = name + "_" * (name in taken)  # code may call anything so
-        variables[key] = (("time", "batch", *_axes(name, own)), _shaped(name, own, array, 2))
+        variables[names[name]] = (("time", "batch", *_axes(name, own)), _shaped(name, own, array, 2))
     for name, array in initial.items():
         variables[f"initial_{name}"] = (("batch", *_axes(name, own)), _shaped(name, own, array, 1))
     coordinates: dict[str, Any] = {"layer": layer, "direction": direction, "time": np.arange(header.steps)}

@@ -52,6 +52,28 @@ def test_set_unset_reset_and_loss_at_on_recorded_code() -> None:
     assert "the gradients are of" in said("loss at 2")
 
 
+class Slope(nn.Module):
+    """A solver whose variables are called as derivatives are."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.new_zeros(x.shape[1], 3)
+        for x_t in x:
+            dh = torch.tanh(x_t - y)
+            y = y + 0.1 * dh
+        return y
+
+
+def test_a_variable_called_as_a_derivative_of_a_cell_is_set() -> None:
+    trace = lstmtui.record(Slope(), torch.randn(4, 1, 3, requires_grad=True), loss=torch.sum, name="m")
+    session = Session(Traces({"m": trace}), RerunEngine())
+    command = parse_line("set dh = 0", vocabulary=session.vocabulary)
+    assert command is not None
+    execute(session, command)
+    assert session.trace.loss == 0
+    with pytest.raises(lstmtui.UserError, match="dx_t is a derivative"):
+        parse_line("set dx_t = 0", vocabulary=session.vocabulary)
+
+
 class Beside(nn.Module):
     """A cell of PyTorch's, and what the loop makes of it."""
 

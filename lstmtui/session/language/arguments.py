@@ -264,12 +264,11 @@ def _changed_quantity(line: Reader) -> str:
     match = line.take(_NAME)
     if match is None:
         line.fail("a quantity is missing, as in set f[3] = 1.0")
-    name = match[0]
-    names = frozenset(line.vocabulary.quantities)
-    if _is_derivative(name, names):
+    name, vocabulary = match[0], line.vocabulary
+    if vocabulary.is_derivative(name):
         line.fail(f"{name} is a derivative; only what the cell computes can be set", at, name[1:])
-    if not line.vocabulary.has_quantity(name):
-        settable = [quantity for quantity in names if not _is_derivative(quantity, names)]
+    if not vocabulary.has_quantity(name):
+        settable = [quantity for quantity in vocabulary.quantities if not vocabulary.is_derivative(quantity)]
         _no_quantity(line, name, at, sorted(settable))
     return name
 
@@ -283,8 +282,3 @@ def _indices(text: str) -> int | tuple[int, ...]:
     """The number of a unit, or its numbers along several axes."""
     numbers = tuple(int(number) for number in text.split(","))
     return numbers[0] if len(numbers) == 1 else numbers
-
-
-def _is_derivative(name: str, names: frozenset[str]) -> bool:
-    """Whether this is `d` + the name of a quantity."""
-    return name.startswith("d") and name in names and name[1:] in names

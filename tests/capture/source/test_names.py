@@ -97,7 +97,8 @@ class Clashing(nn.Module):
     """Names that mean something to arrays, files, axes and numpy."""
 
     def forward(self, x: Tensor) -> Tensor:
-        h = x.new_zeros(x.shape[1], 3)
+        h, seen = x.new_zeros(x.shape[1], 3), []
+        rare = h
         for v in x:
             time = torch.tanh(v + h)
             unit_3 = time * 2
@@ -106,7 +107,13 @@ class Clashing(nn.Module):
             file = reads * 2
             σ = file * 0.1
             loss = σ.sum(-1)
-            h = σ + loss[:, None]
+            initial_h = σ * 3
+            lengths_ = initial_h * 4
+            h = lengths_ + loss[:, None]
+            bound_rare = h * 2
+            if len(seen) % 2:
+                rare = bound_rare * 2
+            seen.append(rare)
         return h
 
 
@@ -115,7 +122,8 @@ def test_names_that_arrays_or_files_have_too_are_kept_and_exported(tmp_path: Pat
     lstmtui.record(Clashing(), x, path=tmp_path / "run.trace")
     trace = lstmtui.load(tmp_path / "run.trace")
     assert isinstance(trace, lstmtui.Trace)
-    names = ["time", "unit_3", "lengths", "reads_", "file", "σ", "loss_", "h"]
+    names = ["time", "unit_3", "lengths", "reads_", "file", "σ", "loss_", "initial_h", "lengths_", "h"]
+    names += ["bound_rare", "rare"]
     assert trace.layers[0].source is not None
     assert [v.name for v in trace.layers[0].source.variables][2:] == names
     view = Session(trace).view
@@ -126,21 +134,23 @@ def test_names_that_arrays_or_files_have_too_are_kept_and_exported(tmp_path: Pat
     with np.load(arrays) as kept:
         assert kept["lengths"].tolist() == [4, 4]
         for name in names:
-            key = {"lengths": "lengths_", "file": "file_"}.get(name, name)
+            has_underscore = name in ("file", "initial_h", "bound_rare")
+            key = {"lengths": "lengths__"}.get(name, name + "_" * has_underscore)
             assert np.array_equal(kept[key].reshape(4, 2, -1), trace.values(name)), name
     assert "norm(σ),σ[0]" in table.getvalue().decode()
 
 
 def test_a_dataset_has_no_variable_named_like_an_axis() -> None:
     trace = lstmtui.record(Clashing(), torch.randn(4, 2, 3, requires_grad=True))
-    values = {name: trace.values(name) for name in ("time", "unit_3", "σ")}
+    values = {name: trace.values(name) for name in ("time", "unit_3", "σ", "initial_h")}
     with pytest.MonkeyPatch.context() as patch:
         fake = ModuleType("xarray")
         fake.Dataset = lambda *parts: parts  # type: ignore[attr-defined]
         fake.__spec__ = ModuleSpec("xarray", None)
         patch.setitem(sys.modules, "xarray", fake)
-        variables, _, _ = to_dataset(trace.header, 0, "forward", values, {})
-    assert [*variables] == ["time_", "unit_3_", "σ"]
+        initial = {"h": trace.initial("h")}
+        variables, _, _ = to_dataset(trace.header, 0, "forward", values, initial)
+    assert [*variables] == ["time_", "unit_3_", "σ", "initial_h_", "initial_h"]
     assert {axis for axes, _ in variables.values() for axis in axes} == {"time", "batch", "unit_3"}
 
 
