@@ -8,6 +8,7 @@ from functools import cached_property
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.code.reading_order import reads_first
+from lstmtui.capture.source.runs.calls_in_rounds import followed
 from lstmtui.capture.source.runs.layer_loops import LayerLoops
 from lstmtui.capture.source.runs.owner import Owner, Spot, always, in_loops
 from lstmtui.capture.source.runs.repeated_calls import RepeatedCalls, is_within_itself
@@ -128,13 +129,12 @@ class Grouping:
     def _place(self, owner: Owner) -> None:
         """Say for each call of an owner what its rounds are."""
         outer = [self._outer_spot(owner, call) for call in owner.calls]
-        in_rounds = all(run is not None and number >= 0 for run, number in outer)
         streams = self._streams(owner, outer)
         if streams:
             for stream in streams:
                 self._place_stream(owner, stream)
-        elif in_rounds and (len(owner.calls) == 1 or len(set(outer)) > 1):
-            self._follow(owner, outer)
+        elif spots := followed(outer, self._sizes):
+            self._follow(owner, spots)
         elif len(owner.calls) > 1:
             steps = self._calls.in_time(owner.calls)
             run = self._new_run(owner, steps[0], len(steps))
@@ -154,15 +154,15 @@ class Grouping:
             return None, -1
         return self._spot(caller, outermost, self._places.of_call(call, outermost))
 
-    def _follow(self, owner: Owner, outer: Sequence[Spot]) -> None:
+    def _follow(self, owner: Owner, spots: Sequence[tuple[Run, int]]) -> None:
         """What is called in the rounds of another has the same rounds."""
         own: dict[int, Run] = {}
-        for call, (run, number) in zip(owner.calls, outer, strict=True):
+        for call, (run, number) in zip(owner.calls, spots, strict=True):
             if id(run) not in own:
                 own[id(run)] = self._new_run(owner, call, 0)
                 own[id(run)].within = run
             mine = own[id(run)]
-            mine.calls += 1
+            mine.calls += number >= 0
             mine.reach(number)
             owner.spots[call.number] = always((mine, number))
 
@@ -196,7 +196,8 @@ class Grouping:
             return []
         # Where it cannot be seen what the loops read, it is the numbers of calls and passes that tell.
         is_as_long = len(calls) in self._sizes and not (is_seen and not owner.calls[0].is_in_module)
-        is_within = len({*outer}) == len(outer) and all(run is not None and n >= 0 for run, n in outer)
+        within = [spot for spot in outer if spot[1] >= 0]
+        is_within = 1 < len({*within}) == len(within)
         if is_as_long and (is_within or not is_seen):
             return []
         return [] if is_within and self._carries(owner.calls) else streams
@@ -264,7 +265,6 @@ class Grouping:
         first = runs[0][1] if runs else self._new_run(owner, call, 1)
         for _, run in runs[1:]:
             run.beside = first
-
         owner.spots[call.number] = in_loops([(loop, run, 0) for loop, run in runs], first)
 
     def _place_repeated(self, owner: Owner, call: Call, steps: Sequence[Sequence[Call]]) -> None:
