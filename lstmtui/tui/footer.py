@@ -59,11 +59,11 @@ def footer_parts(
     return parts
 
 
-def prompt_parts(*, ascii: bool) -> list[Part]:
-    """The keys of the prompt."""
+def only_keys(hints: Sequence[tuple[str, str]], *, ascii: bool) -> list[Part]:
+    """The keys of what has all of them now, the prompt or a dialog, and what they do."""
     return [
         (((f" {in_words(sign) if ascii else sign}", "key"), (f" {hint} ", "muted")), "")
-        for sign, hint in PROMPT
+        for sign, hint in hints
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from keyboard import press, type_text
 from textual.pilot import Pilot
 from torch import nn
 
@@ -57,23 +58,36 @@ async def test_the_parts_of_a_memory_are_listed_below_the_lanes(size, debugger, 
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (100, 30), (120, 40)], ids=str)
-async def test_the_lines_above_and_below_everything_stay(size, debugger, shown) -> None:
+@pytest.mark.parametrize("opened_by", ["key", "prompt"])
+async def test_the_line_above_stays_and_that_below_names_the_keys_of_the_dialog(
+    size, opened_by: str, debugger, shown
+) -> None:
     async with debugger(Start(traces=two_layers()), size) as pilot:
         pilot.app.screen.session.select_layer(1)
         pilot.app.screen.session.goto(6)
         before = shown(pilot).splitlines()
-        await pilot.press("W")
+        if opened_by == "key":
+            await pilot.press("W")
+        else:
+            await press(pilot, ":")
+            await type_text(pilot, "why c\n")
         await until(pilot, ("c", 6, 0, 1))
         await pilot.pause()
         lines = shown(pilot).splitlines()
-        assert (lines[0].split()[0], lines[-1]) == (before[0].split()[0], before[-1])
+        assert lines[0].split()[0] == before[0].split()[0]
         assert "t=6/8" in lines[0]
+        assert lines[-1].split()[:2] == ["↑", "↓"]
+        assert "↵ ask about it" in lines[-1]
         box = [line for line in lines if "╭" in line and "Why" in line]
         assert len(box) == 1
         assert any("╰" in line and "↵ asks on  x takes out  esc" in line for line in lines[:-1])
         await pilot.press("enter")
         await until(pilot, ("written c", 6, 0, 1))
         assert "↵ asks on  x takes out  ctrl+o back" in shown(pilot)
+        assert "ctrl+o back" in shown(pilot).splitlines()[-1]
+        await pilot.press("escape")
+        await pilot.pause()
+        assert shown(pilot).splitlines()[-1] == before[-1]  # the prompt does not wait under its answer
 
 
 async def test_a_part_is_entered_down_to_the_layer_below_and_left_again(debugger) -> None:

@@ -10,6 +10,10 @@ from lstmtui.session.requests import Help, Note, ShowJacobian, ShowMessages, Sho
 from lstmtui.tui.command_line import CommandLine
 
 
+SAYING_THEMSELVES = (Note, Help, ShowMessages, ShowWhy, ShowJacobian)
+"""What is shown elsewhere than in the footer or at the prompt."""
+
+
 class Dialogue:
     """Answers at the prompt if a line was entered there, and otherwise in the footer.
 
@@ -47,9 +51,7 @@ class Dialogue:
         quiet = outcome.stop is not None and outcome.stop.is_quiet
         if outcome.stop is not None:
             self._say(None if quiet else outcome.stop)
-        elif not isinstance(
-            outcome.request, Note | Help | ShowMessages | ShowWhy | ShowJacobian
-        ):  # which say themselves
+        elif not isinstance(outcome.request, SAYING_THEMSELVES):
             self._say(Stop("select" if outcome.ok else "refused", outcome.text))
         if self._typed and self._prompt.is_open:
             self._answer(outcome, quiet=quiet)
@@ -98,4 +100,5 @@ class Dialogue:
 
     def _footer_is_enough(self, outcome: Outcome, *, quiet: bool = False) -> bool:
         fits = len(outcome.text) < self._prompt.screen.size.width - 2
-        return outcome.ok and (quiet or fits or self._prompt.is_for_one)
+        is_said = isinstance(outcome.request, SAYING_THEMSELVES)
+        return outcome.ok and (quiet or fits or is_said or self._prompt.is_for_one)

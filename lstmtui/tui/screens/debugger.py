@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.events import ScreenResume, ScreenSuspend
 from textual.reactive import var
 from textual.widget import Widget
 
@@ -18,7 +19,7 @@ from lstmtui.session.verbs import VERBS
 from lstmtui.trace.growth import Follower
 from lstmtui.tui.banner import Banner
 from lstmtui.tui.command_line import CommandLine
-from lstmtui.tui.footer import footer_parts, prompt_parts
+from lstmtui.tui.footer import PROMPT, footer_parts, only_keys
 from lstmtui.tui.header import header_parts
 from lstmtui.tui.keys import bindings
 from lstmtui.tui.panels.diagnosis import DiagnosisPanel
@@ -33,6 +34,7 @@ from lstmtui.tui.parts.following import Following
 from lstmtui.tui.parts.lesson_view import LessonView
 from lstmtui.tui.parts.player import Player
 from lstmtui.tui.parts.presenter import Presenter
+from lstmtui.tui.screens.dialog import Dialog
 from lstmtui.tui.screens.front_end import FrontEnd
 from lstmtui.tui.screens.key_actions import KeyActions
 from lstmtui.tui.screens.messages import Message, MessageLog
@@ -164,12 +166,20 @@ class DebuggerScreen(KeyActions):
 
     def _footer(self, width: int) -> Sequence[Part]:
         ascii = self.look.ascii
+        if isinstance(dialog := self.app.screen, Dialog):
+            return only_keys(dialog.hints, ascii=ascii)
         if self.command_line.is_open and not self.is_busy:
-            return prompt_parts(ascii=ascii)
+            return only_keys(PROMPT, ascii=ascii)
         playing = self.player.speed if self.player.is_playing else None
         zoom = "zoom" if isinstance(self.focused, Panel) else ""
         zoom = zoom if self.arrangement.zoomed is None else "leave"
         return footer_parts(self.message, playing, width, self.lesson.hints, self._about, zoom, ascii=ascii)
+
+    @on(ScreenSuspend)
+    @on(ScreenResume)
+    def _other_keys(self) -> None:
+        """A dialog has come or gone, which has keys of its own."""
+        self.presenter.draw_footer()
 
     @on(StatusLine.Clicked)
     async def _clicked(self, event: StatusLine.Clicked) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
 from textual import on
@@ -36,6 +37,11 @@ class Dialog(ModalScreen[Result]):
         Binding("escape,q,ctrl+c", "leave", "leave"),
         Binding("question_mark,f1", "help", "help"),
     ]
+
+    @property
+    def hints(self) -> Sequence[tuple[str, str]]:
+        """Its keys and what they do, for the line at the foot of the screen below."""
+        return (("esc", "leave"), ("?", "help"))
 
     _is_left = False
     _result: Result | None = None

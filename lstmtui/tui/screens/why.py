@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -63,6 +63,12 @@ class WhyScreen(ChosenLine, Dialog[Commands]):
         self.look, self.ledger, self.before = look, ledger, before
         self.text, self.box = TextLines(look, wraps=True), Vertical()
         self._notation = ASCII if look.ascii else UNICODE
+
+    @property
+    def hints(self) -> Sequence[tuple[str, str]]:
+        back = (("ctrl+o", "back"),) if self.before else ()
+        entered = (("↑ ↓", "choose"), ("↵", "ask about it"), ("x", "take it out"))
+        return (*(entered if self.ledger.parts else ()), *back, *super().hints)
 
     def compose(self) -> ComposeResult:
         asked = self.ledger.asked
