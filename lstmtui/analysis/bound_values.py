@@ -77,7 +77,7 @@ def _at(view: View, source: Source, place: Place) -> BoundValue:
     assert variable is not None
     if not place.stages:
         return _value(view, variable, -1)
-    reached = [n for n in place.stages if is_bound(view.trace, layer, source.stages[n], t)]
+    reached = [n for n in place.stages if is_bound(view.trace, layer, source, n, t)]
     if not reached:
         return BoundValue("not bound")
     past = [n for n in reached if now is None or n <= now]

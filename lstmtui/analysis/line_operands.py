@@ -118,7 +118,7 @@ def _read(place: LinePlace, written: str) -> LineOperand | None:
     for t, numbers in ((place.t, before), (place.t - 1, after)):
         for number in numbers if t >= 0 else []:
             stage = source.stages[number]
-            if is_bound(place.trace, place.layer, stage, t):
+            if is_bound(place.trace, place.layer, source, number, t):
                 values = values_at(place.trace, place.layer, stage.variable, t, stage.inner_step)
                 if values is not None:
                     return LineOperand(written, named[stage.variable], number, t, values[place.batch])
@@ -153,7 +153,8 @@ def _since(operand: LineOperand, place: LinePlace) -> str:
         variable = carried[0]
     if t == place.t:
         return ""
-    stages = [stage for stage in source.stages if stage.variable == variable.name and stage.line]
+    own = [(n, stage) for n, stage in enumerate(source.stages) if stage.variable == variable.name]
+    stages = [stage for n, stage in own if stage.line and source.comes_to(n, t)]
     near = [stage.line for stage in stages if stage.function == place.binding.function]
     line = near[0] if near else variable.line
     return f" (since t={t}, line {line})" if line else f" (since t={t})"

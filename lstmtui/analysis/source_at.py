@@ -9,6 +9,7 @@ from lstmtui.analysis.bound_values import BoundValue, Place, bound_values, place
 from lstmtui.analysis.raised import raising_function
 from lstmtui.printable import printable
 from lstmtui.trace.source import Function, Raised, Source, Variable
+from lstmtui.view.cursor import Cursor
 from lstmtui.view.view import View
 
 
@@ -71,10 +72,10 @@ def source_at(view: View) -> SourceAt | None:
     values = bound_values(view)
     places = places_of(source)
     raised = _raised_here(view)
-    marks = _marks(source, view.cursor.stage) if raised is None else _marks_where_raised(source, raised)
+    marks = _marks(source, view.cursor) if raised is None else _marks_where_raised(source, raised)
     at = {(p.function, _line_of(p, source)): [] for p in places}  # type: ignore[var-annotated]
     for place, value in zip(places, values, strict=bool(values)):
-        at[place.function, _line_of(place, source)].append(_binding(place, value, source, view.cursor.stage))
+        at[place.function, _line_of(place, source)].append(_binding(place, value, source, view.cursor))
     functions = []
     for number, function in enumerate(source.functions):
         bindings = {line: tuple(bound) for (owner, line), bound in at.items() if owner == number}
@@ -108,10 +109,10 @@ def _line_of(place: Place, source: Source) -> int:
     return place.line or argument_line(source.functions[place.function])
 
 
-def _binding(place: Place, value: BoundValue, source: Source, now: int | None) -> SourceBinding:
-    variable = source.variable(place.quantity)
+def _binding(place: Place, value: BoundValue, source: Source, cursor: Cursor) -> SourceBinding:
+    variable, now = source.variable(place.quantity), cursor.stage
     assert variable is not None
-    past = [n for n in place.stages if now is None or n <= now]
+    past = [n for n in place.stages if (now is None or n <= now) and source.comes_to(n, cursor.t)]
     return SourceBinding(
         variable,
         value,
@@ -146,18 +147,20 @@ def _plain_lines(function: Function) -> tuple[SourceLine, ...]:
     )
 
 
-def _marks(source: Source, now: int | None) -> tuple[tuple[int, int], ...]:
+def _marks(source: Source, cursor: Cursor) -> tuple[tuple[int, int], ...]:
     """(function, line) of each function that runs at a stage, outermost first.
 
     Where a function was called is the line of its caller's next binding, as that waits for what it returns.
     """
+    now = cursor.stage
     if now is None:
         return ((0, 0),)
     stage = source.stages[now]
+    come_to = [s if source.comes_to(n, cursor.t) else None for n, s in enumerate(source.stages)]
     marks = [(stage.function, stage.line or argument_line(source.functions[stage.function]))]
     for depth in range(stage.depth - 1, -1, -1):
-        later = (s for s in source.stages[now + 1 :] if s.depth <= depth)
-        earlier = (s for s in reversed(source.stages[:now]) if s.depth <= depth)
+        later = (s for s in come_to[now + 1 :] if s and s.depth <= depth)
+        earlier = (s for s in reversed(come_to[:now]) if s and s.depth <= depth)
         caller = next((s for s in (next(later, None), next(earlier, None)) if s and s.depth == depth), None)
         if caller is not None:
             marks.insert(0, (caller.function, caller.line))

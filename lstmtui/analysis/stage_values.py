@@ -7,14 +7,17 @@ import numpy as np
 from lstmtui.arrays import Array
 from lstmtui.trace import Trace
 from lstmtui.trace.keys import array_key
-from lstmtui.trace.source import Stage
+from lstmtui.trace.source import Source
 
 DIRECTION = "forward"
 """The direction of every layer of recorded code."""
 
 
-def is_bound(trace: Trace, layer: int, stage: Stage, t: int) -> bool:
-    """Whether the round t comes to a stage."""
+def is_bound(trace: Trace, layer: int, source: Source, number: int, t: int) -> bool:
+    """Whether the round t comes to the stage of this number."""
+    if not source.comes_to(number, t):
+        return False
+    stage = source.stages[number]
     bound = trace.arrays.get(array_key("bound/" + stage.variable, layer, DIRECTION))
     if bound is not None and not bound[t]:
         return False

@@ -13,7 +13,7 @@ from lstmtui.session.beginning import first_cursor, traces_by_name
 from lstmtui.session.breakpoints import Breakpoints
 from lstmtui.session.history import History
 from lstmtui.session.open_question import OpenQuestion
-from lstmtui.session.stages import stage_after_return, stage_text
+from lstmtui.session.stages import next_stage, stage_after_return, stage_text
 from lstmtui.session.stop import Kind, Stop
 from lstmtui.session.watches import Watches
 from lstmtui.session.what_ifs import Engine, WhatIfs
@@ -175,19 +175,20 @@ class Session:
 
         In recorded code it is the next binding, also in a function that is called.
         """
-        stage = 0 if self.cursor.stage is None else self.cursor.stage + 1
-        if stage < len(self.cell.stages):
-            return self._at_stage("into", stage, self.cursor.t)
-        if self.cursor.t == self.last_t:
-            return Stop("end", f"the end: t={self.cursor.t} is the last timestep")
-        return self._at_stage("into", 0, self.cursor.t + 1)
+        cursor = self.cursor
+        stage = next_stage(self.layer, 0 if cursor.stage is None else cursor.stage + 1, cursor.t)
+        if stage is not None:
+            return self._at_stage("into", stage, cursor.t)
+        if cursor.t == self.last_t:
+            return Stop("end", f"the end: t={cursor.t} is the last timestep")
+        return self._at_stage("into", next_stage(self.layer, 0, cursor.t + 1) or 0, cursor.t + 1)
 
     def out(self) -> Stop:
         """Back to whole timesteps; out of a function of recorded code: to what its caller binds next."""
         cursor = self.cursor
         if cursor.stage is None:
             return Stop("refused", "already at whole timesteps; `into` goes inside one")
-        caller = stage_after_return(self.layer, cursor.stage)
+        caller = stage_after_return(self.layer, cursor.stage, cursor.t)
         if caller is not None:
             return self._at_stage("out", caller, cursor.t)
         return self._move("out", f"whole timesteps, t={cursor.t}", stage=None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePath
 
 from lstmtui.printable import printable
 from lstmtui.trace import Layer
+from lstmtui.trace.source import Source
 
 
 def stage_text(layer: Layer, stage: int) -> str:
@@ -20,7 +22,30 @@ def stage_text(layer: Layer, stage: int) -> str:
     return printable(f"{name}{inner} ({PurePath(function.file).name}{line}, {function.name})")
 
 
-def stage_after_return(layer: Layer, stage: int) -> int | None:
+def next_stage(layer: Layer, stage: int, t: int) -> int | None:
+    """The first stage from this one on to which a timestep comes; None where it comes to no more."""
+    source, count = layer.source, len(layer.layout.cell.stages)
+    if source is None:
+        return stage if stage < count else None
+    here = (n for n in range(stage, count) if source.comes_to(n, t))
+    return next((n for n in here if not _is_same_binding(source, n, t)), None)
+
+
+def _is_same_binding(source: Source, number: int, t: int) -> bool:
+    """Whether a stage is the binding of the one before it, as the last of its name in this timestep.
+
+    That is so where a condition passes over the line that binds the name again.
+    """
+    before = next((n for n in range(number - 1, -1, -1) if source.comes_to(n, t)), None)
+    if before is None:
+        return False
+    one, other = source.stages[before], source.stages[number]
+    names = [source.variable(stage.variable) for stage in (one, other)]
+    is_same_name = len({v.written for v in names if v is not None}) == 1 and one.variable != other.variable
+    return is_same_name and replace(one, variable=other.variable) == other
+
+
+def stage_after_return(layer: Layer, stage: int, t: int) -> int | None:
     """The first stage after a function of recorded code has returned; None where no function called it.
 
     None too where nothing is bound in this timestep after it has returned.
@@ -29,4 +54,5 @@ def stage_after_return(layer: Layer, stage: int) -> int | None:
         return None
     stages = layer.source.stages
     depth = stages[stage].depth
-    return next((n for n in range(stage + 1, len(stages)) if stages[n].depth < depth), None)
+    later = (n for n in range(stage + 1, len(stages)) if layer.source.comes_to(n, t))
+    return next((n for n in later if stages[n].depth < depth), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -66,6 +67,18 @@ class Stage:
     """How many calls below the function of the run."""
     inner_step: int = -1
     """Which of the variable's inner steps; −1: it has none."""
+    is_return: bool = False
+    """Whether a function returns here what a later stage binds the variable to."""
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """From a round on, up to where the next of these begins, the stages to which the rounds do not come."""
+
+    start: int
+    """The round."""
+    stages: tuple[int, ...]
+    """Their numbers, in order. Inner steps past those of a round that has some are not among them."""
 
 
 @dataclass(frozen=True)
@@ -103,18 +116,34 @@ class Source:
     variables: tuple[Variable, ...]
     """In the order in which a round binds them last."""
     stages: tuple[Stage, ...]
-    """Every binding of the fullest round, in order."""
+    """Every binding of any round, in order."""
     constants: tuple[Constant, ...] = ()
     unrecorded: tuple[Unrecorded, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
+    """By their starts; empty where no round passes over any, as far as that is known."""
 
     @property
     def states(self) -> tuple[str, ...]:
         """The variables that the next round goes on with."""
         return tuple(variable.name for variable in self.variables if variable.carried_to)
 
+    def comes_to(self, stage: int, t: int) -> bool:
+        """Whether a round comes to a stage, as far as that is known."""
+        return stage not in self._passed_over_at(t)
+
+    def _passed_over_at(self, t: int) -> frozenset[int]:
+        at = bisect_right(self.passed_over, t, key=lambda entry: entry.start) - 1
+        return self._sets_passed_over[at] if at >= 0 else frozenset()
+
+    @cached_property
+    def _sets_passed_over(self) -> tuple[frozenset[int], ...]:
+        return tuple(frozenset(entry.stages) for entry in self.passed_over)
+
     @cached_property
     def returns(self) -> frozenset[int]:
         """The numbers of the stages at which a function returns what a later stage binds the variable to."""
+        if self.passed_over or any(stage.is_return for stage in self.stages):
+            return frozenset(number for number, stage in enumerate(self.stages) if stage.is_return)
         last = {(stage.variable, stage.inner_step): n for n, stage in enumerate(self.stages)}
         return frozenset({*range(len(self.stages))} - {*last.values()})
 

@@ -49,6 +49,14 @@ def _of(layer: Layer, source: Source) -> Iterator[str]:
         if not (0 <= stage.depth < _LARGEST and stage.inner_step >= -1):
             yield "a stage has a depth or an inner step below the least"
             return
+    starts = [entry.start for entry in source.passed_over]
+    numbers = {number for entry in source.passed_over for number in entry.stages}
+    if (
+        starts != sorted({*starts})
+        or not numbers <= {*range(len(source.stages))}
+        or min(starts, default=0) < 0
+    ):
+        yield "rounds pass over stages that it has not, or in no order"
 
 
 def _of_variable(variable: Variable, source: Source) -> Iterator[str]:

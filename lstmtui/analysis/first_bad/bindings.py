@@ -81,7 +81,7 @@ def _bindings(
     stages = [
         (number, stage.variable, stage.inner_step)
         for number, stage in enumerate(source.stages)
-        if is_bound(trace, layer, stage, t)
+        if is_bound(trace, layer, source, number, t)
     ]
     order = [*arguments, *stages]
     for number, variable, inner_step in reversed(order) if is_backward else order:

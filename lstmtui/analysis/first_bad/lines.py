@@ -18,7 +18,7 @@ from lstmtui.arrays import Array
 from lstmtui.cells.notation import UNICODE
 from lstmtui.printable import printable
 from lstmtui.trace import Trace
-from lstmtui.trace.source import Source, Variable
+from lstmtui.trace.source import Source, Stage, Variable
 
 _number = UNICODE.number
 
@@ -50,8 +50,11 @@ def bad_derivative_line(trace: Trace, source: Source, bad: BadValue) -> tuple[st
             how = ", ".join(part for part in (behind, _operands(place)) if part)
             return f"{_line_text(place)}: {where}", how
     if not all(function.text for function in source.functions):
-        return f"{_place_of(source, variable)}: {where}", f"{NO_TEXT}, so which line read it is not known"
-    here = f"{_place_of(source, variable)}: {_text(source, variable)}{where}"
+        return (
+            f"{_place_of(source, variable, bad)}: {where}",
+            f"{NO_TEXT}, so which line read it is not known",
+        )
+    here = f"{_place_of(source, variable, bad)}: {_text(source, variable, bad)}{where}"
     is_known = trace.header.loss_is_known and not np.isfinite(trace.loss)
     loss = f", which is {_number(trace.loss)}" if is_known else ""
     behind = "it comes from what is returned, up to the loss"
@@ -92,15 +95,21 @@ def _line_text(place: LinePlace) -> str:
     return f"{file}:{place.binding.line}: {text}" if text else f"{file}:{place.binding.line}"
 
 
-def _text(source: Source, variable: Variable) -> str:
-    text = statement_at(source.functions[variable.function], variable.line).text if variable.line else ""
+def _bound_at(source: Source, variable: Variable, bad: BadValue) -> Variable | Stage:
+    """What says at which line of which function a variable was bound in the round of a bad value."""
+    return variable if bad.stage is None else source.stages[bad.stage]
+
+
+def _text(source: Source, variable: Variable, bad: BadValue) -> str:
+    at = _bound_at(source, variable, bad)
+    text = statement_at(source.functions[at.function], at.line).text if at.line else ""
     return f"{text}: " if text else ""
 
 
-def _place_of(source: Source, variable: Variable) -> str:
+def _place_of(source: Source, variable: Variable, bad: BadValue) -> str:
     """ "my_cell.py:88"."""
-    line = f":{variable.line}" if variable.line else ""
-    return f"{_file(source, variable.function)}{line}"
+    at = _bound_at(source, variable, bad)
+    return f"{_file(source, at.function)}:{at.line}" if at.line else _file(source, at.function)
 
 
 def _file(source: Source, function: int) -> str:
@@ -135,7 +144,7 @@ def _readers(trace: Trace, source: Source, variable: Variable, bad: BadValue) ->
     start = -1 if bad.stage is None else bad.stage
     for number in range(len(source.stages) - 1, start, -1):
         stage = source.stages[number]
-        if not is_bound(trace, bad.layer, stage, bad.t):
+        if not is_bound(trace, bad.layer, source, number, bad.t):
             continue
         own = _variable(source, stage.variable)
         place = LinePlace(trace, bad.layer, source, own, number, bad.t, bad.batch, bad.unit)

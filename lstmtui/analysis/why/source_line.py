@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import takewhile
+
 import numpy as np
 
 from lstmtui.analysis.line_operands import LineOperand, LinePlace, operands_at, unit_text
 from lstmtui.analysis.stage_values import is_bound, values_at
 from lstmtui.analysis.statements import NO_TEXT
 from lstmtui.analysis.why.carried_from import carried_from
+from lstmtui.analysis.why.handed_from import handed_from
 from lstmtui.analysis.why.ledger import SET, Factor, Ledger, Part, Place
 from lstmtui.analysis.why.source_readers import readers_ledger
 from lstmtui.analysis.why.summands import ledger_of
@@ -46,16 +50,20 @@ def source_ledger(trace: Trace, asked: Place, notation: Notation) -> Ledger:
     numbers = [
         number
         for number, stage in enumerate(source.stages)
-        if stage.variable == variable.name and is_bound(trace, asked.layer, stage, asked.t)
+        if stage.variable == variable.name and is_bound(trace, asked.layer, source, number, asked.t)
     ]
     if _is_set(trace, asked):
         return ledger_of(asked, value, [Part(SET, value, t=asked.t)], kind="origin")
     if not numbers:
         part = Part("an argument of the call", value, t=asked.t)
         return ledger_of(asked, value, [part], kind="origin")
-    place = LinePlace(trace, asked.layer, source, variable, numbers[-1], asked.t, asked.batch, asked.unit)
+    number = _computed_at(numbers, source)
+    place = LinePlace(trace, asked.layer, source, variable, number, asked.t, asked.batch, asked.unit)
     function = source.functions[place.binding.function]
     if not place.binding.line:
+        handed = handed_from(asked, place)
+        if handed is not None:
+            return source_ledger(trace, handed, notation)
         part = Part(f"an argument of {function.name}", value, t=asked.t)
         return ledger_of(asked, value, [part], kind="origin")
     if not place.statement.text:
@@ -70,6 +78,17 @@ def source_ledger(trace: Trace, asked: Place, notation: Notation) -> Ledger:
         equation=f"{function.name}:{place.binding.line}  {place.statement.text}",
         of=unit_text(variable.name, variable, asked.unit),
     )
+
+
+def _computed_at(numbers: Sequence[int], source: Source) -> int:
+    """The stage of the line that computed what a variable was bound to last: of the innermost function.
+
+    Args:
+        numbers: of the stages of the variable to which the round comes, in order.
+        source: whose they are.
+    """
+    returned = takewhile(source.returns.__contains__, reversed(numbers[:-1]))
+    return [numbers[-1], *returned][-1]
 
 
 def _part(operand: LineOperand, place: LinePlace, source: Source, asked: Place) -> Part:

@@ -29,6 +29,8 @@ def readers_ledger(trace: Trace, asked: Place, source: Source, variable: Variabl
     Raises:
         UserError: the variable has no derivative there, with why.
     """
+    if values_at(trace, asked.layer, variable.name, asked.t) is None:
+        raise UserError(f"{variable.name}: the round t={asked.t} does not bind it")
     values = values_at(trace, asked.layer, asked.quantity, asked.t)
     if values is None:
         why = variable.absent or trace.absent(asked.layer, variable.name) or f"the round t={asked.t} has none"
@@ -54,7 +56,7 @@ def _readers(trace: Trace, asked: Place, source: Source, variable: Variable) -> 
     for t in range(asked.t, min(asked.t + 2, trace.steps)):
         for number, stage in enumerate(source.stages):
             result = source.variable(stage.variable)
-            if result is None or not is_bound(trace, asked.layer, stage, t):
+            if result is None or not is_bound(trace, asked.layer, source, number, t):
                 continue
             place = LinePlace(trace, asked.layer, source, result, number, t, asked.batch, asked.unit)
             if not any(_is_read(operand, trace, asked, source, variable) for operand in operands_at(place)):

@@ -112,14 +112,16 @@ def number_of(variable: Variable, value: float | None, notation: Notation) -> st
     return notation.number(value)
 
 
-def stage_text(source: Source, number: int) -> str:
+def stage_text(source: Source, number: int, t: int) -> str:
     """Which name the stage binds, in which of its inner steps, and how far into the timestep that is."""
+    here = [n for n in range(len(source.stages)) if source.comes_to(n, t)]
+    past = sum(n <= number for n in here)
     stage = source.stages[number]
     variable = source.variable(stage.variable)
     inner = ""
     if stage.inner_step >= 0 and variable is not None:
         inner = f" {stage.inner_step + 1} of {variable.inner_steps}"
-    return f"{stage.variable}{inner}: {number + 1} of {len(source.stages)}"
+    return f"{stage.variable}{inner}: {past} of {len(here)}"
 
 
 def stack_text(code: SourceAt, width: int) -> str:

@@ -92,7 +92,7 @@ class StepPanel(Panel):
         if marked is not None:
             self.lines.scroll_to_line(min(marked + LINES_BELOW, len(rows) - 1))
             self.lines.scroll_to_line(marked)
-        inside = "" if cursor.stage is None else f"  {stage_text(source, cursor.stage)}"
+        inside = "" if cursor.stage is None else f"  {stage_text(source, cursor.stage, cursor.t)}"
         self.set_title(
             f"Step: unit {cursor.unit} at t={cursor.t}{inside}",
             more or stack_text(code, self.outer_size.width - 6),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from types import CodeType
 
 import numpy as np
 
@@ -16,18 +15,19 @@ from lstmtui.capture.source.layers.carried import initial_of
 from lstmtui.capture.source.layers.functions import functions_of
 from lstmtui.capture.source.layers.loop_reads import LoopReads, as_long
 from lstmtui.capture.source.layers.names import name_all
-from lstmtui.capture.source.layers.returns import Returns, not_finite, returns_of
+from lstmtui.capture.source.layers.returns import not_finite, returns_of
 from lstmtui.capture.source.layers.run_names import RunNames
-from lstmtui.capture.source.layers.series import Series, fullest_round, in_order
+from lstmtui.capture.source.layers.series import Series, in_order
 from lstmtui.capture.source.layers.shapes import Batch, Unfit
 from lstmtui.capture.source.layers.source_layer import Conditions, SourceLayer
 from lstmtui.capture.source.layers.stacked import Stacked, check_kind, stack, unrolled
+from lstmtui.capture.source.layers.stages import stages_of
 from lstmtui.capture.source.layers.state_origin import state_origin_of
 from lstmtui.capture.source.runs.run import Run
 from lstmtui.capture.stores.deferred_arrays import Entry, changed
 from lstmtui.capture.to_numpy import own_array
 from lstmtui.trace import Layer
-from lstmtui.trace.source import Constant, Source, Stage, Unrecorded, Variable
+from lstmtui.trace.source import Constant, Source, Unrecorded, Variable
 
 NO_DERIVATIVE = "its derivative was not computed"
 
@@ -148,12 +148,14 @@ class _Builder:
             arrays["once/" + part.name] = own_array(binding.value)
             count = sum(1 for _ in part.bindings)
             constants.append(Constant(part.name, tuple(binding.value.shape), _dtype(binding), count))
+        stages, passed_over = stages_of(self.run, shown, returns, numbers)
         source = Source(
             functions,
             tuple(variables),
-            tuple(_stages(self.run, shown, returns, numbers)),
+            stages,
             tuple(constants),
             tuple(Unrecorded(part.name, why) for part, why in self.unrecorded.items()),
+            passed_over,
         )
         layer = Layer(
             cell=self.run.name,
@@ -261,32 +263,6 @@ def _add(arrays: dict[str, Entry], name: str, stacked: Stacked) -> None:
             arrays["inner_count/" + name] = stacked.counts
     if stacked.inner_derivative is not None:
         arrays["inner/d" + name] = stacked.inner_derivative
-
-
-def _stages(run: Run, shown: Sequence[Series], returns: Returns, numbers: dict[CodeType, int]) -> list[Stage]:
-    """The bindings of the fullest round, between those of all timesteps before and after.
-
-    Before what binds a name to what a function has returned, that has a stage of its own.
-    """
-    fullest = fullest_round(run)
-    position = {id(binding): n for n, binding in enumerate(fullest)}
-    number = next((n for n, own in enumerate(run.rounds) if own is fullest), 0)
-    stops: list[tuple[int, Stage]] = []
-    for part in shown:
-        own = [part.whole] if part.whole is not None else part.rounds[number]
-        for step, binding in enumerate(own):
-            if part.whole is None and id(binding) not in position:
-                continue
-            for here in (*returns.get(id(binding), ()), binding):
-                stage = Stage(
-                    part.name,
-                    numbers[here.call.code],
-                    here.line,
-                    here.call.depth_below(run.call.code),
-                    step if len(own) > 1 else -1,
-                )
-                stops.append((here.order, stage))
-    return [stage for _, stage in sorted(stops, key=lambda stop: stop[0])]
 
 
 def _dtype(binding: Binding) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from types import CodeType
 
 import torch
 from torch import Tensor
@@ -18,8 +17,6 @@ Returns = dict[int, list[Binding]]
 def returns_of(shown: Sequence[Series], rounds: Sequence[Sequence[Binding]]) -> Returns:
     """What called functions had returned that names of a run are bound to.
 
-    A name is left out that some rounds bind to what other lines have computed.
-
     Args:
         shown: the names.
         rounds: of the run, with all that was bound.
@@ -33,13 +30,6 @@ def returns_of(shown: Sequence[Series], rounds: Sequence[Sequence[Binding]]) -> 
                 waiting.setdefault(b.identity, []).append(b)
             elif waiting and b.identity in waiting:
                 returns[id(b)] = waiting.pop(b.identity)
-    for part in shown if returns else ():
-        if not any(id(b) in returns for own in part.rounds for b in own):
-            continue
-        for step in range(max(map(len, part.rounds))):
-            same = [b[step] for b in part.rounds if len(b) > step]
-            if len({tuple(map(_line_of, returns.get(id(b), ()))) for b in same}) > 1:
-                returns |= {id(b): [] for b in same}
     return returns
 
 
@@ -55,7 +45,3 @@ def not_finite(unnamed: Iterable[Series], named: Iterable[Series]) -> list[Serie
 
 def _are_finite(tensors: Iterable[Tensor]) -> bool:
     return all(bool(torch.isfinite(tensor).all()) for tensor in tensors if tensor.is_floating_point())
-
-
-def _line_of(binding: Binding) -> tuple[CodeType, int]:
-    return binding.call.code, binding.line

@@ -1,0 +1,146 @@
+"""The line that is shown for a name is the one that ran in the timestep, whichever branch that was in."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import lstmtui
+from lstmtui.analysis.first_bad.answer import first_bad_of
+from lstmtui.analysis.source_at import source_at
+from lstmtui.session import Session
+from lstmtui.trace.source import Source
+
+T = 6
+
+
+def gate(v: Tensor) -> Tensor:
+    return torch.sigmoid(v)
+
+
+class Branches(nn.Module):
+    """A name that one line binds in some timesteps, a function in others, and a name of one timestep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.reads = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(x.shape[1], 3)
+        for t in range(len(x)):
+            a = self.reads(x[t]) + h
+            if t % 3 == 1:
+                size = a.abs() + self.floor
+                c = torch.sqrt(size)
+            else:
+                c = gate(a)
+            h = c + 0.1 * h
+            if t == 4:
+                late = 2 * h
+                h = late
+        return h
+
+    floor = 0.0
+
+
+GATE, FORWARD = gate.__code__.co_firstlineno + 1, Branches.forward.__code__.co_firstlineno
+A, SIZE, ROOT, CALL, H, LATE = (FORWARD + line for line in (3, 5, 6, 8, 9, 11))
+
+
+@pytest.fixture(scope="module")
+def trace() -> lstmtui.Trace:
+    return lstmtui.record(Branches(), torch.randn(T, 2, 3), loss=torch.sum, name="m")
+
+
+def source_of(trace: lstmtui.Trace) -> Source:
+    source = trace.layers[0].source
+    assert source is not None
+    return source
+
+
+def test_into_comes_to_the_lines_that_ran_and_to_no_others(trace: lstmtui.Trace) -> None:
+    session, stages, lines = Session(trace), source_of(trace).stages, list[list[int]]()
+    while session.into().kind == "into":
+        assert session.cursor.stage is not None
+        line = stages[session.cursor.stage].line
+        if stages[session.cursor.stage].variable != "x":
+            lines += [[]] * (session.cursor.t + 1 - len(lines))
+            lines[-1] = [*lines[-1], line]
+    root, called = [A, SIZE, ROOT, H], [A, 0, GATE, CALL, H]
+    assert lines == [called, root, called, called, [*root, LATE, LATE + 1], called]
+
+
+def test_out_of_a_function_goes_to_the_line_that_called_it(trace: lstmtui.Trace) -> None:
+    session = Session(trace)
+    session.goto(3)
+    while f":{GATE}," not in session.into().text:
+        pass
+    assert f"c (test_stages.py:{CALL}, " in session.out().text
+
+
+def test_the_value_stands_at_the_line_that_ran_and_the_other_is_not_bound(trace: lstmtui.Trace) -> None:
+    session = Session(trace)
+    for t in range(T):
+        session.goto(t)
+        code = source_at(session.view)
+        assert code is not None
+        at = {line.number: line.bindings for line in code.functions[0].lines}
+        now = {line: at[line][0].now for line in (ROOT, CALL)}
+        here, other = (ROOT, CALL) if t % 3 == 1 else (CALL, ROOT)
+        assert now[here].value == trace.values("c")[t, 0, 0]
+        assert now[other].status == "not bound"
+
+
+def test_why_names_the_line_that_computed_a_name_and_what_its_arguments_were(trace: lstmtui.Trace) -> None:
+    assert f":{ROOT}  c = torch.sqrt" in trace.why("c", 1).equation
+    assert f":{GATE}  return torch.sigmoid(v)" in trace.why("c", 2).equation
+    assert [part.text for part in trace.why("h", 1).parts][:1] == [f"c[0] (line {ROOT})"]
+    (argument,) = trace.why("c", 2).parts
+    assert argument.value == trace.values("a")[2, 0, 0]
+    assert argument.leads_to is not None
+    assert trace.why(argument.leads_to.quantity, 2).asked.quantity == "a"
+    assert [part.text for part in trace.why("dsize", 1).parts] == [f"dc[0] (line {ROOT})"]
+    assert [part.text for part in trace.why("dv", 2).parts] == [f"dc[0] (line {GATE})"]
+    with pytest.raises(lstmtui.UserError, match="the round t=1 does not bind it"):
+        trace.why("dv", 1)
+
+
+@pytest.mark.parametrize(("t", "line"), [(1, ROOT), (2, GATE)])
+def test_the_first_bad_value_is_of_the_line_that_ran(t: int, line: int) -> None:
+    model, x = Branches(), torch.randn(T, 2, 3)
+    model.floor = -1e9 if t == 1 else 0.0
+    x[2, 0] = float("nan") if t == 2 else 0.0
+    bad = first_bad_of(lstmtui.record(model, x, loss=torch.sum))
+    assert bad is not None
+    assert bad.t == t
+    if t == 1:
+        assert f":{line}: c = torch.sqrt" in bad.where
+    else:
+        assert bad.quantity == "x"
+
+
+def test_a_saved_trace_has_the_same_lines(trace: lstmtui.Trace, tmp_path: object) -> None:
+    trace.save(f"{tmp_path}/run.trace")
+    loaded = lstmtui.load(f"{tmp_path}/run.trace")
+    assert isinstance(loaded, lstmtui.Trace)
+    assert source_of(loaded) == source_of(trace)
+
+
+class Alike(nn.Module):
+    """Every timestep runs the same lines, and inner steps that get more."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(x.shape[1], 3)
+        for t, x_t in enumerate(x):
+            for _ in range(t + 1):
+                k = torch.tanh(h + x_t)
+            h = h + k
+        return h
+
+
+def test_of_rounds_that_run_the_same_lines_none_is_passed_over() -> None:
+    source = source_of(lstmtui.record(Alike(), torch.randn(T, 2, 3, requires_grad=True)))
+    assert source.passed_over == ()
+    assert [stage.variable for stage in source.stages].count("k") == T
