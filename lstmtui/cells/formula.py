@@ -60,6 +60,8 @@ class Equation:
     """What the equation gives in float64 from the recorded operands."""
     parts: Addends = ()
     """For a state made of several terms: ("kept", 0.359), ("written", −0.092)."""
+    is_constant: bool = False
+    """Whether it is written as the number that it is."""
 
 
 def equations(cell: Cell, operands: Operands, notation: Notation = UNICODE) -> tuple[Equation, ...]:
@@ -82,6 +84,7 @@ def equations(cell: Cell, operands: Operands, notation: Notation = UNICODE) -> t
                 value=value,
                 computed=term.value,
                 parts=_parts(term, name, operands) if ways and name in cell.states else (),
+                is_constant=term.kind == "number",
             )
         )
     return tuple(written)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from oracles.invented_cells import MINGRU, ODD, invented_cells, recorded
 
 from lstmtui.cells import CELLS
+from lstmtui.cells.formula import Operands, equations
+from lstmtui.cells.notation import UNICODE
+from lstmtui.tui.panels.step import number_lines, step_lines
 from lstmtui.tui.screens.debugger import DebuggerScreen
 from lstmtui.tui.theme import Look, style_for
 
@@ -55,6 +59,14 @@ async def test_the_maps_and_equations_of_cells_with_states_of_other_kinds(
             screen.run_text("into")
             await pilot.pause()
         assert {"slstm": "o·(c₄/n₄)", "rglru": "s₄ = 1"}[name] in shown(pilot)
+
+
+def test_a_constant_is_written_once_and_with_what_was_set_in_its_place() -> None:
+    *_, constant = equations(CELLS["rglru"], Operands(t=4, recorded={"s": np.zeros(1)}))
+    written = "".join(text for line in step_lines((constant,), None, UNICODE)[0] for text, _ in line)
+    assert written.strip() == "s₄ = 1"
+    changed = "".join(text for line in number_lines(constant, UNICODE, is_set=True) for text, _ in line)
+    assert changed.strip() == "= 1.00 set to 0"
 
 
 def test_colours_follow_the_part_that_a_quantity_plays() -> None:

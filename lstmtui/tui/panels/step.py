@@ -171,10 +171,13 @@ def step_lines(
 def number_lines(equation: Equation, notation: Notation, is_set: bool = False) -> list[Spans]:
     """The equation in numbers, down to its value, and what a state keeps and what is written to it.
 
-    Where a what-if has set the value, what the equation would have given stands before it.
+    Where a what-if has set the value, what the equation would have given stands before it. A constant has
+    none: its equation says the number.
     """
+    if equation.is_constant and not is_set:
+        return []
     spans: Spans = (("      ", "sign"),)
-    for numbers in equation.numbers:
+    for numbers in () if equation.is_constant else equation.numbers:
         spans = (*spans, ("= ", "sign"), *numbers, (" ", "sign"))
     final = (notation.number(equation.value), equation.quantity)
     computed = (notation.number(equation.computed), "muted")
@@ -196,6 +199,8 @@ def short_line(equation: Equation, notation: Notation, hidden: Collection[str] =
         line = hidden_line(equation)
         return line[:-1], line[-1:]
     right = shown.numbers[-1] if shown.numbers else equation.symbols
+    if equation.is_constant and equation.value == equation.computed:
+        return (*equation.left, (" = ", "sign")), right
     value = (notation.number(equation.value), equation.quantity)
     return (*equation.left, (" = ", "sign"), *right), ((" = ", "sign"), value)
 

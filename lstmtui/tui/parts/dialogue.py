@@ -9,7 +9,6 @@ from lstmtui.session import Outcome, ScriptError, Stop
 from lstmtui.session.requests import Help, Note, ShowJacobian, ShowMessages, ShowWhy
 from lstmtui.tui.command_line import CommandLine
 
-
 SAYING_THEMSELVES = (Note, Help, ShowMessages, ShowWhy, ShowJacobian)
 """What is shown elsewhere than in the footer or at the prompt."""
 

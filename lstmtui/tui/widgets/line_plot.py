@@ -75,7 +75,8 @@ class LinePlot(LineWidget):
         self._rows = self._rows or plot_lines(self._plot, width, height, self.look)
         if self._cursor is None:
             return self._rows
-        return [crossed(row, self._cursor, self.look) for row in self._rows]
+        legend = len(_legend(self._plot, width, height, self.look))
+        return self._rows[:legend] + [crossed(row, self._cursor, self.look) for row in self._rows[legend:]]
 
     def clicked(self, x: int, y: int) -> Message | None:
         column = self._plot.map(self._extent.width).column_at(x - self._plot.gutter)
@@ -123,9 +124,14 @@ def plot_lines(plot: Plot, width: int, height: int, look: Look) -> list[Spans]:
     drawn = [_drawn(s, line.envelope, line.marks) for s, line in zip(plot.series, shapes, strict=True)]
     ends = (end for line in shapes for end in (line.envelope.low, line.envelope.high))
     axis = replace(fit_axis(ends, plot.log), shift=plot.shift, scale=plot.scale)
-    named = plot.legend and any(line.name for line in plot.series)
-    legend = legend_lines(plot.series, width, most_legend_lines(height), look) if named else []
+    legend = _legend(plot, width, height, look)
     return plot_rows(drawn, axis, cells, width, height, plot.gutter, legend, look)
+
+
+def _legend(plot: Plot, width: int, height: int, look: Look) -> list[Spans]:
+    """The lines of the legend, where the plot has one."""
+    named = plot.legend and any(line.name for line in plot.series)
+    return legend_lines(plot.series, width, most_legend_lines(height), look) if named else []
 
 
 def _norm_plot(series: Series, plot: Plot, pixels: int, cells: int) -> NormPlot:

@@ -124,6 +124,14 @@ def test_each_series_has_a_letter_at_its_end_and_in_the_legend(text):
     assert rows[5].rstrip().endswith("****A")
 
 
+def test_the_cursor_does_not_cross_the_legend(text):
+    made = plot(Series("y", np.zeros(4)), size=(12, 5), gutter=0, columns=ColumnMap(4, 4))
+    before = text(made)
+    made.set_cursor(0)
+    assert text(made)[0] == before[0]
+    assert [row[0] for row in text(made)[1:3]] == ["|"] * 2
+
+
 @pytest.mark.parametrize(("width", "letters"), [(20, 5), (9, 4), (7, 2)])
 def test_letters_share_a_row_where_there_are_more_lines_than_rows(width, letters, text):
     lines = [Series("", np.full(3, float(k)), k) for k in range(5)]
