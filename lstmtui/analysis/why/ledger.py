@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from lstmtui.cells.legibility import legible_sum_digits
 from lstmtui.cells.notation import UNICODE, Notation, percent
 from lstmtui.wording import counted
 
@@ -17,8 +18,8 @@ SET = "set by you"
 """The only part of a number that a what-if has put in place."""
 _NAMED = 3
 """So many parts are in the sentence."""
-_LARGEST_SHARE = 100
-"""So many times the whole a part may be and be written in percent of it."""
+_LEAST_LEFT = 0.1
+"""Of the parts without their signs; where less is left, shares of it in percent say nothing."""
 _ROUNDING = 1e-12
 """A residual of so small a part of what is added goes without saying."""
 
@@ -137,15 +138,33 @@ class Ledger:
             return f"{head}: nothing adds to it"
         named = [self._named(part) for part in self.parts[:_NAMED]]
         joined = (f" {UNICODE.times} " if self.kind == "product" else ", ").join(named)
-        remarks = (text for text in (*self.notes, self.residual_text(UNICODE)) if text)
+        remarks = (
+            text for text in (self.cancelling_text(UNICODE), *self.notes, self.residual_text(UNICODE)) if text
+        )
         return "; ".join((f"{head}: {joined}{self._others()}", *remarks))
 
     def share_text(self, part: Part) -> str:
-        """A part's share of the whole, signed; empty where there is none to say."""
+        """A part's share of the whole, signed; empty where parts nearly cancel, or there is none."""
         share = self.share(part)
-        if math.isnan(share) or abs(share) >= _LARGEST_SHARE:
+        if math.isnan(share) or self.cancels:
             return ""
         return ("−" if share < 0 else "") + percent(abs(share))
+
+    @property
+    def cancels(self) -> bool:
+        """Whether parts of either sign leave little of each other: each may be many times their sum."""
+        is_finite = math.isfinite(self.total) and math.isfinite(self.size)
+        return self.kind == "sum" and is_finite and abs(self.total) < _LEAST_LEFT * self.size
+
+    def cancelling_text(self, notation: Notation) -> str:
+        """What the parts above 0 and those below come to, where they nearly cancel; else empty."""
+        if not self.cancels:
+            return ""
+        signed = (self.total + self.size) / 2, (self.total - self.size) / 2
+        digits = legible_sum_digits(signed, notation)
+        above, below = (notation.number(value, digits) for value in signed)
+        how = "nearly cancel" if self.total else "cancel"
+        return f"the parts {how}: those above 0 come to {above}, those below to {below}"
 
     def residual_text(self, notation: Notation) -> str:
         """How near the parts come to the number; empty where only rounding in float64 is between them."""

@@ -111,6 +111,8 @@ class WhyScreen(ChosenLine, Dialog[Commands]):
         )
         if ledger.of != ledger.asked.name:
             yield ((f"{printable(ledger.of)} = {number(ledger.whole, 6)} is", "text"), *self._how())
+        if cancelling := ledger.cancelling_text(self._notation):
+            yield ((f"  {cancelling}", "muted"),)
         yield from (((f"! {printable(note)}", "warning"),) for note in ledger.notes)
         if ledger.hint:
             yield ((f"  {printable(ledger.hint)}", "muted"),)

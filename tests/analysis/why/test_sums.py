@@ -15,7 +15,7 @@ from oracles.recurrents import noise, random_recurrent, random_states
 from torch import Tensor
 
 from lstmtui.analysis.why.answer import ledger_at
-from lstmtui.analysis.why.ledger import SET, Ledger, Place
+from lstmtui.analysis.why.ledger import SET, Ledger, Part, Place
 from lstmtui.capture.record import record
 from lstmtui.capture.reruns.rerun import rerun
 from lstmtui.cells import CELLS
@@ -201,3 +201,32 @@ def test_dropout_between_layers_is_no_copy() -> None:
         ledger = ledger_at(trace, Place("x", t, unit, 1, "forward", 0))
         assert ledger.kind == "origin"
         assert ledger.parts[0].leads_to == Place("h", t, unit, 0, "forward", 0)
+
+
+def ledger_of(*values: float) -> Ledger:
+    """A sum of these parts."""
+    place = Place("c", 3, 0, 0, "forward", 0)
+    parts = tuple(Part(f"part {n}", value) for n, value in enumerate(values))
+    total, size = sum(values), sum(map(abs, values))
+    return Ledger(place, total, "sum", "", "c[0]", total, parts, len(parts), 0.0, total, size)
+
+
+def test_parts_that_nearly_cancel_have_their_amounts_and_no_shares() -> None:
+    ledger = ledger_of(1.5, -1.25, -0.2)
+    assert [ledger.share_text(part) for part in ledger.parts] == ["", "", ""]
+    assert "part 0 (1.50), part 1 (−1.25), part 2 (−0.200)" in str(ledger)
+    assert "the parts nearly cancel: those above 0 come to 1.50, those below to −1.45" in str(ledger)
+    assert "the parts cancel: those above 0 come to 2.00, those below to −2.00" in str(ledger_of(2, -2))
+    assert "those above 0 come to 1.2345, those below to −1.2341" in str(ledger_of(1.2345, -1.2341))
+
+
+@pytest.mark.parametrize("values", [(1.0, -0.75), (1.0,), (0.0, 0.0), (np.inf, -1.0), (np.nan, 1.0)], ids=str)
+def test_other_parts_do_not_cancel(values: tuple[float, ...]) -> None:
+    ledger = ledger_of(*values)
+    assert not ledger.cancels
+    assert "cancel" not in str(ledger)
+
+
+def test_shares_are_written_up_to_what_is_no_near_cancelling() -> None:
+    ledger = ledger_of(1.0, -0.75)
+    assert [ledger.share_text(part) for part in ledger.parts] == ["400%", "−300%"]
