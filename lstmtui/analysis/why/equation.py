@@ -49,7 +49,7 @@ class EquationLedger:
         value = computed if value is None else value
         inside = opened(term)
         addends = addends_of(inside.inside)
-        equation = f"{self._name(asked.quantity)} = {self._written(term, expand=True)}"
+        equation = f"{self._name(asked.quantity)} = {self._timed(term, expand=True)}"
         of, whole = "", value
         if inside.functions:
             of = f"{inside.name}[{asked.unit}]" if inside.name else self._written(inside.inside)
@@ -188,15 +188,17 @@ class EquationLedger:
     def _written(self, term: Term, *, expand: bool = False) -> str:
         return text(render(term, self.notation, numeric=False, expand=expand))
 
-    def _timed(self, term: Term) -> str:
+    def _timed(self, term: Term, *, expand: bool = False) -> str:
         """A term as it is written, states with the timestep that they are of."""
-        return self._written(self._with_times(term))
+        return self._written(self._with_times(term), expand=expand)
 
     def _with_times(self, term: Term) -> Term:
         if term.kind == "symbol" and term.role in self.numbers.cell.states:
             t = self.asked.t
             t = t if term.definition is not None else timestep_before(t, self.numbers.place[1])
             return replace(term, text=self.notation.at(term.role, t))
+        if term.role.endswith("_pre") and term.definition is not None:  # what may be written in its place
+            return replace(term, definition=self._with_times(term.definition))
         return replace(term, parts=tuple(self._with_times(part) for part in term.parts))
 
 

@@ -230,3 +230,11 @@ def test_other_parts_do_not_cancel(values: tuple[float, ...]) -> None:
 def test_shares_are_written_up_to_what_is_no_near_cancelling() -> None:
     ledger = ledger_of(1.0, -0.75)
     assert [ledger.share_text(part) for part in ledger.parts] == ["400%", "−300%"]
+
+
+def test_an_equation_says_of_which_timestep_the_states_are() -> None:
+    trace = recorded("lstm", 1, bidirectional=True)
+    before, after = (trace.why("o", t=4, direction=name).equation for name in ("forward", "backward"))
+    assert before == "o₄ = σ(W_o·x + R_o·h₃ + b_o)"
+    assert after == "o₄ = σ(W_o·x + R_o·h₅ + b_o)"
+    assert trace.why("h", t=4).equation == "h₄ = o·tanh(c₄)"
