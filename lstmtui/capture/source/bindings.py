@@ -11,6 +11,9 @@ from torch import Tensor, nn
 Passes: TypeAlias = tuple[tuple[int, int], ...]
 """The loops that a line was in, outermost first: (the line of the loop's header, which pass, from 0)."""
 
+Instance: TypeAlias = tuple[int, int]
+"""A function as one module calls it: the ids of its code and of the module, or of None."""
+
 RETURNED = "return"
 """The name of what a function returns that has none there."""
 
@@ -53,12 +56,22 @@ class Call:
         return depth
 
     @property
-    def is_in_module(self) -> bool:
-        """Whether the forward of some module calls it."""
-        here = self.caller
+    def owner(self) -> nn.Module | None:
+        """The module whose forward it is, or calls it; None outside of all."""
+        here: Call | None = self
         while here is not None and here.module is None:
             here = here.caller
-        return here is not None
+        return None if here is None else here.module
+
+    @property
+    def is_in_module(self) -> bool:
+        """Whether the forward of some module calls it."""
+        return self.caller is not None and self.caller.owner is not None
+
+    @property
+    def instance(self) -> Instance:
+        """Whose lines it runs."""
+        return id(self.code), id(self.owner)
 
     def reach(self, passes: Passes) -> None:
         """Take note of the last pass of a loop."""

@@ -269,6 +269,24 @@ def test_a_state_that_is_read_only_in_a_branch_is_carried_where_that_branch_has_
         assert len(carried(trace)) == states, (reads, carried(trace))
 
 
+@pytest.mark.parametrize("place", ["in_a_local", "in_an_attribute", "in_a_dict", "in_a_list"])
+def test_a_branch_that_another_module_of_its_class_has_taken_makes_no_state_of_it(place: str) -> None:
+    both = nn.ModuleList([Switched("never", place), Switched("always", place)])
+
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.both = both
+
+        def forward(self, x: Tensor) -> Tensor:
+            result: Tensor = self.both[0](x) + self.both[1](x)
+            return result
+
+    trace = lstmtui.record(Both(), inputs(), source=True)
+    states = {layer.path: len(carried(trace, number)) for number, layer in enumerate(trace.layers)}
+    assert (states["both.0"], states["both.1"]) == (0, 1)
+
+
 def test_a_local_that_an_attribute_is_called_as_goes_with_its_call() -> None:
     class Mixes(nn.Module):
         def __init__(self) -> None:

@@ -173,4 +173,6 @@ def test_the_lines_that_ran_are_known_from_the_first_of_a_function_on() -> None:
     first = work.__code__.co_firstlineno
     for is_read, lines in ((True, {1, 2, 3, 4}), (False, {1, 2, 4})):
         tracer = traced(work, torch.ones(2), is_read)
-        assert lines == {line - first for line in tracer.lines_that_ran[id(work.__code__)]} - {-first}
+        assert lines == {line - first for line in tracer.lines_that_ran[id(work.__code__), id(None)]} - {
+            -first
+        }

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from torch import Tensor
 
 from lstmtui.capture.equality import equal
-from lstmtui.capture.source.bindings import Binding
+from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.code.assignments import reads_item
 from lstmtui.capture.source.code.reading_order import accesses, reads_first, reads_key_first
 from lstmtui.capture.source.layers.series import Series, fullest_round, key_of
@@ -137,9 +137,8 @@ def is_read_first(part: Series, run: Run) -> bool:
     if not part.line:
         return False  # what an argument has is handed on by whoever calls
     is_attribute, key = "." in part.written, _KEY.search(part.written)
-    call = part.first.call
-    code = call.code
-    are_gone = not run.passes or _calls_of(part) > max(1, len(run.stretches))
+    code, calls = part.first.call.code, _calls_of(part)
+    are_gone = not run.passes or len(calls) > max(1, len(run.stretches))
     # An attribute may be called as a local is.
     outer = {*code.co_freevars, *code.co_names}.difference(code.co_varnames, code.co_cellvars)
     if not (is_attribute or key or part.written in outer) and are_gone:
@@ -147,11 +146,12 @@ def is_read_first(part: Series, run: Run) -> bool:
     # Rounds of other lines, as those of a condition, may have another number of bindings.
     rounds = {len(own): own for own in (*run.rounds[1:], fullest_round(run))}
     lines = ({b.line for b in own if b.call.code is code and b.line} for own in rounds.values())
-    return any(_is_read_first(code, part.written, run.lines_between(code, own)) for own in lines if own)
+    return any(_is_read_first(code, part.written, run.lines_between(calls, own)) for own in lines if own)
 
 
-def _calls_of(part: Series) -> int:
-    return len({binding.call.number for own in part.rounds for binding in own})
+def _calls_of(part: Series) -> list[Call]:
+    calls = {binding.call.number: binding.call for own in part.rounds for binding in own}
+    return [*calls.values()]
 
 
 def _is_read_first(code: CodeType, written: str, lines: Collection[int]) -> bool:

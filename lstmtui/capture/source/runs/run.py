@@ -5,9 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import CodeType
 
-from lstmtui.capture.source.bindings import Binding, Call
+from lstmtui.capture.source.bindings import Binding, Call, Instance
 from lstmtui.capture.source.runs.streams import Handed
 
 
@@ -33,8 +32,8 @@ class Run:
     """The calls that go on from one another, each with how many rounds it has; empty where there is one."""
     handed: list[Handed] = field(default_factory=list)
     """What each of these but the first was given of what the one before it had left."""
-    ran: Mapping[int, frozenset[int]] = field(default_factory=dict)
-    """By the id of a function's code the lines of it that ran; of any other, all may have."""
+    ran: Mapping[Instance, frozenset[int]] = field(default_factory=dict)
+    """The lines of each function that ran; of any other, all may have."""
     within: Run | None = None
     """The run in whose rounds its calls are."""
     beside: Run | None = None
@@ -59,10 +58,11 @@ class Run:
         begun = bisect_right(self.stretches, binding.call.number, key=lambda stretch: stretch[0].number)
         return max(0, begun - 1)
 
-    def lines_between(self, code: CodeType, lines: Collection[int]) -> Collection[int]:
-        """The lines of a function that ran from the first of these to the last."""
-        between = range(min(lines), max(lines) + 1)
-        return self.ran.get(id(code), frozenset(between)) & {*between}
+    def lines_between(self, calls: Iterable[Call], lines: Collection[int]) -> Collection[int]:
+        """The lines that ran in calls of a function, from the first of these to the last."""
+        between = frozenset(range(min(lines), max(lines) + 1))
+        ran = [self.ran.get(instance, between) for instance in {call.instance for call in calls}]
+        return between & frozenset().union(*ran)
 
     def before(self) -> list[Binding]:
         """What its function bound before the first round."""

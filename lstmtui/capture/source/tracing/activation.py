@@ -54,7 +54,7 @@ class Activation:
         """What names are bound to, and how often it had been written into then."""
         self._filling: dict[str, tuple[int, str]] = {}
         """The tensors that a loop fills place by place: the line, and why they have no derivative."""
-        self._paths = paths = collection.paths[id(facts.code)]
+        self._paths = paths = collection.paths[id(facts.code), id(call.owner)]
         self.path = paths.get(_START.offset) or paths.setdefault(_START.offset, Path(facts, _START))
         """What has run since the names were looked at, and what runs."""
         self.frame: FrameType | None = None

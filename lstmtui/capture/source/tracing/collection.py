@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lstmtui.capture.modules.wrapped import named_modules
 from lstmtui.capture.origins.drawn_tensors import Drawing
-from lstmtui.capture.source.bindings import Binding, Call, Passes
+from lstmtui.capture.source.bindings import Binding, Call, Instance, Passes
 from lstmtui.capture.source.code.code_facts import CodeFacts
 from lstmtui.capture.source.code.paths import Path
 from lstmtui.capture.source.code.users_code import Selection, is_of_garbage, writes_nothing
@@ -58,8 +58,8 @@ class Collection:
         self.tensors = Tensors(hooks=hooks)
         self.facts: dict[int, CodeFacts | Unrecorded] = {}
         """What is known of each code object that ran, by its id."""
-        self.paths: defaultdict[int, dict[int, Path]] = defaultdict(dict)
-        """The paths that were begun in it, by where."""
+        self.paths: defaultdict[Instance, dict[int, Path]] = defaultdict(dict)
+        """The paths that were begun in it as one module calls it, by where."""
         self._codes: list[CodeType] = []
         """The code objects, so that their ids stay theirs; to hash one takes long."""
         self.replacements: Replacements | None = None

@@ -15,7 +15,7 @@ from torch.autograd.graph import GradientEdge
 from lstmtui.capture.loss.heard_losses import HeardLosses
 from lstmtui.capture.modules.wrapped import uncompiled
 from lstmtui.capture.origins.drawn_tensors import Drawing, DrawnTensors
-from lstmtui.capture.source.bindings import Binding, Call
+from lstmtui.capture.source.bindings import Binding, Call, Instance
 from lstmtui.capture.source.code.code_facts import CodeFacts
 from lstmtui.capture.source.code.paths import lines_of
 from lstmtui.capture.source.code.users_code import Selection, What
@@ -162,10 +162,10 @@ class SourceTracer:
         return self._collection.tensors.units
 
     @property
-    def lines_that_ran(self) -> dict[int, frozenset[int]]:
-        """The lines of each function that ran, by the id of its code."""
+    def lines_that_ran(self) -> dict[Instance, frozenset[int]]:
+        """The lines of each function that ran as one module calls it."""
         # Another thread may be adding to them.
-        return {code: lines_of([*paths.values()]) for code, paths in [*self._collection.paths.items()]}
+        return {own: lines_of([*paths.values()]) for own, paths in [*self._collection.paths.items()]}
 
     @property
     def without_values(self) -> int:
