@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from lstmtui.cells.keeping import names_in
+from lstmtui.cells.notation import UNICODE
+from lstmtui.cells.rendering import render
+from lstmtui.cells.rendering import text as written
 from lstmtui.cells.terms import Term, symbols_in
 
 NodeKind: TypeAlias = Literal["source", "weighted", "function", "operation", "number"]
@@ -20,6 +23,8 @@ operation: of two; number: a constant."""
 
 _SIGNS = {"+": "+", "-": "−", "*": "×", "/": "/", "max": "max", "min": "min"}
 _FUNCTIONS = {"sigmoid": "σ", "sqrt": "√", "layer_norm": "LN", "logsigmoid": "log σ"}
+_LONGEST_FACTOR = 8
+"""Characters of what multiplies a value; longer ones are written w, as they make pictures wide."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,8 @@ class Node:
 
     kind: NodeKind
     text: str
-    """σ, tanh, ×, +, 1−; of a weighted sum without a function the name of its matrix, or Σ."""
+    """σ, tanh, ×, +, 1−; of a weighted sum without a function the name of its matrix, or Σ; of a value that
+    a weight of the unit multiplies, the weight: w×."""
     reads: tuple[int, ...]
     """The positions of the nodes that it is made of."""
     stage: str = ""
@@ -249,9 +255,23 @@ def _is_value(part: Term) -> bool:
 
 
 def _weight_name(term: Term) -> str:
-    """The matrix of a sum that has one, the factor of one without; else the sign of a sum."""
+    """The matrix of a sum that has one, or what multiplies a value; else the sign of a sum."""
     matrices = [part.parts[0].text for part in _sum_parts(term) if part.kind == "@"]
-    factors = [s.text for part in _sum_parts(term) if _is_parameter(part) for s in symbols_in(part)]
-    if len(matrices) == 1:
-        return matrices[0]
-    return factors[0] if not matrices and len(factors) == 1 else "Σ"
+    factor = None if matrices else _factor(term)
+    if factor:
+        return f"{factor if len(factor) <= _LONGEST_FACTOR else 'w'}×"
+    return matrices[0] if len(matrices) == 1 else "Σ"
+
+
+def _factor(term: Term) -> str | None:
+    """What a value is multiplied by, in symbols; None where anything is added to it."""
+    if term.kind == "neg":
+        inner = _factor(term.parts[0])
+        return None if inner is None else "−" + inner
+    if term.kind != "*":
+        return "" if _is_value(term) else None
+    known = [written(render(p, UNICODE, numeric=False, expand=False)) for p in term.parts if not _is_value(p)]
+    values = [_factor(part) for part in term.parts if _is_value(part)]
+    if len(values) != 1 or values[0] is None:
+        return None
+    return UNICODE.times.join((*known, *filter(None, values)))

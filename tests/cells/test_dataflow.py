@@ -12,8 +12,10 @@ from oracles.recurrents import noise, random_recurrent
 from lstmtui.analysis.node_values import node_values_at, nodes_of
 from lstmtui.capture.record import record
 from lstmtui.cells import CELLS
-from lstmtui.cells.cell import Cell
+from lstmtui.cells.cell import Cell, Equations, Parameters, Value
 from lstmtui.cells.dataflow import Node
+from lstmtui.cells.functions import softplus, tanh
+from lstmtui.cells.parameters import Parameter
 from lstmtui.trace import Trace
 from lstmtui.view import Cursor, View
 
@@ -87,6 +89,28 @@ def test_the_recurrent_part_of_a_grus_candidate_is_its_own_weighted_sum() -> Non
     at = next(at for at, node in enumerate(nodes) if node.text == "R_n")
     expected = weights[2 * size + 1] @ h + bias[2 * size + 1]
     assert node_values_at(view)[at].value == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (lambda p, x, h: p.decay * x, "decay×"),
+        (lambda p, x, h: -(p.decay * x), "−decay×"),
+        (lambda p, x, h: -(8 * softplus(p.decay) * x), "w×"),
+        (lambda p, x, h: p.decay * x + p.b, "Σ"),
+        (lambda p, x, h: x + h + p.b, "Σ"),
+        (lambda p, x, h: p.W @ x + p.b, "W"),
+        (lambda p, x, h: p.W @ x + p.R @ h, "Σ"),
+    ],
+)
+def test_what_weights_make_is_named_by_what_it_is_and_not_by_a_parameter_alone(written, text: str) -> None:
+    def equations(p: Parameters, x: Value, h: Value) -> Equations:
+        v = yield "v", written(p, x, h)
+        yield "h", tanh(v) * h
+
+    decay = Parameter("decay", ("decay",), ("hidden",))
+    cell = Cell("named", equations, rows=("",), states=("h",), own_parameters=(decay,))
+    assert next(node.text for node in nodes_of(cell, projected=False) if node.name == "v") == text
 
 
 def test_what_needs_weights_that_are_not_there_has_no_number() -> None:

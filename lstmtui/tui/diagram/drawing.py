@@ -18,7 +18,7 @@ _CORNERS = {
     "DRU": "├", "DLU": "┤", "DLR": "┬", "LRU": "┴", "DLRU": "┼",
     "L": "─", "R": "─", "U": "│", "D": "│",
 }  # fmt: skip
-_ASCII_SIGNS = {"σ": "sigm", "√": "sqrt", "Σ": "sum", "−": "-", "×": "*", "²": "^2", "′": "'"}
+_ASCII_SIGNS = {"·": "*", "σ": "sigm", "√": "sqrt", "Σ": "sum", "−": "-", "×": "*", "²": "^2", "′": "'"}
 _ASCII_CORNERS = {"LR": "-", "DU": "|", "L": "-", "R": "-", "U": "|", "D": "|"}
 
 Part: TypeAlias = Literal["text", "label", "old", "new", "value", "before", "wire"]

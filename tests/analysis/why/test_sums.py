@@ -236,7 +236,7 @@ def test_an_equation_says_of_which_timestep_the_states_are() -> None:
     trace = recorded("lstm", 1, bidirectional=True)
 
     def equation(quantity: str, direction: str) -> str:
-        return ledger_at(trace, Place(quantity, 4, 0, 0, direction, 0), None, UNICODE).equation
+        return ledger_at(trace, Place(quantity, 4, 0, 0, direction, 0)).equation
 
     assert equation("o", "forward") == "o₄ = σ(W_o·x + R_o·h₃ + b_o)"
     assert equation("o", "backward") == "o₄ = σ(W_o·x + R_o·h₅ + b_o)"
