@@ -153,9 +153,11 @@ class Both(nn.Module):
 def test_a_loop_of_a_function_that_is_called_for_either_direction_has_the_state_of_each() -> None:
     x = inputs()
     trace = lstmtui.record(Both(), x)
-    assert carried(trace) == {"h_1": ("h_1",), "h": ("h",)}
-    for name, own in (("h_1", x.detach()), ("h", x.detach().flip(0))):
-        values = torch.from_numpy(trace.values(name))
+    assert [(layer.path, layer.calls) for layer in trace.layers] == [("", 1), ("@2", 1)]
+    for layer, own in enumerate((x.detach(), x.detach().flip(0))):
+        assert carried(trace, layer) == {"h": ("h",)}
+        assert np.array_equal(trace.values(("run_over_x", "x")[layer], layer), own.numpy())
+        values = torch.from_numpy(trace.values("h", layer))
         assert all(
             torch.equal(after, torch.tanh(0.5 * before + v))
             for (before, after), v in zip(pairwise(values), own[1:], strict=True)

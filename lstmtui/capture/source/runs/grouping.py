@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
-from lstmtui.capture.source.code.reading_order import reads_first
 from lstmtui.capture.source.runs.calls_in_rounds import followed
+from lstmtui.capture.source.runs.executions import Executions
 from lstmtui.capture.source.runs.layer_loops import LayerLoops
-from lstmtui.capture.source.runs.owner import Owner, Spot, always, in_loops
+from lstmtui.capture.source.runs.owner import Owner, Spot, always, in_executions, in_loops
 from lstmtui.capture.source.runs.repeated_calls import RepeatedCalls, is_within_itself
 from lstmtui.capture.source.runs.run import Run
-from lstmtui.capture.source.runs.streams import Handed, hand_on_alone, joined, read_whole_sequences, readings
+from lstmtui.capture.source.runs.streams import (
+    Handed,
+    carries,
+    hand_on_alone,
+    handed_on,
+    joined,
+    read_whole_sequences,
+    readings,
+)
 from lstmtui.capture.source.runs.time_loops import Loop, Place, Places
 
 Stream = tuple[list[Call], list[Handed]]
@@ -52,6 +59,8 @@ class Grouping:
         for call in calls:
             self._add(call, binds=call.number in binding or bool(call.raised))
         self._layers = LayerLoops(self._groups, self._outermost, self._places.of)
+        marked = partial(self._places.of, marked=True)
+        self._executions = Executions(self._groups, self._outermost, marked, self._layers, self._sizes)
         for call, passes in dict.fromkeys((call, passes) for call, passes, _ in self._groups):
             outermost = self._outermost[call.number]
             self._owner(call).places[outermost.number].append(self._places.of(call, passes, outermost))
@@ -79,7 +88,7 @@ class Grouping:
     def spot(self, call: Call, passes: Passes = ()) -> Spot:
         """The run and the round that a line of a call belongs to; round −1: before or after all rounds."""
         outermost = self._outermost[call.number]
-        return self._spot(call, outermost, self._places.of(call, passes, outermost))
+        return self._spot(call, outermost, self._places.of(call, passes, outermost, marked=True))
 
     def _spot(self, call: Call | None, outermost: Call, place: Place) -> Spot:
         while call is not None and self._repeated:
@@ -152,7 +161,7 @@ class Grouping:
         outermost = self._outermost[caller.number]
         if outermost.number not in self._owner(caller).spots:
             return None, -1
-        return self._spot(caller, outermost, self._places.of_call(call, outermost))
+        return self._spot(caller, outermost, self._places.of_call(call, outermost, marked=True))
 
     def _follow(self, owner: Owner, spots: Sequence[tuple[Run, int]]) -> None:
         """What is called in the rounds of another has the same rounds."""
@@ -191,7 +200,7 @@ class Grouping:
         if is_seen and len(streams) < len(calls):
             return streams
         if any(reading.passes not in self._sizes for reading in calls):
-            return []
+            return [(owner.calls, handed_on(calls))] if is_seen and is_whole else []
         if not is_seen and hand_on_alone(calls):
             return []
         # Where it cannot be seen what the loops read, it is the numbers of calls and passes that tell.
@@ -200,19 +209,7 @@ class Grouping:
         is_within = 1 < len({*within}) == len(within)
         if is_as_long and (is_within or not is_seen):
             return []
-        return [] if is_within and self._carries(owner.calls) else streams
-
-    def _carries(self, calls: Sequence[Call]) -> bool:
-        """Whether the loop in which calls are made takes a tensor with it from pass to pass."""
-        caller, lines = calls[0].caller, {line for call in calls for line, _ in call.passes[-1:]}
-        names: dict[str, list[int]] = defaultdict(list)
-        for b in self._bindings:
-            if b.call is caller and b.value.dim() and lines & {line for line, _ in b.passes}:
-                names[b.name].append(b.line)
-        own = [line for bound in names.values() for line in bound]
-        return caller is not None and any(
-            reads_first(caller.code, name, range(min(own), max(own) + 1), attribute=False) for name in names
-        )
+        return [] if is_within and carries(owner.calls, self._bindings) else streams
 
     def _loops_of(self, owner: Owner, call: Call) -> dict[Loop, int]:
         """The loops over time of a call, those of most calls of its owner, with how many passes each has."""
@@ -251,21 +248,22 @@ class Grouping:
         if nodes and all(loop[-1][0] == id(nodes[0].code) for loop in passes):
             self._place_repeated(owner, call, [nodes])
             return
+        rounds = self._executions.rounds_of(call, passes)
         steps = (
             []
-            if self._sizes & {*passes.values()}
+            if any(own.is_over(self._sizes) for own in rounds)
             else self._calls.over_time(owner.inner[call.number], self._sizes)
         )
         if any(len(own) in self._sizes or max(passes.values(), default=0) < len(own) for own in steps):
             self._place_repeated(owner, call, steps)
             return
-        runs = [(loop, self._new_run(owner, call, 1)) for loop in passes]
-        for loop, run in runs:
-            run.passes = passes[loop]
+        runs = [(own, self._new_run(owner, call, max(1, len(own.stretches)))) for own in rounds]
+        for own, run in runs:
+            run.passes, run.stretches, run.handed = own.passes, own.stretches, own.handed
         first = runs[0][1] if runs else self._new_run(owner, call, 1)
         for _, run in runs[1:]:
             run.beside = first
-        owner.spots[call.number] = in_loops([(loop, run, 0) for loop, run in runs], first)
+        owner.spots[call.number] = in_executions(runs, first)
 
     def _place_repeated(self, owner: Owner, call: Call, steps: Sequence[Sequence[Call]]) -> None:
         """The calls of some functions that a call makes are its rounds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import CodeType
 
@@ -60,6 +60,10 @@ class LayerLoops:
         if key not in self._over_layers:
             self._over_layers[key] = weights_differ(self._weights, loop, self._bound_in(call))
         return self._over_layers[key]
+
+    def weights_of(self, bindings: Iterable[Binding]) -> set[int]:
+        """The parameters that values are computed with."""
+        return set().union(*map(self._weights.of, bindings))
 
     @cached_property
     def _weights(self) -> WeightsBehind:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from lstmtui.capture.source.bindings import Call
+from lstmtui.capture.source.runs.executions import Rounds, depth_of
 from lstmtui.capture.source.runs.run import Run
 from lstmtui.capture.source.runs.time_loops import Loop, Place, loops_over_time, pass_of, passes_of
 
@@ -75,6 +76,28 @@ def in_loops(loops: Sequence[tuple[Loop, Run, int]], first: Run) -> Callable[[Pl
             if number is not None:
                 return run, start + number
         return first, -1
+
+    return spot
+
+
+def in_executions(rounds: Sequence[tuple[Rounds, Run]], first: Run) -> Callable[[Place], Spot]:
+    """What says the round: that of a pass of an execution of one of these loops, counted from its first.
+
+    What a function binds before and after its loop is of the run of that loop.
+    """
+    around = {key[:-1]: run for own, run in reversed(rounds) for key in own.starts}
+
+    def spot(place: Place) -> Spot:
+        last: Spot = around.get(place, first), -1
+        for own, run in rounds:
+            depth = depth_of(place, own.loop)
+            if depth >= 0:
+                number = place[depth][1]
+                start = own.starts.get((*place[:depth], (own.loop[-1], 0)), -1) if own.starts else 0
+                if start >= 0:
+                    return run, start + number
+                last = run, own.passes + number  # nothing was bound in that execution
+        return last
 
     return spot
 

@@ -67,4 +67,5 @@ class Run:
     def before(self) -> list[Binding]:
         """What its function bound before the first round."""
         first = next((own[0].order for own in self.rounds if own), None)
-        return [b for b in (self.beside or self).outside if first is None or b.order < first]
+        outside = self.outside if self.beside is None else [*self.beside.outside, *self.outside]
+        return [b for b in outside if first is None or b.order < first]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,6 +13,7 @@ from lstmtui.capture.equality import same
 from lstmtui.capture.origins.continuity import same_in_part
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.code.heads import items_read_in_loops
+from lstmtui.capture.source.code.reading_order import reads_first
 from lstmtui.capture.source.runs.time_loops import Loop, Place, Places, pass_of
 
 _LOOKED_AT = 8
@@ -94,17 +96,49 @@ def goes_on(before: Reading, reading: Reading) -> Handed | None:
     return None
 
 
+def begins_from(before: Reading, reading: Reading) -> Handed | None:
+    """The same, also where both are loops of one call, to which it is a name that it does not bind anew."""
+    handed = goes_on(before, reading)
+    if handed is not None or before.call is not reading.call:
+        return handed
+    anew = {b.name for b in reading.before}
+    names = (b for b in reversed(before.left) if b.name not in anew and b.call is reading.call)
+    return next((Handed(left, left) for left in names if _reads_first(reading, left)), None)
+
+
+def handed_on(calls: Sequence[Reading]) -> list[Handed]:
+    """What each call but the first begins from, beside what the one before it has left; empty: not known."""
+    handed = list[Handed]()
+    for before, reading in pairwise(calls):
+        state = begins_from(before, reading)
+        if state is None:
+            given = {b.name: b for b in reading.before}
+            names = (b for b in reversed(before.left) if b.name in given and _reads_first(before, b))
+            state = next((Handed(left, given[left.name]) for left in names), None)
+        if state is None:
+            return []
+        handed.append(state)
+    return handed
+
+
+def _reads_first(reading: Reading, left: Binding) -> bool:
+    """Whether passes of a loop read a name before they bind it."""
+    code = left.call.code
+    lines = [b.line for own in reading.rounds.values() for b in own if b.call.code is code and b.line]
+    name, is_attribute = left.name.removeprefix("self."), left.name.startswith("self.")
+    return bool(lines) and reads_first(code, name, range(min(lines), max(lines) + 1), attribute=is_attribute)
+
+
 def _is_of(given: Tensor, left: Tensor) -> bool:
     """Whether a state is what was left, in some sequence or all."""
     return given.shape == left.shape and same_in_part((given,), (left,))
 
 
-def _is_stacked(given: Binding, before: Reading) -> bool:
+def is_stacked(given: Binding, before: Reading) -> bool:
     """Whether a tensor holds what each pass of the loop of the call before has made, one behind another."""
     value = given.value
     return (
-        given.line == 0
-        and value.dim() > 1
+        value.dim() > 1
         and len(value) == before.passes
         and all(
             _binds(before.rounds.get(n, ()), value[n]) for n in {0, before.passes // 2, before.passes - 1}
@@ -114,7 +148,10 @@ def _is_stacked(given: Binding, before: Reading) -> bool:
 
 def _handed_whole(calls: Sequence[Reading]) -> set[str]:
     """The arguments by which each call is given what the passes of the one before it have made."""
-    each = [{b.name for b in reading.before if _is_stacked(b, before)} for before, reading in pairwise(calls)]
+    each = [
+        {b.name for b in reading.before if not b.line and is_stacked(b, before)}
+        for before, reading in pairwise(calls)
+    ]
     return set.intersection(*each)
 
 
@@ -141,14 +178,15 @@ def read_whole_sequences(calls: Sequence[Reading]) -> bool:
     # All calls may be given one sequence, as in training on it; what all are given beside others is none.
     read = new if given - names else [r.before for r in calls]
     for reading, own in zip(calls, read, strict=True):
-        tensors = [
-            b
-            for b in own
-            if b.name not in names and reading.passes in b.value.shape[:2] and b.value.dim() > 1
-        ]
-        if not any(_takes_items(reading, tensor) for tensor in tensors):
+        if not reads_items(reading, [b for b in own if b.name not in names]):
             return False
     return True
+
+
+def reads_items(reading: Reading, tensors: Iterable[Binding]) -> bool:
+    """Whether each pass of a loop takes an item of one of these."""
+    matrices = (b for b in tensors if reading.passes in b.value.shape[:2] and b.value.dim() > 1)
+    return any(_takes_items(reading, matrix) for matrix in matrices)
 
 
 def hand_on_alone(calls: Sequence[Reading]) -> bool:
@@ -196,6 +234,19 @@ def joined(calls: Sequence[Reading]) -> Iterator[tuple[list[Call], list[Handed]]
             together.append(reading.call)
             handed.append(state)
     yield together, handed
+
+
+def carries(calls: Sequence[Call], bindings: Iterable[Binding]) -> bool:
+    """Whether the loop in which calls are made takes a tensor with it from pass to pass."""
+    caller, lines = calls[0].caller, {line for call in calls for line, _ in call.passes[-1:]}
+    names: dict[str, list[int]] = defaultdict(list)
+    for b in bindings:
+        if b.call is caller and b.value.dim() and lines & {line for line, _ in b.passes}:
+            names[b.name].append(b.line)
+    own = [line for bound in names.values() for line in bound]
+    return caller is not None and any(
+        reads_first(caller.code, name, range(min(own), max(own) + 1), attribute=False) for name in names
+    )
 
 
 def takes_apart(argument: Binding, bindings: Collection[Binding]) -> bool:

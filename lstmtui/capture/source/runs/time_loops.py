@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TypeAlias
 
 from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
 from lstmtui.capture.source.code.heads import lines_of_tests, names_in_comprehensions
 
 Place: TypeAlias = tuple[tuple[tuple[int, int], int], ...]
-"""The loops that something ran in, outermost first: (function and line of the loop, which pass)."""
+"""The loops that something ran in, outermost first: (function and line of the loop, which pass).
+
+A marked one also has what marks the further call of a function in the same passes, as a loop with the pass 0.
+"""
 
 Loop: TypeAlias = tuple[tuple[int, int], ...]
 """A loop, after those round it: function and line of each."""
@@ -28,8 +32,9 @@ class Places:
     """
 
     def __init__(self, calls: Iterable[Call], bindings: Iterable[Binding]) -> None:
-        self._of_calls: dict[tuple[int, int], Place] = {}
-        called = [_called(call) for call in calls]
+        self._of_calls: dict[tuple[int, int, bool], Place] = {}
+        self._calls = [*calls]
+        called = [_called(call) for call in self._calls]
         self._called_in_heads = {
             (code, line, what) for code, line, what, passes in called if _is_in_head(line, passes)
         }
@@ -51,6 +56,23 @@ class Places:
                 (line, number), outer = passes[-1], passes[:-1]
                 self._last[binding.call.number, outer, line] = number
                 is_beyond = True
+
+    @cached_property
+    def _marks(self) -> dict[int, Place]:
+        """By the numbers of further calls of functions in the same passes of a module: their marks."""
+        modules: dict[int, Call] = {}
+        """By the number of a call: that of the module that it is in."""
+        times: Counter[tuple[int, Place, int]] = Counter()
+        marks: dict[int, Place] = {}
+        for call in self._calls:
+            outer = call if call.caller is None else modules[call.caller.number]
+            modules[call.number] = call if call.module is not None else outer
+            if call.module is None and call.caller is not None:
+                key = outer.number, self.of_call(call, outer), id(call.code)
+                if times[key]:
+                    marks[call.number] = (((id(call.code), -times[key]), 0),)
+                times[key] += 1
+        return marks
 
     def _add_heads(self, call: Call, passes: Passes) -> None:
         code = id(call.code)
@@ -98,21 +120,34 @@ class Places:
         is_test = passes[-1][0] == line and last is not None and lines not in (call.reached or {})
         return (*outer, (line, min(passes[-1][1], last))) if is_test and last is not None else passes
 
-    def of_call(self, call: Call, outer: Call | None) -> Place:
-        """The loops that a call was in, from those of `outer`, which called it, inwards."""
+    def of_call(self, call: Call, outer: Call | None, *, marked: bool = False) -> Place:
+        """The loops that a call was in, from those of `outer`, which called it, inwards.
+
+        Args:
+            call: any.
+            outer: a call that it was within; None: from everything inwards.
+            marked: whether the further calls of the function that makes it, in the same passes, are told
+                from the first.
+        """
         if call.caller is None:
             return ()
         code, line, what, passes = _called(call)
         is_first = (code, line, what) in self._called_in_heads and not _is_in_head(line, passes)
-        return self.of(call.caller, (*passes, (line, 0)) if is_first else passes, outer)
+        return self.of(call.caller, (*passes, (line, 0)) if is_first else passes, outer, marked=marked)
 
-    def of(self, call: Call, passes: Passes, outer: Call | None) -> Place:
-        """The loops that a line of a call was in, from those of `outer` (None: of everything) inwards."""
-        key = (call.number, -1 if outer is None else outer.number)
+    def of(self, call: Call, passes: Passes, outer: Call | None, *, marked: bool = False) -> Place:
+        """The loops that a line of a call was in, as `of_call` has those of the call."""
+        key = (call.number, -1 if outer is None else outer.number, marked)
         if key not in self._of_calls:
-            self._of_calls[key] = () if call is outer else self.of_call(call, outer)
+            mark = self._marks.get(call.number, ()) if marked else ()
+            self._of_calls[key] = () if call is outer else self.of_call(call, outer) + mark
         function = id(call.code)
         return self._of_calls[key] + tuple(((function, line), number) for line, number in passes)
+
+
+def is_mark(header: tuple[int, int]) -> bool:
+    """Whether it is no loop's: it marks which further call of a function in the same passes it is."""
+    return header[1] < 0
 
 
 def _called(call: Call) -> tuple[object, int, object, Passes]:
@@ -212,6 +247,8 @@ def passes_of(places: Iterable[Place]) -> dict[Loop, int]:
     for place in places:
         loop: Loop = ()
         for header, number in place:
+            if is_mark(header):
+                continue
             loop = (*loop, header)
             passes[loop] = max(passes.get(loop, 0), number + 1)
     return passes
