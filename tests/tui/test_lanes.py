@@ -287,6 +287,15 @@ async def test_the_equations_keep_their_symbols_at_every_timestep(debugger, show
             assert "= f·c" in shown(pilot), t
 
 
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+async def test_one_equation_has_its_symbols_on_a_small_screen_and_every_lane_its_place(
+    size: tuple[int, int], debugger, shown
+) -> None:
+    async with debugger(synthetic("rnn_tanh", 12, 4), size) as pilot:
+        assert "h₀ = tanh(W·x + R·h₋₁ + b)" in shown(pilot)
+        assert [panel.NUMBER for panel in lanes(debugging(pilot))] == [1, 2, 4, 6]
+
+
 def test_the_last_page_is_full_where_no_timestep_is_to_come() -> None:
     axis, header = TimeAxis(), synthetic("rnn_tanh", 101, 2).header
     axis.place = AxisPlace.within(60, 60, 8, 2)

@@ -21,6 +21,10 @@ _HEADLESS = 18
 _BORDER = 2
 _MOST_WATCHED = 6
 """Lines of watches and breakpoints; more are scrolled."""
+_LINES_OF_ONE = 3
+"""Of an equation: its symbols, and its numbers in two lines."""
+_ROOMY = 16
+"""Rows from which on the lanes of a cell with one equation all have room above these."""
 _LEAST_BESIDE = 5
 """Rows of a panel beside the lanes, with its border."""
 
@@ -57,8 +61,12 @@ def side_rows(height: int, wanted: int, watched: int) -> tuple[int, int, int, in
 
 
 def rows_below(height: int, stages: int) -> int:
-    """The rows of the equations where they stand below the lanes; 0: there is no room."""
-    return min(_BORDER + stages, height // 2 - 1) if height >= 8 else 0
+    """The rows of the equations where they stand below the lanes; 0: there is no room.
+
+    One equation alone has its symbols and its numbers in sight, where lanes need no more than what is left.
+    """
+    lines = max(stages, _LINES_OF_ONE) if height >= _ROOMY else stages
+    return min(_BORDER + lines, height // 2 - 1) if height >= 8 else 0
 
 
 @dataclass(frozen=True)
