@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +14,15 @@ from lstmtui.expressions import Expression, Scope, scope_of
 from lstmtui.expressions.text import arithmetic_text, operands_text
 from lstmtui.view.query import query
 from lstmtui.view.view import View
+from lstmtui.wording import listed
 
 
 class ScalarValue(Struct, frozen=True, tag="scalar"):
     """One value."""
 
     value: float | bool
+    unbound: tuple[str, ...] = ()
+    """The names that it reads and the code has not bound here; they are 0."""
 
 
 class VectorValue(Struct, frozen=True, eq=False, tag="vector"):
@@ -26,6 +30,7 @@ class VectorValue(Struct, frozen=True, eq=False, tag="vector"):
 
     value: Array
     """(units,)"""
+    unbound: tuple[str, ...] = ()
 
 
 class NoValue(Struct, frozen=True, tag="no value"):
@@ -94,7 +99,10 @@ def expectation(view: View, condition: Expression) -> Expectation:
     """Whether a condition holds at the cursor, and the numbers it compares."""
     scope, t = scope_of(view), view.cursor.t
     try:
-        return Expectation(condition.condition(scope, t), operands_text(condition, scope, t))
+        held = condition.condition(scope, t)
+        if unbound := condition.unbound(scope, t):
+            return Expectation(False, unbound_text(unbound))
+        return Expectation(held, operands_text(condition, scope, t))
     except UserError as error:
         return Expectation(False, "", str(error))
 
@@ -104,4 +112,12 @@ def _evaluated(expression: Expression, scope: Scope, t: int, most: int | None) -
         value = expression.evaluate(scope, t)
     except UserError as error:
         return NoValue(str(error))
-    return VectorValue(value[:most]) if isinstance(value, np.ndarray) else ScalarValue(value)
+    unbound = expression.unbound(scope, t)
+    if isinstance(value, np.ndarray):
+        return VectorValue(value[:most], unbound)
+    return ScalarValue(value, unbound)
+
+
+def unbound_text(names: Sequence[str]) -> str:
+    """ "z and odd are not bound here"."""
+    return f"{listed(names)} {'is' if len(names) == 1 else 'are'} not bound here"

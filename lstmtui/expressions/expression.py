@@ -8,6 +8,7 @@ import numpy as np
 
 from lstmtui.arrays import Array
 from lstmtui.expressions import evaluation, search
+from lstmtui.expressions.bound import unbound_names
 from lstmtui.expressions.error import ExpressionError
 from lstmtui.expressions.fitting import units_of
 from lstmtui.expressions.nodes import is_vector, quantities_of
@@ -90,6 +91,10 @@ class Expression:
         _check_inside(scope, ts)
         blocks = [search.holds(self._root, scope, b) for b in _blocks(ts, self._widest(scope))]
         return np.concatenate(blocks) if blocks else np.zeros(0, np.bool_)
+
+    def unbound(self, scope: Scope, t: int) -> tuple[str, ...]:
+        """The names that it reads at timestep t and the code of the run has not bound where they are read."""
+        return unbound_names(self._root, scope, t)
 
     def check(self, scope: Scope, *, condition: bool = False) -> None:
         """Raise an error if it cannot be evaluated on a scope.

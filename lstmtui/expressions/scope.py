@@ -13,6 +13,7 @@ from lstmtui.analysis.term_values import why_missing
 from lstmtui.arrays import Array
 from lstmtui.expressions.parameters import parameter_numbers, shapes_by_symbol
 from lstmtui.trace import Trace
+from lstmtui.trace.keys import array_key
 from lstmtui.trace.lengths import lengths_of
 from lstmtui.view.view import View
 
@@ -48,6 +49,9 @@ class Scope(Protocol):
 
     def window(self, quantity: str, start: int, stop: int) -> Array:
         """A quantity from `start` to before `stop`, shape (timesteps, units)."""
+
+    def bound(self, quantity: str, start: int, stop: int) -> Array | None:
+        """Where code has bound a quantity, bool (timesteps,); None where it always has."""
 
     def shape(self, quantity: str) -> tuple[int, ...]:
         """The axes that its units are numbered along, the last one fastest: (units,) for most."""
@@ -110,6 +114,11 @@ class TraceScope:
         if start >= stop:  # how many units there are is known also where the arrays are not
             return np.empty((0, every.shape[2]), every.dtype)
         return np.asarray(every[start:stop, self.batch])
+
+    def bound(self, quantity: str, start: int, stop: int) -> Array | None:
+        """Where code has bound a quantity, bool (timesteps,); None where it always has."""
+        bound = self.trace.arrays.get(array_key("bound/" + quantity, self.layer, self.direction))
+        return None if bound is None else np.asarray(bound[start:stop])
 
     def shape(self, quantity: str) -> tuple[int, ...]:
         """The axes that its units are numbered along, the last one fastest: (units,) for most."""

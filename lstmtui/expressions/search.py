@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lstmtui.expressions.bound import all_bound
 from lstmtui.expressions.evaluation import evaluate
 from lstmtui.expressions.nodes import Node
 from lstmtui.expressions.operations import truth
@@ -37,7 +38,11 @@ def first_hit(node: Node, scope: Scope, ts: range, units: int) -> int | None:
 
 
 def holds(node: Node, scope: Scope, ts: range) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Whether a scalar node is true at each of `ts`, shape (timesteps,), in the order of `ts`."""
+    """Whether a scalar node is true at each of `ts`, shape (timesteps,), in the order of `ts`.
+
+    It is not where code has not bound a name that it reads.
+    """
     ascending = ts if ts.step > 0 else ts[::-1]
     truths = np.broadcast_to(truth(evaluate(node, scope, ascending)), (len(ts), 1))[:, 0]
+    truths = truths & all_bound(node, scope, ascending)
     return truths if ts.step > 0 else truths[::-1]

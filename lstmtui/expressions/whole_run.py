@@ -14,7 +14,6 @@ from lstmtui.expressions.nodes import Node, Previous, RunScalar, children
 from lstmtui.expressions.parameters import shapes_by_symbol
 from lstmtui.expressions.scope import TraceScope
 from lstmtui.trace import Layer, Trace
-from lstmtui.trace.keys import array_key
 from lstmtui.trace.lengths import lengths_of
 
 
@@ -89,16 +88,6 @@ class WholeRunCondition:
 
     def _holds(self, trace: Trace, layer: int, direction: str) -> Array:
         """Bool (T, B): not past the end of a sequence, nor where code has not bound the names."""
-        return self._holds_of_numbers(trace, layer, direction) & self._is_bound(trace, layer)
-
-    def _is_bound(self, trace: Trace, layer: int) -> Array:
-        """Bool (T, 1): whether the code of a layer has bound all the names that are read; True of others."""
-        keys = (array_key("bound/" + name, layer, "forward") for name in self.reads)
-        bound = [trace.arrays[key] for key in keys if key in trace.arrays]
-        everywhere: Array = np.logical_and.reduce([np.ones(trace.steps, np.bool_), *bound])
-        return everywhere[:, None]
-
-    def _holds_of_numbers(self, trace: Trace, layer: int, direction: str) -> Array:
         lengths = lengths_of(trace, layer)
         if self._alone:
             holds = np.zeros((trace.steps, trace.batch), np.bool_)
@@ -125,6 +114,11 @@ class _Flat(TraceScope):
         values = self.trace.values(quantity, self.layer, self.direction)
         return np.asarray(values).reshape(self.steps, -1)[start:stop]
 
+    def bound(self, quantity: str, start: int, stop: int) -> Array | None:
+        """Where code has bound a quantity, bool (places,); None where it always has."""
+        bound = super().bound(quantity, 0, self.trace.steps)
+        return None if bound is None else np.repeat(bound, self.trace.batch)[start:stop]
+
 
 @dataclass(frozen=True)
 class _Sizes:
@@ -145,6 +139,10 @@ class _Sizes:
     def window(self, quantity: str, start: int, stop: int) -> Array:
         """No timestep of it."""
         return np.zeros((0, self.layer.size(quantity)))
+
+    def bound(self, quantity: str, start: int, stop: int) -> Array | None:
+        """Nothing is known of it."""
+        return None
 
     def absent(self, quantity: str) -> str:
         """Why a name of code has no derivative; of what has not run nothing is known."""

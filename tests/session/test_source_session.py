@@ -235,3 +235,22 @@ def test_a_dataset_has_the_axes_of_the_code() -> None:
     assert dataset["f"].dims == ("time", "batch", "unit_4")
     assert dataset["energy"].shape == (16, 2, 1)
     assert dataset["initial_S"].shape == (2, 2, 2, 3)
+
+
+def test_where_the_code_does_not_bind_a_name_nothing_is_said_of_it() -> None:
+    session = Session(TRACE)
+    bound = np.asarray(TRACE.arrays["0/forward/bound/noise"])
+    assert bound[0]
+    assert not bound[1]
+    run(session, "break when abs(noise[0]) < 1e9")
+    stops = []
+    while run(session, "continue").stop is not None and session.cursor.t < session.last_t:
+        stops.append(session.cursor.t)
+    assert stops == [t for t in range(1, len(bound)) if bound[t]]
+    session.goto(1)
+    assert "noise[0] = 0 (noise is not bound here) at t=1" in run(session, "print noise[0]").text
+    assert "prev(noise)[0] < 1e9 holds" in run(session, "expect prev(noise)[0] < 1e9").text
+    assert not run(session, "expect noise[0] == 0").ok
+    session.goto(2)
+    assert "(noise is not bound here)" not in run(session, "print noise[0]").text
+    assert "(noise is not bound here)" in run(session, "print noise[0] - prev(noise)[0]").text

@@ -7,7 +7,7 @@ from typing import Literal
 
 from lstmtui.analysis.reads import reads, reads_text
 from lstmtui.expressions import Expression
-from lstmtui.expressions.at_cursor import NoValue, evaluated
+from lstmtui.expressions.at_cursor import NoValue, ScalarValue, VectorValue, evaluated, unbound_text
 from lstmtui.expressions.hits import unfit
 from lstmtui.expressions.text import value_text
 from lstmtui.session.breakpoint_hits import fits_somewhere
@@ -31,7 +31,7 @@ def _watch(session: Session, expression: Expression) -> Outcome:
     if hidden := hidden_text(session, expression.quantities):
         return Outcome(True, f"watch {watch.id}: {watch.text}; {hidden}")
     result = evaluated(session.view, (expression,))[0]
-    text = f": {result.error}" if isinstance(result, NoValue) else f" = {value_text(result.value)}"
+    text = f": {result.error}" if isinstance(result, NoValue) else f" = {_text(result)}"
     return Outcome(True, f"watch {watch.id}: {watch.text}{text} at {place_text(session)}")
 
 
@@ -61,8 +61,12 @@ def _print(session: Session, expression: Expression | Literal["reads"]) -> Outco
     result = evaluated(session.view, (expression,))[0]
     if isinstance(result, NoValue):
         return Outcome(False, f"{expression.text}: {result.error}, at {place_text(session)}")
-    text = f"{expression.text} = {value_text(result.value)} at {place_text(session)}"
+    text = f"{expression.text} = {_text(result)} at {place_text(session)}"
     return Outcome(True, text, value=result.value)
+
+
+def _text(result: ScalarValue | VectorValue) -> str:
+    return value_text(result.value) + (f" ({unbound_text(result.unbound)})" if result.unbound else "")
 
 
 EVALUATING = (

@@ -12,7 +12,7 @@ from textual.message import Message
 
 from lstmtui.arrays import Array
 from lstmtui.cells.notation import ASCII, UNICODE, Notation
-from lstmtui.expressions.at_cursor import NoValue
+from lstmtui.expressions.at_cursor import NoValue, unbound_text
 from lstmtui.printable import printable
 from lstmtui.session import Session
 from lstmtui.session.breakpoints import Breakpoint
@@ -160,6 +160,8 @@ def watch_line(watched: Watched, notation: Notation) -> Spans:
     result = watched.result
     if isinstance(result, NoValue):
         return ((watched.text, "text"), (f"  {result.error}", "warning"))
+    if result.unbound:
+        return ((watched.text, "text"), (f"  {unbound_text(result.unbound)}", "muted"))
     return ((watched.text, "text"), (" = ", "sign"), (short_value(result.value, notation), "number"))
 
 
