@@ -25,6 +25,14 @@ def raised_text(trace: Trace) -> str:
     return printable(f"{place}{raised.text}{layer} at t={raised.t}, where the recording ends")
 
 
+def raised_forms(trace: Trace) -> tuple[str, ...]:
+    """The same in full, and so that the beginning says what and when also where it is cut; else empty."""
+    raised, full = trace.header.raised, raised_text(trace)
+    if raised is None:
+        return ()
+    return full, f"{printable(raised.text.partition(':')[0])} at t={raised.t}: {full}"
+
+
 def raising_function(source: Source, raised: Raised) -> Function | None:
     """The function that raised; where that is not said, the first that has the line; None where none has."""
     if raised.function >= 0:

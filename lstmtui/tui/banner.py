@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.worker import get_current_worker
 
 from lstmtui.analysis.first_bad.answer import first_bad
-from lstmtui.analysis.raised import raised_text
+from lstmtui.analysis.raised import raised_forms
 from lstmtui.errors import Cancelled, UserError
 from lstmtui.printable import printable
 from lstmtui.session import Session
@@ -28,9 +28,9 @@ class Banner(StatusLine):
     class Searched(Message):
         """The runs were searched: where the first bad value is, and what goes there."""
 
-        def __init__(self, where: str, goes_there: str) -> None:
+        def __init__(self, forms: Sequence[str], goes_there: str) -> None:
             super().__init__()
-            self.where, self.goes_there = where, goes_there
+            self.forms, self.goes_there = forms, goes_there
 
     class Changed(Message):
         """The banner takes a row of the screen, or gives it back."""
@@ -41,7 +41,8 @@ class Banner(StatusLine):
         self._session = session
         self._due: Sequence[View] = ()
         """What is to be looked through."""
-        self._where, self._goes_there = "", ""
+        self._forms: Sequence[str] = ()
+        self._goes_there = ""
 
     def on_mount(self) -> None:
         """Look for the first bad value of any run."""
@@ -62,31 +63,31 @@ class Banner(StatusLine):
 
     @work(thread=True, exclusive=True, group="banner", exit_on_error=False)
     def _search(self, views: Sequence[View]) -> None:
-        where, goes_there = _bad_value_text(views)
-        if where and not get_current_worker().is_cancelled:
-            self.post_message(self.Searched(where, goes_there))
+        forms, goes_there = _bad_value_text(views)
+        if forms and not get_current_worker().is_cancelled:
+            self.post_message(self.Searched(forms, goes_there))
 
     @on(Searched)
     def _show_result(self, event: Searched) -> None:
         event.stop()
-        self._show_text(event.where, event.goes_there)
+        self._show_text(event.forms, event.goes_there)
 
-    def _show_text(self, where: str, goes_there: str) -> None:
+    def _show_text(self, forms: Sequence[str], goes_there: str) -> None:
         """Show a text, unless the same was shown, and maybe dismissed, before."""
-        if where and where != self._where:
-            self._where, self._goes_there = where, goes_there
+        if forms and forms != self._forms:
+            self._forms, self._goes_there = forms, goes_there
             self.display = True
             self.update()
             self.post_message(self.Changed())
 
     def line_keys(self, width: int, height: int) -> Sequence[Hashable]:
-        """The place gives way to the command that goes there, and the key before both."""
+        """The longest form that fits; the last one gives way to what goes there, and the key before both."""
+        room = width - cell_len(self._goes_there) - 1
+        form = next((form for form in self._forms if cell_len(form) <= room), ("", *self._forms)[-1])
         hides = ", Esc hides this"
-        if cell_len(f" {self._where}{self._goes_there}{hides}") > width:
+        if cell_len(f"{form}{hides}") > room:
             hides = ""
-        place = crop(
-            ((f" {self._where}", "warning"),), width - cell_len(self._goes_there) - len(hides), self.look
-        )
+        place = crop(((f" {form}", "warning"),), room + 1 - len(hides), self.look)
         return [crop((*place, (self._goes_there, "warning"), (hides, "muted")), width, self.look)]
 
     @property
@@ -100,24 +101,26 @@ class Banner(StatusLine):
         self.post_message(self.Changed())
 
 
-def _bad_value_text(views: Sequence[View]) -> tuple[str, str]:
+def _bad_value_text(views: Sequence[View]) -> tuple[Sequence[str], str]:
     try:
         return bad_value_text(views)
     except (UserError, Cancelled):  # a damaged file is told where it is drawn
-        return "", ""
+        return (), ""
 
 
-def bad_value_text(views: Sequence[View]) -> tuple[str, str]:
+def bad_value_text(views: Sequence[View]) -> tuple[Sequence[str], str]:
     """Where the first of some runs raised an exception or has NaN or inf first, and what goes there.
 
-    Both are empty if none does, and the latter for an exception, where a session begins.
+    Returns:
+        Sentences that say ever less, and the command; both are empty if no run does, and the latter for an
+        exception, where a session begins.
     """
     for view in views:
         model = f"{view.cursor.model}: " if len(views) > 1 else ""
-        if raised := raised_text(view.trace):
-            return f"{printable(model)}{raised}", ""
+        if raised := raised_forms(view.trace):
+            return tuple(f"{printable(model)}{form}" for form in raised), ""
         for which in PASSES:
             bad = first_bad(view, which)
             if bad is not None:
-                return printable(f"{model}{bad.where}"), " — :first-bad goes there"
-    return "", ""
+                return tuple(printable(f"{model}{form}") for form in bad.forms), " — :first-bad goes there"
+    return (), ""

@@ -49,7 +49,9 @@ def test_it_is_said_in_a_sentence() -> None:
         "my_cell.py:34: new_h = o * torch.tanh(new_c): ValueError: ␛[31mno at t=11, where the recording ends"
     )
     assert raised_text(raising(FIRST_LINE + 13)) == sentence
-    assert bad_value_text([Session(raising(FIRST_LINE + 13)).view]) == (sentence, "")
+    forms, goes_there = bad_value_text([Session(raising(FIRST_LINE + 13)).view])
+    assert (forms[0], goes_there) == (sentence, "")
+    assert forms[-1].startswith("ValueError at t=")
     assert raised_text(raising(7)).startswith("line 7: ValueError")
     assert raised_text(source_trace()) == ""
 

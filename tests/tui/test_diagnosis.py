@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from made_runs import made
+from source_traces import source_trace
 from synthetic import synthetic
 from textual.pilot import Pilot
 
@@ -72,6 +73,24 @@ async def test_a_narrow_banner_keeps_the_command_that_goes_there(debugger, shown
     trace = spoilt(synthetic("gru", 40, 6), "0/forward/r", 37, 0, 3)
     async with debugger(trace, (60, 20)) as pilot:
         assert shown(pilot).splitlines()[1].rstrip().endswith("… — :first-bad goes there")
+
+
+@pytest.mark.parametrize(
+    ("width", "beginning", "said"),
+    [
+        (80, "NaN at t=5: my_cell.py:", ""),
+        (140, "my_cell.py:", "is NaN at t=5"),
+        (400, "my_cell.py:", "; f is "),
+    ],
+)
+async def test_the_banner_says_what_and_when_of_code_at_every_width(
+    width: int, beginning: str, said: str, debugger, shown
+) -> None:
+    async with debugger(spoilt(source_trace(), "0/forward/new_c", 5, 1, 2), (width, 24)) as pilot:
+        line = shown(pilot).splitlines()[1]
+        assert line.startswith(f" {beginning}")
+        assert said in line
+        assert ":first-bad goes there" in line
 
 
 @pytest.mark.parametrize("steps", [40, 60_000])

@@ -52,6 +52,13 @@ class FirstBad:
         """`where` without the layer."""
         return self.where.replace(f" in {_owner(self.layer, self.direction, self.module)}", "", 1)
 
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The same with ever less of it; the last says what and when at its beginning, in case it is cut."""
+        is_late = self.stage is not None  # in the sentence, behind the text of a line
+        brief = f"{UNICODE.number(self.value)} at t={self.t}: {self.where}" if is_late else self.where
+        return str(self), self.where, brief
+
     def __str__(self) -> str:
         return f"{self.where}; {self.how}" if self.how else self.where
 
