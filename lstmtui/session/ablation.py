@@ -21,7 +21,7 @@ def ablate(session: Session, quantity: str | None, unit: Unit, number: int) -> s
 
     Args:
         session: where it stands.
-        quantity: what is asked about; None: the memory of the selected layer.
+        quantity: what is asked about; None: as in `ask_why`.
         unit: which unit of it.
         number: which part, counted from 1, the largest first.
 

@@ -20,14 +20,16 @@ def ask_why(session: Session, quantity: str | None, unit: Unit, notation: Notati
 
     Args:
         session: where it stands.
-        quantity: what is asked about; None: the memory of the selected layer.
+        quantity: what is asked about; None: what the selected equation or line gave, or at a whole timestep
+            the memory of the layer.
         unit: which unit of it.
         notation: Unicode or ASCII.
 
     Raises:
         UserError: there is no such number, it is hidden, or nothing was recorded that it could be made of.
     """
-    name = quantity or session.cell.memory
+    stage = session.cursor.stage
+    name = quantity or (session.cell.memory if stage is None else session.cell.stages[stage])
     if not name:
         raise UserError("this code has no state; name a quantity, as in why out[3]")
     ledger = why(session.view, name, session.cursor.t, unit_of(session, name, unit), notation=notation)

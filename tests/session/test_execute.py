@@ -409,3 +409,13 @@ def test_what_cannot_be_taken_out_is_refused(line: str, text: str) -> None:
     outcome = run(session, line)
     assert not outcome.ok
     assert outcome.text == text
+
+
+def test_why_without_a_name_is_about_the_equation_that_the_cursor_is_on() -> None:
+    session = Session(recorded_lstm())
+    run(session, "goto 6")
+    for name in session.cell.stages:
+        run(session, "into")
+        assert run(session, "why").text.startswith(f"{name}[0] at t=6 is ")
+    run(session, "out")
+    assert run(session, "why").text.startswith(f"{session.cell.memory}[0] at t=6 is ")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from keyboard import press, type_text
+from source_traces import source_trace
 from textual.pilot import Pilot
 from torch import nn
 
@@ -88,6 +89,22 @@ async def test_the_line_above_stays_and_that_below_names_the_keys_of_the_dialog(
         await pilot.press("escape")
         await pilot.pause()
         assert shown(pilot).splitlines()[-1] == before[-1]  # the prompt does not wait under its answer
+
+
+async def test_the_dialog_stands_over_what_is_beside_the_lanes(debugger) -> None:
+    async with debugger(source_trace(), (140, 40)) as pilot:
+        for width in (140, 100, 90, 120):
+            await pilot.resize_terminal(width, 40)
+            await pilot.pause()
+            left = pilot.app.screen.panels[5].region.x
+            await pilot.press("W")
+            for _ in range(100):
+                await pilot.pause(0.02)
+                if isinstance(pilot.app.screen, WhyScreen):
+                    break
+            await pilot.pause()
+            assert pilot.app.screen.box.region.x == left
+            await pilot.press("escape")
 
 
 async def test_a_part_is_entered_down_to_the_layer_below_and_left_again(debugger) -> None:

@@ -29,6 +29,7 @@ from lstmtui.session.requests import (
 )
 from lstmtui.tui.harmless import is_harmless
 from lstmtui.tui.panels.notes import NotesPanel
+from lstmtui.tui.parts.places import side_width
 from lstmtui.tui.screens.jacobian import JacobianScreen
 from lstmtui.tui.screens.laws import LawsScreen
 from lstmtui.tui.screens.messages import MessageLog, MessagesScreen
@@ -61,7 +62,10 @@ class FrontEnd:
         self._screen, self._session, self._notes, self._run_text = screen, session, notes, run_text
         self._messages, self._show_panel = messages, show_panel
         self._trail = WhyTrail(
-            lambda: notes.look, lambda dialog, left: screen.app.push_screen(dialog, left), self.follow
+            lambda: notes.look,
+            lambda dialog, left: screen.app.push_screen(dialog, left),
+            self.follow,
+            lambda: side_width(screen.app.size.width, is_code=session.layer.source is not None),
         )
 
     def carried_out(self, command: Command, outcome: Outcome) -> Outcome:

@@ -40,16 +40,16 @@ class WhyScreen(ChosenLine, Dialog[Commands]):
         ledger: what is shown.
         hidden_size: of the layer.
         before: the question before, if there is one: the commands that ask it again.
+        side: how many columns it has beside the lanes; 0: it stands below them.
     """
 
     DEFAULT_CSS = """
     WhyScreen { align: right middle; }
-    WhyScreen > Vertical { width: 44%; height: 100%; margin: 1 0; border: round $border; padding: 0 1;
+    WhyScreen > Vertical { height: 100%; margin: 1 0; border: round $border; padding: 0 1;
                            background: $background; }
     WhyScreen.-narrow { align: center bottom; }
     WhyScreen.-narrow > Vertical { width: 100%; }
     """
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right_square_bracket,down,j", "choose(1)", "the next part"),
         Binding("left_square_bracket,up,k", "choose(-1)", "the part before"),
@@ -58,8 +58,11 @@ class WhyScreen(ChosenLine, Dialog[Commands]):
         Binding("x", "ablate", "what if the part were not there"),
     ]
 
-    def __init__(self, look: Look, ledger: Ledger, before: Commands = ()) -> None:
+    def __init__(
+        self, look: Look, ledger: Ledger, before: Commands = (), side: Callable[[], int] = lambda: 0
+    ) -> None:
         super().__init__()
+        self._side = side
         self.look, self.ledger, self.before = look, ledger, before
         self.text, self.box = TextLines(look, wraps=True), Vertical()
         self._notation = ASCII if look.ascii else UNICODE
@@ -81,11 +84,19 @@ class WhyScreen(ChosenLine, Dialog[Commands]):
 
     def on_mount(self) -> None:
         """Write the lines."""
+        self._take_place()
         self.draw_choices()
 
     def on_resize(self) -> None:
         """Write them again, as far as there is room."""
+        self._take_place()
         self.call_after_refresh(self.draw_choices)
+
+    def _take_place(self) -> None:
+        """Stand over the panels beside the lanes, or below these."""
+        columns = self._side()
+        self.set_class(not columns, "-narrow")
+        self.box.styles.width = columns or "100%"
 
     @property
     def choices(self) -> int:
@@ -193,6 +204,7 @@ class WhyTrail:
         look: says what the terminal can show.
         push: shows a screen, and calls back with what it was left with.
         follow: executes commands.
+        side: how many columns there are beside the lanes.
     """
 
     def __init__(
@@ -200,8 +212,9 @@ class WhyTrail:
         look: Callable[[], Look],
         push: Callable[[WhyScreen, Callable[[Commands | None], None]], object],
         follow: Callable[[Commands | None], None],
+        side: Callable[[], int],
     ) -> None:
-        self._look, self._push, self._follow = look, push, follow
+        self._look, self._push, self._follow, self._side = look, push, follow, side
         self._questions: list[Commands] = []
         self._goes_on = False
 
@@ -211,7 +224,7 @@ class WhyTrail:
             self._questions.clear()
         self._goes_on = False
         before = self._questions[-1] if self._questions else ()
-        screen = WhyScreen(self._look(), ledger, before)
+        screen = WhyScreen(self._look(), ledger, before, self._side)
         self._push(screen, lambda commands: self._left(ledger, before, commands))
 
     def _left(self, ledger: Ledger, before: Commands, commands: Commands | None) -> None:
