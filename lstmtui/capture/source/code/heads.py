@@ -57,6 +57,38 @@ def items_read_in_loops(code: CodeType) -> dict[tuple[int, str], frozenset[int]]
     return read
 
 
+def reads_counter(code: CodeType, line: int) -> bool:
+    """Whether a loop reads in its body the number of the pass.
+
+    Args:
+        code: of the function.
+        line: of the loop's header.
+    """
+    tree = tree_of(code)
+    for loop in () if tree is None else (node for node in ast.walk(tree) if isinstance(node, _LOOPS)):
+        if loop.lineno == line and (counters := _numbers(loop)):
+            return any(_reads(part, counters) for part in loop.body)
+    return False
+
+
+def _numbers(loop: ast.For | ast.AsyncFor | ast.While) -> set[str]:
+    """The names that have the number of the pass."""
+    match loop:
+        case ast.While():
+            return _counters(loop)
+        case ast.For(iter=ast.Call(func=ast.Name(id="range"))):
+            return _names(loop.target)
+        case ast.For(iter=ast.Call(func=ast.Name(id="enumerate")), target=ast.Tuple(elts=[first, *_])):
+            return _names(first)
+    return set()
+
+
+def _reads(node: ast.AST, names: set[str]) -> bool:
+    """Whether an expression reads one of these, other than to count on."""
+    read = (part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load))
+    return any(part.id in names for part in read)
+
+
 def _counters(loop: ast.For | ast.AsyncFor | ast.While) -> set[str]:
     """The names by which a loop counts: its target, or what a while loop adds to."""
     if isinstance(loop, (ast.For, ast.AsyncFor)):

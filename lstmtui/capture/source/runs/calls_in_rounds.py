@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from lstmtui.capture.source.bindings import Call
 from lstmtui.capture.source.runs.owner import Spot
 from lstmtui.capture.source.runs.run import Run
 
@@ -54,3 +55,14 @@ def _placed(spots: Sequence[tuple[Run, int]]) -> list[tuple[Run, int]]:
 def _first(run: Run) -> Run:
     """Of the loops of a call the first."""
     return run.beside or run
+
+
+def with_callers(calls: Iterable[Call]) -> set[int]:
+    """The numbers of calls and of those that they are in."""
+    numbers: set[int] = set()
+    for own in calls:
+        call: Call | None = own
+        while call is not None and call.number not in numbers:
+            numbers.add(call.number)
+            call = call.caller
+    return numbers

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, partial
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
-from lstmtui.capture.source.runs.calls_in_rounds import followed
+from lstmtui.capture.source.runs.calls_in_rounds import followed, with_callers
+from lstmtui.capture.source.runs.depth_loops import DepthLoops, Timesteps
 from lstmtui.capture.source.runs.executions import Executions
 from lstmtui.capture.source.runs.layer_loops import LayerLoops
 from lstmtui.capture.source.runs.owner import Owner, Spot, always, in_executions, in_loops
@@ -36,6 +37,7 @@ class Grouping:
         sizes: of the axes of the model's input that may be time.
         is_named: whether the user has named a function to be recorded, which is then a run of its own.
         inputs: the shapes of the model's input.
+        at_once: says how many timesteps are computed without a loop of the user's.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Grouping:
         sizes: Collection[int],
         is_named: Callable[[Call], bool] = lambda call: False,
         inputs: Sequence[tuple[int, ...]] = (),
+        at_once: Callable[[], Collection[int]] = tuple,
     ) -> None:
         self._places, self._is_named = Places(calls, bindings), is_named
         self._every, self._bindings, self._inputs = calls, bindings, inputs
@@ -55,12 +58,14 @@ class Grouping:
         self._repeated: dict[int, Spot] = {}
         """By the number of a call of a function, the calls of which are rounds: which of them it is."""
         self._groups = [*self._places.groups(bindings)]
-        binding = _binding(call for call, *_ in self._groups)
+        binding = with_callers(call for call, *_ in self._groups)
         for call in calls:
             self._add(call, binds=call.number in binding or bool(call.raised))
         self._layers = LayerLoops(self._groups, self._outermost, self._places.of)
         marked = partial(self._places.of, marked=True)
         self._executions = Executions(self._groups, self._outermost, marked, self._layers, self._sizes)
+        timesteps = Timesteps(self._sizes, inputs, at_once)
+        self._depth = DepthLoops(calls, self._outermost, self._places, self._layers, timesteps)
         for call, passes in dict.fromkeys((call, passes) for call, passes, _ in self._groups):
             outermost = self._outermost[call.number]
             self._owner(call).places[outermost.number].append(self._places.of(call, passes, outermost))
@@ -80,6 +85,7 @@ class Grouping:
             run.add(number, together)
         self.runs = [run for owner in self._owners.values() for run in owner.runs]
         """In the order in which their modules or functions began."""
+        del self._depth  # which can reach what the model returned
         for run in self.runs:
             # A loop that binds nothing at all is none over time.
             last = run.passes if run.within is None else len(run.within.rounds)
@@ -180,6 +186,9 @@ class Grouping:
 
         None are where the calls are timesteps, and what they loop over is within these.
         """
+        in_none = not any(number >= 0 for _, number in outer)
+        if in_none and len(owner.calls) > 1 and self._depth.are_at_once(owner.calls):
+            return [([call], []) for call in owner.calls]
         if not all(any(owner.places[call.number]) for call in owner.calls):
             return []
         first = [next(iter(self._loops_of(owner, call).items()), ((), 0)) for call in owner.calls]
@@ -215,7 +224,8 @@ class Grouping:
         """The loops over time of a call, those of most calls of its owner, with how many passes each has."""
         if not owner.loops:
             layers = self._layers
-            owner.choose_loops(self._sizes, layers.is_round, layers.goes_on, layers.is_over_layers)
+            is_depth = self._depth.is_depth
+            owner.choose_loops(self._sizes, layers.is_round, layers.goes_on, layers.is_over_layers, is_depth)
         return owner.loops[call.number]
 
     def _place_stream(self, owner: Owner, stream: Stream) -> None:
@@ -285,14 +295,3 @@ class Grouping:
         run = Run(path, owner.name, call, calls)
         owner.runs.append(run)
         return run
-
-
-def _binding(calls: Iterable[Call]) -> set[int]:
-    """The numbers of calls and of those that they are in."""
-    numbers: set[int] = set()
-    for own in calls:
-        call: Call | None = own
-        while call is not None and call.number not in numbers:
-            numbers.add(call.number)
-            call = call.caller
-    return numbers

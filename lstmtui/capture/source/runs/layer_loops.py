@@ -58,7 +58,7 @@ class LayerLoops:
         """Whether passes of a loop compute each with parameters of its own, as far as the graph tells."""
         key = call.number, loop
         if key not in self._over_layers:
-            self._over_layers[key] = weights_differ(self._weights, loop, self._bound_in(call))
+            self._over_layers[key] = weights_differ(self._weights, loop, self.bound_in(call))
         return self._over_layers[key]
 
     def weights_of(self, bindings: Iterable[Binding]) -> set[int]:
@@ -77,7 +77,7 @@ class LayerLoops:
             groups[self._outermost[group[0].number].number].append(group)
         return groups
 
-    def _bound_in(self, call: Call) -> Iterator[tuple[Place, list[Binding]]]:
+    def bound_in(self, call: Call) -> Iterator[tuple[Place, list[Binding]]]:
         """What was bound in an outermost call, with the loops that it was in."""
         for own, within, together in self._groups_in.get(call.number, ()):
             yield self._place_of(own, within, call), together
@@ -87,7 +87,7 @@ class LayerLoops:
         made: dict[int, int] = {}
         """The pass that has made a tensor; −1: it is from elsewhere."""
         lines: dict[tuple[CodeType, str], list[int]] = defaultdict(list)
-        for place, together in self._bound_in(call):
+        for place, together in self.bound_in(call):
             number = pass_of(place, loop)
             for b in together:
                 is_made = number is not None and b.line > 0 and not b.leaf
@@ -109,7 +109,7 @@ class LayerLoops:
 
     def _within_loop(self, call: Call, outer: Loop) -> tuple[set[Loop], int]:
         """Of a loop the loops in it whose heads bind tensors, and what most tensors in it lead with."""
-        every = [*self._bound_in(call)]
+        every = [*self.bound_in(call)]
         bound = [(b, place) for place, own in every if pass_of(place, outer) is not None for b in own]
         items = {
             tuple(head for head, _ in place)

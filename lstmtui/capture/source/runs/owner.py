@@ -41,6 +41,7 @@ class Owner:
         is_round: Callable[[Call, Loop, Loop, Mapping[Loop, int]], bool],
         goes_on: Callable[[Call, Loop], bool],
         is_over_layers: Callable[[Call, Loop], bool],
+        is_depth: Callable[[Call, Loop], bool],
     ) -> None:
         """Say which loops of the calls are over time: of several calls those that most would have alone.
 
@@ -49,6 +50,7 @@ class Owner:
             is_round: as `loops_over_time` takes it, of a call.
             goes_on: the same.
             is_over_layers: the same.
+            is_depth: the same.
         """
         for call in self.calls:
             places, ends = self.places[call.number], self.ends[call.number]
@@ -59,6 +61,7 @@ class Owner:
                 partial(is_round, call),
                 partial(goes_on, call),
                 partial(is_over_layers, call),
+                partial(is_depth, call),
             )
         votes = Counter(loop for loops in self.loops.values() for loop in loops)
         common = [loop for loop, count in votes.items() if 2 * count > len(self.calls) > 1]

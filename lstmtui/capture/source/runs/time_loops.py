@@ -166,6 +166,7 @@ def loops_over_time(
     is_round: Callable[[Loop, Loop, Mapping[Loop, int]], bool] = lambda outer, loop, passes: False,
     goes_on: Callable[[Loop], bool] = lambda loop: True,
     is_over_layers: Callable[[Loop], bool] = lambda loop: False,
+    is_depth: Callable[[Loop], bool] = lambda loop: False,
 ) -> dict[Loop, int]:
     """The loops whose passes are timesteps, with how many, those beside each other in order.
 
@@ -183,12 +184,15 @@ def loops_over_time(
         goes_on: whether the passes of a loop go on from what the ones before them have made.
         is_over_layers: whether the passes of a loop have parameters of their own, so that one is no timestep
             where those of a loop round it have not.
+        is_depth: whether each pass of a loop computes all timesteps, so that none is one.
     """
     passes = passes_of(places)
     for loop, count in passes_of(ends).items():
         is_most = passes.get(loop, count) < count <= 2 * passes.get(loop, 0)
         if is_most and (count in sizes or passes[loop] not in sizes):
             passes[loop] = count
+    depth = {loop for loop in passes if is_depth(loop)}
+    passes |= dict.fromkeys(depth, 1)
     inner: dict[Loop, list[Loop]] = defaultdict(list)
     for loop in passes:
         inner[loop[:-1]].append(loop)
@@ -203,7 +207,8 @@ def loops_over_time(
                 chosen += loops if counts is not near else _going_on(loops, passes, goes_on)
                 break
     # One timestep is a sequence too, where there is no longer one.
-    return {loop: passes[loop] for loop in chosen or inner[()][:1]}
+    alone = [loop for loop in inner[()] if loop not in depth][:1]
+    return {loop: passes[loop] for loop in chosen or alone}
 
 
 def _outermost(
