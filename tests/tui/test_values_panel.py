@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lstmtui.analysis.reach import Horizon, Reach
-from lstmtui.analysis.unit_values import RoutePart, Survival, Survivals
+from lstmtui.analysis.unit_values import Numbers, RoutePart, Survival, Survivals
 from lstmtui.cells.notation import UNICODE
-from lstmtui.tui.panels.values import reach_lines, route_lines
+from lstmtui.tui.panels.values import reach_lines, route_lines, value_lines
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,20 @@ def test_shares_of_all_units_and_the_parts_of_one_stand_apart() -> None:
         "∂L/∂c₀ shrank",
         "  unit 3: carry f 2.00",
     ]
+
+
+@pytest.mark.parametrize(
+    ("why", "width", "said"),
+    [
+        ("requires none", 80, "requires no gradient"),
+        ("requires none", 46, "no gradient"),
+        ("detached", 80, "no gradient: detached"),
+        ("detached", 46, "detached"),
+    ],
+)
+def test_why_there_is_no_derivative_is_understood_however_little_room_there_is(
+    why: str, width: int, said: str
+) -> None:
+    numbers = [Numbers("x", 0.5, None, None, 1.0)]
+    _, line = value_lines(numbers, UNICODE, width, {"x": why}, changed=False)
+    assert "".join(text for text, _ in line).split("1.00")[-1].strip() == said

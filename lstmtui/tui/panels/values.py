@@ -25,6 +25,9 @@ _LEAST_NAME = 5
 _NUMBERS_WIDTH = 27
 """Columns of a name, and of the three numbers beside it."""
 
+_WITHOUT_GRADIENT = {"requires none": ("  requires no gradient", "  no gradient")}
+"""Of reasons that are not understood alone: what is said, in full and in brief."""
+
 
 class ValuesPanel(Panel):
     """A table of numbers: the unit's value, ∂L by it in total, and the norm of the whole vector."""
@@ -128,9 +131,9 @@ def value_lines(
         if not row.is_bound:
             lines[-1] = (lines[-1][0], (" not bound", "muted"))
         elif row.derivative is None and (why := reasons.get(row.quantity)):
-            reason = f"  no gradient: {why}"
-            is_in_row = names + len(text) + len(reason) <= width
-            lines[-1] = (*lines[-1], (reason if is_in_row else f"  {why}", "muted"))
+            left = width - names - len(text)
+            forms = _WITHOUT_GRADIENT.get(why, (f"  no gradient: {why}", f"  {why}"))
+            lines[-1] = (*lines[-1], (next((f for f in forms if len(f) <= left), forms[-1]), "muted"))
     return lines
 
 
