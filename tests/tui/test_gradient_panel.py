@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from keyboard import press, type_text
 from synthetic import synthetic
 
+from lstmtui.trace import Trace
+from lstmtui.trace.writing import is_derivative
 from lstmtui.tui.panels.gradients import MOST_MODELS
 from lstmtui.tui.screens.debugger import DebuggerScreen
 
@@ -35,3 +39,11 @@ async def test_every_model_is_named_however_wide_the_lanes_are(size, debugger, s
         await press(pilot, "m")
         text = shown(pilot).partition("∂L/∂")[2]
         assert all(name[:7] in text for name in MODELS)
+
+
+@pytest.mark.parametrize("size", [(80, 40), (120, 40)])
+async def test_where_there_are_no_derivatives_the_lane_says_why(size, debugger, shown) -> None:
+    trace = synthetic()
+    known = {key: a for key, a in trace.arrays.items() if not is_derivative(key, trace.arrays)}
+    async with debugger(Trace(replace(trace.header, absent="it ran without a graph"), known), size) as pilot:
+        assert "6 No gradient norms: it ran without a graph" in shown(pilot)

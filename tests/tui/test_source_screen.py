@@ -71,6 +71,18 @@ async def test_into_follows_into_what_is_called_and_names_what_runs(debugger, sh
         assert any(row.startswith("▸ 29 ") and "u 2/3" in row for row in step_text(screen))
 
 
+async def test_without_anything_over_time_the_sequence_says_so(debugger, shown) -> None:
+    trace = source_trace()
+    bare = Trace(trace.header, {key: a for key, a in trace.arrays.items() if key not in ("y", "target")})
+    without_arguments = changed(
+        bare, lambda source: replace(source, variables=tuple(v for v in source.variables if v.line))
+    )
+    async with debugger(without_arguments, (120, 40)) as pilot:
+        assert "1 Sequence: no x, target or y over time" in shown(pilot)
+    async with debugger(trace, (120, 40)) as pilot:
+        assert "1 Sequence  A x[0]" in shown(pilot)
+
+
 async def test_names_that_have_no_room_are_turned_to(debugger, shown) -> None:
     async with debugger(source_trace(), (80, 24)) as pilot:
         screen = pilot.app.screen

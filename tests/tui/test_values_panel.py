@@ -51,6 +51,7 @@ def test_shares_of_all_units_and_the_parts_of_one_stand_apart() -> None:
         ("requires none", 46, "no gradient"),
         ("detached", 80, "no gradient: detached"),
         ("detached", 46, "detached"),
+        ("its derivative was not computed", 46, "no gradient"),
     ],
 )
 def test_why_there_is_no_derivative_is_understood_however_little_room_there_is(

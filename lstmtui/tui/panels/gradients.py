@@ -58,18 +58,14 @@ class GradientPanel(Lane):
         place = (cursor.model, cursor.layer, cursor.direction, cursor.batch)
         if self.changed(*place, axis.page, axis.columns, axis.place, self._rows, runs):
             series = distinct(_series(session, axis, axis.pixels(self.look)))
-            states = plotted(session)
-            keys = self._keys_above(series, title(states))
+            name = _name_of(session)
+            keys = self._keys_above(series, name)
             self.set_keys(*keys)
             self.plot.set_series(
                 series, axis.plotted, axis.columns, gutter=axis.gutter, log=True, legend=not keys
             )
-            quantities = session.trace.quantities(cursor.layer)
-            has_derivatives = any("d" + state in quantities for state in states)
-            why = "" if has_derivatives else session.trace.absent(cursor.layer)
             others = len(session.traces) - 1
-            more = f"{others} others: compare" if others >= MOST_MODELS else ""
-            self.set_title(title(states), f"no derivatives: {printable(why)}" if why else more)
+            self.set_title(name, f"{others} others: compare" if others >= MOST_MODELS else "")
             self.drawn()
         self.show_cursor(session)
 
@@ -97,6 +93,16 @@ def plotted(session: Session) -> tuple[str, ...]:
         return (*states[1:], states[0])
     derived = states or tuple(v.name for v in source.variables if not v.absent)
     return derived[-MOST_STATES:]
+
+
+def _name_of(session: Session) -> str:
+    """What the panel shows, or why that is nothing."""
+    trace, layer, states = session.trace, session.cursor.layer, plotted(session)
+    if any("d" + state in trace.quantities(layer) for state in states):
+        return title(states)
+    reasons = (trace.absent(layer), *(trace.absent(layer, state) for state in states))
+    why = next((why for why in reasons if why), "")
+    return f"No gradient norms: {printable(why)}" if why else title(states)
 
 
 def tags_of(names: Sequence[str]) -> list[str]:

@@ -28,6 +28,7 @@ from lstmtui.view.query import together
 MOST_ROWS = 4
 _LEGIBLE = 8
 """Characters of a name that tell it from others."""
+_NOTHING = "Sequence: no x, target or y over time"
 _LONGEST_NAME = 16
 """Of a line, before its number."""
 
@@ -94,7 +95,7 @@ class SequencePanel(Lane):
         if shown is not None:
             self._draw(shown)
             self._summaries = reads_summaries(read, session.trace.header.look_ahead)
-            self.set_title(self.TITLE)
+            self.set_title(self.TITLE if shown.lines or shown.rows or session.unseen else _NOTHING)
             self.drawn()
         self._write_keys([line for line in now if line.quantity not in session.unseen])
         self.show_cursor(session)

@@ -25,8 +25,8 @@ _LEAST_NAME = 5
 _NUMBERS_WIDTH = 27
 """Columns of a name, and of the three numbers beside it."""
 
-_WITHOUT_GRADIENT = {"requires none": ("  requires no gradient", "  no gradient")}
-"""Of reasons that are not understood alone: what is said, in full and in brief."""
+_WITHOUT_GRADIENT = {"requires none": ("  requires no gradient",)}
+"""What is said of a reason that would not be understood alone."""
 
 
 class ValuesPanel(Panel):
@@ -133,7 +133,8 @@ def value_lines(
         elif row.derivative is None and (why := reasons.get(row.quantity)):
             left = width - names - len(text)
             forms = _WITHOUT_GRADIENT.get(why, (f"  no gradient: {why}", f"  {why}"))
-            lines[-1] = (*lines[-1], (next((f for f in forms if len(f) <= left), forms[-1]), "muted"))
+            said = next((form for form in forms if len(form) <= left), "  no gradient")
+            lines[-1] = (*lines[-1], (said, "muted"))
     return lines
 
 
