@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import PurePath
 
 from lstmtui.printable import printable
 from lstmtui.trace import Layer
-from lstmtui.trace.source import Source
 
 
 def stage_text(layer: Layer, stage: int) -> str:
@@ -27,22 +25,7 @@ def next_stage(layer: Layer, stage: int, t: int) -> int | None:
     source, count = layer.source, len(layer.layout.cell.stages)
     if source is None:
         return stage if stage < count else None
-    here = (n for n in range(stage, count) if source.comes_to(n, t))
-    return next((n for n in here if not _is_same_binding(source, n, t)), None)
-
-
-def _is_same_binding(source: Source, number: int, t: int) -> bool:
-    """Whether a stage is the binding of the one before it, as the last of its name in this timestep.
-
-    That is so where a condition passes over the line that binds the name again.
-    """
-    before = next((n for n in range(number - 1, -1, -1) if source.comes_to(n, t)), None)
-    if before is None:
-        return False
-    one, other = source.stages[before], source.stages[number]
-    names = [source.variable(stage.variable) for stage in (one, other)]
-    is_same_name = len({v.written for v in names if v is not None}) == 1 and one.variable != other.variable
-    return is_same_name and replace(one, variable=other.variable) == other
+    return next((n for n in range(stage, count) if source.stops_at(n, t)), None)
 
 
 def stage_after_return(layer: Layer, stage: int, t: int) -> int | None:
@@ -54,5 +37,5 @@ def stage_after_return(layer: Layer, stage: int, t: int) -> int | None:
         return None
     stages = layer.source.stages
     depth = stages[stage].depth
-    later = (n for n in range(stage + 1, len(stages)) if layer.source.comes_to(n, t))
+    later = (n for n in range(stage + 1, len(stages)) if layer.source.stops_at(n, t))
     return next((n for n in later if stages[n].depth < depth), None)

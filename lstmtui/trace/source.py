@@ -73,12 +73,16 @@ class Stage:
 
 @dataclass(frozen=True)
 class PassedOver:
-    """From a round on, up to where the next of these begins, the stages to which the rounds do not come."""
+    """From a round on, up to where the next of these begins, what of the stages the rounds do not come to."""
 
     start: int
     """The round."""
     stages: tuple[int, ...]
-    """Their numbers, in order. Inner steps past those of a round that has some are not among them."""
+    """The numbers of those to which they do not come, in order; of very many not inner steps past a
+    round's own."""
+    again: tuple[int, ...] = ()
+    """The numbers of those that are the same binding as one before them: what a name is in the end, where a
+    condition passes over the line that binds it last."""
 
 
 @dataclass(frozen=True)
@@ -129,15 +133,20 @@ class Source:
 
     def comes_to(self, stage: int, t: int) -> bool:
         """Whether a round comes to a stage, as far as that is known."""
-        return stage not in self._passed_over_at(t)
+        return stage not in self._passed_over_at(t)[0]
 
-    def _passed_over_at(self, t: int) -> frozenset[int]:
+    def stops_at(self, stage: int, t: int) -> bool:
+        """Whether a round comes to a stage that is no binding of a stage before it."""
+        stages, again = self._passed_over_at(t)
+        return stage not in stages and stage not in again
+
+    def _passed_over_at(self, t: int) -> tuple[frozenset[int], frozenset[int]]:
         at = bisect_right(self.passed_over, t, key=lambda entry: entry.start) - 1
-        return self._sets_passed_over[at] if at >= 0 else frozenset()
+        return self._sets_passed_over[at] if at >= 0 else (frozenset(), frozenset())
 
     @cached_property
-    def _sets_passed_over(self) -> tuple[frozenset[int], ...]:
-        return tuple(frozenset(entry.stages) for entry in self.passed_over)
+    def _sets_passed_over(self) -> tuple[tuple[frozenset[int], frozenset[int]], ...]:
+        return tuple((frozenset(entry.stages), frozenset(entry.again)) for entry in self.passed_over)
 
     @cached_property
     def returns(self) -> frozenset[int]:

@@ -50,7 +50,7 @@ def _of(layer: Layer, source: Source) -> Iterator[str]:
             yield "a stage has a depth or an inner step below the least"
             return
     starts = [entry.start for entry in source.passed_over]
-    numbers = {number for entry in source.passed_over for number in entry.stages}
+    numbers = {number for entry in source.passed_over for number in (*entry.stages, *entry.again)}
     if (
         starts != sorted({*starts})
         or not numbers <= {*range(len(source.stages))}

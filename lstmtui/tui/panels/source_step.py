@@ -114,7 +114,7 @@ def number_of(variable: Variable, value: float | None, notation: Notation) -> st
 
 def stage_text(source: Source, number: int, t: int) -> str:
     """Which name the stage binds, in which of its inner steps, and how far into the timestep that is."""
-    here = [n for n in range(len(source.stages)) if source.comes_to(n, t)]
+    here = [n for n in range(len(source.stages)) if source.stops_at(n, t)]
     past = sum(n <= number for n in here)
     stage = source.stages[number]
     variable = source.variable(stage.variable)

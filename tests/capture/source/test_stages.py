@@ -140,7 +140,38 @@ class Alike(nn.Module):
         return h
 
 
-def test_of_rounds_that_run_the_same_lines_none_is_passed_over() -> None:
-    source = source_of(lstmtui.record(Alike(), torch.randn(T, 2, 3, requires_grad=True)))
-    assert source.passed_over == ()
-    assert [stage.variable for stage in source.stages].count("k") == T
+def test_into_comes_to_as_many_inner_steps_as_the_timestep_has() -> None:
+    trace = lstmtui.record(Alike(), torch.randn(T, 2, 3, requires_grad=True))
+    session, stages, counts = Session(trace), source_of(trace).stages, [0] * T
+    while session.into().kind == "into":
+        assert session.cursor.stage is not None
+        counts[session.cursor.t] += stages[session.cursor.stage].variable == "k"
+    assert counts == [*range(1, T + 1)]
+
+
+class Merged(nn.Module):
+    """Branches of which some timesteps take one, some the other, some both; a function is called in each."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(x.shape[1], 3)
+        for t, v in enumerate(x):
+            if t % 3:
+                a = gate(v)
+                h = h + a
+            if t % 2:
+                b = gate(h)
+                h = h - b
+                h = gate(h)
+        return h
+
+
+def test_stages_of_branches_that_only_some_timesteps_take_together_are_in_the_order_of_their_lines() -> None:
+    trace = lstmtui.record(Merged(), torch.randn(T, 2, 3, requires_grad=True))
+    first = Merged.forward.__code__.co_firstlineno
+    session, stages, lines = Session(trace), source_of(trace).stages, [list[int]() for _ in range(T)]
+    while session.into().kind == "into":
+        assert session.cursor.stage is not None
+        stage = stages[session.cursor.stage]
+        if stage.depth == 0 and stage.line > first + 2:
+            lines[session.cursor.t].append(stage.line - first)
+    assert lines == [[], [4, 5, 7, 8, 9], [4, 5], [7, 8, 9], [4, 5], [4, 5, 7, 8, 9]]

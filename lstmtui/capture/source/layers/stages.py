@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from types import CodeType
+from typing import NamedTuple, TypeAlias
 
-from lstmtui.capture.source.bindings import Binding
+from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.layers.returns import Returns
 from lstmtui.capture.source.layers.series import Series, fullest_round
 from lstmtui.capture.source.runs.run import Run
 from lstmtui.trace.source import PassedOver, Stage
+
+_MOST = 1 << 18
+"""Numbers of stages passed over; of more, inner steps past those of a round are left out."""
+Key: TypeAlias = tuple[Stage, tuple[int, ...]]
+"""A stage, and the lines of the calls from the run's own function down to it."""
+
+
+class _Stop(NamedTuple):
+    """What binds a name in a round, or returns what one is bound to."""
+
+    order: int
+    key: Key
+    binding: Binding
 
 
 def stages_of(
@@ -31,25 +46,26 @@ def stages_of(
     in_rounds = [part for part in shown if part.whole is None]
     fullest = fullest_round(run)
     number = next((n for n, own in enumerate(run.rounds) if own is fullest), 0)
-    first = rounds.stops(number, in_rounds) + rounds.outside(part for part in shown if part.whole is not None)
-    stages = _in_order(first)
-    varying = [part for part in in_rounds if rounds.vary(part)]
+    outside = rounds.outside(part for part in shown if part.whole is not None)
+    keys = _in_order([*rounds.stops(number, in_rounds), *outside])
+    names = {(part.code, part.written) for part in in_rounds if rounds.vary(part)}
+    # Where one place of a name varies, what it is in the end does.
+    varying = [part for part in in_rounds if (part.code, part.written) in names]
     if not varying:
-        return tuple(stages), ()
+        return tuple(stage for stage, _ in keys), ()
     come_to = []
     for n in range(len(run.rounds)):
-        own = {stage for _, stage in rounds.stops(n, varying)}
-        if not own.issubset(stages):
-            _insert(stages, _in_order(rounds.stops(n, in_rounds)))
+        own = rounds.stops(n, varying)
+        if not {stop.key for stop in own}.issubset(keys):
+            _insert(keys, _in_order(rounds.stops(n, in_rounds)))
         come_to.append(own)
-    by_name = {part.name: part for part in varying}
-    of_varying = [(n, s, by_name[s.variable]) for n, s in enumerate(stages) if s.variable in by_name]
-    return tuple(stages), _by_start(
-        [
-            tuple(n for n, s, part in of_varying if s not in own and _may_be_of(s, part.rounds[number]))
-            for number, own in enumerate(come_to)
-        ]
-    )
+    counts = {part.name: [*map(len, part.rounds)] for part in varying}
+    of_varying = {key: n for n, key in enumerate(keys) if key[0].variable in counts}
+    entries = [_entry(number, own, of_varying) for number, own in enumerate(come_to)]
+    if sum(len(entry.stages) for entry in entries) > _MOST:
+        inner = {n: (stage.variable, stage.inner_step) for (stage, _), n in of_varying.items()}
+        entries = [_without_inner_steps(entry, inner, counts) for entry in entries]
+    return tuple(stage for stage, _ in keys), _by_start(entries)
 
 
 class _Rounds:
@@ -62,71 +78,100 @@ class _Rounds:
     """
 
     def __init__(self, run: Run, returns: Returns, numbers: Mapping[CodeType, int]) -> None:
-        self._run, self._returns = run, returns
+        self._own, self._returns = run.call, returns
         self._numbers = {id(code): number for code, number in numbers.items()}  # to hash a code takes long
-        self._inner: dict[Series, bool] = {}
+        self._has_inner: dict[Series, bool] = {}
+        self._sites: dict[int, tuple[int, ...]] = {}
 
-    def stops(self, number: int, parts: Iterable[Series]) -> list[tuple[int, Stage]]:
-        """What a round binds some names to: stages, each with its place in the order of all bindings."""
+    def stops(self, number: int, parts: Iterable[Series]) -> list[_Stop]:
+        """What a round binds some names to."""
         return [stop for part in parts for stop in self._of(part, part.rounds[number])]
 
-    def outside(self, parts: Iterable[Series]) -> list[tuple[int, Stage]]:
+    def outside(self, parts: Iterable[Series]) -> list[_Stop]:
         """The same of names that are bound outside of the rounds."""
         return [stop for part in parts for stop in self._of(part, [part.first])]
 
     def vary(self, part: Series) -> bool:
         """Whether rounds may bind a name at several lines, or do not all bind it as often."""
-        if len(set(map(len, part.rounds))) > 1:
-            return True
         bindings = part.bindings
-        places = {(b.line, id(b.call.code)) for b in bindings}
-        is_own = all(b.call is self._run.call for b in bindings)
-        depths = {0} if is_own else {b.call.depth_below(self._run.call.code) for b in bindings}
-        is_returned = bool(self._returns) and any(id(b) in self._returns for b in bindings)
-        # Inner steps are stages of their own, and may be of several lines in the same way in each round.
-        return len(places) > 1 or len(depths) > 1 or is_returned
+        if len(set(map(len, part.rounds))) > 1 or len({b.line for b in bindings}) > 1:
+            return True
+        calls = {b.call.number: b.call for b in bindings}
+        places = {(id(call.code), self._site(call)) for call in calls.values()}
+        return len(places) > 1 or (bool(self._returns) and any(id(b) in self._returns for b in bindings))
 
-    def _of(self, part: Series, own: Sequence[Binding]) -> list[tuple[int, Stage]]:
-        if part not in self._inner:
-            self._inner[part] = any(len(bindings) > 1 for bindings in part.rounds)
-        return [
-            (
-                here.order,
-                Stage(
-                    part.name,
-                    self._numbers[id(here.call.code)],
-                    here.line,
-                    here.call.depth_below(self._run.call.code),
-                    step if self._inner[part] else -1,
-                    here is not binding,
-                ),
-            )
-            for step, binding in enumerate(own)
-            for here in (*self._returns.get(id(binding), ()), binding)
-        ]
+    def _of(self, part: Series, own: Sequence[Binding]) -> list[_Stop]:
+        if part not in self._has_inner:
+            self._has_inner[part] = any(len(bindings) > 1 for bindings in part.rounds)
+        stops = []
+        for step, binding in enumerate(own):
+            for here in (*self._returns.get(id(binding), ()), binding):
+                site = self._site(here.call)
+                inner = step if self._has_inner[part] else -1
+                function = self._numbers[id(here.call.code)]
+                stage = Stage(part.name, function, here.line, len(site), inner, here is not binding)
+                stops.append(_Stop(here.order, (stage, site), here))
+        return stops
 
-
-def _in_order(stops: list[tuple[int, Stage]]) -> list[Stage]:
-    return list(dict.fromkeys(stage for _, stage in sorted(stops, key=lambda stop: stop[0])))
+    def _site(self, call: Call) -> tuple[int, ...]:
+        """The lines of the calls from the run's own function, or the forward of a module, down to a call."""
+        site = self._sites.get(call.number)
+        if site is None:
+            is_own = call.code is self._own.code or call.module is not None or call.caller is None
+            site = () if is_own or call.caller is None else (*self._site(call.caller), call.line)
+            self._sites[call.number] = site
+        return site
 
 
-def _insert(stages: list[Stage], others: Sequence[Stage]) -> None:
-    """Put the stages of another round among those there are, each that is new behind the one before it."""
+def _in_order(stops: Iterable[_Stop]) -> list[Key]:
+    return list(dict.fromkeys(stop.key for stop in sorted(stops, key=itemgetter(0))))
+
+
+def _insert(keys: list[Key], others: Sequence[Key]) -> None:
+    """Put the stages of another round among those there are.
+
+    Each that is new comes behind the one before it, and where no round has told its place among those that
+    follow there, behind those of lines before its own.
+    """
     at = 0
-    for stage in others:
-        if stage in stages:
-            at = stages.index(stage) + 1
+    known = {key: n for n, key in enumerate(others) if key in keys}
+    for n, key in enumerate(others):
+        if key in known:
+            at = keys.index(key) + 1
         else:
-            stages.insert(at, stage)
+            following = min((keys.index(own) for own, m in known.items() if m > n), default=len(keys))
+            while at < following and _own_line(keys[at]) < _own_line(key):
+                at += 1
+            keys.insert(at, key)
             at += 1
 
 
-def _may_be_of(stage: Stage, bound: Sequence[Binding]) -> bool:
-    """Whether a stage is none of inner steps past those of a round, which the number of these tells."""
-    return not bound or stage.inner_step < len(bound)
+def _own_line(key: Key) -> int:
+    """The line of the run's own function that a stage is at, or in a call from."""
+    stage, site = key
+    return site[0] if site else stage.line
 
 
-def _by_start(rounds: Sequence[tuple[int, ...]]) -> tuple[PassedOver, ...]:
-    """The rounds from which on other stages are passed over than before; none where none ever is."""
-    starts = [n for n, own in enumerate(rounds) if n == 0 or own != rounds[n - 1]]
-    return tuple(PassedOver(n, rounds[n]) for n in starts) if any(rounds) else ()
+def _entry(number: int, own: Sequence[_Stop], varying: Mapping[Key, int]) -> PassedOver:
+    """What a round passes over of the stages that vary, and which of them are one binding."""
+    here = {varying[stop.key] for stop in own}
+    first: dict[int, int] = {}
+    for stop in sorted(own, key=lambda stop: varying[stop.key]):
+        first.setdefault(id(stop.binding), varying[stop.key])
+    again = sorted(here - {*first.values()})
+    return PassedOver(number, tuple(n for n in varying.values() if n not in here), tuple(again))
+
+
+def _without_inner_steps(
+    entry: PassedOver, inner: Mapping[int, tuple[str, int]], counts: Mapping[str, Sequence[int]]
+) -> PassedOver:
+    """The same without those past the inner steps that a round has."""
+    kept = [n for n in entry.stages if not 0 < counts[inner[n][0]][entry.start] <= inner[n][1]]
+    return PassedOver(entry.start, tuple(kept), entry.again)
+
+
+def _by_start(entries: Sequence[PassedOver]) -> tuple[PassedOver, ...]:
+    """Those from which on other stages are passed over than before; none where none ever is."""
+    facts = [(entry.stages, entry.again) for entry in entries]
+    starts = [n for n, own in enumerate(facts) if n == 0 or own != facts[n - 1]]
+    return tuple(entries[n] for n in starts) if any(any(own) for own in facts) else ()
