@@ -13,6 +13,7 @@ from lstmtui.capture.source.code.heads import items_read_in_loops, reads_counter
 from lstmtui.capture.source.code.reading_order import reads_first
 from lstmtui.capture.source.input_axes import Shape
 from lstmtui.capture.source.runs.layer_loops import LayerLoops
+from lstmtui.capture.source.runs.streams import Reading
 from lstmtui.capture.source.runs.time_loops import Loop, Place, Places, pass_of, passes_of
 from lstmtui.capture.source.tracing.weights_behind import FIRST_PASSES
 
@@ -93,6 +94,10 @@ class DepthLoops:
                 return False
         return True
 
+    def are_whole(self, calls: Iterable[Reading]) -> bool:
+        """Whether each of these is given a tensor of as many timesteps as its loop has passes."""
+        return all(any(r.passes in b.value.shape[:2] for b in self._given(r.call)) for r in calls)
+
     def _given(self, call: Call) -> list[Binding]:
         """The tensors of all timesteps that a call is given."""
         bound = (b for _, own in self._layers.bound_in(call) for b in own if b.call is call and not b.line)
@@ -107,6 +112,9 @@ class DepthLoops:
         own = [b for place, b in every if _is_of(place, b, loop)]
         if self._reads_items(own, loop, [b for _, b in every]):
             return []
+        heads = [b for b in own if b.line == loop[-1][1] and self._timesteps.is_whole(b)]
+        if heads and (call.module is not None or call.is_in_module):
+            return heads
         made = [b for b in own if b.line != loop[-1][1] and b.value.is_floating_point() and b.value.dim() > 1]
         carried = _read_first(own)
         taken = [b for b in made if b.name in carried]

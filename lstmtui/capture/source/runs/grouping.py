@@ -216,8 +216,10 @@ class Grouping:
         is_as_long = len(calls) in self._sizes and not (is_seen and not owner.calls[0].is_in_module)
         within = [spot for spot in outer if spot[1] >= 0]
         is_within = 1 < len({*within}) == len(within)
-        if is_as_long and (is_within or not is_seen):
+        if is_as_long and not is_seen:
             return []
+        if is_seen and self._depth.are_whole(calls):
+            return streams
         return [] if is_within and carries(owner.calls, self._bindings) else streams
 
     def _loops_of(self, owner: Owner, call: Call) -> dict[Loop, int]:
