@@ -21,6 +21,8 @@ def product_lines(
 ) -> list[Spans]:
     """The addends of every product in the equation of a quantity, largest first, each product with its sum.
 
+    Those that are all 0 are not listed.
+
     Args:
         products: of the timestep.
         quantity: whose equation it is.
@@ -33,10 +35,14 @@ def product_lines(
         roles = {quantity, quantity + "_pre", *(role for _, role in product.vector)}
         if product.quantity != quantity or roles.intersection(hidden):
             continue
-        order = ", largest first" if product.count > 1 else ""
+        # The largest is the first: before it has begun, a state gives nothing but zeros.
+        are_zero = product.count > 1 and bool(product.factors) and product.factors[0].product == 0
+        order = ", all 0" if are_zero else ", largest first" if product.count > 1 else ""
         head = f"{counted(product.count, 'product')}{order}"
         total = (notation.number(product.total), "number")
         lines.append((("      ", "sign"), *product.written, (" = ", "sign"), total, (f"  {head}", "muted")))
+        if are_zero:
+            continue
         lines += [_factor_line(product, factor, unit, notation) for factor in product.factors]
         more = product.count - len(product.factors)
         if more:
