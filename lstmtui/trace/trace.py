@@ -201,7 +201,9 @@ class Trace:
         """∂L/∂parameter by full name, shaped as the parameter."""
         return self._named("parameter_gradients/")
 
-    def layer_parameters(self, layer: int, direction: str, t: int | None = None) -> dict[str, Array]:
+    def layer_parameters(
+        self, layer: int = 0, direction: str = "forward", t: int | None = None
+    ) -> dict[str, Array]:
         """The parameters of one layer and direction, by base name: {"weight_ih": …}.
 
         Args:

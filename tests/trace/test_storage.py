@@ -56,7 +56,7 @@ def test_one_trace_comes_back_to_the_bit(tmp_path: Path) -> None:
     assert isinstance(found, Trace)
     assert_equal(found, trace)
     assert found.parameters["größe und/../so -- weiter.w"].tolist() == [1.5]
-    assert found.layer_parameters(0, "forward")["weight_ih"].tolist() == [[0.25]]
+    assert found.layer_parameters()["weight_ih"].tolist() == [[0.25]]
     assert is_trace(tmp_path / "a" / "run.trace")
 
 
