@@ -175,3 +175,32 @@ def test_stages_of_branches_that_only_some_timesteps_take_together_are_in_the_or
         if stage.depth == 0 and stage.line > first + 2:
             lines[session.cursor.t].append(stage.line - first)
     assert lines == [[], [4, 5, 7, 8, 9], [4, 5], [7, 8, 9], [4, 5], [4, 5, 7, 8, 9]]
+
+
+class Either(nn.Module):
+    """A name that a condition binds before another line in some timesteps, and behind it in others."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(x.shape[1], 3)
+        for t, v in enumerate(x):
+            if t % 2:
+                h = h + v
+            h = torch.sin(h)
+            if not t % 2:
+                h = h - v
+        return h
+
+
+def test_what_every_line_has_bound_is_kept_whichever_was_the_last_of_a_timestep() -> None:
+    x = torch.randn(T, 1, 3, requires_grad=True)
+    trace = lstmtui.record(Either(), x)
+    bound, h = list[set[float]](), torch.zeros(1, 3)
+    for t, v in enumerate(x.detach()):
+        first = h + v if t % 2 else h
+        middle = torch.sin(first)
+        last = middle if t % 2 else middle - v
+        bound.append({float(own[0, 0]) for own in ([first, middle] if t % 2 else [middle, last])})
+        h = last
+    names = [name for name in trace.quantities(0) if name.startswith("h")]
+    for t in range(T):
+        assert {float(trace.values(name)[t, 0, 0]) for name in names} == bound[t]

@@ -197,8 +197,10 @@ def _of_name(key: Key, rounds: list[list[Binding]], sites: _Sites) -> list[Serie
     fullest = max(numbered, key=lambda own: len({place for place, _ in own}))
     last = {place: n for n, (place, _) in enumerate(fullest)}
     order = sorted(set(places.values()), key=lambda place: last.get(place, -1))
+    # The last place has the plain name, and one of its own too where another one ends a round that has both.
+    is_past = any(own and own[-1][0] != order[-1] and order[-1] in dict(own) for own in numbered)
     parts = []
-    for number, place in enumerate(order[:-1], start=1):
+    for number, place in enumerate(order if is_past else order[:-1], start=1):
         own = [[b for p, b in bindings if p == place] for bindings in numbered]
         parts.append(Series(*key, number, _line(own), own))
     # What the name is in the end, also where a condition passes over the last place.
