@@ -53,8 +53,9 @@ def save(context: Context) -> LawResult:
     if isinstance(outcome, LawResult):
         return outcome
     saved = set(model.state_dict())
+    gives = "give" if outcome else "gives"
     return held(
-        f"the state_dict{outcome}, saved and loaded{anew}, gives the same to the bit",
+        f"the state_dict{outcome}, saved and loaded{anew}, {gives} the same to the bit",
         notes=_notes(sorted(states - saved)),
     )
 
