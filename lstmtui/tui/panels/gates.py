@@ -18,7 +18,7 @@ class GatesPanel(TimelinePanel):
 
     NUMBER = 2
     TITLE = "Gates"
-    HELP = "Units × time: a map for each gate or name of code. Bars: the units of the same rows, at this timestep."
+    HELP = "Units × time: a map for each gate or name of code. Bars: their values at this timestep."
 
     def quantities(self, session: Session | View) -> Sequence[str]:
         cell, source = session.cell, session.layer.source

@@ -119,13 +119,16 @@ def crop_words(text: str, width: int, look: Look) -> str:
 def wrap(spans: Sequence[tuple[str, str]], width: int, look: Look) -> list[Spans]:
     """The spans over as many lines of `width` cells as they need, broken at spaces where possible.
 
-    Lines after the first are indented as the first one is, as far as that leaves them room.
+    Lines after the first are indented as the first one is, as far as that leaves them room; a mark of the
+    role "cursor" at its beginning stands where blanks would.
     """
     if width <= 0:
         return []
     groups = _groups(spans, look)
     first = groups[0][0][0] if groups else ""
-    indent = " " * min(len(first) - len(first.lstrip(" ")), width // 3)
+    is_marked = bool(spans) and spans[0][1] == "cursor"
+    blanks = cell_len(safe(spans[0][0], look)) if is_marked else len(first) - len(first.lstrip(" "))
+    indent = " " * min(blanks, width // 3)
     lines: list[list[tuple[str, str]]] = [[]]
     room = width
     for group in groups:

@@ -36,6 +36,13 @@ def test_wrapping_loses_no_word_and_keeps_to_the_width(width: int):
         ]
 
 
+@pytest.mark.parametrize("mark", [("▸ ", "cursor"), ("  ", "cursor"), ("  ", "text")])
+def test_a_marked_line_is_indented_as_those_beside_it(mark: tuple[str, str]):
+    first, second = wrap((mark, ("one two three", "text")), 9, Look())
+    assert "".join(text for text, _ in second) == "  three"
+    assert sum(cell_len(text) for text, _ in first) == 9
+
+
 def test_escape_sequences_never_reach_the_terminal():
     drawn = segments([("\x1b]0;title\x07\x1b[31mred\u202e\n", "text")], Look())
     assert "".join(s.text for s in drawn).isprintable()
