@@ -142,6 +142,29 @@ def test_what_the_loop_takes_with_it_is_of_all_timesteps() -> None:
     assert gap(trace.values("dresidual_x"), y.grad) <= EXACT
 
 
+class Mixes(nn.Module):
+    """A layer without any recurrence."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.linear = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.tanh(self.linear(x))
+        return y + y.mean(0)
+
+
+@pytest.mark.parametrize("walk", [residual, tied])
+def test_layers_are_none_where_it_is_said_which_axis_the_timesteps_are(
+    walk: Callable[[Deep, Tensor], Tensor],
+) -> None:
+    x = noise(5, 2, 3, seed=5)
+    trace = lstmtui.record(Deep(walk, Mixes, 3), x, time_axis=0)
+    assert (trace.steps, trace.batch) == (5, 2)
+    assert gap(trace.values(f"{walk.__name__}_x"), Deep(walk, Mixes, 3)(x)) <= EXACT
+
+
 @pytest.mark.parametrize("count", [3, 5, 7])
 def test_a_decoder_that_looks_at_all_timesteps_in_each_of_its_own_has_those(count: int) -> None:
     class Attends(nn.Module):

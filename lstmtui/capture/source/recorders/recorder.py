@@ -107,7 +107,7 @@ class SourceRecorder:
             )
         sizes = {*self._sizes, *steps}
         named = _either(named, self._own_runs)
-        at_once = cache(lambda: {*steps} or self._scanned_sizes(result))
+        at_once = cache(lambda: {*steps} or {self._steps_at_once(result)})
         self._grouping = Grouping(tracer.calls, tracer.bindings, sizes, named, self._inputs, at_once)
         longest = max([*steps, *(len(run.rounds) for run in self._grouping.runs)], default=0)
         if longest < 2:
@@ -255,14 +255,10 @@ class SourceRecorder:
         """T of code that computes all timesteps at once: what it scans or fills, or what is said to be."""
         if self._axes.time is not None:
             return max(self._sizes, default=0)
-        sizes = self._scanned_sizes(result) or self._filled_sizes()
-        return sizes.pop() if len(sizes) == 1 else 0
-
-    def _scanned_sizes(self, result: Any) -> set[int]:
-        """The sizes of axes of the input that cumulative operations go along."""
         nodes = [part.grad_fn for part in tensors_in(result) if isinstance(part, Tensor)]
         axes = {axis for node in nodes if node is not None for axis in scanned_axes(node)}
-        return {size for _, size in axes if size in self._sizes}
+        sizes = {size for _, size in axes if size in self._sizes} or self._filled_sizes()
+        return sizes.pop() if len(sizes) == 1 else 0
 
     def _filled_sizes(self) -> set[int]:
         """The sizes of axes of the input that a loop has as many passes as, or one less, which binds no name.
