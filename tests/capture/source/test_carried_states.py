@@ -321,3 +321,28 @@ def test_a_local_that_an_attribute_is_called_as_goes_with_its_call() -> None:
     trace = lstmtui.record(OverTime(), inputs())
     assert "concat" not in carried(trace)
     assert "before" in carried(trace)["state"]
+
+
+def test_a_statement_of_several_lines_reads_what_it_binds() -> None:
+    class Wrapped(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            h = c = x.new_zeros(x.shape[1], 3)
+            kept = [x.new_zeros(x.shape[1], 3)]
+            for t in range(len(x)):
+                h, c = lstm(
+                    x[t],
+                    state=(h, c),
+                )
+                kept[0] = torch.add(
+                    h,
+                    kept[0],
+                )
+            return h + kept[0]
+
+    def lstm(v: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        return torch.tanh(state[1] + v), state[0] * v
+
+    trace = lstmtui.record(Wrapped(), torch.randn(5, 2, 3, requires_grad=True))
+    source = trace.layers[0].source
+    assert source is not None
+    assert {"h", "c", "kept_0"} <= {*source.states}

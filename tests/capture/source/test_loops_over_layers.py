@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import lstmtui
+from lstmtui.trace.lengths import lengths_of
 
 
 class Layers(nn.Module):
@@ -106,3 +107,82 @@ def test_layers_within_timesteps_that_no_input_has_are_none() -> None:
 
     trace = lstmtui.record(Layers(decoder, 3), torch.randn(2, 3), torch.randn(3, 2, 3))
     assert (trace.steps, trace.batch) == (7, 2)
+
+
+class NamedCell(nn.Module):
+    """A layer that binds names of its own between its parameters and what it returns."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.reads = nn.Linear(2 * units, units)
+
+    def forward(self, read: Tensor, before: Tensor) -> Tensor:
+        pre = self.reads(torch.cat([read, before], -1))
+        g = torch.tanh(pre)
+        return 0.5 * before + g
+
+
+class Frames(nn.Module):
+    """Predicts the next item of a sequence, with the first of its layers outside of the loop over them."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.count = count
+        self.cells = nn.ModuleList(NamedCell(4) for _ in range(count))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, out = [], []
+        for _ in range(self.count):
+            zeros = x.new_zeros(x.shape[1], 4)
+            h.append(zeros)
+        for t in range(len(x) - 1):
+            h[0] = memory = self.cells[0](x[t], h[0])
+            for number in range(1, self.count):
+                h[number] = memory = self.cells[number](memory, h[number])
+            out.append(memory)
+        return torch.stack(out)
+
+
+@pytest.mark.parametrize(("count", "batch"), [(3, 2), (4, 3), (5, 2)])
+def test_layers_that_bind_names_of_their_own_are_none_though_as_many_as_sequences(
+    count: int, batch: int
+) -> None:
+    model, x = Frames(count), torch.randn(6, batch, 4)
+    trace = lstmtui.record(model, x)
+    assert [len(trace.values(name, n)) for n, name in ((0, "memory"), (1, "pre"), (-1, "pre"))] == [5] * 3
+    assert {tuple(lengths_of(trace, n)) for n in range(len(trace.layers))} == {(5,) * batch}
+    assert np.array_equal(trace.values("memory"), model(x).detach().numpy())
+
+
+class Refined(nn.Module):
+    """A block of two layers that is applied again and again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(NamedCell(3) for _ in range(2))
+
+    def forward(self, v: Tensor) -> Tensor:
+        for layer in self.layers:
+            v = layer(v, v)
+        return v
+
+
+def test_layers_of_a_block_that_is_called_in_each_timestep_are_called_in_it() -> None:
+    class Loop(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = Refined()
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = x
+            for _ in range(5):
+                h = self.block(h)
+            return h
+
+    trace = lstmtui.record(Loop(), torch.randn(2, 7, 3))
+    assert [(layer.path, layer.calls) for layer in trace.layers] == [
+        ("block", 5),
+        ("block.layers.0", 5),
+        ("block.layers.1", 5),
+    ]

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Iterator
 from types import CodeType
 
-from lstmtui.capture.source.code.syntax_tree import tree_of
+from lstmtui.capture.source.code.syntax_tree import first_lines, tree_of
 
 _EMPTY = ("empty", "new_empty", "empty_like", "empty_strided")
 _OF_SIZES = ("Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "new")
@@ -105,11 +105,14 @@ def reads_item(code: CodeType, name: str, lines: Collection[int]) -> bool:
         name: of the item as it is assigned to: states[-1], states[t], states[0].
         lines: of the file.
     """
-    tree = tree_of(code)
+    tree, first = tree_of(code), first_lines(code)
+    lines = {first.get(line, line) for line in lines}
     base, _, place = name.rpartition("[")
     is_fixed = place[:-1].isdigit()
     for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and node.lineno in lines:
+        if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load):
+            continue
+        if first.get(node.lineno, node.lineno) in lines:
             is_same = written(node) == name if is_fixed else written(node.value) == base
             if is_same:
                 return True

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator
 from functools import lru_cache
 from types import CodeType
 
+from lstmtui.capture.source.code.syntax_tree import first_lines
+
 
 def reads_first(code: CodeType, name: str, lines: Collection[int], *, attribute: bool) -> bool:
     """Whether lines of a function, in the order of its code, load a name before they store it.
@@ -22,10 +24,11 @@ def reads_first(code: CodeType, name: str, lines: Collection[int], *, attribute:
 
 def accesses(code: CodeType, name: str, lines: Collection[int], *, attribute: bool) -> Iterator[str]:
     """LOAD and STORE, as lines of a function do with a name, in the order of its code."""
-    line = 0
+    line, first = 0, first_lines(code)
+    lines = {first.get(own, own) for own in lines}
     for instruction in _instructions(code):
         line = _line(instruction) or line
-        if line not in lines:
+        if first.get(line, line) not in lines:
             continue
         operation, names = instruction.opname, instruction.argval
         if attribute != operation.endswith(("ATTR", "METHOD")) or operation == "LOAD_FAST_AND_CLEAR":
@@ -43,10 +46,11 @@ def _instructions(code: CodeType) -> list[dis.Instruction]:
 
 def reads_key_first(code: CodeType, key: str, lines: Collection[int]) -> bool | None:
     """Whether lines load the item of a dict that has this key before they store it; None: they do neither."""
-    line, loaded = 0, ""
+    line, loaded, first = 0, "", first_lines(code)
+    lines = {first.get(own, own) for own in lines}
     for instruction in _instructions(code):
         line = _line(instruction) or line
-        if line in lines:
+        if first.get(line, line) in lines:
             if "SUBSCR" in instruction.opname or instruction.argrepr == "[]":
                 if loaded == key:
                     return not instruction.opname.startswith("STORE")

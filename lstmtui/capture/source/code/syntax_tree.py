@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+from functools import lru_cache
 from types import CodeType
 from typing import TypeAlias
 
@@ -59,3 +60,15 @@ def statements_of(tree: ast.AST) -> list[ast.AST]:
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
             nodes += list(ast.iter_child_nodes(node))[::-1]
     return collected
+
+
+@lru_cache(maxsize=32)
+def first_lines(code: CodeType) -> dict[int, int]:
+    """The line on which a statement of a function begins, by its further lines; without what stands in it."""
+    tree, first = tree_of(code), dict[int, int]()
+    for node in () if tree is None else statements_of(tree):
+        if isinstance(node, ast.stmt):
+            inner: list[ast.stmt] = getattr(node, "body", [])
+            end = inner[0].lineno - 1 if inner else node.end_lineno or node.lineno
+            first |= dict.fromkeys(range(node.lineno + 1, end + 1), node.lineno)
+    return first

@@ -79,7 +79,8 @@ class _Rounds:
 
     def __init__(self, run: Run, returns: Returns, numbers: Mapping[CodeType, int]) -> None:
         self._own, self._returns = run.call, returns
-        self._numbers = {id(code): number for code, number in numbers.items()}  # to hash a code takes long
+        self._numbers = numbers
+        self._by_id: dict[int, int] = {}  # to hash a code takes long
         self._has_inner: dict[Series, bool] = {}
         self._sites: dict[int, tuple[int, ...]] = {}
 
@@ -108,10 +109,16 @@ class _Rounds:
             for here in (*self._returns.get(id(binding), ()), binding):
                 site = self._site(here.call)
                 inner = step if self._has_inner[part] else -1
-                function = self._numbers[id(here.call.code)]
+                function = self._function(here.call.code)
                 stage = Stage(part.name, function, here.line, len(site), inner, here is not binding)
                 stops.append(_Stop(here.order, (stage, site), here))
         return stops
+
+    def _function(self, code: CodeType) -> int:
+        """The number of a function; those of a file that was loaded twice are equal, and one."""
+        if id(code) not in self._by_id:
+            self._by_id[id(code)] = self._numbers[code]
+        return self._by_id[id(code)]
 
     def _site(self, call: Call) -> tuple[int, ...]:
         """The lines of the calls from the run's own function, or the forward of a module, down to a call."""

@@ -198,6 +198,7 @@ class Grouping:
             for call in owner.calls
             for loop, passes in reversed(self._loops_of(owner, call).items())
             if passes in self._sizes or (is_whole and loop)
+            if not self._layers.is_over_layers(call, loop)
         }
         if len(loops) < len(owner.calls):
             return []

@@ -12,7 +12,7 @@ from lstmtui.capture.source.code.heads import items_read_in_loops
 from lstmtui.capture.source.code.reading_order import reads_first
 from lstmtui.capture.source.runs.loop_weights import weights_differ
 from lstmtui.capture.source.runs.time_loops import Loop, Place, pass_of
-from lstmtui.capture.source.tracing.weights_behind import WeightsBehind
+from lstmtui.capture.source.tracing.weights_behind import FIRST_PASSES, WeightsBehind
 
 Group = tuple[Call, Passes, list[Binding]]
 """What was bound in the same passes of a call."""
@@ -58,7 +58,7 @@ class LayerLoops:
         """Whether passes of a loop compute each with parameters of its own, as far as the graph tells."""
         key = call.number, loop
         if key not in self._over_layers:
-            self._over_layers[key] = weights_differ(self._weights, loop, self.bound_in(call))
+            self._over_layers[key] = weights_differ(self._weights, loop, self._bound_below(call))
         return self._over_layers[key]
 
     def weights_of(self, bindings: Iterable[Binding]) -> set[int]:
@@ -77,6 +77,25 @@ class LayerLoops:
             groups[self._outermost[group[0].number].number].append(group)
         return groups
 
+    @cached_property
+    def _groups_below(self) -> dict[int, list[Group]]:
+        """By the number of an outermost call: what it and the modules that it calls bind in first passes."""
+        groups: dict[int, list[Group]] = defaultdict(list)
+        for group in self._groups:
+            here, passes, _ = group
+            while all(number < FIRST_PASSES for _, number in passes):
+                if here is self._outermost[here.number]:
+                    groups[here.number].append(group)
+                if here.caller is None:
+                    break
+                here, passes = here.caller, here.passes
+        return groups
+
+    def _bound_below(self, call: Call) -> Iterator[tuple[Place, list[Binding]]]:
+        """What was bound in an outermost call and in modules that it calls, in the first passes of loops."""
+        for own, within, together in self._groups_below.get(call.number, ()):
+            yield self._place_of(own, within, call), together
+
     def bound_in(self, call: Call) -> Iterator[tuple[Place, list[Binding]]]:
         """What was bound in an outermost call, with the loops that it was in."""
         for own, within, together in self._groups_in.get(call.number, ()):
@@ -84,19 +103,14 @@ class LayerLoops:
 
     def goes_on(self, call: Call, loop: Loop) -> bool:
         """Whether passes of a loop have what those before made, or read names before they bind them."""
-        made: dict[int, int] = {}
-        """The pass that has made a tensor; −1: it is from elsewhere."""
+        if any(_hands_on(bound, loop) for bound in (self.bound_in(call), self._bound_below(call))):
+            return True
         lines: dict[tuple[CodeType, str], list[int]] = defaultdict(list)
         for place, together in self.bound_in(call):
-            number = pass_of(place, loop)
-            for b in together:
-                is_made = number is not None and b.line > 0 and not b.leaf
-                first = made.setdefault(b.identity, number if number is not None and is_made else -1)
-                if number is not None and 0 <= first < number:
-                    return True
-                is_of_loop = len(place) == len(loop) and id(b.call.code) == loop[-1][0]
-                if number is not None and b.line > 0 and is_of_loop:
-                    lines[b.call.code, b.name].append(b.line)
+            if pass_of(place, loop) is not None and len(place) == len(loop):
+                for b in together:
+                    if b.line > 0 and id(b.call.code) == loop[-1][0]:
+                        lines[b.call.code, b.name].append(b.line)
         return any(
             reads_first(
                 code,
@@ -127,6 +141,20 @@ class LayerLoops:
         items |= {loop for _, place in bound for loop in _loops_of(place) if loop[-1] in counted}
         leads = Counter(binding.value.shape[0] for binding, _ in bound if binding.value.dim() > 1)
         return items, max(leads.items(), key=lambda item: item[1], default=(0, 0))[0]
+
+
+def _hands_on(bound: Iterable[tuple[Place, list[Binding]]], loop: Loop) -> bool:
+    """Whether a name in a pass of a loop is bound to a tensor that one before it has made."""
+    made: dict[int, int] = {}
+    """The pass that has made a tensor; −1: it is from elsewhere."""
+    for place, together in bound:
+        number = pass_of(place, loop)
+        for b in together:
+            is_made = number is not None and b.line > 0 and not b.leaf
+            first = made.setdefault(b.identity, number if number is not None and is_made else -1)
+            if number is not None and 0 <= first < number:
+                return True
+    return False
 
 
 def _loops_of(place: Place) -> list[Loop]:

@@ -206,6 +206,9 @@ def loops_over_time(
             if loops:
                 chosen += loops if counts is not near else _going_on(loops, passes, goes_on)
                 break
+    if len(chosen) > 1 and any(map(goes_on, chosen)):
+        # What makes a state for each layer, say, is none beside what goes on.
+        chosen = [loop for loop in chosen if passes[loop] in sizes or goes_on(loop)]
     # One timestep is a sequence too, where there is no longer one.
     alone = [loop for loop in inner[()] if loop not in depth][:1]
     return {loop: passes[loop] for loop in chosen or alone}
