@@ -153,8 +153,10 @@ def unit_by_axes(unit: int | tuple[int, ...], name: str, shape: tuple[int, ...])
     if len(unit) != len(shape):
         raise UserError(f"{name} has {axes_text(shape)}, not {len(unit)}")
     number = 0
-    for index, size in zip(unit, shape, strict=True):
-        number = number * size + _unit(index, name, size)
+    for axis, (index, size) in enumerate(zip(unit, shape, strict=True)):
+        if not -size <= index < size:
+            raise UserError(f"index {index}: axis {axis} of {name} has 0 to {size - 1}")
+        number = number * size + index % size
     return number
 
 

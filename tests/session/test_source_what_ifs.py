@@ -11,6 +11,7 @@ from lstmtui.capture.engine import RerunEngine
 from lstmtui.session import Session
 from lstmtui.session.execute import execute
 from lstmtui.session.parse import parse_line
+from lstmtui.session.what_if_checks import unit_by_axes
 from lstmtui.trace import Traces
 
 
@@ -115,3 +116,9 @@ def test_variables_beside_layers_of_pytorch_are_set_and_may_be_the_loss() -> Non
     said("layer 0")
     assert "only the variables of that code" in said("set h[1] = 2")
     assert "none of recorded code" in said("loss at 3 of h unit 1")
+
+
+def test_a_number_past_an_axis_is_said_with_the_axis() -> None:
+    assert unit_by_axes((-1, 2), "S", (5, 3)) == 14
+    with pytest.raises(lstmtui.UserError, match="index 9: axis 0 of S has 0 to 4"):
+        unit_by_axes((9, 1), "S", (5, 3))
