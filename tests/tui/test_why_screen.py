@@ -91,6 +91,23 @@ async def test_the_line_above_stays_and_that_below_names_the_keys_of_the_dialog(
         assert shown(pilot).splitlines()[-1] == before[-1]  # the prompt does not wait under its answer
 
 
+@pytest.mark.parametrize(("width", "longest"), [(100, 3), (120, 8), (160, 8)])
+async def test_bars_give_way_to_parts_that_have_a_line_each(
+    width: int, longest: int, debugger, shown
+) -> None:
+    async with debugger(Start(traces=two_layers()), (width, 40)) as pilot:
+        pilot.app.screen.session.select_layer(1)
+        pilot.app.screen.session.goto(6)
+        await pilot.press("W")
+        await until(pilot, ("c", 6, 0, 1))
+        await pilot.pause()
+        lines = [line.split("│")[-2] for line in shown(pilot).splitlines()[1:-1] if line.count("│") > 1]
+        parts = [line for line in lines if "written at t=" in line]
+        assert len(parts) == 7
+        assert all("→" in line for line in parts)
+        assert max(line.count("█") for line in parts) == longest
+
+
 async def test_the_dialog_stands_over_what_is_beside_the_lanes(debugger) -> None:
     async with debugger(source_trace(), (140, 40)) as pilot:
         for width in (140, 100, 90, 120):

@@ -22,8 +22,12 @@ from lstmtui.tui.widgets.spans import Spans
 from lstmtui.tui.widgets.text_lines import TextLines
 
 Commands = tuple[str, ...]
-_BAR = 8
-"""Columns of the bar of the largest part."""
+_BAR, _LEAST_BAR = 8, 3
+"""Columns of the bar of the largest part, and with which fewer there is none."""
+_NUMBERS = 24
+"""Columns of a part besides its bar and its name: mark, share, amount and arrow."""
+_BORDER = 4
+"""Columns of the border and of what is left blank beside it."""
 _SHARE = 6
 _MOST_SHARE, _LEAST_ROWS = 0.62, 8
 """Of the screen's height, where it stands below the lanes; fewer rows show no part."""
@@ -66,6 +70,8 @@ class WhyScreen(ChosenLine, Dialog[Commands]):
         self.look, self.ledger, self.before = look, ledger, before
         self.text, self.box = TextLines(look, wraps=True), Vertical()
         self._notation = ASCII if look.ascii else UNICODE
+        self._bar = 0
+        """Columns of the longest bar, as they are drawn."""
 
     @property
     def hints(self) -> Sequence[tuple[str, str]]:
@@ -103,6 +109,7 @@ class WhyScreen(ChosenLine, Dialog[Commands]):
         return len(self.ledger.parts)
 
     def draw_choices(self) -> None:
+        self._bar = self._bar_width()
         head = list(self._head())
         self.first = len(head)
         self.text.set_lines([*head, *self._parts(), *self._foot()])
@@ -112,6 +119,15 @@ class WhyScreen(ChosenLine, Dialog[Commands]):
         else:
             self.box.styles.height = "100%"
         self.text.scroll_to_line(self.first + self.chosen if self.chosen else 0)
+
+    def _bar_width(self) -> int:
+        """The columns of the longest bar: those that the names of parts leave beside the lanes."""
+        if self.ledger.kind != "sum":
+            return 0
+        widest = max((cell_len(printable(part.text)) for part in self.ledger.parts), default=0)
+        side = self._side()
+        left = side - _BORDER - _NUMBERS - widest - 1 if side else _BAR
+        return min(_BAR, left) if left >= _LEAST_BAR else 0
 
     def _head(self) -> Iterator[Spans]:
         ledger, number = self.ledger, self._notation.number
@@ -142,16 +158,16 @@ class WhyScreen(ChosenLine, Dialog[Commands]):
         ledger, notation = self.ledger, self._notation
         text = printable(part.text)
         factors = self._factors(part) if self.has_class("-narrow") else ""
-        length = round(_BAR * abs(part.value) / largest) if largest and abs(part.value) <= largest else 0
+        length = round(self._bar * abs(part.value) / largest) if largest and abs(part.value) <= largest else 0
         sign = "#" if self.look.ascii else "█"
-        bar = (sign * length).ljust(_BAR) if ledger.kind == "sum" else ""
+        bar = (sign * length).ljust(self._bar)
         role = "h" if part.value < 0 else "c"
         arrow = "" if part.leads_to is None else (" ->" if self.look.ascii else " →")
         share = ledger.share_text(part) if ledger.kind == "sum" else ""
         return (
             mark(chosen=chosen),
             (f"{share:>{_SHARE}} ", "accent" if chosen else "muted"),
-            (f"{bar} ", role),
+            (f"{bar} " if self._bar or ledger.kind != "sum" else "", role),
             (f"{notation.number(part.value):>9}  ", "number"),
             (text.ljust(widest), "selected" if chosen else "text"),
             (f"{arrow:<3} ", "key"),
@@ -165,7 +181,8 @@ class WhyScreen(ChosenLine, Dialog[Commands]):
 
     def _foot(self) -> Iterator[Spans]:
         ledger, notation = self.ledger, self._notation
-        blank = " " * (3 + _SHARE + (_BAR + 1 if ledger.kind == "sum" else 1))
+        beside = self._bar + bool(self._bar) if ledger.kind == "sum" else 1
+        blank = " " * (3 + _SHARE + beside)
         if ledger.rest_count:
             words = f"{ledger.rest_count:,} more"
             rest = notation.number(ledger.rest) if ledger.kind == "sum" else ""
