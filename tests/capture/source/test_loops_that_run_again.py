@@ -202,3 +202,45 @@ def test_a_state_can_be_set_in_either_call(t: int) -> None:
     assert changed.loss == pytest.approx(loss.item(), rel=EXACT)
     for n, h in enumerate(by_hand.kept):
         assert gap(changed.values("unroll_h")[n], h) <= EXACT
+
+
+class Core(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(7, 4)
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        for v in x:
+            h = torch.tanh(self.linear(torch.cat([v, h], -1)))
+            if v.isnan().any():
+                raise ValueError("the sensor is gone")
+        return h
+
+
+class Reads(nn.Module):
+    """Calls its core for one chunk after another.
+
+    Args:
+        is_module: whether it calls the module, or the function that it has.
+    """
+
+    def __init__(self, *, is_module: bool) -> None:
+        super().__init__()
+        self.core = Core()
+        self.call = self.core if is_module else self.core.forward
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.call(x[:4], x.new_zeros(x.shape[1], 4))
+        return self.call(x[4:], h)
+
+
+@pytest.mark.parametrize("batch", [2, 3])
+@pytest.mark.parametrize("is_module", [False, True])
+def test_an_exception_of_a_later_call_is_at_its_timestep(batch: int, is_module: bool) -> None:
+    x = noise(T, batch, 3, seed=5)
+    x[7, 0, 0] = torch.nan
+    with pytest.raises(ValueError, match="the sensor is gone") as caught:
+        lstmtui.record(Reads(is_module=is_module), x)
+    trace = caught.value.lstmtui_trace  # type: ignore[attr-defined]
+    assert (trace.steps, trace.batch, trace.header.raised.t) == (8, batch, 7)

@@ -199,7 +199,7 @@ class Executions:
             rounds.passes += execution.passes
             rounds.stretches.append((execution.call, execution.passes))
         rounds.handed = handed_on(executions)
-        own = all(reads_items(execution, execution.before) for execution in executions)
+        own = any(reads_items(execution, execution.before) for execution in executions)
         rounds.is_read = own or is_read(executions, rounds.passes)
         return rounds
 

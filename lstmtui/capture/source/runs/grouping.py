@@ -192,7 +192,8 @@ class Grouping:
         if not all(any(owner.places[call.number]) for call in owner.calls):
             return []
         first = [next(iter(self._loops_of(owner, call).items()), ((), 0)) for call in owner.calls]
-        is_whole = sum(passes for _, passes in first) in self._sizes  # all chunks of one input
+        total, is_cut = sum(passes for _, passes in first), bool(owner.calls[-1].raised)
+        is_whole = total in self._sizes or (is_cut and total < max(self._sizes, default=0))  # all chunks
         loops = {
             call.number: (call, loop, passes)
             for call in owner.calls

@@ -32,6 +32,10 @@ class Reading:
     rounds: dict[int, list[Binding]] = field(default_factory=dict)
     """What each pass bound, in order."""
 
+    def may_be_over(self, size: int) -> bool:
+        """Whether its passes may be the items of an axis: all of them, unless it has raised."""
+        return size == self.passes or (bool(self.call.raised) and size > self.passes)
+
     @property
     def left(self) -> list[Binding]:
         """What names are bound to at the end of the last pass that has not been there since the first."""
@@ -185,7 +189,8 @@ def read_whole_sequences(calls: Sequence[Reading]) -> bool:
 
 def reads_items(reading: Reading, tensors: Iterable[Binding]) -> bool:
     """Whether each pass of a loop takes an item of one of these."""
-    matrices = (b for b in tensors if reading.passes in b.value.shape[:2] and b.value.dim() > 1)
+    sizes = ((b, b.value.shape[:2]) for b in tensors if b.value.dim() > 1)
+    matrices = (b for b, own in sizes if any(map(reading.may_be_over, own)))
     return any(_takes_items(reading, matrix) for matrix in matrices)
 
 
@@ -200,7 +205,7 @@ def hand_on_alone(calls: Sequence[Reading]) -> bool:
 def _takes_items(reading: Reading, tensor: Binding) -> bool:
     """Whether each pass of a loop reads what a tensor holds at its place, by the numbers or by the code."""
     value, passes = tensor.value, reading.passes
-    axes = [axis for axis in (0, 1) if value.shape[axis] == passes]
+    axes = [axis for axis in (0, 1) if reading.may_be_over(value.shape[axis])]
     step = max(1, (passes - 1) // (_LOOKED_AT - 1))
     numbers = [*range(0, passes - 1, step), passes - 1]
     for axis in axes:
