@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.utils import checkpoint
 
 from lstmtui.models.torch_compat import (
     has_forward_mode,
@@ -46,11 +49,25 @@ def unobserved() -> Iterator[None]:
 @contextmanager
 def saved_as_it_is() -> Iterator[None]:
     """Within this context no hook of saved tensors that is round it sees what is saved."""
-    if not has_saved_tensors_hooks():
+    if has_saved_tensors_hooks() is False:
         yield  # Hooks of our own would cost a call for every tensor.
         return
     with torch.autograd.graph.saved_tensors_hooks(_same, _same):
         yield
+
+
+def is_checkpointed() -> bool:
+    """Whether an activation checkpoint is round what runs; where torch tells, any hook of saved tensors."""
+    has_hooks = has_saved_tensors_hooks()
+    return is_in_checkpoint() if has_hooks is None else has_hooks
+
+
+def is_in_checkpoint() -> bool:
+    """Whether an activation checkpoint of PyTorch's calls what runs."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code.co_filename != checkpoint.__file__:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _same(tensor: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ def differentiate(
         derivatives = gradients_of(
             loss.reshape(()),
             [*sources, *ends],
-            through_functions=tap.recomputation.is_possible,
+            through_functions=tap.recomputation.is_possible or tap.cuts.is_run_again,
             hooked=frozenset() if code is None else code.tracer.hooked,
         )
     except RuntimeError as error:

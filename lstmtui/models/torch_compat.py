@@ -118,10 +118,10 @@ def without_cudnn() -> Iterator[None]:
         library.enabled = before
 
 
-def has_saved_tensors_hooks() -> bool:
-    """Whether a hook sees tensors that are saved for backward; True too where this torch cannot tell."""
+def has_saved_tensors_hooks() -> bool | None:
+    """Whether a hook sees tensors that are saved for backward; None where this torch cannot tell."""
     top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
-    return top is None or top(False) is not None
+    return None if top is None else top(False) is not None
 
 
 below_autograd = torch._C._AutoDispatchBelowAutograd

@@ -77,6 +77,13 @@ class Whole(Checkpointed):
         return self.run(lambda v: self.rnn(v)[0], x)
 
 
+class Before(Whole):
+    """What the layer reads is from a checkpoint, the layer is in none."""
+
+    def middle(self, x: Tensor) -> Tensor:
+        return self.rnn(self.run(torch.sigmoid, x))[0]  # type: ignore[no-any-return]
+
+
 class Recurring(Whole):
     def __init__(self, run: Run = plainly) -> None:
         super().__init__(run, lambda *sizes: lstmtui.Recurrent("lstm_peephole", *sizes))
@@ -188,7 +195,20 @@ class Several(Checkpointed):
         return self.run(both, x)
 
 
-MODELS = [Whole, Recurring, Dropping, Packed, Normed, Cells, Chunks, Silence, Stepwise, Continued, Several]
+MODELS = [
+    Whole,
+    Before,
+    Recurring,
+    Dropping,
+    Packed,
+    Normed,
+    Cells,
+    Chunks,
+    Silence,
+    Stepwise,
+    Continued,
+    Several,
+]
 
 
 def squares(result: Tensor) -> Tensor:

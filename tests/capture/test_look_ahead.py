@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.utils.checkpoint import checkpoint
 
 from lstmtui.analysis.diagnosis import BAD, FINE, LOOK, NOT_MEASURED, diagnose_trace
 from lstmtui.capture.record import record
@@ -334,3 +335,13 @@ def test_a_run_that_was_not_looked_at_is_not_measured(tmp_path: Any) -> None:
     older = Trace(type(header)(**{**vars(header), "look_ahead": None}), trace.arrays)
     (verdict,) = [v for v in diagnose_trace(older) if v.name == "reads" and v.layer is None]
     assert verdict.severity == NOT_MEASURED
+
+
+@pytest.mark.parametrize("is_reentrant", [False, True])
+def test_where_torch_does_not_tell_of_hooks_of_saved_tensors_a_checkpoint_alone_leaves_it_open(
+    monkeypatch: pytest.MonkeyPatch, is_reentrant: bool
+) -> None:
+    monkeypatch.delattr(torch._C._autograd, "_top_saved_tensors_default_hooks", raising=False)
+    assert seen(lambda m, x: m.read(x)).kind == "none"
+    ahead = seen(lambda m, x: m.read(checkpoint(m.linear, x * m.norm.weight, use_reentrant=is_reentrant)))
+    assert (ahead.kind, "checkpoint" in ahead.text) == ("unknown", True)

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from lstmtui.capture.autograd_state import graph, is_checkpointed, is_in_checkpoint
 from lstmtui.capture.loss.followed_input import FollowedInput
 from lstmtui.capture.modules.arguments import tensors_in
 from lstmtui.capture.origins.drawn_tensors import DrawnTensors
 from lstmtui.capture.recording import Repeatable
-from lstmtui.models.torch_compat import has_saved_tensors_hooks
 
 _OUT_OF_THE_GRAPH = frozenset(
     {
@@ -36,7 +36,7 @@ class Cuts(TorchFunctionMode):
         self._parts: set[int] = set()
         self.drawn = DrawnTensors()
         """What is drawn at random meanwhile."""
-        self.is_checkpointed = self.is_hooked = False
+        self.is_checkpointed = self.is_run_again = self.is_hooked = False
         """Whether what autograd saves went through hooks, and whether a hook was put on a gradient."""
         self.input = FollowedInput()
         """What becomes of the input meanwhile."""
@@ -59,9 +59,12 @@ class Cuts(TorchFunctionMode):
     ) -> Any:
         """Run an operation of the user's code unchanged."""
         kwargs = kwargs or {}
-        if func in _OUT_OF_THE_GRAPH or not torch.is_grad_enabled():
+        has_graph = torch.is_grad_enabled()
+        if func in _OUT_OF_THE_GRAPH or not has_graph:
             self.add((args, kwargs))
-        self.is_checkpointed = self.is_checkpointed or has_saved_tensors_hooks()
+        if not (has_graph or self.is_run_again):
+            self.is_run_again = graph() == "in a function" and is_in_checkpoint()
+        self.is_checkpointed = self.is_checkpointed or self.is_run_again or is_checkpointed()
         self.is_hooked = self.is_hooked or func is Tensor.register_hook
         result = self.input.call(func, args, kwargs)
         self.drawn.note(func, (args, kwargs), result)
