@@ -57,12 +57,15 @@ def gate_verdicts(trace: Trace, layer: int, direction: str) -> Iterator[Verdict]
     why = too_short(steps) if steps < FEWEST_STEPS else ""
     if trace.layers[layer].source is not None and not gates:
         why = "no name of the code stays in [0, 1] and has a unit for each of a state, as a gate has"
+    spreads = [] if why else [_Spread(trace, layer, direction, quantity) for quantity in gates]
+    # Of what code binds in some timesteps only there may be too few.
+    measured = [spread for spread in spreads if spread.rows >= FEWEST_STEPS]
+    if spreads and not measured:
+        why = too_short(max(spread.rows for spread in spreads))
     if why:
         for name in ("saturated", "stuck"):
             yield not_measured(name, layer, direction, why)
-        return
-    for quantity in gates:
-        spread = _Spread(trace, layer, direction, quantity)
+    for spread in measured:
         yield spread.saturated()
         yield spread.stuck()
 

@@ -36,6 +36,17 @@ def test_names_in_the_unit_interval_with_the_units_of_a_state_are_judged_as_gate
     assert not [v for v in diagnose_trace(trace) if v.quantity in ("x", "gates", "S", "energy")]
 
 
+def test_a_gate_is_judged_by_the_timesteps_that_bind_it() -> None:
+    trace = source_trace(steps=40)
+    for rounds in (24, 3):
+        bound = np.arange(40) < rounds
+        arrays = {**trace.arrays, "0/forward/bound/f": bound}
+        arrays["0/forward/f"] = np.full_like(trace.values("f"), 0.6) * bound[:, None, None]
+        verdicts = diagnose_trace(Trace(trace.header, arrays))
+        own = {v.name: (v.number, v.severity) for v in verdicts if v.quantity == "f"}
+        assert own == ({"saturated": (0.0, FINE), "stuck": (0.0, FINE)} if rounds > 10 else {})
+
+
 def test_what_needs_equations_or_states_says_that_it_is_not_measured() -> None:
     assert "it is not known which of its variables" in named(source_trace(steps=40), "unwritten").text
     stateless = without_states(source_trace(steps=40))
