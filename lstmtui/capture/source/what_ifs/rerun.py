@@ -47,7 +47,8 @@ def rerun_source(trace: Trace, edits: Sequence[Edit], loss_at: LossAt | None = N
     again = trace.rerun_source
     if again is None:
         raise UserError(
-            f"{trace.name}: a what-if runs its code again, which only the process that recorded it can do"
+            f"{trace.name}: a what-if runs its code again, which only the process that recorded it can do: "
+            "open its scenario, or call lstmtui.debug(trace) where it is recorded"
         )
     for edit in edits:
         _check(_variable(trace, edit.layer, edit.quantity), edit.value)
