@@ -87,7 +87,7 @@ class RunNames:
 
     def _find_units(self) -> None:
         for part in (*self.in_rounds, *self.unnamed, *self.outside):
-            if part not in self.carried and _is_ambiguous(part, {self.steps, self.batch.size}):
+            if part not in self.carried and _is_ambiguous(part, self.steps, self.batch.size):
                 part.units = self._units_of(part)
             if part.rounds and len(axes := self._candidates(part)) > 1:
                 part.units |= layer_axes(part, self.run.rounds, axes, lambda b: self._unit_axes.of([b]))
@@ -116,7 +116,7 @@ class RunNames:
         ]
 
 
-def _is_ambiguous(part: Series, sizes: Collection[int]) -> bool:
-    """Whether several axes are as long as the sequences are many, or as the run."""
+def _is_ambiguous(part: Series, steps: int, batch: int) -> bool:
+    """Whether several axes are as long as the run or as many as the sequences, or the last as the run."""
     shape = part.first.value.shape
-    return any(shape.count(size) > 1 for size in sizes)
+    return any(shape.count(size) > 1 for size in (steps, batch)) or shape[-1:] == (steps,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import NamedTuple
 
 from torch import Tensor
@@ -89,6 +90,8 @@ def batch_of(
     # What grows is no state, but all that was made so far.
     stay = [part for part in states if len({shape for shape, *_ in part.kinds}) == 1]
     own = [State(shape, part.units) for part in stay or states for shape in _shapes_of([part])]
+    # A state that is one number, as a sum over all, tells nothing of the sequences.
+    own = [state for state in own if prod(state.shape) > 1] or own
     of_states = {state.shape for state in own}
     inputs = [shape for shape in inputs if shape not in of_states] or list(inputs)
     candidates = {size for shape in inputs for size in _sequences(shape, steps)}
@@ -113,7 +116,9 @@ def batch_of(
         is_open = not (said or is_known)
         return Batch(best, tuple(size for size in votes if is_open and size != best and votes[size] == most))
     # A run may read other batches than the model: all beams of a search, all windows of a signal.
-    leading = Counter(shape[0] for shape in shapes if len(shape) > 1)
+    parameters = [part for part in series if part.first.leaf and not part.first.absent]
+    weights = {*_shapes_of(parameters)}
+    leading = Counter(shape[0] for shape in shapes if len(shape) > 1 and shape not in weights)
     best, most = max(leading.items(), key=lambda item: item[1], default=(1, 0))
     return Batch(best if 2 * most > len(shapes) else 1)
 
@@ -165,7 +170,10 @@ def _changes(part: Series) -> bool:
 
 
 def _sequences(shape: Shape, steps: Collection[int]) -> list[int]:
-    """Of an input's first two axes the one that is not time; both where neither is, or both may be."""
+    """Of an input's first two axes the one that is not time; both where neither is, or both may be.
+
+    One that is nearly as long as time may be either: then the other one is the first of both.
+    """
     near = {size + more for size in steps for more in (-1, 0, 1)}
     first, *others = shape[:2]
     if not others:
@@ -174,7 +182,10 @@ def _sequences(shape: Shape, steps: Collection[int]) -> list[int]:
     times = exact or [size for size in (first, *others) if size in near]
     if not times:
         return [first]
-    return [*others, first] if len(times) == 2 else [n for n in (first, *others) if n not in times]
+    if len(times) == 2:
+        return [*others, first]
+    rest = [n for n in (first, *others) if n not in times]
+    return rest if exact else [*rest, *times]
 
 
 def time_axis_of(shape: Shape, steps: int, time_axis: int | None, features: Collection[int]) -> int | None:

@@ -135,6 +135,7 @@ def unrolled(series: Series, batch: Batch, steps: int, time_of: TimeOf, *, deriv
     value = series.whole.value
     sizes = tuple(value.shape)
     time = time_of(sizes, steps)
+    time = None if time in series.units else time
     sequences = None if time is None else batch.axis_of(sizes, {time, *series.units})
     is_parameter = series.whole.leaf and not series.whole.absent
     if time is None or (sequences is None and (batch.size > 1 or is_parameter)):
