@@ -12,6 +12,7 @@ from lstmtui.analysis.time_blocks import LARGEST_BLOCK
 from lstmtui.arrays import Array
 from lstmtui.cells.terms import Term
 from lstmtui.errors import UserError
+from lstmtui.trace.keys import array_key
 from lstmtui.view.query import query
 from lstmtui.view.view import View
 
@@ -100,11 +101,24 @@ def gradient_reach(view: View, state: str | None = None) -> Reach:
     if not state:
         raise UserError("no gradient goes back: this code has no state that reaches the next timestep")
     norms = view.trace.norms("d" + state, cursor.layer, cursor.direction)[: last + 1, cursor.batch]
+    bound = view.trace.arrays.get(array_key("bound/" + state, cursor.layer, cursor.direction))
+    since = np.arange(last + 1) if bound is None else _bound_since(np.asarray(bound[: last + 1]))
+    norms = norms[since]  # a state that code does not bind anew is the same tensor as before
     is_backward = cursor.direction == "backward"
     back = norms if is_backward else norms[::-1]
     first = int(np.argmax(back))
+    first = first if is_backward else last - int(since[last - first])
     fallen = np.flatnonzero(back[first:] <= back[first] / math.e)
     steps = float(fallen[0]) if len(fallen) else math.inf
     if not (math.isfinite(back[first]) and back[first] > 0):
         steps = math.nan
     return Reach(state, first if is_backward else last - first, steps)
+
+
+def _bound_since(bound: Array) -> Array:
+    """(T,): for each timestep the last one up to there that binds a name; before the first of them, that."""
+    times = np.flatnonzero(bound)
+    if not len(times):
+        return np.arange(len(bound))
+    before = np.searchsorted(times, np.arange(len(bound)), side="right") - 1
+    return times[np.maximum(before, 0)]

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from oracles.recurrents import noise, random_recurrent
+from source_traces import source_trace
 from synthetic import Array, synthetic
 
 from lstmtui.analysis.reach import Reach, gradient_reach, half_lives
 from lstmtui.capture.record import record
+from lstmtui.trace import Trace
 from lstmtui.view import View
 
 
@@ -88,3 +90,14 @@ def test_a_cell_that_only_forgets_loses_its_gradient_in_the_time_its_gate_says()
     lives, reach = half_lives(view), gradient_reach(view)
     assert lives == pytest.approx(np.full(4, math.log(0.5) / math.log(0.9)))
     assert reach == Reach("c", 79, math.ceil(-1 / math.log(0.9)))
+
+
+def test_a_state_that_is_bound_now_and_then_holds_its_gradient_until_then() -> None:
+    run = source_trace(steps=12)
+    bound, every = np.arange(12) % 4 == 1, run.values("dnew_c")
+    norms = np.where(bound, 0.9 ** np.arange(11, -1, -1.0), 0).astype(np.float32)
+    arrays = {**run.arrays, "0/forward/bound/new_c": bound}
+    arrays["0/forward/dnew_c"] = np.ones_like(every) * norms[:, None, None]
+    assert gradient_reach(View.of(Trace(run.header, arrays)), "new_c") == Reach("new_c", 9, math.inf)
+    arrays["0/forward/dnew_c"][5] *= 0.3
+    assert gradient_reach(View.of(Trace(run.header, arrays)), "new_c") == Reach("new_c", 9, 1.0)
