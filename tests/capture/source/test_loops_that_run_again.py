@@ -192,6 +192,22 @@ def test_what_reads_no_sequence_is_within_each_timestep(batch: int) -> None:
     is_as_kept(trace, "h", 0, kept)
 
 
+@pytest.mark.parametrize("batch", [2, 3, 5])
+@pytest.mark.parametrize("parts", [2, 3, 4, 5])
+def test_a_solver_is_within_each_timestep_of_a_model_that_reads_no_sequence(batch: int, parts: int) -> None:
+    def solved(own: Own, x: Tensor, h: Tensor) -> Tensor:
+        h = x.new_zeros(len(x), 4)
+        for _ in range(7):
+            for _ in range(parts):
+                h = h + torch.tanh(own.linear(torch.cat([x, h], -1))) / parts
+            own.kept.append(h)
+        return h
+
+    trace, kept = recorded(solved, noise(batch, 3, seed=6))
+    assert (trace.steps, trace.batch) == (7, batch)
+    is_as_kept(trace, "h", 0, kept)
+
+
 @pytest.mark.parametrize("t", [2, 4, 9])
 def test_a_state_can_be_set_in_either_call(t: int) -> None:
     x = noise(T, 2, 3, seed=4)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
-from lstmtui.capture.source.code.heads import items_read_in_loops
+from lstmtui.capture.source.code.heads import items_read_in_loops, reads_counter
 from lstmtui.capture.source.runs.layer_loops import Group, LayerLoops
 from lstmtui.capture.source.runs.streams import (
     Handed,
@@ -118,6 +118,9 @@ class Executions:
         return sorted(every, key=lambda own: begun.get(own.loop, len(places)))
 
     def _of_loop(self, call: Call, loop: Loop, count: int, places: Sequence[Place]) -> list[Rounds]:
+        outer = passes_of(places).get(loop[:-1], 0)
+        if outer > count and self._is_within_steps(call, loop, places):
+            return self._of_loop(call, loop[:-1], outer, places)
         inner = [own for own in passes_of(places) if len(own) > len(loop) and own[: len(loop)] == loop]
         for own in (loop, *inner):
             each = _passes_of_each(own, places)
@@ -134,6 +137,17 @@ class Executions:
         if len(sites) < 2:
             return [Rounds(loop, passes=count)]
         return [*sites.values()]
+
+    def _is_within_steps(self, call: Call, loop: Loop, places: Sequence[Place]) -> bool:
+        """Whether a loop goes on with the state of one round it, as a solver does, and reads nothing."""
+        executions = [*self._executions(call, loop, places)]
+        if len([*self._linked(executions)]) > 1 or len({_around(e.key) for e in executions}) < 2:
+            return False
+        code, line = executions[0].call.code, loop[-1][1]
+        has_items = any(b.line == line for b in executions[0].rounds.get(0, ()))
+        return not (
+            has_items or reads_counter(code, line) or reads_items(executions[0], executions[0].before)
+        )
 
     def _may_be_chunks(self, passes: Mapping[Key, int], count: int) -> bool:
         """Whether the executions of a loop may be what one round it goes through in so many passes."""
