@@ -233,3 +233,37 @@ def test_states_in_containers_within_containers_are_known_from_round_to_round() 
         assert np.array_equal(trace.values(place)[1:], trace.values(name)[:-1]), name
     for name in "cnh":
         assert np.array_equal(trace.values("d" + places[name])[1:], trace.values("d" + name)[:-1]), name
+
+
+class Apart(nn.Module):
+    """Takes its states out of what it is given."""
+
+    def forward(self, v: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        h, m = state
+        m = torch.tanh(m + v)
+        return torch.sin(h + m), m
+
+
+@pytest.mark.parametrize("keeps", [tuple, dict])
+def test_states_that_are_put_together_for_a_module_are_carried(keeps: type) -> None:
+    class Together(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = Apart()
+
+        def forward(self, x: Tensor) -> Tensor:
+            state = (x.new_zeros(B, H), x.new_zeros(B, H))
+            kept = {"h": state[0], "m": state[1]}
+            for v in x:
+                if keeps is tuple:
+                    h_t, m_t = self.cell(v, state)
+                    state = (h_t, m_t)
+                else:
+                    h_t, m_t = self.cell(v, tuple(kept.values()))
+                    kept = {"h": h_t, "m": m_t}
+            return h_t + m_t
+
+    trace = lstmtui.record(Together(), torch.randn(T, B, H, requires_grad=True))
+    source = trace.layers[0].source
+    assert source is not None
+    assert source.states == ("h_t", "m_t")
