@@ -14,7 +14,7 @@ from lstmtui.capture.source.code.reading_order import reads_first
 from lstmtui.capture.source.input_axes import Shape
 from lstmtui.capture.source.runs.layer_loops import LayerLoops
 from lstmtui.capture.source.runs.streams import Reading
-from lstmtui.capture.source.runs.time_loops import Loop, Place, Places, pass_of, passes_of
+from lstmtui.capture.source.runs.time_loops import Loop, Places, pass_of, passes_of
 from lstmtui.capture.source.tracing.weights_behind import FIRST_PASSES
 
 
@@ -108,9 +108,8 @@ class DepthLoops:
 
         Of passes with layers of their own it is enough that they make or are given such tensors.
         """
-        every = [(place, b) for place, own in self._layers.bound_in(call) for b in own]
-        own = [b for place, b in every if _is_of(place, b, loop)]
-        if self._reads_items(own, loop, [b for _, b in every]):
+        own = self._bound_by(call, loop)
+        if self._reads_items(own, loop, call):
             return []
         heads = [b for b in own if b.line == loop[-1][1] and self._timesteps.is_whole(b)]
         if heads and (call.module is not None or call.is_in_module):
@@ -126,7 +125,17 @@ class DepthLoops:
         given = (b for _, made in self._made_in(call, loop) for b in self._given(made))
         return wholes if taken else [*wholes, *given]
 
-    def _reads_items(self, own: Sequence[Binding], loop: Loop, every: Iterable[Binding]) -> bool:
+    def _bound_by(self, call: Call, loop: Loop) -> list[Binding]:
+        """What a loop itself binds, and nothing that it calls and no loop within it."""
+        code = loop[-1][0]
+        groups = (
+            own
+            for place, own in self._layers.bound_in(call)
+            if len(place) == len(loop) and pass_of(place, loop) is not None
+        )
+        return [b for own in groups for b in own if b.line > 0 and id(b.call.code) == code]
+
+    def _reads_items(self, own: Sequence[Binding], loop: Loop, call: Call) -> bool:
         """Whether passes take an item of a tensor each: bound by the head of the loop, or by its counter."""
         line = loop[-1][1]
         heads = (b for b in own if b.line == line and b.value.dim() and not (b.leaf and not b.absent))
@@ -134,6 +143,7 @@ class DepthLoops:
             return True
         code = own[0].call.code if own else None
         read = set() if code is None else {name for at, name in items_read_in_loops(code) if at == line}
+        every = (b for _, bound in self._layers.bound_in(call) for b in bound) if read else ()
         return any(b.name in read and b.call.code is code and self._timesteps.is_whole(b) for b in every)
 
     def _differ(self, call: Call, loop: Loop) -> bool:
@@ -181,12 +191,6 @@ class DepthLoops:
                 below = (counts[made.number] for made in self._made[call.number])
                 counts[call.number] = {*passes_of(places).values()}.union(*below)
         return counts
-
-
-def _is_of(place: Place, binding: Binding, loop: Loop) -> bool:
-    """Whether a loop itself binds a name, and nothing that it calls and no loop within it."""
-    is_own = len(place) == len(loop) and id(binding.call.code) == loop[-1][0] and binding.line > 0
-    return is_own and pass_of(place, loop) is not None
 
 
 def _read_first(bindings: Sequence[Binding]) -> set[str]:

@@ -103,7 +103,10 @@ class Executions:
             call: a call.
             loops: its loops over time, with how many passes each has.
         """
-        places = [self._place_of(own, passes, call) for own, passes, _ in self._groups.get(call.number, ())]
+        groups = self._groups.get(call.number, ())
+        if len(loops) == 1 and all(own is call and len(passes) < 2 for own, passes, _ in groups):
+            return [Rounds(loop, passes=count) for loop, count in loops.items()]  # as most calls are
+        places = [self._place_of(own, passes, call) for own, passes, _ in groups]
         begun: dict[Loop, int] = {}
         for at, place in enumerate(places):
             loop: Loop = ()

@@ -187,7 +187,7 @@ class Grouping:
         None are where the calls are timesteps, and what they loop over is within these.
         """
         in_none = not any(number >= 0 for _, number in outer)
-        if in_none and len(owner.calls) > 1 and self._depth.are_at_once(owner.calls):
+        if in_none and (len(owner.calls) == 1 or self._depth.are_at_once(owner.calls)):
             return [([call], []) for call in owner.calls]
         if not all(any(owner.places[call.number]) for call in owner.calls):
             return []

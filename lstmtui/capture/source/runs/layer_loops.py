@@ -36,6 +36,7 @@ class LayerLoops:
         self._groups, self._outermost, self._place_of = groups, outermost, place_of
         self._within: dict[tuple[int, Loop], tuple[set[Loop], int]] = {}
         self._over_layers: dict[tuple[int, Loop], bool] = {}
+        self._bound_in: dict[int, list[tuple[Place, list[Binding]]]] = {}
 
     def is_round(self, call: Call, outer: Loop, loop: Loop, passes: Mapping[Loop, int]) -> bool:
         """Whether an outer loop of a call is one of layers, and the one within it is over time.
@@ -96,10 +97,13 @@ class LayerLoops:
         for own, within, together in self._groups_below.get(call.number, ()):
             yield self._place_of(own, within, call), together
 
-    def bound_in(self, call: Call) -> Iterator[tuple[Place, list[Binding]]]:
+    def bound_in(self, call: Call) -> list[tuple[Place, list[Binding]]]:
         """What was bound in an outermost call, with the loops that it was in."""
-        for own, within, together in self._groups_in.get(call.number, ()):
-            yield self._place_of(own, within, call), together
+        number = call.number
+        if number not in self._bound_in:
+            groups = self._groups_in.get(number, ())
+            self._bound_in[number] = [(self._place_of(own, at, call), bound) for own, at, bound in groups]
+        return self._bound_in[number]
 
     def goes_on(self, call: Call, loop: Loop) -> bool:
         """Whether passes of a loop have what those before made, or read names before they bind them."""
