@@ -346,3 +346,19 @@ def test_a_statement_of_several_lines_reads_what_it_binds() -> None:
     source = trace.layers[0].source
     assert source is not None
     assert {"h", "c", "kept_0"} <= {*source.states}
+
+
+def test_a_sum_is_carried_whatever_the_line_before_it_makes() -> None:
+    class Hooked(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            loss = torch.zeros(x.shape[1])
+            for v in x:
+                current = v.square().mean(1)
+                current.register_hook(lambda grad: grad / 4)
+                loss = loss + current
+            return loss
+
+    trace = lstmtui.record(Hooked(), torch.randn(5, 2, 3, requires_grad=True))
+    source = trace.layers[0].source
+    assert source is not None
+    assert source.states == ("loss_",)

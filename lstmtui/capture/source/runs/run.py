@@ -62,7 +62,7 @@ class Run:
         """The lines that ran in calls of a function, from the first of these to the last."""
         between = frozenset(range(min(lines), max(lines) + 1))
         ran = [self.ran.get(instance, between) for instance in {call.instance for call in calls}]
-        return between & frozenset().union(*ran)
+        return between & frozenset(lines).union(*ran)
 
     def before(self) -> list[Binding]:
         """What its function bound before the first round."""
