@@ -227,8 +227,7 @@ class Grouping:
     def _loops_of(self, owner: Owner, call: Call) -> dict[Loop, int]:
         """The loops over time of a call, those of most calls of its owner, with how many passes each has."""
         if not owner.loops:
-            layers = self._layers
-            is_depth = self._depth.is_depth
+            layers, is_depth = self._layers, self._depth.is_depth
             owner.choose_loops(self._sizes, layers.is_round, layers.goes_on, layers.is_over_layers, is_depth)
         return owner.loops[call.number]
 
