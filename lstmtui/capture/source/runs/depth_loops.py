@@ -108,7 +108,8 @@ class DepthLoops:
 
         Of passes with layers of their own it is enough that they make or are given such tensors.
         """
-        own = self._bound_by(call, loop)
+        code = loop[-1][0]  # what it calls, which is other code, binds names of its own
+        own = [b for b in self._layers.bound_by(call, loop) if b.line > 0 and id(b.call.code) == code]
         if self._reads_items(own, loop, call):
             return []
         heads = [b for b in own if b.line == loop[-1][1] and self._timesteps.is_whole(b)]
@@ -124,16 +125,6 @@ class DepthLoops:
             return []
         given = (b for _, made in self._made_in(call, loop) for b in self._given(made))
         return wholes if taken else [*wholes, *given]
-
-    def _bound_by(self, call: Call, loop: Loop) -> list[Binding]:
-        """What a loop itself binds, and nothing that it calls and no loop within it."""
-        code = loop[-1][0]
-        groups = (
-            own
-            for place, own in self._layers.bound_in(call)
-            if len(place) == len(loop) and pass_of(place, loop) is not None
-        )
-        return [b for own in groups for b in own if b.line > 0 and id(b.call.code) == code]
 
     def _reads_items(self, own: Sequence[Binding], loop: Loop, call: Call) -> bool:
         """Whether passes take an item of a tensor each: bound by the head of the loop, or by its counter."""

@@ -22,7 +22,7 @@ from lstmtui.capture.source.runs.streams import (
     read_whole_sequences,
     reads_items,
 )
-from lstmtui.capture.source.runs.time_loops import Loop, Place, is_mark, passes_of
+from lstmtui.capture.source.runs.time_loops import Loop, Place, is_mark
 from lstmtui.capture.source.tracing.weights_behind import FIRST_PASSES
 
 Key = Place
@@ -121,22 +121,23 @@ class Executions:
         return sorted(every, key=lambda own: begun.get(own.loop, len(places)))
 
     def _of_loop(self, call: Call, loop: Loop, count: int, places: Sequence[Place]) -> list[Rounds]:
-        outer = passes_of(places).get(loop[:-1], 0)
+        passes = _passes_of_each(places)
+        outer = max(passes.get(loop[:-1], {}).values(), default=0)
         if outer > count and self._is_within_steps(call, loop, places):
             return self._of_loop(call, loop[:-1], outer, places)
-        inner = [own for own in passes_of(places) if len(own) > len(loop) and own[: len(loop)] == loop]
+        inner = [own for own in passes if len(own) > len(loop) and own[: len(loop)] == loop]
         for own in (loop, *inner):
-            each = _passes_of_each(own, places)
+            each = passes.get(own, {})
             if len(each) > 1 and (own is loop or self._may_be_chunks(each, count)):
                 together = self._one_another([*self._executions(call, own, places)])
                 is_one = len(together) == 1 and not self._layers.is_over_layers(call, own)
                 if together and (own is loop or is_one):
                     return [self._in_a_row(own, executions) for executions in together]
         sites: dict[Loop, Rounds] = {}
-        for key, passes in _passes_of_each(loop, places).items():
+        for key, own_passes in passes.get(loop, {}).items():
             rounds = sites.setdefault(tuple(header for header, _ in key), Rounds(loop))
             rounds.starts[key] = 0
-            rounds.passes = max(rounds.passes, passes)
+            rounds.passes = max(rounds.passes, own_passes)
         if len(sites) < 2:
             return [Rounds(loop, passes=count)]
         return [*sites.values()]
@@ -221,13 +222,16 @@ class Executions:
         return rounds
 
 
-def _passes_of_each(loop: Loop, places: Sequence[Place]) -> dict[Key, int]:
-    """How many passes each execution of a loop has, in order."""
-    passes: dict[Key, int] = {}
+def _passes_of_each(places: Sequence[Place]) -> dict[Loop, dict[Key, int]]:
+    """By loop, the outer ones first: how many passes each execution of it has, in order."""
+    passes: dict[Loop, dict[Key, int]] = {}
     for place in places:
-        if (depth := depth_of(place, loop)) >= 0:
-            key = (*place[:depth], (loop[-1], 0))
-            passes[key] = max(passes.get(key, 0), place[depth][1] + 1)
+        loop: Loop = ()
+        for depth, (header, number) in enumerate(place):
+            if not is_mark(header):
+                loop = (*loop, header)
+                each, key = passes.setdefault(loop, {}), (*place[:depth], (header, 0))
+                each[key] = max(each.get(key, 0), number + 1)
     return passes
 
 

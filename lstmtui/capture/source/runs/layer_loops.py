@@ -37,6 +37,7 @@ class LayerLoops:
         self._within: dict[tuple[int, Loop], tuple[set[Loop], int]] = {}
         self._over_layers: dict[tuple[int, Loop], bool] = {}
         self._bound_in: dict[int, list[tuple[Place, list[Binding]]]] = {}
+        self._bound_by: dict[int, dict[Loop, list[Binding]]] = {}
 
     def is_round(self, call: Call, outer: Loop, loop: Loop, passes: Mapping[Loop, int]) -> bool:
         """Whether an outer loop of a call is one of layers, and the one within it is over time.
@@ -104,6 +105,15 @@ class LayerLoops:
             groups = self._groups_in.get(number, ())
             self._bound_in[number] = [(self._place_of(own, at, call), bound) for own, at, bound in groups]
         return self._bound_in[number]
+
+    def bound_by(self, call: Call, loop: Loop) -> list[Binding]:
+        """What a loop of an outermost call itself binds, and no loop within it."""
+        number = call.number
+        if number not in self._bound_by:
+            by_loop = self._bound_by[number] = defaultdict[Loop, list[Binding]](list)
+            for place, bound in self.bound_in(call):
+                by_loop[tuple(header for header, _ in place)] += bound
+        return self._bound_by[number].get(loop, [])
 
     def goes_on(self, call: Call, loop: Loop) -> bool:
         """Whether passes of a loop have what those before made, or read names before they bind them."""
