@@ -37,7 +37,8 @@ class Cuts(TorchFunctionMode):
         self.drawn = DrawnTensors()
         """What is drawn at random meanwhile."""
         self.is_checkpointed = self.is_run_again = self.is_hooked = False
-        """Whether what autograd saves went through hooks, and whether a hook was put on a gradient."""
+        """Whether what autograd saves went through hooks, whether a re-entrant checkpoint makes the graph of
+        what it holds on the way back, and whether a hook was put on a gradient."""
         self.input = FollowedInput()
         """What becomes of the input meanwhile."""
 

@@ -22,6 +22,12 @@ def reads_first(code: CodeType, name: str, lines: Collection[int], *, attribute:
     return next(accesses(code, name, lines, attribute=attribute), "") == "LOAD"
 
 
+def reads_before_binding(code: CodeType, written: str, lines: Collection[int]) -> bool:
+    """The same of a local, or an attribute of self, from the first of some lines to the last."""
+    name, is_attribute = written.removeprefix("self."), written.startswith("self.")
+    return reads_first(code, name, range(min(lines), max(lines) + 1), attribute=is_attribute)
+
+
 def accesses(code: CodeType, name: str, lines: Collection[int], *, attribute: bool) -> Iterator[str]:
     """LOAD and STORE, as lines of a function do with a name, in the order of its code."""
     line, first = 0, first_lines(code)

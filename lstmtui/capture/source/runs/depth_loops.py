@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.code.heads import items_read_in_loops, reads_counter
-from lstmtui.capture.source.code.reading_order import reads_first
+from lstmtui.capture.source.code.reading_order import reads_before_binding
 from lstmtui.capture.source.input_axes import Shape
 from lstmtui.capture.source.runs.layer_loops import LayerLoops
 from lstmtui.capture.source.runs.streams import Reading
@@ -187,9 +187,5 @@ class DepthLoops:
 def _read_first(bindings: Sequence[Binding]) -> set[str]:
     """The names that the lines of a loop read before they bind them."""
     lines = [b.line for b in bindings]
-    read = set[str]()
-    for b in {b.name: b for b in bindings}.values():
-        name, is_attribute = b.name.removeprefix("self."), b.name.startswith("self.")
-        if reads_first(b.call.code, name, range(min(lines), max(lines) + 1), attribute=is_attribute):
-            read.add(b.name)
-    return read
+    last = {b.name: b for b in bindings}
+    return {name for name, b in last.items() if reads_before_binding(b.call.code, name, lines)}

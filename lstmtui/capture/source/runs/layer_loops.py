@@ -9,7 +9,7 @@ from types import CodeType
 
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.code.heads import items_read_in_loops
-from lstmtui.capture.source.code.reading_order import reads_first
+from lstmtui.capture.source.code.reading_order import reads_before_binding
 from lstmtui.capture.source.runs.loop_weights import weights_differ
 from lstmtui.capture.source.runs.time_loops import Loop, Place, pass_of
 from lstmtui.capture.source.tracing.weights_behind import FIRST_PASSES, WeightsBehind
@@ -125,19 +125,11 @@ class LayerLoops:
                 for b in together:
                     if b.line > 0 and id(b.call.code) == loop[-1][0]:
                         lines[b.call.code, b.name].append(b.line)
-        return any(
-            reads_first(
-                code,
-                name.removeprefix("self."),
-                range(min(own), max(own) + 1),
-                attribute=name.startswith("self."),
-            )
-            for (code, name), own in lines.items()
-        )
+        return any(reads_before_binding(code, name, own) for (code, name), own in lines.items())
 
     def _within_loop(self, call: Call, outer: Loop) -> tuple[set[Loop], int]:
         """Of a loop the loops in it whose heads bind tensors, and what most tensors in it lead with."""
-        every = [*self.bound_in(call)]
+        every = self.bound_in(call)
         bound = [(b, place) for place, own in every if pass_of(place, outer) is not None for b in own]
         items = {
             tuple(head for head, _ in place)

@@ -13,7 +13,7 @@ from lstmtui.capture.equality import same
 from lstmtui.capture.origins.continuity import same_in_part
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.code.heads import items_read_in_loops
-from lstmtui.capture.source.code.reading_order import reads_first
+from lstmtui.capture.source.code.reading_order import reads_before_binding, reads_first
 from lstmtui.capture.source.runs.time_loops import Loop, Place, Places, pass_of
 
 _LOOKED_AT = 8
@@ -129,8 +129,7 @@ def _reads_first(reading: Reading, left: Binding) -> bool:
     """Whether passes of a loop read a name before they bind it."""
     code = left.call.code
     lines = [b.line for own in reading.rounds.values() for b in own if b.call.code is code and b.line]
-    name, is_attribute = left.name.removeprefix("self."), left.name.startswith("self.")
-    return bool(lines) and reads_first(code, name, range(min(lines), max(lines) + 1), attribute=is_attribute)
+    return bool(lines) and reads_before_binding(code, left.name, lines)
 
 
 def _is_of(given: Tensor, left: Tensor) -> bool:
