@@ -117,14 +117,23 @@ class Executions:
         if not any(len(place) > 1 for place in places):
             every = [Rounds(loop, passes=count) for loop, count in loops.items()]
         else:
-            every = [own for loop, count in loops.items() for own in self._of_loop(call, loop, count, places)]
+            each = _passes_of_each(places)
+            every = [
+                o for loop, count in loops.items() for o in self._of_loop(call, loop, count, places, each)
+            ]
         return sorted(every, key=lambda own: begun.get(own.loop, len(places)))
 
-    def _of_loop(self, call: Call, loop: Loop, count: int, places: Sequence[Place]) -> list[Rounds]:
-        passes = _passes_of_each(places)
+    def _of_loop(
+        self,
+        call: Call,
+        loop: Loop,
+        count: int,
+        places: Sequence[Place],
+        passes: Mapping[Loop, Mapping[Key, int]],
+    ) -> list[Rounds]:
         outer = max(passes.get(loop[:-1], {}).values(), default=0)
         if outer > count and self._is_within_steps(call, loop, places):
-            return self._of_loop(call, loop[:-1], outer, places)
+            return self._of_loop(call, loop[:-1], outer, places, passes)
         inner = [own for own in passes if len(own) > len(loop) and own[: len(loop)] == loop]
         for own in (loop, *inner):
             each = passes.get(own, {})
