@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from lstmtui.cells.cell import Cell
 from lstmtui.cells.parameters import size_of
@@ -56,7 +56,7 @@ class Layout:
             return self.input_size
         return size_of(self.cell.quantity_sizes.get(quantity, "hidden"), self.numbers(self.input_size))
 
-    @property
+    @cached_property
     def own_sizes(self) -> dict[str, int]:
         """The cell's own sizes, all of them, by name."""
         common = {"input": self.input_size, "hidden": self.hidden_size, "output": self.output_size}

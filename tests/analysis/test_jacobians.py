@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.func import jacrev
 
 from lstmtui.analysis.jacobian_map import jacobian_map
+from lstmtui.analysis.jacobian_products import norms_of_pairs
 from lstmtui.analysis.jacobian_row import jacobian_row
 from lstmtui.capture.record import record
 from lstmtui.capture.reruns.rerun import rerun
@@ -83,12 +85,44 @@ def test_the_map_has_the_row_of_each_timestep(name: str, direction: str) -> None
             assert map[t] == pytest.approx(wanted[:5], rel=1e-12, nan_ok=True)
 
 
-def test_a_map_in_float32_has_what_float64_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    session = Session(record(random_recurrent("lstm", hidden_size=8), noise(60, 1, 3, seed=1)))
-    exact = maps_of(session, 60)
-    monkeypatch.setattr("lstmtui.analysis.jacobian_map._FINEST", 0)
-    for map, wanted in zip(maps_of(session, 60), exact, strict=True):
-        assert map == pytest.approx(wanted, rel=1e-5, abs=1e-28, nan_ok=True)
+@pytest.mark.parametrize("scale", [0.2, 1, 3])
+def test_a_map_of_large_matrices_has_what_their_products_have(
+    scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = random_recurrent("lstm", hidden_size=8)
+    with torch.no_grad():
+        module.weight_hh_l0 *= scale
+    session = Session(record(module, noise(90, 1, 3, seed=1)))
+    exact = maps_of(session, 90)
+    monkeypatch.setattr("lstmtui.analysis.jacobian_products._MULTIPLIED", 0)
+    for map, wanted in zip(maps_of(session, 90), exact, strict=True):
+        assert map == pytest.approx(wanted, rel=1e-6, abs=0, nan_ok=True)
+
+
+def test_norms_of_pairs_are_right_where_most_of_the_factors_cancels(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(0)
+    left, right = draw.normal(size=(2, 3, 4)), draw.normal(size=(2, 4, 5))
+    left[1, :, 1:], right[1, 0] = 1e-9 * left[1, :, 1:], 0
+    monkeypatch.setattr("lstmtui.analysis.jacobian_products._MULTIPLIED", 0)
+    norms = norms_of_pairs(left, np.array([0, 3]), right, np.array([-2, 0]))
+    powers = np.array([[0.25, 1], [2, 8]])
+    wanted = [[np.linalg.norm(a @ b) for b in right] for a in left] * powers
+    assert norms == pytest.approx(wanted, rel=1e-7, abs=0)
+
+
+def test_a_derivative_of_1e_minus_200_has_its_digits_in_a_map() -> None:
+    module = random_recurrent("rnn_tanh", hidden_size=2)
+    with torch.no_grad():
+        module.weight_hh_l0 *= 1e-10
+    trace = record(module, noise(24, 1, 3, seed=1))
+    shown = jacobian_map(Session(trace).view, "h", 0, 24).values
+    weight = module.weight_hh_l0.detach().numpy()
+    for s in range(23):
+        product = np.eye(2)
+        for t in range(s + 1, 24):
+            product = (1 - trace.values("h")[t, 0, :, None] ** 2) * weight @ product
+            assert shown[t, s] == pytest.approx(math.hypot(*product.flat), rel=1e-12, abs=0), (t, s)
+    assert 1e-240 < shown[23, 2] < 1e-190
 
 
 def test_what_has_vanished_is_0_in_a_map() -> None:

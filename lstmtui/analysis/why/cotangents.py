@@ -70,13 +70,13 @@ class StepJacobian:
     """Which of those that it began from are what the place before ended with, (units of all states,)."""
 
 
-def step_jacobians(numbers: LayerNumbers, at: int, dtype: type) -> Iterator[StepJacobian]:
-    """The Jacobian of each place from `at` back to the first.
+def step_jacobians(numbers: LayerNumbers, at: int, *, with_x: bool = True) -> Iterator[StepJacobian]:
+    """The Jacobian of each place from `at` back to the first, in float64.
 
     Args:
         numbers: of the layer.
         at: the last place.
-        dtype: to work in.
+        with_x: whether the derivatives by x are wanted, too; else they are 0.
 
     Raises:
         UserError: the trace does not hold a parameter.
@@ -85,12 +85,11 @@ def step_jacobians(numbers: LayerNumbers, at: int, dtype: type) -> Iterator[Step
     sizes = [numbers.layer.size(state) for state in states]
     count = sum(sizes)
     each: dict[str, Array] = {
-        s: np.eye(count, size, -sum(sizes[:n]), dtype)
-        for n, (s, size) in enumerate(zip(states, sizes, strict=True))
+        s: np.eye(count, size, -sum(sizes[:n])) for n, (s, size) in enumerate(zip(states, sizes, strict=True))
     }
     nothing = {s: np.zeros_like(values) for s, values in each.items()}
-    no_x: Array = np.zeros((count, numbers.layer.size("x")), dtype)
-    for slopes in _slopes_back(numbers, at, dtype, with_x=True):
+    no_x: Array = np.zeros((count, numbers.layer.size("x")))
+    for slopes in _slopes_back(numbers, at, np.float64, with_x):
         before, x = _back(numbers, slopes, each)
         carried = [not numbers.was_changed(s, slopes.place) for s in states]
         yield StepJacobian(
