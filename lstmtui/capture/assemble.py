@@ -12,6 +12,7 @@ from lstmtui.arrays import Array
 from lstmtui.capture.layer_arrays import layers_of
 from lstmtui.capture.module_runs import ModuleRun
 from lstmtui.capture.modules.wrapped import named_parameters
+from lstmtui.capture.order_of_layers import order_of_layers
 from lstmtui.capture.recording import Recording
 from lstmtui.capture.source.layers.source_layer import SourceLayer
 from lstmtui.capture.stores.deferred_arrays import Entry, arrays_of, changed
@@ -60,6 +61,7 @@ def assemble(
         arrays |= own.keyed(len(layers), steps, batch)
         layers.append(own.layer)
     _add_lengths(arrays, _lengths_of(runs, by_source, batch), steps)
+    arrays |= order_of_layers(runs, by_source, steps)
     _add_parameters(arrays, module)
     if loss.requires_grad:
         _add_gradients(arrays, module, gradients, layers)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lstmtui.arrays import Array
 from lstmtui.capture.autograd_state import Graph, graph
 from lstmtui.capture.equality import same
 from lstmtui.capture.loss.reads import Reads, brought_back, joined_reads, no_reads
@@ -44,6 +46,8 @@ class ModuleRun:
     """By layer and direction."""
     calls: int = 1
     """How many calls the timesteps come from."""
+    moments: list[int] = field(default_factory=list)
+    """When each of them began, as numbers that rise; once they are joined, that of each timestep."""
     is_changed: bool = False
     """Whether it goes on from other states than the call before it left."""
     origins: dict[tuple[int, str], StateOrigin] = field(default_factory=dict)
@@ -65,6 +69,10 @@ class ModuleRun:
     def length(self) -> int:
         """The number of timesteps, those of further calls included."""
         return self.steps + sum(part.steps for part in self.further)
+
+    def order(self) -> Array:
+        """When the call of each timestep began, (T,)."""
+        return np.repeat(self.moments, self.steps // len(self.moments))
 
     def origin(self, layer: int, direction: str) -> StateOrigin | None:
         """Where the states of a layer come from, with what happened to them in between."""
@@ -93,6 +101,7 @@ class ModuleRun:
         gaps = [p for p in parities if p is not None]
         self.parity = max(gaps, key=lambda p: (p != p, p)) if len(gaps) == len(parts) else None
         self.last_h, self.calls = parts[-1].last_h, sum(part.calls for part in parts)
+        self.moments = [moment for part in parts for moment in part.order().tolist()]
         for part in self.further:
             for recording in part.recordings.values() if part.is_changed else ():
                 recording.changes[0] = {state: recording.initial[state] for state in recording.cell.states}

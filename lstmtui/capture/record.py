@@ -211,6 +211,7 @@ def record_with(
         code = recorder_of(module, request.source, request.axes, (args, kwargs))
         if code is not None:
             code.tracer.note_drawn(tap.cuts.drawn)
+            tap.moment = code.tracer.moment
             if prepare is not None:
                 prepare(code)
         torch.clear_autocast_cache()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lstmtui.trace.header import Header, Layer
-from lstmtui.trace.keys import EXTENT, NORMS, array_key
+from lstmtui.trace.keys import EXTENT, NORMS, array_key, order_key
 from lstmtui.trace.lazy_arrays import file_of
 from lstmtui.trace.source_validation import source_problems
 
@@ -81,6 +81,7 @@ def _other_shapes(header: Header) -> dict[str, Shape]:
         shapes |= {NORMS + key: (steps, batch), EXTENT + key: (3,)}
     for index, layer in enumerate(header.layers):
         shapes[f"{index}/lengths"] = (batch,)
+        shapes[order_key(index)] = (steps,) if layer.source is None else (len(layer.source.stages), steps)
         sizes = layer.layout.shapes_of(0)
         for direction in layer.directions:
             for base, name in layer.parameters.get(direction, {}).items():

@@ -12,6 +12,7 @@ from lstmtui.analysis.first_bad.in_blocks import Which
 from lstmtui.analysis.line_operands import LinePlace, operands_at
 from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
+from lstmtui.trace.order import order_of
 
 
 class LayerBinding(NamedTuple):
@@ -24,9 +25,10 @@ class LayerBinding(NamedTuple):
 def first_bad_of_code(trace: Trace, which: Which, batch: int | None = None) -> LayerBinding | None:
     """The first bad binding of the layers of recorded code; None where there is none.
 
-    Each layer has its own first one. Of these that counts which was made by its line, out of names that are
-    finite, before those that a line was given; then the order of the layers; and before a line that calls
-    other code, the line of that code, if that had run by then. Backward, the later round counts.
+    Each layer has its own first one. Of these that counts which was bound first. In a trace that does not
+    have the order in which the lines of several layers ran, it is that which was made by its line, out of
+    names that are finite, before those that a line was given; then the order of the layers; and before a line
+    that calls other code, the line of that code, if that had run by then. Backward, the later round counts.
 
     Args:
         trace: the run.
@@ -34,6 +36,25 @@ def first_bad_of_code(trace: Trace, which: Which, batch: int | None = None) -> L
         batch: one sequence alone; None: all of them.
     """
     every = list(_first_of_each(trace, which, batch))
+    if every and all(order_of(trace, bad.layer) is not None for bad in every):
+        return min(every, key=lambda bad: when(trace, which, bad))
+    return _first_as_called(trace, which, every)
+
+
+def when(trace: Trace, which: Which, bad: LayerBinding) -> tuple[bool, int]:
+    """What sorts bad bindings by when the pass comes to them, of a trace that has the order.
+
+    An infinity that code was given, as what is added to scores to mask them may be, is behind all others.
+    """
+    order, stage = order_of(trace, bad.layer), bad.binding.stage
+    assert order is not None
+    moment = int(order[0 if stage is None else stage, bad.binding.t])
+    is_given = which == "forward" and np.isinf(bad.binding.value) and not _is_made_there(trace, bad)
+    return bool(is_given), moment if which == "forward" else -moment
+
+
+def _first_as_called(trace: Trace, which: Which, every: list[LayerBinding]) -> LayerBinding | None:
+    """The first of those of each layer by what calls what, of a trace without the order."""
     if which == "backward":
         every.reverse()
     else:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator
+from operator import itemgetter
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from lstmtui.analysis.first_bad.code import first_bad_of_code
-from lstmtui.analysis.first_bad.in_blocks import Timed, Which, first_over_time
+from lstmtui.analysis.first_bad.bindings import BadBinding
+from lstmtui.analysis.first_bad.code import LayerBinding, first_bad_of_code, when
+from lstmtui.analysis.first_bad.evaluation import evaluated
+from lstmtui.analysis.first_bad.in_blocks import Which, first_over_time
 from lstmtui.trace import Trace
 from lstmtui.trace.lengths import lengths_of
+from lstmtui.trace.order import order_of
 
 
 class BadValue(NamedTuple):
@@ -35,12 +40,13 @@ _results: WeakKeyDictionary[Trace, dict[tuple[str, int | None], BadValue | None]
 def first_bad_value(trace: Trace, which: Which = "forward", batch: int | None = None) -> BadValue | None:
     """The first NaN or inf of a run, or None; looked for once, until it is found.
 
-    Forward is the order of evaluation: layer by layer and direction by direction, the initial states, then
-    time in the direction's own sense, at each timestep x and the cell's equations in order; y at last.
-    Backward is the same in reverse: dy, the last layer, its time from the end, its equations from h to the
-    first gate; then the derivatives by the initial states and by x. Where several units and sequences turn
-    bad in the same equation, the lowest unit is given, of the first sequence. In recorded code it is the
-    order of the bindings, see `first_bad_of_code`.
+    Forward is the order of evaluation: call by call, in a call layer by layer and direction by direction,
+    the initial states, then time in the direction's own sense, at each timestep x and the cell's equations
+    in order; y at last. Backward is the same in reverse: dy, the last call, its last layer, its time from the
+    end, its equations from h to the first gate; then the derivatives by the initial states and by x. Where
+    several units and sequences turn bad in the same equation, the lowest unit is given, of the first
+    sequence. In recorded code it is the order of the bindings, see `first_bad_of_code`. In a trace that does
+    not have the order of the calls, all those of a layer come before those of the next.
 
     Args:
         trace: the run.
@@ -69,65 +75,38 @@ def first_bad_timestep(trace: Trace, batch: int) -> int:
 
 
 def _search(trace: Trace, which: Which, batch: int | None) -> BadValue | None:
-    stages = _forward_stages(trace) if which == "forward" else _backward_stages(trace)
+    candidates = _candidates(trace, which, batch)
+    if not any(order_of(trace, layer) is not None for layer in range(len(trace.layers))):
+        return next(candidates, None)
+    every = [(_when(trace, which, bad), bad) for bad in candidates]
+    return min(every, key=itemgetter(0))[1] if every else None
+
+
+def _candidates(trace: Trace, which: Which, batch: int | None) -> Iterator[BadValue]:
+    """The first bad value of each layer and direction, layer by layer; of all recorded code there is one."""
     is_code_due = True
-    for layer, direction, quantities, is_reversed in stages:
-        is_initial = is_reversed is None
+    for layer, direction, quantities, is_reversed, is_initial in evaluated(trace, which):
         lengths = None if is_initial else trace.lengths
         if layer is not None and trace.layers[layer].source is not None:
             code = first_bad_of_code(trace, which, batch) if is_code_due else None
             is_code_due = False
             if code is not None:
-                return BadValue(code.layer, direction, *code.binding)
+                yield BadValue(code.layer, direction, *code.binding)
             continue
-        bad = first_over_time(quantities, bool(is_reversed), lengths, batch)
+        bad = first_over_time(quantities, is_reversed, lengths, batch)
         if bad is not None:
             timed, t, unit, sequence = bad
             value = float(timed.values[t, sequence, unit])
-            return BadValue(layer, direction, timed.quantity, -1 if is_initial else t, unit, sequence, value)
-    return None
+            yield BadValue(layer, direction, timed.quantity, -1 if is_initial else t, unit, sequence, value)
 
 
-_Stage = tuple[int | None, str, Sequence[Timed], bool | None]
-"""Layer, direction, what is computed at each timestep in this order, and whether time is walked from the
-end; None for initial states, as runs of one timestep, and for recorded code, whose order is its own."""
-
-
-def _forward_stages(trace: Trace) -> Iterator[_Stage]:
-    for index, layer in enumerate(trace.layers):
-        cell = trace.cell(index)
-        for direction in layer.directions:
-            if layer.source is not None:
-                yield index, direction, (), None
-                continue
-            before = [s for s in trace.initial_states(index, direction) if s in cell.states]
-            states = [Timed(s, trace.initial(s, index, direction)[None]) for s in before]
-            yield index, direction, states, None
-            names = [q for q in layer.quantities if q in trace.quantities(index)]
-            timed = [Timed(q, trace.values(q, index, direction)) for q in names]
-            yield index, direction, timed, direction == "backward"
-    if "y" in trace.arrays:
-        yield None, "", [Timed("y", trace.arrays["y"])], False
-
-
-def _backward_stages(trace: Trace) -> Iterator[_Stage]:
-    if "dy" in trace.arrays:
-        yield None, "", [Timed("dy", trace.arrays["dy"])], True
-    for index in reversed(range(len(trace.layers))):
-        cell, recorded = trace.cell(index), trace.quantities(index)
-        directions = trace.layers[index].directions
-        for direction in reversed(directions):
-            if trace.layers[index].source is not None:
-                yield index, direction, (), None
-                continue
-            names = ["d" + q for q in reversed(cell.quantities) if "d" + q in recorded]
-            timed = [Timed(q, trace.values(q, index, direction)) for q in names]
-            yield index, direction, timed, direction == "forward"
-            if names:
-                every = trace.initial_states(index, direction)
-                before = ["d" + state for state in cell.states if "d" + state in every]
-                initial = [Timed(name, trace.initial(name, index, direction)[None]) for name in before]
-                yield index, direction, initial, None
-        if "dx" in recorded and trace.layers[index].source is None:
-            # The same array for both directions: what both give back.
-            yield index, directions[0], [Timed("dx", trace.values("dx", index, directions[0]))], True
+def _when(trace: Trace, which: Which, bad: BadValue) -> tuple[bool, float]:
+    """What sorts bad values by when the pass comes to them; those of one call are layer by layer."""
+    if bad.layer is None:
+        return False, math.inf if which == "forward" else -math.inf
+    if trace.layers[bad.layer].source is not None:
+        own = BadBinding(bad.quantity, bad.t, bad.unit, bad.batch, bad.value, bad.stage)
+        return when(trace, which, LayerBinding(bad.layer, own))
+    order = order_of(trace, bad.layer)
+    moment = 0 if order is None else int(order[max(bad.t, 0)])
+    return False, moment if which == "forward" else -moment

@@ -87,6 +87,7 @@ class Block:
             self._code = BlockRecorder(what, self._axes, sys._getframe(1), self._calls.places.add)
             self._code.tracer.note_drawn(self._calls.step.drawn)
             self._code.tracer.note_losses(self._calls.step.losses)
+            self._calls.step.moment = self._code.tracer.moment
             self._code.tracer.__enter__()
             self._is_traced = True
         return self

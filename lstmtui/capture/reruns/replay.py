@@ -58,6 +58,7 @@ def replayed(
     devices = {call.results[0].device for call in calls}
     drawn_on = {call.results[0].device.type for call in calls if call.random is not None} - {"cpu"}
     tap = Tap(Progress(None))
+    tap.moment = iter([call.moment for call in calls]).__next__
     links = [call.link for call in calls if call.link is not None]
     if links:
         tap.continuity = KnownContinuity(links)

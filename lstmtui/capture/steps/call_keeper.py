@@ -97,6 +97,7 @@ class CallKeeper(ABC):
     ) -> tuple[WatchedStep, WatchedCall]:
         step = self.step_of_call()
         call = watched_call(path, module, inputs)
+        call.moment = step.moment()
         step.add(call, inputs)
         return step, call
 

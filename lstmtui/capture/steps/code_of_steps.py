@@ -74,7 +74,7 @@ class CodeOfSteps:
         code.tracer.note_drawn(step.drawn)
         code.tracer.note_losses(step.losses)
         code.tracer.__enter__()
-        step.code = code
+        step.code, step.moment = code, code.tracer.moment
         return code
 
     def _end(self, step: WatchedStep, code: WatchedCode, result: Any, error: BaseException | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import torch
@@ -56,6 +57,8 @@ class WatchedCall(Repeatable):
     """The calls that it is one of, which are one run; None: that is told when it is run again."""
     number: int = 0
     """Of the call among those of a block, once it has ended."""
+    moment: int = 0
+    """When it began, as its step counts."""
     origins: Mapping[Place, StateOrigin] = field(default_factory=dict)
     """Where its states come from, of the first call of a run; empty where that is not known."""
 
@@ -88,6 +91,8 @@ class WatchedStep:
     """Those of the backward passes that came to it."""
     drawing: Drawing | None = None
     """What takes note of that, while it does."""
+    moment: Callable[[], int] = field(default_factory=lambda: count().__next__)
+    """Gives a number that is larger each time, also than what its code has bound until then."""
     before: dict[int, States] = field(default_factory=dict)
     """What modules ended with in the step before, by their ids."""
 

@@ -53,6 +53,7 @@ def cut_to_whole_steps(run: ModuleRun, loops: list[CellLoop]) -> int:
         loops: of its layers.
     """
     run.steps = run.calls = min(len(loop.calls) for loop in loops)
+    del run.moments[run.steps :]
     for loop in loops:
         del loop.calls[run.steps :]
     return run.steps

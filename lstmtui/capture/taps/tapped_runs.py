@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -53,6 +54,8 @@ class TappedRuns:
     """The phase: calls of the forward pass are recorded, and those that repeat them in the backward pass."""
     continuity: Continuity = field(default_factory=Continuity)
     """Which calls follow one another."""
+    moment: Callable[[], int] = field(default_factory=lambda: count().__next__)
+    """Gives a number that is larger each time, also than what has been recorded by source until then."""
     state_origins: StateOrigins | None = None
     """What is known of states from before; None: nothing, and where they come from is not recorded."""
     _outer_pass: int = field(default_factory=backward_pass)
@@ -90,6 +93,7 @@ class TappedRuns:
         if not again:
             with self._lock:
                 part, before, chain = self._run_of(path, part, hx, single)
+                part.moments.append(self.moment())
                 self.last = before
         parts: list[Repeatable]
         if single:
@@ -126,6 +130,7 @@ class TappedRuns:
             loop, chain = self._loop_of(path, module, x, hx, again=again)
             if chain is not None:
                 self.last = loop.run
+                loop.run.moments.append(self.moment())
         if chain is not None:
             self._note_states(loop.run, chain, hx, loop.run.steps)
         self.progress.expect(2)

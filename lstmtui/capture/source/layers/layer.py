@@ -148,14 +148,14 @@ class _Builder:
             arrays["once/" + part.name] = own_array(binding.value)
             count = sum(1 for _ in part.bindings)
             constants.append(Constant(part.name, tuple(binding.value.shape), _dtype(binding), count))
-        stages, passed_over = stages_of(self.run, shown, returns, numbers)
+        stages = stages_of(self.run, self.steps, shown, returns, numbers)
         source = Source(
             functions,
             tuple(variables),
-            stages,
+            stages.stages,
             tuple(constants),
             tuple(Unrecorded(part.name, why) for part, why in self.unrecorded.items()),
-            passed_over,
+            stages.passed_over,
         )
         layer = Layer(
             cell=self.run.name,
@@ -175,6 +175,7 @@ class _Builder:
             self.batch.size,
             arrays,
             self._lengths(),
+            stages.order,
             {part.name: part for part in shown},
             self.batch,
             self.conditions,

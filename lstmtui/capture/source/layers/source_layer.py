@@ -57,6 +57,8 @@ class SourceLayer:
     """By what follows the number of the layer and its direction."""
     lengths: Array
     """(B,): the number of rounds of each sequence."""
+    order: Array
+    """(stages, T): the orders of the bindings."""
     series: dict[str, Series]
     """What its variables were made of, by name."""
     sequences: Batch

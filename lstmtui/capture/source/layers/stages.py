@@ -7,10 +7,14 @@ from operator import itemgetter
 from types import CodeType
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
+
+from lstmtui.arrays import Array
 from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.layers.returns import Returns
 from lstmtui.capture.source.layers.series import Series, fullest_round
 from lstmtui.capture.source.runs.run import Run
+from lstmtui.trace.order import NEVER
 from lstmtui.trace.source import PassedOver, Stage
 
 _MOST = 1 << 18
@@ -27,9 +31,19 @@ class _Stop(NamedTuple):
     binding: Binding
 
 
+class Stages(NamedTuple):
+    """The stops of `into` in a run."""
+
+    stages: tuple[Stage, ...]
+    passed_over: tuple[PassedOver, ...]
+    """Which of them rounds do not come to."""
+    order: Array
+    """(stages, T): the orders of what each round binds there; NEVER where it does not come there."""
+
+
 def stages_of(
-    run: Run, shown: Sequence[Series], returns: Returns, numbers: Mapping[CodeType, int]
-) -> tuple[tuple[Stage, ...], tuple[PassedOver, ...]]:
+    run: Run, steps: int, shown: Sequence[Series], returns: Returns, numbers: Mapping[CodeType, int]
+) -> Stages:
     """The bindings of all rounds as one order of stages, and which of them rounds pass over.
 
     Before what binds a name to what a function has returned, that has a stage of its own. The order is that
@@ -38,23 +52,23 @@ def stages_of(
 
     Args:
         run: whose they are.
+        steps: how many rounds it has.
         shown: the names.
         returns: what functions have returned that these are bound to.
         numbers: of the functions.
     """
     rounds = _Rounds(run, returns, numbers)
     in_rounds = [part for part in shown if part.whole is None]
+    whole = [part for part in shown if part.whole is not None]
     fullest = fullest_round(run)
     number = next((n for n, own in enumerate(run.rounds) if own is fullest), 0)
-    outside = rounds.outside(part for part in shown if part.whole is not None)
+    outside = rounds.outside(whole)
     keys = _in_order([*rounds.stops(number, in_rounds), *outside])
     names = {(part.code, part.written) for part in in_rounds if rounds.vary(part)}
     # Where one place of a name varies, what it is in the end does.
     varying = [part for part in in_rounds if (part.code, part.written) in names]
-    if not varying:
-        return tuple(stage for stage, _ in keys), ()
     come_to = []
-    for n in range(len(run.rounds)):
+    for n in range(len(run.rounds)) if varying else ():
         own = rounds.stops(n, varying)
         if not {stop.key for stop in own}.issubset(keys):
             _insert(keys, _in_order(rounds.stops(n, in_rounds)))
@@ -65,7 +79,49 @@ def stages_of(
     if sum(len(entry.stages) for entry in entries) > _MOST:
         inner = {n: (stage.variable, stage.inner_step) for (stage, _), n in of_varying.items()}
         entries = [_without_inner_steps(entry, inner, counts) for entry in entries]
-    return tuple(stage for stage, _ in keys), _by_start(entries)
+    order = _Order(keys, steps)
+    for part in whole:
+        order.add_whole(part, rounds.outside([part]))
+    for part in in_rounds:
+        if (part.code, part.written) not in names:
+            order.add_alike(part, rounds.stops(number, [part]))
+    for n, stops in enumerate(come_to):
+        order.add(n, stops)
+    return Stages(tuple(stage for stage, _ in keys), _by_start(entries), order.numbers)
+
+
+class _Order:
+    """When each round came to each stage.
+
+    Args:
+        keys: of the stages.
+        steps: how many rounds there are.
+    """
+
+    def __init__(self, keys: Sequence[Key], steps: int) -> None:
+        self._at = {key: n for n, key in enumerate(keys)}
+        self.numbers = np.full((len(keys), steps), NEVER, dtype=np.int64)
+
+    def add(self, number: int, stops: Iterable[_Stop]) -> None:
+        """What one round came to."""
+        for stop in stops:
+            self.numbers[self._at[stop.key], number] = stop.order
+
+    def add_alike(self, part: Series, stops: Sequence[_Stop]) -> None:
+        """A name that all rounds bind as often and at the same stages, which are those of one of them."""
+        for step, stop in enumerate(stops):
+            orders = [own[step].order for own in part.rounds]
+            self.numbers[self._at[stop.key], : len(orders)] = orders
+
+    def add_whole(self, part: Series, stops: Iterable[_Stop]) -> None:
+        """What is bound to all timesteps at once, or in each of several calls to those of it."""
+        pieces = part.pieces or [(part.first, self.numbers.shape[1])]
+        counts = [steps for _, steps in pieces]
+        for stop in stops:
+            own = stop.order - stop.binding.order
+            self.numbers[self._at[stop.key], : sum(counts)] = np.repeat(
+                [binding.order + own for binding, _ in pieces], counts
+            )
 
 
 class _Rounds:

@@ -66,7 +66,8 @@ class Tensors:
         self.units: Known = {}
         """The axes that are known to be units, once the graph has been let go of."""
         self.rows = Rows()
-        self._orders = count()
+        self.orders = count()
+        """Of what is bound from now on, and of calls of layers that are recorded otherwise."""
         self._unchecked = 0
 
     def bind(self, call: Call, passes: Passes, named: Sequence[Named]) -> list[Binding]:
@@ -85,7 +86,7 @@ class Tensors:
         for name, tensor, version, line, why in named:
             # A tensor that a name was bound to may enter the graph later, as what the forward of a
             # `torch.autograd.Function` returns does, or leave it, by `detach_()`.
-            order = next(self._orders)
+            order = next(self.orders)
             end: Any = tensor.grad_fn
             if end is None and tensor.requires_grad:
                 end = tensor

@@ -156,6 +156,10 @@ class SourceTracer:
         """Take the derivatives by all `ends`; None where the loss does not depend on one."""
         self._collection.tensors.derive(gradients)
 
+    def moment(self) -> int:
+        """A number between the orders of what has been bound so far and of what will be."""
+        return next(self._collection.tensors.orders)
+
     @property
     def units(self) -> Known:
         """The axes of tensors that are known to be units, where the graph is gone."""
