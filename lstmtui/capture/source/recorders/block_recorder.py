@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import CodeType, FrameType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from lstmtui.capture.autograd_state import unobserved
 from lstmtui.capture.modules.interception import kind_of
 from lstmtui.capture.modules.wrapped import joined, named_modules
-from lstmtui.capture.source.bindings import Binding
+from lstmtui.capture.source.bindings import Binding, Call
 from lstmtui.capture.source.code.users_code import Selection, What
 from lstmtui.capture.source.input_axes import InputAxes, Shape
 from lstmtui.capture.source.recorders.hooked_recorder import HookedRecorder
@@ -76,10 +77,14 @@ class BlockRecorder(HookedRecorder):
         ]
         made = _made_by_modules(self.tracer.bindings)
         arguments = [b for b in arguments if b.identity not in made] or arguments
+        embedded = _embedded(self.tracer.bindings)
         sequences = [
             b
             for b in arguments
-            if b.call.module is None or b.value.dim() > 2 or takes_apart(b, bound[b.call.number])
+            if b.call.module is None
+            or b.value.dim() > 2
+            or b.identity in embedded
+            or takes_apart(b, bound[b.call.number])
         ]
         self._own_runs = self._reading_sequences(outermost, bound)
         modules = {id(call.module): call.module for call in calls if call.module is not None}
@@ -114,6 +119,31 @@ def _made_by_modules(bindings: Iterable[Binding]) -> set[int]:
         elif binding.identity not in given:
             made.add(binding.identity)
     return made
+
+
+def _embedded(bindings: Iterable[Binding]) -> set[int]:
+    """The identities of matrices of tokens: integers, of each of which a call they are given makes a vector.
+
+    The call, or what it calls, has numbers with the two axes of the matrix and one more.
+    """
+    tokens: dict[tuple[int, Shape], list[int]] = defaultdict(list)
+    """By the number of the call that is given them, and by their shape."""
+    embedded = set[int]()
+    for b in bindings:
+        shape = tuple(b.value.shape)
+        if not b.line and len(shape) == 2 and _is_of_integers(b.value):
+            tokens[b.call.number, shape].append(b.identity)
+        elif len(shape) == 3 and tokens and b.value.is_floating_point():
+            call: Call | None = b.call
+            while call is not None:
+                embedded.update(tokens.get((call.number, shape[:2]), ()))
+                call = call.caller
+    return embedded
+
+
+def _is_of_integers(tensor: Tensor) -> bool:
+    is_number = tensor.is_floating_point() or tensor.is_complex()
+    return not is_number and tensor.dtype is not torch.bool
 
 
 def _takes_an_argument_apart(bindings: Sequence[Binding]) -> bool:

@@ -1,0 +1,100 @@
+"""Deep models that read tokens, in a block: the timesteps are those of the tokens, in every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from oracles.recurrents import gap
+from torch import Tensor, nn
+
+import lstmtui
+from lstmtui.trace.lengths import lengths_of
+
+EXACT = 1e-12
+SIZES = [(2, 5, 3, 6), (3, 5, 3, 6), (4, 6, 2, 6), (5, 5, 2, 4), (3, 4, 4, 4)]
+"""Sequences, T, layers, units."""
+
+
+class Layer(nn.Module):
+    """A hand-written layer, which may compute what it reads of all timesteps before its loop."""
+
+    def __init__(self, units: int, *, is_ahead: bool, axis: int) -> None:
+        super().__init__()
+        self.reads, self.keeps = nn.Linear(units, units), nn.Linear(units, units)
+        self.is_ahead, self.axis, self.kept = is_ahead, axis, list[Tensor]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.is_ahead:
+            x = self.reads(x)
+        h, out = torch.zeros(x.shape[1 - self.axis], x.shape[2], dtype=x.dtype), []
+        for v in x.unbind(self.axis):
+            h = torch.tanh((v if self.is_ahead else self.reads(v)) + self.keeps(h))
+            out.append(h)
+        self.kept += out
+        return torch.stack(out, self.axis)
+
+
+class Reads(nn.Module):
+    def __init__(self, units: int, count: int, *, is_ahead: bool, axis: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding, self.count = nn.Embedding(7, units), count
+        self.layers = nn.ModuleList(Layer(units, is_ahead=is_ahead, axis=axis) for _ in range(count))
+        self.norms = nn.ModuleList(nn.LayerNorm(units) for _ in range(count))
+        self.double()
+
+    def forward(self, ids: Tensor) -> Tensor:
+        x = self.embedding(ids)
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            x = x + layer(norm(x))
+        return x  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("is_ahead", [False, True])
+def test_a_deep_model_that_reads_tokens_has_their_timesteps(is_ahead: bool, axis: int) -> None:
+    for batch, steps, count, units in SIZES:
+        ids = torch.randint(0, 7, (steps, batch), generator=torch.Generator().manual_seed(1))
+        ids = ids if axis == 0 else ids.T
+        model, by_hand = (Reads(units, count, is_ahead=is_ahead, axis=axis) for _ in range(2))
+        with lstmtui.recording() as r:
+            loss = model(ids).square().mean()
+            loss.backward()
+        by_hand(ids)
+        where = batch, steps, count, units
+        layers = [n for n, layer in enumerate(r.trace.layers) if layer.cell == "Layer"]
+        assert (r.trace.steps, r.trace.batch, len(layers)) == (steps, batch, count), where
+        for n, layer in zip(layers, by_hand.layers, strict=True):
+            assert int(lengths_of(r.trace, n).max()) == steps
+            assert gap(r.trace.values("h", n), torch.stack(layer.kept)) <= EXACT, where  # type: ignore[arg-type]
+
+
+def of_a_policy(choose: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:
+    h, states = torch.zeros(3, 4), []
+    for _ in range(5):
+        h = choose(torch.zeros(3, 2), h)
+        states.append(h)
+    return states
+
+
+def test_what_a_policy_sees_is_no_sequence() -> None:
+    class Policy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.layers = nn.ModuleList(nn.Linear(6 if n == 0 else 4, 4) for n in range(2))
+
+        def forward(self, seen: Tensor, h: Tensor) -> Tensor:
+            new = torch.cat([seen, h], 1)
+            for layer in self.layers:
+                new = torch.tanh(layer(new))
+            return new
+
+    policy = Policy()
+    with lstmtui.recording(source=Policy) as r:
+        states = of_a_policy(policy)
+    assert (r.trace.steps, r.trace.batch) == (5, 3)
+    assert np.array_equal(r.trace.values("new"), torch.stack(states).detach().numpy())
