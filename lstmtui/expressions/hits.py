@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,6 +42,35 @@ def first_hits(view: View, conditions: tuple[Expression, ...], ts: range) -> tup
         hits.append(t)
         ts = ts if t is None else ts[: ts.index(t) + 1]
     return tuple(hits)
+
+
+@query()
+def first_in_others(
+    view: View, conditions: tuple[Expression, ...], most: int
+) -> tuple[tuple[int, int] | None, ...]:
+    """Where conditions hold that never do in the selected sequence: (sequence, t), the first of the first.
+
+    Args:
+        view: whose layer they are of.
+        conditions: any.
+        most: so many other sequences are looked at, the first ones.
+
+    Returns:
+        For each condition; None where it holds in the selected sequence, or in none that was looked at.
+    """
+    own = view.cursor.batch
+    others = [batch for batch in range(view.trace.batch) if batch != own][:most]
+    return tuple(
+        None
+        if unfit(view, when, condition=True) or _first_in(view, when, own) is not None
+        else next(((b, t) for b in others if (t := _first_in(view, when, b)) is not None), None)
+        for when in conditions
+    )
+
+
+def _first_in(view: View, when: Expression, batch: int) -> int | None:
+    there = replace(view, cursor=replace(view.cursor, batch=batch))
+    return when.search(scope_of(there), range(there.last_t + 1))
 
 
 @query()

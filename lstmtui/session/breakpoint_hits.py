@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from lstmtui.expressions import Expression
-from lstmtui.expressions.hits import first_hits, hits_on_the_way, hits_within, unfit
+from lstmtui.expressions.hits import first_hits, first_in_others, hits_on_the_way, hits_within, unfit
 from lstmtui.session.session import Session
 from lstmtui.view import Cursor, View, together
 
+MOST_SEQUENCES, MOST_TIMESTEPS = 1 << 8, 1 << 18
+"""Of other sequences that are looked at for each condition."""
 Note = tuple[int, str]
 """A timestep and what a breakpoint says there."""
 
@@ -49,6 +51,16 @@ def next_hit(session: Session, ts: range) -> tuple[int | None, tuple[int, ...]]:
         return None, ()
     nearest = min(hits.values(), key=ts.index)
     return nearest, tuple(sorted(number for number, t in hits.items() if t == nearest))
+
+
+def never_here(session: Session) -> list[tuple[int, int, int]]:
+    """Of conditions that hold nowhere in the selected sequence: (breakpoint, another sequence, t there)."""
+    conditional = [(b.id, b.when) for b in session.breakpoints if b.enabled and b.note is None and b.when]
+    if not conditional or session.view.trace.batch == 1:
+        return []
+    most = max(1, min(MOST_SEQUENCES, MOST_TIMESTEPS // session.view.trace.steps))
+    places = first_in_others(session.view, tuple(when for _, when in conditional), most)
+    return [(n, *place) for (n, _), place in zip(conditional, places, strict=True) if place is not None]
 
 
 def notes_on_the_way(session: Session, ts: range, most: int) -> tuple[tuple[Note, ...], dict[int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lstmtui.expressions.hits import unfit
-from lstmtui.session.breakpoint_hits import Note, next_hit, notes_on_the_way
+from lstmtui.session.breakpoint_hits import Note, never_here, next_hit, notes_on_the_way
 from lstmtui.session.session import Session
 from lstmtui.session.stop import Stop
 
@@ -42,7 +42,7 @@ def _run(session: Session, ts: range, end: str, which: str) -> Continuation:
         text = "; ".join(_hit_text(session, number, t) for number in ids)
         return Continuation(Stop("breakpoint", text, ids), notes)
     session.goto(0 if which == "first" else session.last_t)
-    text = f"{end}: t={session.cursor.t} is the {which} timestep{_idle(session)}"
+    text = f"{end}: t={session.cursor.t} is the {which} timestep{_idle(session)}{_elsewhere(session)}"
     return Continuation(Stop("start" if which == "first" else "end", text), notes)
 
 
@@ -51,6 +51,15 @@ def _hit_text(session: Session, number: int, t: int) -> str:
     point = session.breakpoints.count_hits(number)
     place = point.place if point.when is None else f"{point.place} at t={t}"
     return f"breakpoint {number}: {place}"
+
+
+def _elsewhere(session: Session) -> str:
+    """Where conditions hold that never do in the selected sequence, and how to go there."""
+    return "".join(
+        f"; breakpoint {number} is never hit in sequence {session.cursor.batch}, but in sequence {batch} "
+        f"at t={t}: batch {batch}"
+        for number, batch, t in never_here(session)
+    )
 
 
 def _idle(session: Session) -> str:

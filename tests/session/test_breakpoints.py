@@ -89,6 +89,23 @@ def test_without_breakpoints_a_run_goes_to_the_end(session: Session) -> None:
     assert run_back(session).stop == Stop("start", "the start: t=0 is the first timestep")
 
 
+def test_at_the_end_it_is_said_in_which_other_sequence_a_condition_holds_that_never_does_here() -> None:
+    c = np.zeros((10, 2), np.float32)
+    trace = with_c(c, batch=4, lengths=(10, 10, 10, 6))
+    values = np.zeros((10, 4, 2), np.float32)
+    values[8, 2], values[4, 3] = 1, 1
+    session = Session(Trace(trace.header, {**trace.arrays, "0/forward/c": values}))
+    session.breakpoints.add_when(E("c[0] > 0"))
+    session.breakpoints.add_when(E("c[0] > 2"))
+    session.breakpoints.add_when(E("c[0] > 0"), "with a note")
+    elsewhere = "breakpoint 1 is never hit in sequence 0, but in sequence 2 at t=8: batch 2"
+    assert run_on(session).stop.text.startswith(f"the end: t=9 is the last timestep; {elsewhere}")
+    assert run_back(session).stop.text.startswith(f"the start: t=0 is the first timestep; {elsewhere}")
+    session.select_batch(3)
+    assert where(session) == ("breakpoint", 4, (1,))
+    assert run_on(session).stop.text == "the end: t=5 is the last timestep"
+
+
 def test_a_disabled_breakpoint_is_passed_until_it_is_enabled(session: Session) -> None:
     session.breakpoints.add_when(E("c[0] > 0"))
     session.breakpoints.disable(1)

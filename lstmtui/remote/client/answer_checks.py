@@ -26,6 +26,7 @@ from lstmtui.remote.client.cell_checks import are_node_values, is_weight_map
 from lstmtui.remote.client.query_context import INTEGERS, MOST, NUMBERS, TRUTHS, QueryContext, is_array
 from lstmtui.remote.client.verdict_checks import are_reads, has_place, is_diagnosis
 from lstmtui.remote.client.why_checks import is_jacobian_map, is_jacobian_row, is_ledger, is_remains
+from lstmtui.trace.lengths import lengths_of
 
 
 def is_answer(name: str, context: QueryContext, answer: Any) -> bool:
@@ -110,6 +111,14 @@ def _evaluated(context: QueryContext, answer: Any) -> bool:
 def _first_hits(context: QueryContext, answer: Any) -> bool:
     ts = context.arguments["ts"]
     return len(answer) == len(context.arguments["conditions"]) and all(t is None or t in ts for t in answer)
+
+
+def _first_in_others(context: QueryContext, answer: Any) -> bool:
+    lengths = lengths_of(context.trace, context.layer)
+    places = [place for place in answer if place is not None]
+    return len(answer) == len(context.arguments["conditions"]) and all(
+        0 <= batch < len(lengths) and 0 <= t < lengths[batch] for batch, t in places
+    )
 
 
 def _passed(context: QueryContext, answer: Passed) -> bool:
@@ -264,6 +273,7 @@ CHECKS: dict[str, Callable[[QueryContext, Any], bool]] = {
     "expectation": _expectation,
     "worked_out": lambda _, answer: not (answer.error and (answer.value or answer.arithmetic)),
     "first_hits": _first_hits,
+    "first_in_others": _first_in_others,
     "hits_on_the_way": _passed,
     "hits_within": _hits_within,
     "equations_at": _equations,

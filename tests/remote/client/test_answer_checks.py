@@ -25,7 +25,7 @@ from lstmtui.analysis.windows import color_limit, gradient_norms, vector, window
 from lstmtui.errors import UserError
 from lstmtui.expressions import Expression
 from lstmtui.expressions.at_cursor import expectation
-from lstmtui.expressions.hits import hits_on_the_way, hits_within
+from lstmtui.expressions.hits import first_in_others, hits_on_the_way, hits_within
 from lstmtui.remote.agent.agent import Agent
 from lstmtui.remote.agent.queries import every_query
 from lstmtui.remote.client.answer_checks import CHECKS
@@ -116,6 +116,7 @@ BAD_PLACE = FirstBad("forward", 9, "forward", "h", 0, 0, 0, float("nan"), "there
         (lambda s: expectation(s.view, TRUE), lambda e: replace(e, error="no")),
         (lambda s: hits_within(s.view, TRUE, range(8)), lambda t: t[::-1]),
         (lambda s: hits_on_the_way(s.view, (TRUE,), range(8), 5), lambda p: replace(p, counts=(0,))),
+        (lambda s: first_in_others(s.view, (TRUE,), 9), lambda p: ((99, 0),)),
     ],
 )
 def test_what_is_no_answer_is_refused(ask: Any, lie: Any, saved: Path) -> None:
