@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 
@@ -87,12 +88,11 @@ MISTAKES = (
 """A cell in which it shows, the module, and what stands there in place of what."""
 
 
-def gap(cell: str, monkeypatch: pytest.MonkeyPatch) -> float:
-    """max |Δ| of the fused recording from the unrolled one, relative above 1.
+def gaps(cell: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[float]:
+    """max |Δ| of each fused recording from the unrolled one, relative above 1.
 
     Whole and in segments; in segments also step by step, where that is how the CPU goes backward.
     """
-    gaps = []
     for padded in (False, True):
         module, wanted = unrolled(cell, padded)
         for size, by_kernel in ((2**30, True), (0, True), (0, False)):
@@ -100,10 +100,11 @@ def gap(cell: str, monkeypatch: pytest.MonkeyPatch) -> float:
                 monkeypatch.setattr(sys.modules[fused.__name__], name, value)
             with tapped(by_kernel):
                 ours = recorded(module, padded)
+            relative = []
             for key, array in wanted.arrays.items():
                 a, b = torch.as_tensor(ours.arrays[key]), torch.as_tensor(array)
-                gaps.append((a - b).abs().max() / b.abs().max().clamp(min=1.0))
-    return float(torch.stack(gaps).max())
+                relative.append((a - b).abs().max() / b.abs().max().clamp(min=1.0))
+            yield float(torch.stack(relative).max())
 
 
 @cache
@@ -146,7 +147,7 @@ def with_mistake(module: ModuleType, right: str, wrong: str, monkeypatch: pytest
 
 @pytest.mark.parametrize("cell", ALL)
 def test_the_true_code_passes(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert gap(cell, monkeypatch) <= EXACT
+    assert all(gap <= EXACT for gap in gaps(cell, monkeypatch))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ def test_a_mistake_is_seen(
 ) -> None:
     with_mistake(module, right, wrong, monkeypatch)
     try:
-        found = gap(cell, monkeypatch)
+        is_seen = any(not gap <= 1e4 * EXACT for gap in gaps(cell, monkeypatch))
     except Exception:  # Shapes that do not fit, or a place that is not there.
         return
-    assert not found <= 1e4 * EXACT
+    assert is_seen

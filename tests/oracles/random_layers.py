@@ -208,9 +208,11 @@ class Problem:
         """Every quantity of every sequence by the loops: (runs, T, units) in the order of x."""
         c = self.configuration
         noise = np.random.default_rng(c.seed + 1)
-        eps = 0.0 if runs == 1 else float(np.finfo(dtype).eps)
+        eps = float(np.finfo(dtype).eps)
 
         def rounded(array: Array) -> Array:
+            if runs == 1:
+                return array
             moved = 1 + eps * noise.integers(-1, 2, (runs, *array.shape[1:])).astype(dtype)
             moved[0] = 1
             return np.asarray(array * moved)
