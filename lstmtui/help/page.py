@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -20,16 +21,18 @@ Line = tuple[tuple[str, str], ...]
 """((text, role), …); a role is title, accent, key or text."""
 
 
-def page_lines(topic: str, width: int) -> list[Line]:
+@lru_cache(maxsize=64)
+def page_lines(topic: str, width: int) -> tuple[Line, ...]:
     """A topic as lines of at most `width` columns.
 
     Args:
         topic: one of `topics.TOPICS`.
         width: in columns.
     """
-    return markdown_lines(topic_text(topic), width)
+    return tuple(markdown_lines(topic_text(topic), width))
 
 
+@lru_cache(maxsize=64)
 def page(topic: str, width: int = 80) -> str:
     """The same as plain text, in which code within a sentence keeps its quotes."""
     parts = _CODE_AND_TABLES.split(topic_text(topic))

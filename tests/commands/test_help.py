@@ -98,7 +98,8 @@ def test_a_word_leads_to_the_topic_that_describes_it(
     assert topic_of(word) == topic
     assert main(["help", "--", word]) == 0
     assert capsys.readouterr().out.strip() == page(topic).strip()
-    about = page_lines(topic, 80)[line_about(word, page_lines(topic, 80))]
+    lines = page_lines(topic, 80)
+    about = lines[line_about(word, lines)]
     assert word.casefold().removesuffix("s") in "".join(text for text, _ in about).casefold()
 
 

@@ -6,7 +6,9 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ import lstmtui
 PACKAGE = Path(lstmtui.__file__).parent
 WITHOUT = "import sys; sys.modules[{0!r}] = None; "
 MAIN = "from lstmtui.__main__ import main; sys.exit(main(sys.argv[1:]))"
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 NO_TORCH = re.compile(r"PyTorch is not installed: pip install torch .*CPU build")
 
 
@@ -154,12 +157,28 @@ def test_without_onnx_a_model_says_what_to_install(tmp_path: Path) -> None:
     assert "pip install 'lstmtui[onnx]'" in said
 
 
-def imports(tree: ast.AST) -> set[str]:
-    """The modules that are imported anywhere in it."""
-    nodes = list(ast.walk(tree))
+def imports(nodes: list[ast.AST]) -> set[str]:
+    """The modules that these statements import."""
     names = {f"{n.module}.{a.name}" for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names}
     names |= {str(n.module) for n in nodes if isinstance(n, ast.ImportFrom)}
     return names | {a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}
+
+
+def functions(tree: ast.Module) -> Iterator[tuple[Function, list[ast.AST]]]:
+    """Every function, with the nodes that stand in it and in no function within it."""
+    owners: list[ast.AST] = [tree]
+    while owners:
+        owner, nodes = owners.pop(), list[ast.AST]()
+        to_visit = list(ast.iter_child_nodes(owner))
+        while to_visit:
+            node = to_visit.pop()
+            if isinstance(node, Function):
+                owners.append(node)
+            else:
+                nodes.append(node)
+                to_visit += ast.iter_child_nodes(node)
+        if isinstance(owner, Function):
+            yield owner, nodes
 
 
 def test_whatever_needs_torch_is_imported_after_torch_was_looked_for() -> None:
@@ -167,10 +186,7 @@ def test_whatever_needs_torch_is_imported_after_torch_was_looked_for() -> None:
     for path in PACKAGE.rglob("*.py"):
         name = ".".join(("lstmtui", *path.relative_to(PACKAGE).with_suffix("").parts))
         sources[name.removesuffix(".__init__")] = ast.parse(path.read_text(encoding="utf-8"))
-    top = {
-        name: set().union(*(imports(s) for s in tree.body if isinstance(s, ast.Import | ast.ImportFrom)))
-        for name, tree in sources.items()
-    }
+    top = {name: imports([*tree.body]) for name, tree in sources.items()}
     heavy = {"torch"}
     while more := {n for n, names in top.items() if n not in heavy and names & heavy}:
         heavy |= more
@@ -179,12 +195,8 @@ def test_whatever_needs_torch_is_imported_after_torch_was_looked_for() -> None:
     light = {name: tree for name, tree in sources.items() if name not in heavy}
     assert "lstmtui.commands.record" in light
     for name, tree in light.items():
-        for function in ast.walk(tree):
-            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                continue
-            inner = [n for n in ast.walk(function) if n is not function and isinstance(n, ast.FunctionDef)]
-            hidden = set().union(*(imports(n) for n in inner)) if inner else set()
-            if (imports(function) - hidden) & heavy:
+        for function, nodes in functions(tree):
+            if imports(nodes) & heavy:
                 assert 'load_library("torch")' in ast.unparse(function).replace("'", '"'), (
                     f"{name}.{function.name}"
                 )

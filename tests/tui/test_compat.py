@@ -7,6 +7,7 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -99,11 +100,16 @@ async def test_what_textual_draws_while_updates_are_held_back_is_sent_afterwards
         assert "a step on" in capture_driver.taken()
 
 
+@cache
+def names_of_textual() -> frozenset[str]:
+    """The names of all that an app, a screen and its widgets have."""
+    kinds = (app.App, screen.Screen, widget.Widget, widgets.Input)
+    return frozenset(name for kind in kinds for name in dir(kind()))
+
+
 def private_names(tree: ast.AST) -> Iterator[str]:
     """Private names of Textual that a source reads, imports or overrides."""
-    textuals = {
-        name for kind in (app.App, screen.Screen, widget.Widget, widgets.Input) for name in dir(kind())
-    }
+    textuals = names_of_textual()
     own = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
     for node in ast.walk(tree):
         match node:
