@@ -53,6 +53,13 @@ class Reads(nn.Module):
         return x  # type: ignore[no-any-return]
 
 
+def recorded(model: Reads, ids: Tensor) -> lstmtui.Trace:
+    with lstmtui.recording() as r:
+        loss = model(ids).square().mean()
+        loss.backward()
+    return r.trace
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("is_ahead", [False, True])
 def test_a_deep_model_that_reads_tokens_has_their_timesteps(is_ahead: bool, axis: int) -> None:
@@ -60,16 +67,46 @@ def test_a_deep_model_that_reads_tokens_has_their_timesteps(is_ahead: bool, axis
         ids = torch.randint(0, 7, (steps, batch), generator=torch.Generator().manual_seed(1))
         ids = ids if axis == 0 else ids.T
         model, by_hand = (Reads(units, count, is_ahead=is_ahead, axis=axis) for _ in range(2))
-        with lstmtui.recording() as r:
-            loss = model(ids).square().mean()
-            loss.backward()
+        trace = recorded(model, ids)
         by_hand(ids)
         where = batch, steps, count, units
-        layers = [n for n, layer in enumerate(r.trace.layers) if layer.cell == "Layer"]
-        assert (r.trace.steps, r.trace.batch, len(layers)) == (steps, batch, count), where
+        layers = [n for n, layer in enumerate(trace.layers) if layer.cell == "Layer"]
+        assert (trace.steps, trace.batch, len(layers)) == (steps, batch, count), where
         for n, layer in zip(layers, by_hand.layers, strict=True):
-            assert int(lengths_of(r.trace, n).max()) == steps
-            assert gap(r.trace.values("h", n), torch.stack(layer.kept)) <= EXACT, where  # type: ignore[arg-type]
+            assert int(lengths_of(trace, n).max()) == steps
+            assert gap(trace.values("h", n), torch.stack(layer.kept)) <= EXACT, where  # type: ignore[arg-type]
+
+
+class Scans(nn.Module):
+    """A layer that computes all timesteps at once."""
+
+    def __init__(self, units: int, axis: int) -> None:
+        super().__init__()
+        self.reads, self.axis = nn.Linear(units, units), axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.tanh(self.reads(x)).cumsum(self.axis)
+        return h  # noqa: RET504
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_layers_that_compute_all_timesteps_at_once_are_none(axis: int) -> None:
+    for batch, steps, count, units in SIZES:
+        if batch == steps:
+            continue
+        ids = torch.randint(0, 7, (steps, batch), generator=torch.Generator().manual_seed(1))
+        ids = ids if axis == 0 else ids.T
+        model = Reads(units, count, is_ahead=False, axis=axis)
+        model.layers = nn.ModuleList(Scans(units, axis) for _ in range(count)).double()
+        trace = recorded(model, ids)
+        where = batch, steps, count, units
+        layers = [n for n, layer in enumerate(trace.layers) if layer.cell == "Scans"]
+        assert (trace.steps, trace.batch, len(layers)) == (steps, batch, count), where
+        x = model.embedding(ids)
+        for n, layer, norm in zip(layers, model.layers, model.norms, strict=True):
+            h = layer(norm(x))
+            x = x + h
+            assert gap(trace.values("h", n), h.transpose(0, axis)) <= EXACT, where
 
 
 def of_a_policy(choose: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:

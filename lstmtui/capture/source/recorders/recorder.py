@@ -19,12 +19,12 @@ from lstmtui.capture.source.input_axes import InputAxes, Shape
 from lstmtui.capture.source.layers.layer import layer_of
 from lstmtui.capture.source.layers.left_graph import mark_cuts
 from lstmtui.capture.source.layers.run_names import RunNames
-from lstmtui.capture.source.layers.scans import scanned_axes
 from lstmtui.capture.source.layers.shapes import Batch, Unfit, leading_sizes, time_axis_of
 from lstmtui.capture.source.layers.source_layer import Conditions, SourceLayer
 from lstmtui.capture.source.recorders.exceptions import raising_call
 from lstmtui.capture.source.recorders.refusal import nothing_over_time
 from lstmtui.capture.source.runs.grouping import Grouping
+from lstmtui.capture.source.tracing.scans import scanned_axes
 from lstmtui.capture.source.tracing.tracer import SourceTracer
 from lstmtui.capture.source.tracing.unit_axes import UnitAxes
 from lstmtui.capture.source.undisturbed import undisturbed
@@ -257,6 +257,7 @@ class SourceRecorder:
             return max(self._sizes, default=0)
         nodes = [part.grad_fn for part in tensors_in(result) if isinstance(part, Tensor)]
         axes = {axis for node in nodes if node is not None for axis in scanned_axes(node)}
+        axes |= self.tracer.scanned
         sizes = {size for _, size in axes if size in self._sizes} or self._filled_sizes()
         return sizes.pop() if len(sizes) == 1 else 0
 

@@ -20,6 +20,7 @@ from lstmtui.capture.source.bindings import RETURNED, Binding, Call, Passes
 from lstmtui.capture.source.code.stretches import DETACHED
 from lstmtui.capture.source.complex_numbers import real_parts
 from lstmtui.capture.source.tracing.rows import Rows
+from lstmtui.capture.source.tracing.scans import scanned_behind
 from lstmtui.capture.source.tracing.seen import Seen
 from lstmtui.capture.source.tracing.unit_axes import Known, known_units
 from lstmtui.capture.source.tracing.weights_behind import note_weights
@@ -65,6 +66,8 @@ class Tensors:
         """The nodes that tensors with hooks of the user's were made by."""
         self.units: Known = {}
         """The axes that are known to be units, once the graph has been let go of."""
+        self.scanned = set[tuple[int, int]]()
+        """The axes that scans go along, each with its size, from then on."""
         self.rows = Rows()
         self.orders = count()
         """Of what is bound from now on, and of calls of layers that are recorded otherwise."""
@@ -186,6 +189,7 @@ class Tensors:
         if self._hooks:
             self.settle(bindings)
             self.units = known_units(bindings)
+            self.scanned = scanned_behind(bindings)
             note_weights(bindings)
             for seen in self._asked:
                 seen.end = None

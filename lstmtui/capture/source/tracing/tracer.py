@@ -166,6 +166,11 @@ class SourceTracer:
         return self._collection.tensors.units
 
     @property
+    def scanned(self) -> Set[tuple[int, int]]:
+        """The axes that scans go along, each with its size, where the graph is gone."""
+        return self._collection.tensors.scanned
+
+    @property
     def lines_that_ran(self) -> dict[Instance, frozenset[int]]:
         """The lines of each function that ran as one module calls it."""
         # Another thread may be adding to them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch import nn
@@ -16,8 +16,8 @@ _MOST_NODES = 2_000
 """Of a graph that are looked at behind what a name is bound to."""
 
 
-class WeightsBehind:
-    """The parameters that autograd's graph has behind what names are bound to.
+class NodesBehind:
+    """The operations that autograd's graph has behind what names are bound to.
 
     Args:
         bindings: all.
@@ -28,24 +28,38 @@ class WeightsBehind:
         self._made = {b.end for b in own}
         """The nodes of what names were bound to."""
 
+    def of(self, binding: Seen) -> Iterator[Any]:
+        """The nodes that a value was made by, up to what other names were bound to; none of a leaf."""
+        if binding.end is None or binding.leaf:
+            return
+        seen, waiting = {binding.end}, [binding.end]
+        while waiting and len(seen) < _MOST_NODES:
+            here = waiting.pop()
+            yield here
+            for node, _ in here.next_functions:
+                if node is not None and node not in seen and node not in self._made:
+                    seen.add(node)
+                    waiting.append(node)
+
+
+class WeightsBehind:
+    """The parameters that autograd's graph has behind what names are bound to.
+
+    Args:
+        bindings: all.
+    """
+
+    def __init__(self, bindings: Iterable[Binding]) -> None:
+        self._nodes = NodesBehind(bindings)
+
     def of(self, binding: Binding) -> frozenset[int]:
         """The ids of the parameters that a value is computed with, behind what other names were bound to."""
         if not isinstance(binding, Seen) or binding.leaf:
             return frozenset()
         if binding.end is None:
             return binding.weights
-        seen, waiting, weights = {binding.end}, [binding.end], set[int]()
-        while waiting and len(seen) < _MOST_NODES:
-            for node, _ in waiting.pop().next_functions:
-                if node is None or node in seen or node in self._made:
-                    continue
-                seen.add(node)
-                leaf: Any = getattr(node, "variable", None)
-                if isinstance(leaf, nn.Parameter):
-                    weights.add(id(leaf))
-                else:
-                    waiting.append(node)
-        return frozenset(weights)
+        leaves: Iterator[Any] = (getattr(node, "variable", None) for node in self._nodes.of(binding))
+        return frozenset(id(leaf) for leaf in leaves if isinstance(leaf, nn.Parameter))
 
 
 def note_weights(bindings: Iterable[Binding]) -> None:
@@ -53,11 +67,12 @@ def note_weights(bindings: Iterable[Binding]) -> None:
     every = [b for b in bindings if isinstance(b, Seen)]
     weights = WeightsBehind(every)
     for seen in every:
-        if _is_in_first_passes(seen):
+        if is_in_first_passes(seen):
             seen.weights = weights.of(seen)
 
 
-def _is_in_first_passes(binding: Binding) -> bool:
+def is_in_first_passes(binding: Binding) -> bool:
+    """Whether something was bound outside of all loops or in the first passes of each."""
     call, passes = binding.call, binding.passes
     while all(number < FIRST_PASSES for _, number in passes):
         if call.caller is None:
