@@ -199,17 +199,23 @@ def without_checkpoints() -> Iterator[None]:
             setattr(checkpoint, name, own)
 
 
-def run_checkpoint_again(node: Any) -> tuple[Any, ...]:
-    """What a re-entrant checkpoint holds returns when run again, with a graph; empty for other nodes."""
+def run_checkpoint_again(node: Any) -> tuple[list[Tensor], tuple[Any, ...]]:
+    """What a re-entrant checkpoint holds, run again with a graph of its own.
+
+    Returns:
+        The tensors that it is given, out of the graph before it, and what it returns; empty for other nodes.
+    """
     function = getattr(node, "run_function", None)
     if function is None or not hasattr(node, "tensor_indices"):
-        return ()
+        return [], ()
     inputs = list(node.inputs)
     for place, tensor in zip(node.tensor_indices, node.saved_tensors, strict=True):
         inputs[place] = tensor
+    detached = checkpoint.detach_variable(tuple(inputs))
     with torch.random.fork_rng(), torch.enable_grad():
-        result = function(*checkpoint.detach_variable(tuple(inputs)))
-    return result if isinstance(result, tuple) else (result,)
+        result = function(*detached)
+    given = [detached[place] for place in node.tensor_indices]
+    return given, result if isinstance(result, tuple) else (result,)
 
 
 class _RunOnce:

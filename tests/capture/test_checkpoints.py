@@ -442,3 +442,40 @@ def test_what_checkpoints_returned_that_nothing_tells_apart_is_left_out() -> Non
     assert "y" in wanted.arrays
     assert "y" not in trace.arrays
     assert gap(trace.values("h"), wanted.values("h")) <= EXACT
+
+
+class CheckpointedHead(nn.Module):
+    """What follows the layer is in checkpoints: of all timesteps, of each, or one that reads another."""
+
+    def __init__(self, run: Run, how: str) -> None:
+        super().__init__()
+        self.rnn, self.fc, self.run, self.how = nn.LSTM(3, 4), nn.Linear(4, 5), run, how
+        self.norm, self.count = nn.BatchNorm1d(4), 0
+
+    def head(self, h: Tensor, beside: Tensor | None = None) -> Tensor:
+        self.count += 1
+        flat = self.norm(h.reshape(-1, 4)).reshape(h.shape)
+        return self.fc(flat if beside is None else flat * beside)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, _ = self.rnn(x)
+        if self.how == "each timestep":
+            result = torch.stack([self.run(self.head, h[t]) for t in range(len(h))])
+        elif self.how == "turned":
+            result = self.run(self.head, h.transpose(0, 1), h.mean(0).unsqueeze(1)).transpose(0, 1)
+        else:
+            result = self.run(self.head, self.run(torch.tanh, h))
+        return result if self.count < 20 else result * 2
+
+
+@pytest.mark.parametrize("how", ["all timesteps", "each timestep", "turned"])
+def test_y_is_what_a_checkpoint_behind_the_layer_returned(how: str) -> None:
+    plain = CheckpointedHead(plainly, how).double()
+    model = CheckpointedHead(reentrant, how).double()
+    model.load_state_dict(plain.state_dict())
+    x, given = noise(6, 2, 3, seed=5), {name: value.clone() for name, value in plain.state_dict().items()}
+    trace, wanted = recorded(model, x), recorded(plain, x)
+    for name in ("y", "dy"):
+        assert gap(trace.arrays[name], wanted.arrays[name]) <= EXACT
+    assert model.count == 0
+    assert all(torch.equal(value, given[name]) for name, value in model.state_dict().items())

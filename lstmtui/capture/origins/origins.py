@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import get_gradient_edge
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.weak import WeakTensorKeyDictionary
 
@@ -107,7 +108,7 @@ class Origins:
 
     def _after(self, end: End, parts: list[Axes | None]) -> Axes | None:
         name, inputs = name_of(end[0]), [part for part in parts if part is not None]
-        if not name and (held := self._of_checkpoint(end[0])):
+        if not name and (held := self._of_checkpoint(end[0], parts)):
             return held[end[1]]
         if inputs and name == "CopySlices":
             return self._written(result_shape(end[0], 0), inputs)
@@ -115,13 +116,21 @@ class Origins:
             return self._unsorted(end[0], inputs[0])
         return after(end, parts)
 
-    def _of_checkpoint(self, node: Any) -> list[Axes]:
-        """The axes of what a re-entrant checkpoint returned, which had no graph; none for other nodes."""
+    def _of_checkpoint(self, node: Any, parts: Sequence[Axes | None]) -> list[Axes]:
+        """The axes of what a re-entrant checkpoint returned, which had no graph; none for other nodes.
+
+        Args:
+            node: of the graph.
+            parts: the axes of the tensors that it was given.
+        """
         if node not in self._held:
             self._held[node], before = [], self._repeated
             self._repeated = []
             try:
-                results = run_checkpoint_again(node)
+                given, results = run_checkpoint_again(node)
+                for tensor, known in zip(given, parts, strict=True) if given else ():
+                    if known is not None and tensor.requires_grad:
+                        self._ends[get_gradient_edge(tensor).node, 0] = known
                 self._add_repeated(self._repeated)
                 axes = (self.axes_of(r) if isinstance(r, Tensor) else unknown(()) for r in results)
                 self._held[node] = [*axes]
