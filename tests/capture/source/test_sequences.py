@@ -95,3 +95,62 @@ def test_units_of_a_last_state_are_no_timesteps_though_as_many() -> None:
     assert "last" not in {variable.name for variable in source.variables}
     assert [c.shape for c in source.constants if c.name == "last"] == [(2, 6)]
     assert np.array_equal(trace.arrays["0/forward/once/last"], 2 * trace.values("h")[-1])
+
+
+class Attends(nn.Module):
+    """Attention whose scores, and most of its names, lead with timesteps: (q, k, sequences, heads)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all = nn.Linear(4, 12)
+
+    def forward(self, w: Tensor, memory: Tensor) -> Tensor:
+        both = torch.cat([memory, w])
+        q, k, v = (part.unflatten(-1, (4, 1)) for part in self.all(both).chunk(3, -1))
+        q = q[-len(w) :]
+        scores = torch.einsum("ibnd,jbnd->ijbn", q, k)
+        scaled = scores / 2
+        shifted = scaled - scaled.amax(1, keepdim=True)
+        weights = shifted.softmax(1)
+        kept = weights * (weights > 0)
+        shares = kept / kept.sum(1, keepdim=True)
+        read = torch.einsum("ijbn,jbnd->ibnd", shares, v)
+        return read.flatten(2)
+
+
+class Rows(nn.Module):
+    """A loss of each row of what the timesteps and sequences of a segment were flattened into."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        squares = rows.square()
+        losses = squares.sum(-1)
+        return losses  # noqa: RET504
+
+
+class Segments(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.attends, self.rows = Attends(), Rows()
+
+    def forward(self, x: Tensor) -> Tensor:
+        memory, total = x.new_zeros(3, x.shape[1], 4), x.new_zeros(())
+        for segment in x.split(3):
+            memory = torch.tanh(self.attends(segment, memory))
+            total = total + self.rows(memory.flatten(0, 1)).mean()
+        return total
+
+
+def test_what_the_user_says_the_sequences_are_holds_for_every_module() -> None:
+    model, x = Segments(), torch.randn(12, 2, 4)
+    trace = lstmtui.record(model, x, batch_axis=1)
+    assert (trace.steps, trace.batch) == (4, 2)
+    paths = [layer.path for layer in trace.layers]
+    attends, rows = paths.index("attends"), paths.index("rows")
+    assert trace.values("scores", attends).shape == (4, 2, 3 * 6 * 4)
+    assert trace.values("read", attends).shape == (4, 2, 3 * 4)
+    # A segment of both sequences has one loss for each row, which are no sequences.
+    losses = trace.layers[rows].source
+    assert losses is not None
+    assert [v.shape for v in losses.variables if v.name == "losses"] == [(6,)]
+    assert trace.values("losses", rows)[:, 0].mean(1).sum() == pytest.approx(model(x).item(), rel=1e-6)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 
+from lstmtui.capture.source.input_axes import Shape
 from lstmtui.capture.source.layers.carried import carried_by
 from lstmtui.capture.source.layers.layer_axes import layer_axes
 from lstmtui.capture.source.layers.series import Series, outside_of, series_of
@@ -48,14 +49,17 @@ class RunNames:
         self.steps = len(run.rounds) or conditions.steps
         for part in self.carried:
             part.units = self._units_of(part)
-        self.batch = self._read(conditions.axes.sequences(conditions.inputs))
+        self.batch = self._read_as_said(conditions.axes.sequences(conditions.inputs))
         self._find_units()
 
     @property
     def has_states(self) -> bool:
         """Whether one round leaves numbers to the next, which tell how many sequences there are."""
+        return bool(self._shapes_of_states())
+
+    def _shapes_of_states(self) -> list[Shape]:
         values = [part.first.value for part in self.carried]
-        return any(value.dim() > 0 and value.is_floating_point() for value in values)
+        return [tuple(v.shape) for v in values if v.dim() > 0 and v.is_floating_point()]
 
     def read_as_others(self, size: int) -> None:
         """Take the run to read as many sequences as others of its recording do, if its names may."""
@@ -66,6 +70,22 @@ class RunNames:
         if batch.size in (1, size):
             self.batch = batch
             self._find_units()
+
+    def _read_as_said(self, said: Set[int]) -> Batch:
+        """How many sequences the run reads; `said`: what the user says of the input, empty where nothing is.
+
+        Where no state tells otherwise, it is as many as most names have in any place, and one where it has
+        rows for several timesteps of each.
+        """
+        batch, of_states = self._read(said), self._shapes_of_states()
+        if len(said) != 1 or batch.size in said or not all(said & {*shape} for shape in of_states):
+            return batch
+        (size,) = said
+        shapes = [part.first.value.shape for part in self.in_rounds or self.outside]
+        shapes = [shape for shape in shapes if len(shape) > 1]
+        if 2 * sum(size in shape for shape in shapes) >= len(shapes) > 0:
+            return Batch(size)
+        return Batch(1) if batch.size % size == 0 and not of_states else batch
 
     def _is_given(self, size: int) -> bool:
         """Whether the tensors that its function is given have so many sequences, weights aside."""
