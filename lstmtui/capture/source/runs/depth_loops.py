@@ -67,7 +67,7 @@ class DepthLoops:
         """Whether each pass of a loop of an outermost call computes all timesteps.
 
         It reads no item of a sequence, what it takes with it has an axis of timesteps and one of sequences
-        as the input has, and within it there is what runs over these timesteps.
+        as the input has, and within it or beside it there is what runs over these timesteps.
         """
         key = call.number, loop
         if key not in self._loops:
@@ -152,9 +152,20 @@ class DepthLoops:
         for _, made in self._made_in(call, loop):
             counts |= self._counts[made.number]
         for own, count in passes_of(place for place, _ in self._layers.bound_in(call)).items():
-            if own[: len(loop)] == loop != own and not self._layers.is_over_layers(call, own):
+            is_within = own[: len(loop)] == loop
+            if own == loop[: len(own)] or not (is_within or self._is_over_items(call, own)):
+                continue
+            if not self._layers.is_over_layers(call, own):
                 counts.add(count)
         return counts
+
+    def _is_over_items(self, call: Call, loop: Loop) -> bool:
+        """Whether each pass of a loop takes an item, or its number, and goes on from the one before."""
+        own = [b for b in self._layers.bound_by(call, loop) if b.line > 0 and id(b.call.code) == loop[-1][0]]
+        states = (b for b in own if b.value.is_floating_point() and b.value.numel() > 1)
+        if not _read_first(own).isdisjoint(b.name for b in states):
+            return self._reads_items(own, loop, call) or reads_counter(own[0].call.code, loop[-1][1])
+        return False
 
     def _made_in(self, call: Call, loop: Loop) -> Iterator[tuple[int, Call]]:
         """The calls of modules that passes of a loop make, each with the number of the pass."""
