@@ -163,9 +163,13 @@ class Executions:
         )
 
     def _may_be_chunks(self, passes: Mapping[Key, int], count: int) -> bool:
-        """Whether the executions of a loop may be what one round it goes through in so many passes."""
-        is_chosen = count not in self._sizes or sum(passes.values()) in self._sizes
-        return is_chosen and len({*map(_around, passes)}) > 1
+        """Whether the executions of a loop may be what one round it goes through in so many passes.
+
+        With no more passes than that one they divide nothing: it is what some of its timesteps have.
+        """
+        total = sum(passes.values())
+        is_chosen = count not in self._sizes or total in self._sizes
+        return is_chosen and total > count and len({*map(_around, passes)}) > 1
 
     def _executions(self, call: Call, loop: Loop, places: Sequence[Place]) -> Iterator[Execution]:
         """Those of a loop, in order."""

@@ -133,8 +133,8 @@ def _reads_first(reading: Reading, left: Binding) -> bool:
 
 
 def _is_of(given: Tensor, left: Tensor) -> bool:
-    """Whether a state is what was left, in some sequence or all."""
-    return given.shape == left.shape and same_in_part((given,), (left,))
+    """Whether a state is what was left, in some sequence or all; of a single number its value does not tell."""
+    return bool(given.dim()) and given.shape == left.shape and same_in_part((given,), (left,))
 
 
 def is_stacked(given: Binding, before: Reading) -> bool:
