@@ -118,3 +118,55 @@ def test_a_state_that_the_loop_takes_from_sequence_to_sequence_makes_these_times
     layer = [layer.path for layer in trace.layers].index("")
     for t, d in enumerate(by_hand.kept):
         assert gap(trace.values("d", layer)[t], d) <= EXACT
+
+
+def test_calls_that_are_given_what_the_one_before_has_made_are_timesteps() -> None:
+    """As heads of a memory, which a module in the loop over time calls, and which go over the sequences."""
+
+    class Head(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.linear, self.kept = nn.Linear(3, 5), list[Tensor]()
+            self.double()
+
+        def forward(self, x: Tensor, before: Tensor) -> Tensor:
+            shift = torch.softmax(self.linear(x), -1)
+            moved = torch.zeros_like(before)
+            for b in range(len(x)):
+                moved[b] = wrapped(before[b], shift[b])
+            w = moved / moved.sum(1, keepdim=True)
+            self.kept.append(w)
+            return w
+
+    def wrapped(w: Tensor, s: Tensor) -> Tensor:
+        rolled = torch.stack([w.roll(n) for n in range(len(s))])
+        return s @ rolled
+
+    class Memory(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.heads = nn.ModuleList([Head(), Head()])
+
+        def forward(self, x: Tensor, states: list[Tensor]) -> list[Tensor]:
+            return [head(x, state) for head, state in zip(self.heads, states, strict=True)]
+
+    class Machine(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.memory = Memory()
+
+        def forward(self, x: Tensor) -> Tensor:
+            states = [torch.softmax(torch.arange(5.0, dtype=x.dtype), 0).expand(x.shape[1], 5)] * 2
+            for v in x:
+                states = self.memory(v, states)
+            return states[1]
+
+    x, by_hand = noise(6, 2, 3, seed=4), Machine()
+    trace = lstmtui.record(Machine(), x, loss=lambda y: y.square().sum())
+    by_hand(x)
+    for n, head in enumerate(by_hand.memory.heads):
+        own = [m for m, layer in enumerate(trace.layers) if layer.path.startswith(f"memory.heads.{n}")]
+        assert len(own) == 1
+        assert gap(trace.values("w", own[0]), torch.stack(head.kept)) <= EXACT  # type: ignore[arg-type]
+        assert own[0] == [layer.path for layer in trace.layers].index(f"memory.heads.{n}")

@@ -1,6 +1,8 @@
-"""Solvers of differential equations as packages write them: a grid of steps, and a loop over what is asked for."""
+"""Solvers of differential equations as packages write them: steps of a grid, of which some are read out."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import pytest
 import torch
@@ -36,7 +38,7 @@ class Grid:
         asked[0] = y0
         j, count = 1, self.every * (len(times) - 1)
         grid = torch.linspace(float(times[0]), float(times[-1]), count + 1, dtype=y0.dtype)
-        for t0, t1 in zip(grid[:-1], grid[1:], strict=True):
+        for t0, t1 in pairwise(grid):
             dt = t1 - t0
             dy = self.step(t0, dt, y0)
             y1 = y0 + dy

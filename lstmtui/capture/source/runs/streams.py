@@ -133,7 +133,7 @@ def _reads_first(reading: Reading, left: Binding) -> bool:
 
 
 def _is_of(given: Tensor, left: Tensor) -> bool:
-    """Whether a state is what was left, in some sequence or all; of a single number its value does not tell."""
+    """Whether a state is what was left, in some sequence or all; of one number its value does not tell."""
     return bool(given.dim()) and given.shape == left.shape and same_in_part((given,), (left,))
 
 
@@ -240,17 +240,33 @@ def joined(calls: Sequence[Reading]) -> Iterator[tuple[list[Call], list[Handed]]
     yield together, handed
 
 
-def carries(calls: Sequence[Call], bindings: Iterable[Binding]) -> bool:
-    """Whether the loop in which calls are made takes a tensor with it from pass to pass."""
+def carries(calls: Sequence[Call], bindings: Collection[Binding]) -> bool:
+    """Whether the loop in which calls are made takes a tensor with it from pass to pass.
+
+    Most calls may be given one that the call before has bound a name to, where that loop is further out.
+    """
     caller, lines = calls[0].caller, {line for call in calls for line, _ in call.passes[-1:]}
     names: dict[str, list[int]] = defaultdict(list)
     for b in bindings:
         if b.call is caller and b.value.dim() and lines & {line for line, _ in b.passes}:
             names[b.name].append(b.line)
     own = [line for bound in names.values() for line in bound]
-    return caller is not None and any(
-        reads_first(caller.code, name, range(min(own), max(own) + 1), attribute=False) for name in names
+    return _are_chained(calls, bindings) or (
+        caller is not None
+        and any(
+            reads_first(caller.code, name, range(min(own), max(own) + 1), attribute=False) for name in names
+        )
     )
+
+
+def _are_chained(calls: Sequence[Call], bindings: Iterable[Binding]) -> bool:
+    numbers = {call.number for call in calls}
+    given, made = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
+    for b in bindings:
+        if b.call.number in numbers:
+            (made if b.line else given)[b.call.number].add(b.identity)
+    pairs = [*pairwise(calls)]
+    return 2 * sum(bool(made[a.number] & given[b.number]) for a, b in pairs) > len(pairs)
 
 
 def takes_apart(argument: Binding, bindings: Collection[Binding]) -> bool:
