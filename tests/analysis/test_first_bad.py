@@ -191,6 +191,25 @@ def test_a_derivative_through_the_recurrence_names_the_later_timestep() -> None:
     assert "dc₅·f = " in found(f5, "backward").how
 
 
+def test_after_a_step_of_an_optimizer_nothing_is_said_of_parameters_that_are_not_kept() -> None:
+    layer, state = nn.LSTM(2, 3), None
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+    x = torch.randn(6, 1, 2, generator=torch.manual_seed(0))
+    with lstmtui.recording() as block:
+        for chunk in (x[:3], x[3:]):
+            h, state = layer(chunk, None if state is None else tuple(s.detach() for s in state))
+            h.sum().backward()
+            optimizer.step()
+    trace, nan = block.trace, float("nan")
+    missing = "changed at t=3, and only those from before are kept"
+    bad = found(spoilt(trace, ("0/forward/f_pre", (4, 0, 1), nan)))
+    assert bad.how == f"f_pre[1] = W_f·x + R_f·h₃ + b_f; its parameters {missing}"
+    bad = found(spoilt(trace, ("0/forward/dh", (3, 0, 1), nan)), "backward")
+    known = "the routes that are known are finite; others go through parameters that"
+    assert bad.how == f"{known} {missing}"
+    assert "dc₅·f" in found(spoilt(trace, ("0/forward/dc", (4, 0, 1), nan)), "backward").how
+
+
 def test_what_the_loss_gives_back_is_told_from_the_recurrence() -> None:
     x = torch.randn(6, 1, 2, generator=torch.manual_seed(0))
 

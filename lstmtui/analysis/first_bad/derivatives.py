@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lstmtui.analysis.first_bad.operands import largest_of, operands_of, overflow
 from lstmtui.analysis.first_bad.values import BadValue
+from lstmtui.analysis.term_values import why_missing
 from lstmtui.arrays import Array
 from lstmtui.cells import Cell
 from lstmtui.cells.arithmetic import back_through_layer_norm, dense, slope
@@ -33,6 +34,8 @@ class _Route:
     """The product at every unit; None behind a matrix, where only one unit matters."""
     largest: float = 0.0
     """The sum of the absolute addends of a product with a matrix."""
+    is_known: bool = True
+    """Whether the parameters that it goes through are."""
 
     @property
     def value(self) -> float:
@@ -79,7 +82,10 @@ def derivative_made_by(trace: Trace, bad: BadValue) -> str:
         return "the loss is finite, and its derivative by the output is not"
     routes = list(_routes(trace, bad))
     name = f"{UNICODE.at(bad.quantity, bad.t)}[{bad.unit}]"
-    broken = next((route for route in routes if not np.isfinite(route.value)), None)
+    broken = next((route for route in routes if route.is_known and not np.isfinite(route.value)), None)
+    if broken is None and not all(route.is_known for route in routes):
+        missing = why_missing(trace, bad.layer)
+        return f"the routes that are known are finite; others go through parameters that {missing}"
     if broken is None:
         reached = max((max(abs(route.value), route.largest) for route in routes), default=0.0)
         if bad.quantity == "dh" and bad.t >= 0 and reached < largest_of(trace):
@@ -117,7 +123,14 @@ def _routes_of_step(trace: Trace, bad: BadValue, t: int, symbol: str) -> Iterato
         value = float(vector[bad.unit]) if bad.unit < len(vector) else float("nan")
         start = _Route(((UNICODE.at("d" + name, t), value),), vector)
         for way in ways_to(term, lambda read: read.text == symbol):
-            yield _back(way, start, name, operands, trace.cell(layer))
+            if operands.parameters or not _reads_parameters(way):
+                yield _back(way, start, name, operands, trace.cell(layer))
+            else:
+                yield replace(start, is_known=False)
+
+
+def _reads_parameters(way: Way) -> bool:
+    return any(symbol.role == "parameter" for _, term, _ in way for symbol in symbols_in(term))
 
 
 def _back(way: Way, route: _Route, quantity: str, operands: Operands, cell: Cell) -> _Route:

@@ -8,10 +8,11 @@ import numpy as np
 
 from lstmtui.analysis.equations import operands_at
 from lstmtui.analysis.first_bad.values import BadValue
+from lstmtui.analysis.term_values import why_missing
 from lstmtui.cells.formula import Operands, definitions
 from lstmtui.cells.notation import UNICODE
 from lstmtui.cells.rendering import render, text
-from lstmtui.cells.terms import Term
+from lstmtui.cells.terms import Term, symbols_in
 from lstmtui.trace import Trace
 
 _number = UNICODE.number
@@ -40,18 +41,18 @@ def made_by(trace: Trace, bad: BadValue) -> str:
     if bad.quantity == "x":
         below = ", and every value of the layers below is finite" if bad.layer else ""
         return f"it is what the layer was given{below}"
-    term = _definition(trace, bad)
+    operands = operands_of(trace, bad, bad.t)
+    defined = definitions(trace.cell(bad.layer), operands)
+    term = next(term for name, term in defined if name == bad.quantity)
     symbols = text(render(term, UNICODE, numeric=False, expand=False))
     numbers = text(render(term, UNICODE, numeric=True, expand=False))
     culprits = list(_culprits(term, bad.unit))
+    if not operands.parameters and any(symbol.role == "parameter" for symbol in symbols_in(term)):
+        where = f", where {' and '.join(culprits[:2])}" if culprits else ""
+        missing = why_missing(trace, bad.layer)
+        return f"{bad.quantity}[{bad.unit}] = {symbols}{where}; its parameters {missing}"
     reason = f"{' and '.join(culprits[:2])}" if culprits else overflow(trace, term.value)
     return f"{bad.quantity}[{bad.unit}] = {symbols} = {numbers}, where {reason}"
-
-
-def _definition(trace: Trace, bad: BadValue) -> Term:
-    assert bad.layer is not None
-    defined = definitions(trace.cell(bad.layer), operands_of(trace, bad, bad.t))
-    return next(term for name, term in defined if name == bad.quantity)
 
 
 def overflow(trace: Trace, exact: float) -> str:
@@ -67,7 +68,8 @@ def _culprits(term: Term, unit: int) -> Iterator[str]:
     """The operands of an equation that are not finite themselves, as "h₁₁[3] is NaN"."""
     match term.kind:
         case "symbol":
-            if not np.isfinite(term.value):
+            is_known = term.role != "parameter" or term.vector is not None
+            if is_known and not np.isfinite(term.value):
                 yield f"{term.text}[{unit}] is {_number(term.value)}"
         case "@":
             matrix, operand = term.parts
