@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
@@ -105,14 +105,14 @@ def candidates(source: Source, written: str, function: int) -> tuple[Variable, .
 
 
 def _read(place: LinePlace, written: str) -> LineOperand | None:
-    """What a name stood for: what was bound to it last before this stage, in this round or the one before."""
-    source, binding = place.source, place.binding
+    """What a name stood for: what was bound to it last before this line, in this round or the one before."""
+    source, binding, begins = place.source, place.binding, _begins(place)
     named = {variable.name: variable for variable in candidates(source, written, binding.function)}
     binding_it = [
         n for n, own in enumerate(source.stages) if own.variable in named and n not in source.returns
     ]
-    before = [n for n in reversed(binding_it) if n < place.stage]
-    after = [n for n in reversed(binding_it) if n >= place.stage]
+    before = [n for n in reversed(binding_it) if n < begins]
+    after = [n for n in reversed(binding_it) if n >= begins]
     staged = {stage.variable for stage in source.stages}
     arguments = [variable for name, variable in named.items() if name not in staged]
     for t, numbers in ((place.t, before), (place.t - 1, after)):
@@ -127,6 +127,17 @@ def _read(place: LinePlace, written: str) -> LineOperand | None:
             if values is not None:
                 return LineOperand(written, arguments[0], None, t, values[place.batch])
     return None
+
+
+def _begins(place: LinePlace) -> int:
+    """The first of the stages that one line binds at once, as `h, c = cell(x, (h, c))` does two."""
+    stages, own, first = place.source.stages, place.binding, place.stage
+    while first and replace(stages[first - 1], variable=own.variable, line=own.line) == own:
+        other = stages[first - 1].line
+        if other != own.line and statement_at(place.source.functions[own.function], other) != place.statement:
+            break
+        first -= 1
+    return first
 
 
 def _since(operand: LineOperand, place: LinePlace) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import lstmtui
 from lstmtui.analysis.first_bad.answer import first_bad_of
+from lstmtui.cells.notation import UNICODE
 
 
 class Growing(nn.Module):
@@ -190,3 +191,51 @@ def test_a_parameter_that_is_not_finite_is_named() -> None:
     assert masked is not None
     assert masked.where.startswith("w.weight[1, 2] is NaN before anything is computed")
     assert "and the parameter w.weight[1, 2] is NaN" in masked.how
+
+
+class NormedCell(nn.Module):
+    """A cell of PyTorch's whose h goes through a norm, and whose c no line reads after the last timestep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell, self.norm = nn.LSTMCell(3, 4), nn.LayerNorm(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = c = x.new_zeros(x.shape[1], 4)
+        for x_t in x:
+            h, c = self.cell(x_t, (h, c))
+            read = self.norm(h)
+        return read
+
+
+def test_of_what_a_line_binds_at_once_a_derivative_is_named_by_what_a_later_line_reads() -> None:
+    model = NormedCell()
+    with torch.no_grad():
+        model.norm.weight[2] = float("inf")
+    bad = first_bad_of(lstmtui.record(model, torch.ones(5, 2, 3), source=True, loss=torch.mean), "backward")
+    assert bad is not None
+    assert "read = self.norm(h): dh[0] of sequence 0" in bad.where
+    assert bad.how.endswith("all of these are finite, and the parameter norm.weight[2] is +inf")
+
+
+class Exchanging(nn.Module):
+    """A line that binds two names to what it makes of both."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, c = x[0] + 2, x[0] + 3
+        for x_t in x[1:]:
+            h, c = c - x_t, (h + x_t).sqrt()
+        return h + c
+
+
+def test_a_line_that_binds_several_names_has_read_what_they_were_before() -> None:
+    x = torch.zeros(8, 1, 3)
+    x[5, 0, 1] = -4
+    trace = lstmtui.record(Exchanging(), x.requires_grad_())
+    bad = first_bad_of(trace)
+    assert bad is not None
+    assert (bad.quantity, bad.t, bad.unit) == ("c", 4, 1)
+    c, h = (UNICODE.number(float(trace.values(name)[3, 0, 1])) for name in ("c", "h"))
+    assert bad.how.startswith(f"c is {c}, x_t is −4.00, h is {h}: ")
+    h = UNICODE.number(float(trace.values("h")[5, 0, 0]))
+    assert str(trace.why("c", t=6, unit=0)).endswith(f" at t=5) ({h})")

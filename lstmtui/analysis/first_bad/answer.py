@@ -8,7 +8,7 @@ import numpy as np
 
 from lstmtui.analysis.first_bad.derivatives import derivative_made_by
 from lstmtui.analysis.first_bad.in_blocks import Which
-from lstmtui.analysis.first_bad.lines import bad_derivative_line, bad_line
+from lstmtui.analysis.first_bad.lines import bad_derivative_line, bad_line, read_of_its_line
 from lstmtui.analysis.first_bad.operands import made_by
 from lstmtui.analysis.first_bad.parameter import bad_parameter
 from lstmtui.analysis.first_bad.values import BadValue, first_bad_value
@@ -131,6 +131,7 @@ def _first_backward(trace: Trace) -> FirstBad | None:
     if bad is not None:
         source = _source_of(trace, bad)
         if source is not None:
+            bad = read_of_its_line(trace, source, bad)
             return _at(trace, "backward", bad, *bad_derivative_line(trace, source, bad))
         return _at(trace, "backward", bad, _place(trace, bad), derivative_made_by(trace, bad))
     gradient = bad_parameter(trace.parameter_gradients)

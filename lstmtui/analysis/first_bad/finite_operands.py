@@ -16,6 +16,15 @@ _POLES = re.compile(r"/|\*\*|\b(?:true_)?div(?:ide)?\b|pow|log|rsqrt|reciprocal"
 """What a statement is written with that has no finite result at 0."""
 
 
+def parameter_that_is_not(trace: Trace) -> str:
+    """That a parameter is not finite while all operands are, as the end of a sentence; empty if all are."""
+    parameter = bad_parameter(trace.parameters)
+    if parameter is None:
+        return ""
+    name, value = parameter
+    return f"all of these are finite, and the parameter {printable(name)} is {UNICODE.number(value)}"
+
+
 def why_not_finite(trace: Trace, statement: str, result: float) -> str:
     """Why finite operands gave this result, as the end of a sentence.
 
@@ -24,10 +33,8 @@ def why_not_finite(trace: Trace, statement: str, result: float) -> str:
         statement: the text of the line.
         result: a NaN or inf.
     """
-    parameter = bad_parameter(trace.parameters)
-    if parameter is not None:
-        name, value = parameter
-        return f"all of these are finite, and the parameter {printable(name)} is {UNICODE.number(value)}"
+    if parameter := parameter_that_is_not(trace):
+        return parameter
     if np.isnan(result):
         return (
             "all of these are finite: the line, or what it calls, has 0/0, 0 · inf, inf − inf, "

@@ -9,7 +9,7 @@ from pathlib import PurePath
 import numpy as np
 
 from lstmtui.analysis.first_bad.bindings import first_bad_binding
-from lstmtui.analysis.first_bad.finite_operands import why_not_finite
+from lstmtui.analysis.first_bad.finite_operands import parameter_that_is_not, why_not_finite
 from lstmtui.analysis.first_bad.values import BadValue
 from lstmtui.analysis.line_operands import LinePlace, operand_text, operands_at, unit_text
 from lstmtui.analysis.stage_values import is_bound, values_at
@@ -48,6 +48,8 @@ def bad_derivative_line(trace: Trace, source: Source, bad: BadValue) -> tuple[st
         if broken or operands or place is readers[-1]:
             behind = ", ".join(f"{text} is {_number(value)}" for text, value in names)
             how = ", ".join(part for part in (behind, _operands(place)) if part)
+            if not (broken or operands) and (parameter := parameter_that_is_not(trace)):
+                how = f"{how}: {parameter}"
             return f"{_line_text(place)}: {where}", how
     if not all(function.text for function in source.functions):
         return (
@@ -59,6 +61,32 @@ def bad_derivative_line(trace: Trace, source: Source, bad: BadValue) -> tuple[st
     loss = f", which is {_number(trace.loss)}" if is_known else ""
     behind = "it comes from what is returned, up to the loss"
     return here, f"no name bound after it was made of it: {behind}{loss}"
+
+
+def read_of_its_line(trace: Trace, source: Source, bad: BadValue) -> BadValue:
+    """Of bad derivatives by what one line binds at once, that by a name which a later line reads.
+
+    A cell binds h and c together and makes h of c within, so that what comes back to h comes to c behind it,
+    also where no line reads c.
+    """
+    if bad.stage is None or any(_readers(trace, source, _variable(source, bad.quantity[1:]), bad)):
+        return bad
+    assert bad.layer is not None
+    stages = source.stages
+    for number in range(bad.stage - 1, -1, -1):
+        if replace(stages[number], variable=stages[bad.stage].variable) != stages[bad.stage]:
+            break
+        variable = _variable(source, stages[number].variable)
+        place = LinePlace(trace, bad.layer, source, variable, number, bad.t, bad.batch, bad.unit)
+        values = _derivative(place)
+        if values is None or np.isfinite(values).all():
+            continue
+        unit = int((~np.isfinite(values)).argmax())
+        quantity, value = "d" + variable.name, float(values[unit])
+        other = bad._replace(quantity=quantity, unit=unit, value=value, stage=number)
+        if any(_readers(trace, source, variable, other)):
+            return other
+    return bad
 
 
 def _then_nan(trace: Trace, source: Source, bad: BadValue) -> str:
