@@ -21,7 +21,6 @@ Line = tuple[tuple[str, str], ...]
 """((text, role), …); a role is title, accent, key or text."""
 
 
-@lru_cache(maxsize=64)
 def page_lines(topic: str, width: int) -> tuple[Line, ...]:
     """A topic as lines of at most `width` columns.
 
@@ -29,10 +28,9 @@ def page_lines(topic: str, width: int) -> tuple[Line, ...]:
         topic: one of `topics.TOPICS`.
         width: in columns.
     """
-    return tuple(markdown_lines(topic_text(topic), width))
+    return markdown_lines(topic_text(topic), width)
 
 
-@lru_cache(maxsize=64)
 def page(topic: str, width: int = 80) -> str:
     """The same as plain text, in which code within a sentence keeps its quotes."""
     parts = _CODE_AND_TABLES.split(topic_text(topic))
@@ -60,7 +58,8 @@ _CODE_AND_TABLES = re.compile(r"(^```.*?^```$|^    .*?$|^\|.*?$)", re.MULTILINE 
 _CODE = re.compile(r"`([^`]+)`")
 
 
-def markdown_lines(markdown: str, width: int) -> list[Line]:
+@lru_cache(maxsize=64)
+def markdown_lines(markdown: str, width: int) -> tuple[Line, ...]:
     """Lines of at most `width` columns, without spaces at their ends, and never two empty ones in a row."""
     console = Console(width=width, theme=_THEME, color_system=None, legacy_windows=False)
     lines: list[Line] = []
@@ -68,7 +67,7 @@ def markdown_lines(markdown: str, width: int) -> list[Line]:
         line = _stripped(row)
         if line or (lines and lines[-1]):
             lines.append(line)
-    return lines
+    return tuple(lines)
 
 
 def _role(name: str) -> Style:

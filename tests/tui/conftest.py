@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
 from keyboard import pause, press
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 
@@ -16,11 +18,28 @@ from lstmtui.tui.app import LstmtuiApp
 from lstmtui.tui.start import Start
 from lstmtui.uncollected import uncollected
 
+_parse_rules = Stylesheet._parse_rules
+_parsed: dict[Hashable, list[RuleSet]] = {}
+
+
+def parsed_once(self: Stylesheet, *source: Hashable, **options: Hashable) -> list[RuleSet]:
+    """The rules of a source with these values of variables."""
+    key = source, *options.items(), *self._variables.items()
+    if key not in _parsed:
+        _parsed[key] = _parse_rules(self, *source, **options)  # type: ignore[arg-type]
+    return _parsed[key]
+
 
 @pytest.fixture(autouse=True)
 def _no_longer_pauses_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pilot, "press", press)
     monkeypatch.setattr(Pilot, "pause", pause)
+
+
+@pytest.fixture(autouse=True)
+def _styles_are_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every app has the same rules, and would parse them anew."""
+    monkeypatch.setattr(Stylesheet, "_parse_rules", parsed_once)
 
 
 @pytest.fixture(autouse=True)
