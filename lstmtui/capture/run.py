@@ -22,6 +22,7 @@ from lstmtui.capture.run_factory import record_factory
 from lstmtui.capture.stores.deferred_arrays import arrays_of, entries_of
 from lstmtui.errors import UserError
 from lstmtui.models.model import ScenarioModel, scenario_name
+from lstmtui.models.seeding import seed_all_devices
 from lstmtui.models.unroll import hx_of
 from lstmtui.scenario import FactorySpec, GraphSpec, Input, ModelSpec, RunSpec, Scenario, load_scenario
 from lstmtui.trace import Header, Layer, Trace, Traces
@@ -92,7 +93,7 @@ def build(spec: ModelSpec, source: Input) -> ScenarioModel:
     """The module a scenario describes, with its weights, on the CPU in the dtype of the weights."""
     vocabulary = len(source.labels) if source.tokens is not None else 0
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        torch.manual_seed(spec.seed or 0)
+        seed_all_devices(spec.seed or 0)
         model = ScenarioModel(spec.layout, vocabulary, spec.embedding, spec.head)
     if spec.parameters is not None:
         if any(p.dtype == np.float64 for p in spec.parameters.values()):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from lstmtui.arrays import Array
 from lstmtui.errors import Cancelled, UserError
+from lstmtui.models.seeding import seed_all_devices
 from lstmtui.wording import counted, first_of
 
 _imported: dict[str, Path] = {}
@@ -35,7 +36,7 @@ def build_module(target: str, arguments: Mapping[str, Any], folder: Path, seed: 
     """
     with torch.random.fork_rng(devices=[]):
         if seed is not None:
-            torch.manual_seed(seed)
+            seed_all_devices(seed)
         what = f"factory {target}"
         make = users_function(target, folder, what)
         with _first_on_path(folder.resolve(), _package(target)), users_code(what):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import torch
+
+from lstmtui.models.seeding import seed_all_devices
 
 
 @pytest.fixture(autouse=True)
 def _reproducible() -> None:
-    torch.manual_seed(0)
+    seed_all_devices(0)

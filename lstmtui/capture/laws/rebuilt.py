@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from lstmtui.capture.laws.subject import Subject
 from lstmtui.capture.modules.wrapped import unwrapped
+from lstmtui.models.seeding import seed_all_devices
 
 Factory = Callable[[], Any]
 
@@ -89,7 +90,7 @@ def _drawn_from(seed: int, *, shifts: bool) -> Iterator[None]:
     functions = [getattr(module, name) for module, name in seeding]
     is_used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     with torch.random.fork_rng(range(torch.cuda.device_count()) if is_used else ()):
-        torch.manual_seed(seed)
+        seed_all_devices(seed)
         random.seed(seed)
         np.random.seed(seed)
         try:

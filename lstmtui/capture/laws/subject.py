@@ -20,6 +20,7 @@ from lstmtui.capture.modules.arguments import changed, tensors_in
 from lstmtui.capture.modules.plain_attributes import plain_attributes
 from lstmtui.capture.modules.preserve_state import preserve_state
 from lstmtui.capture.modules.wrapped import uncompiled, unwrapped
+from lstmtui.models.seeding import seed_all_devices
 from lstmtui.models.torch_compat import without_cudnn
 
 Run = Callable[[Any, Any, Any], Any]
@@ -101,7 +102,7 @@ class Subject:
         is_used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
         devices = range(torch.cuda.device_count()) if is_used else ()
         with torch.random.fork_rng(devices), uncompiled(), without_cudnn():
-            torch.manual_seed(seed)
+            seed_all_devices(seed)
             torch.set_default_dtype(self.dtype)
             try:
                 if not isinstance(model, nn.Module):
