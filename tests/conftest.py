@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 import pytest
 
@@ -15,6 +16,12 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Without it each of hundreds of processes that are started would compile all of lstmtui anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.fixture(autouse=True)
+def _no_stacks_for_devices_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`torch.manual_seed` keeps the text of the stack for each, which takes longer than a small model."""
+    monkeypatch.setattr(traceback, "format_stack", lambda *_: [])
 
 
 @pytest.fixture(autouse=True)
