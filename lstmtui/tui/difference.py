@@ -58,7 +58,10 @@ class Frame:
         runs: list[Run] = []
         in_order: list[Run] = []
         for y, x, characters in _pieces(update, _SYSTEMS.get(console.color_system or "", _MOST)):
-            changed = _runs(y, x, characters, self._changes(y, x, characters))
+            changes = self._changes(y, x, characters)
+            if not changes:
+                continue
+            changed = _runs(y, x, characters, changes)
             # Terminals do not agree on the width of some characters. What follows them comes after them.
             (runs if all(len(character) == 1 for character, _ in characters) else in_order).extend(changed)
         # By ink: a jump takes fewer bytes than another colour.
@@ -96,8 +99,6 @@ class Run(NamedTuple):
 
 def _runs(y: int, x: int, characters: list[Character], changed: list[int]) -> Iterator[Run]:
     """The changed characters as runs; across a gap where that takes fewer bytes than a jump."""
-    if not changed:
-        return
     start = changed[0]
     while start > 0 and characters[start][0] == "":
         start -= 1

@@ -13,6 +13,8 @@ from lstmtui.python_parser import retried
 
 MOST_LINES = 20_000
 """Of a function that is read."""
+LONGEST_KEPT = 1 << 16
+"""Characters of a function whose tree is kept, to be asked for again."""
 
 Span: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 """(line, column) of the first character, and of the one after the last."""
@@ -29,14 +31,21 @@ def tree_of(code: CodeType, lines_of: dict[str, object] | None = None) -> ast.AS
             return None
         text = "".join(lines[first - 1 : last])
         is_indented = text[:1].isspace()
-        tree = retried(lambda: ast.parse("if 1:\n" + text if is_indented else text))
+        parsed = _parsed if len(text) <= LONGEST_KEPT else _parsed.__wrapped__
+        return parsed("if 1:\n" + text if is_indented else text, first - 1 - is_indented, code.co_name)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OSError, TypeError):
         return None
-    ast.increment_lineno(tree, first - 1 - is_indented)
-    names = (ast.FunctionDef, ast.AsyncFunctionDef)
-    if code.co_name == "<module>":
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str, before: int, name: str) -> ast.AST | None:
+    """The function of that name in a text that so many lines stand before; nobody changes the tree."""
+    tree = retried(lambda: ast.parse(text))
+    ast.increment_lineno(tree, before)
+    if name == "<module>":
         return tree
-    return next((n for n in ast.walk(tree) if isinstance(n, names) and n.name == code.co_name), None)
+    names = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return next((n for n in ast.walk(tree) if isinstance(n, names) and n.name == name), None)
 
 
 def _last_line(code: CodeType) -> int:
