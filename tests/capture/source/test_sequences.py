@@ -154,3 +154,34 @@ def test_what_the_user_says_the_sequences_are_holds_for_every_module() -> None:
     assert losses is not None
     assert [v.shape for v in losses.variables if v.name == "losses"] == [(6,)]
     assert trace.values("losses", rows)[:, 0].mean(1).sum() == pytest.approx(model(x).item(), rel=1e-6)
+
+
+class Swings(nn.Module):
+    """Pendulums under control, whose input is the state that they begin from: (sequences, variables)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor([0.5, 1.5]))
+        self.kept: list[Tensor] = []
+
+    def forward(self, state: Tensor) -> Tensor:
+        for _ in range(7):
+            force = torch.tanh(state @ self.gain)
+            angle, speed = state.unbind(-1)
+            pull = torch.sin(angle)
+            slowed = 0.9 * speed
+            speed = slowed + 0.1 * (force - pull)
+            angle = angle + 0.1 * speed
+            state = torch.stack([angle, speed], -1)
+            self.kept.append(state)
+        return state
+
+
+@pytest.mark.parametrize("batch", [2, 3, 7])
+def test_states_to_begin_from_are_one_for_each_sequence_though_a_parameter_has_as_many(batch: int) -> None:
+    model, by_hand, x = Swings(), Swings(), torch.randn(batch, 2)
+    trace = lstmtui.record(model, x)
+    by_hand(x)
+    assert (trace.steps, trace.batch) == (7, batch)
+    assert trace.values("force").shape == (7, batch, 1)
+    assert np.array_equal(trace.values("state"), torch.stack(by_hand.kept).detach().numpy())

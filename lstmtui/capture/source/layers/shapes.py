@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
@@ -71,7 +71,7 @@ def batch_of(
     series: Sequence[Series],
     states: Iterable[Series],
     inputs: Iterable[Shape],
-    steps: Collection[int],
+    steps: Set[int],
     features: Collection[int],
     said: Collection[int] = (),
 ) -> Batch:
@@ -127,7 +127,7 @@ def _sizes_of_units(
     states: Sequence[State],
     shapes: Sequence[Shape],
     inputs: Sequence[Shape],
-    steps: Collection[int],
+    steps: Set[int],
     features: Collection[int],
 ) -> set[int]:
     """The sizes that are those of units, for that states have one axis, or most names of one sequence.
@@ -140,11 +140,19 @@ def _sizes_of_units(
     are_flat = 2 * sum(len(shape) == 1 for shape in shapes) > len(shapes)
     axes = [(size, len(shape)) for shape in inputs for size in _sequences(shape, steps)]
     units = set[int]()
-    if are_vectors or (are_flat and all(len(shape) <= 2 for shape in inputs)):
+    if are_vectors or (
+        are_flat and all(len(shape) <= 2 for shape in inputs) and not _are_begun_from(states, inputs, steps)
+    ):
         units |= {*features} - {size for size, count in axes if count > 2}
     if are_vectors:
         units |= {size for size, _ in axes} - {size for size, count in axes if count > 1}
     return units
+
+
+def _are_begun_from(states: Sequence[State], inputs: Sequence[Shape], steps: Set[int]) -> bool:
+    """Whether the input is nothing but what states begin from: it has their shapes, and no timesteps."""
+    of_states = {state.shape for state in states}
+    return bool(inputs) and all(shape in of_states and steps.isdisjoint(shape) for shape in inputs)
 
 
 def _leading_of(states: Sequence[State], inputs: Iterable[Shape]) -> int | None:
