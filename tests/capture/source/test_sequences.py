@@ -185,3 +185,32 @@ def test_states_to_begin_from_are_one_for_each_sequence_though_a_parameter_has_a
     assert (trace.steps, trace.batch) == (7, batch)
     assert trace.values("force").shape == (7, batch, 1)
     assert np.array_equal(trace.values("state"), torch.stack(by_hand.kept).detach().numpy())
+
+
+class Orthogonal(nn.Module):
+    """A matrix that is computed anew of a parameter in each timestep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.skew, self.reads = nn.Parameter(torch.randn(4, 4)), nn.Linear(2, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, fixed = x.new_zeros(x.shape[1], 4), x[0] @ x.new_ones(2, 4)
+        for v in x:
+            half = self.skew - self.skew.t()
+            matrix = torch.matrix_exp(half)
+            again = self.reads(v - v) + fixed
+            h = torch.tanh(self.reads(v) + h @ matrix.t() + again)
+        return h
+
+
+@pytest.mark.parametrize("batch", [3, 4])
+def test_what_is_computed_of_parameters_alone_has_no_sequences_though_it_has_as_many_rows(batch: int) -> None:
+    model, x = Orthogonal(), torch.randn(5, batch, 2)
+    trace = lstmtui.record(model, x)
+    source = source_of(trace)
+    assert (trace.steps, trace.batch) == (5, batch)
+    assert {"half", "matrix"} <= {constant.name for constant in source.constants}
+    assert {"again", "h", "v"} <= {variable.name for variable in source.variables}
+    assert np.array_equal(trace.values("h")[-1], model(x).detach().numpy())

@@ -218,8 +218,10 @@ def _is_constant(part: Series, batch: Batch) -> bool:
     first = bindings[0]
     is_same = all(binding.identity == first.identity for binding in bindings)
     if is_same and (len(bindings) > 1 or first.leaf):
-        return len(bindings) > 1 or batch.axis_of(tuple(first.value.shape)) is None
-    if batch.axis_of(tuple(first.value.shape)) is not None or (batch.size == 1 and not first.absent):
+        return len(bindings) > 1 or batch.axis_of(tuple(first.value.shape), part.units) is None
+    if batch.axis_of(tuple(first.value.shape), part.units) is not None or (
+        batch.size == 1 and not first.absent
+    ):
         return False
     return all(equal(first.value, other.value) for other in bindings[1:])
 

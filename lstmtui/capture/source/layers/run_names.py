@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Set
 
+from lstmtui.capture.equality import equal
 from lstmtui.capture.source.input_axes import Shape
 from lstmtui.capture.source.layers.carried import carried_by
 from lstmtui.capture.source.layers.layer_axes import layer_axes
@@ -109,6 +110,8 @@ class RunNames:
         for part in (*self.in_rounds, *self.unnamed, *self.outside):
             if part not in self.carried and _is_ambiguous(part, self.steps, self.batch.size):
                 part.units = self._units_of(part)
+                if part.rounds and self._stays_of_parameters(part):
+                    part.units = frozenset(range(part.first.value.dim()))
             if part.rounds and len(axes := self._candidates(part)) > 1:
                 part.units |= layer_axes(part, self.run.rounds, axes, lambda b: self._unit_axes.of([b]))
 
@@ -116,6 +119,11 @@ class RunNames:
         """The axes of what a name is bound to that are known to be units."""
         units = self._unit_axes.of(part.bindings)
         return units | {part.first.value.dim() - 1} if part.is_complex else units
+
+    def _stays_of_parameters(self, part: Series) -> bool:
+        """Whether a name has the same numbers in all rounds, and these are of parameters alone."""
+        first, *others = part.bindings
+        return self._unit_axes.is_of_parameters(first) and all(equal(first.value, o.value) for o in others)
 
     def _candidates(self, part: Series) -> list[int]:
         """The axes of what a name is bound to that may be the sequences."""

@@ -67,6 +67,29 @@ class UnitAxes:
                 return units
         return frozenset()
 
+    def is_of_parameters(self, binding: Binding) -> bool:
+        """Whether a value is computed of parameters alone, as a matrix is that is kept orthogonal.
+
+        Not where the graph is gone, or where an operation also has what no graph tells of.
+        """
+        seen = binding if isinstance(binding, Seen) else self._first.get(binding.identity)
+        if seen is None or not _is_computed(seen):
+            return False
+        nodes, waiting = {seen.end}, [seen.end]
+        while waiting and len(nodes) < _MOST_NODES:
+            here = waiting.pop()
+            if name_of(here) == "AccumulateGrad":
+                if not isinstance(here.variable, nn.Parameter):
+                    return False
+                continue
+            for node, _ in here.next_functions:
+                if node is None:
+                    return False
+                if node not in nodes:
+                    nodes.add(node)
+                    waiting.append(node)
+        return not waiting
+
     def _followed(self, end: End) -> Axes | None:
         waiting, count = [end], 0
         while waiting and count + len(waiting) < _MOST_NODES:
