@@ -109,6 +109,33 @@ def test_layers_that_compute_all_timesteps_at_once_are_none(axis: int) -> None:
             assert gap(trace.values("h", n), h.transpose(0, axis)) <= EXACT, where
 
 
+def steps_of_training(batches: list[Tensor], kept: list[Tensor]) -> lstmtui.Trace:
+    """Steps that are lines of the block themselves."""
+    torch.manual_seed(0)
+    embedding, both = nn.Embedding(7, 3).double(), nn.Linear(7, 4).double()
+    with lstmtui.recording() as r:
+        for ids in batches:
+            x = embedding(ids)
+            h = x.new_zeros(x.shape[0], 4)
+            for t in range(x.shape[1]):
+                h = torch.tanh(both(torch.cat([x[:, t], h], -1)))
+                kept.append(h)
+            loss = h.square().mean()
+            loss.backward()
+    return r.trace
+
+
+@pytest.mark.parametrize(("batch", "steps"), [(3, 5), (4, 6), (2, 5)])
+def test_steps_of_training_that_are_lines_of_a_block_are_no_timesteps(batch: int, steps: int) -> None:
+    kept: list[Tensor] = []
+    generator = torch.Generator().manual_seed(1)
+    batches = [torch.randint(0, 7, (batch, steps), generator=generator) for _ in range(2)]
+    trace = steps_of_training(batches, kept)
+    assert (trace.steps, trace.batch) == (steps, batch)
+    states = torch.stack(kept).view(2, steps, batch, 4).transpose(0, 1)
+    assert gap(trace.arrays["0/forward/inner/h"], states) <= EXACT
+
+
 def of_a_policy(choose: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:
     h, states = torch.zeros(3, 4), []
     for _ in range(5):

@@ -86,6 +86,9 @@ class BlockRecorder(HookedRecorder):
             or b.identity in embedded
             or takes_apart(b, bound[b.call.number])
         ]
+        if own is not None and not sequences:
+            sequences = _read_by(own, self.tracer.bindings)
+            arguments += sequences
         self._own_runs = self._reading_sequences(outermost, bound)
         modules = {id(call.module): call.module for call in calls if call.module is not None}
         self._know(_shapes(arguments), modules.values(), _shapes(sequences))
@@ -139,6 +142,13 @@ def _embedded(bindings: Iterable[Binding]) -> set[int]:
                 embedded.update(tokens.get((call.number, shape[:2]), ()))
                 call = call.caller
     return embedded
+
+
+def _read_by(block: Call, bindings: Sequence[Binding]) -> list[Binding]:
+    """The data that a block reads item by item itself, as batches of sequences."""
+    own = [b for b in bindings if b.call is block]
+    data = {b.identity: b for b in own if b.leaf and b.absent and b.value.dim() > 1}
+    return [b for b in data.values() if takes_apart(b, own)]
 
 
 def _is_of_integers(tensor: Tensor) -> bool:

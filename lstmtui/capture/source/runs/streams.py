@@ -278,17 +278,19 @@ def takes_apart(argument: Binding, bindings: Collection[Binding]) -> bool:
         argument: of a call.
         bindings: of the same call.
     """
-    call, loops = argument.call, dict[int, Reading]()
+    call, loops = argument.call, dict[tuple[int, ...], Reading]()
     if not any(binding.passes for binding in bindings):
         return False
     for _, passes, together in Places([call], bindings).groups(bindings):
-        for line, number in passes[:1]:
-            loop = loops.setdefault(line, Reading(call, ((id(call.code), line),), 0))
+        for depth, (line, number) in enumerate(passes, start=1):
+            lines = tuple(around for around, _ in passes[:depth])
+            loop = loops.setdefault(lines, Reading(call, ((id(call.code), line),), 0))
             loop.passes = max(loop.passes, number + 1)
             loop.rounds.setdefault(number, []).extend(together)
-    made = [b for b in bindings if not b.passes and b.value.dim() > 1 and not (b.leaf and not b.absent)]
+    made = [b for b in bindings if b.value.dim() > 1 and not (b.leaf and not b.absent)]
     return any(
         loop.passes in argument.value.shape[:2] and loop.passes in b.value.shape[:2] and _takes_items(loop, b)
-        for loop in loops.values()
+        for lines, loop in loops.items()
         for b in made
+        if len(b.passes) < len(lines) and tuple(line for line, _ in b.passes) == lines[: len(b.passes)]
     )
