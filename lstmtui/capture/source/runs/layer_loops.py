@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import CodeType
 
+from lstmtui.capture.equality import same
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.code.heads import items_read_in_loops
 from lstmtui.capture.source.code.reading_order import reads_before_binding
@@ -43,7 +44,8 @@ class LayerLoops:
         """Whether an outer loop of a call is one of layers, and the one within it is over time.
 
         Of loops with as many passes that is the one that takes its items from a tensor. Tensors lead with
-        their sequences, so that a loop with as many passes as these have is none over time.
+        their sequences, so that a loop with as many passes as these have is none over time. Neither is one
+        whose passes do not go on from one another where those of the one within do, which reads items.
         """
         is_over_layers = self.is_over_layers(call, outer)
         if is_over_layers is not self.is_over_layers(call, loop):
@@ -52,6 +54,9 @@ class LayerLoops:
         if key not in self._within:
             self._within[key] = self._within_loop(call, outer)
         items, lead = self._within[key]
+        # Sequences are gone through one by one: what a pass begins from is none of what another has made.
+        if loop in items and self._is_in_each(call, outer, loop):
+            return True
         return (
             loop in items and outer not in items if passes[loop] == passes[outer] else lead == passes[outer]
         )
@@ -126,6 +131,28 @@ class LayerLoops:
                     if b.line > 0 and id(b.call.code) == loop[-1][0]:
                         lines[b.call.code, b.name].append(b.line)
         return any(reads_before_binding(code, name, own) for (code, name), own in lines.items())
+
+    def _is_in_each(self, call: Call, outer: Loop, loop: Loop) -> bool:
+        """Whether a loop goes on through what each pass of the one round it takes, which itself does not."""
+        own = [b for b in self.bound_by(call, loop) if id(b.call.code) == loop[-1][0]]
+        if not own or not self.goes_on(call, loop) or self.goes_on(call, outer):
+            return False
+        code = own[0].call.code
+        inside = (bound for place, bound in self.bound_in(call) if pass_of(place, outer) is not None)
+        every = [b for bound in inside for b in bound if b.call.code is code and b.line > 0]
+        lines = {b.line for b in every}
+        if any(reads_before_binding(code, name, lines) for name in {b.name for b in every}):
+            return False
+        (_, around), (_, line) = outer[-1], loop[-1]
+        read = items_read_in_loops(code)
+        if any(at == line and (around, name) in read for at, name in read):
+            return True  # x[b, t]
+        taken = [b for b in self.bound_by(call, outer) if b.value.dim() > 1]
+        heads = [b for b in own if b.line == line]
+        return any(
+            (line, b.name) in read or any(same(b.value[0], head.value) for head in heads[:FIRST_PASSES])
+            for b in taken
+        )
 
     def _within_loop(self, call: Call, outer: Loop) -> tuple[set[Loop], int]:
         """Of a loop the loops in it whose heads bind tensors, and what most tensors in it lead with."""
