@@ -186,3 +186,30 @@ def test_layers_of_a_block_that_is_called_in_each_timestep_are_called_in_it() ->
         ("block.layers.0", 5),
         ("block.layers.1", 5),
     ]
+
+
+def test_a_loop_over_weights_and_biases_in_each_timestep_is_none_though_as_long_as_an_input() -> None:
+    """As of weights that are learned within the model."""
+    kept: list[Tensor] = []
+
+    class Learner(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.linear = nn.Linear(3, 2).double()
+
+        def forward(self, x: Tensor, wanted: Tensor) -> Tensor:
+            fast = [*self.linear.parameters()]
+            for _ in range(4):
+                out = nn.functional.linear(x, *fast)
+                kept.append(out)
+                loss = (out - wanted).square().mean()
+                slopes = torch.autograd.grad(loss, fast, create_graph=True)
+                fast = [own - 0.1 * slope for own, slope in zip(fast, slopes, strict=True)]
+            return nn.functional.linear(x, *fast)
+
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(6, 3, generator=generator, dtype=torch.float64)
+    trace = lstmtui.record(Learner(), (x, x[:, :2]), loss=torch.sum, source=True, batch_axis=0)
+    assert trace.steps == 4
+    assert np.array_equal(trace.values("out"), np.stack([out.detach().numpy() for out in kept]))

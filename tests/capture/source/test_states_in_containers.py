@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -267,3 +267,71 @@ def test_states_that_are_put_together_for_a_module_are_carried(keeps: type) -> N
     source = trace.layers[0].source
     assert source is not None
     assert source.states == ("h_t", "m_t")
+
+
+@dataclass(frozen=True)
+class Frozen:
+    h: Tensor
+    count: int = 0
+
+
+class Pair(NamedTuple):
+    h: Tensor
+    c: Tensor
+
+
+def as_dataclass(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+    state = Frozen(h)
+    for v in x:
+        new_h = torch.tanh(own.linear(torch.cat([v, state.h], -1)))
+        state = Frozen(new_h, state.count + 1)
+    return state.h
+
+
+def replaced(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+    state = Frozen(h)
+    for v in x:
+        new_h = torch.tanh(own.linear(torch.cat([v, state.h], -1)))
+        state = replace(state, h=new_h)
+    return state.h
+
+
+def as_named_tuple(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+    state = Pair(h, h)
+    for v in x:
+        new_h = torch.tanh(own.linear(torch.cat([v, state.h + state.c], -1)))
+        state = Pair(new_h, state.c)
+    return state.h
+
+
+def as_list_of_layers(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+    states = [h, h]
+    for v in x:
+        new = []
+        for layer in range(2):
+            new_h = torch.tanh(own.linear(torch.cat([v, states[layer]], -1)))
+            new.append(new_h)
+        states = new
+    return states[1]
+
+
+@pytest.mark.parametrize("loop", [as_dataclass, replaced, as_named_tuple, as_list_of_layers])
+def test_a_state_that_something_is_made_of_for_the_next_timestep_is_carried(
+    loop: Callable[[Kept, Tensor, Tensor], Tensor],
+) -> None:
+    trace = lstmtui.record(Kept(loop), torch.randn(T, B, H), loss=torch.sum)
+    assert [layer.source.states for layer in trace.layers if layer.source] == [("new_h",)]
+
+
+def test_what_is_put_into_something_that_no_timestep_reads_again_is_no_state() -> None:
+    def loop(own: Kept, x: Tensor, h: Tensor) -> Tensor:
+        out = []
+        for v in x:
+            mean = own.next(v, h)
+            h = torch.tanh(mean)
+            spread = Pair(mean, h)
+            out.append(spread.h)
+        return torch.stack(out)
+
+    trace = lstmtui.record(Kept(loop), torch.randn(T, B, H), loss=torch.sum)
+    assert [layer.source.states for layer in trace.layers if layer.source] == [("h",)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
-from functools import lru_cache
 from types import CodeType
 
 from lstmtui.capture.source.code.syntax_tree import first_lines, tree_of
@@ -96,20 +95,6 @@ def _pairs(targets: list[ast.expr], value: ast.expr) -> Iterator[tuple[ast.expr,
             yield from zip(target.elts, value.elts, strict=False)
         else:
             yield target, value
-
-
-@lru_cache(maxsize=32)
-def kept_in(code: CodeType) -> dict[str, frozenset[str]]:
-    """By the name of a local, the names of tuples, lists and dicts that it is put into: state = (h, c)."""
-    tree, names = tree_of(code), dict[str, frozenset[str]]()
-    for node in () if tree is None else ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Tuple, ast.List, ast.Dict)):
-            items = node.value.values if isinstance(node.value, ast.Dict) else node.value.elts
-            targets = {target.id for target in node.targets if isinstance(target, ast.Name)}
-            for item in items:
-                if isinstance(item, ast.Name):
-                    names[item.id] = names.get(item.id, frozenset()) | targets
-    return names
 
 
 def reads_item(code: CodeType, name: str, lines: Collection[int]) -> bool:

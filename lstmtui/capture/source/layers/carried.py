@@ -13,7 +13,8 @@ from torch import Tensor
 
 from lstmtui.capture.equality import equal
 from lstmtui.capture.source.bindings import Binding, Call
-from lstmtui.capture.source.code.assignments import kept_in, reads_item
+from lstmtui.capture.source.code.assignments import reads_item
+from lstmtui.capture.source.code.containers import kept_in
 from lstmtui.capture.source.code.reading_order import accesses, reads_first, reads_key_first
 from lstmtui.capture.source.layers.series import Series, fullest_round, key_of
 from lstmtui.capture.source.runs.run import Run
@@ -147,7 +148,8 @@ def is_read_first(part: Series, run: Run) -> bool:
     rounds = {len(own): own for own in (*run.rounds[1:], fullest_round(run))}
     bound = ({b.line for b in own if b.call.code is code and b.line} for own in rounds.values())
     between = [run.lines_between(calls, own) for own in bound if own]
-    names = (part.written, *kept_in(code).get(part.written, ()))
+    tensors = {b.name for own in rounds.values() for b in own}
+    names = (part.written, *(kept_in(code).get(part.written, frozenset()) - tensors))
     return any(_is_read_first(code, name, lines) for name in names for lines in between)
 
 

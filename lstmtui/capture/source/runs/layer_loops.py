@@ -11,7 +11,7 @@ from lstmtui.capture.equality import same
 from lstmtui.capture.source.bindings import Binding, Call, Passes
 from lstmtui.capture.source.code.heads import items_read_in_loops
 from lstmtui.capture.source.code.reading_order import reads_before_binding
-from lstmtui.capture.source.runs.loop_weights import weights_differ
+from lstmtui.capture.source.runs.loop_weights import goes_through_unlike, weights_differ
 from lstmtui.capture.source.runs.time_loops import Loop, Place, pass_of
 from lstmtui.capture.source.tracing.weights_behind import FIRST_PASSES, WeightsBehind
 
@@ -62,10 +62,14 @@ class LayerLoops:
         )
 
     def is_over_layers(self, call: Call, loop: Loop) -> bool:
-        """Whether passes of a loop compute each with parameters of its own, as far as the graph tells."""
+        """Whether passes of a loop compute each with parameters of its own, as far as the graph tells.
+
+        One that goes through the parameters themselves is one too.
+        """
         key = call.number, loop
         if key not in self._over_layers:
-            self._over_layers[key] = weights_differ(self._weights, loop, self._bound_below(call))
+            is_of_own = weights_differ(self._weights, loop, self._bound_below(call))
+            self._over_layers[key] = is_of_own or goes_through_unlike(loop, self.bound_by(call, loop))
         return self._over_layers[key]
 
     def weights_of(self, bindings: Iterable[Binding]) -> set[int]:

@@ -1,4 +1,4 @@
-"""Whether the passes of a loop compute with parameters of their own: those of a loop over layers do."""
+"""Whether the passes of a loop have parameters of their own: those of a loop over layers have."""
 
 from __future__ import annotations
 
@@ -28,3 +28,18 @@ def weights_differ(
     several = next((own for own in passes.values() if len(own) > 1), {})
     each = [frozenset[int]().union(*map(weights.of, own)) for own in several.values()]
     return len(each) > 1 and bool(each[-1] - each[-2] and each[-2] - each[-1])
+
+
+def goes_through_unlike(loop: Loop, bound: Iterable[Binding]) -> bool:
+    """Whether the head of a loop binds names to matrices and vectors in turn: to weights and biases.
+
+    Args:
+        loop: which.
+        bound: what it binds itself.
+    """
+    dims: dict[str, set[int]] = defaultdict(set)
+    code, line = loop[-1]
+    for b in bound:
+        if b.line == line and id(b.call.code) == code:
+            dims[b.name].add(b.value.dim())
+    return any(len(own) > 1 for own in dims.values())
