@@ -260,3 +260,22 @@ def test_an_exception_of_a_later_call_is_at_its_timestep(batch: int, is_module: 
         lstmtui.record(Reads(is_module=is_module), x)
     trace = caught.value.lstmtui_trace  # type: ignore[attr-defined]
     assert (trace.steps, trace.batch, trace.header.raised.t) == (8, batch, 7)
+
+
+def test_a_loop_of_which_nothing_can_be_shown_leaves_no_gap_in_the_numbers_of_runs() -> None:
+    class Pyramid(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            for _ in range(3):
+                x = x[..., ::2]
+            h = x.new_zeros(len(x), 4)
+            for _ in range(5):
+                h = torch.tanh(self.linear(h) + x)
+            return h
+
+    trace = lstmtui.record(nn.Sequential(Pyramid()), torch.randn(2, 8))
+    assert [(layer.path, layer.cell) for layer in trace.layers] == [("0", "Pyramid")]
+    assert trace.values("h").shape == (5, 2, 4)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import CodeType
@@ -90,6 +91,18 @@ class SourceLayer:
         if whole is None:
             return stack(alike, self.sequences, derived=False)
         return unrolled(alike, self.sequences, self.steps, self.conditions.time_of, derived=False)
+
+
+def number_anew(layers: Iterable[SourceLayer]) -> None:
+    """Leave no gap in the numbers of a module's runs, path@2, path@3 …, where one of them shows nothing."""
+    numbers: Counter[tuple[int, str]] = Counter()
+    for own in layers:
+        path, _, number = own.run.path.rpartition("@")
+        path = path if number.isdigit() else own.run.path
+        call = own.run.call
+        key = id(call.code if call.module is None else call.module), path
+        numbers[key] += 1
+        own.layer = replace(own.layer, path=f"{path}@{numbers[key]}" if numbers[key] > 1 else path)
 
 
 def _padded(name: str, steps: int, batch: int, array: Array) -> Array:

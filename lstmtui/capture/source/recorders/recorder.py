@@ -20,7 +20,7 @@ from lstmtui.capture.source.layers.layer import layer_of
 from lstmtui.capture.source.layers.left_graph import mark_cuts
 from lstmtui.capture.source.layers.run_names import RunNames
 from lstmtui.capture.source.layers.shapes import Batch, Unfit, leading_sizes, time_axis_of
-from lstmtui.capture.source.layers.source_layer import Conditions, SourceLayer
+from lstmtui.capture.source.layers.source_layer import Conditions, SourceLayer, number_anew
 from lstmtui.capture.source.recorders.exceptions import raising_call
 from lstmtui.capture.source.recorders.refusal import nothing_over_time
 from lstmtui.capture.source.runs.grouping import Grouping
@@ -181,6 +181,7 @@ class SourceRecorder:
                 run.raising = raising
         made = [layer_of(names, derived=derived) for names in self._names]
         self.layers = [layer for layer in made if layer is not None]
+        number_anew(self.layers)
         return self.layers
 
     def raised_at(self, first: int = 0, steps: int = 0) -> Raised | None:
