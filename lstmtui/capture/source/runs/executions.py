@@ -34,6 +34,8 @@ class Execution(Reading):
     """One execution of a loop."""
 
     key: Key = ()
+    modules: set[int] = field(default_factory=set)
+    """The ids of those that its first passes call."""
 
     @property
     def first_bound(self) -> Iterator[Binding]:
@@ -86,6 +88,8 @@ class Executions:
         self._place_of, self._layers, self._sizes = place_of, layers, sizes
         self._groups: dict[int, list[Group]] = defaultdict(list)
         """By the number of the outermost call that they are in, with those that it makes of others."""
+        self._called: dict[tuple[int, Passes], set[int]] = defaultdict(set)
+        """By the number of a call and the passes of its loops: the ids of the modules that it calls there."""
         heard = set[int]()
         for group in groups:
             here = outermost[group[0].number]
@@ -93,6 +97,8 @@ class Executions:
             while here.caller is not None and here.number not in heard:
                 heard.add(here.number)
                 caller, passes = here.caller, here.passes
+                if here.module is not None:
+                    self._called[caller.number, passes].add(id(here.module))
                 here = outermost[caller.number]
                 self._groups[here.number].append((caller, passes, []))
 
@@ -176,7 +182,7 @@ class Executions:
         executions: dict[Key, Execution] = {}
         before: dict[int, list[Binding]] = defaultdict(list)
         """By the number of a call: what was bound since the last execution."""
-        for (own, _, together), place in zip(self._groups[call.number], places, strict=True):
+        for (own, at, together), place in zip(self._groups[call.number], places, strict=True):
             depth = depth_of(place, loop)
             if depth < 0:
                 before[own.number] += together
@@ -190,6 +196,8 @@ class Executions:
             execution, number = executions[key], place[depth][1]
             execution.passes = max(execution.passes, number + 1)
             execution.rounds.setdefault(number, []).extend(together)
+            if number < FIRST_PASSES:
+                execution.modules |= self._called.get((own.number, at), set())
         yield from executions.values()
 
     def _one_another(self, executions: list[Execution]) -> list[list[Execution]]:
@@ -219,8 +227,8 @@ class Executions:
         yield together
 
     def _differ(self, executions: Sequence[Execution]) -> bool:
-        """Whether any two in a row each compute with parameters that the other lacks: two layers."""
-        weights = [self._layers.weights_of(execution.first_bound) for execution in executions]
+        """Whether any two in a row have each parameters or modules that the other lacks: two layers."""
+        weights = [self._layers.weights_of(e.first_bound) | e.modules for e in executions]
         return any(one - other and other - one for one, other in pairwise(weights))
 
     def _in_a_row(self, loop: Loop, executions: Sequence[Execution]) -> Rounds:
