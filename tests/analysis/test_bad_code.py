@@ -205,6 +205,7 @@ class NormedCell(nn.Module):
         for x_t in x:
             h, c = self.cell(x_t, (h, c))
             read = self.norm(h)
+            c = c * (len(x) - 1)
         return read
 
 

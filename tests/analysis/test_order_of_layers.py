@@ -145,6 +145,14 @@ def test_the_first_bad_derivative_is_that_of_what_was_computed_last(kind: type[n
         assert place(spoilt(trace, spots), "backward") == (spots[-1][0], spots[-1][1][0])
 
 
+def test_of_a_bad_input_it_is_said_that_what_was_computed_before_it_is_finite() -> None:
+    torch.manual_seed(0)
+    trace = lstmtui.record(Exchange(), torch.randn(T, B, H))
+    bad = first_bad_of(spoilt(trace, [("1/forward/x", (1, 0, 1)), ("0/forward/h", (2, 0, 1))]))
+    assert bad is not None
+    assert bad.how == "it is what the layer was given, and every value that was computed before it is finite"
+
+
 def test_a_layer_that_is_through_before_the_next_begins_needs_no_order() -> None:
     trace = lstmtui.record(nn.LSTM(H, H, num_layers=2, bidirectional=True), torch.randn(T, B, H))
     assert not [key for key in trace.arrays if key.endswith("/order")]

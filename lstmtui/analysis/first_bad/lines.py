@@ -69,7 +69,9 @@ def read_of_its_line(trace: Trace, source: Source, bad: BadValue) -> BadValue:
     A cell binds h and c together and makes h of c within, so that what comes back to h comes to c behind it,
     also where no line reads c.
     """
-    if bad.stage is None or any(_readers(trace, source, _variable(source, bad.quantity[1:]), bad)):
+    if bad.stage is None:
+        return bad
+    if any(map(_may_spoil, _readers(trace, source, _variable(source, bad.quantity[1:]), bad))):
         return bad
     assert bad.layer is not None
     stages = source.stages
@@ -84,9 +86,16 @@ def read_of_its_line(trace: Trace, source: Source, bad: BadValue) -> BadValue:
         unit = int((~np.isfinite(values)).argmax())
         quantity, value = "d" + variable.name, float(values[unit])
         other = bad._replace(quantity=quantity, unit=unit, value=value, stage=number)
-        if any(_readers(trace, source, variable, other)):
+        if any(map(_may_spoil, _readers(trace, source, variable, other))):
             return other
     return bad
+
+
+def _may_spoil(place: LinePlace) -> bool:
+    """Whether a bad derivative may come back through a line: of zeros it is only by operands that are bad."""
+    derivative = _derivative(place)
+    comes = derivative is not None and bool((derivative != 0).any())
+    return comes or any(not np.isfinite(operand.values).all() for operand in operands_at(place))
 
 
 def _then_nan(trace: Trace, source: Source, bad: BadValue) -> str:

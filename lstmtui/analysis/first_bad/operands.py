@@ -14,6 +14,7 @@ from lstmtui.cells.notation import UNICODE
 from lstmtui.cells.rendering import render, text
 from lstmtui.cells.terms import Term, symbols_in
 from lstmtui.trace import Trace
+from lstmtui.trace.order import order_of
 
 _number = UNICODE.number
 
@@ -39,8 +40,7 @@ def made_by(trace: Trace, bad: BadValue) -> str:
     if bad.t < 0:
         return "it is what the layer was given to start from"
     if bad.quantity == "x":
-        below = ", and every value of the layers below is finite" if bad.layer else ""
-        return f"it is what the layer was given{below}"
+        return f"it is what the layer was given{_finite_before(trace, bad.layer, bad.t)}"
     operands = operands_of(trace, bad, bad.t)
     defined = definitions(trace.cell(bad.layer), operands)
     term = next(term for name, term in defined if name == bad.quantity)
@@ -53,6 +53,14 @@ def made_by(trace: Trace, bad: BadValue) -> str:
         return f"{bad.quantity}[{bad.unit}] = {symbols}{where}; its parameters {missing}"
     reason = f"{' and '.join(culprits[:2])}" if culprits else overflow(trace, term.value)
     return f"{bad.quantity}[{bad.unit}] = {symbols} = {numbers}, where {reason}"
+
+
+def _finite_before(trace: Trace, layer: int, t: int) -> str:
+    """What is finite where the first bad value is in this timestep, as the end of a sentence."""
+    order = order_of(trace, layer)
+    if order is not None:
+        return ", and every value that was computed before it is finite" if order[t] else ""
+    return ", and every value of the layers below is finite" if layer else ""
 
 
 def overflow(trace: Trace, exact: float) -> str:
