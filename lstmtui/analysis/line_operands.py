@@ -13,6 +13,7 @@ from lstmtui.analysis.statements import Statement, statement_at
 from lstmtui.arrays import Array, norm
 from lstmtui.cells.notation import UNICODE
 from lstmtui.trace import Trace
+from lstmtui.trace.order import order_of
 from lstmtui.trace.source import Source, Stage, Variable
 
 _number = UNICODE.number
@@ -115,9 +116,12 @@ def _read(place: LinePlace, written: str) -> LineOperand | None:
     after = [n for n in reversed(binding_it) if n >= begins]
     staged = {stage.variable for stage in source.stages}
     arguments = [variable for name, variable in named.items() if name not in staged]
+    order = order_of(place.trace, place.layer)
     for t, numbers in ((place.t, before), (place.t - 1, after)):
         for number in numbers if t >= 0 else []:
             stage = source.stages[number]
+            if order is not None and order[number, t] >= order[place.stage, place.t]:
+                continue  # as of what is bound for all timesteps at once, which has no round before
             if is_bound(place.trace, place.layer, source, number, t):
                 values = values_at(place.trace, place.layer, stage.variable, t, stage.inner_step)
                 if values is not None:
