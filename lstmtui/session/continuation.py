@@ -55,9 +55,9 @@ def _hit_text(session: Session, number: int, t: int) -> str:
 
 def _elsewhere(session: Session) -> str:
     """Where conditions hold that never do in the selected sequence, and how to go there."""
+    own = session.cursor.batch
     return "".join(
-        f"; breakpoint {number} is never hit in sequence {session.cursor.batch}, but in sequence {batch} "
-        f"at t={t}: batch {batch}"
+        f"; breakpoint {number}: never in sequence {own}, but in {batch} at t={t}: batch {batch}"
         for number, batch, t in never_here(session)
     )
 

@@ -98,7 +98,7 @@ def test_at_the_end_it_is_said_in_which_other_sequence_a_condition_holds_that_ne
     session.breakpoints.add_when(E("c[0] > 0"))
     session.breakpoints.add_when(E("c[0] > 2"))
     session.breakpoints.add_when(E("c[0] > 0"), "with a note")
-    elsewhere = "breakpoint 1 is never hit in sequence 0, but in sequence 2 at t=8: batch 2"
+    elsewhere = "breakpoint 1: never in sequence 0, but in 2 at t=8: batch 2"
     assert run_on(session).stop.text.startswith(f"the end: t=9 is the last timestep; {elsewhere}")
     assert run_back(session).stop.text.startswith(f"the start: t=0 is the first timestep; {elsewhere}")
     session.select_batch(3)
