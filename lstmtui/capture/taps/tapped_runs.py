@@ -144,8 +144,7 @@ class TappedRuns:
                 raise
         call, start = loop.calls[-1], loop.run.steps - 1
         axes: Sequence[Kind] = ("batch",) if loop.run.batched else ()
-        inputs = call.x, *call.before
-        tapped = tapped_call(module, [call], inputs, start, may_repeat=again)
+        tapped = tapped_call(module, [call], (call.x, *call.before), start, may_repeat=again)
         if self.origins.is_looking:
             self.origins.repeat(tapped, result, axes)
             return result
@@ -218,10 +217,7 @@ class TappedRuns:
             self.runs = [other for other in self.runs if other is not part]
 
     def _all_loops(self) -> list[CellLoop]:
-        return [
-            *self._loops.values(),
-            *(loop for part in self._steps.values() for loop in part),
-        ]
+        return [*self._loops.values(), *(loop for part in self._steps.values() for loop in part)]
 
     def _run_of(self, path: str, run: ModuleRun, hx: Any, single: bool) -> tuple[ModuleRun, ModuleRun, Chain]:
         """What a call is recorded in, the run that it belongs to, and the chain of calls that makes this up.
