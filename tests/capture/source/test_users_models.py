@@ -566,7 +566,37 @@ def test_a_loop_that_binds_no_name_but_fills_a_tensor_is_over_time() -> None:
     # What states was before all of it was filled is memory as it happened to be, and no value.
     assert (trace.steps, [v.name for v in source.variables], source.constants) == (T, ["x", "states"], ())
     assert np.array_equal(trace.values("states"), Euler()(x).detach().numpy())
-    assert np.array_equal(trace.values("dstates"), 2 * trace.values("states"))
+
+
+def test_a_tensor_that_a_loop_fills_and_reads_has_no_derivative_in_place_of_that_by_all_of_it() -> None:
+    class Euler(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            states = torch.zeros(T, B, H)
+            states[0] = x[0]
+            for t in range(1, T):
+                states[t] = torch.tanh(states[t - 1] + x[t])
+            return states[-1]
+
+    trace = lstmtui.record(Euler(), torch.randn(T, B, H, requires_grad=True), loss=lambda y: y.square().sum())
+    (states,) = (v for v in source_of(trace).variables if v.name == "states")
+    assert states.absent.startswith("its places are read while others are written")
+    assert "0/forward/dstates" not in trace.arrays
+
+
+def test_a_state_that_goes_on_in_a_wider_dtype_keeps_all_of_its_digits() -> None:
+    class Widens(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            h = torch.zeros(B, H)
+            for v in x:
+                before = h
+                h = torch.tanh(v + before)
+            return h
+
+    x = torch.randn(T, B, H, dtype=torch.float64, requires_grad=True)
+    trace = lstmtui.record(Widens(), x, loss=torch.sum)
+    before = next(v for v in source_of(trace).variables if v.name == "before")
+    assert (before.dtype, trace.values("before").dtype) == ("float64", np.float64)
+    assert np.array_equal(trace.values("before")[1:], trace.values("h")[:-1])
 
 
 def test_memory_that_is_not_filled_yet_is_no_value_and_no_obstacle_to_a_what_if() -> None:

@@ -13,7 +13,8 @@ _OF_SIZES = ("Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "new")
 """What makes memory too where it is given sizes alone: torch.Tensor(batch, units)."""
 _NAMED = (ast.Name, ast.Attribute, ast.Subscript)
 
-Fills = tuple[tuple[str, frozenset[str]], ...]
+Fills = tuple[tuple[str, frozenset[str], bool], ...]
+"""The tensor as it is written, the names that say which place, and whether the loop reads it as well."""
 
 
 def assigned(tree: ast.AST) -> Iterator[tuple[tuple[int, int, int], str]]:
@@ -127,9 +128,10 @@ def fills_in(code: CodeType) -> dict[int, Fills]:
 
 def fills_of(tree: ast.AST) -> dict[int, Fills]:
     """By line: tensors of which an outermost loop writes one place in each pass, and what says which."""
-    fills: dict[int, list[tuple[str, frozenset[str]]]] = {}
+    fills: dict[int, list[tuple[str, frozenset[str], bool]]] = {}
     for loop in _outermost(tree):
         counters = {name for node in ast.walk(loop) for name in _counted_by(node, loop)}
+        read = {*_read_in(loop)}
         for node in ast.walk(loop):
             if not (isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)):
                 continue
@@ -137,8 +139,22 @@ def fills_of(tree: ast.AST) -> dict[int, Fills]:
             base = written(node.value)
             if names and base:
                 for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-                    fills.setdefault(line, []).append((base, frozenset(names)))
+                    fills.setdefault(line, []).append((base, frozenset(names), base in read))
     return {line: tuple(own) for line, own in fills.items()}
+
+
+def _read_in(loop: ast.AST) -> Iterator[str]:
+    """The tensors that a loop reads, other than to write into places of them or to ask for their kind."""
+    kinds = ("shape", "size", "dtype", "device", "dim", "ndim")
+    not_read = {
+        id(node.value)
+        for node in ast.walk(loop)
+        if (isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store))
+        or (isinstance(node, ast.Attribute) and node.attr in kinds)
+    }
+    for node in ast.walk(loop):
+        if isinstance(node, (ast.Name, ast.Attribute)) and id(node) not in not_read:
+            yield written(node)
 
 
 def _outermost(tree: ast.AST) -> Iterator[ast.For | ast.AsyncFor | ast.While]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
 
-from lstmtui.capture.source.code.assignments import assigned, fills_of
+from lstmtui.capture.source.code.assignments import Fills, assigned, fills_of
 from lstmtui.capture.source.code.instructions import LEAVES, METHODS, lines_of, may_pass_over, may_write
 from lstmtui.capture.source.code.loops import Loops
 from lstmtui.capture.source.code.statement_starts import further_starts
@@ -38,8 +38,8 @@ class Stretch:
     """The names that it binds where there was one."""
     left: frozenset[str] = frozenset()
     """The names that it binds behind that loop where there was none: y, of y = cat([f(v) for v in x])."""
-    fills: tuple[tuple[str, frozenset[str]], ...] = ()
-    """The tensors of which it writes one place in each pass of a loop, and the names that say which."""
+    fills: Fills = ()
+    """The tensors of which it writes one place in each pass of a loop."""
     why: str = ""
     """Why what it computes has no derivative, where its words tell."""
     writes: bool = True

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
+import torch
 
 from lstmtui.arrays import Array
 from lstmtui.capture.equality import equal
@@ -147,7 +148,9 @@ class _Builder:
         for part, binding in self.constants.items():
             arrays["once/" + part.name] = own_array(binding.value)
             count = sum(1 for _ in part.bindings)
-            constants.append(Constant(part.name, tuple(binding.value.shape), _dtype(binding), count))
+            constants.append(
+                Constant(part.name, tuple(binding.value.shape), _dtype([binding.value.dtype]), count)
+            )
         stages = stages_of(self.run, self.steps, shown, returns, numbers)
         source = Source(
             functions,
@@ -235,7 +238,7 @@ def _variable(part: Series, stacked: Stacked, function: int, carried_to: tuple[s
         function=function,
         line=part.line,
         shape=stacked.shape,
-        dtype=_dtype(part.first),
+        dtype=_dtype(dtype for _, dtype, _ in part.kinds),
         carried_to=carried_to,
         in_unit_interval=_in_unit_interval(bound),
         inner_steps=int(stacked.counts.max()) if stacked.inner is not None else 0,
@@ -268,5 +271,6 @@ def _add(arrays: dict[str, Entry], name: str, stacked: Stacked) -> None:
         arrays["inner/d" + name] = stacked.inner_derivative
 
 
-def _dtype(binding: Binding) -> str:
-    return str(binding.value.dtype).removeprefix("torch.")
+def _dtype(dtypes: Iterable[torch.dtype]) -> str:
+    """The one that holds the numbers of all."""
+    return str(reduce(torch.promote_types, dtypes)).removeprefix("torch.")

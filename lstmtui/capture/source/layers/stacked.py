@@ -254,9 +254,11 @@ def _array(
         batch: the number of sequences.
         is_alike: whether all tensors have one shape, dtype and device.
     """
-    like = next((tensor for tensor in tensors if tensor is not None), like)
+    there = [tensor for tensor in tensors if tensor is not None] or [like]
+    # What goes on in another dtype, as from zeros in float32, keeps all of its digits.
+    dtype = there[0].dtype if is_alike else reduce(torch.promote_types, {tensor.dtype for tensor in there})
     sizes = shape if axis is None else (*shape[:axis], batch, *shape[axis:])
-    zero = torch.zeros(sizes, dtype=like.dtype, device=like.device)
+    zero = torch.zeros(sizes, dtype=dtype, device=there[0].device)
     if is_alike:
         stacked = torch.stack([zero if tensor is None else tensor for tensor in tensors])
     else:

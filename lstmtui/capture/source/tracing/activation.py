@@ -15,7 +15,7 @@ from lstmtui.capture.source.code.stretches import Stretch
 from lstmtui.capture.source.tracing.attributes import WithGlobals, held, is_item
 from lstmtui.capture.source.tracing.collection import Collection
 from lstmtui.capture.source.tracing.pass_counter import PassCounter
-from lstmtui.capture.source.tracing.tensors import MOST_ITEMS, Named, tensors_in
+from lstmtui.capture.source.tracing.tensors import MOST_ITEMS, READ_MEANWHILE, Named, tensors_in
 from lstmtui.models.torch_compat import version_of, written
 
 _NOTHING: list[str] = []
@@ -231,12 +231,12 @@ class Activation:
             is_entered: whether a loop has taken its next item last.
         """
         tracked, empty = self._tracked, self.facts.empty
-        for name, counters in last.fills if changed else ():
+        for name, counters, is_read in last.fills if changed else ():
             if name in changed and any(type(local.get(counter)) is int for counter in counters):
                 changed.remove(name)
                 tensor, _ = tracked[name]
                 tracked[name] = tensor, version_of(tensor)
-                self._filling[name] = last.line, last.why
+                self._filling[name] = last.line, READ_MEANWHILE if is_read else last.why
         bound: list[Named] = []
         for name, stretch, is_bound, is_place in items:
             value = held(local, name) if is_place else local.get(name)

@@ -30,6 +30,7 @@ from lstmtui.models.torch_compat import below_autograd, has_values, is_dispatche
 _CHECKED = 1_000
 """Bindings between two looks at whether all of them fit into memory."""
 CHANGED = "changed in place afterwards"
+READ_MEANWHILE = "its places are read while others are written, which the derivative by all of it leaves out"
 _ORDINARY = (Tensor, nn.Parameter)
 
 MOST_ITEMS = 8
@@ -93,6 +94,8 @@ class Tensors:
             end: Any = tensor.grad_fn
             if end is None and tensor.requires_grad:
                 end = tensor
+            if why is READ_MEANWHILE:
+                end = None
             identity, first = order, self._now.get(id(tensor))
             if first is not None and first.ref() is tensor:
                 identity = first.identity
