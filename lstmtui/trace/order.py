@@ -21,4 +21,4 @@ def order_of(trace: Trace, layer: int) -> Array | None:
     was recorded.
     """
     order = trace.arrays.get(order_key(layer))
-    return None if order is None or order.dtype.kind != "i" else np.asarray(order)
+    return None if order is None or not np.issubdtype(order.dtype, np.signedinteger) else np.asarray(order)
