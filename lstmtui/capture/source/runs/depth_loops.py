@@ -108,8 +108,7 @@ class DepthLoops:
 
         Of passes with layers of their own it is enough that they make or are given such tensors.
         """
-        code = loop[-1][0]  # what it calls, which is other code, binds names of its own
-        own = [b for b in self._layers.bound_by(call, loop) if b.line > 0 and id(b.call.code) == code]
+        own = self._bound_by(call, loop)
         if self._reads_items(own, loop, call):
             return []
         heads = [b for b in own if b.line == loop[-1][1] and self._timesteps.is_whole(b)]
@@ -125,6 +124,11 @@ class DepthLoops:
             return []
         given = (b for _, made in self._made_in(call, loop) for b in self._given(made))
         return wholes if taken else [*wholes, *given]
+
+    def _bound_by(self, call: Call, loop: Loop) -> list[Binding]:
+        """What the lines of a loop itself bind, and nothing that they call, which is other code."""
+        code = loop[-1][0]
+        return [b for b in self._layers.bound_by(call, loop) if b.line > 0 and id(b.call.code) == code]
 
     def _reads_items(self, own: Sequence[Binding], loop: Loop, call: Call) -> bool:
         """Whether passes take an item of a tensor each: bound by the head of the loop, or by its counter."""
@@ -161,7 +165,7 @@ class DepthLoops:
 
     def _is_over_items(self, call: Call, loop: Loop) -> bool:
         """Whether each pass of a loop takes an item, or its number, and goes on from the one before."""
-        own = [b for b in self._layers.bound_by(call, loop) if b.line > 0 and id(b.call.code) == loop[-1][0]]
+        own = self._bound_by(call, loop)
         states = (b for b in own if b.value.is_floating_point() and b.value.numel() > 1)
         if not _read_first(own).isdisjoint(b.name for b in states):
             return self._reads_items(own, loop, call) or reads_counter(own[0].call.code, loop[-1][1])

@@ -251,12 +251,11 @@ def carries(calls: Sequence[Call], bindings: Collection[Binding]) -> bool:
         if b.call is caller and b.value.dim() and lines & {line for line, _ in b.passes}:
             names[b.name].append(b.line)
     own = [line for bound in names.values() for line in bound]
-    return _are_chained(calls, bindings) or (
-        caller is not None
-        and any(
-            reads_first(caller.code, name, range(min(own), max(own) + 1), attribute=False) for name in names
-        )
-    )
+    if caller is not None and any(
+        reads_first(caller.code, name, range(min(own), max(own) + 1), attribute=False) for name in names
+    ):
+        return True
+    return _are_chained(calls, bindings)
 
 
 def _are_chained(calls: Sequence[Call], bindings: Iterable[Binding]) -> bool:
