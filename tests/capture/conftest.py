@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import torch
 
 from lstmtui.capture.layer_function import METHODS, method
-from lstmtui.models.seeding import seed_all_devices
 
 
 @pytest.fixture(autouse=True)
 def _reproducible() -> None:
-    seed_all_devices(0)
+    torch.manual_seed(0)
 
 
 @pytest.fixture(params=METHODS)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from lstmtui.models.seeding import seed_all_devices
+import torch
 
 
 @pytest.fixture(autouse=True)
 def _reproducible() -> None:
-    seed_all_devices(0)
+    torch.manual_seed(0)
